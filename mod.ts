@@ -1,0 +1,25 @@
+/**
+ * gatehouse: a gateway for web applications.
+ *
+ * {@linkcode serve} runs apps behind an HTTP/1.1 endpoint, in Web Workers or on the calling thread.
+ * The pieces are exported too: the codec ({@linkcode RequestParser}, {@linkcode ResponseWriter}) and
+ * the endpoint ({@linkcode HttpEndpoint}) with the vocabulary that it speaks ({@linkcode Exchange}).
+ *
+ * @module
+ */
+
+export * from "./src/errors.ts";
+export * from "./src/exchange.ts";
+export * from "./src/buffers.ts";
+export * from "./src/http1/limits.ts";
+export * from "./src/http1/parser.ts";
+export * from "./src/http1/writer.ts";
+export { HttpEndpoint } from "./src/http1/endpoint.ts";
+export type { Log, LogLevel } from "./src/log.ts";
+export { logToStderr } from "./src/log.ts";
+export * from "./src/serve.ts";
+export type { App, MountedApp } from "./src/worker/apps.ts";
+export { AppRunner } from "./src/worker/apps.ts";
+export type { Context } from "./src/worker/context.ts";
+export type { BodyPiece } from "./src/worker/request_body.ts";
+export type { Middleware } from "./src/loader/load.ts";

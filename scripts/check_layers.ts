@@ -1,0 +1,102 @@
+/**
+ * Checks that modules import downwards only (ARCHITECTURE.md), and that there is no import cycle.
+ * Prints what is wrong, and exits 1 then.
+ *
+ *     deno run -A scripts/check_layers.ts
+ *
+ * @module
+ */
+
+/** Which parts of `src/` each part may import, besides itself. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  vocabulary: [],
+  codec: ["vocabulary"],
+  endpoint: ["vocabulary", "codec"],
+  ring: ["vocabulary"],
+  worker: ["vocabulary", "ring", "loader"],
+  loader: ["vocabulary", "worker"],
+  pool: ["vocabulary", "ring", "worker"],
+  config: ["vocabulary", "codec"],
+  gateway: ["vocabulary", "codec", "endpoint", "worker", "loader", "pool", "config"],
+  cli: ["vocabulary", "worker", "loader", "config", "gateway"],
+  top: ["vocabulary", "codec", "endpoint", "worker", "loader", "gateway", "cli"],
+};
+
+const VOCABULARY = /^(?:exchange|errors|log|buffers|fields|request_url|error_response)\.ts$/;
+const CODEC = /^http1\/(?:chars|limits|parser|writer)\.ts$/;
+const GATEWAY = /^(?:gateway|serve|router|listen)\.ts$/;
+
+function partOf(path: string): string {
+  if (!path.startsWith("src/")) return "top";
+  const rest = path.slice(4);
+  if (VOCABULARY.test(rest)) return "vocabulary";
+  if (CODEC.test(rest)) return "codec";
+  if (GATEWAY.test(rest)) return "gateway";
+  const folder = rest.split("/")[0];
+  return folder === "http1" ? "endpoint" : folder;
+}
+
+interface Module {
+  specifier: string;
+  dependencies?: {
+    code?: { specifier?: string };
+    type?: { specifier?: string };
+  }[];
+}
+
+const root = new URL("../", import.meta.url).href;
+const imports = new Map<string, { path: string; kind: "code" | "type" }[]>();
+for (const entry of ["mod.ts", "cli.ts", "src/worker/main.ts"]) {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", new URL(entry, root).pathname],
+    stderr: "inherit",
+  }).output();
+  const graph: { modules: Module[] } = JSON.parse(new TextDecoder().decode(stdout));
+  for (const module of graph.modules) {
+    const path = localPath(module.specifier);
+    if (path === null) continue;
+    imports.set(
+      path,
+      (module.dependencies ?? []).flatMap(({ code, type }) => {
+        const target = localPath(code?.specifier ?? type?.specifier ?? "");
+        return target === null ? [] : [{ path: target, kind: code ? "code" : "type" } as const];
+      }),
+    );
+  }
+}
+
+/** The path below the root of a module of ours, else `null`. */
+function localPath(specifier: string): string | null {
+  const ours = specifier.startsWith(root) && /\.tsx?$/.test(specifier) &&
+    !specifier.endsWith(".d.ts");
+  return ours ? specifier.slice(root.length) : null;
+}
+
+const faults: string[] = [];
+for (const [path, targets] of imports) {
+  const part = partOf(path);
+  for (const target of targets) {
+    const targetPart = partOf(target.path);
+    if (part !== targetPart && !MAY_IMPORT[part]?.includes(targetPart)) {
+      faults.push(`${path} (${part}) may not import ${target.path} (${targetPart})`);
+    }
+  }
+}
+
+const done = new Set<string>();
+function findCycle(path: string, trail: readonly string[]): void {
+  if (trail.includes(path)) {
+    faults.push(`import cycle: ${[...trail.slice(trail.indexOf(path)), path].join(" -> ")}`);
+    return;
+  }
+  if (done.has(path)) return;
+  for (const target of imports.get(path) ?? []) {
+    if (target.kind === "code") findCycle(target.path, [...trail, path]);
+  }
+  done.add(path);
+}
+for (const path of imports.keys()) findCycle(path, []);
+
+for (const fault of faults) console.error(fault);
+console.error(`${imports.size} modules checked, ${faults.length} faults`);
+Deno.exit(faults.length === 0 ? 0 : 1);

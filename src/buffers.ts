@@ -1,0 +1,90 @@
+/**
+ * Buffers that the connections of an endpoint share, so that idle connections hold next to no
+ * memory and busy ones allocate next to none.
+ *
+ * @module
+ */
+
+const EMPTY = new Uint8Array(0);
+const MIN_BITS = 12;
+const MAX_BITS = 19;
+
+/** Buffers by powers of two from 4 KiB to 512 KiB. */
+export class BufferPool {
+  readonly #free: Uint8Array[][] = Array.from({ length: MAX_BITS + 1 }, () => []);
+  readonly #maxBytes: number;
+  #bytes = 0;
+
+  /** Makes a pool that keeps at most `maxBytes` of unused buffers. */
+  constructor(maxBytes = 16_777_216) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** A buffer of at least `bytes`, with whatever contents. */
+  take(bytes: number): Uint8Array {
+    const bits = bytes <= 1 << MIN_BITS ? MIN_BITS : 32 - Math.clz32(bytes - 1);
+    const free = this.#free[bits]?.pop();
+    if (free === undefined) return new Uint8Array(bits > MAX_BITS ? bytes : 1 << bits);
+    this.#bytes -= free.length;
+    return free;
+  }
+
+  /** Takes a buffer back that nobody uses any more. */
+  give(buffer: Uint8Array): void {
+    const bits = 31 - Math.clz32(buffer.length);
+    const kept = bits >= MIN_BITS && bits <= MAX_BITS && buffer.length === 1 << bits &&
+      this.#bytes + buffer.length <= this.#maxBytes;
+    if (!kept) return;
+    this.#bytes += buffer.length;
+    this.#free[bits].push(buffer);
+  }
+}
+
+/** Bytes that are to be sent, in a buffer that grows. */
+export class OutputBuffer {
+  /** The buffer; its first {@linkcode length} bytes are in use. */
+  bytes: Uint8Array = EMPTY;
+  /** Bytes in use. */
+  length = 0;
+
+  readonly #pool: BufferPool;
+
+  /** Makes an empty buffer that takes its memory from `pool`. */
+  constructor(pool: BufferPool) {
+    this.#pool = pool;
+  }
+
+  /** Makes room for `bytes` more. */
+  reserve(bytes: number): void {
+    const needed = this.length + bytes;
+    if (needed <= this.bytes.length) return;
+    const larger = this.#pool.take(needed);
+    if (this.length > 0) larger.set(this.bytes.subarray(0, this.length));
+    this.#pool.give(this.bytes);
+    this.bytes = larger;
+  }
+
+  /** Hands the buffer over to the caller, who gives it back to the pool, and starts an empty one. */
+  takeBytes(): Uint8Array {
+    const taken = this.bytes;
+    this.bytes = EMPTY;
+    this.length = 0;
+    return taken;
+  }
+
+  /** Appends bytes. */
+  append(chunk: Uint8Array): void {
+    this.reserve(chunk.length);
+    this.bytes.set(chunk, this.length);
+    this.length += chunk.length;
+  }
+
+  /** Appends text whose code units are bytes. */
+  appendLatin1(text: string): void {
+    this.reserve(text.length);
+    const { bytes } = this;
+    let at = this.length;
+    for (let i = 0; i < text.length; i++) bytes[at++] = text.charCodeAt(i);
+    this.length = at;
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * The command line: understands the arguments, and does what they ask.
+ *
+ * @module
+ */
+
+import { parseCommandLine } from "../config/command_line.ts";
+import { helpText } from "../config/help.ts";
+import { ConfigError, ListenError, LoadError } from "../errors.ts";
+import { serveCommand } from "./serve.ts";
+import { versionText } from "./version.ts";
+
+/** Exit statuses (also in the help text). */
+const DONE = 0;
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+/** Runs the command that `args` ask for; returns its exit status. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const command = parseCommandLine(args);
+    switch (command.kind) {
+      case "help":
+        console.log(helpText().trimEnd());
+        return DONE;
+      case "version":
+        console.log(versionText());
+        return DONE;
+      case "serve":
+        await serveCommand(command.settings);
+        return DONE;
+    }
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      console.error(`gatehouse: ${error.message} (see gatehouse --help)`);
+      return WRONG_USAGE;
+    }
+    if (error instanceof ListenError || error instanceof LoadError) {
+      console.error(`gatehouse: ${error.message}`);
+      return FAILED;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * `gatehouse serve`: runs a gateway until a signal ends it.
+ *
+ * @module
+ */
+
+import type { ServeSettings } from "../config/settings.ts";
+import { ConfigError } from "../errors.ts";
+import { Gateway } from "../gateway.ts";
+import type { AppHost } from "../gateway.ts";
+import type { TlsKeyPair } from "../listen.ts";
+import { loadApps } from "../loader/load.ts";
+import { resolveApp } from "../loader/resolve.ts";
+import { logToStderr } from "../log.ts";
+import type { AppSet } from "../worker/protocol.ts";
+import { installLightResponse } from "../worker/response.ts";
+
+/** Serves until SIGINT or SIGTERM, then drains. A second signal exits at once. */
+export async function serveCommand(settings: ServeSettings): Promise<void> {
+  const stop = Promise.withResolvers<void>();
+  let signals = 0;
+  const onSignal = () => {
+    // The second one: whoever sends it does not want to wait for what is in flight.
+    if (++signals > 1) Deno.exit(1);
+    stop.resolve();
+  };
+  const names: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const name of names) Deno.addSignalListener(name, onSignal);
+  try {
+    const gateway = await Gateway.start({
+      http: settings.http,
+      https: settings.https,
+      tls: readKeyPair(settings),
+      backlog: settings.backlog,
+      limits: settings.limits,
+      host: hostFor(settings),
+      prefixes: settings.mounts.map(({ prefix }) => prefix),
+      log: logToStderr,
+    });
+    for (const url of gateway.urls) console.error(`listening ${url}`);
+    console.error("ready");
+    await stop.promise;
+    await gateway.shutdown(settings.drainTimeoutMs);
+  } finally {
+    for (const name of names) Deno.removeSignalListener(name, onSignal);
+  }
+}
+
+function hostFor(settings: ServeSettings): AppHost {
+  const cwd = Deno.cwd();
+  const apps: AppSet = {
+    mounts: settings.mounts.map(({ prefix, app }) => ({ prefix, ...resolveApp(app, cwd) })),
+    middleware: settings.middleware.map((specifier) => resolveApp(specifier, cwd)),
+    appKind: settings.appKind,
+  };
+  if (settings.workers > 0) return { kind: "workers", workers: settings.workers, apps };
+  return {
+    kind: "thread",
+    load() {
+      installLightResponse();
+      return loadApps(apps);
+    },
+  };
+}
+
+function readKeyPair(settings: ServeSettings): TlsKeyPair | undefined {
+  const { certFile, keyFile } = settings;
+  if (certFile === undefined || keyFile === undefined) return undefined;
+  return { cert: readFile("--cert", certFile), key: readFile("--key", keyFile) };
+}
+
+function readFile(option: string, path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`${option} ${path} cannot be read: ${reason}`);
+  }
+}

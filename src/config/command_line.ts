@@ -1,0 +1,112 @@
+/**
+ * From the words of a command line to what is to be done.
+ *
+ * @module
+ */
+
+// @ts-types="../types/std_parse_args.d.ts"
+import { parseArgs } from "@std/cli/parse-args";
+// @ts-types="../types/std_closest_string.d.ts"
+import { closestString } from "@std/text/closest-string";
+import { ConfigError } from "../errors.ts";
+import { parseListenAddress } from "./address.ts";
+import { mountApp, OPTIONS } from "./options.ts";
+import type { ServeSettings } from "./settings.ts";
+import { defaultSettings } from "./settings.ts";
+
+/** What a command line asks for. */
+export type Command =
+  | { readonly kind: "help" }
+  | { readonly kind: "version" }
+  | { readonly kind: "serve"; readonly settings: ServeSettings };
+
+/**
+ * Reads the arguments of the `gatehouse` command.
+ *
+ * @throws {ConfigError} if they cannot be understood, or do not go together
+ */
+export function parseCommandLine(args: readonly string[]): Command {
+  refuseFlagValues(args);
+  const flags = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
+  const valued = OPTIONS.filter(({ value }) => value !== undefined).map(({ name }) => name);
+  const parsed = parseArgs(args, {
+    // Positional arguments stay text, even if they look like numbers.
+    string: [...valued, "_"],
+    boolean: flags,
+    collect: [...valued, ...flags],
+    alias: Object.fromEntries(
+      OPTIONS.flatMap(({ name, letter }) => letter === undefined ? [] : [[letter, name]]),
+    ),
+    "--": true,
+    unknown: (arg, key) => {
+      if (key !== undefined) throw unknownOption(arg);
+    },
+  });
+  if (given(parsed.help).length > 0) return { kind: "help" };
+  if (given(parsed.version).length > 0) return { kind: "version" };
+
+  const settings = defaultSettings();
+  const positional = [...parsed._, ...parsed["--"] ?? []].map(String);
+  if (positional[0] === "serve") positional.shift();
+  const [app, ...middleware] = positional;
+  if (app !== undefined) mountApp(settings, "", app);
+  settings.middleware = middleware;
+  for (const option of OPTIONS) {
+    const values = given(parsed[option.name]);
+    const name = `--${option.name}`;
+    if (values.length > 1 && option.repeats === undefined && option.value !== undefined) {
+      throw new ConfigError(`${name} is given more than once`);
+    }
+    for (const value of values) {
+      if (option.value !== undefined && value === "") {
+        throw new ConfigError(`${name} needs a value: ${name} ${option.value}`);
+      }
+      option.apply(settings, String(value), name);
+    }
+  }
+  return { kind: "serve", settings: completed(settings) };
+}
+
+/** Checks what must go together, and fills in the default endpoint. */
+function completed(settings: ServeSettings): ServeSettings {
+  if (settings.mounts.length === 0) {
+    throw new ConfigError("no app is named: give the URL or path of one, or --mount /PREFIX=APP");
+  }
+  const { certFile, keyFile } = settings;
+  if (settings.https.length > 0 && (certFile === undefined || keyFile === undefined)) {
+    throw new ConfigError("--https needs --cert FILE and --key FILE");
+  }
+  if (settings.https.length === 0 && (certFile !== undefined || keyFile !== undefined)) {
+    throw new ConfigError("--cert and --key are for --https ADDR, which is not given");
+  }
+  if (settings.http.length === 0 && settings.https.length === 0) {
+    settings.http.push(parseListenAddress("127.0.0.1:8000"));
+  }
+  return settings;
+}
+
+/** The values given for an option: a list, whatever the parser made of it. */
+function given(value: unknown): unknown[] {
+  if (value === undefined || value === false) return [];
+  return (Array.isArray(value) ? value : [value]).filter((each) => each !== false);
+}
+
+/** Refuses flags with a value, such as `--factory=no`: the parser would overlook it. */
+function refuseFlagValues(args: readonly string[]): void {
+  for (const word of args) {
+    if (word === "--") return;
+    const name = /^--([^=]+)=/.exec(word)?.[1];
+    if (OPTIONS.some((option) => option.name === name && option.value === undefined)) {
+      throw new ConfigError(`--${name} takes no value`);
+    }
+  }
+}
+
+function unknownOption(word: string): ConfigError {
+  const name = word.replace(/=.*$/s, "");
+  const nearest = closestString(
+    name.replace(/^-+/, ""),
+    OPTIONS.map((option) => option.name),
+  );
+  return new ConfigError(`unknown option ${name}; did you mean --${nearest}?`);
+}

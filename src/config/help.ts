@@ -1,0 +1,70 @@
+/**
+ * The text of `--help`, made from the option table.
+ *
+ * @module
+ */
+
+import type { OptionGroup, OptionSpec } from "./options.ts";
+import { OPTIONS } from "./options.ts";
+
+const WIDTH = 80;
+const INDENT = 6;
+const GROUPS: readonly OptionGroup[] = ["Endpoints", "Apps", "Limits", "Other"];
+
+const USAGE = `gatehouse: a gateway for web applications
+
+Usage:
+  gatehouse [serve] APP [MIDDLEWARE...] [OPTIONS]
+  gatehouse [serve] --mount /PREFIX=APP... [OPTIONS]
+
+APP and MIDDLEWARE are modules by path or URL (file:, http:, https:, npm:); a
+fragment names an export other than the default: app.ts#admin. An app is an
+object with fetch(request, context), or a bare function; middleware is a
+function (next: App) => App, the last one named is the outermost.
+`;
+
+const EPILOGUE = `Times are in seconds, or with a unit: 500ms, 30s, 5m, 1h. Sizes are in bytes,
+or with a unit: 64k, 10m, 1g.
+
+Examples:
+  gatehouse app.ts
+  gatehouse app.ts --http :80 --https :443 --cert chain.pem --key key.pem
+  gatehouse app.ts --http unix:/run/app.sock,mode=0660 --workers 4
+  gatehouse --mount /=site.ts --mount /api=https://example.com/api.ts
+
+Signals: SIGINT or SIGTERM finishes what is in flight, then exits; a second one
+exits at once.
+Exit status: 0 done, 1 failed (an app cannot be loaded, a port is in use),
+2 wrong usage.
+`;
+
+/** The help text, at most 80 columns wide. */
+export function helpText(): string {
+  const sections = GROUPS.map((group) => {
+    const entries = OPTIONS.filter((option) => option.group === group).map(entryOf);
+    return `${group}:\n${entries.join("")}`;
+  });
+  return [USAGE, ...sections, EPILOGUE].join("\n");
+}
+
+function entryOf(option: OptionSpec): string {
+  const letter = option.letter === undefined ? "" : `-${option.letter}, `;
+  const value = option.value === undefined ? "" : ` ${option.value}`;
+  const repeats = option.repeats ? " (repeatable)" : "";
+  const standard = option.default === undefined ? "" : ` [default: ${option.default}]`;
+  return `  ${letter}--${option.name}${value}${repeats}\n${wrapped(option.help + standard)}`;
+}
+
+function wrapped(text: string): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && INDENT + line.length + 1 + word.length > WIDTH) {
+      lines.push(line);
+      line = "";
+    }
+    line = line === "" ? word : `${line} ${word}`;
+  }
+  lines.push(line);
+  return lines.map((each) => `${" ".repeat(INDENT)}${each}\n`).join("");
+}

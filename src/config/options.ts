@@ -1,0 +1,216 @@
+/**
+ * The option table: the one place that says which options there are, what they take and what they
+ * do. The command line and the help text come from it.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../errors.ts";
+import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/limits.ts";
+import { parseListenAddress } from "./address.ts";
+import type { ServeSettings } from "./settings.ts";
+import {
+  formatByteSize,
+  formatDuration,
+  parseByteSize,
+  parseCount,
+  parseDuration,
+} from "./values.ts";
+
+/** Headings that options stand under in the help text. */
+export type OptionGroup = "Endpoints" | "Apps" | "Limits" | "Other";
+
+/** One option. */
+export interface OptionSpec {
+  /** Name without the dashes. */
+  readonly name: string;
+  /** One-letter form, if there is one. */
+  readonly letter?: string;
+  /** What the help text calls its value; absent for options without one. */
+  readonly value?: string;
+  /** Whether it may be given more than once. */
+  readonly repeats?: true;
+  /** Heading. */
+  readonly group: OptionGroup;
+  /** What it does, in a sentence without its period. */
+  readonly help: string;
+  /** Default as the help text shows it. */
+  readonly default?: string;
+  /**
+   * Puts the value into the settings; `name` is how the user wrote the option.
+   *
+   * @throws {ConfigError} if the value is not of the option's kind
+   */
+  apply(settings: ServeSettings, text: string, name: string): void;
+}
+
+/** Largest head that a ring can carry with room to spare, in bytes. */
+const MAX_HEADER_BYTES = 262_144;
+
+type LimitName = keyof ServeSettings["limits"];
+
+function sizeLimit(name: string, limit: LimitName, max: number, help: string): OptionSpec {
+  return {
+    name,
+    value: "BYTES",
+    group: "Limits",
+    help,
+    default: formatByteSize(LIMITS[limit]),
+    apply: (settings, text, option) => settings.limits[limit] = parseByteSize(option, text, max),
+  };
+}
+
+function timeLimit(name: string, limit: LimitName, help: string): OptionSpec {
+  return {
+    name,
+    value: "SECONDS",
+    group: "Limits",
+    help,
+    default: LIMITS[limit] === 0 ? "none" : formatDuration(LIMITS[limit]),
+    apply: (settings, text, option) => settings.limits[limit] = parseDuration(option, text),
+  };
+}
+
+function countLimit(name: string, limit: LimitName, min: number, help: string): OptionSpec {
+  return {
+    name,
+    value: "N",
+    group: "Limits",
+    help,
+    default: LIMITS[limit] === 0 ? "none" : String(LIMITS[limit]),
+    apply: (settings, text, option) =>
+      settings.limits[limit] = parseCount(option, text, min, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+/** All options of `serve`, in the order of the help text. */
+export const OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "http",
+    value: "ADDR",
+    repeats: true,
+    group: "Endpoints",
+    help: "Serve HTTP/1.1 at PORT, HOST:PORT, [IPV6]:PORT, :PORT (every interface) or " +
+      "unix:PATH[,mode=0660]; port 0 is any free one",
+    default: "127.0.0.1:8000, if no endpoint is named",
+    apply: (settings, text) => settings.http.push(parseListenAddress(text)),
+  },
+  {
+    name: "https",
+    value: "ADDR",
+    repeats: true,
+    group: "Endpoints",
+    help: "Serve HTTP/1.1 over TLS; needs --cert and --key",
+    apply: (settings, text) => settings.https.push(parseListenAddress(text)),
+  },
+  {
+    name: "cert",
+    value: "FILE",
+    group: "Endpoints",
+    help: "Certificate chain for --https, in PEM",
+    apply: (settings, text) => settings.certFile = text,
+  },
+  {
+    name: "key",
+    value: "FILE",
+    group: "Endpoints",
+    help: "Private key for --https, in PEM",
+    apply: (settings, text) => settings.keyFile = text,
+  },
+  {
+    name: "backlog",
+    value: "N",
+    group: "Endpoints",
+    help: "Connections that the system queues until they are accepted",
+    default: "511",
+    apply: (settings, text, name) => settings.backlog = parseCount(name, text, 1, 65_535),
+  },
+  {
+    name: "mount",
+    value: "PREFIX=APP",
+    repeats: true,
+    group: "Apps",
+    help: "Serve APP below the path PREFIX; the longest prefix wins",
+    apply: addMount,
+  },
+  {
+    name: "workers",
+    value: "N",
+    group: "Apps",
+    help: "Number of app workers; 0 runs the apps on the gateway's own thread",
+    default: "number of cores",
+    apply: (settings, text, name) => settings.workers = parseCount(name, text, 0, 1_024),
+  },
+  {
+    name: "factory",
+    group: "Apps",
+    help: "The apps' exports are functions that make the app: each is called once, with its " +
+      "settings",
+    apply: (settings) => settings.appKind = "factory",
+  },
+  sizeLimit("max-header-bytes", "maxHeaderBytes", MAX_HEADER_BYTES, "Request line and headers"),
+  countLimit("max-header-count", "maxHeaderCount", 1, "Headers of a request"),
+  sizeLimit("max-target-bytes", "maxTargetBytes", MAX_HEADER_BYTES, "Request target (the URL)"),
+  sizeLimit("max-body-bytes", "maxBodyBytes", Infinity, "Request body"),
+  timeLimit("header-timeout", "headerTimeoutMs", "Time for a request's head to arrive; 0 for none"),
+  timeLimit(
+    "body-timeout",
+    "bodyIdleTimeoutMs",
+    "Time without progress in a request's or response's body; 0 for none",
+  ),
+  timeLimit("idle-timeout", "idleTimeoutMs", "Time a connection waits for a request; 0 for none"),
+  timeLimit("request-timeout", "requestTimeoutMs", "Time for a response to begin; 0 for none"),
+  countLimit(
+    "max-requests-per-connection",
+    "maxRequestsPerConnection",
+    0,
+    "Requests on one connection; 0 for any number",
+  ),
+  countLimit("max-connections", "maxConnections", 1, "Open connections of each address"),
+  {
+    name: "no-keep-alive",
+    group: "Limits",
+    help: "Close each connection after one request",
+    apply: (settings) => settings.limits.maxRequestsPerConnection = 1,
+  },
+  {
+    name: "drain-timeout",
+    value: "SECONDS",
+    group: "Limits",
+    help: "Time that shutdown waits for requests in flight",
+    default: "30",
+    apply: (settings, text, name) => settings.drainTimeoutMs = parseDuration(name, text),
+  },
+  {
+    name: "help",
+    letter: "h",
+    group: "Other",
+    help: "Show this text",
+    apply() {},
+  },
+  {
+    name: "version",
+    letter: "V",
+    group: "Other",
+    help: "Show the versions of gatehouse and of what it runs on",
+    apply() {},
+  },
+];
+
+function addMount(settings: ServeSettings, text: string, name: string): void {
+  const equals = text.indexOf("=");
+  const prefix = text.slice(0, equals).replace(/\/$/, "");
+  const app = text.slice(equals + 1);
+  if (equals < 0 || app === "" || !text.startsWith("/")) {
+    throw new ConfigError(`${name} takes /PREFIX=APP, not ${JSON.stringify(text)}`);
+  }
+  mountApp(settings, prefix, app);
+}
+
+/** Adds an app to the settings; two at the same prefix are refused. */
+export function mountApp(settings: ServeSettings, prefix: string, app: string): void {
+  if (settings.mounts.some((mount) => mount.prefix === prefix)) {
+    throw new ConfigError(`two apps are mounted at ${prefix || "/"}`);
+  }
+  settings.mounts.push({ prefix, app });
+}

@@ -1,0 +1,60 @@
+/**
+ * What `gatehouse serve` is told to do.
+ *
+ * @module
+ */
+
+import type { HttpLimits } from "../http1/limits.ts";
+import { DEFAULT_HTTP_LIMITS } from "../http1/limits.ts";
+import type { ListenAddress } from "./address.ts";
+
+/** An app and where it is mounted. */
+export interface MountSetting {
+  /** Path prefix without a trailing slash; `""` for the root. */
+  readonly prefix: string;
+  /** URL or path of the app, with `#export` if it is not the default export. */
+  readonly app: string;
+}
+
+/** The settings of `gatehouse serve`. */
+export interface ServeSettings {
+  /** The apps. */
+  mounts: MountSetting[];
+  /** Middleware around each app, the last outermost. */
+  middleware: string[];
+  /** Addresses for HTTP. */
+  http: ListenAddress[];
+  /** Addresses for HTTPS. */
+  https: ListenAddress[];
+  /** File of the certificate chain for HTTPS. */
+  certFile: string | undefined;
+  /** File of the private key for HTTPS. */
+  keyFile: string | undefined;
+  /** Connections that the system queues for each address. */
+  backlog: number;
+  /** Number of app workers; 0 runs the apps on the gateway's thread. */
+  workers: number;
+  /** Whether the modules export apps, or functions that make them. */
+  appKind: "app" | "factory";
+  /** Limits of the HTTP endpoints. */
+  limits: { -readonly [Name in keyof HttpLimits]: HttpLimits[Name] };
+  /** How long shutdown waits for what is in flight, in milliseconds. */
+  drainTimeoutMs: number;
+}
+
+/** The settings before anything was said. */
+export function defaultSettings(): ServeSettings {
+  return {
+    mounts: [],
+    middleware: [],
+    http: [],
+    https: [],
+    certFile: undefined,
+    keyFile: undefined,
+    backlog: 511,
+    workers: navigator.hardwareConcurrency,
+    appKind: "app",
+    limits: { ...DEFAULT_HTTP_LIMITS },
+    drainTimeoutMs: 30_000,
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * The error classes of gatehouse. Each carries what its catcher needs, and a message that says what
+ * was wrong, where, and what to do about it.
+ *
+ * @module
+ */
+
+/** A peer broke its protocol. `status` is the HTTP status that suits the fault. */
+export class ProtocolError extends Error {
+  override name = "ProtocolError";
+  /** HTTP status code that tells the client, such as 400. */
+  readonly status: number;
+  /** Section of the specification that was broken, such as `"RFC 9112 5.1"`. */
+  readonly section: string;
+
+  /** Makes an error for `status` with a message for the log. */
+  constructor(status: number, message: string, section: string) {
+    super(message);
+    this.status = status;
+    this.section = section;
+  }
+}
+
+/** A response that its handler composed cannot be sent as it is. */
+export class InvalidResponseError extends Error {
+  override name = "InvalidResponseError";
+}
+
+/** A setting is wrong: an unknown option, a bad value, or a bad combination. */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+}
+
+/** An address cannot be listened on, such as a port in use. */
+export class ListenError extends Error {
+  override name = "ListenError";
+}
+
+/** An app could not be loaded. */
+export class LoadError extends Error {
+  override name = "LoadError";
+  /** URL of the module that was asked for. */
+  readonly url: string;
+
+  /** Makes an error about the module at `url`. */
+  constructor(url: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.url = url;
+  }
+}

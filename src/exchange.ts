@@ -1,0 +1,180 @@
+/**
+ * The vocabulary that every endpoint, the pool and the app side share: what was asked
+ * ({@linkcode RequestHead}), what is answered ({@linkcode ResponseHead}), and the two-way
+ * conversation about one request ({@linkcode Exchange}).
+ *
+ * Nothing here knows a protocol, a socket or a worker.
+ *
+ * @module
+ */
+
+/** The protocol over which a request came in. */
+export type EndpointKind = "http" | "fastcgi" | "mongrel2";
+
+/** What is known of the connection that a request came in on: the same for all its requests. */
+export interface Peer {
+  /** The protocol that the endpoint speaks. */
+  readonly endpoint: EndpointKind;
+  /** Scheme of the request's URL, as far as the connection decides it. */
+  readonly scheme: "http" | "https";
+  /** The client's address. */
+  readonly remoteAddr: Deno.Addr;
+  /** The endpoint's own address. */
+  readonly localAddr: Deno.Addr;
+}
+
+/** Body length of a request or response whose length is not known beforehand. */
+export const UNKNOWN_LENGTH = -1;
+
+/** Body length of a response whose body is given whole in {@linkcode Exchange.respond}, text included. */
+export const WHOLE_BODY = -2;
+
+/**
+ * Body bytes that either side may send before the other grants more with a credit, in bytes.
+ * Request and response bodies have a window of this size each.
+ */
+export const BODY_WINDOW_BYTES = 262_144;
+
+/**
+ * The head of a request. Text stays bytes: `block` holds the target, the authority and the field
+ * lines, and the other members say where. `block` may be borrowed from a read buffer, so whoever
+ * needs it after {@linkcode ExchangeHandler.handle} returned keeps a copy ({@linkcode RequestHead.detach}).
+ */
+export class RequestHead {
+  /** Request method, case-sensitive, such as `"GET"`. */
+  method = "";
+  /** Minor version of the client's HTTP/1 message: 0 or 1. */
+  minorVersion = 1;
+  /** Bytes that the ranges below point into. */
+  block: Uint8Array = EMPTY;
+  /** Start of the request target as the client sent it. */
+  targetStart = 0;
+  /** End of the request target. */
+  targetEnd = 0;
+  /** Start of the authority (host and optional port). */
+  authorityStart = 0;
+  /** End of the authority; equal to its start when the client named none. */
+  authorityEnd = 0;
+  /** Start of the field lines, each `name: value` and CRLF. */
+  fieldsStart = 0;
+  /** End of the field lines, after the last CRLF. */
+  fieldsEnd = 0;
+  /** Body length in bytes, 0 for no body, or {@linkcode UNKNOWN_LENGTH}. */
+  bodyLength = 0;
+  /** Whether the client waits for a `100 Continue` before it sends the body. */
+  expectsContinue = false;
+  /** Index of the mount that the request belongs to, and the length of its prefix in the path. */
+  mount = 0;
+  /** Facts about the connection. */
+  peer: Peer = NO_PEER;
+
+  /** Copies the bytes of the head out of a borrowed buffer. Ranges are adjusted. */
+  detach(): void {
+    const first = Math.min(this.targetStart, this.fieldsStart, this.authorityStart);
+    const last = Math.max(this.targetEnd, this.fieldsEnd, this.authorityEnd);
+    this.block = this.block.slice(first, last);
+    this.targetStart -= first;
+    this.targetEnd -= first;
+    this.authorityStart -= first;
+    this.authorityEnd -= first;
+    this.fieldsStart -= first;
+    this.fieldsEnd -= first;
+  }
+}
+
+/** The head of a response. */
+export interface ResponseHead {
+  /** Status code, 200 to 599. */
+  readonly status: number;
+  /**
+   * Field lines, each `name: value` and CRLF, as bytes or as a string of code units up to 255.
+   * The endpoint validates them, and replaces those that frame the message or belong to the connection.
+   */
+  readonly fieldLines: Uint8Array | string;
+  /**
+   * Length of the body in bytes as the handler knows it, {@linkcode WHOLE_BODY}, or
+   * {@linkcode UNKNOWN_LENGTH}.
+   */
+  readonly bodyLength: number;
+}
+
+/** Why an exchange ended before its time. */
+export type AbortReason =
+  /** The client closed or reset the connection. */
+  | "client-gone"
+  /** The client may still read, but will send nothing more. */
+  | "client-half-closed"
+  /** A limit in time ran out. */
+  | "timeout"
+  /** The request's body turned out malformed or too large. */
+  | "bad-request"
+  /** The gateway is shutting down and could not wait any longer. */
+  | "shutdown"
+  /** The response that the handler composed cannot be sent; the client was answered 500. */
+  | "invalid-response";
+
+/** What the handler of a request is told while the exchange is open. */
+export interface ExchangeReceiver {
+  /** Body bytes, borrowed: valid during the call only. Never more than was granted. */
+  onBody(chunk: Uint8Array): void;
+  /** A chunk as the client framed it begins; its data follows through {@linkcode onBody}. */
+  onChunk(declaredBytes: number): void;
+  /** A body of unknown length is complete. `trailers` holds its trailer field lines, borrowed. */
+  onEnd(trailers: Uint8Array): void;
+  /** The client reads on: `bytes` more of the response's body may be sent. */
+  onCredit(bytes: number): void;
+  /**
+   * The exchange is cut short. After `"client-half-closed"` the response can still be sent;
+   * after any other reason nothing that is sent reaches anybody.
+   */
+  onAbort(reason: AbortReason): void;
+  /** The response was handed to the operating system in full. Only told if asked for. */
+  onSent(): void;
+}
+
+/**
+ * One request and its response, as its handler sees it. All calls are synchronous and never block:
+ * flow is controlled by credits. The handler may send {@linkcode BODY_WINDOW_BYTES} of response body
+ * before it waits for `onCredit`; the endpoint sends as much of the request's body (nothing at all when
+ * `head.expectsContinue`) before it waits for {@linkcode Exchange.grant}.
+ */
+export interface Exchange {
+  /** What was asked. */
+  readonly head: RequestHead;
+  /** Who is told about the request's body and end; set by the handler before `handle` returns. */
+  receiver: ExchangeReceiver;
+  /** Whether {@linkcode ExchangeReceiver.onSent} is wanted. Off unless set before the response ends. */
+  reportSent: boolean;
+  /** Permits `bytes` more of the request's body to be delivered. */
+  grant(bytes: number): void;
+  /**
+   * Starts the response. `body`, if given, is its first or only part; a response whose
+   * `bodyLength` is known ends by itself when as many bytes were sent. A head that cannot be sent
+   * is logged, the client gets 500, and the receiver is told.
+   */
+  respond(head: ResponseHead, body: Uint8Array | string | null): void;
+  /** Sends more of the response's body. */
+  write(chunk: Uint8Array): void;
+  /** Ends a response of unknown length. */
+  end(): void;
+  /**
+   * Gives the exchange up: the client gets `status` if nothing was sent yet, and otherwise a
+   * connection that breaks, so that it can tell the response is not complete.
+   */
+  fail(status: number): void;
+}
+
+/** Takes requests: the pool of workers, the apps of a thread, or a router before them. */
+export interface ExchangeHandler {
+  /** Takes charge of the exchange, and sets its receiver, before it returns. */
+  handle(exchange: Exchange): void;
+}
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+
+const NO_PEER: Peer = {
+  endpoint: "http",
+  scheme: "http",
+  remoteAddr: { transport: "tcp", hostname: "", port: 0 },
+  localAddr: { transport: "tcp", hostname: "", port: 0 },
+};

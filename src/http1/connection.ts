@@ -1,0 +1,528 @@
+/**
+ * One HTTP/1.1 connection: reads bytes into the parser, hands requests to the handler, and writes
+ * the answers in the order of the requests.
+ *
+ * @module
+ */
+
+import type { BufferPool } from "../buffers.ts";
+import { OutputBuffer } from "../buffers.ts";
+import { ProtocolError } from "../errors.ts";
+import type { AbortReason, ExchangeHandler, Peer } from "../exchange.ts";
+import { RequestHead } from "../exchange.ts";
+import type { Log } from "../log.ts";
+import { HttpExchange } from "./http_exchange.ts";
+import type { HttpLimits } from "./limits.ts";
+import {
+  HALF_CLOSED_TIMEOUT_MS,
+  LINGER_TIMEOUT_MS,
+  MAX_DISCARDED_BYTES,
+  MAX_PIPELINED_REQUESTS,
+} from "./limits.ts";
+import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "./parser.ts";
+import type { DateLine } from "./writer.ts";
+import { ResponseWriter } from "./writer.ts";
+
+/** What the connections of an endpoint have in common. */
+export interface ConnectionHost {
+  /** Takes the requests. */
+  readonly handler: ExchangeHandler;
+  /** Limits of each connection. */
+  readonly limits: HttpLimits;
+  /** The `Date` line, kept up to date. */
+  readonly date: DateLine;
+  /** Memory of the connections. */
+  readonly buffers: BufferPool;
+  /** Takes messages about faults. */
+  readonly log: Log;
+  /** A coarse clock in milliseconds, kept up to date while there are connections. */
+  readonly now: number;
+  /** Whether connections are to be closed as soon as what they carry is answered. */
+  readonly draining: boolean;
+  /** Calls `connection.flush()` soon, once for all that is written until then. */
+  scheduleFlush(connection: HttpConnection): void;
+  /** Is told when a connection is closed. */
+  onClosed(connection: HttpConnection): void;
+}
+
+const SMALL_READ_BYTES = 4_096;
+const LARGE_READ_BYTES = 65_536;
+
+/** Where a connection stands. */
+const OPEN = 0;
+/** The last response is being sent. */
+const FINISHING = 1;
+/** Our side is shut down; what the client still sends is discarded, so that it can read our answer. */
+const LINGERING = 2;
+const CLOSED = 3;
+
+/** A connection of an HTTP endpoint. */
+export class HttpConnection {
+  /** Writes the responses. */
+  readonly writer: ResponseWriter;
+  /** What the connections of the endpoint share. */
+  readonly host: ConnectionHost;
+
+  readonly #conn: Deno.Conn;
+  readonly #parser: RequestParser;
+  readonly #out: OutputBuffer;
+  #state = OPEN;
+  /** Requests whose responses are not complete, in the order in which they came. */
+  readonly #queue: HttpExchange[] = [];
+  /** The request whose body is being read, unless nobody wants it. */
+  #receiving: HttpExchange | null = null;
+  #requestCount = 0;
+  #discardedBytes = 0;
+  #readBuffer: Uint8Array;
+  #resumeReading: (() => void) | null = null;
+  #pumping = false;
+  #peerClosed = false;
+  /** When the client was last seen to send, and since when it takes what is being written. */
+  #readAt: number;
+  #writeAt = 0;
+
+  #writing = false;
+  #inFlight: Uint8Array = EMPTY;
+  #inFlightStart = 0;
+  #inFlightEnd = 0;
+  /** Body bytes in the output since the last write began, and in the write under way. */
+  #outBodyBytes = 0;
+  #inFlightBodyBytes = 0;
+  #unreported: HttpExchange[] = [];
+  #reporting: HttpExchange[] = [];
+
+  /** Makes a connection over `conn`. */
+  constructor(conn: Deno.Conn, peer: Peer, host: ConnectionHost) {
+    this.#conn = conn;
+    this.host = host;
+    this.#parser = new RequestParser(host.limits, peer);
+    this.#out = new OutputBuffer(host.buffers);
+    this.writer = new ResponseWriter(this.#out, host.date);
+    this.#readBuffer = host.buffers.take(SMALL_READ_BYTES);
+    this.#readAt = host.now;
+  }
+
+  /** Serves the connection until it is closed. Never rejects. */
+  async serve(): Promise<void> {
+    try {
+      while (this.#state < CLOSED) {
+        const bytes = await this.#conn.read(this.#readBuffer);
+        if (bytes === null) {
+          this.#onEnd();
+          return;
+        }
+        this.#readAt = this.host.now;
+        if (this.#state === LINGERING) {
+          this.#discardedBytes += bytes;
+          if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.#close("client-gone");
+          continue;
+        }
+        this.#parser.push(
+          bytes === this.#readBuffer.length
+            ? this.#readBuffer
+            : this.#readBuffer.subarray(0, bytes),
+        );
+        this.#pump();
+        while (this.#parser.hasUnread) await this.#readingResumed();
+        if (this.#readBuffer.length !== LARGE_READ_BYTES) {
+          if (bytes === this.#readBuffer.length) this.#useReadBuffer(LARGE_READ_BYTES);
+        } else if (!this.#parser.inBody) {
+          this.#useReadBuffer(SMALL_READ_BYTES);
+        }
+      }
+    } catch (error) {
+      if (!isConnectionError(error)) {
+        this.host.log("error", `http: ${error instanceof Error ? error.stack : error}`);
+      }
+      this.#close("client-gone");
+    }
+  }
+
+  /** The exchange whose response is to be sent next. */
+  get front(): HttpExchange | undefined {
+    return this.#queue[0];
+  }
+
+  /** Whether nothing is under way, not even part of a request. */
+  get idle(): boolean {
+    return this.#state === OPEN && this.#queue.length === 0 && this.#parser.betweenRequests &&
+      !this.#writing && this.#out.length === 0;
+  }
+
+  /** Whether `exchange` is the last that the connection will carry. */
+  isLast(exchange: HttpExchange): boolean {
+    if (exchange.isLast) return true;
+    if (this.host.draining && this.#queue.length === 1 && !this.#parser.hasUnread) {
+      exchange.isLast = true;
+      if (this.#receiving === null) this.#parser.close();
+    }
+    return exchange.isLast;
+  }
+
+  /** Counts body bytes that were put into the output for the exchange at the front. */
+  countBody(bytes: number): void {
+    this.#outBodyBytes += bytes;
+  }
+
+  /** Sees to it that what was written is sent. */
+  scheduleFlush(): void {
+    if (!this.#writing && !this.#pumping) this.host.scheduleFlush(this);
+  }
+
+  /** Sends what was written, unless a write is under way already. */
+  flush(): void {
+    if (this.#writing || this.#state >= LINGERING) return;
+    const out = this.#out;
+    if (out.length === 0) {
+      if (this.#state === FINISHING && this.#queue.length === 0) this.#finish();
+      return;
+    }
+    this.#inFlightStart = 0;
+    this.#inFlightEnd = out.length;
+    this.#inFlight = out.takeBytes();
+    this.#inFlightBodyBytes = this.#outBodyBytes;
+    this.#outBodyBytes = 0;
+    if (this.#unreported.length > 0) {
+      this.#reporting = this.#unreported;
+      this.#unreported = [];
+    }
+    this.#writing = true;
+    this.#writeAt = this.host.now;
+    this.#write();
+  }
+
+  /** Is told that the response of the exchange at the front is complete. */
+  onResponseComplete(exchange: HttpExchange): void {
+    this.#queue.shift();
+    if (exchange.reportSent) this.#unreported.push(exchange);
+    this.#outBodyBytes = 0;
+    if (this.#receiving === exchange) {
+      this.#receiving = null;
+      this.#discardedBytes = 0;
+      const unsent = exchange.awaitsContinue || this.#parser.remainingBytes > MAX_DISCARDED_BYTES;
+      if (unsent && this.#parser.remainingBytes !== Infinity) this.writer.closes = true;
+    }
+    if (this.writer.closes) {
+      this.#state = FINISHING;
+      this.#abandon("client-gone");
+    } else {
+      this.#queue[0]?.becomeFront();
+      if (!this.#pumping) this.#resume();
+    }
+    this.scheduleFlush();
+  }
+
+  /** Breaks the connection off after what was already written: the response cannot be completed. */
+  breakOff(): void {
+    this.writer.closes = true;
+    this.#state = FINISHING;
+    this.#abandon("client-gone");
+    this.scheduleFlush();
+  }
+
+  /** Is told that the handler takes more of the body that is being read. */
+  onGrant(exchange: HttpExchange): void {
+    if (exchange.awaitsContinue && exchange === this.#queue[0] && !exchange.responded) {
+      exchange.awaitsContinue = false;
+      this.writer.writeContinue();
+      this.scheduleFlush();
+    }
+    if (!this.#pumping) this.#resume();
+  }
+
+  /** Ends what has taken too long. */
+  checkDeadlines(now: number): void {
+    const { limits } = this.host;
+    if (this.#state === LINGERING) {
+      if (now - this.#readAt > LINGER_TIMEOUT_MS) this.#close("client-gone");
+      return;
+    }
+    if (this.#writing) {
+      if (expired(now, this.#writeAt, limits.bodyIdleTimeoutMs)) this.#close("timeout");
+      return;
+    }
+    const front = this.#queue[0];
+    if (this.#peerClosed) {
+      const since = Math.max(this.#readAt, this.#writeAt);
+      if (now - since > HALF_CLOSED_TIMEOUT_MS) this.#close("client-gone");
+    } else if (this.#receiving !== null && this.#receiving.granted > 0) {
+      const bodyOverdue = expired(now, this.#readAt, limits.bodyIdleTimeoutMs);
+      if (bodyOverdue) {
+        this.#refuse(new ProtocolError(408, "the body came too slowly", "RFC 9110 15.5.9"));
+      }
+    } else if (front === undefined) {
+      this.#checkIdleDeadlines(now);
+      return;
+    }
+    if (front !== undefined && !front.responded) {
+      if (expired(now, front.startedAt, limits.requestTimeoutMs)) front.timeOut();
+    }
+  }
+
+  #checkIdleDeadlines(now: number): void {
+    const { limits } = this.host;
+    if (this.#state !== OPEN) return;
+    if (this.#parser.inBody) {
+      if (expired(now, this.#readAt, limits.bodyIdleTimeoutMs)) this.#close("timeout");
+    } else if (!this.#parser.betweenRequests) {
+      if (expired(now, this.#headStartedAt, limits.headerTimeoutMs)) {
+        this.#refuse(
+          new ProtocolError(408, "the request's head came too slowly", "RFC 9110 15.5.9"),
+        );
+      }
+    } else if (this.#requestCount === 0) {
+      if (expired(now, this.#readAt, limits.headerTimeoutMs)) this.#close("timeout");
+    } else if (expired(now, this.#readAt, limits.idleTimeoutMs)) {
+      this.#close("timeout");
+    }
+  }
+
+  /** Closes the connection if it is idle; else it is closed after what it carries. */
+  drain(): void {
+    if (this.idle) this.#close("shutdown");
+  }
+
+  /** Closes the connection at once. */
+  abort(reason: AbortReason): void {
+    this.#close(reason);
+  }
+
+  #headStartedAt = 0;
+
+  /** Reads events off the parser as long as somebody takes them. */
+  #pump(): void {
+    const parser = this.#parser;
+    this.#pumping = true;
+    try {
+      while (this.#state === OPEN) {
+        const exchange = this.#receiving;
+        if (parser.inBody) {
+          if (exchange !== null && exchange.granted <= 0 && parser.atBodyData) break;
+        } else if (this.#queue.length >= MAX_PIPELINED_REQUESTS) {
+          break;
+        }
+        const event = parser.next(exchange === null ? Infinity : exchange.granted);
+        if (event === NEED_DATA) break;
+        if (event === HEAD) this.#onHead();
+        else if (event === BODY) this.#onBody(exchange);
+        else if (event === CHUNK) exchange?.receiver.onChunk(parser.chunkBytes);
+        else if (event === END) this.#onBodyEnd(exchange);
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#refuse(error);
+    } finally {
+      this.#pumping = false;
+    }
+    if (parser.betweenRequests) this.#headStartedAt = 0;
+    else if (this.#headStartedAt === 0) this.#headStartedAt = this.host.now;
+    this.flush();
+  }
+
+  #onHead(): void {
+    const parser = this.#parser;
+    const { limits } = this.host;
+    const exchange = new HttpExchange(this, parser.head, this.host.now);
+    this.#headStartedAt = 0;
+    this.#requestCount++;
+    exchange.isLast = !parser.keepAlive || this.#requestCount === limits.maxRequestsPerConnection;
+    if (parser.inBody) this.#receiving = exchange;
+    else if (exchange.isLast) parser.close();
+    this.#queue.push(exchange);
+    this.host.handler.handle(exchange);
+  }
+
+  #onBody(exchange: HttpExchange | null): void {
+    const parser = this.#parser;
+    const bytes = parser.bodyEnd - parser.bodyStart;
+    if (exchange === null) {
+      this.#discardedBytes += bytes;
+      if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.breakOff();
+      return;
+    }
+    exchange.granted -= bytes;
+    exchange.awaitsContinue = false;
+    const complete = !parser.inBody;
+    if (complete) this.#onBodyComplete(exchange);
+    exchange.receiver.onBody(parser.buffer.subarray(parser.bodyStart, parser.bodyEnd));
+  }
+
+  #onBodyEnd(exchange: HttpExchange | null): void {
+    if (exchange === null) return;
+    const { buffer, bodyStart, bodyEnd } = this.#parser;
+    this.#onBodyComplete(exchange);
+    exchange.receiver.onEnd(buffer.subarray(bodyStart, bodyEnd));
+  }
+
+  #onBodyComplete(exchange: HttpExchange): void {
+    this.#receiving = null;
+    if (exchange.isLast) this.#parser.close();
+  }
+
+  /** Answers what cannot be served, after the responses that are still due, and ends the connection. */
+  #refuse(error: ProtocolError): void {
+    this.#parser.close();
+    const exchange = this.#receiving;
+    if (exchange === null) {
+      const refused = new HttpExchange(this, new RequestHead(), this.host.now);
+      refused.isLast = true;
+      this.#lingers = true;
+      this.#queue.push(refused);
+      refused.refuse(error);
+      return;
+    }
+    this.#receiving = null;
+    this.#lingers = true;
+    exchange.isLast = true;
+    exchange.receiver.onAbort(error.status === 408 ? "timeout" : "bad-request");
+    exchange.refuse(error);
+  }
+
+  #lingers = false;
+
+  /** The client will send no more. */
+  #onEnd(): void {
+    this.#peerClosed = true;
+    this.#readAt = this.host.now;
+    const unfinished = this.#receiving !== null || this.#state === LINGERING ||
+      this.#queue.length === 0 && !this.#writing && this.#out.length === 0;
+    if (unfinished) {
+      this.#close("client-gone");
+      return;
+    }
+    if (this.#queue.length === 0) this.#state = FINISHING;
+    for (const exchange of [...this.#queue]) {
+      exchange.receiver.onAbort("client-half-closed");
+    }
+    const last = this.#queue.at(-1);
+    if (last !== undefined) last.isLast = true;
+    else this.scheduleFlush();
+  }
+
+  #readingResumed(): Promise<void> {
+    return new Promise((resolve) => this.#resumeReading = resolve);
+  }
+
+  /** Goes on with what is left in the read buffer, and then with reading. */
+  #resume(): void {
+    if (this.#resumeReading === null) return;
+    this.#pump();
+    if (this.#parser.hasUnread && this.#state === OPEN) return;
+    this.#readAt = this.host.now;
+    const resume = this.#resumeReading;
+    this.#resumeReading = null;
+    resume?.();
+  }
+
+  #useReadBuffer(bytes: number): void {
+    this.host.buffers.give(this.#readBuffer);
+    this.#readBuffer = this.host.buffers.take(bytes);
+  }
+
+  #write(): void {
+    const bytes = this.#inFlightStart === 0 && this.#inFlightEnd === this.#inFlight.length
+      ? this.#inFlight
+      : this.#inFlight.subarray(this.#inFlightStart, this.#inFlightEnd);
+    this.#conn.write(bytes).then(this.#onWritten, this.#onWriteFailed);
+  }
+
+  readonly #onWritten = (bytes: number): void => {
+    if (this.#state === CLOSED) return;
+    this.#inFlightStart += bytes;
+    if (this.#inFlightStart < this.#inFlightEnd) {
+      this.#writeAt = this.host.now;
+      this.#write();
+      return;
+    }
+    this.#writing = false;
+    this.host.buffers.give(this.#inFlight);
+    this.#inFlight = EMPTY;
+    if (this.#reporting.length > 0) {
+      for (const exchange of this.#reporting) exchange.receiver.onSent();
+      this.#reporting = [];
+    }
+    const front = this.#queue[0];
+    if (this.#inFlightBodyBytes > 0 && front !== undefined && front.responded) {
+      front.receiver.onCredit(this.#inFlightBodyBytes);
+    }
+    this.flush();
+  };
+
+  readonly #onWriteFailed = (error: unknown): void => {
+    if (this.#state === CLOSED) return;
+    this.#writing = false;
+    this.#inFlight = EMPTY;
+    if (!isConnectionError(error)) {
+      this.host.log("error", `http: cannot write to a client: ${error}`);
+    }
+    this.#close("client-gone");
+  };
+
+  /** Everything was sent: ends the connection so that the client gets all of it. */
+  #finish(): void {
+    const mayStillSend = this.#lingers || this.#parser.inBody || this.#parser.hasUnread;
+    if (!mayStillSend || this.#peerClosed) {
+      this.#close("client-gone");
+      return;
+    }
+    this.#state = LINGERING;
+    this.#discardedBytes = 0;
+    this.#readAt = this.host.now;
+    this.#parser.close();
+    this.#conn.closeWrite().catch(() => this.#close("client-gone"));
+    const resume = this.#resumeReading;
+    this.#resumeReading = null;
+    resume?.();
+  }
+
+  #close(reason: AbortReason): void {
+    if (this.#state === CLOSED) return;
+    this.#state = CLOSED;
+    this.#parser.close();
+    this.#abandon(reason);
+    try {
+      this.#conn.close();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
+    if (!this.#writing) this.host.buffers.give(this.#out.takeBytes());
+    this.#resumeReading?.();
+    this.#resumeReading = null;
+    this.host.onClosed(this);
+  }
+
+  /** Tells the handlers of all requests under way that their answers will not arrive. */
+  #abandon(reason: AbortReason): void {
+    const abandoned = [...this.#queue, ...this.#reportingIfClosed()];
+    this.#queue.length = 0;
+    this.#receiving = null;
+    for (const exchange of abandoned) exchange.onAbandoned(reason);
+  }
+
+  #reportingIfClosed(): HttpExchange[] {
+    if (this.#state !== CLOSED) return [];
+    const unsent = [...this.#reporting, ...this.#unreported];
+    this.#reporting = this.#unreported = [];
+    return unsent;
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+function expired(now: number, since: number, timeoutMs: number): boolean {
+  return timeoutMs > 0 && now - since > timeoutMs;
+}
+
+/** Whether `error` says no more than that the other side, or we, closed the connection. */
+function isConnectionError(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.UnexpectedEof ||
+    error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.TimedOut ||
+    error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.Interrupted ||
+    // What a failed TLS handshake or record gives.
+    error instanceof Deno.errors.InvalidData;
+}

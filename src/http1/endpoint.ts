@@ -1,0 +1,185 @@
+/**
+ * An HTTP/1.1 endpoint: a listener and its connections.
+ *
+ * @module
+ */
+
+import { BufferPool } from "../buffers.ts";
+import type { ExchangeHandler, Peer } from "../exchange.ts";
+import type { Log } from "../log.ts";
+import type { ConnectionHost } from "./connection.ts";
+import { HttpConnection } from "./connection.ts";
+import type { HttpLimits } from "./limits.ts";
+import { DateLine } from "./writer.ts";
+
+/** Longest and shortest interval at which deadlines are looked at, in milliseconds. */
+const MAX_TICK_MS = 250;
+const MIN_TICK_MS = 10;
+/** Pause after a connection could not be accepted for want of resources, in milliseconds. */
+const ACCEPT_RETRY_MS = 100;
+
+/** Serves HTTP/1.1 on one listener. */
+export class HttpEndpoint implements ConnectionHost, AsyncDisposable {
+  readonly handler: ExchangeHandler;
+  readonly limits: HttpLimits;
+  readonly log: Log;
+  readonly date: DateLine = new DateLine();
+  readonly buffers: BufferPool = new BufferPool();
+  now = 0;
+  draining = false;
+
+  readonly #listener: Deno.Listener;
+  readonly #scheme: "http" | "https";
+  readonly #connections = new Set<HttpConnection>();
+  readonly #tickMs: number;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #dirty: HttpConnection[] = [];
+  #roomWaiter: (() => void) | null = null;
+  #emptyWaiter: PromiseWithResolvers<void> | null = null;
+  readonly #accepting: Promise<void>;
+
+  /** Starts to serve what `listener` accepts. The endpoint owns the listener from here on. */
+  constructor(
+    listener: Deno.Listener,
+    scheme: "http" | "https",
+    handler: ExchangeHandler,
+    limits: HttpLimits,
+    log: Log,
+  ) {
+    this.#listener = listener;
+    this.#scheme = scheme;
+    this.handler = handler;
+    this.limits = limits;
+    this.log = log;
+    this.#tickMs = tickOf(limits);
+    this.#accepting = this.#accept();
+  }
+
+  /** The address that the endpoint listens on. */
+  get address(): Deno.Addr {
+    return this.#listener.addr;
+  }
+
+  /** Open connections. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /**
+   * Stops accepting, after the connections that are already queued, and closes each connection as
+   * soon as what it carries is answered. Resolves when all are closed.
+   */
+  async drain(): Promise<void> {
+    if (!this.draining) {
+      this.draining = true;
+      // Connections that the system has accepted for us would be reset: take them first.
+      await new Promise((resolve) => setTimeout(resolve, MIN_TICK_MS));
+      this.#stopListening();
+      for (const connection of [...this.#connections]) connection.drain();
+    }
+    await this.#accepting;
+    if (this.#connections.size > 0) {
+      this.#emptyWaiter ??= Promise.withResolvers();
+      await this.#emptyWaiter.promise;
+    }
+  }
+
+  /** Closes everything at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.draining = true;
+    this.#stopListening();
+    for (const connection of [...this.#connections]) connection.abort("shutdown");
+    await this.#accepting;
+  }
+
+  scheduleFlush(connection: HttpConnection): void {
+    if (this.#dirty.length === 0) queueMicrotask(this.#flushDirty);
+    this.#dirty.push(connection);
+  }
+
+  onClosed(connection: HttpConnection): void {
+    this.#connections.delete(connection);
+    this.#roomWaiter?.();
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#emptyWaiter?.resolve();
+  }
+
+  readonly #flushDirty = (): void => {
+    const dirty = this.#dirty;
+    this.#dirty = [];
+    for (const connection of dirty) connection.flush();
+  };
+
+  async #accept(): Promise<void> {
+    for (;;) {
+      if (this.#connections.size >= this.limits.maxConnections) await this.#makeRoom();
+      let conn: Deno.Conn;
+      try {
+        conn = await this.#listener.accept();
+      } catch (error) {
+        if (this.#closed) return;
+        // One client's fault, such as a failed handshake, or too many open files: go on.
+        this.log("warning", `${this.#scheme}: cannot accept a connection: ${error}`);
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+        continue;
+      }
+      this.#serve(conn);
+    }
+  }
+
+  #serve(conn: Deno.Conn): void {
+    if (this.#timer === undefined) {
+      this.#tick();
+      this.#timer = setInterval(this.#tick, this.#tickMs);
+    }
+    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+    const peer: Peer = {
+      endpoint: "http",
+      scheme: this.#scheme,
+      remoteAddr: conn.remoteAddr,
+      localAddr: conn.localAddr,
+    };
+    const connection = new HttpConnection(conn, peer, this);
+    this.#connections.add(connection);
+    connection.serve();
+  }
+
+  /** At the limit of connections: closes one that is idle, or else waits for one to close. */
+  async #makeRoom(): Promise<void> {
+    for (const connection of this.#connections) {
+      if (!connection.idle) continue;
+      connection.abort("shutdown");
+      return;
+    }
+    await new Promise<void>((resolve) => this.#roomWaiter = resolve);
+    this.#roomWaiter = null;
+  }
+
+  readonly #tick = (): void => {
+    this.now = performance.now();
+    this.date.update(Date.now());
+    for (const connection of this.#connections) connection.checkDeadlines(this.now);
+  };
+
+  #closed = false;
+
+  #stopListening(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#listener.close();
+    this.#roomWaiter?.();
+  }
+}
+
+/** An interval fine enough for the shortest time limit. */
+function tickOf(limits: HttpLimits): number {
+  const timeouts = [
+    limits.headerTimeoutMs,
+    limits.bodyIdleTimeoutMs,
+    limits.idleTimeoutMs,
+    limits.requestTimeoutMs,
+  ].filter((timeout) => timeout > 0);
+  return Math.max(MIN_TICK_MS, Math.min(MAX_TICK_MS, ...timeouts.map((timeout) => timeout / 8)));
+}

@@ -1,0 +1,747 @@
+/**
+ * The reading half of the HTTP/1.1 codec (RFC 9112): bytes in, events out, in any split. It does no
+ * I/O and has no timers.
+ *
+ * It is strict where laxness lets two readers of the same bytes see different messages: what it
+ * accepts has one meaning.
+ *
+ * @module
+ */
+
+import { ProtocolError } from "../errors.ts";
+import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
+import type { Peer } from "../exchange.ts";
+import {
+  CLASS,
+  COLON,
+  CR,
+  DIGIT,
+  FIELD,
+  HEX,
+  HTAB,
+  latin1,
+  LF,
+  SEMICOLON,
+  SP,
+  spells,
+  TARGET,
+  TOKEN,
+} from "./chars.ts";
+import type { HttpLimits } from "./limits.ts";
+import { MAX_CHUNK_LINE_BYTES, MAX_METHOD_BYTES } from "./limits.ts";
+
+/** The parser has used up its bytes and waits for more. */
+export const NEED_DATA = 0;
+/** A request's head is complete: {@linkcode RequestParser.head}. */
+export const HEAD = 1;
+/** Part of a body: `buffer[bodyStart, bodyEnd)`. */
+export const BODY = 2;
+/** A chunk begins; its declared size is {@linkcode RequestParser.chunkBytes}. */
+export const CHUNK = 3;
+/** A chunked body is complete; its trailer field lines are `buffer[bodyStart, bodyEnd)`. */
+export const END = 4;
+
+/** What {@linkcode RequestParser.next} returns. */
+export type ParserEvent =
+  | typeof NEED_DATA
+  | typeof HEAD
+  | typeof BODY
+  | typeof CHUNK
+  | typeof END;
+
+/**
+ * Where the parser stands. The transitions:
+ *
+ *     REQUEST_LINE -> FIELDS -> REQUEST_LINE                      no body
+ *                            -> LENGTH -> REQUEST_LINE            content-length
+ *                            -> CHUNK_SIZE -> CHUNK_DATA -> CHUNK_CRLF -> CHUNK_SIZE
+ *                                          -> TRAILERS -> REQUEST_LINE
+ *     any of them -> CLOSED                                       an error, or close()
+ */
+const REQUEST_LINE = 0;
+const FIELDS = 1;
+const LENGTH = 2;
+const CHUNK_SIZE = 3;
+const CHUNK_DATA = 4;
+const CHUNK_CRLF = 5;
+const TRAILERS = 6;
+const CLOSED = 7;
+
+const INCOMPLETE = -1;
+/** Empty lines tolerated before a request line (RFC 9112 2.2), in bytes. */
+const MAX_EMPTY_LINE_BYTES = 8;
+const EMPTY = new Uint8Array(0);
+const VERSION_PREFIX = [0x48, 0x54, 0x54, 0x50, 0x2f]; // HTTP/
+
+/**
+ * An incremental parser of the requests on one connection.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { DEFAULT_HTTP_LIMITS, HEAD, NEED_DATA, RequestParser } from "gatehouse";
+ *
+ * const parser = new RequestParser(DEFAULT_HTTP_LIMITS);
+ * parser.push(new TextEncoder().encode("GET /a HTTP/1.1\r\nHost: example.com\r\n\r\n"));
+ * assertEquals(parser.next(), HEAD);
+ * assertEquals(parser.head.method, "GET");
+ * assertEquals(parser.next(), NEED_DATA);
+ * ```
+ */
+export class RequestParser {
+  /** The last head that was read. Its bytes are borrowed until {@linkcode next} is called again. */
+  head: RequestHead = new RequestHead();
+  /** Whether the connection may carry another request after this one, as far as the client goes. */
+  keepAlive = true;
+  /** The bytes that events point into. */
+  buffer: Uint8Array = EMPTY;
+  /** Start of an event's bytes in {@linkcode buffer}. */
+  bodyStart = 0;
+  /** End of an event's bytes in {@linkcode buffer}. */
+  bodyEnd = 0;
+  /** Declared size of the chunk that began, in bytes. */
+  chunkBytes = 0;
+
+  readonly #limits: HttpLimits;
+  readonly #peer: Peer | undefined;
+  #state = REQUEST_LINE;
+  /** Where the next unread byte, or the line that is not complete, begins. */
+  #at = 0;
+  #end = 0;
+  /** Where the head or the trailers begin that are being read; `#at` when neither is. */
+  #mark = 0;
+  /** Bytes kept from earlier pushes, since their line, head or trailer section was not complete. */
+  #kept: Uint8Array = EMPTY;
+  #keptBytes = 0;
+  #emptyLineBytes = 0;
+  #fieldCount = 0;
+  #bodyBytes = 0;
+  #remaining = 0;
+
+  // What the head's special fields said; offsets are relative to the mark.
+  #hostCount = 0;
+  #hostStart = 0;
+  #hostEnd = 0;
+  #contentLength = UNKNOWN_LENGTH;
+  #transferCodings: string | null = null;
+  #close = false;
+  #keepAliveAsked = false;
+  #expectsContinue = false;
+
+  /** Makes a parser for a connection of `peer`. */
+  constructor(limits: HttpLimits, peer?: Peer) {
+    this.#limits = limits;
+    this.#peer = peer;
+  }
+
+  /** Whether a request's body, or its end, is still to come. */
+  get inBody(): boolean {
+    return this.#state >= LENGTH && this.#state <= TRAILERS;
+  }
+
+  /** Whether the next events would be body bytes. */
+  get atBodyData(): boolean {
+    return this.#state === LENGTH || this.#state === CHUNK_DATA;
+  }
+
+  /** Whether no byte of a next request was seen since the last one ended. */
+  get betweenRequests(): boolean {
+    return this.#state === REQUEST_LINE && this.#at === this.#end;
+  }
+
+  /** Bytes of a body of known length that have not been read yet; `Infinity` for chunked ones. */
+  get remainingBytes(): number {
+    if (this.#state === LENGTH) return this.#remaining;
+    return this.inBody ? Infinity : 0;
+  }
+
+  /** Whether bytes that were pushed are still unread. */
+  get hasUnread(): boolean {
+    return this.#at < this.#end && this.#state !== CLOSED;
+  }
+
+  /** Stops reading: whatever comes after is ignored. */
+  close(): void {
+    this.#state = CLOSED;
+    this.#at = this.#end = this.#keptBytes = 0;
+  }
+
+  /**
+   * Gives the parser the next bytes of the connection. They are borrowed until {@linkcode next}
+   * returned {@linkcode NEED_DATA}; only then may more be pushed.
+   */
+  push(bytes: Uint8Array): void {
+    if (this.#state === CLOSED) return;
+    if (this.#keptBytes === 0) {
+      this.buffer = bytes;
+      this.#at = this.#mark = 0;
+      this.#end = bytes.length;
+      return;
+    }
+    const total = this.#keptBytes + bytes.length;
+    if (total > this.#kept.length) {
+      const larger = new Uint8Array(Math.max(total, this.#kept.length * 2));
+      larger.set(this.#kept.subarray(0, this.#keptBytes));
+      this.#kept = larger;
+    }
+    this.#kept.set(bytes, this.#keptBytes);
+    this.buffer = this.#kept;
+    this.#end = total;
+    this.#keptBytes = 0;
+  }
+
+  /**
+   * Reads up to the next event. Body events never hold more than `maxBodyBytes` (the limit of this
+   * call, not of the body).
+   *
+   * @throws {ProtocolError} when the bytes are not an HTTP/1.1 request; the parser is closed then
+   */
+  next(maxBytes = Infinity): ParserEvent {
+    try {
+      switch (this.#state) {
+        case REQUEST_LINE:
+        case FIELDS:
+          return this.#readHead();
+        case LENGTH:
+          return this.#readLengthBody(maxBytes);
+        case CLOSED:
+          return NEED_DATA;
+        default:
+          return this.#readChunked(maxBytes);
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  #readHead(): ParserEvent {
+    let at = this.#at;
+    if (this.#state === REQUEST_LINE) {
+      if (at === this.#mark) {
+        at = this.#skipEmptyLines(at);
+        if (at === INCOMPLETE) return this.#keep();
+        this.#mark = this.#at = at;
+      }
+      at = this.#readRequestLine(at);
+      if (at === INCOMPLETE) return this.#keep();
+      this.#at = at;
+      this.#state = FIELDS;
+      this.#fieldCount = 0;
+    }
+    const { buffer } = this;
+    const end = this.#end;
+    while (at < end) {
+      if (buffer[at] === CR) {
+        if (at + 1 === end) break;
+        if (buffer[at + 1] !== LF) throw bareCarriageReturn();
+        this.#checkHeadSize(at + 2 - this.#mark);
+        this.#finishHead(at);
+        this.#at = this.#mark = at + 2;
+        return HEAD;
+      }
+      at = this.#readFieldLine(at);
+      if (at === INCOMPLETE) break;
+      this.#at = at;
+    }
+    return this.#keep();
+  }
+
+  /** Where the first line that is not empty begins, or `INCOMPLETE`. */
+  #skipEmptyLines(at: number): number {
+    const { buffer } = this;
+    for (; at < this.#end; at++) {
+      const byte = buffer[at];
+      // An empty line's CR and LF may come in different pushes: its bytes are counted.
+      const awaitsLineFeed = this.#emptyLineBytes % 2 === 1;
+      if (awaitsLineFeed && byte !== LF) throw bareCarriageReturn();
+      if (!awaitsLineFeed && byte !== CR) {
+        if (byte === LF) throw bareLineFeed("2.2");
+        this.#emptyLineBytes = 0;
+        return at;
+      }
+      if (++this.#emptyLineBytes > MAX_EMPTY_LINE_BYTES) {
+        throw new ProtocolError(400, "too many empty lines before a request line", "RFC 9112 2.2");
+      }
+    }
+    this.#at = this.#mark = at;
+    return INCOMPLETE;
+  }
+
+  #readRequestLine(start: number): number {
+    const { buffer } = this;
+    const end = this.#end;
+    const limits = this.#limits;
+    let at = start;
+    while (at < end && (CLASS[buffer[at]] & TOKEN) !== 0) at++;
+    if (at - start > MAX_METHOD_BYTES) {
+      throw new ProtocolError(501, "the method is too long", "RFC 9112 3");
+    }
+    if (at === end) return INCOMPLETE;
+    if (buffer[at] !== SP || at === start) {
+      throw new ProtocolError(400, "the request line has no valid method", "RFC 9112 3.1");
+    }
+    const methodEnd = at++;
+    const targetStart = at;
+    while (at < end && (CLASS[buffer[at]] & TARGET) !== 0) at++;
+    if (at - targetStart > limits.maxTargetBytes) {
+      throw new ProtocolError(
+        414,
+        `the request target is longer than ${limits.maxTargetBytes} bytes`,
+        "RFC 9112 3",
+      );
+    }
+    if (at === end) return INCOMPLETE;
+    if (buffer[at] !== SP || at === targetStart) {
+      throw new ProtocolError(400, "the request target is malformed", "RFC 9112 3.2");
+    }
+    const targetEnd = at++;
+    for (const byte of VERSION_PREFIX) {
+      if (at === end) return INCOMPLETE;
+      if (buffer[at++] !== byte) throw malformedVersion();
+    }
+    if (at === end) return INCOMPLETE;
+    const major = buffer[at++];
+    if ((CLASS[major] & DIGIT) === 0) throw malformedVersion();
+    if (at === end) return INCOMPLETE;
+    if (buffer[at++] !== 0x2e) throw malformedVersion();
+    if (at === end) return INCOMPLETE;
+    const minor = buffer[at++];
+    if ((CLASS[minor] & DIGIT) === 0) throw malformedVersion();
+    if (at === end) return INCOMPLETE;
+    if (buffer[at] === LF) throw bareLineFeed("2.2");
+    if (buffer[at++] !== CR) throw malformedVersion();
+    if (at === end) return INCOMPLETE;
+    if (buffer[at++] !== LF) throw bareCarriageReturn();
+    if (major !== 0x31) {
+      throw new ProtocolError(
+        505,
+        "the message is of a major version of HTTP other than 1",
+        "RFC 9112 2.3",
+      );
+    }
+
+    const head = this.head = new RequestHead();
+    head.method = methodOf(buffer, start, methodEnd);
+    head.minorVersion = minor === 0x30 ? 0 : 1;
+    if (this.#peer !== undefined) head.peer = this.#peer;
+    const mark = this.#mark;
+    head.targetStart = targetStart - mark;
+    head.targetEnd = targetEnd - mark;
+    head.fieldsStart = at - mark;
+    this.#hostCount = 0;
+    this.#contentLength = UNKNOWN_LENGTH;
+    this.#transferCodings = null;
+    this.#close = false;
+    this.#keepAliveAsked = false;
+    this.#expectsContinue = false;
+    return at;
+  }
+
+  /** Reads one field line of the head or the trailers; where the next one begins, or `INCOMPLETE`. */
+  #readFieldLine(start: number): number {
+    const { buffer } = this;
+    const end = this.#end;
+    let at = start;
+    while (at < end && (CLASS[buffer[at]] & TOKEN) !== 0) at++;
+    if (at === end) return INCOMPLETE;
+    if (buffer[at] !== COLON || at === start) throw malformedFieldName(buffer[at], at === start);
+    const nameEnd = at++;
+    while (at < end && (buffer[at] === SP || buffer[at] === HTAB)) at++;
+    const valueStart = at;
+    while (at < end && (CLASS[buffer[at]] & FIELD) !== 0) at++;
+    if (at === end) return INCOMPLETE;
+    if (buffer[at] !== CR) throw malformedFieldValue(buffer[at]);
+    if (at + 1 === end) return INCOMPLETE;
+    if (buffer[at + 1] !== LF) throw bareCarriageReturn();
+    if (++this.#fieldCount > this.#limits.maxHeaderCount) {
+      throw new ProtocolError(
+        431,
+        `more than ${this.#limits.maxHeaderCount} field lines`,
+        "RFC 6585 5",
+      );
+    }
+    const length = nameEnd - start;
+    if (length === 4 || length === 6 || length === 10 || length === 14 || length === 17) {
+      let valueEnd = at;
+      while (valueEnd > valueStart && isBlank(buffer[valueEnd - 1])) valueEnd--;
+      this.#readSpecialField(start, nameEnd, valueStart, valueEnd);
+    }
+    return at + 2;
+  }
+
+  #readSpecialField(start: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    const { buffer } = this;
+    const inTrailers = this.#state === TRAILERS;
+    switch (nameEnd - start) {
+      case 4:
+        if (!spells(buffer, start, nameEnd, "host")) return;
+        if (inTrailers) throw misplacedTrailer("host");
+        this.#hostCount++;
+        this.#hostStart = valueStart - this.#mark;
+        this.#hostEnd = valueEnd - this.#mark;
+        return;
+      case 6:
+        if (inTrailers || !spells(buffer, start, nameEnd, "expect")) return;
+        if (!spells(buffer, valueStart, valueEnd, "100-continue")) {
+          throw new ProtocolError(417, "an expectation other than 100-continue", "RFC 9110 10.1.1");
+        }
+        this.#expectsContinue = true;
+        return;
+      case 10:
+        if (inTrailers || !spells(buffer, start, nameEnd, "connection")) return;
+        this.#readConnectionOptions(valueStart, valueEnd);
+        return;
+      case 14:
+        if (!spells(buffer, start, nameEnd, "content-length")) return;
+        if (inTrailers) throw misplacedTrailer("content-length");
+        this.#readContentLength(valueStart, valueEnd);
+        return;
+      case 17: {
+        if (!spells(buffer, start, nameEnd, "transfer-encoding")) return;
+        if (inTrailers) throw misplacedTrailer("transfer-encoding");
+        const value = latin1(buffer, valueStart, valueEnd);
+        this.#transferCodings = this.#transferCodings === null
+          ? value
+          : `${this.#transferCodings},${value}`;
+      }
+    }
+  }
+
+  #readConnectionOptions(start: number, end: number): void {
+    const { buffer } = this;
+    if (spells(buffer, start, end, "keep-alive")) {
+      this.#keepAliveAsked = true;
+      return;
+    }
+    for (const option of latin1(buffer, start, end).toLowerCase().split(",")) {
+      const name = option.trim();
+      if (name === "close") this.#close = true;
+      else if (name === "keep-alive") this.#keepAliveAsked = true;
+    }
+  }
+
+  #readContentLength(start: number, end: number): void {
+    const { buffer } = this;
+    if (this.#contentLength !== UNKNOWN_LENGTH) {
+      throw new ProtocolError(400, "more than one Content-Length", "RFC 9112 6.3");
+    }
+    let length = 0;
+    for (let at = start; at < end; at++) {
+      if ((CLASS[buffer[at]] & DIGIT) === 0) throw malformedContentLength();
+      length = length * 10 + (buffer[at] - 0x30);
+      if (length > Number.MAX_SAFE_INTEGER) throw bodyTooLarge(this.#limits);
+    }
+    if (start === end) throw malformedContentLength();
+    this.#contentLength = length;
+  }
+
+  #checkHeadSize(bytes: number): void {
+    const limit = this.#limits.maxHeaderBytes;
+    if (bytes > limit) {
+      throw new ProtocolError(431, `a header section of more than ${limit} bytes`, "RFC 6585 5");
+    }
+  }
+
+  #finishHead(fieldsEnd: number): void {
+    const { buffer, head } = this;
+    const mark = this.#mark;
+    head.block = buffer;
+    head.targetStart += mark;
+    head.targetEnd += mark;
+    head.fieldsStart += mark;
+    head.fieldsEnd = fieldsEnd;
+    this.#finishAuthority();
+    this.#finishFraming();
+    this.keepAlive = !this.#close && (head.minorVersion === 1 || this.#keepAliveAsked);
+    head.expectsContinue = this.#expectsContinue && head.minorVersion === 1 &&
+      head.bodyLength !== 0;
+  }
+
+  /** Finds the authority, and checks the request target's form (RFC 9112 3.2). */
+  #finishAuthority(): void {
+    const { buffer, head } = this;
+    if (this.#hostCount > 1) {
+      throw new ProtocolError(400, "more than one Host", "RFC 9112 3.2");
+    }
+    if (this.#hostCount === 0 && head.minorVersion === 1) {
+      throw new ProtocolError(400, "no Host", "RFC 9112 3.2");
+    }
+    if (this.#hostCount === 1) {
+      head.authorityStart = this.#mark + this.#hostStart;
+      head.authorityEnd = this.#mark + this.#hostEnd;
+      checkAuthority(buffer, head.authorityStart, head.authorityEnd);
+    }
+    const first = buffer[head.targetStart];
+    if (first === 0x2f) return;
+    if (head.method === "CONNECT") {
+      // No proxy: a tunnel is not ours to make, whatever its target.
+      throw new ProtocolError(501, "the CONNECT method is not implemented", "RFC 9110 9.3.6");
+    }
+    if (first === 0x2a && head.targetEnd - head.targetStart === 1) {
+      if (head.method === "OPTIONS") return;
+      throw new ProtocolError(
+        400,
+        "the target * with a method other than OPTIONS",
+        "RFC 9112 3.2.4",
+      );
+    }
+    const target = latin1(buffer, head.targetStart, head.targetEnd);
+    const form = /^https?:\/\/([^/?]+)/i.exec(target);
+    if (form === null) {
+      throw new ProtocolError(400, "the request target has no known form", "RFC 9112 3.2");
+    }
+    const slashes = target.indexOf("//") + 2;
+    head.authorityStart = head.targetStart + slashes;
+    head.authorityEnd = head.authorityStart + form[1].length;
+    checkAuthority(buffer, head.authorityStart, head.authorityEnd);
+  }
+
+  /** Decides how long the body is (RFC 9112 6.3). */
+  #finishFraming(): void {
+    const { head } = this;
+    const codings = this.#transferCodings;
+    const length = this.#contentLength;
+    this.#bodyBytes = 0;
+    if (codings === null) {
+      if (length > this.#limits.maxBodyBytes) throw bodyTooLarge(this.#limits);
+      head.bodyLength = length === UNKNOWN_LENGTH ? 0 : length;
+      this.#remaining = head.bodyLength;
+      this.#state = head.bodyLength === 0 ? REQUEST_LINE : LENGTH;
+      return;
+    }
+    if (length !== UNKNOWN_LENGTH) {
+      throw new ProtocolError(400, "both Transfer-Encoding and Content-Length", "RFC 9112 6.3");
+    }
+    if (head.minorVersion === 0) {
+      throw new ProtocolError(400, "Transfer-Encoding in an HTTP/1.0 message", "RFC 9112 6.1");
+    }
+    checkTransferCodings(codings);
+    head.bodyLength = UNKNOWN_LENGTH;
+    this.#state = CHUNK_SIZE;
+  }
+
+  #readLengthBody(maxBytes: number): ParserEvent {
+    const available = Math.min(this.#end - this.#at, this.#remaining, maxBytes);
+    if (available <= 0) return NEED_DATA;
+    this.bodyStart = this.#at;
+    this.bodyEnd = this.#at = this.#mark = this.#at + available;
+    this.#remaining -= available;
+    if (this.#remaining === 0) this.#state = REQUEST_LINE;
+    return BODY;
+  }
+
+  #readChunked(maxBytes: number): ParserEvent {
+    const { buffer } = this;
+    while (this.#at < this.#end) {
+      switch (this.#state) {
+        case CHUNK_SIZE:
+          if (!this.#readChunkSize()) return this.#keep();
+          if (this.#remaining === 0) {
+            this.#state = TRAILERS;
+            this.#fieldCount = 0;
+            break;
+          }
+          this.#state = CHUNK_DATA;
+          this.chunkBytes = this.#remaining;
+          return CHUNK;
+        case CHUNK_DATA: {
+          const available = Math.min(this.#end - this.#at, this.#remaining, maxBytes);
+          if (available <= 0) return NEED_DATA;
+          this.bodyStart = this.#at;
+          this.bodyEnd = this.#at = this.#mark = this.#at + available;
+          this.#remaining -= available;
+          if (this.#remaining === 0) this.#state = CHUNK_CRLF;
+          return BODY;
+        }
+        case CHUNK_CRLF:
+          if (buffer[this.#at] !== CR) throw malformedChunk("data longer than its size");
+          if (this.#at + 1 === this.#end) return this.#keep();
+          if (buffer[this.#at + 1] !== LF) throw bareCarriageReturn();
+          this.#at = this.#mark = this.#at + 2;
+          this.#state = CHUNK_SIZE;
+          break;
+        default:
+          return this.#readTrailers();
+      }
+    }
+    return this.#keep();
+  }
+
+  /** Reads a chunk-size line into `#remaining`; false when it is not complete. */
+  #readChunkSize(): boolean {
+    const { buffer } = this;
+    const end = this.#end;
+    const start = this.#at;
+    let at = start;
+    let size = 0;
+    while (at < end && (CLASS[buffer[at]] & HEX) !== 0) {
+      const byte = buffer[at++];
+      size = size * 16 + (byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x57);
+      if (size > Number.MAX_SAFE_INTEGER) throw malformedChunk("a size out of range");
+    }
+    if (at - start > MAX_CHUNK_LINE_BYTES) throw malformedChunk("a size line that is too long");
+    if (at === end) return false;
+    if (at === start) throw malformedChunk("no hexadecimal size");
+    if (buffer[at] === SEMICOLON) {
+      while (at < end && (CLASS[buffer[at]] & FIELD) !== 0) at++;
+      if (at - start > MAX_CHUNK_LINE_BYTES) throw malformedChunk("a size line that is too long");
+      if (at === end) return false;
+    }
+    if (buffer[at] === LF) throw bareLineFeed("7.1");
+    if (buffer[at] !== CR) throw malformedChunk("a size that is not hexadecimal");
+    if (at + 1 === end) return false;
+    if (buffer[at + 1] !== LF) throw bareCarriageReturn();
+    this.#bodyBytes += size;
+    if (this.#bodyBytes > this.#limits.maxBodyBytes) throw bodyTooLarge(this.#limits);
+    this.#remaining = size;
+    this.#at = this.#mark = at + 2;
+    return true;
+  }
+
+  #readTrailers(): ParserEvent {
+    const { buffer } = this;
+    let at = this.#at;
+    while (at < this.#end) {
+      if (buffer[at] === CR) {
+        if (at + 1 === this.#end) break;
+        if (buffer[at + 1] !== LF) throw bareCarriageReturn();
+        this.#checkHeadSize(at - this.#mark);
+        this.bodyStart = this.#mark;
+        this.bodyEnd = at;
+        this.#at = this.#mark = at + 2;
+        this.#state = REQUEST_LINE;
+        return END;
+      }
+      at = this.#readFieldLine(at);
+      if (at === INCOMPLETE) break;
+      this.#at = at;
+    }
+    return this.#keep();
+  }
+
+  /** Keeps the unit that is not complete, from the mark on, for the next push. */
+  #keep(): ParserEvent {
+    const bytes = this.#end - this.#mark;
+    if (this.#state <= FIELDS || this.#state === TRAILERS) this.#checkHeadSize(bytes);
+    if (this.buffer === this.#kept) {
+      this.#kept.copyWithin(0, this.#mark, this.#end);
+    } else if (bytes > 0) {
+      if (bytes > this.#kept.length) this.#kept = new Uint8Array(Math.max(1024, bytes));
+      this.#kept.set(this.buffer.subarray(this.#mark, this.#end));
+    }
+    this.#keptBytes = bytes;
+    this.buffer = this.#kept;
+    this.#at -= this.#mark;
+    this.#end = bytes;
+    this.#mark = 0;
+    return NEED_DATA;
+  }
+}
+
+function isBlank(byte: number): boolean {
+  return byte === SP || byte === HTAB;
+}
+
+/** The method's text; the common ones without making a string. */
+function methodOf(bytes: Uint8Array, start: number, end: number): string {
+  const length = end - start;
+  if (
+    length === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54
+  ) {
+    return "GET";
+  }
+  if (
+    length === 4 && bytes[start] === 0x50 && bytes[start + 1] === 0x4f &&
+    bytes[start + 2] === 0x53 && bytes[start + 3] === 0x54
+  ) {
+    return "POST";
+  }
+  return latin1(bytes, start, end);
+}
+
+/** The authority that was last found valid: connections mostly name the same one again. */
+let validAuthority: Uint8Array = EMPTY;
+
+/**
+ * Checks `uri-host [":" port]` (RFC 9110 7.2), and that it makes a URL, so that no later reader of
+ * the request can stumble over it. An empty one is allowed (RFC 9112 3.2).
+ */
+function checkAuthority(bytes: Uint8Array, start: number, end: number): void {
+  const length = end - start;
+  if (length === 0) return;
+  if (length === validAuthority.length) {
+    let same = 0;
+    while (same < length && bytes[start + same] === validAuthority[same]) same++;
+    if (same === length) return;
+  }
+  const authority = latin1(bytes, start, end);
+  if (
+    !/^(?:[\w.~!$&'()*+,;=%-]+|\[[\dA-Fa-f:.]+\])(?::\d{0,5})?$/.test(authority) ||
+    !URL.canParse(`http://${authority}/`)
+  ) {
+    throw new ProtocolError(400, "the authority is malformed", "RFC 9112 3.2");
+  }
+  validAuthority = bytes.slice(start, end);
+}
+
+/** Accepts `chunked`, once and alone; tells what is unknown from what is malformed. */
+function checkTransferCodings(codings: string): void {
+  const names = codings.toLowerCase().split(",").map((name) =>
+    name.replace(/^[ \t]+|[ \t]+$/g, "")
+  );
+  if (names.length === 1 && names[0] === "chunked") return;
+  const chunkedAt = names.indexOf("chunked");
+  const malformed = names.some((name) => !/^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) ||
+    (chunkedAt >= 0 && chunkedAt !== names.length - 1);
+  if (malformed) {
+    throw new ProtocolError(400, "a Transfer-Encoding other than a final chunked", "RFC 9112 6.1");
+  }
+  throw new ProtocolError(501, "an unknown transfer coding", "RFC 9112 6.1");
+}
+
+function bareCarriageReturn(): ProtocolError {
+  return new ProtocolError(400, "a CR without an LF", "RFC 9112 2.2");
+}
+
+function bareLineFeed(section: string): ProtocolError {
+  return new ProtocolError(400, "a line that ends in a bare LF", `RFC 9112 ${section}`);
+}
+
+function malformedVersion(): ProtocolError {
+  return new ProtocolError(400, "the request line has no valid HTTP version", "RFC 9112 2.3");
+}
+
+function malformedFieldName(byte: number, empty: boolean): ProtocolError {
+  if (empty && isBlank(byte)) {
+    return new ProtocolError(400, "a folded field line", "RFC 9112 5.2");
+  }
+  if (isBlank(byte)) {
+    return new ProtocolError(400, "white space between a field name and its colon", "RFC 9112 5.1");
+  }
+  return new ProtocolError(400, "a malformed field name", "RFC 9112 5");
+}
+
+function malformedFieldValue(byte: number): ProtocolError {
+  if (byte === LF) return bareLineFeed("2.2");
+  return new ProtocolError(400, "a control character in a field value", "RFC 9110 5.5");
+}
+
+function malformedContentLength(): ProtocolError {
+  return new ProtocolError(400, "a malformed Content-Length", "RFC 9110 8.6");
+}
+
+function malformedChunk(what: string): ProtocolError {
+  return new ProtocolError(400, `a malformed chunk: ${what}`, "RFC 9112 7.1");
+}
+
+function misplacedTrailer(name: string): ProtocolError {
+  return new ProtocolError(400, `the field ${name} among the trailers`, "RFC 9110 6.5.1");
+}
+
+function bodyTooLarge(limits: HttpLimits): ProtocolError {
+  return new ProtocolError(
+    413,
+    `a body of more than ${limits.maxBodyBytes} bytes`,
+    "RFC 9110 15.5.14",
+  );
+}

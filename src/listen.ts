@@ -1,0 +1,119 @@
+/**
+ * Opens the sockets that endpoints listen on.
+ *
+ * @module
+ */
+
+import type { ListenAddress } from "./config/address.ts";
+import { ListenError } from "./errors.ts";
+
+/** Certificate chain and private key of a TLS endpoint, as PEM text. */
+export interface TlsKeyPair {
+  /** Certificate chain, the server's own first. */
+  readonly cert: string;
+  /** Private key of the first certificate. */
+  readonly key: string;
+}
+
+/** A socket to open. */
+export interface ListenSpec {
+  /** Where. */
+  readonly address: ListenAddress;
+  /** Connections that the system queues until they are accepted. */
+  readonly backlog: number;
+  /** Keys, to speak TLS. */
+  readonly tls: TlsKeyPair | undefined;
+}
+
+/** An open socket. */
+export interface Listening {
+  /** The listener. */
+  readonly listener: Deno.Listener;
+  /** Removes what the socket left behind, after the listener was closed. */
+  cleanUp(): void;
+}
+
+/**
+ * Opens the socket of `spec`.
+ *
+ * @throws {ListenError} if the address is in use, unknown, or not permitted
+ */
+export async function listen(spec: ListenSpec): Promise<Listening> {
+  const { address, backlog, tls } = spec;
+  try {
+    if (address.transport === "unix") return await listenUnix(address.path, address.mode);
+    const options = {
+      hostname: address.hostname,
+      port: address.port,
+      tcpBacklog: backlog,
+    };
+    const listener = tls === undefined
+      ? Deno.listen(options)
+      : Deno.listenTls({ ...options, ...tls, alpnProtocols: ["http/1.1"] });
+    return { listener, cleanUp() {} };
+  } catch (error) {
+    throw new ListenError(`cannot listen on ${describe(address)}: ${reasonOf(error, spec)}`, {
+      cause: error,
+    });
+  }
+}
+
+async function listenUnix(path: string, mode: number | undefined): Promise<Listening> {
+  await removeStaleSocket(path);
+  // The mode is right from the start: there is no time at which others could connect.
+  const previous = mode === undefined ? undefined : Deno.umask(0o777 & ~mode);
+  let listener: Deno.UnixListener;
+  try {
+    listener = Deno.listen({ transport: "unix", path });
+  } finally {
+    if (previous !== undefined) Deno.umask(previous);
+  }
+  const { ino } = Deno.lstatSync(path);
+  return {
+    listener,
+    cleanUp() {
+      try {
+        // Another process may have taken the place meanwhile.
+        if (Deno.lstatSync(path).ino === ino) Deno.removeSync(path);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    },
+  };
+}
+
+/**
+ * Removes a socket that nobody listens on any more.
+ *
+ * @throws {Deno.errors.AddrInUse} if somebody does
+ */
+async function removeStaleSocket(path: string): Promise<void> {
+  try {
+    if (!Deno.lstatSync(path).isSocket) {
+      throw new Deno.errors.AlreadyExists("the file exists and is no socket");
+    }
+    const live = await Deno.connect({ transport: "unix", path });
+    live.close();
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionRefused) Deno.removeSync(path);
+    else if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return;
+  }
+  throw new Deno.errors.AddrInUse();
+}
+
+function describe(address: ListenAddress): string {
+  if (address.transport === "unix") return `unix:${address.path}`;
+  const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
+  return `${host}:${address.port}`;
+}
+
+function reasonOf(error: unknown, spec: ListenSpec): string {
+  if (error instanceof Deno.errors.AddrInUse) return "the address is in use";
+  if (error instanceof Deno.errors.AddrNotAvailable) return "no interface here has this address";
+  if (error instanceof Deno.errors.PermissionDenied) return "the system does not permit it";
+  if (spec.tls !== undefined && error instanceof Deno.errors.InvalidData) {
+    return `the certificate or key cannot be used: ${error.message}`;
+  }
+  return error instanceof Error ? error.message : String(error);
+}

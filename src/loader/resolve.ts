@@ -1,0 +1,37 @@
+/**
+ * From what a user names an app by to the URL of its module and the export that is meant.
+ *
+ * @module
+ */
+
+import { isAbsolute, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+
+/** A module and one of its exports. */
+export interface ModuleExport {
+  /** URL of the module: `file:`, `http:`, `https:`, `npm:`, `jsr:`, `data:` or `blob:`. */
+  readonly url: string;
+  /** Name of the export; `"default"` unless a fragment names another. */
+  readonly exportName: string;
+}
+
+/**
+ * Resolves `specifier`, a URL or a path relative to `baseDir`. A fragment chooses an export other
+ * than the default: `app.ts#admin`.
+ */
+export function resolveApp(specifier: string, baseDir: string): ModuleExport {
+  const hash = specifier.lastIndexOf("#");
+  const module = hash < 0 ? specifier : specifier.slice(0, hash);
+  const exportName = (hash < 0 ? "" : specifier.slice(hash + 1)) || "default";
+  // A single letter before the colon is a drive of Windows, not a scheme.
+  const isUrl = /^[a-z][a-z\d+.-]+:/i.test(module);
+  const url = isUrl
+    ? normalized(module)
+    : pathToFileURL(isAbsolute(module) ? module : resolve(baseDir, module)).href;
+  return { url, exportName };
+}
+
+/** The URL in its normal form; specifiers such as `npm:hono@4` keep theirs. */
+function normalized(url: string): string {
+  return /^(?:file|https?):/i.test(url) ? new URL(url).href : url;
+}

@@ -1,0 +1,350 @@
+/**
+ * One app worker as the gateway sees it: its thread, its rings, and the exchanges that it works on.
+ *
+ * @module
+ */
+
+import { LoadError } from "../errors.ts";
+import type { AbortReason, Exchange, ExchangeReceiver } from "../exchange.ts";
+import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import type { Log } from "../log.ts";
+import { LOG_LEVELS } from "../log.ts";
+import {
+  ABORT,
+  abortValue,
+  BODY,
+  CREDIT,
+  DRAINED,
+  END,
+  FAIL,
+  FRAMES_VERSION,
+  LOG,
+  readLog,
+  readResponse,
+  REPORT_SENT,
+  RESPONSE,
+  SENT,
+  writeBody,
+  writeChunk,
+  writeRequest,
+  writeSignal,
+} from "../ring/frames.ts";
+import type { RingReader } from "../ring/ring.ts";
+import { allocateRing, RingError, RingReader as Reader, RingWriter } from "../ring/ring.ts";
+import type { AppSet, StartMessage, WorkerReport } from "../worker/protocol.ts";
+import { DOORBELL } from "../worker/protocol.ts";
+
+/** Statuses that a worker may give a failed request. */
+const FAIL_STATUSES = new Set([500, 501, 502, 503, 504]);
+
+/** What a worker's owner is told. */
+export interface AppWorkerOwner {
+  /** The worker has ended without being asked to. */
+  onDeath(worker: AppWorker, reason: string): void;
+}
+
+/** A Web Worker that runs apps. */
+export class AppWorker {
+  /** Name for the log, such as `"worker 1"`. */
+  readonly name: string;
+  /** Resolves when the apps are loaded; rejects with a {@linkcode LoadError} if they cannot be. */
+  readonly ready: Promise<void>;
+
+  readonly #thread: Worker;
+  readonly #writer: RingWriter;
+  readonly #reader: Reader;
+  readonly #owner: AppWorkerOwner;
+  readonly #log: Log;
+  readonly #exchanges = new Map<number, ForwardedExchange>();
+  readonly #started = Promise.withResolvers<void>();
+  readonly #drained = Promise.withResolvers<void>();
+  #nextId = 1;
+  #inFlight = 0;
+  #dead = false;
+  #publishing = false;
+
+  /** Starts a worker that loads `apps`. */
+  constructor(
+    name: string,
+    apps: AppSet,
+    ringBytes: number,
+    owner: AppWorkerOwner,
+    log: Log,
+  ) {
+    this.name = name;
+    this.#owner = owner;
+    this.#log = log;
+    this.ready = this.#started.promise;
+    const toWorker = allocateRing(ringBytes);
+    const toGateway = allocateRing(ringBytes);
+    this.#writer = new RingWriter(toWorker, this.#ring);
+    this.#reader = new Reader(toGateway, this.#ring);
+    this.#thread = new Worker(new URL("../worker/main.ts", import.meta.url), {
+      type: "module",
+      name,
+    });
+    this.#thread.onmessage = (event) => this.#onMessage(event.data);
+    this.#thread.onerror = (event) => {
+      event.preventDefault();
+      this.#die(`uncaught error: ${event.message}`);
+    };
+    this.#thread.onmessageerror = () => this.#die("it sent a message that cannot be read");
+    this.#thread.postMessage(
+      { framesVersion: FRAMES_VERSION, toWorker, toGateway, apps } satisfies StartMessage,
+    );
+  }
+
+  /** Requests that the worker has not answered in full. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Gives the worker a request. */
+  handle(exchange: Exchange): void {
+    const id = this.#nextId;
+    this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
+    const forwarded = new ForwardedExchange(this, id, exchange);
+    exchange.receiver = forwarded;
+    this.#exchanges.set(id, forwarded);
+    this.#inFlight++;
+    writeRequest(this.writing(), id, exchange.head);
+  }
+
+  /** Resolves when the worker has done all that it was given, work after responses included. */
+  drain(): Promise<void> {
+    writeSignal(this.writing(), DRAINED, 0, 0);
+    return this.#drained.promise;
+  }
+
+  /** Ends the worker at once. Its requests get 502, or broken connections. */
+  terminate(): void {
+    if (this.#dead) return;
+    this.#dead = true;
+    this.#thread.terminate();
+    this.#started.promise.catch(() => {});
+    this.#started.reject(new Error(`${this.name} was ended`));
+    this.#drained.resolve();
+    const forwarded = [...this.#exchanges.values()];
+    this.#exchanges.clear();
+    for (const each of forwarded) each.onWorkerDeath();
+  }
+
+  /** The ring to the worker; what is written to it is published soon, once for all that is. */
+  writing(): RingWriter {
+    if (!this.#publishing) {
+      this.#publishing = true;
+      queueMicrotask(this.#publish);
+    }
+    return this.#writer;
+  }
+
+  /** Is told by an exchange that the worker has no more to say about it. */
+  onEnded(): void {
+    this.#inFlight--;
+  }
+
+  /** Forgets an exchange: nothing more is expected either way. */
+  forget(id: number): void {
+    this.#exchanges.delete(id);
+  }
+
+  readonly #ring = (): void => this.#thread.postMessage(DOORBELL);
+
+  readonly #publish = (): void => {
+    this.#publishing = false;
+    if (this.#dead) return;
+    try {
+      this.#writer.publish();
+      // The worker may have answered in the meantime: this saves its doorbell.
+      this.#reader.drain(this.#onFrame);
+    } catch (error) {
+      this.#onRingError(error);
+    }
+  };
+
+  #onMessage(message: WorkerReport | typeof DOORBELL): void {
+    if (this.#dead) return;
+    if (message === DOORBELL) {
+      try {
+        this.#reader.drain(this.#onFrame);
+        this.#writer.publish();
+      } catch (error) {
+        this.#onRingError(error);
+      }
+      return;
+    }
+    switch (message?.kind) {
+      case "ready":
+        this.#started.resolve();
+        return;
+      case "failed":
+        this.#started.reject(new LoadError(message.url, message.message));
+        return;
+      case "closed":
+        this.#die(`the app called ${message.by}`);
+        return;
+      default:
+        this.#die("it sent a message that is none of the gateway's");
+    }
+  }
+
+  readonly #onFrame = (frame: RingReader): void => {
+    if (frame.kind === LOG) {
+      this.#log(LOG_LEVELS[frame.value] ?? "info", `${this.name}: ${readLog(frame)}`);
+      return;
+    }
+    if (frame.kind === DRAINED) {
+      this.#drained.resolve();
+      return;
+    }
+    // What comes for an exchange that has ended here crossed its end on the way.
+    const forwarded = this.#exchanges.get(frame.id);
+    if (forwarded === undefined) return;
+    switch (frame.kind) {
+      case RESPONSE:
+        forwarded.onResponse(frame);
+        break;
+      case BODY:
+        forwarded.onResponseBody(frame.bytes.subarray(frame.at, frame.at + frame.length));
+        break;
+      case END:
+        forwarded.onResponseEnd();
+        break;
+      case CREDIT:
+        forwarded.onGrant(frame.value);
+        break;
+      case FAIL:
+        if (!FAIL_STATUSES.has(frame.value)) throw new RingError("a failure of no known status");
+        forwarded.onFail(frame.value);
+        break;
+      default:
+        throw new RingError(`a frame of the unknown kind ${frame.kind}`);
+    }
+  };
+
+  #onRingError(error: unknown): void {
+    if (!(error instanceof RingError)) throw error;
+    this.#die(`it broke the rules of its ring: ${error.message}`);
+  }
+
+  #die(reason: string): void {
+    if (this.#dead) return;
+    this.#started.promise.catch(() => {});
+    this.#started.reject(new LoadError("", `${this.name} ended while it was loading: ${reason}`));
+    this.terminate();
+    this.#owner.onDeath(this, reason);
+  }
+}
+
+/** Where an exchange stands, seen from the gateway. */
+const AWAITING = 0;
+const RESPONDING = 1;
+const ENDED = 2;
+
+/** An exchange that a worker works on: passes on what the client and the worker say. */
+class ForwardedExchange implements ExchangeReceiver {
+  readonly #worker: AppWorker;
+  readonly #id: number;
+  readonly #exchange: Exchange;
+  #state = AWAITING;
+  /** Body bytes that the worker still has to send, when their number is known. */
+  #remaining = UNKNOWN_LENGTH;
+
+  constructor(worker: AppWorker, id: number, exchange: Exchange) {
+    this.#worker = worker;
+    this.#id = id;
+    this.#exchange = exchange;
+  }
+
+  onBody(chunk: Uint8Array): void {
+    if (this.#state !== ENDED) writeBody(this.#worker.writing(), this.#id, chunk);
+  }
+
+  onChunk(declaredBytes: number): void {
+    if (this.#state !== ENDED) writeChunk(this.#worker.writing(), this.#id, declaredBytes);
+  }
+
+  onEnd(trailers: Uint8Array): void {
+    if (this.#state !== ENDED) this.#worker.writing().write(END, 0, this.#id, 0, trailers);
+  }
+
+  onCredit(bytes: number): void {
+    if (this.#state !== ENDED) writeSignal(this.#worker.writing(), CREDIT, this.#id, bytes);
+  }
+
+  onAbort(reason: AbortReason): void {
+    writeSignal(this.#worker.writing(), ABORT, this.#id, abortValue(reason));
+    if (reason === "client-half-closed") return;
+    this.#worker.forget(this.#id);
+    this.#end();
+  }
+
+  onSent(): void {
+    writeSignal(this.#worker.writing(), SENT, this.#id, 0);
+    this.#worker.forget(this.#id);
+  }
+
+  onResponse(frame: RingReader): void {
+    if (this.#state !== AWAITING) throw new RingError("a second response to a request");
+    const { head, body } = readResponse(frame);
+    this.#state = RESPONDING;
+    const { bodyLength } = head;
+    this.#exchange.reportSent = (frame.flags & REPORT_SENT) !== 0;
+    if (bodyLength === WHOLE_BODY) {
+      this.#complete();
+    } else if (bodyLength !== UNKNOWN_LENGTH) {
+      this.#remaining = bodyLength;
+      this.#count(body.length);
+    }
+    this.#exchange.respond(head, body);
+  }
+
+  onResponseBody(chunk: Uint8Array): void {
+    if (this.#state === ENDED) return;
+    if (this.#state !== RESPONDING) throw new RingError("a body before its response");
+    this.#count(chunk.length);
+    this.#exchange.write(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.#state === ENDED) return;
+    if (this.#state !== RESPONDING) throw new RingError("an end before its response");
+    this.#complete();
+    this.#exchange.end();
+  }
+
+  onGrant(bytes: number): void {
+    if (this.#state !== ENDED) this.#exchange.grant(bytes);
+  }
+
+  onFail(status: number): void {
+    this.#worker.forget(this.#id);
+    this.#end();
+    this.#exchange.fail(status);
+  }
+
+  onWorkerDeath(): void {
+    const complete = this.#state === ENDED;
+    this.#end();
+    if (!complete) this.#exchange.fail(502);
+  }
+
+  #count(bytes: number): void {
+    if (this.#remaining === UNKNOWN_LENGTH) return;
+    this.#remaining -= bytes;
+    if (this.#remaining < 0) throw new RingError("a body longer than it was announced");
+    if (this.#remaining === 0) this.#complete();
+  }
+
+  /** The response is here in full; only word that it was sent may still be owed. */
+  #complete(): void {
+    if (!this.#exchange.reportSent) this.#worker.forget(this.#id);
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#state === ENDED) return;
+    this.#state = ENDED;
+    this.#worker.onEnded();
+  }
+}

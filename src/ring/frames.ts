@@ -1,0 +1,318 @@
+/**
+ * The frames that the gateway and its workers exchange: the only format that both sides know.
+ *
+ * @module
+ */
+
+import type { AbortReason, EndpointKind, Peer, ResponseHead } from "../exchange.ts";
+import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import type { RingReader, RingWriter } from "./ring.ts";
+import { copyBytes, RingError } from "./ring.ts";
+
+/** Version of the format; both sides must be of the same. */
+export const FRAMES_VERSION = 1;
+
+// Kinds of frames. The comment says who sends it, and what its value and payload are.
+
+/** Gateway: a request's head. Value: index of the mount. */
+export const REQUEST = 1;
+/** Worker: a response's head and the beginning of its body. Value: status. Flags: REPORT_SENT. */
+export const RESPONSE = 2;
+/** Both: body bytes. */
+export const BODY = 3;
+/** Gateway: a chunk as the client framed it begins. Payload: its size, in two words. */
+export const CHUNK = 4;
+/** Both: a body of unknown length is complete. Payload: trailer field lines. */
+export const END = 5;
+/** Both: more body bytes may be sent the other way. Value: how many. */
+export const CREDIT = 6;
+/** Gateway: the exchange was cut short. Value: index of the reason. */
+export const ABORT = 7;
+/** Worker: the request failed. Value: status for the client. */
+export const FAIL = 8;
+/** Gateway: the response was sent, for those who asked. */
+export const SENT = 9;
+/** Worker: a line for the gateway's log. Value: index of the level. Payload: text. */
+export const LOG = 10;
+/** Gateway: no more requests will come; say when all work is done. Worker: all work is done. */
+export const DRAINED = 11;
+
+/** Flag of RESPONSE: a SENT frame is wanted. */
+export const REPORT_SENT = 1;
+
+/** Body bytes in one frame at the most. */
+export const MAX_BODY_FRAME_BYTES = 65_536;
+
+const ABORT_REASONS: readonly AbortReason[] = [
+  "client-gone",
+  "client-half-closed",
+  "timeout",
+  "bad-request",
+  "shutdown",
+  "invalid-response",
+];
+const ENDPOINTS: readonly EndpointKind[] = ["http", "fastcgi", "mongrel2"];
+
+/** Words before the bytes of a REQUEST's payload. */
+const REQUEST_WORDS = 12;
+/** Words before the bytes of a RESPONSE's payload. */
+const RESPONSE_WORDS = 4;
+/** High word of the lengths that are no number of bytes. */
+const SPECIAL_LENGTH = 0xffff_ffff;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const EMPTY = new Uint8Array(0);
+
+/** A value for an ABORT frame. */
+export function abortValue(reason: AbortReason): number {
+  return ABORT_REASONS.indexOf(reason);
+}
+
+/** The reason in an ABORT frame. */
+export function abortReason(value: number): AbortReason {
+  return ABORT_REASONS[value] ?? "client-gone";
+}
+
+/** The addresses of each peer, encoded once. */
+const encodedPeers = new WeakMap<Peer, Uint8Array>();
+
+function encodePeer(peer: Peer): Uint8Array {
+  let encoded = encodedPeers.get(peer);
+  if (encoded === undefined) {
+    encoded = encoder.encode(JSON.stringify([peer.remoteAddr, peer.localAddr]));
+    encodedPeers.set(peer, encoded);
+  }
+  return encoded;
+}
+
+/** A peer as the worker knows it: its addresses are decoded when an app asks for them. */
+class RemotePeer implements Peer {
+  readonly endpoint: EndpointKind;
+  readonly scheme: "http" | "https";
+  #encoded: Uint8Array;
+  #addresses: [Deno.Addr, Deno.Addr] | null = null;
+
+  constructor(endpoint: EndpointKind, scheme: "http" | "https", encoded: Uint8Array) {
+    this.endpoint = endpoint;
+    this.scheme = scheme;
+    this.#encoded = encoded;
+  }
+
+  get remoteAddr(): Deno.Addr {
+    return this.#decoded()[0];
+  }
+
+  get localAddr(): Deno.Addr {
+    return this.#decoded()[1];
+  }
+
+  #decoded(): [Deno.Addr, Deno.Addr] {
+    return this.#addresses ??= JSON.parse(decoder.decode(this.#encoded));
+  }
+}
+
+/** Writes a REQUEST frame. */
+export function writeRequest(writer: RingWriter, id: number, head: RequestHead): void {
+  const { block, method } = head;
+  const first = head.targetStart;
+  const peer = encodePeer(head.peer);
+  const blockBytes = head.fieldsEnd - first;
+  // The authority lies in the target or in the field lines.
+  const headerBytes = REQUEST_WORDS * 4;
+  writer.reserve(
+    REQUEST,
+    0,
+    id,
+    head.mount,
+    headerBytes + method.length + blockBytes + peer.length,
+  );
+  const { bytes, words } = writer;
+  let word = writer.at >>> 2;
+  words[word++] = head.minorVersion | (head.expectsContinue ? 2 : 0) |
+    (head.peer.scheme === "https" ? 4 : 0) | (ENDPOINTS.indexOf(head.peer.endpoint) << 8);
+  writeLength(words, word, head.bodyLength);
+  word += 2;
+  words[word++] = method.length;
+  words[word++] = head.targetEnd - first;
+  words[word++] = head.authorityStart - first;
+  words[word++] = head.authorityEnd - first;
+  words[word++] = head.fieldsStart - first;
+  words[word++] = blockBytes;
+  words[word++] = peer.length;
+  let at = writer.at + headerBytes;
+  for (let i = 0; i < method.length; i++) bytes[at++] = method.charCodeAt(i);
+  copyBytes(bytes, at, block, first, head.fieldsEnd);
+  copyBytes(bytes, at + blockBytes, peer, 0, peer.length);
+}
+
+/** Reads a REQUEST frame. The head owns its bytes. */
+export function readRequest(reader: RingReader): RequestHead {
+  const head = new RequestHead();
+  const { words } = reader;
+  let word = reader.at >>> 2;
+  const flags = words[word++];
+  head.minorVersion = flags & 1;
+  head.expectsContinue = (flags & 2) !== 0;
+  head.bodyLength = readLength(words, word);
+  word += 2;
+  const methodBytes = words[word++];
+  head.targetEnd = words[word++];
+  head.authorityStart = words[word++];
+  head.authorityEnd = words[word++];
+  head.fieldsStart = words[word++];
+  const blockBytes = words[word++];
+  const peerBytes = words[word++];
+  const start = reader.at + REQUEST_WORDS * 4;
+  const block = reader.bytes.slice(start, start + methodBytes + blockBytes + peerBytes);
+  head.method = methodText(block, methodBytes);
+  head.block = block;
+  head.targetStart = methodBytes;
+  head.targetEnd += methodBytes;
+  head.authorityStart += methodBytes;
+  head.authorityEnd += methodBytes;
+  head.fieldsStart += methodBytes;
+  head.fieldsEnd = methodBytes + blockBytes;
+  head.mount = reader.value;
+  head.peer = new RemotePeer(
+    ENDPOINTS[flags >>> 8],
+    (flags & 4) !== 0 ? "https" : "http",
+    block.subarray(methodBytes + blockBytes),
+  );
+  return head;
+}
+
+function methodText(block: Uint8Array, bytes: number): string {
+  if (bytes === 3 && block[0] === 0x47 && block[1] === 0x45 && block[2] === 0x54) return "GET";
+  let method = "";
+  for (let i = 0; i < bytes; i++) method += String.fromCharCode(block[i]);
+  return method;
+}
+
+/**
+ * Writes a RESPONSE frame. `body` must fit a frame: text up to a third of `MAX_BODY_FRAME_BYTES` code
+ * units or bytes up to that.
+ */
+export function writeResponse(
+  writer: RingWriter,
+  id: number,
+  flags: number,
+  head: ResponseHead,
+  body: Uint8Array | string | null,
+): void {
+  const { fieldLines } = head;
+  let text: Uint8Array | null = null;
+  let ascii = "";
+  if (typeof body === "string") {
+    if (isShortAscii(body)) ascii = body;
+    else text = encoder.encode(body);
+  } else {
+    text = body;
+  }
+  const bodyBytes = text === null ? ascii.length : text.length;
+  const headerBytes = RESPONSE_WORDS * 4;
+  writer.reserve(RESPONSE, flags, id, head.status, headerBytes + fieldLines.length + bodyBytes);
+  const { bytes, words } = writer;
+  const word = writer.at >>> 2;
+  words[word] = fieldLines.length;
+  writeLength(words, word + 1, head.bodyLength);
+  let at = writer.at + headerBytes;
+  if (typeof fieldLines === "string") {
+    for (let i = 0; i < fieldLines.length; i++) bytes[at++] = fieldLines.charCodeAt(i);
+  } else {
+    bytes.set(fieldLines, at);
+    at += fieldLines.length;
+  }
+  if (text !== null) copyBytes(bytes, at, text, 0, text.length);
+  else for (let i = 0; i < ascii.length; i++) bytes[at++] = ascii.charCodeAt(i);
+}
+
+/** A RESPONSE frame as read: the field lines and the body are borrowed from the ring. */
+export interface ResponseFrame {
+  /** The response's head. */
+  readonly head: ResponseHead;
+  /** The part of the body that came with it. */
+  readonly body: Uint8Array;
+}
+
+/**
+ * Reads a RESPONSE frame.
+ *
+ * @throws {RingError} if its sizes do not fit it
+ */
+export function readResponse(reader: RingReader): ResponseFrame {
+  const { words, bytes } = reader;
+  const word = reader.at >>> 2;
+  const headerBytes = RESPONSE_WORDS * 4;
+  const fieldBytes = words[word];
+  const bodyStart = reader.at + headerBytes + fieldBytes;
+  const end = reader.at + reader.length;
+  if (reader.length < headerBytes || bodyStart > end) {
+    throw new RingError("a response frame is shorter than it says");
+  }
+  const head: ResponseHead = {
+    status: reader.value,
+    fieldLines: bytes.subarray(reader.at + headerBytes, bodyStart),
+    bodyLength: readLength(words, word + 1),
+  };
+  return { head, body: bodyStart === end ? EMPTY : bytes.subarray(bodyStart, end) };
+}
+
+/** Writes `chunk` in BODY frames. */
+export function writeBody(writer: RingWriter, id: number, chunk: Uint8Array): void {
+  for (let at = 0; at < chunk.length; at += MAX_BODY_FRAME_BYTES) {
+    writer.write(BODY, 0, id, 0, chunk, at, Math.min(chunk.length, at + MAX_BODY_FRAME_BYTES));
+  }
+}
+
+/** Writes a CHUNK frame. */
+export function writeChunk(writer: RingWriter, id: number, declaredBytes: number): void {
+  writer.reserve(CHUNK, 0, id, 0, 8);
+  writeLength(writer.words, writer.at >>> 2, declaredBytes);
+}
+
+/** The declared size in a CHUNK frame. */
+export function readChunk(reader: RingReader): number {
+  return readLength(reader.words, reader.at >>> 2);
+}
+
+/** Writes a frame without a payload. */
+export function writeSignal(writer: RingWriter, kind: number, id: number, value: number): void {
+  writer.reserve(kind, 0, id, value, 0);
+}
+
+/** Writes a LOG frame. */
+export function writeLog(writer: RingWriter, level: number, text: string): void {
+  const bytes = encoder.encode(text);
+  writer.write(LOG, 0, 0, level, bytes, 0, Math.min(bytes.length, MAX_BODY_FRAME_BYTES));
+}
+
+/** The text of a LOG frame. */
+export function readLog(reader: RingReader): string {
+  return decoder.decode(reader.bytes.slice(reader.at, reader.at + reader.length));
+}
+
+function isShortAscii(text: string): boolean {
+  if (text.length > 128) return false;
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0x7f) return false;
+  }
+  return true;
+}
+
+function writeLength(words: Uint32Array, at: number, length: number): void {
+  if (length < 0) {
+    words[at] = -length;
+    words[at + 1] = SPECIAL_LENGTH;
+  } else {
+    words[at] = length >>> 0;
+    words[at + 1] = length / 4_294_967_296;
+  }
+}
+
+function readLength(words: Uint32Array, at: number): number {
+  const low = words[at];
+  const high = words[at + 1];
+  if (high === SPECIAL_LENGTH) return low === 2 ? WHOLE_BODY : UNKNOWN_LENGTH;
+  return high * 4_294_967_296 + low;
+}

@@ -1,0 +1,3 @@
+/** What is used of `@std/text/closest-string`. */
+
+export function closestString(givenWord: string, possibleWords: readonly string[]): string;

@@ -1,0 +1,3 @@
+/** What is used of `@std/http/status`. */
+
+export const STATUS_TEXT: Readonly<Record<number, string>>;

@@ -1,0 +1,139 @@
+/**
+ * The apps of one thread: takes exchanges, calls the app of their mount, and sends what it returns.
+ *
+ * @module
+ */
+
+import type { Exchange, ExchangeHandler } from "../exchange.ts";
+import type { Log } from "../log.ts";
+import type { Context } from "./context.ts";
+import { AppContext } from "./context.ts";
+import { makeRequest } from "./request.ts";
+import type { TaskOwner } from "./task.ts";
+import { AppTask } from "./task.ts";
+
+/** An app, after the convention of `deno serve`. */
+export interface App {
+  /** Answers `request`. */
+  fetch(request: Request, context: Context): Response | Promise<Response>;
+}
+
+/** An app with the path prefix that it is mounted at. */
+export interface MountedApp {
+  /** Prefix without a trailing slash; `""` for the root. */
+  readonly prefix: string;
+  /** The app. */
+  readonly app: App;
+}
+
+/** Runs apps on the current thread. */
+export class AppRunner implements ExchangeHandler, TaskOwner {
+  readonly #mounts: readonly MountedApp[];
+  readonly #log: Log;
+  #running = 0;
+  #background = 0;
+  #idle: PromiseWithResolvers<void> | null = null;
+
+  /** Makes a runner of `mounts`, which the exchanges choose by index. */
+  constructor(mounts: readonly MountedApp[], log: Log) {
+    this.#mounts = mounts;
+    this.#log = log;
+  }
+
+  handle(exchange: Exchange): void {
+    const { head } = exchange;
+    const task = new AppTask(exchange, this);
+    this.#running++;
+    const { method } = head;
+    if (method === "TRACE" || method === "TRACK" || method === "CONNECT") {
+      // No Request can have these methods.
+      task.fail(501);
+      return;
+    }
+    const { app, prefix } = this.#mounts[head.mount];
+    try {
+      const result = app.fetch(
+        makeRequest(task),
+        new AppContext(task, prefix, this.#waitUntil),
+      );
+      if (result instanceof Promise || typeof (result as { then?: unknown })?.then === "function") {
+        (result as Promise<Response>).then(
+          (response) => this.#respond(task, response),
+          (error) => this.#onAppError(task, error),
+        );
+      } else {
+        this.#respond(task, result as Response);
+      }
+    } catch (error) {
+      this.#onAppError(task, error);
+    }
+  }
+
+  /** Resolves when no request is under way and nothing is waited for. */
+  async drained(): Promise<void> {
+    while (this.#running > 0 || this.#background > 0) {
+      this.#idle ??= Promise.withResolvers();
+      await this.#idle.promise;
+    }
+  }
+
+  onTaskEnded(_task: AppTask): void {
+    this.#running--;
+    this.#checkIdle();
+  }
+
+  onStreamError(task: AppTask, error: unknown): void {
+    this.#onAppError(task, error);
+  }
+
+  #respond(task: AppTask, response: unknown): void {
+    if (!(response instanceof Response)) {
+      this.#onAppError(
+        task,
+        new TypeError(`the app returned ${describe(response)} instead of a Response`),
+      );
+      return;
+    }
+    try {
+      task.respond(response);
+    } catch (error) {
+      this.#onAppError(task, error);
+    }
+  }
+
+  #onAppError(task: AppTask, error: unknown): void {
+    // What fails because its request was cut short is no fault of the app's.
+    if (task.ended) return;
+    const text = error instanceof Error
+      ? error.stack ?? String(error)
+      : `uncaught ${describe(error)}`;
+    const { method } = task.head;
+    this.#log("error", `${method} ${makeRequest(task).url} failed: ${text}`);
+    task.fail(500);
+  }
+
+  readonly #waitUntil = (promise: Promise<unknown>): void => {
+    this.#background++;
+    Promise.resolve(promise).catch((error) => {
+      this.#log(
+        "error",
+        `waitUntil() promise failed: ${error instanceof Error ? error.stack : error}`,
+      );
+    }).finally(() => {
+      this.#background--;
+      this.#checkIdle();
+    });
+  };
+
+  #checkIdle(): void {
+    if (this.#running > 0 || this.#background > 0) return;
+    this.#idle?.resolve();
+    this.#idle = null;
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "object") return `an object (${value.constructor?.name ?? "no prototype"})`;
+  return `a ${typeof value} (${String(value).slice(0, 80)})`;
+}

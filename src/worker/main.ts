@@ -1,0 +1,70 @@
+/**
+ * What runs in an app worker: loads the apps, then serves what comes over the rings.
+ *
+ * @module
+ */
+
+import { LoadError } from "../errors.ts";
+import { loadApps } from "../loader/load.ts";
+import { FRAMES_VERSION } from "../ring/frames.ts";
+import { RingReader, RingWriter } from "../ring/ring.ts";
+import { AppRunner } from "./apps.ts";
+import { WorkerPort } from "./port.ts";
+import type { StartMessage, WorkerReport } from "./protocol.ts";
+import { DOORBELL } from "./protocol.ts";
+import { installLightResponse } from "./response.ts";
+
+/** The part of a worker's global scope that is used here. */
+interface WorkerScope {
+  postMessage(message: WorkerReport | typeof DOORBELL): void;
+  addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
+  close(): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+const post = scope.postMessage.bind(globalThis);
+let port: WorkerPort | null = null;
+
+// Registered before the apps are loaded, so that it hears the gateway first and they do not.
+scope.addEventListener("message", (event) => {
+  event.stopImmediatePropagation();
+  if (event.data === DOORBELL) port?.onDoorbell();
+  else start(event.data as StartMessage);
+});
+
+async function start(message: StartMessage): Promise<void> {
+  if (message.framesVersion !== FRAMES_VERSION) {
+    throw new Error(`the gateway speaks version ${message.framesVersion} of the frames`);
+  }
+  reportClosing();
+  installLightResponse();
+  const ring = (): void => post(DOORBELL);
+  const opened = new WorkerPort(
+    new RingReader(message.toWorker, ring),
+    new RingWriter(message.toGateway, ring),
+  );
+  try {
+    const mounts = await loadApps(message.apps);
+    const runner = new AppRunner(mounts, (level, text) => opened.log(level, text));
+    port = opened;
+    opened.start(runner, () => runner.drained().then(() => opened.reportDrained()));
+    post({ kind: "ready" });
+  } catch (error) {
+    if (!(error instanceof LoadError)) throw error;
+    post({ kind: "failed", url: error.url, message: error.message });
+  }
+}
+
+/** Tells the gateway before the app ends its worker, which would otherwise end unnoticed. */
+function reportClosing(): void {
+  const close = scope.close.bind(globalThis);
+  scope.close = () => {
+    post({ kind: "closed", by: "self.close()" });
+    close();
+  };
+  const exit = Deno.exit;
+  Deno.exit = (code): never => {
+    post({ kind: "closed", by: `Deno.exit(${code ?? ""})` });
+    return exit(code);
+  };
+}

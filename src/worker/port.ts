@@ -1,0 +1,192 @@
+/**
+ * The worker's end of its rings: makes exchanges of the gateway's frames, and frames of the
+ * exchanges' answers.
+ *
+ * @module
+ */
+
+import type { Exchange, ExchangeHandler, ExchangeReceiver, RequestHead } from "../exchange.ts";
+import type { ResponseHead } from "../exchange.ts";
+import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import type { LogLevel } from "../log.ts";
+import { LOG_LEVELS } from "../log.ts";
+import {
+  ABORT,
+  abortReason,
+  BODY,
+  CHUNK,
+  CREDIT,
+  DRAINED,
+  END,
+  FAIL,
+  readChunk,
+  readRequest,
+  REPORT_SENT,
+  REQUEST,
+  SENT,
+  writeBody,
+  writeLog,
+  writeResponse,
+  writeSignal,
+} from "../ring/frames.ts";
+import type { RingReader, RingWriter } from "../ring/ring.ts";
+
+/** Takes requests off the ring and sends answers back. */
+export class WorkerPort {
+  /** Exchanges that are still told something, by id. */
+  readonly exchanges: Map<number, WorkerExchange> = new Map();
+
+  readonly #reader: RingReader;
+  readonly #writer: RingWriter;
+  #handler: ExchangeHandler | null = null;
+  #onDrain: (() => void) | null = null;
+  #publishing = false;
+
+  /** Makes a port over the two rings. */
+  constructor(reader: RingReader, writer: RingWriter) {
+    this.#reader = reader;
+    this.#writer = writer;
+  }
+
+  /** Begins to hand requests to `handler`. `onDrain` is called when the gateway will send no more. */
+  start(handler: ExchangeHandler, onDrain: () => void): void {
+    this.#handler = handler;
+    this.#onDrain = onDrain;
+    this.onDoorbell();
+  }
+
+  /** Is called when the gateway rings. */
+  onDoorbell(): void {
+    if (this.#handler === null) return;
+    // What is written while frames are read is published once, after them.
+    this.#publishing = true;
+    this.#reader.drain(this.#onFrame);
+    this.#publishing = false;
+    this.#writer.publish();
+  }
+
+  /** The ring to write to; what is written is published soon. */
+  writing(): RingWriter {
+    if (!this.#publishing) {
+      this.#publishing = true;
+      queueMicrotask(this.#publish);
+    }
+    return this.#writer;
+  }
+
+  /** Writes a line to the gateway's log. */
+  log(level: LogLevel, message: string): void {
+    writeLog(this.writing(), LOG_LEVELS.indexOf(level), message);
+  }
+
+  /** Tells the gateway that all work is done. */
+  reportDrained(): void {
+    writeSignal(this.writing(), DRAINED, 0, 0);
+  }
+
+  readonly #publish = (): void => {
+    this.#publishing = false;
+    this.#writer.publish();
+  };
+
+  readonly #onFrame = (frame: RingReader): void => {
+    if (frame.kind === REQUEST) {
+      const exchange = new WorkerExchange(this, frame.id, readRequest(frame));
+      this.exchanges.set(frame.id, exchange);
+      this.#handler!.handle(exchange);
+      return;
+    }
+    if (frame.kind === DRAINED) {
+      this.#onDrain?.();
+      return;
+    }
+    // What comes for an exchange that has ended here crossed its answer on the way.
+    const exchange = this.exchanges.get(frame.id);
+    if (exchange === undefined) return;
+    const { receiver } = exchange;
+    switch (frame.kind) {
+      case BODY:
+        receiver.onBody(frame.bytes.subarray(frame.at, frame.at + frame.length));
+        break;
+      case CHUNK:
+        receiver.onChunk(readChunk(frame));
+        break;
+      case END:
+        receiver.onEnd(frame.bytes.slice(frame.at, frame.at + frame.length));
+        break;
+      case CREDIT:
+        receiver.onCredit(frame.value);
+        break;
+      case ABORT: {
+        const reason = abortReason(frame.value);
+        if (reason !== "client-half-closed") this.exchanges.delete(frame.id);
+        receiver.onAbort(reason);
+        break;
+      }
+      case SENT:
+        this.exchanges.delete(frame.id);
+        receiver.onSent();
+    }
+  };
+}
+
+const NOBODY: ExchangeReceiver = {
+  onBody() {},
+  onChunk() {},
+  onEnd() {},
+  onCredit() {},
+  onAbort() {},
+  onSent() {},
+};
+
+/** An exchange whose client is on the gateway's thread. */
+class WorkerExchange implements Exchange {
+  readonly head: RequestHead;
+  receiver: ExchangeReceiver = NOBODY;
+  reportSent = false;
+
+  readonly #port: WorkerPort;
+  readonly #id: number;
+  /** Body bytes still to be sent, when their number is known. */
+  #remaining = UNKNOWN_LENGTH;
+
+  constructor(port: WorkerPort, id: number, head: RequestHead) {
+    this.#port = port;
+    this.#id = id;
+    this.head = head;
+  }
+
+  grant(bytes: number): void {
+    writeSignal(this.#port.writing(), CREDIT, this.#id, bytes);
+  }
+
+  respond(head: ResponseHead, body: Uint8Array | string | null): void {
+    const flags = this.reportSent ? REPORT_SENT : 0;
+    writeResponse(this.#port.writing(), this.#id, flags, head, body);
+    if (head.bodyLength === WHOLE_BODY) this.#ended();
+    else if (head.bodyLength !== UNKNOWN_LENGTH) {
+      this.#remaining = head.bodyLength - (body?.length ?? 0);
+    }
+  }
+
+  write(chunk: Uint8Array): void {
+    writeBody(this.#port.writing(), this.#id, chunk);
+    if (this.#remaining === UNKNOWN_LENGTH) return;
+    this.#remaining -= chunk.length;
+    if (this.#remaining <= 0) this.#ended();
+  }
+
+  end(): void {
+    writeSignal(this.#port.writing(), END, this.#id, 0);
+    this.#ended();
+  }
+
+  fail(status: number): void {
+    writeSignal(this.#port.writing(), FAIL, this.#id, status);
+    this.#port.exchanges.delete(this.#id);
+  }
+
+  #ended(): void {
+    if (!this.reportSent) this.#port.exchanges.delete(this.#id);
+  }
+}

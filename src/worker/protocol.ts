@@ -1,0 +1,58 @@
+/**
+ * The messages between a worker and the gateway's thread that are not on the rings: start, its
+ * outcome, and the doorbell.
+ *
+ * @module
+ */
+
+/** An app as the worker is to load it. */
+export interface AppSource {
+  /** Path prefix, `""` for the root. */
+  readonly prefix: string;
+  /** URL of the module. */
+  readonly url: string;
+  /** Export that is the app. */
+  readonly exportName: string;
+}
+
+/** A module of middleware. */
+export interface MiddlewareSource {
+  /** URL of the module. */
+  readonly url: string;
+  /** Export that is the middleware. */
+  readonly exportName: string;
+}
+
+/** What a worker is to run. */
+export interface AppSet {
+  /** The apps by mount. */
+  readonly mounts: readonly AppSource[];
+  /** Middleware around each of them, the last outermost. */
+  readonly middleware: readonly MiddlewareSource[];
+  /** Whether the exports are apps, or functions that make them. */
+  readonly appKind: "app" | "factory";
+}
+
+/** The first message to a worker. */
+export interface StartMessage {
+  /** Version of the frames that the gateway speaks. */
+  readonly framesVersion: number;
+  /** Ring of frames to the worker. */
+  readonly toWorker: SharedArrayBuffer;
+  /** Ring of frames to the gateway. */
+  readonly toGateway: SharedArrayBuffer;
+  /** The apps to load. */
+  readonly apps: AppSet;
+}
+
+/** What a worker reports, besides ringing. */
+export type WorkerReport =
+  /** The apps are loaded. */
+  | { readonly kind: "ready" }
+  /** An app could not be loaded. */
+  | { readonly kind: "failed"; readonly url: string; readonly message: string }
+  /** The app closed its worker. */
+  | { readonly kind: "closed"; readonly by: string };
+
+/** The doorbell: says that frames, or room for them, are there. */
+export const DOORBELL = 0;

@@ -1,0 +1,258 @@
+/**
+ * One request in an app: joins the exchange with the `Request`, the context and the `Response`.
+ *
+ * @module
+ */
+
+import type { AbortReason, Exchange, ExchangeReceiver, RequestHead } from "../exchange.ts";
+import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import { RequestBody } from "./request_body.ts";
+import { fieldLinesOf, plainResponse } from "./response.ts";
+
+const encoder = new TextEncoder();
+/** Text whose encoding surely fits the window is encoded on its way out. */
+const MAX_DIRECT_TEXT = BODY_WINDOW_BYTES / 3;
+/** Body bytes handed over in one piece. */
+const MAX_PIECE_BYTES = 65_536;
+
+/** Where a task stands. */
+const RUNNING = 0;
+const RESPONDED = 1;
+const ENDED = 2;
+
+/** What a task tells the apps that it belongs to. */
+export interface TaskOwner {
+  /** The task has ended: its response is complete, or it was cut short. */
+  onTaskEnded(task: AppTask): void;
+  /** The app's response stream failed, or what it gave cannot be sent. */
+  onStreamError(task: AppTask, error: unknown): void;
+}
+
+/** The life of one request in an app. */
+export class AppTask implements ExchangeReceiver {
+  /** What was asked. */
+  readonly head: RequestHead;
+  /** The request's body, or `null` if it has none. */
+  readonly body: RequestBody | null;
+
+  readonly #exchange: Exchange;
+  readonly #owner: TaskOwner;
+  #state = RUNNING;
+  #abortReason: AbortReason | null = null;
+  #abortController: AbortController | null = null;
+  #completed: PromiseWithResolvers<void> | null = null;
+  #window = BODY_WINDOW_BYTES;
+  #creditWaiter: (() => void) | null = null;
+  #reader: ReadableStreamDefaultReader<unknown> | null = null;
+
+  /** Makes the task for `exchange`. */
+  constructor(exchange: Exchange, owner: TaskOwner) {
+    this.#exchange = exchange;
+    this.#owner = owner;
+    this.head = exchange.head;
+    const { bodyLength, method } = this.head;
+    // A Request cannot have a body with these methods.
+    const hasBody = bodyLength !== 0 && method !== "GET" && method !== "HEAD";
+    this.body = hasBody ? new RequestBody(exchange) : null;
+    exchange.receiver = this;
+  }
+
+  /** Fires when the client went away or the request timed out. */
+  get signal(): AbortSignal {
+    if (this.#abortController === null) {
+      this.#abortController = new AbortController();
+      if (this.#abortReason !== null) this.#fireSignal(this.#abortReason);
+    }
+    return this.#abortController.signal;
+  }
+
+  /** Settles when the response was sent, or was not. */
+  get completed(): Promise<void> {
+    if (this.#completed === null) {
+      this.#completed = Promise.withResolvers();
+      this.#completed.promise.catch(() => {});
+      if (this.#abortReason !== null) this.#rejectCompleted(this.#abortReason);
+      else if (this.#state === ENDED) this.#completed.resolve();
+      else this.#exchange.reportSent = true;
+    }
+    return this.#completed.promise;
+  }
+
+  /** Whether nothing more can be sent. */
+  get ended(): boolean {
+    return this.#state === ENDED;
+  }
+
+  /** Sends what the app returned. */
+  respond(response: Response): void {
+    if (this.#state !== RUNNING) {
+      if (response.body !== null && !response.bodyUsed) response.body.cancel().catch(ignore);
+      return;
+    }
+    const plain = plainResponse(response);
+    if (plain !== null) {
+      this.#sendPlain(plain.status, plain.fieldLines, plain.body);
+      return;
+    }
+    if (response.status === 0) {
+      throw new TypeError("the app returned an error response (Response.error())");
+    }
+    if (response.bodyUsed) throw new TypeError("the app returned a response whose body was used");
+    const fieldLines = fieldLinesOf(response.headers);
+    const { body, status } = response;
+    if (body === null) {
+      this.#sendPlain(status, fieldLines, null);
+    } else if (this.head.method === "HEAD") {
+      this.#state = RESPONDED;
+      this.#exchange.respond({ status, fieldLines, bodyLength: UNKNOWN_LENGTH }, null);
+      body.cancel().catch(ignore);
+      this.#end();
+    } else {
+      this.#state = RESPONDED;
+      this.#sendStream(status, fieldLines, body);
+    }
+  }
+
+  /** Gives the request up with `status`. */
+  fail(status: number): void {
+    if (this.#state === ENDED) return;
+    this.#abortReason ??= "invalid-response";
+    this.#rejectCompleted(this.#abortReason);
+    this.#exchange.fail(status);
+    this.#end();
+  }
+
+  onBody(chunk: Uint8Array): void {
+    this.body?.push(chunk);
+  }
+
+  onChunk(declaredBytes: number): void {
+    this.body?.beginChunk(declaredBytes);
+  }
+
+  onEnd(trailers: Uint8Array): void {
+    this.body?.end(trailers);
+  }
+
+  onCredit(bytes: number): void {
+    this.#window += bytes;
+    const resume = this.#creditWaiter;
+    this.#creditWaiter = null;
+    resume?.();
+  }
+
+  onAbort(reason: AbortReason): void {
+    if (this.#abortReason === null) {
+      this.#abortReason = reason;
+      if (this.#abortController !== null) this.#fireSignal(reason);
+    }
+    if (reason === "client-half-closed") return;
+    this.body?.abort(reason);
+    this.#rejectCompleted(reason);
+    const resume = this.#creditWaiter;
+    this.#creditWaiter = null;
+    resume?.();
+    this.#reader?.cancel(abortError(reason)).catch(ignore);
+    this.#end();
+  }
+
+  onSent(): void {
+    this.#completed?.resolve();
+  }
+
+  #sendPlain(status: number, fieldLines: string, body: string | Uint8Array | null): void {
+    if (typeof body === "string" && body.length > MAX_DIRECT_TEXT) body = encoder.encode(body);
+    if (body === null || typeof body === "string" || body.length <= MAX_PIECE_BYTES) {
+      this.#exchange.respond({ status, fieldLines, bodyLength: WHOLE_BODY }, body);
+      this.#end();
+      return;
+    }
+    this.#state = RESPONDED;
+    this.#exchange.respond({ status, fieldLines, bodyLength: body.length }, null);
+    if (this.head.method === "HEAD") this.#end();
+    else this.#sendLarge(body);
+  }
+
+  /** Sends a large body that is in memory, as the window allows. */
+  #sendLarge(body: Uint8Array): void {
+    const sent = this.#sendWithin(body);
+    if (sent === undefined) this.#end();
+    else sent.then((open) => open && this.#end());
+  }
+
+  async #sendStream(
+    status: number,
+    fieldLines: string,
+    body: ReadableStream<unknown>,
+  ): Promise<void> {
+    const exchange = this.#exchange;
+    try {
+      const reader = this.#reader = body.getReader();
+      exchange.respond({ status, fieldLines, bodyLength: UNKNOWN_LENGTH }, null);
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (this.ended) return;
+        if (done) break;
+        if (!(value instanceof Uint8Array)) {
+          throw new TypeError("the app's response stream gave something other than a Uint8Array");
+        }
+        const sent = this.#sendWithin(value);
+        if (sent !== undefined && !(await sent)) return;
+      }
+      exchange.end();
+      this.#end();
+    } catch (error) {
+      if (this.ended) return;
+      this.#reader?.cancel(error).catch(ignore);
+      this.#owner.onStreamError(this, error);
+    }
+  }
+
+  /**
+   * Sends `body` as far as the window goes: `undefined` when all of it was sent at once, else a
+   * promise of whether the task is still open when it was.
+   */
+  #sendWithin(body: Uint8Array): undefined | Promise<boolean> {
+    let at = 0;
+    while (at < body.length) {
+      if (this.#window <= 0) return this.#sendRest(body.subarray(at));
+      const bytes = Math.min(body.length - at, this.#window, MAX_PIECE_BYTES);
+      this.#window -= bytes;
+      this.#exchange.write(body.subarray(at, at + bytes));
+      at += bytes;
+    }
+    return undefined;
+  }
+
+  async #sendRest(body: Uint8Array): Promise<boolean> {
+    await new Promise<void>((resolve) => this.#creditWaiter = resolve);
+    if (this.ended) return false;
+    return await (this.#sendWithin(body) ?? true);
+  }
+
+  #end(): void {
+    if (this.#state === ENDED) return;
+    this.#state = ENDED;
+    this.#reader = null;
+    this.#owner.onTaskEnded(this);
+  }
+
+  #fireSignal(reason: AbortReason): void {
+    this.#abortController?.abort(abortError(reason));
+  }
+
+  #rejectCompleted(reason: AbortReason): void {
+    this.#completed?.reject(
+      new Deno.errors.Interrupted(`the response was not sent in full (${reason})`),
+    );
+  }
+}
+
+function abortError(reason: AbortReason): DOMException {
+  return reason === "timeout"
+    ? new DOMException("the request timed out", "TimeoutError")
+    : new DOMException(`the request was aborted (${reason})`, "AbortError");
+}
+
+/** For promises whose rejection says what is known already. */
+function ignore(): void {}
