@@ -151,6 +151,8 @@ export class HttpConnection {
 
   /** Whether `exchange` is the last that the connection will carry. */
   isLast(exchange: HttpExchange): boolean {
+    // A client that was not told to go on may, or may not, send its body.
+    if (exchange.awaitsContinue) exchange.isLast = true;
     if (exchange.isLast) return true;
     if (this.host.draining && this.#queue.length === 1 && !this.#parser.hasUnread) {
       exchange.isLast = true;
@@ -199,8 +201,10 @@ export class HttpConnection {
     if (this.#receiving === exchange) {
       this.#receiving = null;
       this.#discardedBytes = 0;
-      const unsent = exchange.awaitsContinue || this.#parser.remainingBytes > MAX_DISCARDED_BYTES;
-      if (unsent && this.#parser.remainingBytes !== Infinity) this.writer.closes = true;
+      const { remainingBytes } = this.#parser;
+      if (remainingBytes !== Infinity && remainingBytes > MAX_DISCARDED_BYTES) {
+        this.writer.closes = true;
+      }
     }
     if (this.writer.closes) {
       this.#state = FINISHING;

@@ -107,6 +107,8 @@ export class RequestParser {
   /** Where the next unread byte, or the line that is not complete, begins. */
   #at = 0;
   #end = 0;
+  /** Whether the unread bytes are part of something whose rest has yet to be pushed. */
+  #starved = false;
   /** Where the head or the trailers begin that are being read; `#at` when neither is. */
   #mark = 0;
   /** Bytes kept from earlier pushes, since their line, head or trailer section was not complete. */
@@ -154,9 +156,9 @@ export class RequestParser {
     return this.inBody ? Infinity : 0;
   }
 
-  /** Whether bytes that were pushed are still unread. */
+  /** Whether there are bytes that {@linkcode next} has not looked at, so that it may find an event. */
   get hasUnread(): boolean {
-    return this.#at < this.#end && this.#state !== CLOSED;
+    return this.#at < this.#end && !this.#starved;
   }
 
   /** Stops reading: whatever comes after is ignored. */
@@ -171,6 +173,7 @@ export class RequestParser {
    */
   push(bytes: Uint8Array): void {
     if (this.#state === CLOSED) return;
+    this.#starved = false;
     if (this.#keptBytes === 0) {
       this.buffer = bytes;
       this.#at = this.#mark = 0;
@@ -634,6 +637,7 @@ export class RequestParser {
     this.#at -= this.#mark;
     this.#end = bytes;
     this.#mark = 0;
+    this.#starved = true;
     return NEED_DATA;
   }
 }

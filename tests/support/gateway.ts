@@ -1,0 +1,122 @@
+/** Starts the `gatehouse` command as a process, and talks to it. */
+
+const CLI = new URL("../../cli.ts", import.meta.url).pathname;
+
+/** A running `gatehouse` process. */
+export interface GatewayProcess extends AsyncDisposable {
+  /** Its process id. */
+  readonly pid: number;
+  /** Base URL of its first TCP endpoint, without a final slash. */
+  readonly url: string;
+  /** Port of its first TCP endpoint. */
+  readonly port: number;
+  /** All lines that were written to standard error so far. */
+  readonly log: readonly string[];
+  /** Waits until a line of the log matches. */
+  logged(pattern: RegExp, timeoutMs?: number): Promise<string>;
+  /** Sends a signal. */
+  kill(signal: Deno.Signal): void;
+  /** The exit status. */
+  readonly status: Promise<Deno.CommandStatus>;
+}
+
+/** Command and first arguments that run gatehouse: from source, unless others are given. */
+export const FROM_SOURCE: readonly string[] = [Deno.execPath(), "run", "-A", "--no-check", CLI];
+
+/** Starts gatehouse with `args` (and a free port, if they name no endpoint), and waits until it is ready. */
+export async function startGateway(
+  args: readonly string[],
+  options: {
+    readonly env?: Record<string, string>;
+    readonly cwd?: string;
+    readonly command?: readonly string[];
+  } = {},
+): Promise<GatewayProcess> {
+  const [program, ...first] = options.command ?? FROM_SOURCE;
+  const named = args.some((arg) => /^--https?(?:=|$)/.test(arg));
+  const child = new Deno.Command(program, {
+    args: [...first, ...args, ...(named ? [] : ["--http", "127.0.0.1:0"])],
+    env: { NO_COLOR: "1", ...options.env },
+    cwd: options.cwd,
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).spawn();
+  const log: string[] = [];
+  let waiters: (() => void)[] = [];
+  let ended = false;
+  const wake = () => {
+    for (const waiter of waiters) waiter();
+    waiters = [];
+  };
+  const reading = (async () => {
+    let rest = "";
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      log.push(...lines);
+      wake();
+    }
+    if (rest !== "") log.push(rest);
+    ended = true;
+    wake();
+  })();
+  const logged = async (pattern: RegExp, timeoutMs = 20_000): Promise<string> => {
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const line = log.find((each) => pattern.test(each));
+      if (line !== undefined) return line;
+      if (ended || Date.now() > deadline) {
+        throw new Error(`no line of the log matches ${pattern}:\n${log.join("\n")}`);
+      }
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await new Promise<void>((resolve) => {
+        waiters.push(resolve);
+        timer = setTimeout(resolve, 1_000);
+      });
+      clearTimeout(timer);
+    }
+  };
+  const stop = async () => {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+    await child.status;
+    await reading;
+  };
+  try {
+    await logged(/^ready$/);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const url = log.find((line) => /^listening https?:\/\//.test(line))?.slice("listening ".length) ??
+    "";
+  return {
+    pid: child.pid,
+    url,
+    port: Number(/:(\d+)$/.exec(url)?.[1] ?? 0),
+    log,
+    logged,
+    kill: (signal) => child.kill(signal),
+    status: child.status,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** Runs gatehouse with `args` to its end. */
+export async function runGateway(
+  args: readonly string[],
+  command: readonly string[] = FROM_SOURCE,
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [program, ...first] = command;
+  const { code, stdout, stderr } = await new Deno.Command(program, {
+    args: [...first, ...args],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
