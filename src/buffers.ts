@@ -6,10 +6,53 @@
  */
 
 const EMPTY = new Uint8Array(0);
+/** An append of this size makes room for more of them, in bytes. */
+const LARGE_CHUNK = 32_768;
+const LARGE_ROOM = 196_608;
 const MIN_BITS = 12;
-const MAX_BITS = 19;
+const MAX_BITS = 20;
 
-/** Buffers by powers of two from 4 KiB to 512 KiB. */
+/** Copies shorter than this are made by a loop, which is faster than a call for so little. */
+const SHORT_COPY = 48;
+
+/** Copies `source[start, end)` to `target` at `at`. */
+export function copyBytes(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  if (end - start > SHORT_COPY) {
+    target.set(source.subarray(start, end), at);
+    return;
+  }
+  for (let i = start; i < end; i++) target[at++] = source[i];
+}
+
+const SLAB_BYTES = 65_536;
+
+/** Memory in which small pieces of data are kept one after another: one allocation for many of them. */
+export class Slab {
+  /** The memory that the last piece was put into. */
+  bytes: Uint8Array = EMPTY;
+  #used = 0;
+
+  /** Copies `source[start, end)`; returns where it begins in {@linkcode bytes}. */
+  keep(source: Uint8Array, start: number, end: number): number {
+    const bytes = end - start;
+    if (bytes > this.bytes.length - this.#used) {
+      this.bytes = new Uint8Array(Math.max(SLAB_BYTES, bytes));
+      this.#used = 0;
+    }
+    const at = this.#used;
+    this.#used += bytes;
+    copyBytes(this.bytes, at, source, start, end);
+    return at;
+  }
+}
+
+/** Buffers by powers of two from 4 KiB to 1 MiB. */
 export class BufferPool {
   readonly #free: Uint8Array[][] = Array.from({ length: MAX_BITS + 1 }, () => []);
   readonly #maxBytes: number;
@@ -74,7 +117,8 @@ export class OutputBuffer {
 
   /** Appends bytes. */
   append(chunk: Uint8Array): void {
-    this.reserve(chunk.length);
+    // Where there is much, more is to follow: growing step by step would copy it again and again.
+    this.reserve(chunk.length < LARGE_CHUNK ? chunk.length : chunk.length + LARGE_ROOM);
     this.bytes.set(chunk, this.length);
     this.length += chunk.length;
   }

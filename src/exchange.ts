@@ -8,6 +8,8 @@
  * @module
  */
 
+import { Slab } from "./buffers.ts";
+
 /** The protocol over which a request came in. */
 export type EndpointKind = "http" | "fastcgi" | "mongrel2";
 
@@ -36,8 +38,8 @@ export const WHOLE_BODY = -2;
 export const BODY_WINDOW_BYTES = 262_144;
 
 /**
- * The head of a request. Text stays bytes: `block` holds the target, the authority and the field
- * lines, and the other members say where. `block` may be borrowed from a read buffer, so whoever
+ * The head of a request. Text stays bytes: `block` holds the target and after it the field lines, one
+ * of which holds the authority, and the other members say where. `block` may be borrowed from a read buffer, so whoever
  * needs it after {@linkcode ExchangeHandler.handle} returned keeps a copy ({@linkcode RequestHead.detach}).
  */
 export class RequestHead {
@@ -70,17 +72,19 @@ export class RequestHead {
 
   /** Copies the bytes of the head out of a borrowed buffer. Ranges are adjusted. */
   detach(): void {
-    const first = Math.min(this.targetStart, this.fieldsStart, this.authorityStart);
-    const last = Math.max(this.targetEnd, this.fieldsEnd, this.authorityEnd);
-    this.block = this.block.slice(first, last);
-    this.targetStart -= first;
-    this.targetEnd -= first;
-    this.authorityStart -= first;
-    this.authorityEnd -= first;
-    this.fieldsStart -= first;
-    this.fieldsEnd -= first;
+    const shift = slab.keep(this.block, this.targetStart, this.fieldsEnd) - this.targetStart;
+    this.block = slab.bytes;
+    this.targetStart += shift;
+    this.targetEnd += shift;
+    this.authorityStart += shift;
+    this.authorityEnd += shift;
+    this.fieldsStart += shift;
+    this.fieldsEnd += shift;
   }
 }
+
+/** Where detached heads are kept. */
+const slab = new Slab();
 
 /** The head of a response. */
 export interface ResponseHead {

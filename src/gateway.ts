@@ -149,7 +149,11 @@ async function startBackend(options: GatewayOptions): Promise<Backend> {
   }
   const runner = new AppRunner(await host.load(), log);
   return {
-    handle: (exchange) => runner.handle(exchange),
+    handle(exchange) {
+      // Apps look at their requests later, too.
+      exchange.head.detach();
+      runner.handle(exchange);
+    },
     drain: () => runner.drained(),
     terminate() {},
   };

@@ -11,6 +11,7 @@ import { InvalidResponseError } from "../errors.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import type { RequestHead, ResponseHead } from "../exchange.ts";
 import type { OutputBuffer } from "../buffers.ts";
+import { utf8Length, writeUtf8 } from "../text.ts";
 import { CLASS, COLON, CR, DIGIT, FIELD, HTAB, latin1, LF, SP, spells, TOKEN } from "./chars.ts";
 
 const encoder = new TextEncoder();
@@ -31,8 +32,6 @@ const CLOSE_LINE = encoder.encode("connection: close\r\n");
 const KEEP_ALIVE_LINE = encoder.encode("connection: keep-alive\r\n");
 const CONTINUE = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
 const LAST_CHUNK = encoder.encode("0\r\n\r\n");
-/** Text up to this length is encoded by a loop, which is faster than a call for so little. */
-const SHORT_TEXT = 64;
 /** No frame of a response needs more than this besides its field lines and body. */
 const MAX_OWN_BYTES = 256;
 
@@ -95,7 +94,8 @@ export class ResponseWriter {
   }
 
   /**
-   * Writes the head of the response to `request`, and `body` as the first or only part of its body.
+   * Writes the head of the response to `request`, and `body` as the first or only part of its body;
+   * text has to be all of it.
    * Set {@linkcode closes} before to announce that the connection ends with it.
    *
    * @throws {InvalidResponseError} if the head is malformed; nothing was written then
@@ -116,13 +116,8 @@ export class ResponseWriter {
 
     let bodyLength = head.bodyLength;
     if (bodyLength === WHOLE_BODY) {
-      if (typeof body === "string") {
-        const length = asciiLength(body);
-        if (length === UNKNOWN_LENGTH) body = encoder.encode(body);
-        bodyLength = length === UNKNOWN_LENGTH ? body!.length : length;
-      } else {
-        bodyLength = body === null ? 0 : body.length;
-      }
+      if (typeof body === "string") bodyLength = utf8Length(body);
+      else bodyLength = body === null ? 0 : body.length;
     }
     this.#writeFraming(request, status, bodyLength);
     if (this.closes) out.append(CLOSE_LINE);
@@ -133,8 +128,7 @@ export class ResponseWriter {
     this.#state = BODY;
     if (body !== null) {
       if (typeof body !== "string") this.write(body);
-      else if (this.#framing !== LENGTH) this.write(encoder.encode(body));
-      else this.#writeAscii(body);
+      else if (this.#framing === LENGTH) this.#writeText(body, bodyLength);
     }
     this.#finishIfComplete();
   }
@@ -188,16 +182,12 @@ export class ResponseWriter {
     if (complete) this.#state = IDLE;
   }
 
-  /** Writes a body known to be ASCII. */
-  #writeAscii(text: string): void {
+  /** Writes a whole body of text, which takes `length` bytes. */
+  #writeText(text: string, length: number): void {
     const out = this.#out;
-    out.reserve(text.length);
-    if (text.length <= SHORT_TEXT) {
-      out.appendLatin1(text);
-    } else {
-      encoder.encodeInto(text, out.bytes.subarray(out.length));
-      out.length += text.length;
-    }
+    out.reserve(length);
+    writeUtf8(text, length, out.bytes, out.length);
+    out.length += length;
     this.#remaining = 0;
   }
 
@@ -302,16 +292,4 @@ export class ResponseWriter {
         return true;
     }
   }
-}
-
-/** The length in bytes of a text that is all ASCII, else `UNKNOWN_LENGTH`. */
-function asciiLength(text: string): number {
-  if (text.length > SHORT_TEXT) {
-    // deno-lint-ignore no-control-regex
-    return /^[\x00-\x7f]*$/.test(text) ? text.length : UNKNOWN_LENGTH;
-  }
-  for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) > 0x7f) return UNKNOWN_LENGTH;
-  }
-  return text.length;
 }

@@ -6,8 +6,10 @@
 
 import type { AbortReason, EndpointKind, Peer, ResponseHead } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import { copyBytes, Slab } from "../buffers.ts";
+import { utf8Length, writeUtf8 } from "../text.ts";
 import type { RingReader, RingWriter } from "./ring.ts";
-import { copyBytes, RingError } from "./ring.ts";
+import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
 export const FRAMES_VERSION = 1;
@@ -74,13 +76,17 @@ export function abortReason(value: number): AbortReason {
   return ABORT_REASONS[value] ?? "client-gone";
 }
 
-/** The addresses of each peer, encoded once. */
+/** The addresses of each peer, encoded once: `["host",port,"host",port]`, or two `Deno.Addr`. */
 const encodedPeers = new WeakMap<Peer, Uint8Array>();
 
 function encodePeer(peer: Peer): Uint8Array {
   let encoded = encodedPeers.get(peer);
   if (encoded === undefined) {
-    encoded = encoder.encode(JSON.stringify([peer.remoteAddr, peer.localAddr]));
+    const { remoteAddr: remote, localAddr: local } = peer;
+    const parts = remote.transport === "tcp" && local.transport === "tcp"
+      ? [remote.hostname, remote.port, local.hostname, local.port]
+      : [remote, local];
+    encoded = encoder.encode(JSON.stringify(parts));
     encodedPeers.set(peer, encoded);
   }
   return encoded;
@@ -90,13 +96,24 @@ function encodePeer(peer: Peer): Uint8Array {
 class RemotePeer implements Peer {
   readonly endpoint: EndpointKind;
   readonly scheme: "http" | "https";
-  #encoded: Uint8Array;
-  #addresses: [Deno.Addr, Deno.Addr] | null = null;
+  readonly #block: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
+  #addresses: readonly [Deno.Addr, Deno.Addr] | null = null;
 
-  constructor(endpoint: EndpointKind, scheme: "http" | "https", encoded: Uint8Array) {
+  /** Makes the peer whose addresses are encoded in `block[start, end)`. */
+  constructor(
+    endpoint: EndpointKind,
+    scheme: "http" | "https",
+    block: Uint8Array,
+    start: number,
+    end: number,
+  ) {
     this.endpoint = endpoint;
     this.scheme = scheme;
-    this.#encoded = encoded;
+    this.#block = block;
+    this.#start = start;
+    this.#end = end;
   }
 
   get remoteAddr(): Deno.Addr {
@@ -107,8 +124,16 @@ class RemotePeer implements Peer {
     return this.#decoded()[1];
   }
 
-  #decoded(): [Deno.Addr, Deno.Addr] {
-    return this.#addresses ??= JSON.parse(decoder.decode(this.#encoded));
+  #decoded(): readonly [Deno.Addr, Deno.Addr] {
+    if (this.#addresses === null) {
+      const encoded = this.#block.subarray(this.#start, this.#end);
+      const parts = JSON.parse(decoder.decode(encoded));
+      this.#addresses = parts.length === 2 ? parts : [
+        { transport: "tcp", hostname: parts[0], port: parts[1] },
+        { transport: "tcp", hostname: parts[2], port: parts[3] },
+      ];
+    }
+    return this.#addresses!;
   }
 }
 
@@ -164,34 +189,44 @@ export function readRequest(reader: RingReader): RequestHead {
   const blockBytes = words[word++];
   const peerBytes = words[word++];
   const start = reader.at + REQUEST_WORDS * 4;
-  const block = reader.bytes.slice(start, start + methodBytes + blockBytes + peerBytes);
-  head.method = methodText(block, methodBytes);
-  head.block = block;
-  head.targetStart = methodBytes;
-  head.targetEnd += methodBytes;
-  head.authorityStart += methodBytes;
-  head.authorityEnd += methodBytes;
-  head.fieldsStart += methodBytes;
-  head.fieldsEnd = methodBytes + blockBytes;
+  const at = requests.keep(
+    reader.bytes,
+    start,
+    start + methodBytes + blockBytes + peerBytes,
+  );
+  const block = head.block = requests.bytes;
+  head.method = methodText(block, at, methodBytes);
+  const target = head.targetStart = at + methodBytes;
+  head.targetEnd += target;
+  head.authorityStart += target;
+  head.authorityEnd += target;
+  head.fieldsStart += target;
+  const end = head.fieldsEnd = target + blockBytes;
   head.mount = reader.value;
   head.peer = new RemotePeer(
     ENDPOINTS[flags >>> 8],
     (flags & 4) !== 0 ? "https" : "http",
-    block.subarray(methodBytes + blockBytes),
+    block,
+    end,
+    end + peerBytes,
   );
   return head;
 }
 
-function methodText(block: Uint8Array, bytes: number): string {
-  if (bytes === 3 && block[0] === 0x47 && block[1] === 0x45 && block[2] === 0x54) return "GET";
+/** Where the bytes of requests are kept. */
+const requests = new Slab();
+
+function methodText(block: Uint8Array, at: number, bytes: number): string {
+  if (bytes === 3 && block[at] === 0x47 && block[at + 1] === 0x45 && block[at + 2] === 0x54) {
+    return "GET";
+  }
   let method = "";
-  for (let i = 0; i < bytes; i++) method += String.fromCharCode(block[i]);
+  for (let i = 0; i < bytes; i++) method += String.fromCharCode(block[at + i]);
   return method;
 }
 
 /**
- * Writes a RESPONSE frame. `body` must fit a frame: text up to a third of `MAX_BODY_FRAME_BYTES` code
- * units or bytes up to that.
+ * Writes a RESPONSE frame. `body` must fit a frame: no more than `MAX_BODY_FRAME_BYTES`.
  */
 export function writeResponse(
   writer: RingWriter,
@@ -201,15 +236,7 @@ export function writeResponse(
   body: Uint8Array | string | null,
 ): void {
   const { fieldLines } = head;
-  let text: Uint8Array | null = null;
-  let ascii = "";
-  if (typeof body === "string") {
-    if (isShortAscii(body)) ascii = body;
-    else text = encoder.encode(body);
-  } else {
-    text = body;
-  }
-  const bodyBytes = text === null ? ascii.length : text.length;
+  const bodyBytes = body === null ? 0 : typeof body === "string" ? utf8Length(body) : body.length;
   const headerBytes = RESPONSE_WORDS * 4;
   writer.reserve(RESPONSE, flags, id, head.status, headerBytes + fieldLines.length + bodyBytes);
   const { bytes, words } = writer;
@@ -223,8 +250,8 @@ export function writeResponse(
     bytes.set(fieldLines, at);
     at += fieldLines.length;
   }
-  if (text !== null) copyBytes(bytes, at, text, 0, text.length);
-  else for (let i = 0; i < ascii.length; i++) bytes[at++] = ascii.charCodeAt(i);
+  if (typeof body === "string") writeUtf8(body, bodyBytes, bytes, at);
+  else if (body !== null) copyBytes(bytes, at, body, 0, body.length);
 }
 
 /** A RESPONSE frame as read: the field lines and the body are borrowed from the ring. */
@@ -290,14 +317,6 @@ export function writeLog(writer: RingWriter, level: number, text: string): void 
 /** The text of a LOG frame. */
 export function readLog(reader: RingReader): string {
   return decoder.decode(reader.bytes.slice(reader.at, reader.at + reader.length));
-}
-
-function isShortAscii(text: string): boolean {
-  if (text.length > 128) return false;
-  for (let i = 0; i < text.length; i++) {
-    if (text.charCodeAt(i) > 0x7f) return false;
-  }
-  return true;
 }
 
 function writeLength(words: Uint32Array, at: number, length: number): void {

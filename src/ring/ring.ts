@@ -14,6 +14,8 @@
  * @module
  */
 
+import { copyBytes } from "../buffers.ts";
+
 /** Where the writer is; written by the writer. */
 const TAIL = 0;
 /** Where the reader is; written by the reader. */
@@ -30,8 +32,6 @@ const HEADER_BYTES = 16;
 const WRAP = 0;
 /** The reader makes room known after it has read this many bytes. */
 const RELEASE_BYTES = 65_536;
-/** Copies shorter than this are made by a loop, which is faster than a call for so little. */
-const SHORT_COPY = 48;
 
 /** The other side of a ring broke its rules. */
 export class RingError extends Error {
@@ -47,21 +47,6 @@ export function allocateRing(capacity: number): SharedArrayBuffer {
   // Nobody has begun to read yet.
   new Int32Array(buffer)[ASLEEP] = 1;
   return buffer;
-}
-
-/** Copies `source[start, end)` to `target` at `at`. */
-export function copyBytes(
-  target: Uint8Array,
-  at: number,
-  source: Uint8Array,
-  start: number,
-  end: number,
-): void {
-  if (end - start > SHORT_COPY) {
-    target.set(source.subarray(start, end), at);
-    return;
-  }
-  for (let i = start; i < end; i++) target[at++] = source[i];
 }
 
 /** The writing end. */

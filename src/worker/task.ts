@@ -7,13 +7,17 @@
 import type { AbortReason, Exchange, ExchangeReceiver, RequestHead } from "../exchange.ts";
 import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import { RequestBody } from "./request_body.ts";
+import { utf8Length } from "../text.ts";
 import { fieldLinesOf, plainResponse } from "./response.ts";
 
 const encoder = new TextEncoder();
-/** Text whose encoding surely fits the window is encoded on its way out. */
-const MAX_DIRECT_TEXT = BODY_WINDOW_BYTES / 3;
 /** Body bytes handed over in one piece. */
 const MAX_PIECE_BYTES = 65_536;
+
+/** Bytes that one character takes at the most. */
+const MAX_CHARACTER_BYTES = 4;
+/** Where large texts are encoded, one piece at a time. */
+const piece = new Uint8Array(MAX_PIECE_BYTES);
 
 /** Where a task stands. */
 const RUNNING = 0;
@@ -161,23 +165,44 @@ export class AppTask implements ExchangeReceiver {
   }
 
   #sendPlain(status: number, fieldLines: string, body: string | Uint8Array | null): void {
-    if (typeof body === "string" && body.length > MAX_DIRECT_TEXT) body = encoder.encode(body);
-    if (body === null || typeof body === "string" || body.length <= MAX_PIECE_BYTES) {
+    const bytes = body === null ? 0 : typeof body === "string" ? utf8Length(body) : body.length;
+    if (body === null || bytes <= MAX_PIECE_BYTES) {
       this.#exchange.respond({ status, fieldLines, bodyLength: WHOLE_BODY }, body);
       this.#end();
       return;
     }
     this.#state = RESPONDED;
-    this.#exchange.respond({ status, fieldLines, bodyLength: body.length }, null);
-    if (this.head.method === "HEAD") this.#end();
-    else this.#sendLarge(body);
-  }
-
-  /** Sends a large body that is in memory, as the window allows. */
-  #sendLarge(body: Uint8Array): void {
-    const sent = this.#sendWithin(body);
+    this.#exchange.respond({ status, fieldLines, bodyLength: bytes }, null);
+    if (this.head.method === "HEAD") {
+      this.#end();
+      return;
+    }
+    const sent = typeof body === "string" ? this.#sendText(body) : this.#sendWithin(body);
     if (sent === undefined) this.#end();
     else sent.then((open) => open && this.#end());
+  }
+
+  /** Sends a large text, encoded piece by piece; returns as {@linkcode #sendWithin} does. */
+  #sendText(text: string): undefined | Promise<boolean> {
+    let at = 0;
+    while (at < text.length) {
+      const room = Math.min(this.#window, MAX_PIECE_BYTES);
+      if (room < MAX_CHARACTER_BYTES) {
+        const rest = text.substring(at);
+        return this.#credit().then((open) => open && (this.#sendText(rest) ?? true));
+      }
+      let end = Math.min(at + room, text.length);
+      // Both halves of a character go into the same piece.
+      if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end--;
+      const { read, written } = encoder.encodeInto(
+        text.substring(at, end),
+        room === MAX_PIECE_BYTES ? piece : piece.subarray(0, room),
+      );
+      at += read;
+      this.#window -= written;
+      this.#exchange.write(piece.subarray(0, written));
+    }
+    return undefined;
   }
 
   async #sendStream(
@@ -225,9 +250,14 @@ export class AppTask implements ExchangeReceiver {
   }
 
   async #sendRest(body: Uint8Array): Promise<boolean> {
-    await new Promise<void>((resolve) => this.#creditWaiter = resolve);
-    if (this.ended) return false;
+    if (!(await this.#credit())) return false;
     return await (this.#sendWithin(body) ?? true);
+  }
+
+  /** Waits for room in the window; resolves to whether the task is still open. */
+  async #credit(): Promise<boolean> {
+    await new Promise<void>((resolve) => this.#creditWaiter = resolve);
+    return !this.ended;
   }
 
   #end(): void {
