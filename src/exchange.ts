@@ -125,7 +125,7 @@ export interface ExchangeReceiver {
   onChunk(declaredBytes: number): void;
   /** A body of unknown length is complete. `trailers` holds its trailer field lines, borrowed. */
   onEnd(trailers: Uint8Array): void;
-  /** The client reads on: `bytes` more of the response's body may be sent. */
+  /** The client reads on: `bytes` more of the response's body may be sent, 0 after congestion. */
   onCredit(bytes: number): void;
   /**
    * The exchange is cut short. After `"client-half-closed"` the response can still be sent;
@@ -149,6 +149,11 @@ export interface Exchange {
   receiver: ExchangeReceiver;
   /** Whether {@linkcode ExchangeReceiver.onSent} is wanted. Off unless set before the response ends. */
   reportSent: boolean;
+  /**
+   * Whether what is written now would only pile up on its way. {@linkcode ExchangeReceiver.onCredit} is
+   * called, if only with 0, when that is over.
+   */
+  readonly congested: boolean;
   /** Permits `bytes` more of the request's body to be delivered. */
   grant(bytes: number): void;
   /**

@@ -46,6 +46,8 @@ export class HttpExchange implements Exchange {
   readonly head: RequestHead;
   receiver: ExchangeReceiver = NOBODY;
   reportSent = false;
+  /** Never: what is written goes to the connection's own buffer. */
+  readonly congested = false;
   /** Bytes of the request's body that the handler will take now. */
   granted: number;
   /** Whether the client still waits for `100 Continue`. */

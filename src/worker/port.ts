@@ -41,6 +41,8 @@ export class WorkerPort {
   #handler: ExchangeHandler | null = null;
   #onDrain: (() => void) | null = null;
   #publishing = false;
+  /** Exchanges that wait for room in the ring. */
+  #held = new Set<WorkerExchange>();
 
   /** Makes a port over the two rings. */
   constructor(reader: RingReader, writer: RingWriter) {
@@ -61,8 +63,7 @@ export class WorkerPort {
     // What is written while frames are read is published once, after them.
     this.#publishing = true;
     this.#reader.drain(this.#onFrame);
-    this.#publishing = false;
-    this.#writer.publish();
+    this.#publish();
   }
 
   /** The ring to write to; what is written is published soon. */
@@ -72,6 +73,13 @@ export class WorkerPort {
       queueMicrotask(this.#publish);
     }
     return this.#writer;
+  }
+
+  /** Whether the ring is full; the exchange is told when it no longer is. */
+  isCongested(exchange: WorkerExchange): boolean {
+    if (this.#writer.overflowBytes === 0) return false;
+    this.#held.add(exchange);
+    return true;
   }
 
   /** Writes a line to the gateway's log. */
@@ -87,6 +95,10 @@ export class WorkerPort {
   readonly #publish = (): void => {
     this.#publishing = false;
     this.#writer.publish();
+    if (this.#held.size === 0 || this.#writer.overflowBytes > 0) return;
+    const held = this.#held;
+    this.#held = new Set();
+    for (const exchange of held) exchange.receiver.onCredit(0);
   };
 
   readonly #onFrame = (frame: RingReader): void => {
@@ -154,6 +166,10 @@ class WorkerExchange implements Exchange {
     this.#port = port;
     this.#id = id;
     this.head = head;
+  }
+
+  get congested(): boolean {
+    return this.#port.isCongested(this);
   }
 
   grant(bytes: number): void {

@@ -186,7 +186,7 @@ export class AppTask implements ExchangeReceiver {
   #sendText(text: string): undefined | Promise<boolean> {
     let at = 0;
     while (at < text.length) {
-      const room = Math.min(this.#window, MAX_PIECE_BYTES);
+      const room = this.#exchange.congested ? 0 : Math.min(this.#window, MAX_PIECE_BYTES);
       if (room < MAX_CHARACTER_BYTES) {
         const rest = text.substring(at);
         return this.#credit().then((open) => open && (this.#sendText(rest) ?? true));
@@ -240,7 +240,9 @@ export class AppTask implements ExchangeReceiver {
   #sendWithin(body: Uint8Array): undefined | Promise<boolean> {
     let at = 0;
     while (at < body.length) {
-      if (this.#window <= 0) return this.#sendRest(body.subarray(at));
+      if (this.#window <= 0 || this.#exchange.congested) {
+        return this.#sendRest(body.subarray(at));
+      }
       const bytes = Math.min(body.length - at, this.#window, MAX_PIECE_BYTES);
       this.#window -= bytes;
       this.#exchange.write(body.subarray(at, at + bytes));
