@@ -608,7 +608,7 @@ export class RequestParser {
       if (buffer[at] === CR) {
         if (at + 1 === this.#end) break;
         if (buffer[at + 1] !== LF) throw bareCarriageReturn();
-        this.#checkHeadSize(at - this.#mark);
+        this.#checkHeadSize(at + 2 - this.#mark);
         this.bodyStart = this.#mark;
         this.bodyEnd = at;
         this.#at = this.#mark = at + 2;
