@@ -1,0 +1,193 @@
+import { assert, assertEquals, assertThrows } from "../support/assert.ts";
+import { allocateRing, RingError, RingReader, RingWriter } from "../../src/ring/ring.ts";
+import { Random } from "../support/random.ts";
+
+/** A frame's payload: bytes that follow from its id. */
+function payloadOf(id: number, length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (id + i) & 0xff);
+}
+
+function nothing(): void {}
+
+Deno.test("frames come out as they went in, whatever their sizes, around the ring's end", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = new Random(seed);
+    const buffer = allocateRing(1024);
+    const writer = new RingWriter(buffer, nothing);
+    const reader = new RingReader(buffer, nothing);
+    const read: [number, number, number, number, Uint8Array][] = [];
+    let written = 0;
+    for (let round = 0; round < 500; round++) {
+      for (let i = random.below(4); i > 0; i--) {
+        const length = random.below(random.pick([8, 60, writer.maxPayloadBytes + 1]));
+        writer.write(
+          1 + written % 200,
+          written % 7,
+          written,
+          written * 3,
+          payloadOf(written, length),
+        );
+        written++;
+      }
+      writer.publish();
+      if (random.below(3) > 0) {
+        reader.drain(({ kind, flags, id, value, bytes, at, length }) =>
+          read.push([kind, flags, id, value, bytes.slice(at, at + length)])
+        );
+      }
+    }
+    while (read.length < written) {
+      writer.publish();
+      reader.drain(({ kind, flags, id, value, bytes, at, length }) =>
+        read.push([kind, flags, id, value, bytes.slice(at, at + length)])
+      );
+    }
+    assertEquals(writer.overflowBytes, 0);
+    read.forEach(([kind, flags, id, value, payload], i) => {
+      assertEquals([kind, flags, id, value], [1 + i % 200, i % 7, i, i * 3]);
+      assertEquals(payload, payloadOf(i, payload.length));
+    });
+  }
+});
+
+Deno.test("two threads exchange frames through small rings that are full most of the time", async () => {
+  const worker = new Worker(new URL("./echo_worker.ts", import.meta.url), { type: "module" });
+  const failed = Promise.withResolvers<never>();
+  worker.onerror = (event) => {
+    event.preventDefault();
+    failed.reject(new Error(event.message));
+  };
+  const outgoing = allocateRing(4096);
+  const incoming = allocateRing(4096);
+  const ring = () => worker.postMessage(0);
+  const writer = new RingWriter(outgoing, ring);
+  const reader = new RingReader(incoming, ring);
+  const random = new Random(7);
+  const total = 30_000;
+  let sent = 0;
+  let received = 0;
+  const done = Promise.withResolvers<void>();
+  const lengths: number[] = [];
+  const send = () => {
+    for (let i = random.below(40); i > 0 && sent < total; i--) {
+      const length = random.below(random.pick([16, 300, 2_000]));
+      lengths.push(length);
+      writer.write(1, 0, sent, sent, payloadOf(sent, length));
+      sent++;
+    }
+    writer.publish();
+  };
+  worker.onmessage = (event) => {
+    if (event.data === "started") return send();
+    reader.drain((frame) => {
+      assertEquals(frame.id, received);
+      assertEquals(frame.length, lengths[received]);
+      for (let i = 0; i < frame.length; i++) {
+        if (frame.bytes[frame.at + i] !== ((received + i) & 0xff)) {
+          done.reject(new Error(`frame ${received} came back changed`));
+        }
+      }
+      received++;
+    });
+    writer.publish();
+    if (received === total) done.resolve();
+    else if (sent - received < 200) send();
+  };
+  worker.postMessage({ incoming: outgoing, outgoing: incoming });
+  const timer = setTimeout(
+    () => done.reject(new Error(`stuck: ${sent} frames sent, ${received} received`)),
+    60_000,
+  );
+  try {
+    await Promise.race([done.promise, failed.promise]);
+  } finally {
+    clearTimeout(timer);
+    worker.terminate();
+  }
+  assertEquals(received, total);
+});
+
+Deno.test("the doorbell rings only when the reader sleeps", () => {
+  const buffer = allocateRing(1024);
+  let rings = 0;
+  const writer = new RingWriter(buffer, () => rings++);
+  const reader = new RingReader(buffer, nothing);
+  for (let i = 0; i < 5; i++) {
+    writer.write(1, 0, i, 0, payloadOf(i, 8));
+    writer.publish();
+  }
+  assertEquals(rings, 1, "the reader was asleep once");
+  let seen = 0;
+  reader.drain(() => {
+    if (++seen > 5) return;
+    writer.write(1, 0, 9, 0, payloadOf(9, 8));
+    writer.publish();
+  });
+  assertEquals(rings, 1, "a reader that reads is not woken");
+  assertEquals(seen, 10, "and sees what is written meanwhile");
+  writer.write(1, 0, 10, 0, payloadOf(10, 8));
+  writer.publish();
+  assertEquals(rings, 2);
+});
+
+Deno.test("a writer without room is rung when there is some", () => {
+  const buffer = allocateRing(1024);
+  let rings = 0;
+  const writer = new RingWriter(buffer, nothing);
+  const reader = new RingReader(buffer, () => rings++);
+  for (let i = 0; i < 10; i++) writer.write(1, 0, i, 0, payloadOf(i, 200));
+  writer.publish();
+  assert(writer.overflowBytes > 0);
+  let seen = 0;
+  reader.drain(() => seen++);
+  assertEquals(rings, 1);
+  while (writer.overflowBytes > 0) {
+    writer.publish();
+    reader.drain(() => seen++);
+  }
+  assertEquals(seen, 10);
+});
+
+Deno.test("a payload larger than half the ring is refused", () => {
+  const writer = new RingWriter(allocateRing(1024), nothing);
+  writer.write(1, 0, 0, 0, new Uint8Array(writer.maxPayloadBytes));
+  assertThrows(
+    () => writer.write(1, 0, 0, 0, new Uint8Array(writer.maxPayloadBytes + 1)),
+    RangeError,
+  );
+});
+
+Deno.test("a ring's capacity is a power of two", () => {
+  for (const capacity of [0, 512, 1000, 1536]) {
+    assertThrows(() => allocateRing(capacity), RangeError, String(capacity));
+  }
+});
+
+const CONTROL_BYTES = 256;
+const forgeries: Record<string, (control: Int32Array, words: Uint32Array) => void> = {
+  "a tail beyond the ring": (control) => control[0] = 1_000_000,
+  "a tail behind the head": (control) => control[0] = -1,
+  "a frame longer than what was written": (_, words) => words[2] = 100_000,
+  "a frame of the largest length": (_, words) => words[2] = 0xffff_ffff,
+  "a wrap mark where there is none": (_, words) => words[0] = 0,
+};
+for (const [name, forge] of Object.entries(forgeries)) {
+  Deno.test(`a reader is not led astray by ${name}`, () => {
+    const buffer = allocateRing(1024);
+    const writer = new RingWriter(buffer, nothing);
+    const reader = new RingReader(buffer, nothing);
+    writer.write(1, 0, 1, 0, payloadOf(1, 8));
+    writer.publish();
+    forge(new Int32Array(buffer, 0, 64), new Uint32Array(buffer, CONTROL_BYTES));
+    assertThrows(() => reader.drain(nothing), RingError);
+  });
+}
+
+Deno.test("a writer is not led astray by a reader that claims to be elsewhere", () => {
+  const buffer = allocateRing(1024);
+  const writer = new RingWriter(buffer, nothing);
+  new Int32Array(buffer)[16] = 12_345;
+  assertThrows(() => {
+    for (let i = 0; i < 10; i++) writer.write(1, 0, i, 0, payloadOf(i, 200));
+  }, RingError);
+});
