@@ -450,6 +450,8 @@ export class HttpConnection {
       front.receiver.onCredit(this.#inFlightBodyBytes);
     }
     this.flush();
+    // The response may have begun before there was a reason to announce the end.
+    if (this.host.draining) this.drain();
   };
 
   readonly #onWriteFailed = (error: unknown): void => {

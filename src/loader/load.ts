@@ -90,7 +90,9 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return `it threw ${describe(error)}`;
   // Deno's own messages name a place already, in colour if it likes.
   // deno-lint-ignore no-control-regex
-  const message = error.message.replace(/\x1b\[[\d;]*m/g, "").replace(/\s*\n\s*/g, " ").trim();
+  const plain = error.message.replace(/\x1b\[[\d;]*m/g, "").trim();
+  // A chain of causes is numbered: the first says it all.
+  const message = plain.replace(/\s*\n\s*1: [\s\S]*/, "").replace(/\s*\n\s*(?:0: )?/g, " ");
   const text = error.name === "Error" || error.name === "TypeError" && isLoaderMessage(message)
     ? message
     : `${error.name}: ${message}`;
@@ -106,8 +108,11 @@ function isLoaderMessage(message: string): boolean {
 }
 
 function isAppFrame(line: string): boolean {
-  return /^\s+at /.test(line) && !line.includes(import.meta.url);
+  return /^\s+at /.test(line) && !line.includes(GATEHOUSE);
 }
+
+/** Where the modules of gatehouse itself are. */
+const GATEHOUSE = new URL("../", import.meta.url).href;
 
 function nameExport(exportName: string): string {
   return exportName === "default" ? "default export" : `export "${exportName}"`;

@@ -1,0 +1,278 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { runGateway, startGateway } from "../support/gateway.ts";
+import { get, RawClient } from "../support/raw_client.ts";
+
+const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
+
+async function inFolder(
+  files: Record<string, string>,
+  body: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const [name, text] of Object.entries(files)) {
+      await Deno.writeTextFile(`${folder}/${name}`, text);
+    }
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("--version names the versions, --help shows the options: both exit 0", async () => {
+  const version = await runGateway(["--version"]);
+  assertMatch(version.stdout, /^gatehouse \d+\.\d+\.\d+ \(Deno \d+\.\d+\.\d+, V8 [\d.]+/);
+  assertEquals(version.code, 0);
+  const help = await runGateway(["--help"]);
+  assertStringIncludes(help.stdout, "--max-header-bytes BYTES");
+  assertEquals(help.code, 0);
+});
+
+Deno.test("wrong usage is told in one line, with exit status 2", async () => {
+  for (
+    const args of [["--nonsense"], [], ["a.ts", "--http", "x"], [
+      "a.ts",
+      "--https=1",
+      "--cert=/no",
+      "--key=/no",
+    ]]
+  ) {
+    const { code, stderr } = await runGateway(args);
+    assertEquals(code, 2, stderr);
+    assertEquals(stderr.trimEnd().split("\n").length, 1, stderr);
+    assertStringIncludes(stderr, "--help");
+  }
+});
+
+Deno.test("a port in use is told in one line, with exit status 1", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const { code, stderr } = await runGateway([APP, "--http", String(port)]);
+  assertEquals(code, 1);
+  assertEquals(stderr, `gatehouse: cannot listen on 127.0.0.1:${port}: the address is in use\n`);
+});
+
+const loadFailures: Record<string, [Record<string, string>, string, RegExp]> = {
+  "a module that is not there": [{}, "app.ts", /cannot load file:.*\/app\.ts: Module not found/],
+  "a syntax error": [{ "app.ts": "export default {\n  fetch() {\n" }, "app.ts", /app\.ts:\d+:\d+/],
+  "an import that is not there": [
+    { "app.ts": 'import "./other.ts";\nexport default () => new Response();' },
+    "app.ts",
+    /cannot load file:.*\/app\.ts: Module not found .*other\.ts/,
+  ],
+  "a module that throws": [
+    { "app.ts": '\nthrow new Error("at start");' },
+    "app.ts",
+    /cannot load file:.*\/app\.ts: at start \(at file:.*\/app\.ts:2:7\)/,
+  ],
+  "no default export": [
+    { "app.ts": "export const one = 1, two = 2;" },
+    "app.ts",
+    /it has no default export; it exports one, two/,
+  ],
+  "no export of that name": [
+    { "app.ts": "export default () => new Response();" },
+    "app.ts#admin",
+    /it has no export "admin"; it exports default/,
+  ],
+  "an export that is no app": [
+    { "app.ts": "export default 42;" },
+    "app.ts",
+    /its default export is a number, and should be a function or an object with a fetch/,
+  ],
+  "a URL that cannot be fetched": [
+    {},
+    "http://127.0.0.1:9/app.ts",
+    /cannot load http:\/\/127\.0\.0\.1:9\/app\.ts: /,
+  ],
+};
+for (const [name, [files, app, message]] of Object.entries(loadFailures)) {
+  for (const workers of ["1", "0"]) {
+    Deno.test(`${name} ends the start with one clear line (--workers ${workers})`, () =>
+      inFolder(files, async (folder) => {
+        const specifier = app.startsWith("http") ? app : `${folder}/${app}`;
+        const { code, stderr } = await runGateway([specifier, "--http", "0", "--workers", workers]);
+        assertEquals(code, 1, stderr);
+        assertMatch(stderr, message);
+        // Deno itself says what it downloads.
+        const lines = stderr.trimEnd().split("\n").filter((line) => !line.startsWith("Download "));
+        assertEquals(lines.length, 1, stderr);
+      }));
+  }
+}
+
+Deno.test("apps are loaded by path, file: URL, http: URL, npm: specifier and export", () =>
+  inFolder({
+    "app.ts": 'export default () => new Response("default");\n' +
+      'export const admin = { fetch: (): Response => new Response("admin") };\n',
+    "page.jsx": "/** @jsx make */\nconst make = (tag, _, text) => `<${tag}>${text}</${tag}>`;\n" +
+      "export default () => new Response(<p>jsx</p>);\n",
+    "hono.ts": 'import { Hono } from "npm:hono@4.13.19";\nconst app = new Hono();\n' +
+      'app.get("/", (c) => c.text("hono"));\nexport default app;\n',
+  }, async (folder) => {
+    const source = 'export default (): Response => new Response("remote" as string);';
+    await using server = Deno.serve(
+      { port: 0, hostname: "127.0.0.1", onListen() {} },
+      () => new Response(source, { headers: { "content-type": "application/typescript" } }),
+    );
+    const cases: [string, string][] = [
+      ["app.ts", "default"],
+      ["./app.ts#admin", "admin"],
+      [`${folder}/app.ts`, "default"],
+      [`file://${folder}/app.ts#admin`, "admin"],
+      [`http://127.0.0.1:${server.addr.port}/remote.ts`, "remote"],
+      ["page.jsx", "<p>jsx</p>"],
+      ["hono.ts", "hono"],
+      ["data:text/javascript,export default () => new Response('data')", "data"],
+    ];
+    for (const [app, expected] of cases) {
+      await using gateway = await startGateway([app, "--workers", "1"], { cwd: folder });
+      assertEquals(await (await fetch(gateway.url)).text(), expected, app);
+    }
+  }));
+
+Deno.test("several apps are mounted, the longest prefix of whole segments wins", () =>
+  inFolder({
+    "app.ts":
+      "export default (r, c) => Response.json([c.mount, c.env.SCRIPT_NAME, c.env.PATH_INFO, new URL(r.url).pathname]);",
+  }, async (folder) => {
+    for (const workers of ["1", "0"]) {
+      await using gateway = await startGateway([
+        "--mount",
+        `/a=${folder}/app.ts`,
+        "--mount",
+        `/a/b=${folder}/app.ts`,
+        "--workers",
+        workers,
+      ]);
+      const cases: [string, unknown][] = [
+        ["/a", ["/a", "/a", "", "/a"]],
+        ["/a/", ["/a", "/a", "/", "/a/"]],
+        ["/a/x%20y?q", ["/a", "/a", "/x y", "/a/x%20y"]],
+        ["/a/b/c", ["/a/b", "/a/b", "/c", "/a/b/c"]],
+        ["/a/bc", ["/a", "/a", "/bc", "/a/bc"]],
+        ["/x/../a/b", ["/a/b", "/a/b", "", "/a/b"]],
+        ["/a/b/%2e%2e/c", ["/a", "/a", "/c", "/a/c"]],
+      ];
+      using client = await RawClient.connect(gateway.port);
+      for (const [path, expected] of cases) {
+        await client.send(get(path));
+        assertEquals(JSON.parse((await client.receive()).body), expected, path);
+      }
+      for (const path of ["/", "/ab", "/a/../x"]) {
+        await client.send(get(path));
+        assertEquals((await client.receive()).status, 404, path);
+      }
+    }
+  }));
+
+Deno.test("middleware wraps the app, the last outermost; --factory makes apps", () =>
+  inFolder({
+    "app.ts": "export default (settings) => () => new Response(`app ${typeof settings}`);",
+    "m1.ts":
+      "export default (next) => ({ fetch: async (r, c) => new Response(`1(${await (await next.fetch(r, c)).text()})`) });",
+    "m2.ts":
+      "export default (next) => async (r, c) => new Response(`2(${await (await next.fetch(r, c)).text()})`);",
+  }, async (folder) => {
+    await using gateway = await startGateway(["app.ts", "m1.ts", "m2.ts", "--factory"], {
+      cwd: folder,
+    });
+    assertEquals(await (await fetch(gateway.url)).text(), "2(1(app object))");
+  }));
+
+Deno.test("several addresses are served at once, IPv6 and unix sockets among them", () =>
+  inFolder({}, async (folder) => {
+    const path = `${folder}/a.sock`;
+    // A socket file that nobody listens on any more is in the way.
+    const stale = Deno.listen({ transport: "unix", path });
+    Deno.renameSync(path, `${path}.kept`);
+    stale.close();
+    Deno.renameSync(`${path}.kept`, path);
+    const gateway = await startGateway([
+      APP,
+      "--http",
+      "127.0.0.1:0",
+      "--http",
+      "[::1]:0",
+      "--http",
+      `unix:${path},mode=0600`,
+      "--workers",
+      "1",
+    ]);
+    try {
+      assertEquals(await (await fetch(`${gateway.url}/`)).text(), "hello");
+      const ipv6 = gateway.log.find((line) => line.includes("[::1]"))!.slice("listening ".length);
+      assertEquals(await (await fetch(`${ipv6}/`)).text(), "hello");
+      assertEquals(Deno.statSync(path).mode! & 0o777, 0o600);
+      using client = new RawClient(await Deno.connect({ transport: "unix", path }));
+      await client.send(get("/info"));
+      const info = JSON.parse((await client.receive()).body);
+      assertEquals(info.localAddr, { transport: "unix", path });
+      const second = await runGateway([APP, "--http", `unix:${path}`]);
+      assertEquals(second.code, 1);
+      assertStringIncludes(second.stderr, "the address is in use");
+      await Deno.writeTextFile(`${folder}/file`, "");
+      const third = await runGateway([APP, "--http", `unix:${folder}/file`]);
+      assertEquals(third.code, 1);
+      assertStringIncludes(third.stderr, "is no socket");
+    } finally {
+      gateway.kill("SIGTERM");
+      assertEquals((await gateway.status).code, 0);
+      await gateway[Symbol.asyncDispose]();
+    }
+    assertEquals([...Deno.readDirSync(folder)].some(({ name }) => name === "a.sock"), false);
+  }));
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  for (const workers of ["2", "0"]) {
+    Deno.test(`${signal} finishes what is in flight, and then exits 0 (--workers ${workers})`, () =>
+      inFolder({}, async (folder) => {
+        await using gateway = await startGateway([APP, "--workers", workers]);
+        const { url, port } = gateway;
+        const slow = fetch(`${url}/slow?ms=500`);
+        const stream = fetch(`${url}/stream?count=10&ms=60`);
+        const background = await fetch(`${url}/background?ms=700&file=${folder}/done`);
+        assertEquals(await background.text(), "accepted");
+        using idle = await RawClient.connect(port);
+        await idle.send(get("/"));
+        await idle.receive();
+        using upload = await RawClient.connect(port);
+        await upload.send("POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf");
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        gateway.kill(signal);
+        assert(await idle.closed(), "an idle connection is closed");
+        await upload.send("half");
+        const uploaded = await upload.receive();
+        assertEquals(uploaded.body, "halfhalf");
+        assertEquals(uploaded.headers.get("connection"), "close");
+        assertEquals(await (await slow).text(), "slow");
+        assertEquals((await (await stream).text()).split("\n").length, 11);
+        assertEquals((await gateway.status).code, 0);
+        assertEquals(
+          await Deno.readTextFile(`${folder}/done`),
+          "done",
+          "waitUntil() is waited for",
+        );
+      }));
+  }
+}
+
+Deno.test("a second signal exits at once", async () => {
+  await using gateway = await startGateway([APP, "--workers", "1"]);
+  const pending = fetch(`${gateway.url}/slow?ms=30000`).catch(() => "broken");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  gateway.kill("SIGTERM");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  gateway.kill("SIGTERM");
+  assertEquals((await gateway.status).code, 1);
+  assertEquals(await pending, "broken");
+});
+
+Deno.test("--drain-timeout cuts off what takes longer", async () => {
+  await using gateway = await startGateway([APP, "--workers", "1", "--drain-timeout", "300ms"]);
+  const pending = fetch(`${gateway.url}/slow?ms=30000`).catch(() => "broken");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  gateway.kill("SIGTERM");
+  assertEquals((await gateway.status).code, 0);
+  assertEquals(await pending, "broken");
+});
