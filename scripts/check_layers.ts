@@ -22,7 +22,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   top: ["vocabulary", "codec", "endpoint", "worker", "loader", "gateway", "cli"],
 };
 
-const VOCABULARY = /^(?:exchange|errors|log|buffers|fields|request_url|error_response)\.ts$/;
+const VOCABULARY = /^(?:exchange|errors|log|buffers|fields|text|request_url|error_response)\.ts$/;
 const CODEC = /^http1\/(?:chars|limits|parser|writer)\.ts$/;
 const GATEWAY = /^(?:gateway|serve|router|listen)\.ts$/;
 

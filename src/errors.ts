@@ -7,6 +7,7 @@
 
 /** A peer broke its protocol. `status` is the HTTP status that suits the fault. */
 export class ProtocolError extends Error {
+  /** Name of the class. */
   override name = "ProtocolError";
   /** HTTP status code that tells the client, such as 400. */
   readonly status: number;
@@ -23,21 +24,25 @@ export class ProtocolError extends Error {
 
 /** A response that its handler composed cannot be sent as it is. */
 export class InvalidResponseError extends Error {
+  /** Name of the class. */
   override name = "InvalidResponseError";
 }
 
 /** A setting is wrong: an unknown option, a bad value, or a bad combination. */
 export class ConfigError extends Error {
+  /** Name of the class. */
   override name = "ConfigError";
 }
 
 /** An address cannot be listened on, such as a port in use. */
 export class ListenError extends Error {
+  /** Name of the class. */
   override name = "ListenError";
 }
 
 /** An app could not be loaded. */
 export class LoadError extends Error {
+  /** Name of the class. */
   override name = "LoadError";
   /** URL of the module that was asked for. */
   readonly url: string;

@@ -26,10 +26,10 @@ export interface Peer {
 }
 
 /** Body length of a request or response whose length is not known beforehand. */
-export const UNKNOWN_LENGTH = -1;
+export const UNKNOWN_LENGTH: number = -1;
 
 /** Body length of a response whose body is given whole in {@linkcode Exchange.respond}, text included. */
-export const WHOLE_BODY = -2;
+export const WHOLE_BODY: number = -2;
 
 /**
  * Body bytes that either side may send before the other grants more with a credit, in bytes.

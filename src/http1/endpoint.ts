@@ -19,15 +19,8 @@ const MIN_TICK_MS = 10;
 const ACCEPT_RETRY_MS = 100;
 
 /** Serves HTTP/1.1 on one listener. */
-export class HttpEndpoint implements ConnectionHost, AsyncDisposable {
-  readonly handler: ExchangeHandler;
-  readonly limits: HttpLimits;
-  readonly log: Log;
-  readonly date: DateLine = new DateLine();
-  readonly buffers: BufferPool = new BufferPool();
-  now = 0;
-  draining = false;
-
+export class HttpEndpoint implements AsyncDisposable {
+  readonly #host: { -readonly [Name in keyof ConnectionHost]: ConnectionHost[Name] };
   readonly #listener: Deno.Listener;
   readonly #scheme: "http" | "https";
   readonly #connections = new Set<HttpConnection>();
@@ -48,9 +41,17 @@ export class HttpEndpoint implements ConnectionHost, AsyncDisposable {
   ) {
     this.#listener = listener;
     this.#scheme = scheme;
-    this.handler = handler;
-    this.limits = limits;
-    this.log = log;
+    this.#host = {
+      handler,
+      limits,
+      log,
+      date: new DateLine(),
+      buffers: new BufferPool(),
+      now: 0,
+      draining: false,
+      scheduleFlush: (connection) => this.#scheduleFlush(connection),
+      onClosed: (connection) => this.#onClosed(connection),
+    };
     this.#tickMs = tickOf(limits);
     this.#accepting = this.#accept();
   }
@@ -70,8 +71,8 @@ export class HttpEndpoint implements ConnectionHost, AsyncDisposable {
    * soon as what it carries is answered. Resolves when all are closed.
    */
   async drain(): Promise<void> {
-    if (!this.draining) {
-      this.draining = true;
+    if (!this.#host.draining) {
+      this.#host.draining = true;
       // Connections that the system has accepted for us would be reset: take them first.
       await new Promise((resolve) => setTimeout(resolve, MIN_TICK_MS));
       this.#stopListening();
@@ -86,18 +87,18 @@ export class HttpEndpoint implements ConnectionHost, AsyncDisposable {
 
   /** Closes everything at once. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.draining = true;
+    this.#host.draining = true;
     this.#stopListening();
     for (const connection of [...this.#connections]) connection.abort("shutdown");
     await this.#accepting;
   }
 
-  scheduleFlush(connection: HttpConnection): void {
+  #scheduleFlush(connection: HttpConnection): void {
     if (this.#dirty.length === 0) queueMicrotask(this.#flushDirty);
     this.#dirty.push(connection);
   }
 
-  onClosed(connection: HttpConnection): void {
+  #onClosed(connection: HttpConnection): void {
     this.#connections.delete(connection);
     this.#roomWaiter?.();
     if (this.#connections.size > 0) return;
@@ -114,14 +115,14 @@ export class HttpEndpoint implements ConnectionHost, AsyncDisposable {
 
   async #accept(): Promise<void> {
     for (;;) {
-      if (this.#connections.size >= this.limits.maxConnections) await this.#makeRoom();
+      if (this.#connections.size >= this.#host.limits.maxConnections) await this.#makeRoom();
       let conn: Deno.Conn;
       try {
         conn = await this.#listener.accept();
       } catch (error) {
         if (this.#closed) return;
         // One client's fault, such as a failed handshake, or too many open files: go on.
-        this.log("warning", `${this.#scheme}: cannot accept a connection: ${error}`);
+        this.#host.log("warning", `${this.#scheme}: cannot accept a connection: ${error}`);
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
         continue;
       }
@@ -141,7 +142,7 @@ export class HttpEndpoint implements ConnectionHost, AsyncDisposable {
       remoteAddr: conn.remoteAddr,
       localAddr: conn.localAddr,
     };
-    const connection = new HttpConnection(conn, peer, this);
+    const connection = new HttpConnection(conn, peer, this.#host);
     this.#connections.add(connection);
     connection.serve();
   }
@@ -158,9 +159,10 @@ export class HttpEndpoint implements ConnectionHost, AsyncDisposable {
   }
 
   readonly #tick = (): void => {
-    this.now = performance.now();
-    this.date.update(Date.now());
-    for (const connection of this.#connections) connection.checkDeadlines(this.now);
+    const host = this.#host;
+    host.now = performance.now();
+    host.date.update(Date.now());
+    for (const connection of this.#connections) connection.checkDeadlines(host.now);
   };
 
   #closed = false;

@@ -27,9 +27,16 @@ export interface MountedApp {
 }
 
 /** Runs apps on the current thread. */
-export class AppRunner implements ExchangeHandler, TaskOwner {
+export class AppRunner implements ExchangeHandler {
   readonly #mounts: readonly MountedApp[];
   readonly #log: Log;
+  readonly #owner: TaskOwner = {
+    onTaskEnded: () => {
+      this.#running--;
+      this.#checkIdle();
+    },
+    onStreamError: (task, error) => this.#onAppError(task, error),
+  };
   #running = 0;
   #background = 0;
   #idle: PromiseWithResolvers<void> | null = null;
@@ -40,9 +47,10 @@ export class AppRunner implements ExchangeHandler, TaskOwner {
     this.#log = log;
   }
 
+  /** Calls the app of the exchange's mount. The head must own its bytes. */
   handle(exchange: Exchange): void {
     const { head } = exchange;
-    const task = new AppTask(exchange, this);
+    const task = new AppTask(exchange, this.#owner);
     this.#running++;
     const { method } = head;
     if (method === "TRACE" || method === "TRACK" || method === "CONNECT") {
@@ -75,15 +83,6 @@ export class AppRunner implements ExchangeHandler, TaskOwner {
       this.#idle ??= Promise.withResolvers();
       await this.#idle.promise;
     }
-  }
-
-  onTaskEnded(_task: AppTask): void {
-    this.#running--;
-    this.#checkIdle();
-  }
-
-  onStreamError(task: AppTask, error: unknown): void {
-    this.#onAppError(task, error);
   }
 
   #respond(task: AppTask, response: unknown): void {
