@@ -48,6 +48,9 @@ export interface ConnectionHost {
 const SMALL_READ_BYTES = 4_096;
 const LARGE_READ_BYTES = 65_536;
 
+/** A connection without a request is not closed to make room before this time, in milliseconds. */
+const NEW_CONNECTION_MS = 1_000;
+
 /** Where a connection stands. */
 const OPEN = 0;
 /** The last response is being sent. */
@@ -147,6 +150,11 @@ export class HttpConnection {
   get idle(): boolean {
     return this.#state === OPEN && this.#queue.length === 0 && this.#parser.betweenRequests &&
       !this.#writing && this.#out.length === 0;
+  }
+
+  /** Whether the connection can be closed to make room: idle, and not so new that it had no chance yet. */
+  isSpare(now: number): boolean {
+    return this.idle && (this.#requestCount > 0 || now - this.#readAt > NEW_CONNECTION_MS);
   }
 
   /** Whether `exchange` is the last that the connection will carry. */

@@ -115,7 +115,6 @@ export class HttpEndpoint implements AsyncDisposable {
 
   async #accept(): Promise<void> {
     for (;;) {
-      if (this.#connections.size >= this.#host.limits.maxConnections) await this.#makeRoom();
       let conn: Deno.Conn;
       try {
         conn = await this.#listener.accept();
@@ -126,6 +125,7 @@ export class HttpEndpoint implements AsyncDisposable {
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
         continue;
       }
+      if (this.#connections.size >= this.#host.limits.maxConnections) await this.#makeRoom();
       this.#serve(conn);
     }
   }
@@ -147,15 +147,20 @@ export class HttpEndpoint implements AsyncDisposable {
     connection.serve();
   }
 
-  /** At the limit of connections: closes one that is idle, or else waits for one to close. */
+  /** At the limit of connections: closes the oldest that is idle, or else waits for one that is. */
   async #makeRoom(): Promise<void> {
-    for (const connection of this.#connections) {
-      if (!connection.idle) continue;
-      connection.abort("shutdown");
-      return;
-    }
+    if (this.#closeOneIdle()) return;
     await new Promise<void>((resolve) => this.#roomWaiter = resolve);
     this.#roomWaiter = null;
+  }
+
+  #closeOneIdle(): boolean {
+    for (const connection of this.#connections) {
+      if (!connection.isSpare(this.#host.now)) continue;
+      connection.abort("shutdown");
+      return true;
+    }
+    return false;
   }
 
   readonly #tick = (): void => {
@@ -163,6 +168,7 @@ export class HttpEndpoint implements AsyncDisposable {
     host.now = performance.now();
     host.date.update(Date.now());
     for (const connection of this.#connections) connection.checkDeadlines(host.now);
+    if (this.#roomWaiter !== null) this.#closeOneIdle();
   };
 
   #closed = false;

@@ -1,0 +1,118 @@
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { startGateway } from "../support/gateway.ts";
+import { get, RawClient } from "../support/raw_client.ts";
+
+const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
+
+/** Sends `path` again and again until it is answered with 200; the statuses before that. */
+async function untilAnswered(url: string, path: string): Promise<number[]> {
+  const statuses: number[] = [];
+  for (let i = 0; i < 100; i++) {
+    const response = await fetch(`${url}${path}`);
+    await response.body?.cancel();
+    if (response.status === 200) return statuses;
+    statuses.push(response.status);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`never answered: ${statuses}`);
+}
+
+for (const [path, reason] of [["/crash", "uncaught"], ["/close", "self.close()"]]) {
+  Deno.test(`a worker that dies (${path}) costs its own requests 502, and is replaced`, async () => {
+    await using gateway = await startGateway([APP, "--workers", "2"]);
+    const { url, port } = gateway;
+    // Both workers have a request in flight; one of them dies.
+    const slow = [1, 2].map(async () => {
+      const response = await fetch(`${url}/slow?ms=800`);
+      return [response.status, await response.text()] as const;
+    });
+    using streaming = await RawClient.connect(port);
+    await streaming.send(get("/stream?count=40&ms=50"));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const fatal = await fetch(`${url}${path}`);
+    assertEquals(fatal.status, 502);
+    assertStringIncludes(await fatal.text(), "502");
+    await gateway.logged(/^error: worker \d died: /);
+    assertStringIncludes(gateway.log.join("\n"), reason);
+    // The other worker does not notice; the dead one's request gets 502.
+    assertEquals((await Promise.all(slow)).map(([status]) => status).sort(), [200, 502]);
+    await gateway.logged(/worker \d is ready again/);
+    // The stream either ended well or broke off, without its last chunk.
+    const text = await streaming.receive().then(({ body }) => body, () => "broken");
+    assert(text === "broken" || text.includes("part 39"));
+    const workers = new Set<string>();
+    for (let i = 0; i < 10; i++) workers.add(await (await fetch(`${url}/worker`)).text());
+    assertEquals(workers.size, 2);
+  });
+}
+
+Deno.test("a response that has begun when its worker dies is broken off", async () => {
+  await using gateway = await startGateway([APP, "--workers", "1"]);
+  using streaming = await RawClient.connect(gateway.port);
+  await streaming.send(get("/stream?count=1000&ms=20"));
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  const fatal = await fetch(`${gateway.url}/crash`);
+  assertEquals(fatal.status, 502);
+  await fatal.body?.cancel();
+  const text = await streaming.rest();
+  assertStringIncludes(text, "part 0");
+  assert(!text.includes("\r\n0\r\n\r\n"));
+});
+
+Deno.test("with its only worker dead, requests wait for the next one, while that is near", async () => {
+  await using gateway = await startGateway([APP, "--workers", "1"]);
+  const { url } = gateway;
+  const first = await fetch(`${url}/crash`);
+  assertEquals(first.status, 502);
+  await first.body?.cancel();
+  const posted = await fetch(`${url}/text`, { method: "POST", body: "kept while it waited" });
+  assertEquals([posted.status, await posted.text()], [200, "kept while it waited"]);
+});
+
+Deno.test("a worker that dies again and again is replaced after growing delays", async () => {
+  await using gateway = await startGateway([APP, "--workers", "1"]);
+  const { url } = gateway;
+  const delays: string[] = [];
+  for (let i = 0; i < 5; i++) {
+    const response = await fetch(`${url}/crash`);
+    await response.body?.cancel();
+    delays.push(await gateway.logged(new RegExp(`started again in ${0.1 * 2 ** i} s`)));
+    const statuses = await untilAnswered(url, "/");
+    assert(statuses.every((status) => status === 503), String(statuses));
+  }
+  assertEquals(delays.length, 5);
+  // With 1.6 s to go, waiting was no use: the client was told when to come back.
+  const fatal = fetch(`${url}/crash`).then((response) => response.body?.cancel());
+  await gateway.logged(/started again in 3\.2 s/);
+  const refused = await fetch(`${url}/`);
+  assertEquals([refused.status, refused.headers.get("retry-after")], [503, "1"]);
+  await refused.body?.cancel();
+  await fatal;
+});
+
+Deno.test("a request goes to the worker with the fewest in flight, not to the next in turn", async () => {
+  await using gateway = await startGateway([APP, "--workers", "2"]);
+  const { url } = gateway;
+  const hang = new AbortController();
+  const pending = fetch(`${url}/hang`, { signal: hang.signal }).catch(() => "aborted");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const workers = new Set<string>();
+  for (let i = 0; i < 20; i++) workers.add(await (await fetch(`${url}/worker`)).text());
+  assertEquals(workers.size, 1, "one worker is busier than the other all the time");
+  hang.abort();
+  await pending;
+});
+
+Deno.test("fast requests are answered while another one blocks its worker's thread", async () => {
+  await using gateway = await startGateway([APP, "--workers", "2"]);
+  const { url } = gateway;
+  let blocked = true;
+  const spin = fetch(`${url}/spin?ms=1500`).then(async (response) => {
+    blocked = false;
+    return await response.text();
+  });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  for (let i = 0; i < 10; i++) assertEquals(await (await fetch(`${url}/`)).text(), "hello");
+  assert(blocked, "ten fast requests were answered before the slow one");
+  assertEquals(await spin, "spun");
+});
