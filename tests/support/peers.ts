@@ -1,0 +1,43 @@
+/** Programs that the tests talk to. Missing ones are a loud skip, and a failure in CI. */
+
+/** Whether `program` can be run; says so if not. */
+export function isMissing(program: string): boolean {
+  const folders = `${Deno.env.get("PATH")}:/usr/sbin:/usr/local/sbin`.split(":");
+  for (const folder of folders) {
+    try {
+      Deno.statSync(`${folder}/${program}`);
+      return false;
+    } catch {
+      // Not there.
+    }
+  }
+  if (Deno.env.get("CI")) {
+    throw new Error(`${program} is not installed: see scripts/install-peers.sh`);
+  }
+  console.error(`SKIPPED: ${program} is not installed: see scripts/install-peers.sh`);
+  return true;
+}
+
+/** Runs a program to its end; its standard output as text, byte by byte. */
+export async function run(program: string, ...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(program, {
+    args,
+    env: { PATH: `${Deno.env.get("PATH")}:/usr/sbin` },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  if (!success) throw new Error(`${program} ${args.join(" ")}: ${decoder.decode(stderr)}`);
+  return decoder.decode(stdout);
+}
+
+/** A port that nobody listens on at the moment. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/** Resident memory of a process, in bytes. */
+export function residentBytes(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) * 1024;
+}
