@@ -120,11 +120,7 @@ export class HttpConnection {
           if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.#close("client-gone");
           continue;
         }
-        this.#parser.push(
-          bytes === this.#readBuffer.length
-            ? this.#readBuffer
-            : this.#readBuffer.subarray(0, bytes),
-        );
+        this.#parser.push(this.#readBuffer, bytes);
         this.#pump();
         while (this.#parser.hasUnread) await this.#readingResumed();
         if (this.#readBuffer.length !== LARGE_READ_BYTES) {

@@ -168,25 +168,25 @@ export class RequestParser {
   }
 
   /**
-   * Gives the parser the next bytes of the connection. They are borrowed until {@linkcode next}
+   * Gives the parser the next bytes of the connection: the first `length` of `bytes`. They are borrowed until {@linkcode next}
    * returned {@linkcode NEED_DATA}; only then may more be pushed.
    */
-  push(bytes: Uint8Array): void {
+  push(bytes: Uint8Array, length: number = bytes.length): void {
     if (this.#state === CLOSED) return;
     this.#starved = false;
     if (this.#keptBytes === 0) {
       this.buffer = bytes;
       this.#at = this.#mark = 0;
-      this.#end = bytes.length;
+      this.#end = length;
       return;
     }
-    const total = this.#keptBytes + bytes.length;
+    const total = this.#keptBytes + length;
     if (total > this.#kept.length) {
       const larger = new Uint8Array(Math.max(total, this.#kept.length * 2));
       larger.set(this.#kept.subarray(0, this.#keptBytes));
       this.#kept = larger;
     }
-    this.#kept.set(bytes, this.#keptBytes);
+    this.#kept.set(bytes.subarray(0, length), this.#keptBytes);
     this.buffer = this.#kept;
     this.#end = total;
     this.#keptBytes = 0;
@@ -232,21 +232,28 @@ export class RequestParser {
       this.#fieldCount = 0;
     }
     const { buffer } = this;
-    const end = this.#end;
+    const end = this.#headEnd();
     while (at < end) {
       if (buffer[at] === CR) {
         if (at + 1 === end) break;
         if (buffer[at + 1] !== LF) throw bareCarriageReturn();
-        this.#checkHeadSize(at + 2 - this.#mark);
         this.#finishHead(at);
         this.#at = this.#mark = at + 2;
         return HEAD;
       }
-      at = this.#readFieldLine(at);
+      at = this.#readFieldLine(at, end);
       if (at === INCOMPLETE) break;
       this.#at = at;
     }
     return this.#keep();
+  }
+
+  /**
+   * Where the bytes of a head or of trailers end that may be looked at: what lies beyond their limit
+   * must not matter, whether it was pushed already or not.
+   */
+  #headEnd(): number {
+    return Math.min(this.#end, this.#mark + this.#limits.maxHeaderBytes);
   }
 
   /** Where the first line that is not empty begins, or `INCOMPLETE`. */
@@ -272,7 +279,7 @@ export class RequestParser {
 
   #readRequestLine(start: number): number {
     const { buffer } = this;
-    const end = this.#end;
+    const end = this.#headEnd();
     const limits = this.#limits;
     let at = start;
     while (at < end && (CLASS[buffer[at]] & TOKEN) !== 0) at++;
@@ -341,9 +348,8 @@ export class RequestParser {
   }
 
   /** Reads one field line of the head or the trailers; where the next one begins, or `INCOMPLETE`. */
-  #readFieldLine(start: number): number {
+  #readFieldLine(start: number, end: number): number {
     const { buffer } = this;
-    const end = this.#end;
     let at = start;
     while (at < end && (CLASS[buffer[at]] & TOKEN) !== 0) at++;
     if (at === end) return INCOMPLETE;
@@ -474,12 +480,12 @@ export class RequestParser {
       head.authorityEnd = this.#mark + this.#hostEnd;
       checkAuthority(buffer, head.authorityStart, head.authorityEnd);
     }
-    const first = buffer[head.targetStart];
-    if (first === 0x2f) return;
     if (head.method === "CONNECT") {
       // No proxy: a tunnel is not ours to make, whatever its target.
       throw new ProtocolError(501, "the CONNECT method is not implemented", "RFC 9110 9.3.6");
     }
+    const first = buffer[head.targetStart];
+    if (first === 0x2f) return;
     if (first === 0x2a && head.targetEnd - head.targetStart === 1) {
       if (head.method === "OPTIONS") return;
       throw new ProtocolError(
@@ -603,19 +609,19 @@ export class RequestParser {
 
   #readTrailers(): ParserEvent {
     const { buffer } = this;
+    const end = this.#headEnd();
     let at = this.#at;
-    while (at < this.#end) {
+    while (at < end) {
       if (buffer[at] === CR) {
-        if (at + 1 === this.#end) break;
+        if (at + 1 === end) break;
         if (buffer[at + 1] !== LF) throw bareCarriageReturn();
-        this.#checkHeadSize(at + 2 - this.#mark);
         this.bodyStart = this.#mark;
         this.bodyEnd = at;
         this.#at = this.#mark = at + 2;
         this.#state = REQUEST_LINE;
         return END;
       }
-      at = this.#readFieldLine(at);
+      at = this.#readFieldLine(at, end);
       if (at === INCOMPLETE) break;
       this.#at = at;
     }

@@ -9,6 +9,7 @@ import type { Log } from "../log.ts";
 import type { Context } from "./context.ts";
 import { AppContext } from "./context.ts";
 import { makeRequest } from "./request.ts";
+import { plainResponse } from "./response.ts";
 import type { TaskOwner } from "./task.ts";
 import { AppTask } from "./task.ts";
 
@@ -64,7 +65,7 @@ export class AppRunner implements ExchangeHandler {
         makeRequest(task),
         new AppContext(task, prefix, this.#waitUntil),
       );
-      if (result instanceof Promise || typeof (result as { then?: unknown })?.then === "function") {
+      if (typeof (result as { then?: unknown } | undefined)?.then === "function") {
         (result as Promise<Response>).then(
           (response) => this.#respond(task, response),
           (error) => this.#onAppError(task, error),
@@ -86,6 +87,14 @@ export class AppRunner implements ExchangeHandler {
   }
 
   #respond(task: AppTask, response: unknown): void {
+    // What was made here is known at once; the question below is a slow one.
+    const plain = typeof response === "object" && response !== null
+      ? plainResponse(response)
+      : null;
+    if (plain !== null) {
+      task.respondPlain(plain);
+      return;
+    }
     if (!(response instanceof Response)) {
       this.#onAppError(
         task,

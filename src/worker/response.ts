@@ -26,8 +26,11 @@ export interface PlainResponse {
   readonly body: string | Uint8Array | null;
 }
 
-/** The response as plain parts, or `null` if its body is a stream or was read already. */
-export let plainResponse: (response: Response) => PlainResponse | null;
+/**
+ * A response as plain parts, or `null` if its body is a stream or was read already, or it is none of
+ * the light ones.
+ */
+export let plainResponse: (response: object) => PlainResponse | null;
 
 class LightResponse {
   static {

@@ -8,7 +8,8 @@ import type { AbortReason, Exchange, ExchangeReceiver, RequestHead } from "../ex
 import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import { RequestBody } from "./request_body.ts";
 import { utf8Length } from "../text.ts";
-import { fieldLinesOf, plainResponse } from "./response.ts";
+import type { PlainResponse } from "./response.ts";
+import { fieldLinesOf } from "./response.ts";
 
 const encoder = new TextEncoder();
 /** Body bytes handed over in one piece. */
@@ -87,15 +88,15 @@ export class AppTask implements ExchangeReceiver {
     return this.#state === ENDED;
   }
 
+  /** Sends a response that needs no stream. */
+  respondPlain({ status, fieldLines, body }: PlainResponse): void {
+    if (this.#state === RUNNING) this.#sendPlain(status, fieldLines, body);
+  }
+
   /** Sends what the app returned. */
   respond(response: Response): void {
     if (this.#state !== RUNNING) {
       if (response.body !== null && !response.bodyUsed) response.body.cancel().catch(ignore);
-      return;
-    }
-    const plain = plainResponse(response);
-    if (plain !== null) {
-      this.#sendPlain(plain.status, plain.fieldLines, plain.body);
       return;
     }
     if (response.status === 0) {
