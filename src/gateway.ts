@@ -128,12 +128,11 @@ export class Gateway {
   }
 
   async #drain(): Promise<void> {
-    const drained = (async () => {
-      await Promise.all(this.#endpoints.map((endpoint) => endpoint.drain()));
-      await this.#backend.drain();
-    })();
+    const endpointsDrained = Promise.all(this.#endpoints.map((endpoint) => endpoint.drain()));
+    const drained = endpointsDrained.then(() => this.#backend.drain());
     await Promise.race([drained, this.#cutShort.promise]);
     for (const endpoint of this.#endpoints) await endpoint[Symbol.asyncDispose]();
+    await endpointsDrained;
     this.#backend.terminate();
     for (const each of this.#listening) each.cleanUp();
   }

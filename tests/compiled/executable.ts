@@ -1,5 +1,5 @@
 /**
- * The executable. Compiled with whatever `deno compile` works here; without any, the tests are
+ * The executable (`deno task test:compiled`). Compiled with whatever `deno compile` works here; without any, the tests are
  * skipped, and say so.
  */
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
