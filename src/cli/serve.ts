@@ -27,7 +27,7 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
   const names: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const name of names) Deno.addSignalListener(name, onSignal);
   try {
-    const gateway = await Gateway.start({
+    const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
       tls: readKeyPair(settings),
@@ -37,6 +37,11 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
       prefixes: settings.mounts.map(({ prefix }) => prefix),
       log: logToStderr,
     });
+    const gateway = await Promise.race([starting, stop.promise]);
+    if (gateway === undefined) {
+      console.error("gatehouse: stopped before it was ready");
+      Deno.exit(1);
+    }
     for (const url of gateway.urls) console.error(`listening ${url}`);
     console.error("ready");
     await stop.promise;

@@ -135,7 +135,7 @@ export class HttpEndpoint implements AsyncDisposable {
       this.#tick();
       this.#timer = setInterval(this.#tick, this.#tickMs);
     }
-    if ("setNoDelay" in conn) (conn as Deno.TcpConn).setNoDelay(true);
+    disableNagle(conn);
     const peer: Peer = {
       endpoint: "http",
       scheme: this.#scheme,
@@ -190,4 +190,14 @@ function tickOf(limits: HttpLimits): number {
     limits.requestTimeoutMs,
   ].filter((timeout) => timeout > 0);
   return Math.max(MIN_TICK_MS, Math.min(MAX_TICK_MS, ...timeouts.map((timeout) => timeout / 8)));
+}
+
+/** Lets small responses go out at once. */
+function disableNagle(conn: Deno.Conn): void {
+  if (!("setNoDelay" in conn)) return;
+  try {
+    (conn as Deno.TcpConn).setNoDelay(true);
+  } catch {
+    // The client has reset the connection already, on some systems: reading will tell.
+  }
 }

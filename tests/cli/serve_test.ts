@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { runGateway, startGateway } from "../support/gateway.ts";
+import { FROM_SOURCE, runGateway, startGateway } from "../support/gateway.ts";
 import { get, RawClient } from "../support/raw_client.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
@@ -267,6 +267,20 @@ Deno.test("a second signal exits at once", async () => {
   assertEquals((await gateway.status).code, 1);
   assertEquals(await pending, "broken");
 });
+
+Deno.test("a signal before the apps are loaded ends the start with exit status 1", () =>
+  inFolder(
+    { "app.ts": "await new Promise((resolve) => setTimeout(resolve, 60_000));" },
+    async (folder) => {
+      const child = new Deno.Command(FROM_SOURCE[0], {
+        args: [...FROM_SOURCE.slice(1), `${folder}/app.ts`, "--http=0", "--workers=1"],
+        stderr: "null",
+      }).spawn();
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      child.kill("SIGTERM");
+      assertEquals((await child.status).code, 1);
+    },
+  ));
 
 Deno.test("--drain-timeout cuts off what takes longer", async () => {
   await using gateway = await startGateway([APP, "--workers", "1", "--drain-timeout", "300ms"]);
