@@ -23,7 +23,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 const VOCABULARY = /^(?:exchange|errors|log|buffers|fields|text|request_url|error_response)\.ts$/;
-const CODEC = /^http1\/(?:chars|limits|parser|writer)\.ts$/;
+const CODEC = /^http1\/(?:chars|checks|faults|limits|parser|writer)\.ts$/;
 const GATEWAY = /^(?:gateway|serve|router|listen)\.ts$/;
 
 function partOf(path: string): string {

@@ -136,6 +136,16 @@ export interface ExchangeReceiver {
   onSent(): void;
 }
 
+/** Receives nothing: for exchanges whose handler is not known yet, or not interested any more. */
+export const NOBODY: ExchangeReceiver = {
+  onBody() {},
+  onChunk() {},
+  onEnd() {},
+  onCredit() {},
+  onAbort() {},
+  onSent() {},
+};
+
 /**
  * One request and its response, as its handler sees it. All calls are synchronous and never block:
  * flow is controlled by credits. The handler may send {@linkcode BODY_WINDOW_BYTES} of response body

@@ -49,10 +49,3 @@ export function spells(
   }
   return true;
 }
-
-/** Bytes as text, each byte one code unit (ISO 8859-1). */
-export function latin1(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
-  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]);
-  return text;
-}

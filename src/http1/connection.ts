@@ -80,6 +80,10 @@ export class HttpConnection {
   #resumeReading: (() => void) | null = null;
   #pumping = false;
   #peerClosed = false;
+  /** When the head that is being read began; 0 when none is. */
+  #headStartedAt = 0;
+  /** Whether a request was refused, so that its client may still be sending. */
+  #lingers = false;
   /** When the client was last seen to send, and since when it takes what is being written. */
   #readAt: number;
   #writeAt = 0;
@@ -230,6 +234,8 @@ export class HttpConnection {
 
   /** Is told that the handler takes more of the body that is being read. */
   onGrant(exchange: HttpExchange): void {
+    // The client could not go on before this: its time begins now.
+    this.#readAt = this.host.now;
     if (exchange.awaitsContinue && exchange === this.#queue[0] && !exchange.responded) {
       exchange.awaitsContinue = false;
       this.writer.writeContinue();
@@ -294,8 +300,6 @@ export class HttpConnection {
   abort(reason: AbortReason): void {
     this.#close(reason);
   }
-
-  #headStartedAt = 0;
 
   /** Reads events off the parser as long as somebody takes them. */
   #pump(): void {
@@ -385,8 +389,6 @@ export class HttpConnection {
     exchange.receiver.onAbort(error.status === 408 ? "timeout" : "bad-request");
     exchange.refuse(error);
   }
-
-  #lingers = false;
 
   /** The client will send no more. */
   #onEnd(): void {

@@ -29,6 +29,7 @@ export class HttpEndpoint implements AsyncDisposable {
   #dirty: HttpConnection[] = [];
   #roomWaiter: (() => void) | null = null;
   #emptyWaiter: PromiseWithResolvers<void> | null = null;
+  #closed = false;
   readonly #accepting: Promise<void>;
 
   /** Starts to serve what `listener` accepts. The endpoint owns the listener from here on. */
@@ -170,8 +171,6 @@ export class HttpEndpoint implements AsyncDisposable {
     for (const connection of this.#connections) connection.checkDeadlines(host.now);
     if (this.#roomWaiter !== null) this.#closeOneIdle();
   };
-
-  #closed = false;
 
   #stopListening(): void {
     if (this.#closed) return;

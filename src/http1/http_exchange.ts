@@ -14,7 +14,7 @@ import type {
   RequestHead,
   ResponseHead,
 } from "../exchange.ts";
-import { BODY_WINDOW_BYTES } from "../exchange.ts";
+import { BODY_WINDOW_BYTES, NOBODY } from "../exchange.ts";
 import { errorResponse } from "../error_response.ts";
 import type { HttpConnection } from "./connection.ts";
 
@@ -22,16 +22,6 @@ import type { HttpConnection } from "./connection.ts";
 const AWAITING = 0;
 const RESPONDING = 1;
 const COMPLETE = 2;
-
-/** Receives nothing: for exchanges whose handler is not known or not interested any more. */
-const NOBODY: ExchangeReceiver = {
-  onBody() {},
-  onChunk() {},
-  onEnd() {},
-  onCredit() {},
-  onAbort() {},
-  onSent() {},
-};
 
 /** A response, or part of one, that came before its turn. */
 interface HeldResponse {

@@ -11,6 +11,7 @@
 import { ProtocolError } from "../errors.ts";
 import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
 import type { Peer } from "../exchange.ts";
+import { textOf } from "../fields.ts";
 import {
   CLASS,
   COLON,
@@ -19,7 +20,6 @@ import {
   FIELD,
   HEX,
   HTAB,
-  latin1,
   LF,
   SEMICOLON,
   SP,
@@ -27,6 +27,18 @@ import {
   TARGET,
   TOKEN,
 } from "./chars.ts";
+import { checkAuthority, checkTransferCodings, isBlank, methodOf } from "./checks.ts";
+import {
+  bareCarriageReturn,
+  bareLineFeed,
+  bodyTooLarge,
+  malformedChunk,
+  malformedContentLength,
+  malformedFieldName,
+  malformedFieldValue,
+  malformedVersion,
+  misplacedTrailer,
+} from "./faults.ts";
 import type { HttpLimits } from "./limits.ts";
 import { MAX_CHUNK_LINE_BYTES, MAX_METHOD_BYTES } from "./limits.ts";
 
@@ -408,7 +420,7 @@ export class RequestParser {
       case 17: {
         if (!spells(buffer, start, nameEnd, "transfer-encoding")) return;
         if (inTrailers) throw misplacedTrailer("transfer-encoding");
-        const value = latin1(buffer, valueStart, valueEnd);
+        const value = textOf(buffer, valueStart, valueEnd);
         this.#transferCodings = this.#transferCodings === null
           ? value
           : `${this.#transferCodings},${value}`;
@@ -422,7 +434,7 @@ export class RequestParser {
       this.#keepAliveAsked = true;
       return;
     }
-    for (const option of latin1(buffer, start, end).toLowerCase().split(",")) {
+    for (const option of textOf(buffer, start, end).toLowerCase().split(",")) {
       const name = option.trim();
       if (name === "close") this.#close = true;
       else if (name === "keep-alive") this.#keepAliveAsked = true;
@@ -494,7 +506,7 @@ export class RequestParser {
         "RFC 9112 3.2.4",
       );
     }
-    const target = latin1(buffer, head.targetStart, head.targetEnd);
+    const target = textOf(buffer, head.targetStart, head.targetEnd);
     const form = /^https?:\/\/([^/?]+)/i.exec(target);
     if (form === null) {
       throw new ProtocolError(400, "the request target has no known form", "RFC 9112 3.2");
@@ -646,112 +658,4 @@ export class RequestParser {
     this.#starved = true;
     return NEED_DATA;
   }
-}
-
-function isBlank(byte: number): boolean {
-  return byte === SP || byte === HTAB;
-}
-
-/** The method's text; the common ones without making a string. */
-function methodOf(bytes: Uint8Array, start: number, end: number): string {
-  const length = end - start;
-  if (
-    length === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54
-  ) {
-    return "GET";
-  }
-  if (
-    length === 4 && bytes[start] === 0x50 && bytes[start + 1] === 0x4f &&
-    bytes[start + 2] === 0x53 && bytes[start + 3] === 0x54
-  ) {
-    return "POST";
-  }
-  return latin1(bytes, start, end);
-}
-
-/** The authority that was last found valid: connections mostly name the same one again. */
-let validAuthority: Uint8Array = EMPTY;
-
-/**
- * Checks `uri-host [":" port]` (RFC 9110 7.2), and that it makes a URL, so that no later reader of
- * the request can stumble over it. An empty one is allowed (RFC 9112 3.2).
- */
-function checkAuthority(bytes: Uint8Array, start: number, end: number): void {
-  const length = end - start;
-  if (length === 0) return;
-  if (length === validAuthority.length) {
-    let same = 0;
-    while (same < length && bytes[start + same] === validAuthority[same]) same++;
-    if (same === length) return;
-  }
-  const authority = latin1(bytes, start, end);
-  if (
-    !/^(?:[\w.~!$&'()*+,;=%-]+|\[[\dA-Fa-f:.]+\])(?::\d{0,5})?$/.test(authority) ||
-    !URL.canParse(`http://${authority}/`)
-  ) {
-    throw new ProtocolError(400, "the authority is malformed", "RFC 9112 3.2");
-  }
-  validAuthority = bytes.slice(start, end);
-}
-
-/** Accepts `chunked`, once and alone; tells what is unknown from what is malformed. */
-function checkTransferCodings(codings: string): void {
-  const names = codings.toLowerCase().split(",").map((name) =>
-    name.replace(/^[ \t]+|[ \t]+$/g, "")
-  );
-  if (names.length === 1 && names[0] === "chunked") return;
-  const chunkedAt = names.indexOf("chunked");
-  const malformed = names.some((name) => !/^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) ||
-    (chunkedAt >= 0 && chunkedAt !== names.length - 1);
-  if (malformed) {
-    throw new ProtocolError(400, "a Transfer-Encoding other than a final chunked", "RFC 9112 6.1");
-  }
-  throw new ProtocolError(501, "an unknown transfer coding", "RFC 9112 6.1");
-}
-
-function bareCarriageReturn(): ProtocolError {
-  return new ProtocolError(400, "a CR without an LF", "RFC 9112 2.2");
-}
-
-function bareLineFeed(section: string): ProtocolError {
-  return new ProtocolError(400, "a line that ends in a bare LF", `RFC 9112 ${section}`);
-}
-
-function malformedVersion(): ProtocolError {
-  return new ProtocolError(400, "the request line has no valid HTTP version", "RFC 9112 2.3");
-}
-
-function malformedFieldName(byte: number, empty: boolean): ProtocolError {
-  if (empty && isBlank(byte)) {
-    return new ProtocolError(400, "a folded field line", "RFC 9112 5.2");
-  }
-  if (isBlank(byte)) {
-    return new ProtocolError(400, "white space between a field name and its colon", "RFC 9112 5.1");
-  }
-  return new ProtocolError(400, "a malformed field name", "RFC 9112 5");
-}
-
-function malformedFieldValue(byte: number): ProtocolError {
-  if (byte === LF) return bareLineFeed("2.2");
-  return new ProtocolError(400, "a control character in a field value", "RFC 9110 5.5");
-}
-
-function malformedContentLength(): ProtocolError {
-  return new ProtocolError(400, "a malformed Content-Length", "RFC 9110 8.6");
-}
-
-function malformedChunk(what: string): ProtocolError {
-  return new ProtocolError(400, `a malformed chunk: ${what}`, "RFC 9112 7.1");
-}
-
-function misplacedTrailer(name: string): ProtocolError {
-  return new ProtocolError(400, `the field ${name} among the trailers`, "RFC 9110 6.5.1");
-}
-
-function bodyTooLarge(limits: HttpLimits): ProtocolError {
-  return new ProtocolError(
-    413,
-    `a body of more than ${limits.maxBodyBytes} bytes`,
-    "RFC 9110 15.5.14",
-  );
 }

@@ -12,7 +12,9 @@ import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import type { RequestHead, ResponseHead } from "../exchange.ts";
 import type { OutputBuffer } from "../buffers.ts";
 import { utf8Length, writeUtf8 } from "../text.ts";
-import { CLASS, COLON, CR, DIGIT, FIELD, HTAB, latin1, LF, SP, spells, TOKEN } from "./chars.ts";
+import { textOf } from "../fields.ts";
+import { CLASS, COLON, CR, DIGIT, FIELD, LF, spells, TOKEN } from "./chars.ts";
+import { isBlank } from "./checks.ts";
 
 const encoder = new TextEncoder();
 
@@ -32,15 +34,22 @@ const CLOSE_LINE = encoder.encode("connection: close\r\n");
 const KEEP_ALIVE_LINE = encoder.encode("connection: keep-alive\r\n");
 const CONTINUE = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
 const LAST_CHUNK = encoder.encode("0\r\n\r\n");
+/** Characters that are no bytes: cut down to their low halves, they might be anything. */
+const BEYOND_BYTES = /[\u0100-\uffff]/;
 /** No frame of a response needs more than this besides its field lines and body. */
 const MAX_OWN_BYTES = 256;
 
 const statusLines: Uint8Array[] = [];
 
 function statusLine(status: number): Uint8Array {
-  return statusLines[status] ??= encoder.encode(
-    `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? ""}\r\n`,
-  );
+  return statusLines[status] ??= newStatusLine(status);
+}
+
+function newStatusLine(status: number): Uint8Array {
+  if (!(status >= 200 && status <= 599 && Number.isInteger(status))) {
+    throw new InvalidResponseError(`a response cannot have the status ${status}`);
+  }
+  return encoder.encode(`HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? ""}\r\n`);
 }
 
 /** The `Date` line of responses, made once a second at the most. */
@@ -94,32 +103,39 @@ export class ResponseWriter {
   }
 
   /**
-   * Writes the head of the response to `request`, and `body` as the first or only part of its body;
-   * text has to be all of it.
+   * Writes the head of the response to `request`, and `body` as the first or only part of its body.
    * Set {@linkcode closes} before to announce that the connection ends with it.
    *
-   * @throws {InvalidResponseError} if the head is malformed; nothing was written then
+   * @throws {InvalidResponseError} if the head is malformed, or the body longer than its
+   * Content-Length; nothing was written then
    */
   begin(request: RequestHead, head: ResponseHead, body: Uint8Array | string | null): void {
     const out = this.#out;
     const { status, fieldLines } = head;
-    if (!(status >= 200 && status <= 599)) {
-      throw new InvalidResponseError(`a response cannot have the status ${status}`);
+    let { bodyLength } = head;
+    if (bodyLength === WHOLE_BODY) {
+      if (typeof body === "string") bodyLength = utf8Length(body);
+      else bodyLength = body === null ? 0 : body.length;
+    } else {
+      if (bodyLength !== UNKNOWN_LENGTH && !(bodyLength >= 0 && Number.isSafeInteger(bodyLength))) {
+        throw new InvalidResponseError(`a response cannot have a body of ${bodyLength} bytes`);
+      }
+      // Whether the text fits what was said of its length is known when it is bytes.
+      if (typeof body === "string") body = encoder.encode(body);
     }
-    const start = out.length;
     const line = statusLine(status);
+    const start = out.length;
     out.reserve(MAX_OWN_BYTES + fieldLines.length);
     out.bytes.set(line, out.length);
     out.length += line.length;
     this.#writeFieldLines(fieldLines, start);
     if (!this.#hasDate) out.append(this.#date.bytes);
 
-    let bodyLength = head.bodyLength;
-    if (bodyLength === WHOLE_BODY) {
-      if (typeof body === "string") bodyLength = utf8Length(body);
-      else bodyLength = body === null ? 0 : body.length;
-    }
     this.#writeFraming(request, status, bodyLength);
+    if (this.#framing === LENGTH && body !== null && body.length > this.#remaining) {
+      out.length = start;
+      throw bodyTooLong();
+    }
     if (this.closes) out.append(CLOSE_LINE);
     else if (request.minorVersion === 0) out.append(KEEP_ALIVE_LINE);
     out.reserve(2);
@@ -142,9 +158,7 @@ export class ResponseWriter {
     const out = this.#out;
     switch (this.#framing) {
       case LENGTH:
-        if (chunk.length > this.#remaining) {
-          throw new InvalidResponseError("the response's body is longer than its Content-Length");
-        }
+        if (chunk.length > this.#remaining) throw bodyTooLong();
         this.#remaining -= chunk.length;
         out.append(chunk);
         this.#finishIfComplete();
@@ -173,6 +187,7 @@ export class ResponseWriter {
       );
     }
     if (this.#framing === CHUNKED) this.#out.append(LAST_CHUNK);
+    this.#framing = NO_BODY;
     this.#state = IDLE;
   }
 
@@ -195,9 +210,14 @@ export class ResponseWriter {
     const declared = this.#declaredLength;
     if (status === 204) {
       this.#framing = NO_BODY;
+    } else if (status === 205) {
+      // It has no content, but is framed like others (RFC 9110 15.3.6).
+      this.#framing = NO_BODY;
+      this.#writeContentLength(0);
     } else if (status === 304 || request.method === "HEAD") {
       this.#framing = NO_BODY;
-      const length = declared !== UNKNOWN_LENGTH || status === 304 ? declared : bodyLength;
+      // The length is that of a body to GET (RFC 9110 8.6), of which an empty one here says nothing.
+      const length = bodyLength > 0 && status !== 304 ? bodyLength : declared;
       if (length !== UNKNOWN_LENGTH) this.#writeContentLength(length);
     } else if (bodyLength !== UNKNOWN_LENGTH || declared !== UNKNOWN_LENGTH) {
       this.#framing = LENGTH;
@@ -225,8 +245,15 @@ export class ResponseWriter {
   #writeFieldLines(lines: Uint8Array | string, responseStart: number): void {
     const out = this.#out;
     let at = out.length;
-    if (typeof lines === "string") out.appendLatin1(lines);
-    else out.append(lines);
+    if (typeof lines !== "string") {
+      out.append(lines);
+    } else {
+      if (BEYOND_BYTES.test(lines)) {
+        out.length = responseStart;
+        throw new InvalidResponseError("a field line has a character beyond U+00FF");
+      }
+      out.appendLatin1(lines);
+    }
     this.#hasDate = false;
     this.#declaredLength = UNKNOWN_LENGTH;
     const { bytes } = out;
@@ -235,7 +262,7 @@ export class ResponseWriter {
       while (at < out.length && (CLASS[bytes[at]] & TOKEN) !== 0) at++;
       const nameEnd = at;
       let valid = nameEnd > start && at < out.length && bytes[at++] === COLON;
-      while (at < out.length && (bytes[at] === SP || bytes[at] === HTAB)) at++;
+      while (at < out.length && isBlank(bytes[at])) at++;
       const valueStart = at;
       while (at < out.length && (CLASS[bytes[at]] & FIELD) !== 0) at++;
       const valueEnd = at;
@@ -243,7 +270,7 @@ export class ResponseWriter {
       at += 2;
       if (!valid) {
         const end = Math.min(nameEnd, start + 40);
-        const name = latin1(bytes, start, end);
+        const name = textOf(bytes, start, end);
         out.length = responseStart;
         throw new InvalidResponseError(
           `the response has a malformed field line (${JSON.stringify(name)})`,
@@ -269,7 +296,7 @@ export class ResponseWriter {
           !spells(bytes, start, nameEnd, "trailer");
       case 10:
         if (spells(bytes, start, nameEnd, "connection")) {
-          if (/(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(latin1(bytes, valueStart, valueEnd))) {
+          if (/(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(textOf(bytes, valueStart, valueEnd))) {
             this.closes = true;
           }
           return false;
@@ -277,6 +304,7 @@ export class ResponseWriter {
         return !spells(bytes, start, nameEnd, "keep-alive");
       case 14: {
         if (!spells(bytes, start, nameEnd, "content-length")) return true;
+        while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1])) valueEnd--;
         let length = valueEnd > valueStart ? 0 : NaN;
         for (let at = valueStart; at < valueEnd; at++) {
           length = (CLASS[bytes[at]] & DIGIT) !== 0 ? length * 10 + (bytes[at] - 0x30) : NaN;
@@ -292,4 +320,8 @@ export class ResponseWriter {
         return true;
     }
   }
+}
+
+function bodyTooLong(): InvalidResponseError {
+  return new InvalidResponseError("the response's body is longer than its Content-Length");
 }

@@ -7,7 +7,7 @@
 
 import type { Exchange, ExchangeHandler, ExchangeReceiver, RequestHead } from "../exchange.ts";
 import type { ResponseHead } from "../exchange.ts";
-import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import type { LogLevel } from "../log.ts";
 import { LOG_LEVELS } from "../log.ts";
 import {
@@ -141,15 +141,6 @@ export class WorkerPort {
     }
   };
 }
-
-const NOBODY: ExchangeReceiver = {
-  onBody() {},
-  onChunk() {},
-  onEnd() {},
-  onCredit() {},
-  onAbort() {},
-  onSent() {},
-};
 
 /** An exchange whose client is on the gateway's thread. */
 class WorkerExchange implements Exchange {

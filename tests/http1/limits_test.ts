@@ -152,6 +152,20 @@ Deno.test("time limits end what takes too long", async (test) => {
   ]);
 });
 
+Deno.test("the time for a body does not run while the app is not reading", async () => {
+  await using gateway = await startGateway([APP, "--workers=1", "--body-timeout=400ms"]);
+  using client = await RawClient.connect(gateway.port);
+  // One window's worth, so that nothing more is asked for until the app reads on.
+  const [first, rest] = ["x".repeat(262_144), "y".repeat(100_000)];
+  const length = first.length + rest.length;
+  await client.send(
+    `POST /slow-read?ms=1200 HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n${first}`,
+  );
+  await sleep(1_300);
+  await client.send(rest);
+  assertEquals((await client.receive()).body, String(length));
+});
+
 Deno.test("a connection carries as many requests as it may", async () => {
   await using gateway = await startGateway([APP, "--workers=1", "--max-requests-per-connection=3"]);
   using client = await RawClient.connect(gateway.port);

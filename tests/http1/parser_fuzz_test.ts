@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import type { RequestHead } from "../../src/exchange.ts";
 import { UNKNOWN_LENGTH } from "../../src/exchange.ts";
-import { latin1 } from "../../src/http1/chars.ts";
+import { textOf } from "../../src/fields.ts";
 import type { HttpLimits } from "../../src/http1/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
 import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "../../src/http1/parser.ts";
@@ -265,9 +265,9 @@ function transcribe(pieces: readonly Uint8Array[], limits: HttpLimits) {
         assert(++events <= unread, "each event takes bytes");
         const { buffer, bodyStart, bodyEnd, head } = parser;
         if (event === HEAD) {
-          const target = latin1(head.block, head.targetStart, head.targetEnd);
-          const authority = latin1(head.block, head.authorityStart, head.authorityEnd);
-          const fields = latin1(head.block, head.fieldsStart, head.fieldsEnd);
+          const target = textOf(head.block, head.targetStart, head.targetEnd);
+          const authority = textOf(head.block, head.authorityStart, head.authorityEnd);
+          const fields = textOf(head.block, head.fieldsStart, head.fieldsEnd);
           if (pieces.length === 1) checkHead(head, target, fields);
           transcript += `\nHEAD ${head.method} ${target} ${authority} ${head.minorVersion} ` +
             `${head.bodyLength} ${parser.keepAlive} ${head.expectsContinue}\n${fields}`;
@@ -276,10 +276,10 @@ function transcribe(pieces: readonly Uint8Array[], limits: HttpLimits) {
           transcript += `\nCHUNK ${parser.chunkBytes}`;
         } else if (event === BODY) {
           assert(bodyStart < bodyEnd && bodyEnd <= buffer.length);
-          transcript += (last === BODY ? "" : "\nBODY ") + latin1(buffer, bodyStart, bodyEnd);
+          transcript += (last === BODY ? "" : "\nBODY ") + textOf(buffer, bodyStart, bodyEnd);
         } else {
           assertEquals(event, END);
-          const trailers = latin1(buffer, bodyStart, bodyEnd);
+          const trailers = textOf(buffer, bodyStart, bodyEnd);
           assertMatch(trailers, FIELD_LINES);
           transcript += `\nEND ${trailers}`;
         }

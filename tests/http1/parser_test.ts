@@ -1,7 +1,7 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "../support/assert.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import type { Peer } from "../../src/exchange.ts";
-import { latin1 } from "../../src/http1/chars.ts";
+import { textOf } from "../../src/fields.ts";
 import type { HttpLimits } from "../../src/http1/limits.ts";
 import {
   DEFAULT_HTTP_LIMITS,
@@ -42,7 +42,7 @@ function eventsOf(parser: RequestParser, maxBytes = Infinity): [string, string |
   for (;;) {
     const event = parser.next(maxBytes);
     if (event === NEED_DATA) return events;
-    const text = latin1(parser.buffer, parser.bodyStart, parser.bodyEnd);
+    const text = textOf(parser.buffer, parser.bodyStart, parser.bodyEnd);
     if (event === HEAD) events.push(["HEAD", parser.head.method]);
     else if (event === CHUNK) events.push(["CHUNK", parser.chunkBytes]);
     else if (event === BODY) events.push(["BODY", text]);
@@ -799,7 +799,7 @@ Deno.test("a body event is no larger than asked for, and nothing is lost between
   assertEquals(parser.atBodyData, true);
   for (const expected of ["0123", "4567", "89"]) {
     assertEquals(parser.next(4), BODY);
-    assertEquals(latin1(parser.buffer, parser.bodyStart, parser.bodyEnd), expected);
+    assertEquals(textOf(parser.buffer, parser.bodyStart, parser.bodyEnd), expected);
   }
   assertEquals(parser.next(0), HEAD);
   assertEquals(parser.next(4), NEED_DATA);
@@ -891,7 +891,7 @@ Deno.test("a head that was detached outlives the bytes that it was read from", (
     parser.push(bytesOf(request("/another")));
     parser.next();
     bytes.fill(0x58);
-    const text = (start: number, end: number) => latin1(head.block, start, end);
+    const text = (start: number, end: number) => textOf(head.block, start, end);
     assertEquals(text(head.targetStart, head.targetEnd), "http://b.example/p");
     assertEquals(text(head.authorityStart, head.authorityEnd), "b.example");
     assertEquals(text(head.fieldsStart, head.fieldsEnd), `${HOST}X: y\r\n`);

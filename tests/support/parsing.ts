@@ -4,7 +4,7 @@ import type { HttpLimits } from "../../src/http1/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
 import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "../../src/http1/parser.ts";
 import { ProtocolError } from "../../src/errors.ts";
-import { latin1 } from "../../src/http1/chars.ts";
+import { textOf } from "../../src/fields.ts";
 
 /** One request as the parser saw it. */
 export interface ParsedRequest {
@@ -56,7 +56,7 @@ export function parse(pieces: readonly Uint8Array[], limits: Partial<HttpLimits>
 function note(parser: RequestParser, event: number, requests: ParsedRequest[]): void {
   if (event === HEAD) {
     const { head, keepAlive } = parser;
-    const text = (start: number, end: number) => latin1(head.block, start, end);
+    const text = (start: number, end: number) => textOf(head.block, start, end);
     requests.push({
       method: head.method,
       target: text(head.targetStart, head.targetEnd),
@@ -77,7 +77,7 @@ function note(parser: RequestParser, event: number, requests: ParsedRequest[]): 
     request.chunks.push(parser.chunkBytes);
     return;
   }
-  const text = latin1(parser.buffer, parser.bodyStart, parser.bodyEnd);
+  const text = textOf(parser.buffer, parser.bodyStart, parser.bodyEnd);
   if (event === BODY) request.body += text;
   else if (event === END) request.trailers = text;
 }
