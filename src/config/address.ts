@@ -27,16 +27,27 @@ const FORMS = "write PORT, HOST:PORT, [IPV6]:PORT, :PORT (every interface) or " 
  */
 export function parseListenAddress(text: string): ListenAddress {
   if (text.startsWith("unix:")) return parseUnixAddress(text);
-  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?(\d{1,5})$/.exec(text);
-  if (match === null) throw badAddress(text, "it has no known form");
+  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]\s/]*)):)?(\d{1,5})$/.exec(text);
+  if (match === null) {
+    throw badAddress(
+      text,
+      isIpv6(text) || isIpv6(text.replace(/:\d+$/, ""))
+        ? "an IPv6 address stands in brackets, before :PORT"
+        : "it has no known form",
+    );
+  }
   const [whole, ipv6, host, digits] = match;
   const port = Number(digits);
   if (port > 65_535) throw badAddress(text, "ports go up to 65535");
-  if (ipv6 !== undefined && !URL.canParse(`http://[${ipv6}]/`)) {
+  if (ipv6 !== undefined && !isIpv6(ipv6)) {
     throw badAddress(text, `${ipv6} is no IPv6 address`);
   }
   if (whole === digits) return { transport: "tcp", hostname: "127.0.0.1", port };
   return { transport: "tcp", hostname: ipv6 ?? (host || "0.0.0.0"), port };
+}
+
+function isIpv6(text: string): boolean {
+  return URL.canParse(`http://[${text}]/`);
 }
 
 function parseUnixAddress(text: string): ListenAddress {

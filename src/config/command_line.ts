@@ -26,7 +26,7 @@ export type Command =
  * @throws {ConfigError} if they cannot be understood, or do not go together
  */
 export function parseCommandLine(args: readonly string[]): Command {
-  refuseFlagValues(args);
+  refuseMisreadWords(args);
   const flags = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
   const valued = OPTIONS.filter(({ value }) => value !== undefined).map(({ name }) => name);
   const parsed = parseArgs(args, {
@@ -64,6 +64,13 @@ export function parseCommandLine(args: readonly string[]): Command {
       option.apply(settings, String(value), name);
     }
   }
+  // Only now: the empty value of an option is among the positional arguments too.
+  if (positional.includes("")) {
+    throw new ConfigError(
+      "an argument is empty: apps and middleware are named by URL or path " +
+        "(is a variable of the shell not set?)",
+    );
+  }
   return { kind: "serve", settings: completed(settings) };
 }
 
@@ -91,22 +98,43 @@ function given(value: unknown): unknown[] {
   return (Array.isArray(value) ? value : [value]).filter((each) => each !== false);
 }
 
-/** Refuses flags with a value, such as `--factory=no`: the parser would overlook it. */
-function refuseFlagValues(args: readonly string[]): void {
-  for (const word of args) {
+/**
+ * Refuses words that the parser would take for something else: a flag's value (`--factory=no`,
+ * `--factory false`, `-h5`), and `--no-workers=3`, which it reads as `--workers=3`.
+ */
+function refuseMisreadWords(args: readonly string[]): void {
+  for (const [place, word] of args.entries()) {
     if (word === "--") return;
-    const name = /^--([^=]+)=/.exec(word)?.[1];
-    if (OPTIONS.some((option) => option.name === name && option.value === undefined)) {
-      throw new ConfigError(`--${name} takes no value`);
+    const [name] = word.split("=", 1);
+    const next = args[place + 1];
+    if (isFlag(name) && (name !== word || next === "true" || next === "false")) {
+      throw new ConfigError(`${name} takes no value`);
     }
+    const isNegated = name !== word && name.startsWith("--no-");
+    const isCluster = /^-[^-]/.test(word);
+    if (isNegated && !OPTIONS.some((option) => name === `--${option.name}`)) {
+      throw unknownOption(word);
+    }
+    if (isCluster && ![...word.slice(1)].every(isLetter)) throw unknownOption(word);
   }
+}
+
+function isLetter(letter: string): boolean {
+  return OPTIONS.some((option) => option.letter === letter);
+}
+
+/** Whether `word` is the name of an option without a value, dashes included. */
+function isFlag(word: string): boolean {
+  return OPTIONS.some(({ name, letter, value }) =>
+    value === undefined && (word === `--${name}` || word === `-${letter}`)
+  );
 }
 
 function unknownOption(word: string): ConfigError {
   const name = word.replace(/=.*$/s, "");
-  const nearest = closestString(
-    name.replace(/^-+/, ""),
-    OPTIONS.map((option) => option.name),
-  );
+  const bareName = name.replace(/^-+/, "");
+  // One letter is as near to one name as to any other.
+  if (bareName.length < 2) return new ConfigError(`unknown option ${name}`);
+  const nearest = closestString(bareName, OPTIONS.map((option) => option.name));
   return new ConfigError(`unknown option ${name}; did you mean --${nearest}?`);
 }

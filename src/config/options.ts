@@ -47,6 +47,9 @@ export interface OptionSpec {
 /** Largest head that a ring can carry with room to spare, in bytes. */
 const MAX_HEADER_BYTES = 262_144;
 
+/** Longest time that the platform's timers can be set to, in milliseconds: almost 25 days. */
+const MAX_TIMER_MS = 2_147_483_647;
+
 type LimitName = keyof ServeSettings["limits"];
 
 function sizeLimit(name: string, limit: LimitName, max: number, help: string): OptionSpec {
@@ -55,7 +58,8 @@ function sizeLimit(name: string, limit: LimitName, max: number, help: string): O
     value: "BYTES",
     group: "Limits",
     help,
-    default: formatByteSize(LIMITS[limit]),
+    // No body is longer than a number can count.
+    default: formatByteSize(Number.isSafeInteger(LIMITS[limit] + 1) ? LIMITS[limit] : Infinity),
     apply: (settings, text, option) => settings.limits[limit] = parseByteSize(option, text, max),
   };
 }
@@ -179,7 +183,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     group: "Limits",
     help: "Time that shutdown waits for requests in flight",
     default: "30",
-    apply: (settings, text, name) => settings.drainTimeoutMs = parseDuration(name, text),
+    apply: setDrainTimeout,
   },
   {
     name: "help",
@@ -197,12 +201,26 @@ export const OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+function setDrainTimeout(settings: ServeSettings, text: string, name: string): void {
+  const timeoutMs = parseDuration(name, text);
+  // A timer that is set to more fires at once.
+  if (timeoutMs > MAX_TIMER_MS) {
+    throw new ConfigError(`${name} takes a time of at most 596h, not ${JSON.stringify(text)}`);
+  }
+  settings.drainTimeoutMs = timeoutMs;
+}
+
 function addMount(settings: ServeSettings, text: string, name: string): void {
   const equals = text.indexOf("=");
-  const prefix = text.slice(0, equals).replace(/\/$/, "");
+  const prefix = text.slice(0, equals).replace(/\/+$/, "");
   const app = text.slice(equals + 1);
   if (equals < 0 || app === "" || !text.startsWith("/")) {
     throw new ConfigError(`${name} takes /PREFIX=APP, not ${JSON.stringify(text)}`);
+  }
+  if (/[?#]/.test(prefix)) {
+    throw new ConfigError(
+      `${name} takes a path without ? and # before the =, not ${JSON.stringify(text)}`,
+    );
   }
   mountApp(settings, prefix, app);
 }

@@ -36,7 +36,7 @@ export function parseDuration(name: string, text: string): number {
       `${name} takes a time such as 30 (seconds), 500ms, 5m or 1h, not ${JSON.stringify(text)}`,
     );
   }
-  return Math.round(Number(match[1]) * DURATION_UNITS_MS[match[2] ?? "s"]);
+  return Math.ceil(Number(match[1]) * DURATION_UNITS_MS[match[2] ?? "s"]);
 }
 
 /** Reads a size such as `65536`, `64k`, `64KiB`, `10m` or `1g`, in bytes; `unlimited` is `Infinity`. */

@@ -462,6 +462,7 @@ const refused: Record<string, [number, string]> = {
   "a last chunk with a sign": [400, chunked("-0\r\n\r\n")],
   "a chunk size with a space": [400, chunked("5 \r\nhello\r\n0\r\n\r\n")],
   "a chunk size with a tab": [400, chunked("5\t\r\nhello\r\n0\r\n\r\n")],
+  "a chunk size with a space before a bare LF": [400, chunked("5 \nhello\r\n0\r\n\r\n")],
   "a space before a chunk size": [400, chunked(" 5\r\nhello\r\n0\r\n\r\n")],
   "a space within a chunk size": [400, chunked("0 5\r\nhello\r\n0\r\n\r\n")],
   "a chunk size with an underscore": [400, chunked("1_0\r\nhello\r\n0\r\n\r\n")],
@@ -847,6 +848,17 @@ Deno.test("the parser tells where it stands in a request", () => {
   assertEquals(standing("\r\n0\r\n"), [false, true, false, Infinity]);
   assertEquals(standing("X: y\r\n"), [false, true, false, Infinity]);
   assertEquals(standing("\r\n"), [true, false, false, 0]);
+});
+
+Deno.test("bytes are unread from their push on, until nothing can be made of them without more", () => {
+  const text = request("/") + chunked("3;x\r\nabc\r\n0\r\nT: v\r\n\r\n");
+  const parser = new RequestParser(DEFAULT_HTTP_LIMITS);
+  for (const char of text) {
+    parser.push(bytesOf(char));
+    assertEquals(parser.hasUnread, true);
+    eventsOf(parser);
+    assertEquals(parser.hasUnread, false);
+  }
 });
 
 Deno.test("after close nothing more is read, wherever it came", () => {

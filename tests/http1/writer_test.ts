@@ -696,6 +696,33 @@ Deno.test("responses follow each other in the same buffer, also after it was tak
   assertEquals(written(), "x".repeat(2_500));
 });
 
+Deno.test("what one response says of itself does not carry over to the next", () => {
+  const { writer, out, written } = newWriter();
+  const special = headOf(200, "date: then\r\ncontent-length: 3\r\n", UNKNOWN_LENGTH);
+  writer.begin(requestOf(), special, bytesOf("abc"));
+  out.takeBytes();
+  writer.begin(requestOf(), headOf(200, "", UNKNOWN_LENGTH), bytesOf("abc"));
+  writer.end();
+  assertEquals(
+    written(),
+    `HTTP/1.1 200 OK\r\n${DATE}transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+  );
+});
+
+Deno.test("responses of any size around that of buffers arrive whole", () => {
+  for (let bytes = 3_600; bytes < 4_200; bytes++) {
+    for (const bodyLength of [WHOLE_BODY, UNKNOWN_LENGTH]) {
+      const { writer, written } = newWriter();
+      const line = `x: ${"y".repeat(bytes)}\r\n`;
+      writer.begin(requestOf("GET", 0), headOf(200, line, bodyLength), "body");
+      const rest = bodyLength === WHOLE_BODY
+        ? "content-length: 4\r\nconnection: keep-alive\r\n\r\nbody"
+        : "connection: close\r\n\r\nbody";
+      assert(written() === `HTTP/1.1 200 OK\r\n${line}${DATE}${rest}`);
+    }
+  }
+});
+
 Deno.test("large bodies arrive unchanged in the buffer", () => {
   const part = (i: number) => new Uint8Array(100_000).fill(65 + i % 26);
   for (const bodyLength of [3_000_000, UNKNOWN_LENGTH]) {

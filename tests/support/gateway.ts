@@ -21,7 +21,14 @@ export interface GatewayProcess extends AsyncDisposable {
 }
 
 /** Command and first arguments that run gatehouse: from source, unless others are given. */
-export const FROM_SOURCE: readonly string[] = [Deno.execPath(), "run", "-A", "--no-check", CLI];
+export const FROM_SOURCE: readonly string[] = [
+  Deno.execPath(),
+  "run",
+  "-A",
+  "--no-check",
+  "--no-lock",
+  CLI,
+];
 
 /** Starts gatehouse with `args` (and a free port, if they name no endpoint), and waits until it is ready. */
 export async function startGateway(

@@ -1,0 +1,184 @@
+import { assert, assertEquals, assertThrows } from "../support/assert.ts";
+import type { ListenAddress } from "../../src/config/address.ts";
+import { parseCommandLine } from "../../src/config/command_line.ts";
+import { OPTIONS } from "../../src/config/options.ts";
+import type { ServeSettings } from "../../src/config/settings.ts";
+import { defaultSettings } from "../../src/config/settings.ts";
+import { ConfigError } from "../../src/errors.ts";
+
+function settingsOf(...args: string[]): ServeSettings {
+  const command = parseCommandLine(args);
+  assert(command.kind === "serve");
+  return command.settings;
+}
+
+const tcp = (hostname: string, port: number): ListenAddress => ({
+  transport: "tcp",
+  hostname,
+  port,
+});
+
+/** What each option does to the settings, with a value that is not its default. */
+const effects: Record<
+  string,
+  [string[], Partial<ServeSettings> | Partial<ServeSettings["limits"]>]
+> = {
+  "http": [["--http", "1", "--http=:2"], { http: [tcp("127.0.0.1", 1), tcp("0.0.0.0", 2)] }],
+  "https": [
+    ["--https", "1", "--cert", "c", "--key", "k"],
+    { http: [], https: [tcp("127.0.0.1", 1)], certFile: "c", keyFile: "k" },
+  ],
+  "cert": [["--cert=c", "--key=k", "--https=1"], { certFile: "c" }],
+  "key": [["--cert=c", "--key=k", "--https=1"], { keyFile: "k" }],
+  "backlog": [["--backlog", "7"], { backlog: 7 }],
+  "mount": [["--mount", "/api/=b.ts", "--mount=/c=d=e"], {
+    mounts: [{ prefix: "", app: "app.ts" }, { prefix: "/api", app: "b.ts" }, {
+      prefix: "/c",
+      app: "d=e",
+    }],
+  }],
+  "workers": [["--workers", "0"], { workers: 0 }],
+  "factory": [["--factory"], { appKind: "factory" }],
+  "max-header-bytes": [["--max-header-bytes", "64k"], { maxHeaderBytes: 65_536 }],
+  "max-header-count": [["--max-header-count", "9"], { maxHeaderCount: 9 }],
+  "max-target-bytes": [["--max-target-bytes", "9"], { maxTargetBytes: 9 }],
+  "max-body-bytes": [["--max-body-bytes", "10MiB"], { maxBodyBytes: 10_485_760 }],
+  "header-timeout": [["--header-timeout", "1.5"], { headerTimeoutMs: 1_500 }],
+  "body-timeout": [["--body-timeout", "500ms"], { bodyIdleTimeoutMs: 500 }],
+  "idle-timeout": [["--idle-timeout", "5m"], { idleTimeoutMs: 300_000 }],
+  "request-timeout": [["--request-timeout", "1h"], { requestTimeoutMs: 3_600_000 }],
+  "max-requests-per-connection": [["--max-requests-per-connection", "3"], {
+    maxRequestsPerConnection: 3,
+  }],
+  "max-connections": [["--max-connections", "3"], { maxConnections: 3 }],
+  "no-keep-alive": [["--no-keep-alive"], { maxRequestsPerConnection: 1 }],
+  "drain-timeout": [["--drain-timeout", "7s"], { drainTimeoutMs: 7_000 }],
+};
+for (const { name } of OPTIONS.filter(({ group }) => group !== "Other")) {
+  Deno.test(`--${name} does what it says`, () => {
+    const [args, effect] = effects[name];
+    const settings = settingsOf("app.ts", ...args);
+    const all = { ...settings, ...settings.limits };
+    assertEquals({ ...all, ...effect }, all);
+    assert(JSON.stringify(settingsOf("app.ts")) !== JSON.stringify(settings));
+  });
+}
+
+Deno.test("an unlimited body can be asked for by name", () => {
+  assertEquals(settingsOf("app.ts", "--max-body-bytes", "unlimited").limits.maxBodyBytes, Infinity);
+});
+
+Deno.test("names of options are kebab-case and unique, letters too", () => {
+  const names = OPTIONS.map(({ name }) => name);
+  const letters = OPTIONS.flatMap(({ letter }) => letter ?? []);
+  for (const name of names) assert(/^[a-z]+(-[a-z]+)*$/.test(name), name);
+  assertEquals(new Set(names).size, names.length);
+  assertEquals(new Set(letters).size, letters.length);
+});
+
+/** Options whose default is told in words. */
+const TOLD_DEFAULTS = ["http", "workers", "max-body-bytes"];
+for (const option of OPTIONS) {
+  if (option.default === undefined || TOLD_DEFAULTS.includes(option.name)) continue;
+  Deno.test(`the default that is shown for --${option.name} is the one that holds`, () => {
+    const settings = defaultSettings();
+    const text = option.default === "none" ? "0" : option.default!;
+    option.apply(settings, text, `--${option.name}`);
+    assertEquals(settings, defaultSettings());
+  });
+}
+
+Deno.test("the size of a body is shown as unlimited by default", () => {
+  assertEquals(OPTIONS.find(({ name }) => name === "max-body-bytes")?.default, "unlimited");
+});
+
+const times: Record<string, number> = {
+  "30": 30_000,
+  "1.5": 1_500,
+  "0": 0,
+  "500ms": 500,
+  "30s": 30_000,
+  "5m": 300_000,
+  "1h": 3_600_000,
+  "0.5m": 30_000,
+};
+for (const [text, expectedMs] of Object.entries(times)) {
+  Deno.test(`the time ${text} is ${expectedMs} ms`, () => {
+    assertEquals(settingsOf("a", "--idle-timeout", text).limits.idleTimeoutMs, expectedMs);
+  });
+}
+for (const text of ["soon", "-1", "1d", "1 s", ".5", "1e3", "Infinity"]) {
+  Deno.test(`the time "${text}" is refused with the forms that exist`, () => {
+    assertThrows(
+      () => parseCommandLine(["a", `--idle-timeout=${text}`]),
+      ConfigError,
+      "--idle-timeout takes a time such as 30 (seconds), 500ms, 5m or 1h, " +
+        `not ${JSON.stringify(text)}`,
+    );
+  });
+}
+
+const sizesBytes: Record<string, number> = {
+  "65536": 65_536,
+  "64k": 65_536,
+  "64KiB": 65_536,
+  "10m": 10_485_760,
+  "10MiB": 10_485_760,
+  "1g": 1_073_741_824,
+  "0": 0,
+};
+for (const [text, expected] of Object.entries(sizesBytes)) {
+  Deno.test(`the size ${text} is ${expected} bytes`, () => {
+    assertEquals(settingsOf("a", "--max-body-bytes", text).limits.maxBodyBytes, expected);
+  });
+}
+for (const text of ["big", "-1", "1.5k", "10t", "k", "Infinity"]) {
+  Deno.test(`the size "${text}" is refused with the forms that exist`, () => {
+    assertThrows(
+      () => parseCommandLine(["a", `--max-body-bytes=${text}`]),
+      ConfigError,
+      "--max-body-bytes takes a size in bytes, such as 65536, 64k or 10m (or unlimited), " +
+        `not ${JSON.stringify(text)}`,
+    );
+  });
+}
+
+Deno.test("a head of up to 262144 bytes can be allowed, and no more", () => {
+  assertEquals(settingsOf("a", "--max-header-bytes", "256k").limits.maxHeaderBytes, 262_144);
+  assertThrows(
+    () => parseCommandLine(["a", "--max-header-bytes", "262145"]),
+    ConfigError,
+    'of at most 262144, not "262145"',
+  );
+});
+
+Deno.test("a drain time that no timer can be set to is refused", () => {
+  assertEquals(settingsOf("a", "--drain-timeout", "596h").drainTimeoutMs, 2_145_600_000);
+  assertThrows(
+    () => parseCommandLine(["a", "--drain-timeout", "597h"]),
+    ConfigError,
+    '--drain-timeout takes a time of at most 596h, not "597h"',
+  );
+});
+
+const prefixes: Record<string, string> = {
+  "/": "",
+  "//": "",
+  "/x": "/x",
+  "/x/": "/x",
+  "/x/y": "/x/y",
+};
+for (const [text, prefix] of Object.entries(prefixes)) {
+  Deno.test(`an app mounted at ${text} has the prefix "${prefix}"`, () => {
+    assertEquals(settingsOf("--mount", `${text}=b.ts`).mounts, [{ prefix, app: "b.ts" }]);
+  });
+}
+for (const text of ["/x?y=b", "/x#y=b"]) {
+  Deno.test(`an app cannot be mounted at ${text}: no path has such a prefix`, () => {
+    assertThrows(
+      () => parseCommandLine(["--mount", text]),
+      ConfigError,
+      `--mount takes a path without ? and # before the =, not ${JSON.stringify(text)}`,
+    );
+  });
+}
