@@ -180,8 +180,8 @@ export class RequestParser {
   }
 
   /**
-   * Gives the parser the next bytes of the connection: the first `length` of `bytes`. They are borrowed until {@linkcode next}
-   * returned {@linkcode NEED_DATA}; only then may more be pushed.
+   * Gives the parser the next bytes of the connection: the first `length` of `bytes`. They are
+   * borrowed until {@linkcode next} returned {@linkcode NEED_DATA}; only then may more be pushed.
    */
   push(bytes: Uint8Array, length: number = bytes.length): void {
     if (this.#state === CLOSED) return;
