@@ -27,7 +27,7 @@ const FORMS = "write PORT, HOST:PORT, [IPV6]:PORT, :PORT (every interface) or " 
  */
 export function parseListenAddress(text: string): ListenAddress {
   if (text.startsWith("unix:")) return parseUnixAddress(text);
-  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]\s/]*)):)?(\d{1,5})$/.exec(text);
+  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]\s/]*)):)?(\d+)$/.exec(text);
   if (match === null) {
     throw badAddress(
       text,
@@ -59,6 +59,7 @@ function parseUnixAddress(text: string): ListenAddress {
     if (digits === undefined) {
       throw badAddress(text, `${JSON.stringify(setting)} is not mode=0660 or another octal mode`);
     }
+    if (mode !== undefined) throw badAddress(text, "the mode is given more than once");
     mode = parseInt(digits, 8);
   }
   return { transport: "unix", path, mode };

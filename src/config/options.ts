@@ -7,6 +7,7 @@
 
 import { ConfigError } from "../errors.ts";
 import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/limits.ts";
+import type { ListenAddress } from "./address.ts";
 import { parseListenAddress } from "./address.ts";
 import type { ServeSettings } from "./settings.ts";
 import {
@@ -97,7 +98,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "Serve HTTP/1.1 at PORT, HOST:PORT, [IPV6]:PORT, :PORT (every interface) or " +
       "unix:PATH[,mode=0660]; port 0 is any free one",
     default: "127.0.0.1:8000, if no endpoint is named",
-    apply: (settings, text) => settings.http.push(parseListenAddress(text)),
+    apply: (settings, text, name) => settings.http.push(readAddress(name, text)),
   },
   {
     name: "https",
@@ -105,7 +106,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     repeats: true,
     group: "Endpoints",
     help: "Serve HTTP/1.1 over TLS; needs --cert and --key",
-    apply: (settings, text) => settings.https.push(parseListenAddress(text)),
+    apply: (settings, text, name) => settings.https.push(readAddress(name, text)),
   },
   {
     name: "cert",
@@ -200,6 +201,16 @@ export const OPTIONS: readonly OptionSpec[] = [
     apply() {},
   },
 ];
+
+/** Reads an address; what is wrong with it is told with the name of the option. */
+function readAddress(name: string, text: string): ListenAddress {
+  try {
+    return parseListenAddress(text);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`${name}: ${error.message}`);
+  }
+}
 
 function setDrainTimeout(settings: ServeSettings, text: string, name: string): void {
   const timeoutMs = parseDuration(name, text);

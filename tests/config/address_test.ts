@@ -72,9 +72,11 @@ for (const text of ["::1", "::1:80", "fe80::1:2:8000", "2001:db8:0:0:0:0:0:1:800
 
 const reasons: Record<string, string> = {
   "a:65536": "ports go up to 65535",
+  ":123456": "ports go up to 65535",
   "[zz]:80": "zz is no IPv6 address",
   "unix:": "the path is missing",
   "unix:/a,owner=x": '"owner=x" is not mode=0660 or another octal mode',
+  "unix:/a,mode=660,mode=600": "the mode is given more than once",
   "unix:/a,mode=999": '"mode=999" is not mode=0660 or another octal mode',
 };
 for (const [text, reason] of Object.entries(reasons)) {
