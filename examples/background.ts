@@ -2,8 +2,10 @@
  * Work that outlives the response, and work that ends when the client leaves.
  *
  *     gatehouse examples/background.ts
+ *
+ * `context.waitUntil` and `context.signal` are gatehouse's: `deno serve` has neither.
  */
-import type { Context } from "../mod.ts";
+import type { Context } from "gatehouse";
 
 const visits = new Map<string, number>();
 
@@ -14,12 +16,15 @@ async function count(visitor: string): Promise<void> {
 
 /** Resolves after `ms`, or as soon as `signal` fires. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
+    const end = () => {
       clearTimeout(timer);
+      signal.removeEventListener("abort", end);
       resolve();
-    });
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
   });
 }
 

@@ -21,27 +21,33 @@ const TYPES: Record<string, string> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/** The file that a URL's path names, or `null` if there is none inside the folder. */
-async function fileAt(pathname: string): Promise<string | null> {
+/** Codes of the errors that come of asking for what cannot be had. */
+const ABSENT = ["ENOENT", "ENOTDIR", "EACCES", "ELOOP", "ENAMETOOLONG"];
+
+/** Opens the file that a URL's path names; `null` if there is none inside the folder. */
+async function openFile(pathname: string): Promise<{ path: string; file: Deno.FsFile } | null> {
+  // An encoded slash would be one to the file system that was none to the URL.
+  if (/%2f|%5c|%00/i.test(pathname)) return null;
   try {
-    const decoded = decodeURIComponent(pathname);
-    if (decoded.includes("\0") || /%2f|%5c/i.test(pathname)) return null;
-    let path = await Deno.realPath(join(root, decoded));
+    let path = await Deno.realPath(join(root, decodeURIComponent(pathname)));
     if ((await Deno.stat(path)).isDirectory) path = await Deno.realPath(join(path, "index.html"));
-    const isInside = path === root || path.startsWith(root + sep);
-    return isInside && (await Deno.stat(path)).isFile ? path : null;
+    // The real path has no symbolic links left. To open a pipe or a device could take for ever.
+    if (!path.startsWith(join(root, sep)) || !(await Deno.stat(path)).isFile) return null;
+    return { path, file: await Deno.open(path) };
   } catch (error) {
-    const absent = error instanceof Deno.errors.NotFound || error instanceof URIError ||
-      error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.PermissionDenied;
-    if (absent) return null;
+    const isAbsent = error instanceof URIError || error instanceof Deno.errors.NotCapable ||
+      ABSENT.includes((error as { code?: string }).code ?? "");
+    if (isAbsent) return null;
     throw error;
   }
 }
 
 /** First and last byte of a `Range` of `size` bytes: `undefined` without one, `null` if out of reach. */
-function rangeOf(header: string | null, size: number): [number, number] | null | undefined {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
-  if (match === null || match[0] === "bytes=-") return undefined;
+function rangeOf({ headers, method }: Request, size: number): [number, number] | null | undefined {
+  // If-Range wants a strong validator (RFC 9110 13.1.5), and there is none: all is sent.
+  if (method !== "GET" || headers.has("if-range")) return undefined;
+  const match = /^bytes=(\d*)-(\d*)$/i.exec(headers.get("range") ?? "");
+  if (match === null || match[0].length === "bytes=-".length) return undefined;
   const [, first, last] = match;
   const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === "" || last === "" ? size - 1 : Math.min(Number(last), size - 1);
@@ -55,40 +61,37 @@ function isFresh(headers: Headers, etag: string, modified: Date): boolean {
   return Math.floor(modified.getTime() / 1000) * 1000 <= since;
 }
 
-export default {
-  async fetch(request: Request): Promise<Response> {
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return new Response("GET or HEAD only\n", { status: 405, headers: { allow: "GET, HEAD" } });
-    }
-    const path = await fileAt(new URL(request.url).pathname);
-    if (path === null) return new Response("not found\n", { status: 404 });
-    const info = await Deno.stat(path);
-    const modified = info.mtime ?? new Date(0);
-    const etag = `W/"${info.size.toString(16)}-${modified.getTime().toString(16)}"`;
-    const headers = new Headers({
-      "accept-ranges": "bytes",
-      etag,
-      "last-modified": modified.toUTCString(),
-    });
+/** Answers with `file`, and closes it: at once, or when its stream has ended or was cancelled. */
+async function send(request: Request, path: string, file: Deno.FsFile): Promise<Response> {
+  let body: ReadableStream<Uint8Array> | null = null;
+  try {
+    const { size, mtime } = await file.stat();
+    const modified = mtime ?? new Date(0);
+    const etag = `W/"${size.toString(16)}-${modified.getTime().toString(16)}"`;
+    const headers = new Headers({ "accept-ranges": "bytes", etag });
+    headers.set("last-modified", modified.toUTCString());
     if (isFresh(request.headers, etag, modified)) {
       return new Response(null, { status: 304, headers });
     }
-    const range = rangeOf(request.headers.get("range"), info.size);
+    const range = rangeOf(request, size);
     if (range === null) {
-      headers.set("content-range", `bytes */${info.size}`);
+      headers.set("content-range", `bytes */${size}`);
       return new Response(null, { status: 416, headers });
     }
-    const [start, end] = range ?? [0, info.size - 1];
-    if (range !== undefined) headers.set("content-range", `bytes ${start}-${end}/${info.size}`);
+    const [start, end] = range ?? [0, size - 1];
+    const length = end - start + 1;
+    if (range !== undefined) headers.set("content-range", `bytes ${start}-${end}/${size}`);
     headers.set("content-type", TYPES[extname(path).toLowerCase()] ?? "application/octet-stream");
-    headers.set("content-length", String(end - start + 1));
-    const status = range === undefined ? 200 : 206;
-    if (request.method === "HEAD") return new Response(null, { status, headers });
-    const file = await Deno.open(path);
-    if (start > 0) await file.seek(start, Deno.SeekMode.Start);
-    return new Response(limited(file.readable, end - start + 1), { status, headers });
-  },
-};
+    headers.set("content-length", String(length));
+    if (request.method === "GET" && length > 0) {
+      await file.seek(start, Deno.SeekMode.Start);
+      body = limited(file.readable, length);
+    }
+    return new Response(body, { status: range === undefined ? 200 : 206, headers });
+  } finally {
+    if (body === null) file.close();
+  }
+}
 
 /** The first `bytes` of a stream. */
 function limited(stream: ReadableStream<Uint8Array>, bytes: number): ReadableStream<Uint8Array> {
@@ -103,3 +106,14 @@ function limited(stream: ReadableStream<Uint8Array>, bytes: number): ReadableStr
     }),
   );
 }
+
+export default {
+  async fetch(request: Request): Promise<Response> {
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return new Response("GET or HEAD only\n", { status: 405, headers: { allow: "GET, HEAD" } });
+    }
+    const found = await openFile(new URL(request.url).pathname);
+    if (found === null) return new Response("not found\n", { status: 404 });
+    return send(request, found.path, found.file);
+  },
+};

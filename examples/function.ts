@@ -3,6 +3,8 @@
  *
  *     gatehouse examples/function.ts
  *     curl http://127.0.0.1:8000/ --json '{"hello": "world"}'
+ *
+ * `deno serve` takes objects only: there, write `export default { fetch: app }`.
  */
 export default async function app(request: Request): Promise<Response> {
   if (request.method !== "POST") {
@@ -11,7 +13,8 @@ export default async function app(request: Request): Promise<Response> {
   }
   try {
     return Response.json(await request.json());
-  } catch {
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     return Response.json({ error: "the body is not JSON" }, { status: 400 });
   }
 }

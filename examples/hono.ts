@@ -22,6 +22,7 @@ app.get("/login", (c) => {
 app.get("/fail", () => {
   throw new Error("on purpose");
 });
+app.notFound((c) => c.json({ error: `nothing at ${c.req.path}` }, 404));
 app.onError((error, c) => c.json({ error: error.message }, 500));
 
 export default app;

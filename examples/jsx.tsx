@@ -1,14 +1,15 @@
 /** @jsxImportSource npm:hono@4.13.19/jsx */
 /**
- * A page written in JSX.
+ * A page written in JSX. What it shows is escaped.
  *
  *     gatehouse examples/jsx.tsx
+ *     curl 'http://127.0.0.1:8000/?name=you'
  */
-function Page({ path }: { path: string }) {
+function Page({ name }: { name: string }) {
   return (
     <html>
       <body>
-        <h1>Hello from {path}</h1>
+        <h1>Hello, {name}</h1>
       </body>
     </html>
   );
@@ -16,7 +17,7 @@ function Page({ path }: { path: string }) {
 
 export default {
   fetch(request: Request): Response {
-    const page = <Page path={new URL(request.url).pathname} />;
+    const page = <Page name={new URL(request.url).searchParams.get("name") ?? "JSX"} />;
     return new Response(`<!doctype html>${page}`, {
       headers: { "content-type": "text/html; charset=utf-8" },
     });

@@ -1,5 +1,6 @@
 /**
- * Uploads of any size: the body is read as a stream and hashed, never kept. Forms are listed.
+ * Uploads of any size: the body is read as a stream and hashed, never kept. The files of a form
+ * are listed; these are held in memory meanwhile.
  *
  *     gatehouse examples/upload.ts
  *     curl -T big.iso http://127.0.0.1:8000/
@@ -18,7 +19,13 @@ async function hashed(body: ReadableStream<Uint8Array> | null): Promise<Response
 }
 
 async function listed(request: Request): Promise<Response> {
-  const form = await request.formData();
+  let form: FormData;
+  try {
+    form = await request.formData();
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return new Response("the body is no form\n", { status: 400 });
+  }
   const files = [...form.values()].filter((value): value is File => value instanceof File);
   return Response.json(files.map(({ name, size }) => ({ name, size })));
 }
