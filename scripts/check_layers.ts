@@ -11,20 +11,24 @@
 const MAY_IMPORT: Record<string, readonly string[]> = {
   vocabulary: [],
   codec: ["vocabulary"],
-  endpoint: ["vocabulary", "codec"],
+  net: ["vocabulary"],
+  endpoint: ["vocabulary", "codec", "net"],
   ring: ["vocabulary"],
   worker: ["vocabulary", "ring", "loader"],
   loader: ["vocabulary", "worker"],
   pool: ["vocabulary", "ring", "worker"],
-  config: ["vocabulary", "codec"],
-  gateway: ["vocabulary", "codec", "endpoint", "worker", "loader", "pool", "config"],
-  cli: ["vocabulary", "worker", "loader", "config", "gateway"],
+  config: ["vocabulary", "codec", "net"],
+  gateway: ["vocabulary", "codec", "net", "endpoint", "worker", "loader", "pool", "config"],
+  cli: ["vocabulary", "net", "worker", "loader", "config", "gateway"],
   top: ["vocabulary", "codec", "endpoint", "worker", "loader", "gateway", "cli"],
 };
 
-const VOCABULARY = /^(?:exchange|errors|log|buffers|fields|text|request_url|error_response)\.ts$/;
-const CODEC = /^http1\/(?:chars|checks|faults|limits|parser|writer)\.ts$/;
-const GATEWAY = /^(?:gateway|serve|router|listen)\.ts$/;
+const VOCABULARY =
+  /^(?:exchange|errors|error_response|log|buffers|chars|fields|text)\.ts$|^re(?:quest|sponse)_\w+\.ts$/;
+const CODEC =
+  /^http1\/(?:checks|faults|limits|parser|writer)\.ts$|^fastcgi\/(?:limits|pairs|records|translate|cgi_response|cgi_head)\.ts$/;
+const PROTOCOLS = /^(?:http1|fastcgi|mongrel2)$/;
+const GATEWAY = /^(?:gateway|serve|router)\.ts$/;
 
 function partOf(path: string): string {
   if (!path.startsWith("src/")) return "top";
@@ -33,7 +37,7 @@ function partOf(path: string): string {
   if (CODEC.test(rest)) return "codec";
   if (GATEWAY.test(rest)) return "gateway";
   const folder = rest.split("/")[0];
-  return folder === "http1" ? "endpoint" : folder;
+  return PROTOCOLS.test(folder) ? "endpoint" : folder;
 }
 
 interface Module {

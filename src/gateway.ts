@@ -4,13 +4,13 @@
  * @module
  */
 
-import { formatListenAddress } from "./config/address.ts";
-import type { ListenAddress } from "./config/address.ts";
+import { formatListenAddress } from "./net/address.ts";
+import type { ListenAddress } from "./net/address.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { HttpEndpoint } from "./http1/endpoint.ts";
 import type { HttpLimits } from "./http1/limits.ts";
-import type { Listening, TlsKeyPair } from "./listen.ts";
-import { listen } from "./listen.ts";
+import type { Listening, TlsKeyPair } from "./net/listen.ts";
+import { listen } from "./net/listen.ts";
 import type { Log } from "./log.ts";
 import { WorkerPool } from "./pool/pool.ts";
 import { MountRouter } from "./router.ts";

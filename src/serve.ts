@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseListenAddress } from "./config/address.ts";
+import { parseListenAddress } from "./net/address.ts";
 import { ConfigError } from "./errors.ts";
 import { Gateway } from "./gateway.ts";
 import type { AppHost } from "./gateway.ts";

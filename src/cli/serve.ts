@@ -8,7 +8,7 @@ import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import { Gateway } from "../gateway.ts";
 import type { AppHost } from "../gateway.ts";
-import type { TlsKeyPair } from "../listen.ts";
+import type { TlsKeyPair } from "../net/listen.ts";
 import { loadApps } from "../loader/load.ts";
 import { resolveApp } from "../loader/resolve.ts";
 import { logToStderr } from "../log.ts";

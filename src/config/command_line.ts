@@ -9,7 +9,7 @@ import { parseArgs } from "@std/cli/parse-args";
 // @ts-types="../types/std_closest_string.d.ts"
 import { closestString } from "@std/text/closest-string";
 import { ConfigError } from "../errors.ts";
-import { parseListenAddress } from "./address.ts";
+import { parseListenAddress } from "../net/address.ts";
 import { mountApp, OPTIONS } from "./options.ts";
 import type { ServeSettings } from "./settings.ts";
 import { defaultSettings } from "./settings.ts";

@@ -7,8 +7,8 @@
 
 import { ConfigError } from "../errors.ts";
 import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/limits.ts";
-import type { ListenAddress } from "./address.ts";
-import { parseListenAddress } from "./address.ts";
+import type { ListenAddress } from "../net/address.ts";
+import { parseListenAddress } from "../net/address.ts";
 import type { ServeSettings } from "./settings.ts";
 import {
   formatByteSize,

@@ -6,7 +6,7 @@
 
 import type { HttpLimits } from "../http1/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/limits.ts";
-import type { ListenAddress } from "./address.ts";
+import type { ListenAddress } from "../net/address.ts";
 
 /** An app and where it is mounted. */
 export interface MountSetting {

@@ -5,12 +5,14 @@
  * @module
  */
 
-import type { BufferPool } from "../buffers.ts";
-import { OutputBuffer } from "../buffers.ts";
+import type { OutputBuffer } from "../buffers.ts";
 import { ProtocolError } from "../errors.ts";
 import type { AbortReason, ExchangeHandler, Peer } from "../exchange.ts";
 import { RequestHead } from "../exchange.ts";
-import type { Log } from "../log.ts";
+import { isConnectionError, Sender } from "../net/sender.ts";
+import type { SenderOwner } from "../net/sender.ts";
+import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
+import { expired } from "../net/socket_endpoint.ts";
 import { HttpExchange } from "./http_exchange.ts";
 import type { HttpLimits } from "./limits.ts";
 import {
@@ -23,26 +25,14 @@ import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "./parser.ts";
 import type { DateLine } from "./writer.ts";
 import { ResponseWriter } from "./writer.ts";
 
-/** What the connections of an endpoint have in common. */
-export interface ConnectionHost {
+/** What the HTTP connections of an endpoint have in common. */
+export interface HttpHost {
   /** Takes the requests. */
   readonly handler: ExchangeHandler;
   /** Limits of each connection. */
   readonly limits: HttpLimits;
   /** The `Date` line, kept up to date. */
   readonly date: DateLine;
-  /** Memory of the connections. */
-  readonly buffers: BufferPool;
-  /** Takes messages about faults. */
-  readonly log: Log;
-  /** A coarse clock in milliseconds, kept up to date while there are connections. */
-  readonly now: number;
-  /** Whether connections are to be closed as soon as what they carry is answered. */
-  readonly draining: boolean;
-  /** Calls `connection.flush()` soon, once for all that is written until then. */
-  scheduleFlush(connection: HttpConnection): void;
-  /** Is told when a connection is closed. */
-  onClosed(connection: HttpConnection): void;
 }
 
 const SMALL_READ_BYTES = 4_096;
@@ -60,14 +50,16 @@ const LINGERING = 2;
 const CLOSED = 3;
 
 /** A connection of an HTTP endpoint. */
-export class HttpConnection {
+export class HttpConnection implements SocketConnection, SenderOwner {
   /** Writes the responses. */
   readonly writer: ResponseWriter;
   /** What the connections of the endpoint share. */
-  readonly host: ConnectionHost;
+  readonly host: ConnectionHost<HttpConnection>;
 
   readonly #conn: Deno.Conn;
+  readonly #http: HttpHost;
   readonly #parser: RequestParser;
+  readonly #sender: Sender;
   readonly #out: OutputBuffer;
   #state = OPEN;
   /** Requests whose responses are not complete, in the order in which they came. */
@@ -84,14 +76,8 @@ export class HttpConnection {
   #headStartedAt = 0;
   /** Whether a request was refused, so that its client may still be sending. */
   #lingers = false;
-  /** When the client was last seen to send, and since when it takes what is being written. */
+  /** When the client was last seen to send. */
   #readAt: number;
-  #writeAt = 0;
-
-  #writing = false;
-  #inFlight: Uint8Array = EMPTY;
-  #inFlightStart = 0;
-  #inFlightEnd = 0;
   /** Body bytes in the output since the last write began, and in the write under way. */
   #outBodyBytes = 0;
   #inFlightBodyBytes = 0;
@@ -99,12 +85,14 @@ export class HttpConnection {
   #reporting: HttpExchange[] = [];
 
   /** Makes a connection over `conn`. */
-  constructor(conn: Deno.Conn, peer: Peer, host: ConnectionHost) {
+  constructor(conn: Deno.Conn, peer: Peer, http: HttpHost, host: ConnectionHost<HttpConnection>) {
     this.#conn = conn;
+    this.#http = http;
     this.host = host;
-    this.#parser = new RequestParser(host.limits, peer);
-    this.#out = new OutputBuffer(host.buffers);
-    this.writer = new ResponseWriter(this.#out, host.date);
+    this.#parser = new RequestParser(http.limits, peer);
+    this.#sender = new Sender(conn, host.buffers, host, this);
+    this.#out = this.#sender.out;
+    this.writer = new ResponseWriter(this.#out, http.date);
     this.#readBuffer = host.buffers.take(SMALL_READ_BYTES);
     this.#readAt = host.now;
   }
@@ -149,7 +137,7 @@ export class HttpConnection {
   /** Whether nothing is under way, not even part of a request. */
   get idle(): boolean {
     return this.#state === OPEN && this.#queue.length === 0 && this.#parser.betweenRequests &&
-      !this.#writing && this.#out.length === 0;
+      !this.#sender.sending && this.#out.length === 0;
   }
 
   /** Whether the connection can be closed to make room: idle, and not so new that it had no chance yet. */
@@ -176,29 +164,24 @@ export class HttpConnection {
 
   /** Sees to it that what was written is sent. */
   scheduleFlush(): void {
-    if (!this.#writing && !this.#pumping) this.host.scheduleFlush(this);
+    if (!this.#sender.sending && !this.#pumping) this.host.scheduleFlush(this);
   }
 
   /** Sends what was written, unless a write is under way already. */
   flush(): void {
-    if (this.#writing || this.#state >= LINGERING) return;
+    if (this.#sender.sending || this.#state >= LINGERING) return;
     const out = this.#out;
     if (out.length === 0) {
       if (this.#state === FINISHING && this.#queue.length === 0) this.#finish();
       return;
     }
-    this.#inFlightStart = 0;
-    this.#inFlightEnd = out.length;
-    this.#inFlight = out.takeBytes();
     this.#inFlightBodyBytes = this.#outBodyBytes;
     this.#outBodyBytes = 0;
     if (this.#unreported.length > 0) {
       this.#reporting = this.#unreported;
       this.#unreported = [];
     }
-    this.#writing = true;
-    this.#writeAt = this.host.now;
-    this.#write();
+    this.#sender.start();
   }
 
   /** Is told that the response of the exchange at the front is complete. */
@@ -246,18 +229,18 @@ export class HttpConnection {
 
   /** Ends what has taken too long. */
   checkDeadlines(now: number): void {
-    const { limits } = this.host;
+    const { limits } = this.#http;
     if (this.#state === LINGERING) {
       if (now - this.#readAt > LINGER_TIMEOUT_MS) this.#close("client-gone");
       return;
     }
-    if (this.#writing) {
-      if (expired(now, this.#writeAt, limits.bodyIdleTimeoutMs)) this.#close("timeout");
+    if (this.#sender.sending) {
+      if (expired(now, this.#sender.progressAt, limits.bodyIdleTimeoutMs)) this.#close("timeout");
       return;
     }
     const front = this.#queue[0];
     if (this.#peerClosed) {
-      const since = Math.max(this.#readAt, this.#writeAt);
+      const since = Math.max(this.#readAt, this.#sender.progressAt);
       if (now - since > HALF_CLOSED_TIMEOUT_MS) this.#close("client-gone");
     } else if (this.#receiving !== null && this.#receiving.granted > 0) {
       const bodyOverdue = expired(now, this.#readAt, limits.bodyIdleTimeoutMs);
@@ -274,7 +257,7 @@ export class HttpConnection {
   }
 
   #checkIdleDeadlines(now: number): void {
-    const { limits } = this.host;
+    const { limits } = this.#http;
     if (this.#state !== OPEN) return;
     if (this.#parser.inBody) {
       if (expired(now, this.#readAt, limits.bodyIdleTimeoutMs)) this.#close("timeout");
@@ -333,7 +316,7 @@ export class HttpConnection {
 
   #onHead(): void {
     const parser = this.#parser;
-    const { limits } = this.host;
+    const { limits } = this.#http;
     const exchange = new HttpExchange(this, parser.head, this.host.now);
     this.#headStartedAt = 0;
     this.#requestCount++;
@@ -341,7 +324,7 @@ export class HttpConnection {
     if (parser.inBody) this.#receiving = exchange;
     else if (exchange.isLast) parser.close();
     this.#queue.push(exchange);
-    this.host.handler.handle(exchange);
+    this.#http.handler.handle(exchange);
   }
 
   #onBody(exchange: HttpExchange | null): void {
@@ -395,7 +378,7 @@ export class HttpConnection {
     this.#peerClosed = true;
     this.#readAt = this.host.now;
     const unfinished = this.#receiving !== null || this.#state === LINGERING ||
-      this.#queue.length === 0 && !this.#writing && this.#out.length === 0;
+      this.#queue.length === 0 && !this.#sender.sending && this.#out.length === 0;
     if (unfinished) {
       this.#close("client-gone");
       return;
@@ -429,24 +412,7 @@ export class HttpConnection {
     this.#readBuffer = this.host.buffers.take(bytes);
   }
 
-  #write(): void {
-    const bytes = this.#inFlightStart === 0 && this.#inFlightEnd === this.#inFlight.length
-      ? this.#inFlight
-      : this.#inFlight.subarray(this.#inFlightStart, this.#inFlightEnd);
-    this.#conn.write(bytes).then(this.#onWritten, this.#onWriteFailed);
-  }
-
-  readonly #onWritten = (bytes: number): void => {
-    if (this.#state === CLOSED) return;
-    this.#inFlightStart += bytes;
-    if (this.#inFlightStart < this.#inFlightEnd) {
-      this.#writeAt = this.host.now;
-      this.#write();
-      return;
-    }
-    this.#writing = false;
-    this.host.buffers.give(this.#inFlight);
-    this.#inFlight = EMPTY;
+  onSent(): void {
     if (this.#reporting.length > 0) {
       for (const exchange of this.#reporting) exchange.receiver.onSent();
       this.#reporting = [];
@@ -458,17 +424,14 @@ export class HttpConnection {
     this.flush();
     // The response may have begun before there was a reason to announce the end.
     if (this.host.draining) this.drain();
-  };
+  }
 
-  readonly #onWriteFailed = (error: unknown): void => {
-    if (this.#state === CLOSED) return;
-    this.#writing = false;
-    this.#inFlight = EMPTY;
+  onSendFailed(error: unknown): void {
     if (!isConnectionError(error)) {
       this.host.log("error", `http: cannot write to a client: ${error}`);
     }
     this.#close("client-gone");
-  };
+  }
 
   /** Everything was sent: ends the connection so that the client gets all of it. */
   #finish(): void {
@@ -497,7 +460,7 @@ export class HttpConnection {
     } catch (error) {
       if (!(error instanceof Deno.errors.BadResource)) throw error;
     }
-    if (!this.#writing) this.host.buffers.give(this.#out.takeBytes());
+    this.#sender.release();
     this.#resumeReading?.();
     this.#resumeReading = null;
     this.host.onClosed(this);
@@ -517,24 +480,4 @@ export class HttpConnection {
     this.#reporting = this.#unreported = [];
     return unsent;
   }
-}
-
-const EMPTY = new Uint8Array(0);
-
-function expired(now: number, since: number, timeoutMs: number): boolean {
-  return timeoutMs > 0 && now - since > timeoutMs;
-}
-
-/** Whether `error` says no more than that the other side, or we, closed the connection. */
-function isConnectionError(error: unknown): boolean {
-  return error instanceof Deno.errors.ConnectionReset ||
-    error instanceof Deno.errors.ConnectionAborted ||
-    error instanceof Deno.errors.BrokenPipe ||
-    error instanceof Deno.errors.UnexpectedEof ||
-    error instanceof Deno.errors.NotConnected ||
-    error instanceof Deno.errors.TimedOut ||
-    error instanceof Deno.errors.BadResource ||
-    error instanceof Deno.errors.Interrupted ||
-    // What a failed TLS handshake or record gives.
-    error instanceof Deno.errors.InvalidData;
 }

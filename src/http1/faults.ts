@@ -5,8 +5,7 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { LF } from "./chars.ts";
-import { isBlank } from "./checks.ts";
+import { isBlank, LF } from "../chars.ts";
 import type { HttpLimits } from "./limits.ts";
 
 export function bareCarriageReturn(): ProtocolError {

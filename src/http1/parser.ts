@@ -12,6 +12,7 @@ import { ProtocolError } from "../errors.ts";
 import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
 import type { Peer } from "../exchange.ts";
 import { textOf } from "../fields.ts";
+import { checkAuthority, methodOf } from "../request_checks.ts";
 import {
   CLASS,
   COLON,
@@ -20,14 +21,15 @@ import {
   FIELD,
   HEX,
   HTAB,
+  isBlank,
   LF,
   SEMICOLON,
   SP,
   spells,
   TARGET,
   TOKEN,
-} from "./chars.ts";
-import { checkAuthority, checkTransferCodings, isBlank, methodOf } from "./checks.ts";
+} from "../chars.ts";
+import { checkTransferCodings } from "./checks.ts";
 import {
   bareCarriageReturn,
   bareLineFeed,

@@ -11,10 +11,9 @@ import { InvalidResponseError } from "../errors.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import type { RequestHead, ResponseHead } from "../exchange.ts";
 import type { OutputBuffer } from "../buffers.ts";
-import { utf8Length, writeUtf8 } from "../text.ts";
-import { textOf } from "../fields.ts";
-import { CLASS, COLON, CR, DIGIT, FIELD, LF, spells, TOKEN } from "./chars.ts";
-import { isBlank } from "./checks.ts";
+import { writeUtf8 } from "../text.ts";
+import { CR, LF } from "../chars.ts";
+import { bodyLengthOf, ResponseFields } from "../response_fields.ts";
 
 const encoder = new TextEncoder();
 
@@ -34,8 +33,6 @@ const CLOSE_LINE = encoder.encode("connection: close\r\n");
 const KEEP_ALIVE_LINE = encoder.encode("connection: keep-alive\r\n");
 const CONTINUE = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
 const LAST_CHUNK = encoder.encode("0\r\n\r\n");
-/** Characters that are no bytes: cut down to their low halves, they might be anything. */
-const BEYOND_BYTES = /[\u0100-\uffff]/;
 /** No frame of a response needs more than this besides its field lines and body. */
 const MAX_OWN_BYTES = 256;
 
@@ -83,8 +80,7 @@ export class ResponseWriter {
   #state = IDLE;
   #framing = NO_BODY;
   #remaining = 0;
-  #hasDate = false;
-  #declaredLength = UNKNOWN_LENGTH;
+  readonly #fields = new ResponseFields();
 
   /** Makes a writer that appends to `out`. */
   constructor(out: OutputBuffer, date: DateLine) {
@@ -112,24 +108,23 @@ export class ResponseWriter {
   begin(request: RequestHead, head: ResponseHead, body: Uint8Array | string | null): void {
     const out = this.#out;
     const { status, fieldLines } = head;
-    let { bodyLength } = head;
-    if (bodyLength === WHOLE_BODY) {
-      if (typeof body === "string") bodyLength = utf8Length(body);
-      else bodyLength = body === null ? 0 : body.length;
-    } else {
-      if (bodyLength !== UNKNOWN_LENGTH && !(bodyLength >= 0 && Number.isSafeInteger(bodyLength))) {
-        throw new InvalidResponseError(`a response cannot have a body of ${bodyLength} bytes`);
-      }
-      // Whether the text fits what was said of its length is known when it is bytes.
-      if (typeof body === "string") body = encoder.encode(body);
-    }
+    const bodyLength = bodyLengthOf(head, body);
+    // Whether the text fits what was said of its length is known when it is bytes.
+    if (head.bodyLength !== WHOLE_BODY && typeof body === "string") body = encoder.encode(body);
     const line = statusLine(status);
     const start = out.length;
     out.reserve(MAX_OWN_BYTES + fieldLines.length);
     out.bytes.set(line, out.length);
     out.length += line.length;
-    this.#writeFieldLines(fieldLines, start);
-    if (!this.#hasDate) out.append(this.#date.bytes);
+    const fields = this.#fields;
+    try {
+      fields.append(out, fieldLines);
+    } catch (error) {
+      out.length = start;
+      throw error;
+    }
+    if (fields.saysClose) this.closes = true;
+    if (!fields.hasDate) out.append(this.#date.bytes);
 
     this.#writeFraming(request, status, bodyLength);
     if (this.#framing === LENGTH && body !== null && body.length > this.#remaining) {
@@ -207,22 +202,15 @@ export class ResponseWriter {
   }
 
   #writeFraming(request: RequestHead, status: number, bodyLength: number): void {
-    const declared = this.#declaredLength;
-    if (status === 204) {
+    const fields = this.#fields;
+    fields.frame(request.method, status, bodyLength);
+    const { contentLength } = fields;
+    if (contentLength !== UNKNOWN_LENGTH) this.#writeContentLength(contentLength);
+    if (!fields.hasContent) {
       this.#framing = NO_BODY;
-    } else if (status === 205) {
-      // It has no content, but is framed like others (RFC 9110 15.3.6).
-      this.#framing = NO_BODY;
-      this.#writeContentLength(0);
-    } else if (status === 304 || request.method === "HEAD") {
-      this.#framing = NO_BODY;
-      // The length is that of a body to GET (RFC 9110 8.6), of which an empty one here says nothing.
-      const length = bodyLength > 0 && status !== 304 ? bodyLength : declared;
-      if (length !== UNKNOWN_LENGTH) this.#writeContentLength(length);
-    } else if (bodyLength !== UNKNOWN_LENGTH || declared !== UNKNOWN_LENGTH) {
+    } else if (contentLength !== UNKNOWN_LENGTH) {
       this.#framing = LENGTH;
-      this.#remaining = bodyLength === UNKNOWN_LENGTH ? declared : bodyLength;
-      this.#writeContentLength(this.#remaining);
+      this.#remaining = contentLength;
     } else if (request.minorVersion === 1) {
       this.#framing = CHUNKED;
       this.#out.append(CHUNKED_LINE);
@@ -236,89 +224,6 @@ export class ResponseWriter {
     const out = this.#out;
     out.append(CONTENT_LENGTH);
     out.appendLatin1(`${length}\r\n`);
-  }
-
-  /**
-   * Copies the handler's field lines, checks them where they then stand, so that nobody can change
-   * them in between, and leaves out those that are not the handler's to say.
-   */
-  #writeFieldLines(lines: Uint8Array | string, responseStart: number): void {
-    const out = this.#out;
-    let at = out.length;
-    if (typeof lines !== "string") {
-      out.append(lines);
-    } else {
-      if (BEYOND_BYTES.test(lines)) {
-        out.length = responseStart;
-        throw new InvalidResponseError("a field line has a character beyond U+00FF");
-      }
-      out.appendLatin1(lines);
-    }
-    this.#hasDate = false;
-    this.#declaredLength = UNKNOWN_LENGTH;
-    const { bytes } = out;
-    while (at < out.length) {
-      const start = at;
-      while (at < out.length && (CLASS[bytes[at]] & TOKEN) !== 0) at++;
-      const nameEnd = at;
-      let valid = nameEnd > start && at < out.length && bytes[at++] === COLON;
-      while (at < out.length && isBlank(bytes[at])) at++;
-      const valueStart = at;
-      while (at < out.length && (CLASS[bytes[at]] & FIELD) !== 0) at++;
-      const valueEnd = at;
-      valid &&= at + 1 < out.length && bytes[at] === CR && bytes[at + 1] === LF;
-      at += 2;
-      if (!valid) {
-        const end = Math.min(nameEnd, start + 40);
-        const name = textOf(bytes, start, end);
-        out.length = responseStart;
-        throw new InvalidResponseError(
-          `the response has a malformed field line (${JSON.stringify(name)})`,
-        );
-      }
-      if (!this.#isHandlers(start, nameEnd, valueStart, valueEnd)) {
-        bytes.copyWithin(start, at, out.length);
-        out.length -= at - start;
-        at = start;
-      }
-    }
-  }
-
-  /** Whether a field line is the handler's to send. Takes note of what concerns the framing. */
-  #isHandlers(start: number, nameEnd: number, valueStart: number, valueEnd: number): boolean {
-    const { bytes } = this.#out;
-    switch (nameEnd - start) {
-      case 4:
-        if (spells(bytes, start, nameEnd, "date")) this.#hasDate = true;
-        return true;
-      case 7:
-        return !spells(bytes, start, nameEnd, "upgrade") &&
-          !spells(bytes, start, nameEnd, "trailer");
-      case 10:
-        if (spells(bytes, start, nameEnd, "connection")) {
-          if (/(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(textOf(bytes, valueStart, valueEnd))) {
-            this.closes = true;
-          }
-          return false;
-        }
-        return !spells(bytes, start, nameEnd, "keep-alive");
-      case 14: {
-        if (!spells(bytes, start, nameEnd, "content-length")) return true;
-        while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1])) valueEnd--;
-        let length = valueEnd > valueStart ? 0 : NaN;
-        for (let at = valueStart; at < valueEnd; at++) {
-          length = (CLASS[bytes[at]] & DIGIT) !== 0 ? length * 10 + (bytes[at] - 0x30) : NaN;
-        }
-        if (Number.isSafeInteger(length)) this.#declaredLength = length;
-        return false;
-      }
-      case 16:
-        return !spells(bytes, start, nameEnd, "proxy-connection");
-      case 17:
-        return !spells(bytes, start, nameEnd, "transfer-encoding");
-      default:
-        return true;
-    }
   }
 }
 

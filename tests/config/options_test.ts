@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
-import type { ListenAddress } from "../../src/config/address.ts";
+import type { ListenAddress } from "../../src/net/address.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import { OPTIONS } from "../../src/config/options.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";

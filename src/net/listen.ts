@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { ListenAddress } from "./config/address.ts";
-import { ListenError } from "./errors.ts";
+import type { ListenAddress } from "./address.ts";
+import { ListenError } from "../errors.ts";
 
 /** Certificate chain and private key of a TLS endpoint, as PEM text. */
 export interface TlsKeyPair {

@@ -1,5 +1,5 @@
 /**
- * Classes of bytes in HTTP/1.1 messages, as bits of a 256-entry table.
+ * Classes of bytes in HTTP messages, as bits of a 256-entry table.
  *
  * @module
  */
@@ -48,4 +48,9 @@ export function spells(
     if (byte !== lowerCase.charCodeAt(i)) return false;
   }
   return true;
+}
+
+/** Whether `byte` is a space or a tab. */
+export function isBlank(byte: number): boolean {
+  return byte === SP || byte === HTAB;
 }

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
-import { formatListenAddress, parseListenAddress } from "../../src/config/address.ts";
-import type { ListenAddress } from "../../src/config/address.ts";
+import { formatListenAddress, parseListenAddress } from "../../src/net/address.ts";
+import type { ListenAddress } from "../../src/net/address.ts";
 import { ConfigError } from "../../src/errors.ts";
 
 const tcp = (hostname: string, port: number): ListenAddress => ({

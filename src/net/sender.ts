@@ -1,0 +1,110 @@
+/**
+ * The sending half of a connection.
+ *
+ * @module
+ */
+
+import type { BufferPool } from "../buffers.ts";
+import { OutputBuffer } from "../buffers.ts";
+
+/** A coarse clock, in milliseconds. */
+export interface Clock {
+  /** The time. */
+  readonly now: number;
+}
+
+/** What a sender tells the connection that it belongs to. */
+export interface SenderOwner {
+  /** All that {@linkcode Sender.start} took was handed to the operating system. */
+  onSent(): void;
+  /** The connection cannot be written to any more. */
+  onSendFailed(error: unknown): void;
+}
+
+/** Gathers bytes, and sends all that has gathered with one write at a time. */
+export class Sender {
+  /** Bytes that are to be sent. */
+  readonly out: OutputBuffer;
+  /** Whether a write is under way. */
+  sending = false;
+  /** When the other side was last seen to take bytes, on the clock. */
+  progressAt = 0;
+
+  readonly #conn: Deno.Conn;
+  readonly #buffers: BufferPool;
+  readonly #clock: Clock;
+  readonly #owner: SenderOwner;
+  #inFlight: Uint8Array = EMPTY;
+  #start = 0;
+  #end = 0;
+  #released = false;
+
+  /** Makes a sender that writes to `conn`. */
+  constructor(conn: Deno.Conn, buffers: BufferPool, clock: Clock, owner: SenderOwner) {
+    this.#conn = conn;
+    this.#buffers = buffers;
+    this.#clock = clock;
+    this.#owner = owner;
+    this.out = new OutputBuffer(buffers);
+  }
+
+  /** Sends what has gathered. There must be something, and no write under way. */
+  start(): void {
+    this.#start = 0;
+    this.#end = this.out.length;
+    this.#inFlight = this.out.takeBytes();
+    this.sending = true;
+    this.#write();
+  }
+
+  /** Forgets everything: the connection is closed. Its owner is not called again. */
+  release(): void {
+    this.#released = true;
+    // A buffer that is being written from must not be used for anything else.
+    if (!this.sending) this.#buffers.give(this.out.takeBytes());
+  }
+
+  #write(): void {
+    this.progressAt = this.#clock.now;
+    const bytes = this.#start === 0 && this.#end === this.#inFlight.length
+      ? this.#inFlight
+      : this.#inFlight.subarray(this.#start, this.#end);
+    this.#conn.write(bytes).then(this.#onWritten, this.#onFailed);
+  }
+
+  readonly #onWritten = (bytes: number): void => {
+    if (this.#released) return;
+    this.#start += bytes;
+    if (this.#start < this.#end) {
+      this.#write();
+      return;
+    }
+    this.sending = false;
+    this.#buffers.give(this.#inFlight);
+    this.#inFlight = EMPTY;
+    this.#owner.onSent();
+  };
+
+  readonly #onFailed = (error: unknown): void => {
+    if (this.#released) return;
+    this.sending = false;
+    this.#inFlight = EMPTY;
+    this.#owner.onSendFailed(error);
+  };
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** Whether `error` says no more than that the other side, or we, closed the connection. */
+export function isConnectionError(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset ||
+    error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Deno.errors.UnexpectedEof ||
+    error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.TimedOut ||
+    error instanceof Deno.errors.BadResource ||
+    error instanceof Deno.errors.Interrupted ||
+    // What a failed TLS handshake or record gives.
+    error instanceof Deno.errors.InvalidData;
+}
