@@ -11,6 +11,7 @@
 export * from "./src/errors.ts";
 export * from "./src/exchange.ts";
 export * from "./src/buffers.ts";
+export * from "./src/fastcgi/limits.ts";
 export * from "./src/http1/limits.ts";
 export * from "./src/http1/parser.ts";
 export * from "./src/http1/writer.ts";

@@ -13,6 +13,12 @@ import { Slab } from "./buffers.ts";
 /** The protocol over which a request came in. */
 export type EndpointKind = "http" | "fastcgi" | "mongrel2";
 
+/**
+ * What the front server wants of the app (FastCGI 1.0, section 6): the response to a request, a
+ * decision whether the request may go on, or a response made of a file that comes with it.
+ */
+export type RequestRole = "responder" | "authorizer" | "filter";
+
 /** What is known of the connection that a request came in on: the same for all its requests. */
 export interface Peer {
   /** The protocol that the endpoint speaks. */
@@ -38,9 +44,10 @@ export const WHOLE_BODY: number = -2;
 export const BODY_WINDOW_BYTES = 262_144;
 
 /**
- * The head of a request. Text stays bytes: `block` holds the target and after it the field lines, one
- * of which holds the authority, and the other members say where. `block` may be borrowed from a read buffer, so whoever
- * needs it after {@linkcode ExchangeHandler.handle} returned keeps a copy ({@linkcode RequestHead.detach}).
+ * The head of a request. Text stays bytes: `block` holds the target, after it the field lines, and after
+ * them the parameters; the authority is somewhere in the first two. The other members say where. `block` may
+ * be borrowed from a read buffer, so whoever needs it after {@linkcode ExchangeHandler.handle} returned
+ * keeps a copy ({@linkcode RequestHead.detach}).
  */
 export class RequestHead {
   /** Request method, case-sensitive, such as `"GET"`. */
@@ -61,6 +68,15 @@ export class RequestHead {
   fieldsStart = 0;
   /** End of the field lines, after the last CRLF. */
   fieldsEnd = 0;
+  /**
+   * Start of the parameters that a front server sent, as name-value pairs (FastCGI 1.0, section 3.4),
+   * not before the end of the field lines.
+   */
+  paramsStart = 0;
+  /** End of the parameters; equal to their start when there are none. */
+  paramsEnd = 0;
+  /** What is wanted. */
+  role: RequestRole = "responder";
   /** Body length in bytes, 0 for no body, or {@linkcode UNKNOWN_LENGTH}. */
   bodyLength = 0;
   /** Whether the client waits for a `100 Continue` before it sends the body. */
@@ -72,7 +88,8 @@ export class RequestHead {
 
   /** Copies the bytes of the head out of a borrowed buffer. Ranges are adjusted. */
   detach(): void {
-    const shift = slab.keep(this.block, this.targetStart, this.fieldsEnd) - this.targetStart;
+    const end = this.paramsEnd > this.paramsStart ? this.paramsEnd : this.fieldsEnd;
+    const shift = slab.keep(this.block, this.targetStart, end) - this.targetStart;
     this.block = slab.bytes;
     this.targetStart += shift;
     this.targetEnd += shift;
@@ -80,6 +97,8 @@ export class RequestHead {
     this.authorityEnd += shift;
     this.fieldsStart += shift;
     this.fieldsEnd += shift;
+    this.paramsStart += shift;
+    this.paramsEnd += shift;
   }
 }
 
@@ -125,6 +144,13 @@ export interface ExchangeReceiver {
   onChunk(declaredBytes: number): void;
   /** A body of unknown length is complete. `trailers` holds its trailer field lines, borrowed. */
   onEnd(trailers: Uint8Array): void;
+  /**
+   * Bytes of the file that comes with a request of the role `"filter"`, borrowed. Never more than
+   * was granted with {@linkcode Exchange.grantData}.
+   */
+  onData(chunk: Uint8Array): void;
+  /** The file that comes with the request is complete. */
+  onDataEnd(): void;
   /** The client reads on: `bytes` more of the response's body may be sent, 0 after congestion. */
   onCredit(bytes: number): void;
   /**
@@ -141,6 +167,8 @@ export const NOBODY: ExchangeReceiver = {
   onBody() {},
   onChunk() {},
   onEnd() {},
+  onData() {},
+  onDataEnd() {},
   onCredit() {},
   onAbort() {},
   onSent() {},
@@ -150,7 +178,7 @@ export const NOBODY: ExchangeReceiver = {
  * One request and its response, as its handler sees it. All calls are synchronous and never block:
  * flow is controlled by credits. The handler may send {@linkcode BODY_WINDOW_BYTES} of response body
  * before it waits for `onCredit`; the endpoint sends as much of the request's body (nothing at all when
- * `head.expectsContinue`) before it waits for {@linkcode Exchange.grant}.
+ * `head.expectsContinue`), and of its file, before it waits for {@linkcode Exchange.grant}.
  */
 export interface Exchange {
   /** What was asked. */
@@ -166,6 +194,13 @@ export interface Exchange {
   readonly congested: boolean;
   /** Permits `bytes` more of the request's body to be delivered. */
   grant(bytes: number): void;
+  /** Permits `bytes` more of the file to be delivered that comes with a request of the role `"filter"`. */
+  grantData(bytes: number): void;
+  /**
+   * Tells whoever runs the front server of a fault, where the protocol has a way to do so (FastCGI's
+   * STDERR). Never seen by the client. Only until the response is complete.
+   */
+  reportFault(text: string): void;
   /**
    * Starts the response. `body`, if given, is its first or only part; a response whose
    * `bodyLength` is known ends by itself when as many bytes were sent. A head that cannot be sent

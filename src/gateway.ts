@@ -7,6 +7,8 @@
 import { formatListenAddress } from "./net/address.ts";
 import type { ListenAddress } from "./net/address.ts";
 import type { ExchangeHandler } from "./exchange.ts";
+import { FastCgiEndpoint } from "./fastcgi/endpoint.ts";
+import type { FastCgiLimits, FaultReports } from "./fastcgi/limits.ts";
 import { HttpEndpoint } from "./http1/endpoint.ts";
 import type { HttpLimits } from "./http1/limits.ts";
 import type { Listening, TlsKeyPair } from "./net/listen.ts";
@@ -23,6 +25,18 @@ export type AppHost =
   | { readonly kind: "workers"; readonly workers: number; readonly apps: AppSet }
   | { readonly kind: "thread"; readonly load: () => Promise<readonly MountedApp[]> };
 
+/** What a gateway's FastCGI endpoints are made of. */
+export interface FastCgiOptions {
+  /** Addresses to serve FastCGI on. */
+  readonly addresses: readonly ListenAddress[];
+  /** Limits of each endpoint. */
+  readonly limits: FastCgiLimits;
+  /** What the web servers' error logs are told of the apps' faults. */
+  readonly faultReports: FaultReports;
+  /** Addresses of the web servers that may connect over TCP; all if absent. */
+  readonly webServerAddrs: readonly string[] | undefined;
+}
+
 /** What a gateway is made of. */
 export interface GatewayOptions {
   /** Addresses to serve plain HTTP/1.1 on. */
@@ -31,6 +45,8 @@ export interface GatewayOptions {
   readonly https: readonly ListenAddress[];
   /** Keys for `https`. */
   readonly tls: TlsKeyPair | undefined;
+  /** FastCGI, if it is served. */
+  readonly fastcgi: FastCgiOptions | undefined;
   /** Connections that the system queues for each address. */
   readonly backlog: number;
   /** Limits of the HTTP endpoints. */
@@ -43,6 +59,19 @@ export interface GatewayOptions {
   readonly log: Log;
 }
 
+/** Something that takes requests. */
+interface Endpoint extends AsyncDisposable {
+  readonly address: Deno.Addr;
+  drain(): Promise<void>;
+}
+
+/** An open socket, and what will serve it. */
+interface Opening {
+  readonly listening: Listening;
+  readonly scheme: string;
+  serve(handler: ExchangeHandler): Endpoint;
+}
+
 /** Something that runs apps, and can be brought to an end. */
 interface Backend extends ExchangeHandler {
   drain(): Promise<void>;
@@ -51,7 +80,7 @@ interface Backend extends ExchangeHandler {
 
 /** A running gateway. */
 export class Gateway {
-  readonly #endpoints: readonly HttpEndpoint[];
+  readonly #endpoints: readonly Endpoint[];
   readonly #listening: readonly Listening[];
   readonly #backend: Backend;
   readonly #urls: readonly string[];
@@ -59,7 +88,7 @@ export class Gateway {
   #cutShort = Promise.withResolvers<void>();
 
   private constructor(
-    endpoints: readonly HttpEndpoint[],
+    endpoints: readonly Endpoint[],
     listening: readonly Listening[],
     backend: Backend,
     urls: readonly string[],
@@ -77,31 +106,22 @@ export class Gateway {
    * @throws {LoadError} when an app cannot be loaded
    */
   static async start(options: GatewayOptions): Promise<Gateway> {
-    const { backlog, limits, log } = options;
-    const listening: Listening[] = [];
+    const openings: Opening[] = [];
     try {
-      for (const address of options.http) {
-        listening.push(await listen({ address, backlog, tls: undefined }));
-      }
-      for (const address of options.https) {
-        listening.push(await listen({ address, backlog, tls: options.tls }));
-      }
+      for await (const opening of openSockets(options)) openings.push(opening);
       const backend = await startBackend(options);
       const handler = options.prefixes.length === 1 && options.prefixes[0] === ""
         ? backend
         : new MountRouter(options.prefixes, backend);
-      const schemes = listening.map((_, index) => index < options.http.length ? "http" : "https");
-      const endpoints = listening.map(({ listener }, index) =>
-        new HttpEndpoint(listener, schemes[index] as "http" | "https", handler, limits, log)
-      );
+      const endpoints = openings.map((opening) => opening.serve(handler));
       const urls = endpoints.map((endpoint, index) =>
-        formatListenAddress(schemes[index], endpoint.address)
+        formatListenAddress(openings[index].scheme, endpoint.address)
       );
-      return new Gateway(endpoints, listening, backend, urls);
+      return new Gateway(endpoints, openings.map(({ listening }) => listening), backend, urls);
     } catch (error) {
-      for (const each of listening) {
-        each.listener.close();
-        each.cleanUp();
+      for (const { listening } of openings) {
+        listening.listener.close();
+        listening.cleanUp();
       }
       throw error;
     }
@@ -138,11 +158,39 @@ export class Gateway {
   }
 }
 
+async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
+  const { backlog, limits, log, tls } = options;
+  for (const scheme of ["http", "https"] as const) {
+    for (const address of options[scheme]) {
+      const keys = scheme === "https" ? tls : undefined;
+      const listening = await listen({ address, backlog, tls: keys });
+      const { listener } = listening;
+      const serve = (handler: ExchangeHandler) =>
+        new HttpEndpoint(listener, scheme, handler, limits, log);
+      yield { listening, scheme, serve };
+    }
+  }
+  if (options.fastcgi === undefined) return;
+  const { addresses, ...settings } = options.fastcgi;
+  for (const address of addresses) {
+    const listening = await listen({ address, backlog, tls: undefined });
+    const { listener } = listening;
+    const serve = (handler: ExchangeHandler) =>
+      new FastCgiEndpoint({ listener, handler, log, ...settings });
+    yield { listening, scheme: "fastcgi", serve };
+  }
+}
+
 async function startBackend(options: GatewayOptions): Promise<Backend> {
-  const { host, limits, log } = options;
+  const { host, limits, fastcgi, log } = options;
   if (host.kind === "workers") {
     const { apps, workers } = host;
-    const pool = new WorkerPool({ apps, workers, maxHeadBytes: limits.maxHeaderBytes }, log);
+    // A FastCGI request's parameters go along with the header fields made of them.
+    const maxHeadBytes = Math.max(
+      limits.maxHeaderBytes,
+      fastcgi === undefined ? 0 : fastcgi.limits.maxHeaderBytes * 2 + fastcgi.limits.maxTargetBytes,
+    );
+    const pool = new WorkerPool({ apps, workers, maxHeadBytes }, log);
     await pool.start();
     return pool;
   }

@@ -47,6 +47,13 @@ export class ResponseFields {
   /** After {@linkcode frame}: what `Content-Length` says, or {@linkcode UNKNOWN_LENGTH}. */
   contentLength: number = UNKNOWN_LENGTH;
 
+  readonly #reserved: readonly string[];
+
+  /** Leaves out, too, field lines of these names, which are in lower case. */
+  constructor(reserved: readonly string[] = []) {
+    this.#reserved = reserved;
+  }
+
   /**
    * Decides whether content follows the head of a response to `method`, and what is said of its
    * length. `bodyLength` is what the handler said of it besides its field lines.
@@ -124,6 +131,9 @@ export class ResponseFields {
     valueStart: number,
     valueEnd: number,
   ): boolean {
+    for (const name of this.#reserved) {
+      if (spells(bytes, start, nameEnd, name)) return false;
+    }
     switch (nameEnd - start) {
       case 4:
         if (spells(bytes, start, nameEnd, "date")) this.hasDate = true;

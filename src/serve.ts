@@ -6,6 +6,8 @@
 
 import { parseListenAddress } from "./net/address.ts";
 import { ConfigError } from "./errors.ts";
+import type { FastCgiLimits, FaultReports } from "./fastcgi/limits.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "./fastcgi/limits.ts";
 import { Gateway } from "./gateway.ts";
 import type { AppHost } from "./gateway.ts";
 import type { HttpLimits } from "./http1/limits.ts";
@@ -32,11 +34,13 @@ export interface ServeOptions {
   readonly mounts?: Readonly<Record<string, AppReference>>;
   /**
    * Addresses to serve HTTP on: `[host]:port`, a port, or `unix:PATH[,mode=0660]`. Port 0 is any
-   * free one. Default `"127.0.0.1:8000"`, unless `https` is given.
+   * free one. Default `"127.0.0.1:8000"`, unless another endpoint is given.
    */
   readonly http?: string | readonly string[];
   /** Addresses to serve HTTPS on. Needs `cert` and `key`. */
   readonly https?: string | readonly string[];
+  /** Addresses to serve FastCGI on, to web servers in front. */
+  readonly fastcgi?: string | readonly string[];
   /** Certificate chain for `https`, as PEM text. */
   readonly cert?: string;
   /** Private key for `https`, as PEM text. */
@@ -48,15 +52,19 @@ export interface ServeOptions {
   readonly workers?: number;
   /** Connections that the system queues for each address. Default 511. */
   readonly backlog?: number;
-  /** Limits that differ from {@linkcode DEFAULT_HTTP_LIMITS}. */
-  readonly limits?: Partial<HttpLimits>;
+  /** Limits that differ from {@linkcode DEFAULT_HTTP_LIMITS} and {@linkcode DEFAULT_FASTCGI_LIMITS}. */
+  readonly limits?: Partial<HttpLimits & FastCgiLimits>;
+  /** What the web servers' error logs are told of the apps' faults, over FastCGI. Default `"errors"`. */
+  readonly faultReports?: FaultReports;
+  /** Addresses of the web servers that may connect to `fastcgi` over TCP. Default: all. */
+  readonly webServerAddrs?: readonly string[];
   /** Takes the gateway's messages. Default: lines to standard error. */
   readonly log?: Log;
 }
 
 /** A gateway that {@linkcode serve} started. */
 export interface Server extends AsyncDisposable {
-  /** Addresses that are served, those of `http` first. */
+  /** Addresses that are served: those of `http`, of `https`, of `fastcgi`. */
   readonly addresses: Deno.Addr[];
   /** Resolves when the gateway has come to its end. */
   readonly finished: Promise<void>;
@@ -70,7 +78,7 @@ export interface Server extends AsyncDisposable {
 const DEFAULT_GRACE_MS = 30_000;
 
 /**
- * Serves apps over HTTP/1.1. Resolves when the endpoints accept connections.
+ * Serves apps over HTTP/1.1 and FastCGI. Resolves when the endpoints accept connections.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -92,7 +100,8 @@ const DEFAULT_GRACE_MS = 30_000;
 export async function serve(options: ServeOptions): Promise<Server> {
   const { cert, key } = options;
   const https = listOf(options.https);
-  const http = options.http === undefined && https.length === 0
+  const fastcgi = listOf(options.fastcgi);
+  const http = options.http === undefined && https.length === 0 && fastcgi.length === 0
     ? ["127.0.0.1:8000"]
     : listOf(options.http);
   if (https.length > 0 && (cert === undefined || key === undefined)) {
@@ -116,6 +125,12 @@ export async function serve(options: ServeOptions): Promise<Server> {
     http: http.map(parseListenAddress),
     https: https.map(parseListenAddress),
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
+    fastcgi: {
+      addresses: fastcgi.map(parseListenAddress),
+      limits: { ...DEFAULT_FASTCGI_LIMITS, ...options.limits },
+      faultReports: options.faultReports ?? "errors",
+      webServerAddrs: options.webServerAddrs,
+    },
     backlog: options.backlog ?? 511,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
     host: hostFor(references, options.workers ?? navigator.hardwareConcurrency),

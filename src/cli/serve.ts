@@ -7,7 +7,7 @@
 import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import { Gateway } from "../gateway.ts";
-import type { AppHost } from "../gateway.ts";
+import type { AppHost, FastCgiOptions } from "../gateway.ts";
 import type { TlsKeyPair } from "../net/listen.ts";
 import { loadApps } from "../loader/load.ts";
 import { resolveApp } from "../loader/resolve.ts";
@@ -31,6 +31,7 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
       http: settings.http,
       https: settings.https,
       tls: readKeyPair(settings),
+      fastcgi: fastCgiOptions(settings),
       backlog: settings.backlog,
       limits: settings.limits,
       host: hostFor(settings),
@@ -65,6 +66,19 @@ function hostFor(settings: ServeSettings): AppHost {
       installLightResponse();
       return loadApps(apps);
     },
+  };
+}
+
+function fastCgiOptions(settings: ServeSettings): FastCgiOptions | undefined {
+  const { fastcgi, limits, maxConns, maxReqs, faultReports } = settings;
+  if (fastcgi.length === 0) return undefined;
+  // The variable is the specification's own way to say who may connect.
+  const allowed = Deno.env.get("FCGI_WEB_SERVER_ADDRS");
+  return {
+    addresses: fastcgi,
+    limits: { ...limits, maxConns, maxReqs },
+    faultReports,
+    webServerAddrs: allowed ? allowed.split(",").map((address) => address.trim()) : undefined,
   };
 }
 

@@ -86,7 +86,8 @@ function completed(settings: ServeSettings): ServeSettings {
   if (settings.https.length === 0 && (certFile !== undefined || keyFile !== undefined)) {
     throw new ConfigError("--cert and --key are for --https ADDR, which is not given");
   }
-  if (settings.http.length === 0 && settings.https.length === 0) {
+  const endpoints = [settings.http, settings.https, settings.fastcgi];
+  if (endpoints.every((addresses) => addresses.length === 0)) {
     settings.http.push(parseListenAddress("127.0.0.1:8000"));
   }
   return settings;

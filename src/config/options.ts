@@ -6,6 +6,7 @@
  */
 
 import { ConfigError } from "../errors.ts";
+import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/limits.ts";
 import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/limits.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
@@ -109,6 +110,23 @@ export const OPTIONS: readonly OptionSpec[] = [
     apply: (settings, text, name) => settings.https.push(readAddress(name, text)),
   },
   {
+    name: "fastcgi",
+    value: "ADDR",
+    repeats: true,
+    group: "Endpoints",
+    help: "Serve FastCGI, to a web server in front; same forms as --http",
+    apply: (settings, text, name) => settings.fastcgi.push(readAddress(name, text)),
+  },
+  {
+    name: "fastcgi-stderr",
+    value: "WHAT",
+    group: "Endpoints",
+    help: "What of the apps goes to the web server's error log: none, errors, or console " +
+      "(errors, and what they print with console.error and console.warn)",
+    default: "errors",
+    apply: setFaultReports,
+  },
+  {
     name: "cert",
     value: "FILE",
     group: "Endpoints",
@@ -171,7 +189,26 @@ export const OPTIONS: readonly OptionSpec[] = [
     0,
     "Requests on one connection; 0 for any number",
   ),
-  countLimit("max-connections", "maxConnections", 1, "Open connections of each address"),
+  countLimit("max-connections", "maxConnections", 1, "Open HTTP connections of each address"),
+  {
+    name: "max-conns",
+    value: "N",
+    group: "Limits",
+    help: "Open FastCGI connections of each address (FCGI_MAX_CONNS); others are told that it is " +
+      "overloaded",
+    default: String(FASTCGI_LIMITS.maxConns),
+    apply: (settings, text, name) => settings.maxConns = parseCount(name, text, 1, 1_000_000),
+  },
+  {
+    name: "max-reqs",
+    value: "N",
+    group: "Limits",
+    help:
+      "FastCGI requests at a time of each address (FCGI_MAX_REQS); others are told that it is " +
+      "overloaded",
+    default: String(FASTCGI_LIMITS.maxReqs),
+    apply: (settings, text, name) => settings.maxReqs = parseCount(name, text, 1, 1_000_000),
+  },
   {
     name: "no-keep-alive",
     group: "Limits",
@@ -210,6 +247,13 @@ function readAddress(name: string, text: string): ListenAddress {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(`${name}: ${error.message}`);
   }
+}
+
+function setFaultReports(settings: ServeSettings, text: string, name: string): void {
+  if (text !== "none" && text !== "errors" && text !== "console") {
+    throw new ConfigError(`${name} takes none, errors or console, not ${JSON.stringify(text)}`);
+  }
+  settings.faultReports = text;
 }
 
 function setDrainTimeout(settings: ServeSettings, text: string, name: string): void {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { FaultReports } from "../fastcgi/limits.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/limits.ts";
 import type { HttpLimits } from "../http1/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/limits.ts";
 import type { ListenAddress } from "../net/address.ts";
@@ -26,6 +28,14 @@ export interface ServeSettings {
   http: ListenAddress[];
   /** Addresses for HTTPS. */
   https: ListenAddress[];
+  /** Addresses for FastCGI. */
+  fastcgi: ListenAddress[];
+  /** Open connections of each FastCGI endpoint. */
+  maxConns: number;
+  /** Requests at a time of each FastCGI endpoint. */
+  maxReqs: number;
+  /** What the web servers' error logs are told of the apps' faults. */
+  faultReports: FaultReports;
   /** File of the certificate chain for HTTPS. */
   certFile: string | undefined;
   /** File of the private key for HTTPS. */
@@ -36,7 +46,7 @@ export interface ServeSettings {
   workers: number;
   /** Whether the modules export apps, or functions that make them. */
   appKind: "app" | "factory";
-  /** Limits of the HTTP endpoints. */
+  /** Limits of the HTTP endpoints, and as far as they apply of the others. */
   limits: { -readonly [Name in keyof HttpLimits]: HttpLimits[Name] };
   /** How long shutdown waits for what is in flight, in milliseconds. */
   drainTimeoutMs: number;
@@ -49,6 +59,10 @@ export function defaultSettings(): ServeSettings {
     middleware: [],
     http: [],
     https: [],
+    fastcgi: [],
+    maxConns: DEFAULT_FASTCGI_LIMITS.maxConns,
+    maxReqs: DEFAULT_FASTCGI_LIMITS.maxReqs,
+    faultReports: "errors",
     certFile: undefined,
     keyFile: undefined,
     backlog: 511,

@@ -9,18 +9,20 @@ import type { OutputBuffer } from "../buffers.ts";
 import { ProtocolError } from "../errors.ts";
 import type { AbortReason, ExchangeHandler, Peer } from "../exchange.ts";
 import { RequestHead } from "../exchange.ts";
+import {
+  HALF_CLOSED_TIMEOUT_MS,
+  LARGE_READ_BYTES,
+  LINGER_TIMEOUT_MS,
+  NEW_CONNECTION_MS,
+  SMALL_READ_BYTES,
+} from "../net/limits.ts";
 import { isConnectionError, Sender } from "../net/sender.ts";
 import type { SenderOwner } from "../net/sender.ts";
 import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
 import { expired } from "../net/socket_endpoint.ts";
 import { HttpExchange } from "./http_exchange.ts";
 import type { HttpLimits } from "./limits.ts";
-import {
-  HALF_CLOSED_TIMEOUT_MS,
-  LINGER_TIMEOUT_MS,
-  MAX_DISCARDED_BYTES,
-  MAX_PIPELINED_REQUESTS,
-} from "./limits.ts";
+import { MAX_DISCARDED_BYTES, MAX_PIPELINED_REQUESTS } from "./limits.ts";
 import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "./parser.ts";
 import type { DateLine } from "./writer.ts";
 import { ResponseWriter } from "./writer.ts";
@@ -34,12 +36,6 @@ export interface HttpHost {
   /** The `Date` line, kept up to date. */
   readonly date: DateLine;
 }
-
-const SMALL_READ_BYTES = 4_096;
-const LARGE_READ_BYTES = 65_536;
-
-/** A connection without a request is not closed to make room before this time, in milliseconds. */
-const NEW_CONNECTION_MS = 1_000;
 
 /** Where a connection stands. */
 const OPEN = 0;

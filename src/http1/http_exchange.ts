@@ -71,6 +71,12 @@ export class HttpExchange implements Exchange {
     this.#connection.onGrant(this);
   }
 
+  /** No file comes with a request over HTTP. */
+  grantData(): void {}
+
+  /** HTTP has no way to tell. */
+  reportFault(): void {}
+
   respond(head: ResponseHead, body: Uint8Array | string | null): void {
     if (this.#state !== AWAITING) return;
     this.#state = RESPONDING;

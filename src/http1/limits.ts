@@ -53,9 +53,3 @@ export const MAX_CHUNK_LINE_BYTES = 4_096;
 
 /** Bytes of a request method. */
 export const MAX_METHOD_BYTES = 32;
-
-/** Time for which a connection is still read after the gateway closed its sending side, in milliseconds. */
-export const LINGER_TIMEOUT_MS = 2_000;
-
-/** Time without a response byte after which a client that half closed is taken for gone, in milliseconds. */
-export const HALF_CLOSED_TIMEOUT_MS = 10_000;

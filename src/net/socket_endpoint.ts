@@ -181,12 +181,13 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
 
   /** At the limit of connections: closes the oldest that is idle, or else waits for one that is. */
   async #makeRoom(): Promise<void> {
-    if (this.#closeOneIdle()) return;
+    if (this.closeOneSpare()) return;
     await new Promise<void>((resolve) => this.#roomWaiter = resolve);
     this.#roomWaiter = null;
   }
 
-  #closeOneIdle(): boolean {
+  /** Closes the oldest connection that is idle; `false` if there is none. */
+  closeOneSpare(): boolean {
     for (const connection of this.#connections) {
       if (!connection.isSpare(this.#host.now)) continue;
       connection.abort("shutdown");
@@ -200,7 +201,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     host.now = performance.now();
     this.#options.onTick?.();
     for (const connection of this.#connections) connection.checkDeadlines(host.now);
-    if (this.#roomWaiter !== null) this.#closeOneIdle();
+    if (this.#roomWaiter !== null) this.closeOneSpare();
   };
 
   #stopListening(): void {

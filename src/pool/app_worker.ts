@@ -14,13 +14,17 @@ import {
   abortValue,
   BODY,
   CREDIT,
+  DATA,
+  DATA_END,
   DRAINED,
   END,
   FAIL,
+  FAULT,
   FRAMES_VERSION,
   LOG,
-  readLog,
+  OF_DATA,
   readResponse,
+  readText,
   REPORT_SENT,
   RESPONSE,
   SENT,
@@ -190,7 +194,7 @@ export class AppWorker {
 
   readonly #onFrame = (frame: RingReader): void => {
     if (frame.kind === LOG) {
-      this.#log(LOG_LEVELS[frame.value] ?? "info", `${this.name}: ${readLog(frame)}`);
+      this.#log(LOG_LEVELS[frame.value] ?? "info", `${this.name}: ${readText(frame)}`);
       return;
     }
     if (frame.kind === DRAINED) {
@@ -211,7 +215,10 @@ export class AppWorker {
         forwarded.onResponseEnd();
         break;
       case CREDIT:
-        forwarded.onGrant(frame.value);
+        forwarded.onGrant(frame.value, frame.flags);
+        break;
+      case FAULT:
+        forwarded.onFault(readText(frame));
         break;
       case FAIL:
         if (!FAIL_STATUSES.has(frame.value)) throw new RingError("a failure of no known status");
@@ -257,7 +264,7 @@ class ForwardedExchange implements ExchangeReceiver {
   }
 
   onBody(chunk: Uint8Array): void {
-    if (this.#state !== ENDED) writeBody(this.#worker.writing(), this.#id, chunk);
+    if (this.#state !== ENDED) writeBody(this.#worker.writing(), BODY, this.#id, chunk);
   }
 
   onChunk(declaredBytes: number): void {
@@ -266,6 +273,14 @@ class ForwardedExchange implements ExchangeReceiver {
 
   onEnd(trailers: Uint8Array): void {
     if (this.#state !== ENDED) this.#worker.writing().write(END, 0, this.#id, 0, trailers);
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.#state !== ENDED) writeBody(this.#worker.writing(), DATA, this.#id, chunk);
+  }
+
+  onDataEnd(): void {
+    if (this.#state !== ENDED) writeSignal(this.#worker.writing(), DATA_END, this.#id, 0);
   }
 
   onCredit(bytes: number): void {
@@ -313,8 +328,14 @@ class ForwardedExchange implements ExchangeReceiver {
     this.#exchange.end();
   }
 
-  onGrant(bytes: number): void {
-    if (this.#state !== ENDED) this.#exchange.grant(bytes);
+  onGrant(bytes: number, flags: number): void {
+    if (this.#state === ENDED) return;
+    if ((flags & OF_DATA) !== 0) this.#exchange.grantData(bytes);
+    else this.#exchange.grant(bytes);
+  }
+
+  onFault(text: string): void {
+    if (this.#state !== ENDED) this.#exchange.reportFault(text);
   }
 
   onFail(status: number): void {

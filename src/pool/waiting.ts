@@ -46,6 +46,15 @@ export class WaitingExchange implements ExchangeReceiver {
     this.#events.push((receiver) => receiver.onEnd(kept));
   }
 
+  onData(chunk: Uint8Array): void {
+    const kept = chunk.slice();
+    this.#events.push((receiver) => receiver.onData(kept));
+  }
+
+  onDataEnd(): void {
+    this.#events.push((receiver) => receiver.onDataEnd());
+  }
+
   onAbort(reason: AbortReason): void {
     if (reason === "client-half-closed") {
       this.#events.push((receiver) => receiver.onAbort(reason));

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AbortReason, EndpointKind, Peer, ResponseHead } from "../exchange.ts";
+import type { AbortReason, EndpointKind, Peer, RequestRole, ResponseHead } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import { copyBytes, Slab } from "../buffers.ts";
 import { utf8Length, writeUtf8 } from "../text.ts";
@@ -12,7 +12,7 @@ import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
-export const FRAMES_VERSION = 1;
+export const FRAMES_VERSION = 2;
 
 // Kinds of frames. The comment says who sends it, and what its value and payload are.
 
@@ -26,7 +26,7 @@ export const BODY = 3;
 export const CHUNK = 4;
 /** Both: a body of unknown length is complete. Payload: trailer field lines. */
 export const END = 5;
-/** Both: more body bytes may be sent the other way. Value: how many. */
+/** Both: more body bytes may be sent the other way. Value: how many. Flags: OF_DATA. */
 export const CREDIT = 6;
 /** Gateway: the exchange was cut short. Value: index of the reason. */
 export const ABORT = 7;
@@ -39,6 +39,15 @@ export const LOG = 10;
 /** Gateway: no more requests will come; say when all work is done. Worker: all work is done. */
 export const DRAINED = 11;
 
+/** Gateway: bytes of the file that comes with a filter's request. */
+export const DATA = 12;
+/** Gateway: that file is complete. */
+export const DATA_END = 13;
+/** Worker: a fault that the front server is to be told of. Payload: text. */
+export const FAULT = 14;
+
+/** Flag of CREDIT: it is for DATA frames. */
+export const OF_DATA = 1;
 /** Flag of RESPONSE: a SENT frame is wanted. */
 export const REPORT_SENT = 1;
 
@@ -54,6 +63,7 @@ const ABORT_REASONS: readonly AbortReason[] = [
   "invalid-response",
 ];
 const ENDPOINTS: readonly EndpointKind[] = ["http", "fastcgi", "mongrel2"];
+const ROLES: readonly RequestRole[] = ["responder", "authorizer", "filter"];
 
 /** Words before the bytes of a REQUEST's payload. */
 const REQUEST_WORDS = 12;
@@ -142,8 +152,10 @@ export function writeRequest(writer: RingWriter, id: number, head: RequestHead):
   const { block, method } = head;
   const first = head.targetStart;
   const peer = encodePeer(head.peer);
-  const blockBytes = head.fieldsEnd - first;
-  // The authority lies in the target or in the field lines.
+  const fieldsEnd = head.fieldsEnd - first;
+  const hasParams = head.paramsEnd > head.paramsStart;
+  const blockBytes = hasParams ? head.paramsEnd - first : fieldsEnd;
+  // The authority lies before the end of the field lines.
   const headerBytes = REQUEST_WORDS * 4;
   writer.reserve(
     REQUEST,
@@ -155,7 +167,8 @@ export function writeRequest(writer: RingWriter, id: number, head: RequestHead):
   const { bytes, words } = writer;
   let word = writer.at >>> 2;
   words[word++] = head.minorVersion | (head.expectsContinue ? 2 : 0) |
-    (head.peer.scheme === "https" ? 4 : 0) | (ENDPOINTS.indexOf(head.peer.endpoint) << 8);
+    (head.peer.scheme === "https" ? 4 : 0) | (ENDPOINTS.indexOf(head.peer.endpoint) << 8) |
+    (ROLES.indexOf(head.role) << 16);
   writeLength(words, word, head.bodyLength);
   word += 2;
   words[word++] = method.length;
@@ -163,11 +176,13 @@ export function writeRequest(writer: RingWriter, id: number, head: RequestHead):
   words[word++] = head.authorityStart - first;
   words[word++] = head.authorityEnd - first;
   words[word++] = head.fieldsStart - first;
+  words[word++] = fieldsEnd;
+  words[word++] = hasParams ? head.paramsStart - first : fieldsEnd;
   words[word++] = blockBytes;
   words[word++] = peer.length;
   let at = writer.at + headerBytes;
   for (let i = 0; i < method.length; i++) bytes[at++] = method.charCodeAt(i);
-  copyBytes(bytes, at, block, first, head.fieldsEnd);
+  copyBytes(bytes, at, block, first, first + blockBytes);
   copyBytes(bytes, at + blockBytes, peer, 0, peer.length);
 }
 
@@ -186,6 +201,8 @@ export function readRequest(reader: RingReader): RequestHead {
   head.authorityStart = words[word++];
   head.authorityEnd = words[word++];
   head.fieldsStart = words[word++];
+  head.fieldsEnd = words[word++];
+  head.paramsStart = words[word++];
   const blockBytes = words[word++];
   const peerBytes = words[word++];
   const start = reader.at + REQUEST_WORDS * 4;
@@ -201,10 +218,13 @@ export function readRequest(reader: RingReader): RequestHead {
   head.authorityStart += target;
   head.authorityEnd += target;
   head.fieldsStart += target;
-  const end = head.fieldsEnd = target + blockBytes;
+  head.fieldsEnd += target;
+  head.paramsStart += target;
+  const end = head.paramsEnd = target + blockBytes;
+  head.role = ROLES[flags >>> 16];
   head.mount = reader.value;
   head.peer = new RemotePeer(
-    ENDPOINTS[flags >>> 8],
+    ENDPOINTS[(flags >>> 8) & 0xff],
     (flags & 4) !== 0 ? "https" : "http",
     block,
     end,
@@ -285,10 +305,15 @@ export function readResponse(reader: RingReader): ResponseFrame {
   return { head, body: bodyStart === end ? EMPTY : bytes.subarray(bodyStart, end) };
 }
 
-/** Writes `chunk` in BODY frames. */
-export function writeBody(writer: RingWriter, id: number, chunk: Uint8Array): void {
+/** Writes `chunk` in frames of the kind BODY or DATA. */
+export function writeBody(
+  writer: RingWriter,
+  kind: typeof BODY | typeof DATA,
+  id: number,
+  chunk: Uint8Array,
+): void {
   for (let at = 0; at < chunk.length; at += MAX_BODY_FRAME_BYTES) {
-    writer.write(BODY, 0, id, 0, chunk, at, Math.min(chunk.length, at + MAX_BODY_FRAME_BYTES));
+    writer.write(kind, 0, id, 0, chunk, at, Math.min(chunk.length, at + MAX_BODY_FRAME_BYTES));
   }
 }
 
@@ -304,18 +329,30 @@ export function readChunk(reader: RingReader): number {
 }
 
 /** Writes a frame without a payload. */
-export function writeSignal(writer: RingWriter, kind: number, id: number, value: number): void {
-  writer.reserve(kind, 0, id, value, 0);
+export function writeSignal(
+  writer: RingWriter,
+  kind: number,
+  id: number,
+  value: number,
+  flags = 0,
+): void {
+  writer.reserve(kind, flags, id, value, 0);
 }
 
-/** Writes a LOG frame. */
-export function writeLog(writer: RingWriter, level: number, text: string): void {
+/** Writes a frame of the kind LOG (`id` is 0, `value` the level) or FAULT. */
+export function writeText(
+  writer: RingWriter,
+  kind: typeof LOG | typeof FAULT,
+  id: number,
+  value: number,
+  text: string,
+): void {
   const bytes = encoder.encode(text);
-  writer.write(LOG, 0, 0, level, bytes, 0, Math.min(bytes.length, MAX_BODY_FRAME_BYTES));
+  writer.write(kind, 0, id, value, bytes, 0, Math.min(bytes.length, MAX_BODY_FRAME_BYTES));
 }
 
-/** The text of a LOG frame. */
-export function readLog(reader: RingReader): string {
+/** The text of a LOG or FAULT frame. */
+export function readText(reader: RingReader): string {
   return decoder.decode(reader.bytes.slice(reader.at, reader.at + reader.length));
 }
 

@@ -117,6 +117,7 @@ export class AppRunner implements ExchangeHandler {
       : `uncaught ${describe(error)}`;
     const { method } = task.head;
     this.#log("error", `${method} ${makeRequest(task).url} failed: ${text}`);
+    task.reportFault(text);
     task.fail(500);
   }
 

@@ -4,12 +4,10 @@
  * @module
  */
 
-import type { EndpointKind } from "../exchange.ts";
-import { UNKNOWN_LENGTH } from "../exchange.ts";
-import { parseFieldLines, textOf } from "../fields.ts";
+import type { EndpointKind, RequestRole } from "../exchange.ts";
 import type { BodyPiece } from "./request_body.ts";
+import { clientAddr, variablesOf } from "./meta_variables.ts";
 import type { AppTask } from "./task.ts";
-import { urlOf } from "../request_url.ts";
 
 /** The second argument of an app: a superset of `Deno.ServeHandlerInfo`. */
 export interface Context {
@@ -24,7 +22,10 @@ export interface Context {
   readonly completed: Promise<void>;
   /** The protocol that the request came in over. */
   readonly endpoint: EndpointKind;
-  /** CGI/1.1 meta-variables (RFC 3875 4.1), such as `REQUEST_METHOD` and `PATH_INFO`. */
+  /**
+   * CGI/1.1 meta-variables (RFC 3875 4.1), such as `REQUEST_METHOD` and `PATH_INFO`. Under FastCGI these
+   * are the parameters as the web server sent them, and `FCGI_ROLE`.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** The path prefix that the app is mounted at, `""` at the root. */
   readonly mount: string;
@@ -32,6 +33,10 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Trailer fields of the request; resolves when its body has been received in full. */
   readonly trailers: Promise<Headers>;
+  /** What the web server wants: `"responder"`, unless FastCGI says otherwise. */
+  readonly role: RequestRole;
+  /** The file that a FastCGI filter is to work on; `null` in all other roles. */
+  readonly data: ReadableStream<Uint8Array<ArrayBuffer>> | null;
   /** Tells of work that outlives the response: shutdown waits for it. */
   waitUntil(promise: Promise<unknown>): void;
   /** Reads the request's body in the chunks that the client framed it in, instead of `request.body`. */
@@ -44,6 +49,7 @@ export class AppContext implements Context {
   readonly #task: AppTask;
   readonly #waitUntil: (promise: Promise<unknown>) => void;
   #env: Record<string, string> | null = null;
+  #data: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
 
   /** Makes the context; `waitUntil` takes the promises that the app wants waited for. */
   constructor(task: AppTask, mount: string, waitUntil: (promise: Promise<unknown>) => void) {
@@ -53,7 +59,8 @@ export class AppContext implements Context {
   }
 
   get remoteAddr(): Deno.Addr {
-    return this.#task.head.peer.remoteAddr;
+    const { peer } = this.#task.head;
+    return peer.endpoint === "http" ? peer.remoteAddr : clientAddr(this.env, peer.remoteAddr);
   }
 
   get localAddr(): Deno.Addr {
@@ -69,7 +76,7 @@ export class AppContext implements Context {
   }
 
   get env(): Record<string, string> {
-    return this.#env ??= metaVariables(this.#task, this.mount);
+    return this.#env ??= variablesOf(this.#task.head, this.mount);
   }
 
   get signal(): AbortSignal {
@@ -78,6 +85,14 @@ export class AppContext implements Context {
 
   get trailers(): Promise<Headers> {
     return this.#task.body?.trailers ?? Promise.resolve(new Headers());
+  }
+
+  get role(): RequestRole {
+    return this.#task.head.role;
+  }
+
+  get data(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    return this.#data ??= this.#task.data?.stream() ?? null;
   }
 
   waitUntil(promise: Promise<unknown>): void {
@@ -90,57 +105,4 @@ export class AppContext implements Context {
     if (body.used) throw new TypeError("Body already consumed.");
     yield* body.pieces();
   }
-}
-
-/** The meta-variables of a request (RFC 3875 4.1), and the customary ones besides. */
-function metaVariables(task: AppTask, mount: string): Record<string, string> {
-  const { head } = task;
-  const { peer } = head;
-  const url = new URL(urlOf(head));
-  const env: Record<string, string> = {
-    GATEWAY_INTERFACE: "CGI/1.1",
-    SERVER_SOFTWARE: "gatehouse",
-    SERVER_PROTOCOL: `HTTP/1.${head.minorVersion}`,
-    SERVER_NAME: url.hostname,
-    SERVER_PORT: url.port || (url.protocol === "https:" ? "443" : "80"),
-    REQUEST_METHOD: head.method,
-    REQUEST_SCHEME: url.protocol.slice(0, -1),
-    REQUEST_URI: textOf(head.block, head.targetStart, head.targetEnd),
-    SCRIPT_NAME: mount,
-    PATH_INFO: decodePath(url.pathname.slice(mount.length)),
-    QUERY_STRING: url.search.slice(1),
-  };
-  if (peer.scheme === "https") env.HTTPS = "on";
-  if ("hostname" in peer.remoteAddr) {
-    env.REMOTE_ADDR = peer.remoteAddr.hostname;
-    env.REMOTE_PORT = String(peer.remoteAddr.port);
-  } else {
-    env.REMOTE_ADDR = "";
-  }
-  for (const [name, value] of parseFieldLines(head.block, head.fieldsStart, head.fieldsEnd)) {
-    const key = name.toUpperCase().replaceAll("-", "_");
-    if (key === "CONTENT_TYPE" || key === "CONTENT_LENGTH") {
-      env[key] = value;
-    } else if (key !== "PROXY" && !name.includes("_")) {
-      // A Proxy field would pass for the HTTP_PROXY setting of programs that read this.
-      const variable = `HTTP_${key}`;
-      const separator = key === "COOKIE" ? "; " : ", ";
-      env[variable] = variable in env ? env[variable] + separator + value : value;
-    }
-  }
-  if (head.bodyLength !== UNKNOWN_LENGTH && head.bodyLength > 0) {
-    env.CONTENT_LENGTH = String(head.bodyLength);
-  }
-  return env;
-}
-
-/** Percent-decodes a path, but for what is no UTF-8, and for slashes, which would change its meaning. */
-function decodePath(path: string): string {
-  return path.replace(/(?:%[0-9A-Fa-f]{2})+/g, (escapes) => {
-    try {
-      return decodeURIComponent(escapes.replace(/%2f/gi, "%252F"));
-    } catch {
-      return escapes;
-    }
-  });
 }

@@ -16,18 +16,23 @@ import {
   BODY,
   CHUNK,
   CREDIT,
+  DATA,
+  DATA_END,
   DRAINED,
   END,
   FAIL,
+  FAULT,
+  LOG,
+  OF_DATA,
   readChunk,
   readRequest,
   REPORT_SENT,
   REQUEST,
   SENT,
   writeBody,
-  writeLog,
   writeResponse,
   writeSignal,
+  writeText,
 } from "../ring/frames.ts";
 import type { RingReader, RingWriter } from "../ring/ring.ts";
 
@@ -84,7 +89,7 @@ export class WorkerPort {
 
   /** Writes a line to the gateway's log. */
   log(level: LogLevel, message: string): void {
-    writeLog(this.writing(), LOG_LEVELS.indexOf(level), message);
+    writeText(this.writing(), LOG, 0, LOG_LEVELS.indexOf(level), message);
   }
 
   /** Tells the gateway that all work is done. */
@@ -125,6 +130,12 @@ export class WorkerPort {
         break;
       case END:
         receiver.onEnd(frame.bytes.slice(frame.at, frame.at + frame.length));
+        break;
+      case DATA:
+        receiver.onData(frame.bytes.subarray(frame.at, frame.at + frame.length));
+        break;
+      case DATA_END:
+        receiver.onDataEnd();
         break;
       case CREDIT:
         receiver.onCredit(frame.value);
@@ -167,6 +178,16 @@ class WorkerExchange implements Exchange {
     writeSignal(this.#port.writing(), CREDIT, this.#id, bytes);
   }
 
+  grantData(bytes: number): void {
+    writeSignal(this.#port.writing(), CREDIT, this.#id, bytes, OF_DATA);
+  }
+
+  reportFault(text: string): void {
+    // Only FastCGI can pass it on.
+    if (this.head.peer.endpoint !== "fastcgi") return;
+    writeText(this.#port.writing(), FAULT, this.#id, 0, text);
+  }
+
   respond(head: ResponseHead, body: Uint8Array | string | null): void {
     const flags = this.reportSent ? REPORT_SENT : 0;
     writeResponse(this.#port.writing(), this.#id, flags, head, body);
@@ -177,7 +198,7 @@ class WorkerExchange implements Exchange {
   }
 
   write(chunk: Uint8Array): void {
-    writeBody(this.#port.writing(), this.#id, chunk);
+    writeBody(this.#port.writing(), BODY, this.#id, chunk);
     if (this.#remaining === UNKNOWN_LENGTH) return;
     this.#remaining -= chunk.length;
     if (this.#remaining <= 0) this.#ended();

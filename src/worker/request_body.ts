@@ -20,12 +20,13 @@ export interface BodyPiece {
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-/** The incoming body of one request. It is read once: whole, as a stream, or in pieces. */
+/** The incoming body of one request, or its file. It is read once: whole, as a stream, or in pieces. */
 export class RequestBody {
   /** Whether the app has begun to read it. */
   used = false;
 
   readonly #exchange: Exchange;
+  readonly #source: "body" | "data";
   readonly #length: number;
   /** Data, and the declared sizes of chunks (as numbers) before their data. */
   readonly #queue: (Uint8Array<ArrayBuffer> | number)[] = [];
@@ -37,10 +38,11 @@ export class RequestBody {
   #trailers: PromiseWithResolvers<Headers> | null = null;
   #trailerFields: Headers | null = null;
 
-  /** Makes the body of `exchange`, which has one. */
-  constructor(exchange: Exchange) {
+  /** Makes the body of `exchange`, which has one, or the file that comes with a filter's request. */
+  constructor(exchange: Exchange, source: "body" | "data") {
     this.#exchange = exchange;
-    this.#length = exchange.head.bodyLength;
+    this.#source = source;
+    this.#length = source === "body" ? exchange.head.bodyLength : UNKNOWN_LENGTH;
     this.#ended = this.#length === 0;
   }
 
@@ -149,7 +151,8 @@ export class RequestBody {
   #begin(): void {
     if (this.used) return;
     this.used = true;
-    if (this.#exchange.head.expectsContinue) this.#exchange.grant(BODY_WINDOW_BYTES);
+    const awaited = this.#source === "body" && this.#exchange.head.expectsContinue;
+    if (awaited) this.#exchange.grant(BODY_WINDOW_BYTES);
   }
 
   /** The next data: at once if it is there, `null` at the end. */
@@ -174,7 +177,8 @@ export class RequestBody {
     if (neverShort || this.#ended) return;
     this.#ungrantedBytes += bytes;
     if (this.#ungrantedBytes < GRANT_BYTES) return;
-    this.#exchange.grant(this.#ungrantedBytes);
+    if (this.#source === "body") this.#exchange.grant(this.#ungrantedBytes);
+    else this.#exchange.grantData(this.#ungrantedBytes);
     this.#ungrantedBytes = 0;
   }
 

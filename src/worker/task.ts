@@ -39,6 +39,8 @@ export class AppTask implements ExchangeReceiver {
   readonly head: RequestHead;
   /** The request's body, or `null` if it has none. */
   readonly body: RequestBody | null;
+  /** The file that comes with the request of a filter, else `null`. */
+  readonly data: RequestBody | null;
 
   readonly #exchange: Exchange;
   readonly #owner: TaskOwner;
@@ -58,7 +60,8 @@ export class AppTask implements ExchangeReceiver {
     const { bodyLength, method } = this.head;
     // A Request cannot have a body with these methods.
     const hasBody = bodyLength !== 0 && method !== "GET" && method !== "HEAD";
-    this.body = hasBody ? new RequestBody(exchange) : null;
+    this.body = hasBody ? new RequestBody(exchange, "body") : null;
+    this.data = this.head.role === "filter" ? new RequestBody(exchange, "data") : null;
     exchange.receiver = this;
   }
 
@@ -118,6 +121,11 @@ export class AppTask implements ExchangeReceiver {
     }
   }
 
+  /** Tells the front server of a fault, where that is possible. */
+  reportFault(text: string): void {
+    if (this.#state !== ENDED) this.#exchange.reportFault(text);
+  }
+
   /** Gives the request up with `status`. */
   fail(status: number): void {
     if (this.#state === ENDED) return;
@@ -139,6 +147,14 @@ export class AppTask implements ExchangeReceiver {
     this.body?.end(trailers);
   }
 
+  onData(chunk: Uint8Array): void {
+    this.data?.push(chunk);
+  }
+
+  onDataEnd(): void {
+    this.data?.end(NO_TRAILERS);
+  }
+
   onCredit(bytes: number): void {
     this.#window += bytes;
     const resume = this.#creditWaiter;
@@ -153,6 +169,7 @@ export class AppTask implements ExchangeReceiver {
     }
     if (reason === "client-half-closed") return;
     this.body?.abort(reason);
+    this.data?.abort(reason);
     this.#rejectCompleted(reason);
     const resume = this.#creditWaiter;
     this.#creditWaiter = null;
@@ -286,6 +303,8 @@ function abortError(reason: AbortReason): DOMException {
     ? new DOMException("the request timed out", "TimeoutError")
     : new DOMException(`the request was aborted (${reason})`, "AbortError");
 }
+
+const NO_TRAILERS = new Uint8Array(0);
 
 /** For promises whose rejection says what is known already. */
 function ignore(): void {}

@@ -62,6 +62,8 @@ const refusals: [string[], string][] = [
   [[""], "an argument is empty"],
   [["a", ""], "an argument is empty"],
   [["a", "--http", "nowhere"], '--http: bad address "nowhere"'],
+  [["a", "--fastcgi", "nowhere"], '--fastcgi: bad address "nowhere"'],
+  [["a", "--fastcgi-stderr", "all"], "--fastcgi-stderr takes none, errors or console"],
   [["a", "--https", "nowhere"], '--https: bad address "nowhere"'],
   [["a", "--https", "1"], "--https needs --cert FILE and --key FILE"],
   [["a", "--https", "1", "--cert", "c"], "--https needs --cert FILE and --key FILE"],

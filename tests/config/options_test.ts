@@ -28,6 +28,11 @@ const effects: Record<
     ["--https", "1", "--cert", "c", "--key", "k"],
     { http: [], https: [tcp("127.0.0.1", 1)], certFile: "c", keyFile: "k" },
   ],
+  "fastcgi": [["--fastcgi", "1", "--fastcgi=unix:/a,mode=0660"], {
+    http: [],
+    fastcgi: [tcp("127.0.0.1", 1), { transport: "unix", path: "/a", mode: 0o660 }],
+  }],
+  "fastcgi-stderr": [["--fastcgi-stderr", "console"], { faultReports: "console" }],
   "cert": [["--cert=c", "--key=k", "--https=1"], { certFile: "c" }],
   "key": [["--cert=c", "--key=k", "--https=1"], { keyFile: "k" }],
   "backlog": [["--backlog", "7"], { backlog: 7 }],
@@ -51,6 +56,8 @@ const effects: Record<
     maxRequestsPerConnection: 3,
   }],
   "max-connections": [["--max-connections", "3"], { maxConnections: 3 }],
+  "max-conns": [["--max-conns", "3"], { maxConns: 3 }],
+  "max-reqs": [["--max-reqs", "3"], { maxReqs: 3 }],
   "no-keep-alive": [["--no-keep-alive"], { maxRequestsPerConnection: 1 }],
   "drain-timeout": [["--drain-timeout", "7s"], { drainTimeoutMs: 7_000 }],
 };

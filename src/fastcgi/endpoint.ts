@@ -1,0 +1,124 @@
+/**
+ * A FastCGI endpoint: a listener, its connections, and the exchanges that come of their requests.
+ *
+ * @module
+ */
+
+import { BufferPool } from "../buffers.ts";
+import type { ProtocolError } from "../errors.ts";
+import type { ExchangeHandler, Peer } from "../exchange.ts";
+import { RequestHead } from "../exchange.ts";
+import type { Log } from "../log.ts";
+import type { ExchangeSettings } from "./fastcgi_exchange.ts";
+import { FastCgiExchange } from "./fastcgi_exchange.ts";
+import type { FastCgiLimits, FaultReports } from "./limits.ts";
+import { AUTHORIZER, FILTER, RESPONDER } from "./records.ts";
+import { RequestListener } from "./request_listener.ts";
+import type { RequestHandler } from "./request_handler.ts";
+import type { ServerRequest } from "./server_request.ts";
+import { RequestTranslator } from "./translate.ts";
+
+/** What a {@linkcode FastCgiEndpoint} is made of. */
+export interface FastCgiEndpointOptions {
+  /** The listener. The endpoint owns it. */
+  readonly listener: Deno.Listener;
+  /** Takes the requests. */
+  readonly handler: ExchangeHandler;
+  /** Limits. */
+  readonly limits: FastCgiLimits;
+  /** What the web server's error log is told of the apps' faults. Default `"errors"`. */
+  readonly faultReports?: FaultReports;
+  /**
+   * Addresses of the web servers that may connect over TCP, as `FCGI_WEB_SERVER_ADDRS` names them
+   * (FastCGI 1.0, section 2.3). Default: all.
+   */
+  readonly webServerAddrs?: readonly string[];
+  /** Takes messages about faults. */
+  readonly log: Log;
+}
+
+/** Serves FastCGI on one listener. */
+export class FastCgiEndpoint implements AsyncDisposable {
+  readonly #listener: RequestListener;
+
+  /** Starts to serve what the listener accepts. */
+  constructor(options: FastCgiEndpointOptions) {
+    const { listener, limits, log, webServerAddrs } = options;
+    this.#listener = new RequestListener({
+      listener,
+      limits,
+      log,
+      webServerAddrs,
+      roles: [RESPONDER, AUTHORIZER, FILTER],
+      handler: new ExchangeMaker(options),
+    });
+  }
+
+  /** The address that the endpoint listens on. */
+  get address(): Deno.Addr {
+    return this.#listener.address;
+  }
+
+  /** Open connections. */
+  get connectionCount(): number {
+    return this.#listener.connectionCount;
+  }
+
+  /**
+   * Stops accepting, after the connections that are already queued, and closes each connection as
+   * soon as what it carries is answered. Resolves when all are closed.
+   */
+  drain(): Promise<void> {
+    return this.#listener.drain();
+  }
+
+  /** Closes everything at once. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#listener[Symbol.asyncDispose]();
+  }
+}
+
+/** The two peers of a connection: the web server tells the scheme with each request. */
+interface Peers {
+  readonly http: Peer;
+  readonly https: Peer;
+}
+
+/** Makes exchanges of requests. */
+class ExchangeMaker implements RequestHandler {
+  readonly #handler: ExchangeHandler;
+  readonly #settings: ExchangeSettings;
+  readonly #translator: RequestTranslator;
+  readonly #peers = new WeakMap<Deno.Conn, Peers>();
+
+  constructor({ handler, limits, faultReports = "errors", log }: FastCgiEndpointOptions) {
+    this.#handler = handler;
+    this.#settings = { maxBodyBytes: limits.maxBodyBytes, faultReports, log };
+    this.#translator = new RequestTranslator(limits, new BufferPool());
+  }
+
+  start(request: ServerRequest, params: Uint8Array, length: number): void {
+    const peers = this.#peersOf(request.connection.conn);
+    const head = this.#translator.translate(params, length, request.role, peers);
+    if (head.bodyLength < 0 && request.stdinIsEmpty) head.bodyLength = 0;
+    this.#handler.handle(new FastCgiExchange(request, head, this.#settings));
+  }
+
+  refuse(request: ServerRequest, error: ProtocolError): void {
+    if (request.receiver instanceof FastCgiExchange) request.receiver.refuse(error);
+    else new FastCgiExchange(request, new RequestHead(), this.#settings).refuse(error);
+  }
+
+  #peersOf(conn: Deno.Conn): Peers {
+    let peers = this.#peers.get(conn);
+    if (peers === undefined) {
+      const { remoteAddr, localAddr } = conn;
+      peers = {
+        http: { endpoint: "fastcgi", scheme: "http", remoteAddr, localAddr },
+        https: { endpoint: "fastcgi", scheme: "https", remoteAddr, localAddr },
+      };
+      this.#peers.set(conn, peers);
+    }
+    return peers;
+  }
+}

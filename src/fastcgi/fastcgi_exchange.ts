@@ -1,0 +1,242 @@
+/**
+ * One FastCGI request as the exchange that every protocol has in common.
+ *
+ * @module
+ */
+
+import { errorResponse } from "../error_response.ts";
+import { InvalidResponseError, ProtocolError } from "../errors.ts";
+import type {
+  AbortReason,
+  Exchange,
+  ExchangeReceiver,
+  RequestHead,
+  ResponseHead,
+} from "../exchange.ts";
+import { NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
+import type { Log } from "../log.ts";
+import { CgiResponseWriter } from "./cgi_response.ts";
+import type { InputType } from "./input_stream.ts";
+import type { FaultReports } from "./limits.ts";
+import { MAX_STDERR_BYTES } from "./limits.ts";
+import { DATA, STDIN } from "./records.ts";
+import type { RequestReceiver, ServerRequest } from "./server_request.ts";
+
+const encoder = new TextEncoder();
+
+/** What the exchanges of an endpoint have in common. */
+export interface ExchangeSettings {
+  /** Bytes of a body of unknown length. */
+  readonly maxBodyBytes: number;
+  /** Whether faults are passed on. */
+  readonly faultReports: FaultReports;
+  /** Takes messages about faults of the responses. */
+  readonly log: Log;
+}
+
+/** Exit status of a request whose handler failed. */
+const FAILED_STATUS = 1;
+
+/** An exchange over FastCGI. */
+export class FastCgiExchange implements Exchange, RequestReceiver {
+  readonly head: RequestHead;
+  receiver: ExchangeReceiver = NOBODY;
+  /** Never: what is written goes to the connection's own buffer. */
+  readonly congested = false;
+
+  readonly #request: ServerRequest;
+  readonly #settings: ExchangeSettings;
+  readonly #writer: CgiResponseWriter;
+  #responded = false;
+  #complete = false;
+  #receivedBytes = 0;
+  #faultBytes = 0;
+
+  /** Makes the exchange of `request`, whose parameters make up `head`. */
+  constructor(request: ServerRequest, head: RequestHead, settings: ExchangeSettings) {
+    this.#request = request;
+    this.head = head;
+    this.#settings = settings;
+    this.#writer = new CgiResponseWriter(request.out, request.id);
+    request.receiver = this;
+  }
+
+  get reportSent(): boolean {
+    return this.#request.reportSent;
+  }
+
+  set reportSent(wanted: boolean) {
+    this.#request.reportSent = wanted;
+  }
+
+  grant(bytes: number): void {
+    this.#request.grant(STDIN, bytes);
+  }
+
+  grantData(bytes: number): void {
+    this.#request.grant(DATA, bytes);
+  }
+
+  reportFault(text: string): void {
+    if (this.#complete || this.#settings.faultReports === "none") return;
+    const room = MAX_STDERR_BYTES - this.#faultBytes;
+    const bytes = encoder.encode(text.endsWith("\n") ? text : `${text}\n`).subarray(0, room);
+    this.#faultBytes += bytes.length;
+    this.#request.writeStderr(bytes);
+  }
+
+  respond(head: ResponseHead, body: Uint8Array | string | null): void {
+    if (this.#complete || this.#responded) return;
+    this.#responded = true;
+    try {
+      this.#writer.begin(this.head, head, body);
+    } catch (error) {
+      this.#onInvalid(error);
+      return;
+    }
+    if (this.#writer.complete) this.#end(0);
+    else this.#request.countStdout(body?.length ?? 0);
+  }
+
+  write(chunk: Uint8Array): void {
+    if (this.#complete || !this.#responded) return;
+    try {
+      this.#writer.write(chunk);
+    } catch (error) {
+      this.#onInvalid(error);
+      return;
+    }
+    if (this.#writer.complete) this.#end(0);
+    else this.#request.countStdout(chunk.length);
+  }
+
+  end(): void {
+    if (this.#complete || !this.#responded) return;
+    try {
+      this.#writer.end();
+    } catch (error) {
+      this.#onInvalid(error);
+      return;
+    }
+    this.#end(0);
+  }
+
+  fail(status: number): void {
+    if (this.#complete) return;
+    if (this.#responded) this.#breakOff();
+    else this.#respondWithError(status, "", FAILED_STATUS);
+  }
+
+  /** Answers a request that broke the protocol, unless its response has begun: then breaks it off. */
+  refuse(error: ProtocolError): void {
+    if (this.#complete) return;
+    if (this.#responded) this.#breakOff();
+    else this.#respondWithError(error.status, error.message, 0);
+  }
+
+  onInput(type: InputType, chunk: Uint8Array): void {
+    if (type === DATA) {
+      this.receiver.onData(chunk);
+      return;
+    }
+    const { bodyLength } = this.head;
+    this.#receivedBytes += chunk.length;
+    if (bodyLength === UNKNOWN_LENGTH) {
+      if (this.#receivedBytes > this.#settings.maxBodyBytes) this.#onBodyTooLarge();
+      else this.receiver.onBody(chunk);
+      return;
+    }
+    const surplus = this.#receivedBytes - bodyLength;
+    if (surplus <= 0) {
+      this.receiver.onBody(chunk);
+      return;
+    }
+    // What exceeds CONTENT_LENGTH is no part of the body (RFC 3875 4.2).
+    this.#receivedBytes = bodyLength;
+    this.#request.grant(STDIN, surplus);
+    if (surplus < chunk.length) this.receiver.onBody(chunk.subarray(0, chunk.length - surplus));
+  }
+
+  onInputEnd(type: InputType): void {
+    if (type === DATA) {
+      this.receiver.onDataEnd();
+    } else if (this.head.bodyLength === UNKNOWN_LENGTH) {
+      this.receiver.onEnd(EMPTY);
+    } else if (this.#receivedBytes < this.head.bodyLength) {
+      const { receiver } = this;
+      this.refuse(
+        new ProtocolError(400, "the body is shorter than CONTENT_LENGTH", "RFC 3875 4.2"),
+      );
+      receiver.onAbort("bad-request");
+    }
+  }
+
+  onCredit(bytes: number): void {
+    this.receiver.onCredit(bytes);
+  }
+
+  onAbort(reason: AbortReason): void {
+    if (reason === "client-half-closed") {
+      this.receiver.onAbort(reason);
+      return;
+    }
+    this.#complete = true;
+    const { receiver } = this;
+    this.receiver = NOBODY;
+    receiver.onAbort(reason);
+  }
+
+  onTimeout(): void {
+    const { receiver } = this;
+    this.fail(504);
+    receiver.onAbort("timeout");
+  }
+
+  onSent(): void {
+    this.receiver.onSent();
+  }
+
+  #end(appStatus: number): void {
+    this.#complete = true;
+    this.#request.end(appStatus);
+  }
+
+  #breakOff(): void {
+    this.#complete = true;
+    this.#request.breakOff();
+  }
+
+  #respondWithError(status: number, detail: string, appStatus: number): void {
+    const { head, body } = errorResponse(status, detail);
+    this.#responded = true;
+    this.#writer.begin(this.head, head, body);
+    this.#end(appStatus);
+  }
+
+  #onBodyTooLarge(): void {
+    const { receiver } = this;
+    const { maxBodyBytes } = this.#settings;
+    this.refuse(
+      new ProtocolError(
+        413,
+        `the body is larger than ${maxBodyBytes} bytes`,
+        "RFC 9110 15.5.14",
+      ),
+    );
+    receiver.onAbort("bad-request");
+  }
+
+  #onInvalid(error: unknown): void {
+    if (!(error instanceof InvalidResponseError)) throw error;
+    this.#settings.log("error", `fastcgi: ${error.message}`);
+    this.reportFault(error.message);
+    const { receiver } = this;
+    this.receiver = NOBODY;
+    // A head that was refused has left nothing behind.
+    if (this.#request.responded) this.#breakOff();
+    else this.#respondWithError(500, "", FAILED_STATUS);
+    receiver.onAbort("invalid-response");
+  }
+}
+
+const EMPTY = new Uint8Array(0);

@@ -1,0 +1,100 @@
+/**
+ * A listener for FastCGI requests, whatever becomes of them: exchanges for apps, or streams for
+ * low-level handlers.
+ *
+ * @module
+ */
+
+import type { ProtocolError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { SocketEndpoint } from "../net/socket_endpoint.ts";
+import { FastCgiConnection } from "./connection.ts";
+import type { FastCgiLimits } from "./limits.ts";
+import { MAX_REFUSED_CONNECTIONS } from "./limits.ts";
+import type { RequestHandler } from "./request_handler.ts";
+import type { ServerRequest } from "./server_request.ts";
+
+/** What a {@linkcode RequestListener} is made of. */
+export interface RequestListenerOptions {
+  /** The listener, which it owns. */
+  readonly listener: Deno.Listener;
+  /** Limits of each connection, and of all. */
+  readonly limits: FastCgiLimits;
+  /** The roles that can be asked for. */
+  readonly roles: readonly number[];
+  /** Addresses of the web servers that may connect over TCP; all if absent. */
+  readonly webServerAddrs: readonly string[] | undefined;
+  /** Takes the requests. */
+  readonly handler: RequestHandler;
+  /** Takes messages about faults. */
+  readonly log: Log;
+}
+
+/** Accepts FastCGI connections, and counts their requests. */
+export class RequestListener implements AsyncDisposable {
+  readonly #sockets: SocketEndpoint<FastCgiConnection>;
+  #requestCount = 0;
+
+  /** Starts to serve what the listener accepts. */
+  constructor(options: RequestListenerOptions) {
+    const { listener, limits, roles, handler, log } = options;
+    const webServerAddrs = options.webServerAddrs && new Set(options.webServerAddrs);
+    const host = {
+      limits,
+      roles: new Set(roles),
+      admit: () => this.#requestCount < limits.maxReqs && ++this.#requestCount > 0,
+      release: () => void this.#requestCount--,
+      start: (request: ServerRequest, params: Uint8Array, length: number) =>
+        handler.start(request, params, length),
+      refuse: (request: ServerRequest, error: ProtocolError) => handler.refuse(request, error),
+    };
+    this.#sockets = new SocketEndpoint({
+      listener,
+      protocol: "fastcgi",
+      maxConnections: limits.maxConns + MAX_REFUSED_CONNECTIONS,
+      timeoutsMs: [
+        limits.headerTimeoutMs,
+        limits.bodyIdleTimeoutMs,
+        limits.idleTimeoutMs,
+        limits.requestTimeoutMs,
+      ],
+      log,
+      open: (conn, sockets) => {
+        const { remoteAddr } = conn;
+        const isForeign = webServerAddrs !== undefined && "hostname" in remoteAddr &&
+          !webServerAddrs.has(remoteAddr.hostname);
+        if (isForeign) {
+          log(
+            "warning",
+            `fastcgi: ${remoteAddr.hostname} is not among FCGI_WEB_SERVER_ADDRS: refused`,
+          );
+          conn.close();
+          return null;
+        }
+        const isFull = this.#sockets.connectionCount >= limits.maxConns &&
+          !this.#sockets.closeOneSpare();
+        return new FastCgiConnection(conn, host, sockets, isFull ? "overloaded" : "served");
+      },
+    });
+  }
+
+  /** The address that is listened on. */
+  get address(): Deno.Addr {
+    return this.#sockets.address;
+  }
+
+  /** Open connections. */
+  get connectionCount(): number {
+    return this.#sockets.connectionCount;
+  }
+
+  /** Stops accepting, and closes each connection as soon as what it carries is answered. */
+  drain(): Promise<void> {
+    return this.#sockets.drain();
+  }
+
+  /** Closes everything at once. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#sockets[Symbol.asyncDispose]();
+  }
+}

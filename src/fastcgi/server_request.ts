@@ -1,0 +1,257 @@
+/**
+ * One request on a FastCGI connection, as the protocol knows it: streams in, streams out, an exit
+ * status.
+ *
+ * @module
+ */
+
+import { OutputBuffer } from "../buffers.ts";
+import type { AbortReason } from "../exchange.ts";
+import type { FastCgiConnection } from "./connection.ts";
+import type { InputReader, InputType } from "./input_stream.ts";
+import { InputStream } from "./input_stream.ts";
+import {
+  DATA,
+  FILTER,
+  REQUEST_COMPLETE,
+  STDERR,
+  STDIN,
+  STDOUT,
+  writeEmptyRecord,
+  writeEndRequest,
+  writeStream,
+} from "./records.ts";
+
+/** What the handler of a request is told while it is open. */
+export interface RequestReceiver extends InputReader {
+  /** `bytes` of STDOUT and STDERR were sent: as many more may be written. */
+  onCredit(bytes: number): void;
+  /** The request has ended before its time; the web server was told. After `"client-half-closed"` it goes on. */
+  onAbort(reason: AbortReason): void;
+  /** The time for the response to begin is over. */
+  onTimeout(): void;
+  /** Everything was handed to the operating system. Only told if asked for. */
+  onSent(): void;
+}
+
+const NOBODY: RequestReceiver = {
+  onInput() {},
+  onInputEnd() {},
+  onCredit() {},
+  onAbort() {},
+  onTimeout() {},
+  onSent() {},
+};
+
+/** Exit status of a request that did not come to its own end. */
+const ABORTED_STATUS = 1;
+
+/** A request that a web server began. */
+export class ServerRequest {
+  /** Its number on its connection. */
+  readonly id: number;
+  /** The role that is asked for. */
+  readonly role: number;
+  /** Whether the connection is to be kept after it. */
+  readonly keepConn: boolean;
+  /** When it began, or (later) when its parameters were complete, on the endpoint's clock. */
+  startedAt: number;
+  /** Its parameters as far as they have come; `null` once they are complete. */
+  params: OutputBuffer | null;
+  /** Who is told about it. */
+  receiver: RequestReceiver = NOBODY;
+  /** Whether {@linkcode RequestReceiver.onSent} is wanted. */
+  reportSent = false;
+  /** Whether something was written to STDOUT. */
+  responded = false;
+  /** Whether it has ended. */
+  ended = false;
+
+  readonly #connection: FastCgiConnection;
+  #stdin: InputStream | null = null;
+  #stdinIsEmpty = false;
+  readonly #data: InputStream | null;
+  #usedStderr = false;
+  /** Bytes written since the last sending began, and those in it. */
+  #unsentBytes = 0;
+  #inFlightBytes = 0;
+  #isEnlisted = false;
+
+  /** Makes the request that began on `connection`. */
+  constructor(
+    connection: FastCgiConnection,
+    id: number,
+    role: number,
+    keepConn: boolean,
+    startedAt: number,
+  ) {
+    this.#connection = connection;
+    this.id = id;
+    this.role = role;
+    this.keepConn = keepConn;
+    this.startedAt = startedAt;
+    this.params = new OutputBuffer(connection.sockets.buffers);
+    this.#data = role === FILTER ? new InputStream(DATA, this.#reader) : null;
+  }
+
+  /** The connection that it came over. */
+  get connection(): FastCgiConnection {
+    return this.#connection;
+  }
+
+  /** The connection's output, for whoever writes records by himself. */
+  get out(): OutputBuffer {
+    return this.#connection.out;
+  }
+
+  /** Whether STDIN is known to be empty. */
+  get stdinIsEmpty(): boolean {
+    return this.#stdinIsEmpty;
+  }
+
+  /** Whether all that the web server sends for it has come. */
+  get inputIsComplete(): boolean {
+    const stdinEnded = this.#stdinIsEmpty || this.#stdin?.ended === true;
+    return this.params === null && stdinEnded && (this.#data?.ended ?? true);
+  }
+
+  /** Whether its handler waits for something that has not come. */
+  get isAwaitingInput(): boolean {
+    if (this.#stdinIsEmpty) return this.#data?.isAwaited ?? false;
+    return (this.#stdin?.isAwaited ?? true) || (this.#data?.isAwaited ?? false);
+  }
+
+  /** The stream of records of this type; `null` if they are not for this role, or come after its end. */
+  input(type: number): InputStream | null {
+    if (type === STDIN && this.#stdinIsEmpty) return null;
+    const stream = type === DATA ? this.#data : this.#stdinStream;
+    return stream === null || stream.ended ? null : stream;
+  }
+
+  /** Takes note of the end of a stream. */
+  endInput(type: InputType): void {
+    if (type === STDIN && this.#stdin === null) {
+      if (this.#stdinIsEmpty) return;
+      this.#stdinIsEmpty = true;
+      this.receiver.onInputEnd(STDIN);
+    } else {
+      this.input(type)?.end();
+    }
+  }
+
+  /** Permits `bytes` more of a stream to be delivered. */
+  grant(type: InputType, bytes: number): void {
+    if (this.ended) return;
+    if (type === DATA) this.#data?.grant(bytes);
+    else if (!this.#stdinIsEmpty) this.#stdinStream.grant(bytes);
+    this.#connection.onGrant();
+  }
+
+  /** Writes to STDOUT. */
+  writeStdout(chunk: Uint8Array): void {
+    if (this.ended) return;
+    writeStream(this.out, STDOUT, this.id, chunk);
+    this.countStdout(chunk.length);
+  }
+
+  /** Writes to STDERR. */
+  writeStderr(chunk: Uint8Array): void {
+    if (this.ended || chunk.length === 0) return;
+    this.#usedStderr = true;
+    writeStream(this.out, STDERR, this.id, chunk);
+    this.#count(chunk.length);
+  }
+
+  /** Counts bytes of STDOUT that were put into the output, and sees to it that they are sent. */
+  countStdout(bytes: number): void {
+    this.responded = true;
+    this.#count(bytes);
+  }
+
+  /** Ends the request in order. */
+  end(appStatus: number): void {
+    if (this.ended) return;
+    writeEmptyRecord(this.out, STDOUT, this.id);
+    if (this.#usedStderr) writeEmptyRecord(this.out, STDERR, this.id);
+    writeEndRequest(this.out, this.id, appStatus, REQUEST_COMPLETE);
+    if (this.reportSent) this.#enlist();
+    this.#finish();
+  }
+
+  /**
+   * Ends a request whose response cannot be completed: STDOUT has no end. When nothing else is under
+   * way on the connection it breaks too, which no web server takes for the end of a response.
+   */
+  breakOff(): void {
+    if (this.ended) return;
+    if (this.#connection.isShared) {
+      writeEndRequest(this.out, this.id, ABORTED_STATUS, REQUEST_COMPLETE);
+      this.#finish();
+    } else {
+      this.#finish();
+      this.#connection.breakOff();
+    }
+  }
+
+  /** Ends the request because the web server asked for it, or its time is over. */
+  abort(reason: AbortReason): void {
+    if (this.ended) return;
+    writeEndRequest(this.out, this.id, ABORTED_STATUS, REQUEST_COMPLETE);
+    const { receiver } = this;
+    this.#finish();
+    receiver.onAbort(reason);
+  }
+
+  /** Is told that its connection is gone. */
+  onConnectionLost(reason: AbortReason): void {
+    const sent = this.ended && !this.reportSent;
+    this.ended = true;
+    this.#closeInput();
+    const { receiver } = this;
+    this.receiver = NOBODY;
+    if (!sent) receiver.onAbort(reason);
+  }
+
+  /** Is told that all that was written is being sent. */
+  onSending(): void {
+    this.#inFlightBytes = this.#unsentBytes;
+    this.#unsentBytes = 0;
+    this.#isEnlisted = false;
+  }
+
+  /** Is told that what was being sent was sent. */
+  onSent(): void {
+    if (!this.ended) this.receiver.onCredit(this.#inFlightBytes);
+    else if (this.reportSent && !this.#isEnlisted) this.receiver.onSent();
+  }
+
+  readonly #reader = (): InputReader => this.receiver;
+
+  /** Most requests have no body: they need no stream for it. */
+  get #stdinStream(): InputStream {
+    return this.#stdin ??= new InputStream(STDIN, this.#reader);
+  }
+
+  #count(bytes: number): void {
+    this.#unsentBytes += bytes;
+    this.#enlist();
+    this.#connection.scheduleFlush();
+  }
+
+  #enlist(): void {
+    if (this.#isEnlisted) return;
+    this.#isEnlisted = true;
+    this.#connection.enlist(this);
+  }
+
+  #finish(): void {
+    this.ended = true;
+    this.#closeInput();
+    this.#connection.onRequestEnded(this);
+  }
+
+  #closeInput(): void {
+    this.#stdin?.close();
+    this.#data?.close();
+  }
+}

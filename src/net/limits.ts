@@ -1,0 +1,18 @@
+/**
+ * The limits that connections of all protocols have in common.
+ *
+ * @module
+ */
+
+/** Size of the read buffer of a connection with little to say, and of one with much, in bytes. */
+export const SMALL_READ_BYTES = 4_096;
+export const LARGE_READ_BYTES = 65_536;
+
+/** A connection without a request is not closed to make room before this time, in milliseconds. */
+export const NEW_CONNECTION_MS = 1_000;
+
+/** Time for which a connection is still read after the gateway closed its sending side, in milliseconds. */
+export const LINGER_TIMEOUT_MS = 2_000;
+
+/** Time without a response byte after which a peer that half closed is taken for gone, in milliseconds. */
+export const HALF_CLOSED_TIMEOUT_MS = 10_000;
