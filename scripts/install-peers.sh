@@ -12,13 +12,38 @@ need() { # command package
   packages="$packages $2"
 }
 
+# Debian names php-fpm's command after its version, such as php-fpm8.2.
+need_any_version() { # command package
+  for folder in $(echo "$PATH:/usr/sbin" | tr : ' '); do
+    for file in "$folder/$1" "$folder/$1"[0-9]*; do
+      [ -x "$file" ] && return
+    done
+  done
+  missing="$missing $1"
+  packages="$packages $2"
+}
+
+need apache2 apache2-bin # with all modules, and without a service
+need caddy caddy
+need cgi-fcgi libfcgi-bin
 need curl curl
+need lighttpd lighttpd
 need nginx nginx-light
 need openssl openssl
 need wrk wrk
+need_any_version php-fpm php-fpm
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  # Debian starts the services that it installs. Several want port 80, and what cannot start fails
+  # the installation; the tests start their own. An administrator's policy is left alone.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    trap 'exit 1' HUP INT TERM
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+  fi
   apt-get update -qq
   # shellcheck disable=SC2086
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null

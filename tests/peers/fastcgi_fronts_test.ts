@@ -1,0 +1,566 @@
+import { assert, assertEquals, assertMatch } from "../support/assert.ts";
+import type { GatewayProcess } from "../support/gateway.ts";
+import { startGateway } from "../support/gateway.ts";
+import { isMissing } from "../support/peers.ts";
+import { get, RawClient } from "../support/raw_client.ts";
+import type { Front, FrontName } from "./front_servers.ts";
+import { FRONT_PROGRAMS, startFront } from "./front_servers.ts";
+
+const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
+const MIB = 1_048_576;
+const CLIENTS = 200;
+const POLLS = 300;
+const PAUSE_MS = 20;
+const TRIES = 5;
+
+/** What servers cannot do. */
+const LIMITS: Record<FrontName, {
+  /** Whether it keeps its connections to the gateway. */
+  readonly keepsConnections: boolean;
+  /** Whether it passes on that the client left while nothing is sent to it. */
+  readonly seesClientLeave: boolean;
+  /** Whether it tells a body without a length that breaks from one that ends. */
+  readonly seesStreamBreak: boolean;
+  /** Whether its log has what the gateway tells of an app's errors. */
+  readonly logsErrors: boolean;
+}> = {
+  nginx: {
+    keepsConnections: true,
+    seesClientLeave: true,
+    seesStreamBreak: true,
+    logsErrors: true,
+  },
+  apache: {
+    keepsConnections: true,
+    // It watches the gateway only, while it waits for a response.
+    seesClientLeave: false,
+    seesStreamBreak: true,
+    logsErrors: true,
+  },
+  lighttpd: {
+    keepsConnections: false,
+    // It takes a client that closes for one that has sent everything, and reads on.
+    seesClientLeave: false,
+    seesStreamBreak: true,
+    logsErrors: true,
+  },
+  caddy: {
+    keepsConnections: false,
+    // It does not watch its client while it waits for a response.
+    seesClientLeave: false,
+    // It takes the end of the connection for the end of the body, whether the request has ended or not.
+    seesStreamBreak: false,
+    // Later versions can be told to.
+    logsErrors: false,
+  },
+};
+
+/** A server, the gateway behind it, and a folder for the test's files. */
+interface Site {
+  readonly name: FrontName;
+  readonly front: Front;
+  readonly gateway: GatewayProcess;
+  readonly folder: string;
+}
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Port of the gateway's FastCGI endpoint. */
+function fastcgiPort(gateway: GatewayProcess): number {
+  for (const line of gateway.log) {
+    const port = /^listening fastcgi:\/\/127\.0\.0\.1:(\d+)$/.exec(line)?.[1];
+    if (port !== undefined) return Number(port);
+  }
+  throw new Error(`no FastCGI endpoint:\n${gateway.log.join("\n")}`);
+}
+
+/** Whether `condition` comes true in due time. */
+async function becomes(condition: () => Promise<boolean>): Promise<boolean> {
+  for (let poll = 0; poll < POLLS; poll++) {
+    if (await condition()) return true;
+    await sleep(PAUSE_MS);
+  }
+  return false;
+}
+
+async function text(response: Response | Promise<Response>): Promise<string> {
+  return await (await response).text();
+}
+
+/** What the app has counted, over all its workers. */
+class Tallies {
+  readonly #url: string;
+  readonly #workers = new Map<string, Record<string, number>>();
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  async count(what: "aborted" | "cancelled"): Promise<number> {
+    // Several at once, so that every worker gets one.
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, async () => await (await fetch(`${this.#url}/tally`)).json()),
+    );
+    for (const answer of answers) this.#workers.set(answer.worker, answer);
+    return [...this.#workers.values()].reduce((sum, tally) => sum + tally[what], 0);
+  }
+
+  /** Whether the count grows beyond `before` in due time. */
+  grows(what: "aborted" | "cancelled", before: number): Promise<boolean> {
+    return becomes(async () => await this.count(what) > before);
+  }
+}
+
+/** Target as sent, and the path and query that the app shall see. */
+const TARGETS: readonly (readonly [string, string, string])[] = [
+  ["/path/%C3%A4%20b+c", "/path/%C3%A4%20b+c", ""],
+  ["/path/%E2%82%AC/%F0%9F%98%80", "/path/%E2%82%AC/%F0%9F%98%80", ""],
+  ["/path/a%2Fb%3Fc%25d;e=f", "/path/a%2Fb%3Fc%25d;e=f", ""],
+  ["/path/?a=%2F&b=c+d&e=%C3%A4%26", "/path/", "?a=%2F&b=c+d&e=%C3%A4%26"],
+  ["/path/x?", "/path/x", ""],
+  ["/path/x?a=/b?c", "/path/x", "?a=/b?c"],
+  // Not percent-encoded, as sloppy clients send it.
+  ["/path/ä", "/path/%C3%A4", ""],
+];
+
+const CHECKS: Record<string, (site: Site) => Promise<void>> = {
+  async "GET: method, URL, headers, variables and the client's address are those of the client"(
+    { front },
+  ) {
+    using client = await RawClient.connect(front.port);
+    const fields = "X-Test: one, two\r\nAuthorization: Basic YTpi\r\nCookie: a=1; b=2\r\n";
+    await client.send(get("/info?a=b%20c&d", fields));
+    const response = await client.receive();
+    assertEquals(response.status, 200);
+    assertEquals(response.headers.get("content-type"), "application/json");
+    const info = JSON.parse(response.body);
+    const url = new URL(info.url);
+    const headers = new Headers(info.headers);
+    const { port } = client.conn.localAddr as Deno.NetAddr;
+    assertEquals(
+      {
+        method: info.method,
+        hostname: url.hostname,
+        target: url.pathname + url.search,
+        endpoint: info.endpoint,
+        mount: info.mount,
+        remoteAddr: info.remoteAddr,
+        test: headers.get("x-test"),
+        authorization: headers.get("authorization"),
+        cookie: headers.get("cookie"),
+      },
+      {
+        method: "GET",
+        hostname: "localhost",
+        target: "/info?a=b%20c&d",
+        endpoint: "fastcgi",
+        mount: "",
+        remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port },
+        test: "one, two",
+        authorization: "Basic YTpi",
+        cookie: "a=1; b=2",
+      },
+    );
+    const expected: Record<string, string> = {
+      GATEWAY_INTERFACE: "CGI/1.1",
+      REQUEST_METHOD: "GET",
+      REQUEST_URI: "/info?a=b%20c&d",
+      QUERY_STRING: "a=b%20c&d",
+      REMOTE_ADDR: "127.0.0.1",
+      REMOTE_PORT: String(port),
+      SERVER_PROTOCOL: "HTTP/1.1",
+      HTTP_X_TEST: "one, two",
+    };
+    for (const [name, value] of Object.entries(expected)) {
+      assertEquals(info.env[name], value, name);
+    }
+  },
+
+  async "paths and queries arrive as they were sent"({ front }) {
+    for (const [target, path, query] of TARGETS) {
+      using client = await RawClient.connect(front.port);
+      await client.send(get(target));
+      const response = await client.receive();
+      assertEquals(response.status, 200, target);
+      const url = new URL(JSON.parse(response.body).url);
+      assertEquals(url.pathname + url.search, path + query, target);
+    }
+  },
+
+  async "POST: body and content type come back"({ front }) {
+    const headers = { "content-type": "text/x-test; charset=utf-8" };
+    const response = await fetch(`${front.url}/echo`, { method: "POST", headers, body: "tëxt" });
+    assertEquals(response.headers.get("content-type"), headers["content-type"]);
+    assertEquals(await response.text(), "tëxt");
+  },
+
+  async "POST: JSON, and an empty body"({ front }) {
+    const value = { a: [1, "ä", null] };
+    const response = await fetch(`${front.url}/json`, {
+      method: "POST",
+      body: JSON.stringify(value),
+    });
+    assertEquals(await response.json(), value);
+    assertEquals(await text(fetch(`${front.url}/count`, { method: "POST" })), "0");
+  },
+
+  async "PUT, PATCH, DELETE and OPTIONS are passed on"({ front }) {
+    for (const method of ["PUT", "PATCH", "DELETE", "OPTIONS"]) {
+      const { method: seen } = await (await fetch(`${front.url}/info`, { method })).json();
+      assertEquals(seen, method);
+    }
+  },
+
+  async "an upload of 64 MiB arrives whole"({ front }) {
+    const body = new Uint8Array(64 * MIB);
+    assertEquals(
+      await text(fetch(`${front.url}/count`, { method: "POST", body })),
+      String(body.length),
+    );
+  },
+
+  async "an upload of unknown length arrives whole"({ name, front }) {
+    const parts = Array.from({ length: 30 }, () => new Uint8Array(100_000));
+    const response = await fetch(`${front.url}/count`, {
+      method: "POST",
+      body: ReadableStream.from(parts),
+    });
+    const count = await response.text();
+    // Later versions of Caddy refuse what they would have to buffer to learn its length.
+    if (name === "caddy" && response.status === 411) return;
+    assertEquals(count, "3000000");
+  },
+
+  async "the first part of a stream arrives before its last is made"({ front, folder }) {
+    const gate = `${folder}/gate`;
+    const response = await fetch(`${front.url}/gated?file=${encodeURIComponent(gate)}`);
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    assertEquals((await reader.read()).value, "first\n");
+    await Deno.writeTextFile(gate, "");
+    assertEquals((await reader.read()).value, "last\n");
+    assertEquals((await reader.read()).done, true);
+  },
+
+  async "a stream of many parts arrives whole"({ front }) {
+    const lines = (await text(fetch(`${front.url}/stream?count=500&ms=1`))).split("\n");
+    assertEquals(lines.length, 501);
+    assert(lines.slice(0, 500).every((line, at) => line === `part ${at}`));
+  },
+
+  async "responses of 5 MB arrive whole, and those of known length have it in their head"(
+    { front },
+  ) {
+    for (const [path, byte] of [["large", 121], ["large-bytes", 122], ["bytes", 120]] as const) {
+      const response = await fetch(`${front.url}/${path}?n=5000000`);
+      const length = response.headers.get("content-length");
+      assertEquals(length, path === "bytes" ? null : "5000000", path);
+      const bytes = await response.bytes();
+      assertEquals(bytes.length, 5_000_000, path);
+      assert(bytes.every((each) => each === byte), path);
+    }
+  },
+
+  async "HEAD, 204 and 304 have no body, and the connection goes on"({ front }) {
+    using client = await RawClient.connect(front.port);
+    for (const [path, status] of [["/", 200], ["/stream", 200], ["/none", 404]] as const) {
+      await client.send(get(path).replace("GET", "HEAD"));
+      assertEquals((await client.receive("head")).status, status);
+    }
+    for (const status of [204, 304]) {
+      await client.send(get(`/status?code=${status}`));
+      assertEquals((await client.receive()).status, status);
+    }
+    await client.send(get("/"));
+    assertEquals((await client.receive()).body, "hello");
+  },
+
+  async "statuses and bodies of the app's own errors are left alone"({ front }) {
+    const response = await fetch(`${front.url}/none`);
+    assertEquals([response.status, await response.text()], [404, "not found"]);
+    for (const code of [201, 400, 401, 410, 418, 503]) {
+      const response = await fetch(`${front.url}/status?code=${code}`);
+      assertEquals([response.status, await response.text()], [code, ""]);
+    }
+  },
+
+  async "redirects are passed on as they are: to a URL and to a path"({ front }) {
+    const cases: [number, string][] = [
+      [301, "https://example.com/there?a=b"],
+      [302, "/there?a=b%20c"],
+      [303, "there"],
+      [307, "/%C3%A4"],
+      [308, "//example.com/"],
+      [201, "/made"],
+    ];
+    for (const [code, to] of cases) {
+      const response = await fetch(
+        `${front.url}/redirect?code=${code}&to=${encodeURIComponent(to)}`,
+        { redirect: "manual" },
+      );
+      assertEquals(
+        [response.status, response.headers.get("location"), await response.text()],
+        [code, to, "moved"],
+      );
+    }
+  },
+
+  async "two Set-Cookie fields stay two"({ front }) {
+    const response = await fetch(`${front.url}/cookies`);
+    await response.body?.cancel();
+    assertEquals(response.headers.getSetCookie(), ["a=1", "b=2"]);
+  },
+
+  async "an app that throws is a 500, and the logs of gateway and server have its stack"(
+    { name, front, gateway },
+  ) {
+    const response = await fetch(`${front.url}/throw`);
+    await response.body?.cancel();
+    assertEquals(response.status, 500);
+    await gateway.logged(/thrown on purpose/);
+    await gateway.logged(/^\s+at .*fixtures\/app\.ts:\d+/);
+    if (!LIMITS[name].logsErrors) return;
+    const logged = /thrown on purpose[\s\S]*fixtures\/app\.ts:\d+/;
+    assert(await becomes(async () => logged.test(await front.errorLog())));
+  },
+
+  async "a response that breaks is seen to break"({ name, front }) {
+    const paths = ["/length?n=9", ...(LIMITS[name].seesStreamBreak ? ["/break"] : [])];
+    for (const path of paths) {
+      const response = await fetch(`${front.url}${path}`);
+      assertEquals(await response.text().then(() => "whole", () => "broken"), "broken", path);
+    }
+  },
+
+  async "a client that leaves while the app sends cancels the stream"({ front }) {
+    const tallies = new Tallies(front.url);
+    const before = await tallies.count("cancelled");
+    const client = new AbortController();
+    const response = await fetch(`${front.url}/stream?ms=5&count=1000000`, client);
+    assertEquals(response.status, 200);
+    client.abort();
+    await response.body?.cancel().catch(() => {});
+    assert(await tallies.grows("cancelled", before));
+  },
+
+  async "a client that leaves while the app works aborts the request"({ name, front }) {
+    if (!LIMITS[name].seesClientLeave) return;
+    const tallies = new Tallies(front.url);
+    const before = await tallies.count("aborted");
+    let seen = false;
+    // A client that leaves too early, before the request got to the app, says nothing: once more.
+    for (let attempt = 0; attempt < TRIES && !seen; attempt++) {
+      {
+        using client = await RawClient.connect(front.port);
+        await client.send(get("/hang"));
+        await sleep(PAUSE_MS * 5);
+      }
+      seen = await tallies.grows("aborted", before);
+    }
+    assert(seen);
+  },
+
+  async "many clients at once each get their own answer"({ front }) {
+    const asked = Array.from({ length: CLIENTS }, (_, at) => `${at} `.repeat(at * 20 + 1));
+    const answered = await Promise.all(
+      asked.map((body) => text(fetch(`${front.url}/echo`, { method: "POST", body }))),
+    );
+    assertEquals(answered.findIndex((answer, at) => answer !== asked[at]), -1);
+  },
+};
+
+for (const name of Object.keys(LIMITS) as FrontName[]) {
+  Deno.test({
+    name: `behind ${name}, as the README says, everything passes over FastCGI`,
+    ignore: isMissing(FRONT_PROGRAMS[name]),
+    async fn(test) {
+      await using gateway = await startGateway([APP, "--fastcgi=127.0.0.1:0", "--workers=2"]);
+      await using front = await startFront(name, `127.0.0.1:${fastcgiPort(gateway)}`);
+      const folder = await Deno.makeTempDir();
+      try {
+        let passed = true;
+        for (const [what, check] of Object.entries(CHECKS)) {
+          passed = await test.step(what, () => check({ name, front, gateway, folder })) && passed;
+        }
+        if (!passed) {
+          console.error(`${name}:\n${await front.errorLog()}\n${gateway.log.join("\n")}`);
+        }
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+/** Passes connections on to a port, and counts them. */
+class Relay implements Disposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  connections = 0;
+
+  constructor(port: number) {
+    this.#accept(port);
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  async #accept(port: number): Promise<void> {
+    for await (const near of this.#listener) {
+      this.connections++;
+      const far = await Deno.connect({ hostname: "127.0.0.1", port });
+      for (const [from, to] of [[near, far], [far, near]]) {
+        from.readable.pipeTo(to.writable).catch(() => {
+          // One of the two has reset the connection.
+        });
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.close();
+  }
+}
+
+for (const name of Object.keys(LIMITS) as FrontName[]) {
+  Deno.test({
+    name: LIMITS[name].keepsConnections
+      ? `${name} keeps its FastCGI connections`
+      : `${name} makes a FastCGI connection for each request`,
+    ignore: isMissing(FRONT_PROGRAMS[name]),
+    async fn() {
+      const requests = 20;
+      await using gateway = await startGateway([APP, "--fastcgi=127.0.0.1:0", "--workers=2"]);
+      using relay = new Relay(fastcgiPort(gateway));
+      await using front = await startFront(name, `127.0.0.1:${relay.port}`);
+      for (let i = 0; i < requests; i++) assertEquals(await text(fetch(`${front.url}/`)), "hello");
+      if (LIMITS[name].keepsConnections) assert(relay.connections < requests);
+      else assertEquals(relay.connections, requests);
+    },
+  });
+}
+
+Deno.test({
+  name: "behind nginx, FastCGI passes over a Unix socket",
+  ignore: isMissing("nginx"),
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    const socket = `${folder}/app.sock`;
+    try {
+      await using gateway = await startGateway([
+        APP,
+        `--fastcgi=unix:${socket},mode=0660`,
+        "--workers=2",
+      ]);
+      assert(gateway.log.includes(`listening fastcgi+unix:${socket}`), gateway.log.join("\n"));
+      assertEquals(Deno.statSync(socket).mode! & 0o777, 0o660);
+      await using front = await startFront("nginx", `unix:${socket}`);
+      const info = await (await fetch(`${front.url}/info?a=b`)).json();
+      assertEquals(info.endpoint, "fastcgi");
+      assertEquals(info.remoteAddr.hostname, "127.0.0.1");
+      const body = new Uint8Array(3_000_000);
+      assertEquals(await text(fetch(`${front.url}/count`, { method: "POST", body })), "3000000");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+/** Runs cgi-fcgi, as a CGI server would, with `env` and `body`. */
+async function cgiFcgi(
+  port: number,
+  env: Record<string, string>,
+  body = "",
+): Promise<{ head: string; body: string; errors: string }> {
+  const child = new Deno.Command("cgi-fcgi", {
+    args: ["-bind", "-connect", `127.0.0.1:${port}`],
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH")!, GATEWAY_INTERFACE: "CGI/1.1", ...env },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  // It may be done before it has read everything.
+  await writer.write(new TextEncoder().encode(body)).then(() => writer.close()).catch(() => {});
+  const { stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  const [head, ...rest] = decoder.decode(stdout).split("\r\n\r\n");
+  return { head, body: rest.join("\r\n\r\n"), errors: decoder.decode(stderr) };
+}
+
+Deno.test({
+  name: "cgi-fcgi is answered: GET, POST with a body, errors, and variables that are not standard",
+  ignore: isMissing("cgi-fcgi"),
+  async fn(test) {
+    await using gateway = await startGateway([APP, "--fastcgi=127.0.0.1:0", "--workers=2"]);
+    const port = fastcgiPort(gateway);
+    const common = {
+      SERVER_PROTOCOL: "HTTP/1.1",
+      SERVER_NAME: "example.com",
+      SERVER_PORT: "80",
+      REMOTE_ADDR: "192.0.2.7",
+    };
+    await test.step("GET", async () => {
+      const { head, body } = await cgiFcgi(port, {
+        ...common,
+        REQUEST_METHOD: "GET",
+        REQUEST_URI: "/info?a=b",
+        QUERY_STRING: "a=b",
+        SCRIPT_NAME: "",
+        PATH_INFO: "/info",
+        HTTP_HOST: "example.com",
+        HTTP_X_TEST: "yes",
+        MY_OWN: "value",
+      });
+      assertMatch(head, /^Status: 200\b/i);
+      assertMatch(head, /^content-type: application\/json$/im);
+      const info = JSON.parse(body);
+      assertEquals(info.url, "http://example.com/info?a=b");
+      assertEquals(info.remoteAddr.hostname, "192.0.2.7");
+      assertEquals(info.env.MY_OWN, "value");
+      assertEquals(new Headers(info.headers).get("x-test"), "yes");
+    });
+    await test.step("GET without a REQUEST_URI, as a plain CGI server would", async () => {
+      const { body } = await cgiFcgi(port, {
+        ...common,
+        REQUEST_METHOD: "GET",
+        QUERY_STRING: "a=b",
+        SCRIPT_NAME: "",
+        PATH_INFO: "/info",
+      });
+      const url = new URL(JSON.parse(body).url);
+      assertEquals([url.hostname, url.pathname, url.search], ["example.com", "/info", "?a=b"]);
+    });
+    await test.step("POST", async () => {
+      const sent = "body ".repeat(50_000);
+      const { head, body } = await cgiFcgi(port, {
+        ...common,
+        REQUEST_METHOD: "POST",
+        REQUEST_URI: "/echo",
+        QUERY_STRING: "",
+        SCRIPT_NAME: "",
+        PATH_INFO: "/echo",
+        CONTENT_TYPE: "text/x-test",
+        CONTENT_LENGTH: String(sent.length),
+      }, sent);
+      assertMatch(head, /^content-type: text\/x-test$/im);
+      assertEquals(body, sent);
+    });
+    await test.step("errors: the status, and on standard error what the app threw", async () => {
+      const cases: [string, number, RegExp][] = [
+        ["/none", 404, /^$/],
+        ["/throw", 500, /^Error: thrown on purpose\n\s+at /],
+      ];
+      for (const [path, status, logged] of cases) {
+        const { head, errors } = await cgiFcgi(port, {
+          ...common,
+          REQUEST_METHOD: "GET",
+          REQUEST_URI: path,
+          QUERY_STRING: "",
+        });
+        assertMatch(head, new RegExp(`^Status: ${status}\\b`, "im"));
+        assertMatch(errors, logged);
+      }
+    });
+  },
+});
