@@ -22,6 +22,20 @@ export class ProtocolError extends Error {
   }
 }
 
+/** A FastCGI server did not answer as it should: it refused the request, or its connection was lost. */
+export class FastCgiError extends Error {
+  /** Name of the class. */
+  override name = "FastCgiError";
+  /** Protocol status of the request's end (FastCGI 1.0, section 5.5): 2 for overloaded; 0 if it was no refusal. */
+  readonly protocolStatus: number;
+
+  /** Makes an error with a message for the log. */
+  constructor(message: string, protocolStatus = 0) {
+    super(message);
+    this.protocolStatus = protocolStatus;
+  }
+}
+
 /** A response that its handler composed cannot be sent as it is. */
 export class InvalidResponseError extends Error {
   /** Name of the class. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { errorResponse } from "../error_response.ts";
 import { InvalidResponseError, ProtocolError } from "../errors.ts";
 import type {
   AbortReason,
@@ -207,10 +206,8 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
   }
 
   #respondWithError(status: number, detail: string, appStatus: number): void {
-    const { head, body } = errorResponse(status, detail);
-    this.#responded = true;
-    this.#writer.begin(this.head, head, body);
-    this.#end(appStatus);
+    this.#responded = this.#complete = true;
+    this.#request.endWithError(this.head, status, detail, appStatus);
   }
 
   #onBodyTooLarge(): void {

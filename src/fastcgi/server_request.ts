@@ -6,7 +6,9 @@
  */
 
 import { OutputBuffer } from "../buffers.ts";
-import type { AbortReason } from "../exchange.ts";
+import { errorResponse } from "../error_response.ts";
+import type { AbortReason, RequestHead } from "../exchange.ts";
+import { CgiResponseWriter } from "./cgi_response.ts";
 import type { FastCgiConnection } from "./connection.ts";
 import type { InputReader, InputType } from "./input_stream.ts";
 import { InputStream } from "./input_stream.ts";
@@ -176,6 +178,14 @@ export class ServerRequest {
     writeEndRequest(this.out, this.id, appStatus, REQUEST_COMPLETE);
     if (this.reportSent) this.#enlist();
     this.#finish();
+  }
+
+  /** Answers the request with `status`, and ends it. Nothing may have been written to STDOUT before. */
+  endWithError(head: RequestHead, status: number, detail: string, appStatus: number): void {
+    if (this.ended) return;
+    const response = errorResponse(status, detail);
+    new CgiResponseWriter(this.out, this.id).begin(head, response.head, response.body);
+    this.end(appStatus);
   }
 
   /**

@@ -124,6 +124,10 @@ export class RequestTranslator {
     return this.#start(name) === this.#end(name);
   }
 
+  #forget(name: Name): void {
+    this.#found[PLACE[name] * 2] = this.#found[PLACE[name] * 2 + 1] = 0;
+  }
+
   #spells(name: Name, lowerCase: string): boolean {
     return spells(this.#params, this.#start(name), this.#end(name), lowerCase);
   }
@@ -194,6 +198,11 @@ export class RequestTranslator {
     const start = this.#start("CONTENT_LENGTH");
     const end = this.#end("CONTENT_LENGTH");
     if (start === end) return UNKNOWN_LENGTH;
+    // What Caddy sends for a body whose length it does not know.
+    if (this.#spells("CONTENT_LENGTH", "-1")) {
+      this.#forget("CONTENT_LENGTH");
+      return UNKNOWN_LENGTH;
+    }
     let length = 0;
     for (let at = start; at < end; at++) {
       length = (CLASS[params[at]] & DIGIT) !== 0 ? length * 10 + (params[at] - 0x30) : NaN;

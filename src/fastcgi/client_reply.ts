@@ -1,0 +1,128 @@
+/**
+ * The answer to a request of the client, as it comes in.
+ *
+ * @module
+ */
+
+import { FastCgiError } from "../errors.ts";
+import { BODY_WINDOW_BYTES } from "../exchange.ts";
+import type { ClientConnection, ReplyReceiver } from "./client_connection.ts";
+import { CANT_MPX_CONN, OVERLOADED, REQUEST_COMPLETE, UNKNOWN_ROLE } from "./records.ts";
+
+const REFUSALS: Readonly<Record<number, string>> = {
+  [CANT_MPX_CONN]: "it takes one request at a time on a connection",
+  [OVERLOADED]: "it is overloaded",
+  [UNKNOWN_ROLE]: "it does not have the role",
+};
+
+/** Whether other requests share the reply's connection: if not, giving up closes it. */
+export type Sharing = "own" | "shared";
+
+/** An answer: its stream, and its end. */
+export class Reply implements ReplyReceiver {
+  /** What comes over STDOUT. */
+  readonly stdout: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** The exit status. */
+  readonly appStatus: Promise<number>;
+  /** Resolves when the request has ended, one way or the other. */
+  readonly ended: Promise<void>;
+
+  readonly #connection: ClientConnection;
+  readonly #onStderr: (text: string) => void;
+  readonly #sharing: Sharing;
+  readonly #end = Promise.withResolvers<number>();
+  readonly #stderrDecoder = new TextDecoder();
+  #stderr = "";
+  #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+  #id = 0;
+  #isDone = false;
+  #signal: AbortSignal | undefined;
+
+  /** Makes the reply to a request that is about to begin on `connection`. */
+  constructor(
+    connection: ClientConnection,
+    onStderr: (text: string) => void,
+    sharing: Sharing,
+  ) {
+    this.#connection = connection;
+    this.#onStderr = onStderr;
+    this.#sharing = sharing;
+    this.appStatus = this.#end.promise;
+    this.ended = this.#end.promise.then(() => {}, () => {});
+    this.stdout = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => this.#connection.release(this),
+      cancel: (reason) => this.giveUp(reason),
+    }, new ByteLengthQueuingStrategy({ highWaterMark: BODY_WINDOW_BYTES }));
+  }
+
+  /** The request was begun, as `id`. */
+  begin(id: number, signal: AbortSignal | undefined): void {
+    this.#id = id;
+    this.#signal = signal;
+    signal?.addEventListener("abort", this.#onSignal);
+  }
+
+  /** Gives the request up. */
+  giveUp(reason: unknown): void {
+    if (this.#isDone) return;
+    this.#finish();
+    this.#end.reject(reason ?? new FastCgiError("the request was given up"));
+    try {
+      this.#controller.error(reason);
+    } catch {
+      // The stream was cancelled.
+    }
+    // Few servers look for an abort record while they work: closing is what all understand.
+    if (this.#sharing === "own") this.#connection.close();
+    else this.#connection.abort(this.#id);
+  }
+
+  onStdout(chunk: Uint8Array): void {
+    if (this.#isDone) return;
+    this.#controller.enqueue(chunk.slice() as Uint8Array<ArrayBuffer>);
+    if ((this.#controller.desiredSize ?? 0) <= 0) this.#connection.hold(this);
+  }
+
+  onStderr(chunk: Uint8Array): void {
+    const lines = (this.#stderr + this.#stderrDecoder.decode(chunk, { stream: true })).split("\n");
+    this.#stderr = lines.pop() ?? "";
+    for (const line of lines) this.#onStderr(line);
+  }
+
+  onEnd(appStatus: number, protocolStatus: number): void {
+    if (this.#stderr !== "") this.#onStderr(this.#stderr);
+    if (this.#isDone) return;
+    if (protocolStatus !== REQUEST_COMPLETE) {
+      const reason = REFUSALS[protocolStatus] ?? `status ${protocolStatus}`;
+      this.#fail(
+        new FastCgiError(`the FastCGI server refused the request: ${reason}`, protocolStatus),
+      );
+      return;
+    }
+    this.#finish();
+    this.#controller.close();
+    this.#end.resolve(appStatus);
+  }
+
+  onLost(error: Error): void {
+    if (!this.#isDone) this.#fail(error);
+  }
+
+  #fail(error: Error): void {
+    this.#finish();
+    this.#controller.error(error);
+    this.#end.reject(error);
+  }
+
+  #finish(): void {
+    this.#isDone = true;
+    this.#end.promise.catch(() => {});
+    this.#connection.release(this);
+    this.#signal?.removeEventListener("abort", this.#onSignal);
+  }
+
+  readonly #onSignal = (): void => this.giveUp(this.#signal?.reason);
+}

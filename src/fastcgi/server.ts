@@ -1,0 +1,395 @@
+/**
+ * A FastCGI server for handlers that want the protocol as it is: parameters, streams, exit status.
+ *
+ * @module
+ */
+
+import type { ProtocolError } from "../errors.ts";
+import type { AbortReason, RequestRole } from "../exchange.ts";
+import { BODY_WINDOW_BYTES, RequestHead } from "../exchange.ts";
+import type { Log } from "../log.ts";
+import { logToStderr } from "../log.ts";
+import { parseListenAddress } from "../net/address.ts";
+import { listen } from "../net/listen.ts";
+import type { Listening } from "../net/listen.ts";
+import { decodePairs } from "../pairs.ts";
+import type { InputType } from "./input_stream.ts";
+import type { FastCgiLimits } from "./limits.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "./limits.ts";
+import { AUTHORIZER, DATA, FILTER, RESPONDER, STDIN } from "./records.ts";
+import type { RequestHandler } from "./request_handler.ts";
+import { RequestListener } from "./request_listener.ts";
+import type { RequestReceiver, ServerRequest } from "./server_request.ts";
+
+/** A FastCGI request as a low-level handler gets it. */
+export interface FastCgiRequest {
+  /** The role that is asked for. */
+  readonly role: RequestRole;
+  /** The parameters, as text: UTF-8, or else each byte one code unit. */
+  readonly params: Readonly<Record<string, string>>;
+  /** The request's body. */
+  readonly stdin: ReadableStream<Uint8Array<ArrayBuffer>>;
+  /** The file that a filter is to work on; `null` in other roles. */
+  readonly data: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  /** The response as CGI has it: field lines, an empty line, the body. Text is sent as UTF-8. */
+  readonly stdout: WritableStream<Uint8Array | string>;
+  /** Messages for the web server's error log. */
+  readonly stderr: WritableStream<Uint8Array | string>;
+  /** Fires when the web server gave the request up, or its time is over. */
+  readonly signal: AbortSignal;
+  /** What the request ends with; 0, the default, for success. */
+  exitStatus: number;
+}
+
+/** Handles a request. It ends when the handler returns, or when its promise is resolved. */
+export type FastCgiHandler = (request: FastCgiRequest) => void | Promise<void>;
+
+/** Options of {@linkcode FastCgiServer.listen}. */
+export interface FastCgiServerOptions {
+  /** Limits that differ from {@linkcode DEFAULT_FASTCGI_LIMITS}. */
+  readonly limits?: Partial<FastCgiLimits>;
+  /** Roles that are served; others are refused. Default: all. */
+  readonly roles?: readonly RequestRole[];
+  /** Connections that the system queues. Default 511. */
+  readonly backlog?: number;
+  /** Addresses of the web servers that may connect over TCP. Default: all. */
+  readonly webServerAddrs?: readonly string[];
+  /** Takes messages about faults. Default: lines to standard error. */
+  readonly log?: Log;
+}
+
+const ROLE_NUMBERS: Readonly<Record<RequestRole, number>> = {
+  responder: RESPONDER,
+  authorizer: AUTHORIZER,
+  filter: FILTER,
+};
+const DEFAULT_GRACE_MS = 30_000;
+
+/**
+ * Serves FastCGI requests with a low-level handler.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { FastCgiClient, FastCgiServer } from "gatehouse";
+ *
+ * await using server = await FastCgiServer.listen("127.0.0.1:0", async (request) => {
+ *   const stdout = request.stdout.getWriter();
+ *   await stdout.write("Content-Type: text/plain\r\n\r\n");
+ *   await stdout.write(`${request.role} at ${request.params.REQUEST_URI}`);
+ * });
+ * const { port } = server.address as Deno.NetAddr;
+ * await using client = new FastCgiClient(`127.0.0.1:${port}`);
+ * const response = await client.fetch("http://localhost/here");
+ * assertEquals(await response.text(), "responder at /here");
+ * ```
+ */
+export class FastCgiServer implements AsyncDisposable {
+  readonly #listening: Listening;
+  readonly #listener: RequestListener;
+
+  private constructor(listening: Listening, listener: RequestListener) {
+    this.#listening = listening;
+    this.#listener = listener;
+  }
+
+  /**
+   * Begins to serve at `address`: `[host]:port`, a port, or `unix:PATH[,mode=0660]`.
+   *
+   * @throws {ConfigError} if that is no address
+   * @throws {ListenError} if the address cannot be had
+   */
+  static async listen(
+    address: string,
+    handler: FastCgiHandler,
+    options: FastCgiServerOptions = {},
+  ): Promise<FastCgiServer> {
+    const listening = await listen({
+      address: parseListenAddress(address),
+      backlog: options.backlog ?? 511,
+      tls: undefined,
+    });
+    const log = options.log ?? logToStderr;
+    const roles = options.roles ?? (Object.keys(ROLE_NUMBERS) as RequestRole[]);
+    const listener = new RequestListener({
+      listener: listening.listener,
+      limits: { ...DEFAULT_FASTCGI_LIMITS, ...options.limits },
+      roles: roles.map((role) => ROLE_NUMBERS[role]),
+      webServerAddrs: options.webServerAddrs,
+      handler: new StreamHandler(handler, log),
+      log,
+    });
+    return new FastCgiServer(listening, listener);
+  }
+
+  /** The address that is served. */
+  get address(): Deno.Addr {
+    return this.#listener.address;
+  }
+
+  /**
+   * Stops accepting and finishes what is in flight, for up to `graceMs` milliseconds (default
+   * 30,000); what is not done then is cut off.
+   */
+  async shutdown(options: { readonly graceMs?: number } = {}): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const graceOver = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, options.graceMs ?? DEFAULT_GRACE_MS);
+    });
+    const drained = this.#listener.drain();
+    await Promise.race([drained, graceOver]);
+    clearTimeout(timer);
+    await this.#listener[Symbol.asyncDispose]();
+    await drained;
+    this.#listening.cleanUp();
+  }
+
+  /** Closes everything at once. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown({ graceMs: 0 });
+  }
+}
+
+/** Calls the handler with requests made of streams. */
+class StreamHandler implements RequestHandler {
+  readonly #handler: FastCgiHandler;
+  readonly #log: Log;
+
+  constructor(handler: FastCgiHandler, log: Log) {
+    this.#handler = handler;
+    this.#log = log;
+  }
+
+  start(request: ServerRequest, params: Uint8Array, length: number): void {
+    const streams = new RequestStreams(request, decodePairs(params, 0, length));
+    this.#run(request, streams);
+  }
+
+  refuse(request: ServerRequest, { status, message }: ProtocolError): void {
+    if (request.responded) request.breakOff();
+    else request.endWithError(new RequestHead(), status, message, 0);
+  }
+
+  async #run(request: ServerRequest, streams: RequestStreams): Promise<void> {
+    try {
+      await this.#handler(streams);
+      await streams.flushed();
+      request.end(streams.exitStatus);
+    } catch (error) {
+      // What fails because its request was cut short is no fault of the handler's.
+      if (request.ended) return;
+      const text = error instanceof Error ? error.stack ?? String(error) : String(error);
+      this.#log("error", `fastcgi: the handler failed: ${text}`);
+      request.writeStderr(encoder.encode(`${text}\n`));
+      if (request.responded) request.breakOff();
+      else request.endWithError(new RequestHead(), 500, "", FAILED_STATUS);
+    }
+  }
+}
+
+/** Exit status of a request whose handler failed. */
+const FAILED_STATUS = 1;
+const encoder = new TextEncoder();
+/** Bytes that are written before the web server's reading is waited for. */
+const WINDOW_BYTES = BODY_WINDOW_BYTES;
+const MAX_PIECE_BYTES = 65_528;
+
+/** A request as streams. */
+class RequestStreams implements FastCgiRequest, RequestReceiver {
+  readonly role: RequestRole;
+  readonly params: Readonly<Record<string, string>>;
+  readonly stdout: WritableStream<Uint8Array | string>;
+  readonly stderr: WritableStream<Uint8Array | string>;
+  exitStatus = 0;
+
+  readonly #request: ServerRequest;
+  readonly #controller = new AbortController();
+  readonly #stdin: InputQueue;
+  readonly #data: InputQueue | null;
+  #window = WINDOW_BYTES;
+  #creditWaiters: (() => void)[] = [];
+  /** Chunks that were given to the streams and not written yet. */
+  #queuedChunks = 0;
+  #flushWaiter: (() => void) | null = null;
+
+  constructor(request: ServerRequest, params: Readonly<Record<string, string>>) {
+    this.#request = request;
+    this.params = params;
+    this.role = request.role === AUTHORIZER
+      ? "authorizer"
+      : request.role === FILTER
+      ? "filter"
+      : "responder";
+    this.#stdin = new InputQueue((bytes) => request.grant(STDIN, bytes));
+    if (request.stdinIsEmpty) this.#stdin.end();
+    this.#data = request.role === FILTER
+      ? new InputQueue((bytes) => request.grant(DATA, bytes))
+      : null;
+    this.stdout = this.#output((chunk) => request.writeStdout(chunk));
+    this.stderr = this.#output((chunk) => request.writeStderr(chunk));
+    request.receiver = this;
+  }
+
+  get stdin(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#stdin.stream;
+  }
+
+  get data(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    return this.#data?.stream ?? null;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Resolves when all that was given to the streams, waited for or not, was written. */
+  async flushed(): Promise<void> {
+    if (this.#queuedChunks === 0) return;
+    await new Promise<void>((resolve) => this.#flushWaiter = resolve);
+  }
+
+  onInput(type: InputType, chunk: Uint8Array): void {
+    (type === DATA ? this.#data : this.#stdin)?.push(chunk);
+  }
+
+  onInputEnd(type: InputType): void {
+    (type === DATA ? this.#data : this.#stdin)?.end();
+  }
+
+  onCredit(bytes: number): void {
+    this.#window += bytes;
+    this.#wake();
+  }
+
+  onAbort(reason: AbortReason): void {
+    const error = new DOMException(`the request was aborted (${reason})`, "AbortError");
+    this.#controller.abort(error);
+    if (reason === "client-half-closed") return;
+    this.#onEnded(error);
+  }
+
+  onTimeout(): void {
+    const error = new DOMException("the request timed out", "TimeoutError");
+    this.#request.endWithError(new RequestHead(), 504, "", FAILED_STATUS);
+    this.#controller.abort(error);
+    this.#onEnded(error);
+  }
+
+  onSent(): void {}
+
+  #onEnded(error: DOMException): void {
+    this.#stdin.fail(error);
+    this.#data?.fail(error);
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiters = this.#creditWaiters;
+    this.#creditWaiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  #output(write: (chunk: Uint8Array) => void): WritableStream<Uint8Array | string> {
+    let queued = 0;
+    const unqueue = (chunks: number) => {
+      queued -= chunks;
+      this.#queuedChunks -= chunks;
+      if (this.#queuedChunks === 0) this.#flushWaiter?.();
+    };
+    return new WritableStream<Uint8Array | string>({
+      write: async (chunk) => {
+        try {
+          await this.#write(chunk, write);
+          unqueue(1);
+        } catch (error) {
+          // The stream is at its end: what is behind this chunk will never be written.
+          unqueue(queued);
+          throw error;
+        }
+      },
+    }, {
+      highWaterMark: 1,
+      // Called for each chunk at the moment that it is given to the stream.
+      size: () => {
+        queued++;
+        this.#queuedChunks++;
+        return 1;
+      },
+    });
+  }
+
+  async #write(
+    chunk: Uint8Array | string,
+    write: (chunk: Uint8Array) => void,
+  ): Promise<void> {
+    const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
+    if (!(bytes instanceof Uint8Array)) {
+      throw new TypeError("the stream takes Uint8Array and string, nothing else");
+    }
+    for (let at = 0; at < bytes.length;) {
+      while (this.#window <= 0 && !this.#request.ended) {
+        await new Promise<void>((resolve) => this.#creditWaiters.push(resolve));
+      }
+      if (this.#request.ended) throw this.signal.reason ?? new Error("the request has ended");
+      const piece = bytes.subarray(at, at + Math.min(this.#window, MAX_PIECE_BYTES));
+      this.#window -= piece.length;
+      write(piece);
+      at += piece.length;
+    }
+  }
+}
+
+/** What has come of a stream and was not read yet. */
+class InputQueue {
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
+  #ended = false;
+  #error: Error | null = null;
+  #wake: (() => void) | null = null;
+
+  /** `onRead` is told how many bytes were read. */
+  constructor(onRead: (bytes: number) => void) {
+    this.stream = new ReadableStream({
+      type: "bytes",
+      pull: async (controller) => {
+        while (this.#chunks.length === 0 && !this.#ended && this.#error === null) {
+          await new Promise<void>((resolve) => this.#wake = resolve);
+        }
+        const chunk = this.#chunks.shift();
+        if (chunk !== undefined) {
+          const bytes = chunk.length;
+          controller.enqueue(chunk);
+          onRead(bytes);
+        } else if (this.#error !== null) {
+          controller.error(this.#error);
+        } else {
+          controller.close();
+          controller.byobRequest?.respond(0);
+        }
+      },
+      cancel: () => {
+        this.#chunks.length = 0;
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  push(chunk: Uint8Array): void {
+    this.#chunks.push(chunk.slice() as Uint8Array<ArrayBuffer>);
+    this.#wakeUp();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wakeUp();
+  }
+
+  fail(error: Error): void {
+    this.#error = error;
+    this.#wakeUp();
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+}
