@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the programs that the tests talk to, on Debian and its relatives, as root.
 # Without root it only says what is missing: the tests that need it then skip, and say so.
-# With CI set, something missing is a failure.
+# With CI set, something missing is a failure. With the argument "bench", also what benchmarks need.
 set -eu
 
 missing=
@@ -32,6 +32,12 @@ need nginx nginx-light
 need openssl openssl
 need wrk wrk
 need_any_version php-fpm php-fpm
+
+if [ "${1:-}" = bench ]; then
+  need cc gcc
+  need go golang-go
+  [ -e /usr/include/fcgiapp.h ] || { missing="$missing libfcgi" packages="$packages libfcgi-dev libc6-dev"; }
+fi
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

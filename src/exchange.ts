@@ -19,6 +19,12 @@ export type EndpointKind = "http" | "fastcgi" | "mongrel2";
  */
 export type RequestRole = "responder" | "authorizer" | "filter";
 
+/**
+ * What the front server's error log is told, where the protocol has a way, of the apps' faults: nothing, their errors, or also what
+ * they print with `console.error` and `console.warn`.
+ */
+export type FaultReports = "none" | "errors" | "console";
+
 /** What is known of the connection that a request came in on: the same for all its requests. */
 export interface Peer {
   /** The protocol that the endpoint speaks. */

@@ -6,9 +6,9 @@
 
 import { formatListenAddress } from "./net/address.ts";
 import type { ListenAddress } from "./net/address.ts";
-import type { ExchangeHandler } from "./exchange.ts";
+import type { ExchangeHandler, FaultReports } from "./exchange.ts";
 import { FastCgiEndpoint } from "./fastcgi/endpoint.ts";
-import type { FastCgiLimits, FaultReports } from "./fastcgi/limits.ts";
+import type { FastCgiLimits } from "./fastcgi/limits.ts";
 import { HttpEndpoint } from "./http1/endpoint.ts";
 import type { HttpLimits } from "./http1/limits.ts";
 import type { Listening, TlsKeyPair } from "./net/listen.ts";
@@ -194,7 +194,7 @@ async function startBackend(options: GatewayOptions): Promise<Backend> {
     await pool.start();
     return pool;
   }
-  const runner = new AppRunner(await host.load(), log);
+  const runner = new AppRunner(await host.load(), fastcgi?.faultReports ?? "none", log);
   return {
     handle(exchange) {
       // Apps look at their requests later, too.

@@ -6,7 +6,8 @@
 
 import { parseListenAddress } from "./net/address.ts";
 import { ConfigError } from "./errors.ts";
-import type { FastCgiLimits, FaultReports } from "./fastcgi/limits.ts";
+import type { FaultReports } from "./exchange.ts";
+import type { FastCgiLimits } from "./fastcgi/limits.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "./fastcgi/limits.ts";
 import { Gateway } from "./gateway.ts";
 import type { AppHost } from "./gateway.ts";
@@ -101,6 +102,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const { cert, key } = options;
   const https = listOf(options.https);
   const fastcgi = listOf(options.fastcgi);
+  const faultReports = options.faultReports ?? "errors";
   const http = options.http === undefined && https.length === 0 && fastcgi.length === 0
     ? ["127.0.0.1:8000"]
     : listOf(options.http);
@@ -128,12 +130,12 @@ export async function serve(options: ServeOptions): Promise<Server> {
     fastcgi: {
       addresses: fastcgi.map(parseListenAddress),
       limits: { ...DEFAULT_FASTCGI_LIMITS, ...options.limits },
-      faultReports: options.faultReports ?? "errors",
+      faultReports,
       webServerAddrs: options.webServerAddrs,
     },
     backlog: options.backlog ?? 511,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
-    host: hostFor(references, options.workers ?? navigator.hardwareConcurrency),
+    host: hostFor(references, options.workers ?? navigator.hardwareConcurrency, faultReports),
     prefixes: [...references.keys()],
     log: options.log ?? logToStderr,
   });
@@ -150,7 +152,11 @@ export async function serve(options: ServeOptions): Promise<Server> {
   };
 }
 
-function hostFor(references: Map<string, AppReference>, workers: number): AppHost {
+function hostFor(
+  references: Map<string, AppReference>,
+  workers: number,
+  faultReports: FaultReports,
+): AppHost {
   const byUrl = [...references.values()].filter(isByUrl).length;
   if (byUrl === 0) {
     const mounts = [...references].map(([prefix, app]) => ({
@@ -169,6 +175,7 @@ function hostFor(references: Map<string, AppReference>, workers: number): AppHos
     })),
     middleware: [],
     appKind: "app",
+    faultReports,
   };
   if (workers === 0) return { kind: "thread", load: () => loadApps(apps) };
   return { kind: "workers", workers, apps };

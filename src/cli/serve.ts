@@ -58,6 +58,7 @@ function hostFor(settings: ServeSettings): AppHost {
     mounts: settings.mounts.map(({ prefix, app }) => ({ prefix, ...resolveApp(app, cwd) })),
     middleware: settings.middleware.map((specifier) => resolveApp(specifier, cwd)),
     appKind: settings.appKind,
+    faultReports: settings.faultReports,
   };
   if (settings.workers > 0) return { kind: "workers", workers: settings.workers, apps };
   return {

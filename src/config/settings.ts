@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FaultReports } from "../fastcgi/limits.ts";
+import type { FaultReports } from "../exchange.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/limits.ts";
 import type { HttpLimits } from "../http1/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/limits.ts";

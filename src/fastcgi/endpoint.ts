@@ -6,12 +6,12 @@
 
 import { BufferPool } from "../buffers.ts";
 import type { ProtocolError } from "../errors.ts";
-import type { ExchangeHandler, Peer } from "../exchange.ts";
+import type { ExchangeHandler, FaultReports, Peer } from "../exchange.ts";
 import { RequestHead } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import type { ExchangeSettings } from "./fastcgi_exchange.ts";
 import { FastCgiExchange } from "./fastcgi_exchange.ts";
-import type { FastCgiLimits, FaultReports } from "./limits.ts";
+import type { FastCgiLimits } from "./limits.ts";
 import { AUTHORIZER, FILTER, RESPONDER } from "./records.ts";
 import { RequestListener } from "./request_listener.ts";
 import type { RequestHandler } from "./request_handler.ts";

@@ -9,6 +9,7 @@ import type {
   AbortReason,
   Exchange,
   ExchangeReceiver,
+  FaultReports,
   RequestHead,
   ResponseHead,
 } from "../exchange.ts";
@@ -16,7 +17,6 @@ import { NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import { CgiResponseWriter } from "./cgi_response.ts";
 import type { InputType } from "./input_stream.ts";
-import type { FaultReports } from "./limits.ts";
 import { MAX_STDERR_BYTES } from "./limits.ts";
 import { DATA, STDIN } from "./records.ts";
 import type { RequestReceiver, ServerRequest } from "./server_request.ts";

@@ -30,12 +30,6 @@ export interface FastCgiLimits {
   readonly maxReqs: number;
 }
 
-/**
- * What the web server's error log is told of the apps' faults: nothing, their errors, or also what
- * they print with `console.error` and `console.warn`.
- */
-export type FaultReports = "none" | "errors" | "console";
-
 /** The default limits. */
 export const DEFAULT_FASTCGI_LIMITS: FastCgiLimits = Object.freeze({
   maxHeaderBytes: 32_768,

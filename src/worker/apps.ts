@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { Exchange, ExchangeHandler } from "../exchange.ts";
+import type { Exchange, ExchangeHandler, FaultReports } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import type { Context } from "./context.ts";
+import { reportingConsole } from "./console_reports.ts";
 import { AppContext } from "./context.ts";
 import { makeRequest } from "./request.ts";
 import { plainResponse } from "./response.ts";
@@ -30,6 +31,7 @@ export interface MountedApp {
 /** Runs apps on the current thread. */
 export class AppRunner implements ExchangeHandler {
   readonly #mounts: readonly MountedApp[];
+  readonly #faultReports: FaultReports;
   readonly #log: Log;
   readonly #owner: TaskOwner = {
     onTaskEnded: () => {
@@ -43,8 +45,9 @@ export class AppRunner implements ExchangeHandler {
   #idle: PromiseWithResolvers<void> | null = null;
 
   /** Makes a runner of `mounts`, which the exchanges choose by index. */
-  constructor(mounts: readonly MountedApp[], log: Log) {
+  constructor(mounts: readonly MountedApp[], faultReports: FaultReports, log: Log) {
     this.#mounts = mounts;
+    this.#faultReports = faultReports;
     this.#log = log;
   }
 
@@ -61,10 +64,12 @@ export class AppRunner implements ExchangeHandler {
     }
     const { app, prefix } = this.#mounts[head.mount];
     try {
-      const result = app.fetch(
-        makeRequest(task),
-        new AppContext(task, prefix, this.#waitUntil),
-      );
+      const request = makeRequest(task);
+      const context = new AppContext(task, prefix, this.#waitUntil);
+      const isReporting = this.#faultReports === "console" && head.peer.endpoint === "fastcgi";
+      const result = isReporting
+        ? reportingConsole(task, () => app.fetch(request, context))
+        : app.fetch(request, context);
       if (typeof (result as { then?: unknown } | undefined)?.then === "function") {
         (result as Promise<Response>).then(
           (response) => this.#respond(task, response),

@@ -45,7 +45,11 @@ async function start(message: StartMessage): Promise<void> {
   );
   try {
     const mounts = await loadApps(message.apps);
-    const runner = new AppRunner(mounts, (level, text) => opened.log(level, text));
+    const runner = new AppRunner(
+      mounts,
+      message.apps.faultReports,
+      (level, text) => opened.log(level, text),
+    );
     port = opened;
     opened.start(runner, () => runner.drained().then(() => opened.reportDrained()));
     post({ kind: "ready" });

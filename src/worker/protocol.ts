@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { FaultReports } from "../exchange.ts";
+
 /** An app as the worker is to load it. */
 export interface AppSource {
   /** Path prefix, `""` for the root. */
@@ -31,6 +33,8 @@ export interface AppSet {
   readonly middleware: readonly MiddlewareSource[];
   /** Whether the exports are apps, or functions that make them. */
   readonly appKind: "app" | "factory";
+  /** What front servers are told of the apps' faults. */
+  readonly faultReports: FaultReports;
 }
 
 /** The first message to a worker. */
