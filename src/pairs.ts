@@ -9,7 +9,7 @@ import { ProtocolError } from "./errors.ts";
 import { textOf } from "./fields.ts";
 
 const encoder = new TextEncoder();
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Goes through the pairs in some bytes, one {@linkcode PairReader.next} at a time. */
 export class PairReader {
@@ -103,12 +103,15 @@ export function decodePairs(
 
 /** Appends a pair, in UTF-8. */
 export function writePair(out: OutputBuffer, name: string, value: string): void {
-  const nameBytes = encoder.encode(name);
-  const valueBytes = encoder.encode(value);
-  writeLength(out, nameBytes.length);
-  writeLength(out, valueBytes.length);
-  out.append(nameBytes);
-  out.append(valueBytes);
+  writePairBytes(out, encoder.encode(name), encoder.encode(value));
+}
+
+/** Appends a pair of bytes. */
+export function writePairBytes(out: OutputBuffer, name: Uint8Array, value: Uint8Array): void {
+  writeLength(out, name.length);
+  writeLength(out, value.length);
+  out.append(name);
+  out.append(value);
 }
 
 function writeLength(out: OutputBuffer, length: number): void {

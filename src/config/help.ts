@@ -30,10 +30,13 @@ Examples:
   gatehouse app.ts
   gatehouse app.ts --http :80 --https :443 --cert chain.pem --key key.pem
   gatehouse app.ts --http unix:/run/app.sock,mode=0660 --workers 4
+  gatehouse app.ts --fastcgi 127.0.0.1:9000
   gatehouse --mount /=site.ts --mount /api=https://example.com/api.ts
 
 Signals: SIGINT or SIGTERM finishes what is in flight, then exits; a second one
 exits at once.
+Environment: FCGI_WEB_SERVER_ADDRS=ADDR,... says which web servers may connect to
+--fastcgi over TCP.
 Exit status: 0 done, 1 failed (an app cannot be loaded, a port is in use),
 2 wrong usage.
 `;

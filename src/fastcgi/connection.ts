@@ -94,6 +94,8 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
   #readAt: number;
   /** Since when a stream that nobody reads holds up the others; 0 if none does. */
   #heldUpAt = 0;
+  /** When that was last over. */
+  #releasedAt = 0;
   /** Requests that have written since the last sending began, and those whose bytes are being sent. */
   #unsent: ServerRequest[] = [];
   #inFlight: ServerRequest[] = [];
@@ -195,8 +197,6 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
 
   /** Is told that a request takes more of its input. */
   onGrant(): void {
-    // The web server could not go on before this: its time begins now.
-    this.#readAt = this.sockets.now;
     if (!this.#pumping) this.#resume();
   }
 
@@ -256,7 +256,8 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     const { limits } = this.#host;
     const isNew = this.#requestCount === 0 || !this.#reader.betweenRecords;
     const timeoutMs = isNew ? limits.headerTimeoutMs : limits.idleTimeoutMs;
-    if (expired(now, this.#readAt, timeoutMs)) this.#close("timeout");
+    const since = Math.max(this.#readAt, this.#sender.progressAt);
+    if (expired(now, since, timeoutMs)) this.#close("timeout");
   }
 
   #checkRequest(request: ServerRequest, now: number): void {
@@ -274,7 +275,7 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
       request.receiver.onTimeout();
     } else if (
       request.isAwaitingInput && this.#heldUpAt === 0 &&
-      expired(now, this.#readAt, limits.bodyIdleTimeoutMs)
+      expired(now, Math.max(request.inputAt, this.#releasedAt), limits.bodyIdleTimeoutMs)
     ) {
       const { receiver } = request;
       this.#host.refuse(
@@ -410,7 +411,7 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     this.#starting = null;
     const params = request.params!;
     request.params = null;
-    request.startedAt = this.sockets.now;
+    request.startedAt = request.inputAt = this.sockets.now;
     const { bytes, length } = params;
     try {
       this.#host.start(request, bytes, length);
@@ -424,7 +425,10 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
   #readInput(type: typeof STDIN | typeof DATA, request: ServerRequest | undefined): boolean {
     const reader = this.#reader;
     const stream = request?.params === null ? request.input(type) : null;
-    if (request === undefined || stream === null) return reader.skip();
+    if (request === undefined || stream === null) {
+      this.#release();
+      return reader.skip();
+    }
     if (reader.contentLength === 0) {
       reader.skip();
       request.endInput(type);
@@ -436,11 +440,18 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
       if (this.#heldUpAt === 0) this.#heldUpAt = this.sockets.now;
       return false;
     }
-    this.#heldUpAt = 0;
+    this.#release();
     if (reader.take(room) > 0) {
+      request.inputAt = this.sockets.now;
       stream.push(reader.content.subarray(reader.start, reader.end));
     }
     return !reader.inRecord || reader.hasUnread;
+  }
+
+  #release(): void {
+    if (this.#heldUpAt === 0) return;
+    this.#heldUpAt = 0;
+    this.#releasedAt = this.sockets.now;
   }
 
   /**

@@ -10,7 +10,7 @@ import type { ExchangeHandler, FaultReports, Peer } from "../exchange.ts";
 import { RequestHead } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import type { ExchangeSettings } from "./fastcgi_exchange.ts";
-import { FastCgiExchange } from "./fastcgi_exchange.ts";
+import { bodyTooShort, FastCgiExchange } from "./fastcgi_exchange.ts";
 import type { FastCgiLimits } from "./limits.ts";
 import { AUTHORIZER, FILTER, RESPONDER } from "./records.ts";
 import { RequestListener } from "./request_listener.ts";
@@ -100,7 +100,10 @@ class ExchangeMaker implements RequestHandler {
   start(request: ServerRequest, params: Uint8Array, length: number): void {
     const peers = this.#peersOf(request.connection.conn);
     const head = this.#translator.translate(params, length, request.role, peers);
-    if (head.bodyLength < 0 && request.stdinIsEmpty) head.bodyLength = 0;
+    if (request.stdinIsEmpty) {
+      if (head.bodyLength > 0) throw bodyTooShort();
+      head.bodyLength = 0;
+    }
     this.#handler.handle(new FastCgiExchange(request, head, this.#settings));
   }
 

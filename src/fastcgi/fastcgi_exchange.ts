@@ -163,9 +163,7 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
       this.receiver.onEnd(EMPTY);
     } else if (this.#receivedBytes < this.head.bodyLength) {
       const { receiver } = this;
-      this.refuse(
-        new ProtocolError(400, "the body is shorter than CONTENT_LENGTH", "RFC 3875 4.2"),
-      );
+      this.refuse(bodyTooShort());
       receiver.onAbort("bad-request");
     }
   }
@@ -234,6 +232,11 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
     else this.#respondWithError(500, "", FAILED_STATUS);
     receiver.onAbort("invalid-response");
   }
+}
+
+/** The web server has sent less of a body than it announced. */
+export function bodyTooShort(): ProtocolError {
+  return new ProtocolError(400, "the body is shorter than CONTENT_LENGTH", "RFC 3875 4.2");
 }
 
 const EMPTY = new Uint8Array(0);

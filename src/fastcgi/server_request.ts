@@ -13,6 +13,7 @@ import type { FastCgiConnection } from "./connection.ts";
 import type { InputReader, InputType } from "./input_stream.ts";
 import { InputStream } from "./input_stream.ts";
 import {
+  AUTHORIZER,
   DATA,
   FILTER,
   REQUEST_COMPLETE,
@@ -58,6 +59,8 @@ export class ServerRequest {
   readonly keepConn: boolean;
   /** When it began, or (later) when its parameters were complete, on the endpoint's clock. */
   startedAt: number;
+  /** When something of its input last came, or could come again. */
+  inputAt: number;
   /** Its parameters as far as they have come; `null` once they are complete. */
   params: OutputBuffer | null;
   /** Who is told about it. */
@@ -71,7 +74,7 @@ export class ServerRequest {
 
   readonly #connection: FastCgiConnection;
   #stdin: InputStream | null = null;
-  #stdinIsEmpty = false;
+  #stdinIsEmpty: boolean;
   readonly #data: InputStream | null;
   #usedStderr = false;
   /** Bytes written since the last sending began, and those in it. */
@@ -91,7 +94,9 @@ export class ServerRequest {
     this.id = id;
     this.role = role;
     this.keepConn = keepConn;
-    this.startedAt = startedAt;
+    this.startedAt = this.inputAt = startedAt;
+    // An authorizer is sent no body (FastCGI 1.0, section 6.3).
+    this.#stdinIsEmpty = role === AUTHORIZER;
     this.params = new OutputBuffer(connection.sockets.buffers);
     this.#data = role === FILTER ? new InputStream(DATA, this.#reader) : null;
   }
@@ -146,6 +151,8 @@ export class ServerRequest {
     if (this.ended) return;
     if (type === DATA) this.#data?.grant(bytes);
     else if (!this.#stdinIsEmpty) this.#stdinStream.grant(bytes);
+    // The web server could not go on before this: its time begins now.
+    this.inputAt = this.#connection.sockets.now;
     this.#connection.onGrant();
   }
 

@@ -6,12 +6,13 @@
 
 import { OutputBuffer } from "../buffers.ts";
 import type { BufferPool } from "../buffers.ts";
-import { CLASS, CR, DIGIT, FIELD, LF, spells, TARGET, TOKEN } from "../chars.ts";
+import { CLASS, CR, DIGIT, FIELD, LF, spells, TOKEN } from "../chars.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Peer, RequestRole } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
 import { textOf } from "../fields.ts";
 import { checkAuthority, methodOf } from "../request_checks.ts";
+import { appendEscaped, checkTarget, PATH_BYTES, TARGET_BYTES } from "../request_target.ts";
 import type { FastCgiLimits } from "./limits.ts";
 import { PairReader } from "../pairs.ts";
 import { AUTHORIZER, FILTER } from "./records.ts";
@@ -32,7 +33,6 @@ const NAMES = [
   "SERVER_PROTOCOL",
   "HTTP_HOST",
   "HTTP_CONTENT_TYPE",
-  "HTTP_TRANSFER_ENCODING",
 ] as const;
 type Name = typeof NAMES[number];
 
@@ -44,7 +44,6 @@ const PLACES_BY_LENGTH: readonly (readonly number[])[] = (() => {
 })();
 const PLACE = Object.fromEntries(NAMES.map((name, place) => [name, place])) as Record<Name, number>;
 
-const HEX_DIGITS = "0123456789ABCDEF";
 const HTTP_PREFIX_BYTES = 5;
 const LOWER_HYPHEN = new Uint8Array(256);
 for (let byte = 0; byte < 256; byte++) {
@@ -225,10 +224,8 @@ export class RequestTranslator {
     const block = this.#block;
     if (!this.#isEmpty("REQUEST_URI")) {
       this.#writeEscaped("REQUEST_URI", TARGET_BYTES);
-      if (block.bytes[0] === SLASH) return;
-      const target = textOf(block.bytes, 0, block.length);
-      if (target === "*" || (/^https?:\/\/[^/?#@]/i.test(target) && URL.canParse(target))) return;
-      throw new ProtocolError(400, "REQUEST_URI is no request target", "RFC 9112 3.2");
+      checkTarget(block.bytes, 0, block.length, "REQUEST_URI");
+      return;
     }
     this.#writeEscaped("SCRIPT_NAME", PATH_BYTES);
     this.#writeEscaped("PATH_INFO", PATH_BYTES);
@@ -246,26 +243,8 @@ export class RequestTranslator {
     this.#writeEscaped("QUERY_STRING", TARGET_BYTES);
   }
 
-  /** Appends a value; bytes that are not in `plain` are percent-encoded. */
   #writeEscaped(name: Name, plain: Uint8Array): void {
-    const params = this.#params;
-    const block = this.#block;
-    const start = this.#start(name);
-    const end = this.#end(name);
-    block.reserve((end - start) * 3);
-    const { bytes } = block;
-    let to = block.length;
-    for (let at = start; at < end; at++) {
-      const byte = params[at];
-      if (plain[byte] === 1) {
-        bytes[to++] = byte;
-      } else {
-        bytes[to++] = 0x25;
-        bytes[to++] = HEX_DIGITS.charCodeAt(byte >>> 4);
-        bytes[to++] = HEX_DIGITS.charCodeAt(byte & 15);
-      }
-    }
-    block.length = to;
+    appendEscaped(this.#block, this.#params, this.#start(name), this.#end(name), plain);
   }
 
   /** Without a Host field, the server's own name stands in. */
@@ -290,23 +269,32 @@ export class RequestTranslator {
   #writeFields(head: RequestHead): void {
     const params = this.#params;
     const block = this.#block;
-    const hostAt = this.#start("HTTP_HOST");
-    const typeAt = this.#isEmpty("CONTENT_TYPE") ? -1 : this.#start("HTTP_CONTENT_TYPE");
     for (let i = 0; i < this.#headerCount; i++) {
       const nameStart = this.#headers[i * 3] + HTTP_PREFIX_BYTES;
       const nameEnd = this.#headers[i * 3 + 1];
       const valueEnd = this.#headers[i * 3 + 2];
-      // Given once more as CONTENT_LENGTH and CONTENT_TYPE, which count.
-      const isLength = nameEnd - nameStart === "CONTENT_LENGTH".length &&
-        equals(params, nameStart, "CONTENT_LENGTH");
-      if (nameEnd === typeAt || isLength) continue;
-      if (!this.#writeField(nameStart, nameEnd, nameEnd, valueEnd) || nameEnd !== hostAt) continue;
+      const isHost = isNamed(params, nameStart, nameEnd, "HOST");
+      if (isHost) {
+        // Of several the last one counts, as for all variables.
+        if (nameEnd !== this.#start("HTTP_HOST") || nameEnd === valueEnd) continue;
+      } else if (this.#isGivenOtherwise(nameStart, nameEnd)) {
+        continue;
+      }
+      if (!this.#writeField(nameStart, nameEnd, nameEnd, valueEnd) || !isHost) continue;
       head.authorityEnd = block.length - 2;
       head.authorityStart = head.authorityEnd - (valueEnd - nameEnd);
       checkAuthority(block.bytes, head.authorityStart, head.authorityEnd);
     }
     this.#writeContentField("content-type: ", "CONTENT_TYPE");
     this.#writeContentField("content-length: ", "CONTENT_LENGTH");
+  }
+
+  /** Whether a field is given once more as CONTENT_LENGTH or CONTENT_TYPE, which count. */
+  #isGivenOtherwise(nameStart: number, nameEnd: number): boolean {
+    const params = this.#params;
+    if (isNamed(params, nameStart, nameEnd, "CONTENT_LENGTH")) return true;
+    if (!isNamed(params, nameStart, nameEnd, "CONTENT_TYPE")) return false;
+    return !this.#isEmpty("CONTENT_TYPE") || nameEnd !== this.#start("HTTP_CONTENT_TYPE");
   }
 
   #writeContentField(start: string, name: Name): void {
@@ -358,14 +346,6 @@ const EMPTY = new Uint8Array(0);
 const NONE: readonly number[] = [];
 const SLASH = 0x2f;
 
-/** What a request target may hold as it is, and what a path may. */
-const TARGET_BYTES = new Uint8Array(256);
-const PATH_BYTES = new Uint8Array(256);
-for (let byte = 0; byte < 256; byte++) {
-  TARGET_BYTES[byte] = (CLASS[byte] & TARGET) === 0 ? 0 : 1;
-  PATH_BYTES[byte] = /[\w\-.~!$&'()*+,;=:@/]/.test(String.fromCharCode(byte)) ? 1 : 0;
-}
-
 function roleOf(role: number): RequestRole {
   if (role === AUTHORIZER) return "authorizer";
   return role === FILTER ? "filter" : "responder";
@@ -377,4 +357,9 @@ function equals(bytes: Uint8Array, start: number, text: string): boolean {
     if (bytes[start + i] !== text.charCodeAt(i)) return false;
   }
   return true;
+}
+
+/** Whether `bytes[start, end)` is `name`. */
+function isNamed(bytes: Uint8Array, start: number, end: number, name: string): boolean {
+  return end - start === name.length && equals(bytes, start, name);
 }

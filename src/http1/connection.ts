@@ -265,8 +265,9 @@ export class HttpConnection implements SocketConnection, SenderOwner {
       }
     } else if (this.#requestCount === 0) {
       if (expired(now, this.#readAt, limits.headerTimeoutMs)) this.#close("timeout");
-    } else if (expired(now, this.#readAt, limits.idleTimeoutMs)) {
-      this.#close("timeout");
+    } else {
+      const since = Math.max(this.#readAt, this.#sender.progressAt);
+      if (expired(now, since, limits.idleTimeoutMs)) this.#close("timeout");
     }
   }
 

@@ -1,0 +1,256 @@
+import { assert, assertEquals, assertRejects } from "../support/assert.ts";
+import type { FastCgiGateway } from "../support/fastcgi.ts";
+import {
+  ABORT_REQUEST,
+  begin,
+  concat,
+  eventually,
+  opening,
+  PARAMS,
+  pieces,
+  RawFastCgiClient,
+  record,
+  request,
+  REQUEST_COMPLETE,
+  startFastCgi,
+  STDIN,
+  STDOUT,
+  stream,
+} from "../support/fastcgi.ts";
+import { residentBytes } from "../support/peers.ts";
+
+const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
+const MEGABYTE = 1_048_576;
+
+/** Runs `body` against an app in a worker, and against one on the gateway's own thread. */
+function bothWays(
+  name: string,
+  body: (gateway: FastCgiGateway, test: Deno.TestContext) => Promise<void>,
+  args: readonly string[] = [],
+): void {
+  for (const workers of ["1", "0"]) {
+    Deno.test(`${name} (--workers ${workers})`, async (test) => {
+      await using gateway = await startFastCgi([APP, "--workers", workers, ...args]);
+      await body(gateway, test);
+    });
+  }
+}
+
+/** What the app has counted so far. */
+async function tally(port: number, name: "aborted" | "cancelled"): Promise<number> {
+  using client = await RawFastCgiClient.connect(port);
+  return JSON.parse((await client.ask(1, "/tally")).body)[name];
+}
+
+bothWays("a request can be aborted", async ({ fastcgiPort }, test) => {
+  using client = await RawFastCgiClient.connect(fastcgiPort);
+  await test.step("while the app works on it: END_REQUEST, and the app's signal fires", async () => {
+    await client.send(request(1, "/hang"));
+    // The app is called in the order of the requests.
+    assertEquals((await client.ask(2, "/")).body, "hello");
+    await client.send(record(ABORT_REQUEST, 1));
+    const reply = await client.reply(1);
+    assert(reply.appStatus !== 0);
+    assertEquals([reply.protocolStatus, reply.stdout], [REQUEST_COMPLETE, ""]);
+    await eventually("the signal has fired", async () => await tally(fastcgiPort, "aborted") === 1);
+  });
+  await test.step("while it is answered", async () => {
+    await client.send(request(1, "/stream?count=1000000&ms=5"));
+    await client.saw(STDOUT, 1);
+    await client.send(record(ABORT_REQUEST, 1, "", 7));
+    const reply = await client.reply(1);
+    assert(reply.appStatus !== 0 && !reply.stdoutEnded);
+    await eventually("it is cancelled", async () => await tally(fastcgiPort, "cancelled") === 1);
+  });
+  const parts: [string, Uint8Array][] = [
+    ["before its parameters", begin(3)],
+    ["within its parameters", concat(begin(3), record(PARAMS, 3, "\x05\x05part"))],
+    ["within its body", concat(opening(3, "/text", { body: "12" }), pieces(STDIN, 3, "1"))],
+    ["before its body", opening(3, "/text", { body: "12" })],
+  ];
+  for (const [name, bytes] of parts) {
+    await test.step(name, async () => {
+      await client.send(bytes, record(ABORT_REQUEST, 3));
+      const reply = await client.reply(3);
+      assert(reply.appStatus !== 0);
+      assertEquals([reply.protocolStatus, reply.stdout], [REQUEST_COMPLETE, ""]);
+      // What was on its way meanwhile.
+      await client.send(stream(STDIN, 3, "2"));
+      assertEquals((await client.ask(3, "/")).body, "hello");
+    });
+  }
+  await test.step("without KEEP_CONN the connection ends with it", async () => {
+    using other = await RawFastCgiClient.connect(fastcgiPort);
+    await other.send(opening(1, "/text", { body: "12", keepConn: false }));
+    await other.send(record(ABORT_REQUEST, 1));
+    assert((await other.reply(1)).appStatus !== 0);
+    assert(await other.closed());
+  });
+});
+
+bothWays("a web server that goes away is noticed by the app", async ({ fastcgiPort }, test) => {
+  const leave = async (bytes: Uint8Array) => {
+    using client = await RawFastCgiClient.connect(fastcgiPort);
+    await client.send(bytes);
+    assertEquals((await client.ask(9, "/")).body, "hello");
+  };
+  let expected = 0;
+  const hang = { body: "12", params: { CONTENT_LENGTH: "2" } };
+  const cases: [string, Uint8Array][] = [
+    ["after a complete request", request(1, "/hang")],
+    ["within a body", concat(opening(1, "/hang", hang), pieces(STDIN, 1, "1"))],
+    ["within a record", concat(request(1, "/hang"), begin(2))],
+  ];
+  for (const [name, bytes] of cases) {
+    await test.step(name, async () => {
+      await leave(bytes);
+      expected++;
+      await eventually(
+        "the signal has fired",
+        async () => await tally(fastcgiPort, "aborted") === expected,
+      );
+    });
+  }
+  await test.step("within its answer", async () => {
+    {
+      using client = await RawFastCgiClient.connect(fastcgiPort);
+      await client.send(request(1, "/stream?count=1000000&ms=5"));
+      await client.saw(STDOUT, 1);
+    }
+    await eventually("it is cancelled", async () => await tally(fastcgiPort, "cancelled") === 1);
+  });
+});
+
+bothWays("a web server that half closes its connection", async ({ fastcgiPort }, test) => {
+  await test.step("gets the answers to complete requests", async () => {
+    using client = await RawFastCgiClient.connect(fastcgiPort);
+    await client.send(request(1, "/slow?ms=300"), request(2, "/"));
+    await client.closeWrite();
+    assertEquals((await client.reply(2)).body, "hello");
+    assertEquals((await client.reply(1)).body, "slow");
+    assert(await client.closed());
+  });
+  await test.step("gets a long answer whole", async () => {
+    using client = await RawFastCgiClient.connect(fastcgiPort);
+    await client.send(request(1, "/bytes?n=5000000"));
+    await client.closeWrite();
+    assertEquals((await client.reply(1)).body.length, 5_000_000);
+    assert(await client.closed());
+  });
+  await test.step("gives up what is not complete", async () => {
+    using client = await RawFastCgiClient.connect(fastcgiPort);
+    await client.send(opening(1, "/text", { body: "12" }), pieces(STDIN, 1, "1"));
+    await client.closeWrite();
+    assert((await client.reply(1)).appStatus !== 0);
+    assert(await client.closed());
+  });
+  await test.step("gets the answer to an authorizer's request, which has no STDIN", async () => {
+    using client = await RawFastCgiClient.connect(fastcgiPort);
+    await client.send(opening(1, "/slow?ms=100", { role: 2 }));
+    await client.closeWrite();
+    assertEquals((await client.reply(1)).body, "slow");
+  });
+});
+
+bothWays("a body that nobody reads holds up nobody", async ({ fastcgiPort, pid }) => {
+  using client = await RawFastCgiClient.connect(fastcgiPort);
+  // What the runtime takes for the first bodies is not counted.
+  const warm = new Uint8Array(4 * MEGABYTE).fill(97);
+  for (let i = 0; i < 5; i++) await client.ask(9, "/count", { body: warm });
+  const before = residentBytes(pid);
+
+  const total = 64 * MEGABYTE;
+  const piece = new Uint8Array(MEGABYTE);
+  for (let at = 0; at < piece.length; at++) piece[at] = (at * 7 + (at >> 8)) & 255;
+  let hash = 0;
+  await client.send(
+    opening(1, "/held", { method: "POST", params: { CONTENT_LENGTH: String(total) } }),
+  );
+  let most = 0;
+  for (let sent = 0, n = 0; sent < total; sent += piece.length, n++) {
+    piece[0] = n;
+    for (let at = 0; at < piece.length; at++) hash = Math.imul(hash, 31) + piece[at] | 0;
+    await client.send(pieces(STDIN, 1, piece));
+    const id = 2 + (n & 1);
+    const reply = await client.ask(id, "/text", { body: `quick ${n}` });
+    assertEquals(reply.body, `quick ${n}`, "others are answered meanwhile");
+    most = Math.max(most, residentBytes(pid));
+  }
+  await client.send(record(STDIN, 1));
+  assertEquals(client.endings.includes(1), false);
+  assert(most - before < 40 * MEGABYTE, `${(most - before) / MEGABYTE} MB more than before`);
+  await client.send(request(4, "/release"));
+  assertEquals((await client.reply(1)).body, `${total} ${hash}`, "everything arrives intact");
+  assertEquals((await client.ask(2, "/")).body, "hello");
+});
+
+bothWays(
+  "an upload that is alone on its connection may be read slowly",
+  async ({ fastcgiPort }) => {
+    using client = await RawFastCgiClient.connect(fastcgiPort);
+    const body = "x".repeat(20 * MEGABYTE);
+    for (const path of ["/slow-read?ms=400", "/slow-read?ms=20", "/count"]) {
+      const sending = client.send(request(1, path, { body }));
+      assertEquals((await client.reply(1)).body, String(body.length));
+      await sending;
+    }
+    const sending = client.send(request(1, "/unread?ms=300", { body }));
+    assertEquals((await client.reply(1)).body, "unread");
+    await sending;
+    assertEquals((await client.ask(2, "/")).body, "hello");
+  },
+);
+
+bothWays("a web server that does not read gets no more than it can take", async (gateway) => {
+  const { fastcgiPort, pid } = gateway;
+  using other = await RawFastCgiClient.connect(fastcgiPort);
+  for (let i = 0; i < 5; i++) await other.ask(1, `/bytes?n=${4 * MEGABYTE}`);
+  const before = residentBytes(pid);
+  using client = await RawFastCgiClient.connect(fastcgiPort);
+  const large = 20 * MEGABYTE;
+  const ids = [1, 2, 3, 4, 5];
+  await client.send(...ids.map((id) => request(id, `/bytes?n=${large}`)));
+  let most = 0;
+  for (let i = 0; i < 100; i++) {
+    assertEquals((await other.ask(1, "/text", { body: `${i}` })).body, `${i}`);
+    most = Math.max(most, residentBytes(pid));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert(most - before < 40 * MEGABYTE, `${(most - before) / MEGABYTE} MB more than before`);
+  for (const id of ids) assertEquals((await client.reply(id)).body.length, large);
+});
+
+bothWays("an early answer to an upload is received, KEEP_CONN or not", async ({ fastcgiPort }) => {
+  for (const keepConn of [false, true]) {
+    for (let i = 0; i < 10; i++) {
+      using client = await RawFastCgiClient.connect(fastcgiPort);
+      const options = { body: "x".repeat(3_000_000), keepConn };
+      const sending = client.send(request(1, "/unread", options)).then(() => true, () => false);
+      assertEquals((await client.reply(1)).body, "unread");
+      if (keepConn) {
+        assert(await sending);
+        assertEquals((await client.ask(2, "/")).body, "hello");
+      } else {
+        assert(await client.closed());
+        client[Symbol.dispose]();
+        await sending;
+      }
+    }
+  }
+});
+
+Deno.test("a response to a web server that leaves before its end does no harm", async () => {
+  await using gateway = await startFastCgi([APP, "--workers=1"]);
+  const { fastcgiPort } = gateway;
+  for (let i = 0; i < 20; i++) {
+    using client = await RawFastCgiClient.connect(fastcgiPort);
+    await client.send(request(1, `/bytes?n=${MEGABYTE}`), request(2, `/large?n=${i * 50_000}`));
+    if (i % 2 === 0) await client.saw(STDOUT, 1);
+  }
+  using client = await RawFastCgiClient.connect(fastcgiPort);
+  assertEquals((await client.ask(1, "/")).body, "hello");
+  assertEquals(gateway.log.filter((line) => /^(?:error|warning)/.test(line)), []);
+  using gone = await RawFastCgiClient.connect(fastcgiPort);
+  gone[Symbol.dispose]();
+  await assertRejects(() => gone.ask(1, "/"), Error);
+});
