@@ -4,11 +4,14 @@
  * @module
  */
 
+import { CR, LF } from "../chars.ts";
 import { ProtocolError } from "../errors.ts";
 import { textOf } from "../fields.ts";
 
 const MAX_HEAD_BYTES = 65_536;
-const LF = 0x0a;
+/** A name, and a value without the white space around it (RFC 9110 5.5). */
+const FIELD_LINE =
+  /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*((?:[\x21-\x7e\x80-\xff]+(?:[ \t]+[\x21-\x7e\x80-\xff]+)*)?)[ \t]*$/;
 
 /** The head of a response. */
 export interface CgiHead {
@@ -23,6 +26,8 @@ export interface CgiHead {
 /** Takes the bytes of a response until its head is complete. */
 export class CgiHeadReader {
   #bytes: Uint8Array = new Uint8Array(0);
+  /** Where the line begins whose end has not come. */
+  #lineStart = 0;
 
   /**
    * Takes more bytes. Once the head is complete, gives it together with where the body begins in
@@ -33,25 +38,30 @@ export class CgiHeadReader {
   push(chunk: Uint8Array): { readonly head: CgiHead; readonly bodyStart: number } | null {
     const before = this.#bytes.length;
     const bytes = before === 0 ? chunk : concatenated(this.#bytes, chunk);
-    const end = endOfHead(bytes, Math.max(0, before - 3));
-    if (end < 0) {
-      if (bytes.length > MAX_HEAD_BYTES) {
-        throw new ProtocolError(502, "the response's head is too long", "RFC 3875 6.2");
-      }
+    const isComplete = this.#findEnd(bytes);
+    if ((isComplete ? this.#lineStart : bytes.length) > MAX_HEAD_BYTES) {
+      throw new ProtocolError(502, "the response's head is too long", "RFC 3875 6.2");
+    }
+    if (!isComplete) {
       this.#bytes = before === 0 ? bytes.slice() : bytes;
       return null;
     }
-    return { head: parseHead(textOf(bytes, 0, end)), bodyStart: end - before };
+    return {
+      head: parseHead(textOf(bytes, 0, this.#lineStart)),
+      bodyStart: this.#lineStart - before,
+    };
   }
-}
 
-/** Where the body begins: after a line without anything in it. -1 if that has not come. */
-function endOfHead(bytes: Uint8Array, from: number): number {
-  for (let at = bytes.indexOf(LF, from); at >= 0; at = bytes.indexOf(LF, at + 1)) {
-    if (bytes[at + 1] === LF) return at + 2;
-    if (bytes[at + 1] === 0x0d && bytes[at + 2] === LF) return at + 3;
+  /** Whether there is a line without anything in it: the body begins after it. */
+  #findEnd(bytes: Uint8Array): boolean {
+    for (;;) {
+      const start = this.#lineStart;
+      const end = bytes.indexOf(LF, start);
+      if (end < 0) return false;
+      this.#lineStart = end + 1;
+      if (end === start || (end === start + 1 && bytes[start] === CR)) return true;
+    }
   }
-  return -1;
 }
 
 function parseHead(text: string): CgiHead {
@@ -60,21 +70,23 @@ function parseHead(text: string): CgiHead {
   const fields: [string, string][] = [];
   for (const line of text.split(/\r?\n/)) {
     if (line === "") continue;
-    const match = /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*(.*?)[ \t]*$/s.exec(line);
-    if (match === null) {
+    const [, name, value] = FIELD_LINE.exec(line) ?? [];
+    if (name === undefined) {
       throw new ProtocolError(502, "the response has a malformed field line", "RFC 3875 6.3");
     }
-    const [, name, value] = match;
     if (name.toLowerCase() !== "status") {
       fields.push([name, value]);
       continue;
     }
-    const [, code, reason] = /^(\d{3})(?: (.*))?$/.exec(value) ?? [];
+    const [, code, reason] = /^([2-5]\d\d)(?: (.*))?$/.exec(value) ?? [];
     if (code === undefined) {
       throw new ProtocolError(502, `the response's status is ${value}`, "RFC 3875 6.3.3");
     }
     status = Number(code);
     statusText = reason ?? "";
+  }
+  if (status === null && fields.length === 0) {
+    throw new ProtocolError(502, "the response has no field lines", "RFC 3875 6.2");
   }
   const hasLocation = fields.some(([name]) => name.toLowerCase() === "location");
   return { status: status ?? (hasLocation ? 302 : 200), statusText, fields };

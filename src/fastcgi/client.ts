@@ -31,7 +31,8 @@ import {
 export interface FastCgiClientOptions {
   /**
    * Requests at a time on one connection. Only servers that say 1 to `FCGI_MPXS_CONNS` take more than
-   * one, the default ({@linkcode FastCgiClient.getValues} asks them).
+   * one, the default ({@linkcode FastCgiClient.getValues} asks them). A response that is not read holds
+   * up the others on its connection.
    */
   readonly requestsPerConnection?: number;
   /** Connections at a time; requests beyond wait. Default 16. */
@@ -71,11 +72,19 @@ export interface FastCgiFetchInit extends RequestInit {
   readonly params?: Readonly<Record<string, string>>;
 }
 
+/** A request that waits for a connection with room. */
+interface WaitingRequest {
+  begin(connection: ClientConnection): void;
+  fail(error: unknown): void;
+}
+
 const ROLE_NUMBERS: Readonly<Record<RequestRole, number>> = {
   responder: RESPONDER,
   authorizer: AUTHORIZER,
   filter: FILTER,
 };
+/** Bytes that are read on after a response that has no body, so that its connection can be kept. */
+const MAX_DISCARDED_BYTES = 1_048_576;
 
 /**
  * Asks a FastCGI server, gatehouse or another such as php-fpm.
@@ -96,11 +105,14 @@ export class FastCgiClient implements AsyncDisposable {
   readonly #maxConnections: number;
   readonly #idleTimeoutMs: number;
   readonly #onStderr: (text: string) => void;
+  /** All connections, and those of them that requests are sent over. */
   readonly #connections = new Set<ClientConnection>();
+  readonly #pool = new Set<ClientConnection>();
   readonly #idleTimers = new Map<ClientConnection, ReturnType<typeof setTimeout>>();
+  readonly #waiting: WaitingRequest[] = [];
+  readonly #closing = new AbortController();
+  /** Connections that are being made for the pool. */
   #connecting = 0;
-  #waiting: (() => void)[] = [];
-  #isClosed = false;
 
   /**
    * Makes a client of the server at `address`: `host:port`, `[ipv6]:port`, a port, or `unix:PATH`.
@@ -128,20 +140,17 @@ export class FastCgiClient implements AsyncDisposable {
     // A length goes along with every body but a stream's own.
     const body = request.body === null || isStream ? request.body : await request.bytes();
     const params = paramsOf(request, body instanceof Uint8Array ? body.length : null, init.params);
-    const send = async (): Promise<Response> => {
-      const { signal } = request;
+    const mayRepeat = !(body instanceof ReadableStream) && isIdempotent(request.method);
+    for (;;) {
       const stdin = body instanceof Uint8Array ? once(body) : body ?? undefined;
-      const reply = await this.request(params, { stdin, signal });
-      return await responseOf(reply, request.method);
-    };
-    try {
-      return await send();
-    } catch (error) {
-      // The server may have closed a connection just when it was used again.
-      const mayRepeat = error instanceof FastCgiError && error.protocolStatus === 0 &&
-        !(body instanceof ReadableStream) && isIdempotent(request.method) && !this.#isClosed;
-      if (!mayRepeat) throw error;
-      return await send();
+      const reply = await this.#request(params, { stdin, signal: request.signal });
+      try {
+        return await responseOf(reply, request.method);
+      } catch (error) {
+        // The server may have closed a kept connection just when it was used again. Each time there is
+        // one less of these.
+        if (!reply.wasStale || !mayRepeat) throw error;
+      }
     }
   }
 
@@ -154,18 +163,7 @@ export class FastCgiClient implements AsyncDisposable {
     params: Readonly<Record<string, string>>,
     init: FastCgiRequestInit = {},
   ): Promise<FastCgiReply> {
-    const { role = "responder", signal, stdin, data } = init;
-    signal?.throwIfAborted();
-    const connection = await this.#connection();
-    const isShared = this.#requestsPerConnection > 1;
-    const reply = new Reply(connection, this.#onStderr, isShared ? "shared" : "own");
-    const use = isShared || this.#idleTimeoutMs > 0 ? "keep" : "once";
-    const id = connection.begin(ROLE_NUMBERS[role], encodePairs(params), use, reply);
-    reply.begin(id, signal);
-    reply.ended.then(() => this.#onRequestEnded(connection));
-    sendStreams(connection, id, stdin, role === "filter" ? data : undefined)
-      .catch((error) => reply.giveUp(error));
-    return reply;
+    return await this.#request(params, init);
   }
 
   /** Asks the server for values, such as `FCGI_MPXS_CONNS`. Those that it does not know are left out. */
@@ -180,100 +178,133 @@ export class FastCgiClient implements AsyncDisposable {
       return decodePairs(await connection.getValues(out.bytes.subarray(0, out.length)));
     } finally {
       connection.close();
+      await connection.closed;
     }
   }
 
   /** Closes all connections. Requests under way are lost. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort(new FastCgiError("the client is closed"));
+    for (const waiting of this.#waiting.splice(0)) waiting.fail(this.#closing.signal.reason);
     const connections = [...this.#connections];
-    for (const connection of connections) this.#drop(connection);
+    for (const connection of connections) connection.close();
     await Promise.all(connections.map(({ closed }) => closed));
   }
 
-  /** A connection with room for a request. */
-  async #connection(): Promise<ClientConnection> {
-    for (;;) {
-      if (this.#isClosed) throw new FastCgiError("the client is closed");
-      for (const connection of this.#connections) {
-        if (!connection.isOpen || connection.requestCount >= this.#requestsPerConnection) continue;
-        clearTimeout(this.#idleTimers.get(connection));
-        return connection;
-      }
-      if (this.#connections.size + this.#connecting < this.#maxConnections) {
-        return await this.#newConnection();
-      }
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** Begins a request as soon as there is a connection with room. */
+  async #request(
+    params: Readonly<Record<string, string>>,
+    init: FastCgiRequestInit,
+  ): Promise<Reply> {
+    const { signal } = init;
+    this.#closing.signal.throwIfAborted();
+    signal?.throwIfAborted();
+    const encoded = encodePairs(params);
+    const begun = Promise.withResolvers<Reply>();
+    const waiting: WaitingRequest = {
+      begin: (connection) => begun.resolve(this.#begin(connection, encoded, init)),
+      fail: begun.reject,
+    };
+    const giveUp = () => {
+      const at = this.#waiting.indexOf(waiting);
+      if (at >= 0) this.#waiting.splice(at, 1);
+      begun.reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", giveUp);
+    this.#waiting.push(waiting);
+    this.#assign();
+    try {
+      return await begun.promise;
+    } finally {
+      signal?.removeEventListener("abort", giveUp);
     }
   }
 
-  async #newConnection(): Promise<ClientConnection> {
+  #begin(connection: ClientConnection, params: Uint8Array, init: FastCgiRequestInit): Reply {
+    const { role = "responder", signal, stdin, data } = init;
+    clearTimeout(this.#idleTimers.get(connection));
+    const isShared = this.#requestsPerConnection > 1;
+    const reply = new Reply(connection, this.#onStderr, isShared ? "shared" : "own");
+    const use = isShared || this.#idleTimeoutMs > 0 ? "keep" : "once";
+    reply.begin(connection.begin(ROLE_NUMBERS[role], params, use, reply), signal);
+    reply.send([[STDIN, stdin], ...(role === "filter" ? [[DATA, data] as const] : [])]);
+    return reply;
+  }
+
+  /** Gives the requests that wait to connections with room, and has more made for the others. */
+  #assign(): void {
+    for (const connection of this.#pool) {
+      while (
+        this.#waiting.length > 0 && connection.isOpen &&
+        connection.requestCount < this.#requestsPerConnection
+      ) {
+        this.#waiting.shift()!.begin(connection);
+      }
+    }
+    while (
+      this.#waiting.length > this.#connecting * this.#requestsPerConnection &&
+      this.#pool.size + this.#connecting < this.#maxConnections
+    ) {
+      this.#addConnection();
+    }
+  }
+
+  async #addConnection(): Promise<void> {
     this.#connecting++;
     try {
       const connection = await this.#connect();
-      this.#connections.add(connection);
+      this.#pool.add(connection);
       connection.closed.finally(() => this.#drop(connection));
-      return connection;
+    } catch (error) {
+      this.#waiting.shift()?.fail(error);
     } finally {
       this.#connecting--;
-      this.#wake();
+      this.#assign();
     }
   }
 
   async #connect(): Promise<ClientConnection> {
     const address = this.#address;
+    const { signal } = this.#closing;
     try {
       const conn = address.transport === "unix"
         ? await Deno.connect({ transport: "unix", path: address.path })
-        : await Deno.connect({ hostname: address.hostname, port: address.port });
+        : await Deno.connect({ hostname: address.hostname, port: address.port, signal });
+      if (signal.aborted) conn.close();
+      signal.throwIfAborted();
       disableNagle(conn);
-      return new ClientConnection(conn);
+      const connection = new ClientConnection(conn, () => this.#onRequestEnded(connection));
+      this.#connections.add(connection);
+      connection.closed.finally(() => this.#connections.delete(connection));
+      return connection;
     } catch (error) {
+      signal.throwIfAborted();
       const reason = error instanceof Error ? error.message : String(error);
       throw new FastCgiError(`the FastCGI server cannot be reached: ${reason}`);
     }
   }
 
   #onRequestEnded(connection: ClientConnection): void {
-    if (connection.isOpen && connection.requestCount === 0) {
-      clearTimeout(this.#idleTimers.get(connection));
-      if (this.#idleTimeoutMs === 0) {
-        this.#drop(connection);
-      } else {
-        const timer = setTimeout(() => this.#drop(connection), this.#idleTimeoutMs);
-        Deno.unrefTimer(timer as unknown as number);
-        this.#idleTimers.set(connection, timer);
-      }
+    if (this.#idleTimeoutMs === 0 && connection.requestCount === 0) {
+      this.#drop(connection);
+      return;
     }
-    this.#wake();
+    // What waits takes the connection at once.
+    this.#assign();
+    if (!connection.isOpen || connection.requestCount > 0) return;
+    connection.rest();
+    const timer = setTimeout(() => this.#drop(connection), this.#idleTimeoutMs);
+    Deno.unrefTimer(timer as unknown as number);
+    this.#idleTimers.set(connection, timer);
   }
 
   #drop(connection: ClientConnection): void {
     clearTimeout(this.#idleTimers.get(connection));
     this.#idleTimers.delete(connection);
-    this.#connections.delete(connection);
+    this.#pool.delete(connection);
     connection.close();
-    this.#wake();
+    this.#assign();
   }
-
-  /** There may be room for a request that waits. */
-  #wake(): void {
-    this.#waiting.shift()?.();
-  }
-}
-
-/** Sends a request's body, and a filter's file after it (FastCGI 1.0, section 6.4). */
-async function sendStreams(
-  connection: ClientConnection,
-  id: number,
-  stdin: AsyncIterable<Uint8Array> | undefined,
-  data: AsyncIterable<Uint8Array> | undefined,
-): Promise<void> {
-  for await (const chunk of stdin ?? []) await connection.write(STDIN, id, chunk);
-  connection.endStream(STDIN, id);
-  if (data === undefined) return;
-  for await (const chunk of data) await connection.write(DATA, id, chunk);
-  connection.endStream(DATA, id);
 }
 
 async function* once(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -294,30 +325,48 @@ function isIdempotent(method: string): boolean {
 /** Reads the head off a reply, and makes a response of it and the rest. */
 async function responseOf(reply: FastCgiReply, method: string): Promise<Response> {
   const reader = reply.stdout.getReader();
+  try {
+    const { head, first } = await readHead(reply, reader);
+    const { status, statusText, fields } = head;
+    const headers = fields.map(([name, value]): [string, string] => [name, value]);
+    const hasNoBody = method === "HEAD" || status === 204 || status === 205 || status === 304;
+    const body = hasNoBody ? null : bodyOf(first, reader);
+    const response = new Response(body, { status, statusText, headers });
+    if (hasNoBody) discard(reader).catch(() => {});
+    return response;
+  } catch (error) {
+    // Nothing more is wanted of a response that is malformed.
+    reader.cancel(error).catch(() => {});
+    throw error;
+  }
+}
+
+type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
+
+/** Reads the head of a response; `first` is what has come of the body with it. */
+async function readHead(
+  reply: FastCgiReply,
+  reader: Reader,
+): Promise<{ readonly head: CgiHead; readonly first: Uint8Array<ArrayBuffer> }> {
   const headReader = new CgiHeadReader();
-  let head: CgiHead | null = null;
-  let first: Uint8Array<ArrayBuffer> | null = null;
-  while (head === null) {
+  for (;;) {
     const { done, value } = await reader.read();
     if (done) {
       await reply.appStatus;
       throw new FastCgiError("the FastCGI server ended the request without a response");
     }
     const found = headReader.push(value);
-    if (found === null) continue;
-    head = found.head;
-    first = value.subarray(found.bodyStart);
+    if (found !== null) return { head: found.head, first: value.subarray(found.bodyStart) };
   }
-  const { status, statusText, fields } = head;
-  const headers = fields.map(([name, value]): [string, string] => [name, value]);
-  const hasNoBody = method === "HEAD" || status === 204 || status === 205 || status === 304;
-  if (hasNoBody) {
-    reader.cancel().catch(() => {});
-    return new Response(null, { status, statusText, headers });
-  }
-  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+}
+
+function bodyOf(
+  first: Uint8Array<ArrayBuffer>,
+  reader: Reader,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
-      if (first !== null && first.length > 0) controller.enqueue(first);
+      if (first.length > 0) controller.enqueue(first);
     },
     async pull(controller) {
       const { done, value } = await reader.read();
@@ -326,5 +375,14 @@ async function responseOf(reply: FastCgiReply, method: string): Promise<Response
     },
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });
-  return new Response(body, { status, statusText, headers });
+}
+
+/** Reads a response without a body to its end, so that its connection can be kept; but not for ever. */
+async function discard(reader: Reader): Promise<void> {
+  for (let bytes = 0; bytes <= MAX_DISCARDED_BYTES;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    bytes += value.length;
+  }
+  await reader.cancel();
 }

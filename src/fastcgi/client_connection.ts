@@ -5,7 +5,7 @@
  */
 
 import { BufferPool } from "../buffers.ts";
-import { OutputBuffer } from "../buffers.ts";
+import type { OutputBuffer } from "../buffers.ts";
 import { FastCgiError, ProtocolError } from "../errors.ts";
 import { LARGE_READ_BYTES } from "../net/limits.ts";
 import { isConnectionError, Sender } from "../net/sender.ts";
@@ -57,7 +57,11 @@ export class ClientConnection implements SenderOwner {
   /** Settles when the connection is closed. */
   readonly closed: Promise<void>;
 
+  /** Whether a request was answered over it before. */
+  isUsed = false;
+
   readonly #conn: Deno.Conn;
+  readonly #onRequestEnded: () => void;
   readonly #sender: Sender;
   readonly #out: OutputBuffer;
   readonly #reader = new RecordReader();
@@ -72,9 +76,10 @@ export class ClientConnection implements SenderOwner {
   #sentWaiters: (() => void)[] = [];
   #valuesReceiver: ((content: Uint8Array) => void) | null = null;
 
-  /** Makes a connection over `conn`, and begins to read it. */
-  constructor(conn: Deno.Conn) {
+  /** Makes a connection over `conn`, and begins to read it. `onRequestEnded` is told of each END_REQUEST. */
+  constructor(conn: Deno.Conn, onRequestEnded: () => void) {
     this.#conn = conn;
+    this.#onRequestEnded = onRequestEnded;
     this.#sender = new Sender(conn, buffers, clock, this);
     this.#out = this.#sender.out;
     this.closed = this.#read();
@@ -93,6 +98,7 @@ export class ClientConnection implements SenderOwner {
   /** Begins a request with these encoded parameters; returns its number. */
   begin(role: number, params: Uint8Array, use: ConnectionUse, receiver: ReplyReceiver): number {
     if (!this.#isOpen) throw lost("it is closed");
+    this.#conn.ref();
     while (this.#replies.has(this.#nextId)) this.#nextId = this.#nextId % MAX_ID + 1;
     const id = this.#nextId;
     this.#nextId = id % MAX_ID + 1;
@@ -102,6 +108,11 @@ export class ClientConnection implements SenderOwner {
     writeEmptyRecord(this.#out, PARAMS, id);
     this.#scheduleFlush();
     return id;
+  }
+
+  /** Nothing is under way: the connection does not keep the program running. */
+  rest(): void {
+    this.#conn.unref();
   }
 
   /** Sends bytes of a stream; resolves when more can be sent. */
@@ -156,6 +167,8 @@ export class ClientConnection implements SenderOwner {
   close(error: Error = lost("it was closed")): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
+    // Whoever waits for the end sees it.
+    this.#conn.ref();
     try {
       this.#conn.close();
     } catch (closing) {
@@ -226,7 +239,9 @@ export class ClientConnection implements SenderOwner {
       this.#replies.delete(requestId);
       const appStatus = (content[at] << 24) | (content[at + 1] << 16) | (content[at + 2] << 8) |
         content[at + 3];
+      this.isUsed = true;
       receiver.onEnd(appStatus >>> 0, content[at + 4]);
+      this.#onRequestEnded();
     } else if (type === GET_VALUES_RESULT) {
       this.#valuesReceiver?.(content.slice(at, end));
     } else if (type === UNKNOWN_TYPE || type === BEGIN_REQUEST) {

@@ -7,6 +7,7 @@
 import { FastCgiError } from "../errors.ts";
 import { BODY_WINDOW_BYTES } from "../exchange.ts";
 import type { ClientConnection, ReplyReceiver } from "./client_connection.ts";
+import type { InputType } from "./input_stream.ts";
 import { CANT_MPX_CONN, OVERLOADED, REQUEST_COMPLETE, UNKNOWN_ROLE } from "./records.ts";
 
 const REFUSALS: Readonly<Record<number, string>> = {
@@ -18,14 +19,17 @@ const REFUSALS: Readonly<Record<number, string>> = {
 /** Whether other requests share the reply's connection: if not, giving up closes it. */
 export type Sharing = "own" | "shared";
 
+/** A stream of a request; empty without a source. */
+export type SentStream = readonly [type: InputType, source: AsyncIterable<Uint8Array> | undefined];
+
 /** An answer: its stream, and its end. */
 export class Reply implements ReplyReceiver {
   /** What comes over STDOUT. */
   readonly stdout: ReadableStream<Uint8Array<ArrayBuffer>>;
   /** The exit status. */
   readonly appStatus: Promise<number>;
-  /** Resolves when the request has ended, one way or the other. */
-  readonly ended: Promise<void>;
+  /** Whether the request was lost with a connection that was kept before, and nothing came in answer. */
+  wasStale = false;
 
   readonly #connection: ClientConnection;
   readonly #onStderr: (text: string) => void;
@@ -34,7 +38,11 @@ export class Reply implements ReplyReceiver {
   readonly #stderrDecoder = new TextDecoder();
   #stderr = "";
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
+  /** Whether the connection was kept after another request. */
+  readonly #isReused: boolean;
   #id = 0;
+  #isAnswered = false;
+  #isSent = false;
   #isDone = false;
   #signal: AbortSignal | undefined;
 
@@ -47,8 +55,9 @@ export class Reply implements ReplyReceiver {
     this.#connection = connection;
     this.#onStderr = onStderr;
     this.#sharing = sharing;
+    this.#isReused = connection.isUsed;
     this.appStatus = this.#end.promise;
-    this.ended = this.#end.promise.then(() => {}, () => {});
+    this.appStatus.catch(() => {});
     this.stdout = new ReadableStream<Uint8Array<ArrayBuffer>>({
       start: (controller) => {
         this.#controller = controller;
@@ -63,6 +72,32 @@ export class Reply implements ReplyReceiver {
     this.#id = id;
     this.#signal = signal;
     signal?.addEventListener("abort", this.#onSignal);
+  }
+
+  /** Sends the request's streams one after another (FastCGI 1.0, section 6.4), until it ends. */
+  async send(streams: readonly SentStream[]): Promise<void> {
+    try {
+      for (const [type, source] of streams) {
+        if (source !== undefined) await this.#sendStream(type, source);
+        this.#connection.endStream(type, this.#id);
+      }
+      this.#isSent = true;
+    } catch (error) {
+      this.giveUp(error);
+    }
+  }
+
+  async #sendStream(type: InputType, source: AsyncIterable<Uint8Array>): Promise<void> {
+    const stream = source instanceof ReadableStream ? source : ReadableStream.from(source);
+    const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader();
+    // After the request's end nobody wants the rest.
+    const cancel = () => void reader.cancel().catch(() => {});
+    this.appStatus.then(cancel, cancel);
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      await this.#connection.write(type, this.#id, value);
+    }
   }
 
   /** Gives the request up. */
@@ -81,6 +116,7 @@ export class Reply implements ReplyReceiver {
   }
 
   onStdout(chunk: Uint8Array): void {
+    this.#isAnswered = true;
     if (this.#isDone) return;
     this.#controller.enqueue(chunk.slice() as Uint8Array<ArrayBuffer>);
     if ((this.#controller.desiredSize ?? 0) <= 0) this.#connection.hold(this);
@@ -93,8 +129,10 @@ export class Reply implements ReplyReceiver {
   }
 
   onEnd(appStatus: number, protocolStatus: number): void {
-    if (this.#stderr !== "") this.#onStderr(this.#stderr);
+    this.#endStderr();
     if (this.#isDone) return;
+    // Servers that do not know several requests at a time would take the rest of it for the next one's.
+    if (!this.#isSent && this.#sharing === "own") this.#connection.close();
     if (protocolStatus !== REQUEST_COMPLETE) {
       const reason = REFUSALS[protocolStatus] ?? `status ${protocolStatus}`;
       this.#fail(
@@ -108,7 +146,15 @@ export class Reply implements ReplyReceiver {
   }
 
   onLost(error: Error): void {
-    if (!this.#isDone) this.#fail(error);
+    this.#endStderr();
+    if (this.#isDone) return;
+    this.wasStale = this.#isReused && !this.#isAnswered;
+    this.#fail(error);
+  }
+
+  #endStderr(): void {
+    if (this.#stderr !== "") this.#onStderr(this.#stderr);
+    this.#stderr = "";
   }
 
   #fail(error: Error): void {
@@ -119,7 +165,6 @@ export class Reply implements ReplyReceiver {
 
   #finish(): void {
     this.#isDone = true;
-    this.#end.promise.catch(() => {});
     this.#connection.release(this);
     this.#signal?.removeEventListener("abort", this.#onSignal);
   }

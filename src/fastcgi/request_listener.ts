@@ -62,7 +62,8 @@ export class RequestListener implements AsyncDisposable {
       open: (conn, sockets) => {
         const { remoteAddr } = conn;
         const isForeign = webServerAddrs !== undefined && "hostname" in remoteAddr &&
-          !webServerAddrs.has(remoteAddr.hostname);
+          // An IPv4 address comes in another form to a listener on IPv6.
+          !webServerAddrs.has(remoteAddr.hostname.replace(/^::ffff:/i, ""));
         if (isForeign) {
           log(
             "warning",

@@ -182,6 +182,9 @@ class StreamHandler implements RequestHandler {
       request.writeStderr(encoder.encode(`${text}\n`));
       if (request.responded) request.breakOff();
       else request.endWithError(new RequestHead(), 500, "", FAILED_STATUS);
+    } finally {
+      // What still reads or writes would wait for ever.
+      streams.fail(new Error("the request has ended"));
     }
   }
 }
@@ -263,20 +266,20 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
   onAbort(reason: AbortReason): void {
     const error = new DOMException(`the request was aborted (${reason})`, "AbortError");
     this.#controller.abort(error);
-    if (reason === "client-half-closed") return;
-    this.#onEnded(error);
+    if (reason !== "client-half-closed") this.fail(error);
   }
 
   onTimeout(): void {
     const error = new DOMException("the request timed out", "TimeoutError");
     this.#request.endWithError(new RequestHead(), 504, "", FAILED_STATUS);
     this.#controller.abort(error);
-    this.#onEnded(error);
+    this.fail(error);
   }
 
   onSent(): void {}
 
-  #onEnded(error: DOMException): void {
+  /** The request has ended: the streams fail. */
+  fail(error: Error): void {
     this.#stdin.fail(error);
     this.#data?.fail(error);
     this.#wake();
@@ -290,10 +293,16 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
 
   #output(write: (chunk: Uint8Array) => void): WritableStream<Uint8Array | string> {
     let queued = 0;
+    let isOver = false;
     const unqueue = (chunks: number) => {
       queued -= chunks;
       this.#queuedChunks -= chunks;
       if (this.#queuedChunks === 0) this.#flushWaiter?.();
+    };
+    // What is given to the stream from now on, or waits still, will never be written.
+    const end = () => {
+      isOver = true;
+      unqueue(queued);
     };
     return new WritableStream<Uint8Array | string>({
       write: async (chunk) => {
@@ -301,15 +310,17 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
           await this.#write(chunk, write);
           unqueue(1);
         } catch (error) {
-          // The stream is at its end: what is behind this chunk will never be written.
-          unqueue(queued);
+          end();
           throw error;
         }
       },
+      close: end,
+      abort: end,
     }, {
       highWaterMark: 1,
       // Called for each chunk at the moment that it is given to the stream.
       size: () => {
+        if (isOver) return 1;
         queued++;
         this.#queuedChunks++;
         return 1;
@@ -341,13 +352,16 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
 /** What has come of a stream and was not read yet. */
 class InputQueue {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly #onRead: (bytes: number) => void;
   readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
+  #isCancelled = false;
   #ended = false;
   #error: Error | null = null;
   #wake: (() => void) | null = null;
 
   /** `onRead` is told how many bytes were read. */
   constructor(onRead: (bytes: number) => void) {
+    this.#onRead = onRead;
     this.stream = new ReadableStream({
       type: "bytes",
       pull: async (controller) => {
@@ -367,12 +381,17 @@ class InputQueue {
         }
       },
       cancel: () => {
-        this.#chunks.length = 0;
+        this.#isCancelled = true;
+        for (const chunk of this.#chunks.splice(0)) onRead(chunk.length);
       },
     }, { highWaterMark: 0 });
   }
 
   push(chunk: Uint8Array): void {
+    if (this.#isCancelled) {
+      this.#onRead(chunk.length);
+      return;
+    }
     this.#chunks.push(chunk.slice() as Uint8Array<ArrayBuffer>);
     this.#wakeUp();
   }
