@@ -98,7 +98,7 @@ export async function load(options: {
   for (let i = 0; i < options.connections; i++) {
     const conn = await Deno.connect({ hostname: "127.0.0.1", port: options.port });
     conn.setNoDelay(true);
-    connections.push(new ClientConnection(conn));
+    connections.push(new ClientConnection(conn, () => {}));
   }
   for (const connection of connections) {
     for (let i = 0; i < options.requestsPerConnection; i++) {

@@ -23,7 +23,7 @@ for (const [path, reason] of [["/crash", "uncaught"], ["/close", "self.close()"]
     const { url, port } = gateway;
     // Both workers have a request in flight; one of them dies.
     const slow = [1, 2].map(async () => {
-      const response = await fetch(`${url}/slow?ms=800`);
+      const response = await fetch(`${url}/slow?ms=3000`);
       return [response.status, await response.text()] as const;
     });
     using streaming = await RawClient.connect(port);
