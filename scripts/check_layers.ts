@@ -12,21 +12,22 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   vocabulary: [],
   codec: ["vocabulary"],
   net: ["vocabulary"],
-  endpoint: ["vocabulary", "codec", "net"],
+  zmq: ["vocabulary"],
+  endpoint: ["vocabulary", "codec", "net", "zmq"],
   ring: ["vocabulary"],
   worker: ["vocabulary", "ring", "loader"],
   loader: ["vocabulary", "worker"],
   pool: ["vocabulary", "ring", "worker"],
   config: ["vocabulary", "codec", "net"],
   gateway: ["vocabulary", "codec", "net", "endpoint", "worker", "loader", "pool", "config"],
-  cli: ["vocabulary", "net", "worker", "loader", "config", "gateway"],
-  top: ["vocabulary", "codec", "endpoint", "worker", "loader", "gateway", "cli"],
+  cli: ["vocabulary", "codec", "net", "endpoint", "worker", "loader", "config", "gateway"],
+  top: ["vocabulary", "codec", "endpoint", "zmq", "worker", "loader", "gateway", "cli"],
 };
 
 const VOCABULARY =
   /^(?:exchange|errors|error_response|log|buffers|chars|pairs|fields|text)\.ts$|^re(?:quest|sponse)_\w+\.ts$/;
 const CODEC =
-  /^http1\/(?:checks|faults|limits|parser|writer)\.ts$|^fastcgi\/(?:limits|records|translate|cgi_response|cgi_head)\.ts$/;
+  /^http1\/(?:checks|faults|limits|parser|writer)\.ts$|^fastcgi\/(?:limits|records|translate|cgi_response|cgi_head)\.ts$|^mongrel2\/(?:tnetstring|message|spec|translate)\.ts$/;
 const PROTOCOLS = /^(?:http1|fastcgi|mongrel2)$/;
 const GATEWAY = /^(?:gateway|serve|router)\.ts$/;
 

@@ -36,6 +36,26 @@ export class FastCgiError extends Error {
   }
 }
 
+/** A ZeroMQ socket cannot do what was asked. */
+export class ZmqError extends Error {
+  /** Name of the class. */
+  override name = "ZmqError";
+  /** The error's number in libzmq; 0 if the error is none of its. */
+  readonly code: number;
+
+  /** Makes an error with libzmq's number. */
+  constructor(message: string, code: number) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The library libzmq cannot be loaded: it is not installed, or FFI is not permitted. */
+export class ZmqLibraryError extends Error {
+  /** Name of the class. */
+  override name = "ZmqLibraryError";
+}
+
 /** A response that its handler composed cannot be sent as it is. */
 export class InvalidResponseError extends Error {
   /** Name of the class. */

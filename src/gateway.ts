@@ -10,6 +10,8 @@ import type { ExchangeHandler, FaultReports } from "./exchange.ts";
 import { FastCgiEndpoint } from "./fastcgi/endpoint.ts";
 import type { FastCgiLimits } from "./fastcgi/limits.ts";
 import { HttpEndpoint } from "./http1/endpoint.ts";
+import { Mongrel2Endpoint } from "./mongrel2/endpoint.ts";
+import type { Mongrel2Spec } from "./mongrel2/spec.ts";
 import type { HttpLimits } from "./http1/limits.ts";
 import type { Listening, TlsKeyPair } from "./net/listen.ts";
 import { listen } from "./net/listen.ts";
@@ -47,6 +49,8 @@ export interface GatewayOptions {
   readonly tls: TlsKeyPair | undefined;
   /** FastCGI, if it is served. */
   readonly fastcgi: FastCgiOptions | undefined;
+  /** Mongrel2 servers to be a handler of. */
+  readonly mongrel2: readonly Mongrel2Spec[];
   /** Connections that the system queues for each address. */
   readonly backlog: number;
   /** Limits of the HTTP endpoints. */
@@ -61,7 +65,6 @@ export interface GatewayOptions {
 
 /** Something that takes requests. */
 interface Endpoint extends AsyncDisposable {
-  readonly address: Deno.Addr;
   drain(): Promise<void>;
 }
 
@@ -69,7 +72,7 @@ interface Endpoint extends AsyncDisposable {
 interface Opening {
   readonly listening: Listening;
   readonly scheme: string;
-  serve(handler: ExchangeHandler): Endpoint;
+  serve(handler: ExchangeHandler): Endpoint & { readonly address: Deno.Addr };
 }
 
 /** Something that runs apps, and can be brought to an end. */
@@ -80,6 +83,8 @@ interface Backend extends ExchangeHandler {
 
 /** A running gateway. */
 export class Gateway {
+  /** Addresses of the endpoints that listen, with the ports that were chosen. */
+  readonly addresses: readonly Deno.Addr[];
   readonly #endpoints: readonly Endpoint[];
   readonly #listening: readonly Listening[];
   readonly #backend: Backend;
@@ -91,11 +96,13 @@ export class Gateway {
     endpoints: readonly Endpoint[],
     listening: readonly Listening[],
     backend: Backend,
+    addresses: readonly Deno.Addr[],
     urls: readonly string[],
   ) {
     this.#endpoints = endpoints;
     this.#listening = listening;
     this.#backend = backend;
+    this.addresses = addresses;
     this.#urls = urls;
   }
 
@@ -113,11 +120,20 @@ export class Gateway {
       const handler = options.prefixes.length === 1 && options.prefixes[0] === ""
         ? backend
         : new MountRouter(options.prefixes, backend);
-      const endpoints = openings.map((opening) => opening.serve(handler));
-      const urls = endpoints.map((endpoint, index) =>
-        formatListenAddress(openings[index].scheme, endpoint.address)
+      const mongrel2 = options.mongrel2.map((spec) =>
+        new Mongrel2Endpoint({ spec, handler, limits: options.limits, log: options.log })
       );
-      return new Gateway(endpoints, openings.map(({ listening }) => listening), backend, urls);
+      const listeners = openings.map((opening) => opening.serve(handler));
+      const addresses = listeners.map(({ address }) => address);
+      const urls = openings.map(({ scheme }, index) =>
+        formatListenAddress(scheme, addresses[index])
+      );
+      for (const [index, endpoint] of mongrel2.entries()) {
+        await endpoint.connected;
+        urls.push(`mongrel2 ${options.mongrel2[index].send}`);
+      }
+      const listening = openings.map((opening) => opening.listening);
+      return new Gateway([...listeners, ...mongrel2], listening, backend, addresses, urls);
     } catch (error) {
       for (const { listening } of openings) {
         listening.listener.close();
@@ -125,11 +141,6 @@ export class Gateway {
       }
       throw error;
     }
-  }
-
-  /** Addresses of the endpoints, with the ports that were chosen. */
-  get addresses(): Deno.Addr[] {
-    return this.#endpoints.map((endpoint) => endpoint.address);
   }
 
   /** The endpoints as URLs, such as `http://127.0.0.1:8000`. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parseMongrel2Spec } from "./mongrel2/spec.ts";
 import { parseListenAddress } from "./net/address.ts";
 import { ConfigError } from "./errors.ts";
 import type { FaultReports } from "./exchange.ts";
@@ -42,6 +43,12 @@ export interface ServeOptions {
   readonly https?: string | readonly string[];
   /** Addresses to serve FastCGI on, to web servers in front. */
   readonly fastcgi?: string | readonly string[];
+  /**
+   * Mongrel2 servers to be a handler of: the endpoint that each sends requests at, such as
+   * `tcp://127.0.0.1:9999`, followed by `,recv=ENDPOINT`, `,ident=ID`, `,chroot=DIR` and `,uploads=DIR`
+   * where needed.
+   */
+  readonly mongrel2?: string | readonly string[];
   /** Certificate chain for `https`, as PEM text. */
   readonly cert?: string;
   /** Private key for `https`, as PEM text. */
@@ -103,7 +110,9 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const https = listOf(options.https);
   const fastcgi = listOf(options.fastcgi);
   const faultReports = options.faultReports ?? "errors";
-  const http = options.http === undefined && https.length === 0 && fastcgi.length === 0
+  const mongrel2 = listOf(options.mongrel2);
+  const others = https.length + fastcgi.length + mongrel2.length;
+  const http = options.http === undefined && others === 0
     ? ["127.0.0.1:8000"]
     : listOf(options.http);
   if (https.length > 0 && (cert === undefined || key === undefined)) {
@@ -133,6 +142,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
       faultReports,
       webServerAddrs: options.webServerAddrs,
     },
+    mongrel2: mongrel2.map(parseMongrel2Spec),
     backlog: options.backlog ?? 511,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
     host: hostFor(references, options.workers ?? navigator.hardwareConcurrency, faultReports),
@@ -145,7 +155,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     finished.resolve();
   };
   return {
-    addresses: gateway.addresses,
+    addresses: [...gateway.addresses],
     finished: finished.promise,
     shutdown: (how = {}) => shutdown(how.graceMs ?? DEFAULT_GRACE_MS),
     [Symbol.asyncDispose]: () => shutdown(0),

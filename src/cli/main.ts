@@ -6,8 +6,9 @@
 
 import { parseCommandLine } from "../config/command_line.ts";
 import { helpText } from "../config/help.ts";
-import { ConfigError, ListenError, LoadError } from "../errors.ts";
+import { ConfigError, ListenError, LoadError, ZmqError, ZmqLibraryError } from "../errors.ts";
 import { serveCommand } from "./serve.ts";
+import { statusCommand } from "./status.ts";
 import { versionText } from "./version.ts";
 
 /** Exit statuses (also in the help text). */
@@ -26,6 +27,9 @@ export async function main(args: readonly string[]): Promise<number> {
       case "version":
         console.log(versionText());
         return DONE;
+      case "status":
+        await statusCommand(command.endpoint);
+        return DONE;
       case "serve":
         await serveCommand(command.settings);
         return DONE;
@@ -35,7 +39,9 @@ export async function main(args: readonly string[]): Promise<number> {
       console.error(`gatehouse: ${error.message} (see gatehouse --help)`);
       return WRONG_USAGE;
     }
-    if (error instanceof ListenError || error instanceof LoadError) {
+    const isExpected = error instanceof ListenError || error instanceof LoadError ||
+      error instanceof ZmqLibraryError || error instanceof ZmqError;
+    if (isExpected) {
       console.error(`gatehouse: ${error.message}`);
       return FAILED;
     }

@@ -13,6 +13,8 @@ import { loadApps } from "../loader/load.ts";
 import { resolveApp } from "../loader/resolve.ts";
 import { logToStderr } from "../log.ts";
 import type { AppSet } from "../worker/protocol.ts";
+import { specFromConfig } from "../mongrel2/config_db.ts";
+import type { Mongrel2Spec } from "../mongrel2/spec.ts";
 import { installLightResponse } from "../worker/response.ts";
 
 /** Serves until SIGINT or SIGTERM, then drains. A second signal exits at once. */
@@ -32,6 +34,7 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
       https: settings.https,
       tls: readKeyPair(settings),
       fastcgi: fastCgiOptions(settings),
+      mongrel2: mongrel2Specs(settings),
       backlog: settings.backlog,
       limits: settings.limits,
       host: hostFor(settings),
@@ -68,6 +71,12 @@ function hostFor(settings: ServeSettings): AppHost {
       return loadApps(apps);
     },
   };
+}
+
+function mongrel2Specs(settings: ServeSettings): Mongrel2Spec[] {
+  const { mongrel2, mongrel2Config, mongrel2Choice } = settings;
+  if (mongrel2Config === undefined) return mongrel2;
+  return [...mongrel2, specFromConfig(mongrel2Config, mongrel2Choice)];
 }
 
 function fastCgiOptions(settings: ServeSettings): FastCgiOptions | undefined {

@@ -18,6 +18,7 @@ import { defaultSettings } from "./settings.ts";
 export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" }
+  | { readonly kind: "status"; readonly endpoint: string }
   | { readonly kind: "serve"; readonly settings: ServeSettings };
 
 /**
@@ -47,7 +48,8 @@ export function parseCommandLine(args: readonly string[]): Command {
 
   const settings = defaultSettings();
   const positional = [...parsed._, ...parsed["--"] ?? []].map(String);
-  if (positional[0] === "serve") positional.shift();
+  const isStatus = positional[0] === "status";
+  if (isStatus || positional[0] === "serve") positional.shift();
   const [app, ...middleware] = positional;
   if (app !== undefined) mountApp(settings, "", app);
   settings.middleware = middleware;
@@ -71,6 +73,16 @@ export function parseCommandLine(args: readonly string[]): Command {
         "(is a variable of the shell not set?)",
     );
   }
+  const { mongrel2Control } = settings;
+  if (isStatus) {
+    if (mongrel2Control === undefined) {
+      throw new ConfigError("status needs --mongrel2-control ENDPOINT");
+    }
+    return { kind: "status", endpoint: mongrel2Control };
+  }
+  if (mongrel2Control !== undefined) {
+    throw new ConfigError("--mongrel2-control is for gatehouse status");
+  }
   return { kind: "serve", settings: completed(settings) };
 }
 
@@ -86,8 +98,12 @@ function completed(settings: ServeSettings): ServeSettings {
   if (settings.https.length === 0 && (certFile !== undefined || keyFile !== undefined)) {
     throw new ConfigError("--cert and --key are for --https ADDR, which is not given");
   }
-  const endpoints = [settings.http, settings.https, settings.fastcgi];
-  if (endpoints.every((addresses) => addresses.length === 0)) {
+  const { mongrel2Config, mongrel2Choice } = settings;
+  if (mongrel2Config === undefined && Object.keys(mongrel2Choice).length > 0) {
+    throw new ConfigError("--mongrel2-handler, -route, -host and -server need --mongrel2-config");
+  }
+  const endpoints = [settings.http, settings.https, settings.fastcgi, settings.mongrel2];
+  if (mongrel2Config === undefined && endpoints.every(({ length }) => length === 0)) {
     settings.http.push(parseListenAddress("127.0.0.1:8000"));
   }
   return settings;

@@ -16,6 +16,7 @@ const USAGE = `gatehouse: a gateway for web applications
 Usage:
   gatehouse [serve] APP [MIDDLEWARE...] [OPTIONS]
   gatehouse [serve] --mount /PREFIX=APP... [OPTIONS]
+  gatehouse status --mongrel2-control ENDPOINT
 
 APP and MIDDLEWARE are modules by path or URL (file:, http:, https:, npm:); a
 fragment names an export other than the default: app.ts#admin. An app is an
@@ -31,12 +32,13 @@ Examples:
   gatehouse app.ts --http :80 --https :443 --cert chain.pem --key key.pem
   gatehouse app.ts --http unix:/run/app.sock,mode=0660 --workers 4
   gatehouse app.ts --fastcgi 127.0.0.1:9000
+  gatehouse app.ts --mongrel2-config config.sqlite --mongrel2-route /app/
   gatehouse --mount /=site.ts --mount /api=https://example.com/api.ts
 
 Signals: SIGINT or SIGTERM finishes what is in flight, then exits; a second one
 exits at once.
-Environment: FCGI_WEB_SERVER_ADDRS=ADDR,... says which web servers may connect to
---fastcgi over TCP.
+Environment: FCGI_WEB_SERVER_ADDRS=ADDR,... says which web servers may connect
+to --fastcgi over TCP; GATEHOUSE_LIBZMQ=FILE names the library for --mongrel2.
 Exit status: 0 done, 1 failed (an app cannot be loaded, a port is in use),
 2 wrong usage.
 `;

@@ -8,6 +8,7 @@
 import { ConfigError } from "../errors.ts";
 import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/limits.ts";
 import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/limits.ts";
+import { parseMongrel2Spec } from "../mongrel2/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
 import type { ServeSettings } from "./settings.ts";
@@ -127,6 +128,54 @@ export const OPTIONS: readonly OptionSpec[] = [
     apply: setFaultReports,
   },
   {
+    name: "mongrel2",
+    value: "SPEC",
+    repeats: true,
+    group: "Endpoints",
+    help: "Be a handler of the Mongrel2 that sends requests at tcp://HOST:PORT; followed by " +
+      ",recv=ENDPOINT (default: the port before), ,ident=ID, ,chroot=DIR (the folder it runs " +
+      "in) and ,uploads=DIR (the folder, within, that it writes uploads to)",
+    apply: (settings, text, name) =>
+      settings.mongrel2.push(named(name, () => parseMongrel2Spec(text))),
+  },
+  {
+    name: "mongrel2-config",
+    value: "FILE",
+    group: "Endpoints",
+    help: "Be a handler of the Mongrel2 with this configuration database, chosen by the " +
+      "next four; everything else is read from it",
+    apply: (settings, text) => settings.mongrel2Config = text,
+  },
+  {
+    name: "mongrel2-handler",
+    value: "ID",
+    group: "Endpoints",
+    help: "Choose the handler by its number",
+    apply: (settings, text, name) =>
+      settings.mongrel2Choice.handlerId = parseCount(name, text, 0, Number.MAX_SAFE_INTEGER),
+  },
+  {
+    name: "mongrel2-route",
+    value: "PATH",
+    group: "Endpoints",
+    help: "Choose the handler by the path of its route",
+    apply: (settings, text) => settings.mongrel2Choice.route = text,
+  },
+  {
+    name: "mongrel2-host",
+    value: "NAME",
+    group: "Endpoints",
+    help: "Choose the handler by the name or pattern of its host",
+    apply: (settings, text) => settings.mongrel2Choice.host = text,
+  },
+  {
+    name: "mongrel2-server",
+    value: "ID",
+    group: "Endpoints",
+    help: "Choose the handler by the UUID or name of its server",
+    apply: (settings, text) => settings.mongrel2Choice.server = text,
+  },
+  {
     name: "cert",
     value: "FILE",
     group: "Endpoints",
@@ -224,6 +273,13 @@ export const OPTIONS: readonly OptionSpec[] = [
     apply: setDrainTimeout,
   },
   {
+    name: "mongrel2-control",
+    value: "ENDPOINT",
+    group: "Other",
+    help: "For gatehouse status: Mongrel2's control port, such as ipc:///var/www/run/control",
+    apply: (settings, text) => settings.mongrel2Control = text,
+  },
+  {
     name: "help",
     letter: "h",
     group: "Other",
@@ -239,10 +295,14 @@ export const OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
-/** Reads an address; what is wrong with it is told with the name of the option. */
 function readAddress(name: string, text: string): ListenAddress {
+  return named(name, () => parseListenAddress(text));
+}
+
+/** What `read` reads; what is wrong with it is told with the name of the option. */
+function named<Value>(name: string, read: () => Value): Value {
   try {
-    return parseListenAddress(text);
+    return read();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(`${name}: ${error.message}`);

@@ -8,6 +8,7 @@ import type { FaultReports } from "../exchange.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/limits.ts";
 import type { HttpLimits } from "../http1/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/limits.ts";
+import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 
 /** An app and where it is mounted. */
@@ -36,6 +37,14 @@ export interface ServeSettings {
   maxReqs: number;
   /** What the web servers' error logs are told of the apps' faults. */
   faultReports: FaultReports;
+  /** Mongrel2 servers to be a handler of. */
+  mongrel2: Mongrel2Spec[];
+  /** Mongrel2's configuration database, to find a handler's sockets in. */
+  mongrel2Config: string | undefined;
+  /** Which handler in it. */
+  mongrel2Choice: { -readonly [Name in keyof HandlerChoice]: HandlerChoice[Name] };
+  /** Mongrel2's control port, for `gatehouse status`. */
+  mongrel2Control: string | undefined;
   /** File of the certificate chain for HTTPS. */
   certFile: string | undefined;
   /** File of the private key for HTTPS. */
@@ -60,6 +69,10 @@ export function defaultSettings(): ServeSettings {
     http: [],
     https: [],
     fastcgi: [],
+    mongrel2: [],
+    mongrel2Config: undefined,
+    mongrel2Choice: {},
+    mongrel2Control: undefined,
     maxConns: DEFAULT_FASTCGI_LIMITS.maxConns,
     maxReqs: DEFAULT_FASTCGI_LIMITS.maxReqs,
     faultReports: "errors",

@@ -12,8 +12,13 @@ import { urlOf } from "../request_url.ts";
 
 /** The variables of a request to an app mounted at `mount`. */
 export function variablesOf(head: RequestHead, mount: string): Record<string, string> {
-  if (head.peer.endpoint !== "fastcgi") return httpVariables(head, mount);
+  const { endpoint } = head.peer;
+  if (endpoint === "http") return httpVariables(head, mount);
   const variables = decodePairs(head.block, head.paramsStart, head.paramsEnd);
+  if (endpoint === "mongrel2") {
+    const { REMOTE_PORT: _, ...others } = httpVariables(head, mount);
+    return { ...others, ...variables };
+  }
   variables.FCGI_ROLE = head.role.toUpperCase();
   return variables;
 }

@@ -1,5 +1,7 @@
 /** Programs that the tests talk to. Missing ones are a loud skip, and a failure in CI. */
 
+import { zmqVersion } from "../../src/zmq/library.ts";
+
 /** Whether `program` can be run; says so if not. */
 export function isMissing(program: string): boolean {
   const folders = `${Deno.env.get("PATH")}:/usr/sbin:/usr/local/sbin`.split(":");
@@ -16,6 +18,18 @@ export function isMissing(program: string): boolean {
   }
   console.error(`SKIPPED: ${program} is not installed: see scripts/install-peers.sh`);
   return true;
+}
+
+/** Whether libzmq can be loaded; says so if not. It stays loaded, so ask before tests begin. */
+export function libzmqIsMissing(): boolean {
+  try {
+    zmqVersion();
+    return false;
+  } catch (error) {
+    if (Deno.env.get("CI")) throw error;
+    console.error(`SKIPPED: ${error instanceof Error ? error.message : error}`);
+    return true;
+  }
 }
 
 /** Runs a program to its end; its standard output as text, byte by byte. */

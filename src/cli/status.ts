@@ -1,0 +1,35 @@
+/**
+ * `gatehouse status`: shows how a Mongrel2 server does.
+ *
+ * @module
+ */
+
+import type { ControlTable } from "../mongrel2/control.ts";
+import { askControlPort } from "../mongrel2/control.ts";
+
+const TIMEOUT_MS = 3_000;
+
+/** Prints what the control port at `endpoint` tells: the server, its connections, its tasks. */
+export async function statusCommand(endpoint: string): Promise<void> {
+  const questions: [string, string, Record<string, string>][] = [
+    ["Server", "info", {}],
+    ["Connections", "status", { what: "net" }],
+    ["Tasks", "status", { what: "tasks" }],
+  ];
+  for (const [title, command, args] of questions) {
+    console.log(
+      `${title}:\n${formatTable(await askControlPort(endpoint, command, args, TIMEOUT_MS))}`,
+    );
+  }
+}
+
+function formatTable({ headers, rows }: ControlTable): string {
+  if (rows.length === 0) return "  (none)\n";
+  const lines = [headers, ...rows];
+  const widths = headers.map((_, column) =>
+    Math.max(...lines.map((line) => (line[column] ?? "").length))
+  );
+  return lines.map((line) =>
+    `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()}\n`
+  ).join("");
+}

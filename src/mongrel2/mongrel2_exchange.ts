@@ -1,0 +1,224 @@
+/**
+ * One request from Mongrel2 as the exchange that every protocol has in common.
+ *
+ * @module
+ */
+
+import { BufferPool, OutputBuffer } from "../buffers.ts";
+import { errorResponse } from "../error_response.ts";
+import { InvalidResponseError } from "../errors.ts";
+import type { ProtocolError } from "../errors.ts";
+import type {
+  AbortReason,
+  Exchange,
+  ExchangeReceiver,
+  RequestHead,
+  ResponseHead,
+} from "../exchange.ts";
+import { NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
+import type { DateLine } from "../http1/writer.ts";
+import { ResponseWriter } from "../http1/writer.ts";
+import type { Log } from "../log.ts";
+import type { BodySource, BodyTaker } from "./body_source.ts";
+
+/** The connection of a client, as its exchange sees it. */
+export interface ExchangeChannel {
+  /** Whether what is sent would only pile up. */
+  readonly isCongested: boolean;
+  /** Takes note that there is something in the exchange's output, or that it has ended. */
+  onOutput(exchange: Mongrel2Exchange): void;
+}
+
+/** Waiting for the response, within it, or done with it. */
+const AWAITING = 0;
+const RESPONDING = 1;
+const COMPLETE = 2;
+
+const buffers = new BufferPool();
+
+/** An exchange over Mongrel2. */
+export class Mongrel2Exchange implements Exchange, BodyTaker {
+  readonly head: RequestHead;
+  receiver: ExchangeReceiver = NOBODY;
+  reportSent = false;
+  /** Bytes of the response that are to be sent. */
+  readonly out: OutputBuffer = new OutputBuffer(buffers);
+  /** Bytes of the body among them, for which the handler gets credit. */
+  bodyBytes = 0;
+  /** Where the request's body comes from; `null` if it has none. */
+  source: BodySource | null = null;
+  /** When it began, on the endpoint's clock. */
+  readonly startedAt: number;
+
+  readonly #channel: ExchangeChannel;
+  readonly #writer: ResponseWriter;
+  readonly #log: Log;
+  #state = AWAITING;
+  #isBroken = false;
+
+  /** Makes the exchange for a request of the client behind `channel`. */
+  constructor(
+    channel: ExchangeChannel,
+    head: RequestHead,
+    keepsAlive: boolean,
+    date: DateLine,
+    startedAt: number,
+    log: Log,
+  ) {
+    this.#channel = channel;
+    this.head = head;
+    this.#writer = new ResponseWriter(this.out, date);
+    this.#writer.closes = !keepsAlive;
+    this.#log = log;
+    this.startedAt = startedAt;
+  }
+
+  get congested(): boolean {
+    return this.#channel.isCongested;
+  }
+
+  /** Whether the response has begun. */
+  get responded(): boolean {
+    return this.#state !== AWAITING;
+  }
+
+  /** Whether the response is complete, be it not sent. */
+  get complete(): boolean {
+    return this.#state === COMPLETE;
+  }
+
+  /** Whether the client's connection has to be closed after the response. */
+  get closes(): boolean {
+    return this.#isBroken || this.#writer.closes;
+  }
+
+  grant(bytes: number): void {
+    this.source?.grant(bytes);
+  }
+
+  /** No file comes with a request from Mongrel2. */
+  grantData(): void {}
+
+  /** Mongrel2 has no way to be told. */
+  reportFault(): void {}
+
+  respond(head: ResponseHead, body: Uint8Array | string | null): void {
+    if (this.#state !== AWAITING) return;
+    this.#state = RESPONDING;
+    try {
+      this.#writer.begin(this.head, head, body);
+    } catch (error) {
+      this.#onInvalid(error);
+      return;
+    }
+    this.#onWritten(body?.length ?? 0);
+  }
+
+  write(chunk: Uint8Array): void {
+    if (this.#state !== RESPONDING) return;
+    try {
+      this.#writer.write(chunk);
+    } catch (error) {
+      this.#onInvalid(error);
+      return;
+    }
+    this.#onWritten(chunk.length);
+  }
+
+  end(): void {
+    if (this.#state !== RESPONDING) return;
+    try {
+      this.#writer.end();
+    } catch (error) {
+      this.#onInvalid(error);
+      return;
+    }
+    this.#onWritten(0);
+  }
+
+  fail(status: number): void {
+    if (this.#state === AWAITING) this.#respondWithError(status, "");
+    else if (this.#state === RESPONDING) this.#breakOff();
+  }
+
+  /** Answers a request that cannot be served as it is, unless its response has begun: then breaks it off. */
+  refuse(error: ProtocolError): void {
+    this.receiver = NOBODY;
+    this.#writer.closes = true;
+    if (this.#state === AWAITING) this.#respondWithError(error.status, error.message);
+    else this.fail(error.status);
+  }
+
+  /** Ends an exchange whose handler took too long: 504 to the client. */
+  timeOut(): void {
+    const { receiver } = this;
+    this.fail(504);
+    receiver.onAbort("timeout");
+  }
+
+  /** Is told that the client has gone, or the gateway goes. */
+  abort(reason: AbortReason): void {
+    const wasSent = this.#state === COMPLETE && !this.reportSent;
+    this.#state = COMPLETE;
+    this.source?.cancel();
+    const { receiver } = this;
+    this.receiver = NOBODY;
+    if (!wasSent) receiver.onAbort(reason);
+  }
+
+  onBody(chunk: Uint8Array): void {
+    this.receiver.onBody(chunk);
+  }
+
+  onBodyEnd(): void {
+    if (this.head.bodyLength === UNKNOWN_LENGTH) this.receiver.onEnd(NO_TRAILERS);
+  }
+
+  onBodyFailed(reason: string): void {
+    this.#log("warning", `mongrel2: ${reason}`);
+    const { receiver } = this;
+    this.#writer.closes = true;
+    this.fail(500);
+    receiver.onAbort("bad-request");
+  }
+
+  #onWritten(bodyBytes: number): void {
+    this.bodyBytes += bodyBytes;
+    if (this.#writer.idle) {
+      this.#state = COMPLETE;
+      this.source?.cancel();
+    }
+    this.#channel.onOutput(this);
+  }
+
+  /** The client can tell, since the connection closes before the end that was announced. */
+  #breakOff(): void {
+    this.#isBroken = true;
+    this.#state = COMPLETE;
+    this.source?.cancel();
+    this.#channel.onOutput(this);
+  }
+
+  #respondWithError(status: number, detail: string): void {
+    const { head, body } = errorResponse(status, detail);
+    this.respond(head, body);
+  }
+
+  #onInvalid(error: unknown): void {
+    if (!(error instanceof InvalidResponseError)) throw error;
+    this.#log("error", `mongrel2: ${error.message}`);
+    const { receiver } = this;
+    this.receiver = NOBODY;
+    if (this.#writer.idle) {
+      // The head was refused, so nothing of it was written.
+      const { head, body } = errorResponse(500, "");
+      this.#writer.begin(this.head, head, body);
+      this.#onWritten(0);
+    } else {
+      this.#breakOff();
+    }
+    receiver.onAbort("invalid-response");
+  }
+}
+
+const NO_TRAILERS = new Uint8Array(0);

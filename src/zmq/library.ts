@@ -1,0 +1,115 @@
+/**
+ * The functions of libzmq, bound by FFI.
+ *
+ * @module
+ */
+
+import { ZmqError, ZmqLibraryError } from "../errors.ts";
+
+/** Variable of the environment that names the library's file. */
+const LIBRARY_VARIABLE = "GATEHOUSE_LIBZMQ";
+
+/** Where the library is looked for, by platform. */
+const LIBRARY_NAMES: Readonly<Record<string, readonly string[]>> = {
+  darwin: [
+    "libzmq.5.dylib",
+    "libzmq.dylib",
+    "/opt/homebrew/lib/libzmq.dylib",
+    "/usr/local/lib/libzmq.dylib",
+    "/opt/local/lib/libzmq.dylib",
+  ],
+  windows: ["libzmq.dll", "zmq.dll"],
+};
+const UNIX_LIBRARY_NAMES: readonly string[] = ["libzmq.so.5", "libzmq.so"];
+
+const SYMBOLS = {
+  zmq_version: { parameters: ["buffer", "buffer", "buffer"], result: "void" },
+  zmq_errno: { parameters: [], result: "i32" },
+  zmq_strerror: { parameters: ["i32"], result: "pointer" },
+  zmq_ctx_new: { parameters: [], result: "pointer" },
+  zmq_ctx_shutdown: { parameters: ["pointer"], result: "i32" },
+  // Waits for what is still to be sent.
+  zmq_ctx_term: { parameters: ["pointer"], result: "i32", nonblocking: true },
+  zmq_socket: { parameters: ["pointer", "i32"], result: "pointer" },
+  zmq_close: { parameters: ["pointer"], result: "i32" },
+  zmq_bind: { parameters: ["pointer", "buffer"], result: "i32" },
+  zmq_connect: { parameters: ["pointer", "buffer"], result: "i32" },
+  zmq_unbind: { parameters: ["pointer", "buffer"], result: "i32" },
+  zmq_disconnect: { parameters: ["pointer", "buffer"], result: "i32" },
+  zmq_setsockopt: { parameters: ["pointer", "i32", "buffer", "usize"], result: "i32" },
+  zmq_getsockopt: { parameters: ["pointer", "i32", "buffer", "buffer"], result: "i32" },
+  zmq_send: { parameters: ["pointer", "buffer", "usize", "i32"], result: "i32" },
+  zmq_msg_init: { parameters: ["buffer"], result: "i32" },
+  zmq_msg_recv: { parameters: ["buffer", "pointer", "i32"], result: "i32" },
+  zmq_msg_data: { parameters: ["buffer"], result: "pointer" },
+  zmq_msg_more: { parameters: ["buffer"], result: "i32" },
+  zmq_msg_close: { parameters: ["buffer"], result: "i32" },
+  zmq_poll: { parameters: ["buffer", "i32", "i64"], result: "i32", nonblocking: true },
+} as const;
+
+/** The functions, by their names in the library. */
+export type ZmqLibrary = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
+
+let loaded: ZmqLibrary | null = null;
+
+/**
+ * The library; it is loaded once.
+ *
+ * @throws {ZmqLibraryError} if there is none, or FFI is not permitted
+ */
+export function libzmq(): ZmqLibrary {
+  return loaded ??= load();
+}
+
+function load(): ZmqLibrary {
+  const named = environmentVariable();
+  const names = named !== undefined ? [named] : LIBRARY_NAMES[Deno.build.os] ?? UNIX_LIBRARY_NAMES;
+  for (const name of names) {
+    try {
+      return Deno.dlopen(name, SYMBOLS).symbols;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotCapable) {
+        throw new ZmqLibraryError(
+          "libzmq cannot be loaded, since FFI is not permitted: add --allow-ffi",
+          { cause: error },
+        );
+      }
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+  if (named !== undefined) {
+    throw new ZmqLibraryError(
+      `libzmq cannot be loaded from ${JSON.stringify(named)}, which ${LIBRARY_VARIABLE} names`,
+    );
+  }
+  throw new ZmqLibraryError(
+    "libzmq is not installed: install libzmq5 (Debian), zeromq (Homebrew, Fedora, Arch) or " +
+      `libzmq.dll (Windows), or name its file in ${LIBRARY_VARIABLE}`,
+  );
+}
+
+function environmentVariable(): string | undefined {
+  try {
+    return Deno.env.get(LIBRARY_VARIABLE) || undefined;
+  } catch (error) {
+    // Programs that use the library need not be permitted to read the environment.
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
+  }
+}
+
+/** The version of the library, such as `[4, 3, 4]`. */
+export function zmqVersion(): [number, number, number] {
+  const numbers = new Int32Array(3);
+  libzmq().zmq_version(numbers.subarray(0, 1), numbers.subarray(1, 2), numbers.subarray(2, 3));
+  return [numbers[0], numbers[1], numbers[2]];
+}
+
+/** The error that the last call on this thread left, about `action`. */
+export function lastError(action: string): ZmqError {
+  const { zmq_errno, zmq_strerror } = libzmq();
+  const code = zmq_errno();
+  const text = zmq_strerror(code);
+  const reason = text === null ? `error ${code}` : Deno.UnsafePointerView.getCString(text);
+  return new ZmqError(`cannot ${action}: ${reason}`, code);
+}

@@ -1,0 +1,394 @@
+/**
+ * ZeroMQ contexts and sockets that never block the thread.
+ *
+ * @module
+ */
+
+import { ZmqError } from "../errors.ts";
+import { lastError, libzmq } from "./library.ts";
+import type { ZmqLibrary } from "./library.ts";
+
+/** The types of sockets. */
+export type SocketType =
+  | "pair"
+  | "pub"
+  | "sub"
+  | "req"
+  | "rep"
+  | "dealer"
+  | "router"
+  | "pull"
+  | "push"
+  | "xpub"
+  | "xsub";
+
+const SOCKET_TYPES: Readonly<Record<SocketType, number>> = {
+  pair: 0,
+  pub: 1,
+  sub: 2,
+  req: 3,
+  rep: 4,
+  dealer: 5,
+  router: 6,
+  pull: 7,
+  push: 8,
+  xpub: 9,
+  xsub: 10,
+};
+
+/**
+ * Names of options:
+ *
+ * - `routingId`: identity that a ROUTER knows the socket by, 1 to 255 bytes. Set before connecting.
+ * - `subscribe`: subscribes a SUB socket to messages that begin so.
+ * - `unsubscribe`: ends a subscription.
+ * - `events`: the events that a poll would tell: 1 readable, 2 writable.
+ * - `linger`: time that what is unsent is kept after closing, in milliseconds; -1 for ever.
+ * - `sendHighWaterMark`: messages that wait to be sent to one peer; 0 for any number.
+ * - `receiveHighWaterMark`: messages of one peer that wait to be received; 0 for any number.
+ * - `lastEndpoint`: the last endpoint that was bound or connected, ports chosen.
+ * - `routerMandatory`: 1: a ROUTER fails to send what it cannot route, instead of dropping it.
+ * - `ipv6`: 1: IPv6 addresses are understood.
+ * - `immediate`: 1: messages go to peers only that are connected, and wait for none.
+ * - `routerHandover`: 1: a ROUTER hands an identity over to the peer that comes with it last.
+ * - `xpubNoDrop`: 1: an XPUB fails to send what a slow peer cannot take, instead of dropping it.
+ * - `heartbeatInterval`: time between heartbeats to a peer, in milliseconds; 0 for none.
+ */
+export type OptionName =
+  | "routingId"
+  | "subscribe"
+  | "unsubscribe"
+  | "events"
+  | "linger"
+  | "sendHighWaterMark"
+  | "receiveHighWaterMark"
+  | "lastEndpoint"
+  | "routerMandatory"
+  | "ipv6"
+  | "immediate"
+  | "routerHandover"
+  | "xpubNoDrop"
+  | "heartbeatInterval";
+
+/** The options' numbers in the library, and their kinds. */
+const OPTIONS: Readonly<Record<OptionName, readonly [number, "number" | "bytes" | "text"]>> = {
+  routingId: [5, "bytes"],
+  subscribe: [6, "bytes"],
+  unsubscribe: [7, "bytes"],
+  events: [15, "number"],
+  linger: [17, "number"],
+  sendHighWaterMark: [23, "number"],
+  receiveHighWaterMark: [24, "number"],
+  lastEndpoint: [32, "text"],
+  routerMandatory: [33, "number"],
+  ipv6: [42, "number"],
+  immediate: [39, "number"],
+  routerHandover: [56, "number"],
+  xpubNoDrop: [69, "number"],
+  heartbeatInterval: [75, "number"],
+};
+
+const DONTWAIT = 1;
+const SNDMORE = 2;
+const POLLIN = 1;
+const POLLOUT = 2;
+/** Sizes of the library's structures, on 64-bit systems, and where the events of a poll's item are. */
+const MESSAGE_BYTES = 64;
+const [POLL_ITEM_BYTES, POLL_EVENTS_AT] = Deno.build.os === "windows" ? [24, 16] : [16, 12];
+
+/** Error numbers of interest; they differ by platform. */
+const EAGAIN = Deno.build.os === "darwin" || Deno.build.os === "freebsd" ? 35 : 11;
+const EINTR = 4;
+/** Sent within a poll's pair of sockets to end the poll. */
+const WAKE = new Uint8Array(1);
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A text as the library takes it. */
+function cString(text: string): Uint8Array<ArrayBuffer> {
+  return encoder.encode(`${text}\0`);
+}
+
+let pairNumber = 0;
+
+/** A ZeroMQ context: the owner of sockets. */
+export class ZmqContext implements AsyncDisposable {
+  /** The library's own handle. */
+  readonly handle: Deno.PointerValue;
+  readonly #library: ZmqLibrary;
+  readonly #sockets = new Set<ZmqSocket>();
+  #closing: Promise<void> | null = null;
+
+  /**
+   * Makes a context.
+   *
+   * @throws {ZmqLibraryError} if libzmq cannot be loaded
+   */
+  constructor() {
+    this.#library = libzmq();
+    this.handle = this.#library.zmq_ctx_new();
+    if (this.handle === null) throw lastError("make a ZeroMQ context");
+  }
+
+  /**
+   * Makes a socket. Closing it drops what it has not sent, unless its option `linger` is set.
+   *
+   * @throws {ZmqError} if there are too many sockets
+   */
+  socket(type: SocketType): ZmqSocket {
+    if (this.#closing !== null) throw new ZmqError("the ZeroMQ context is closed", 0);
+    const socket = new ZmqSocket(this, type, (closed) => this.#sockets.delete(closed));
+    this.#sockets.add(socket);
+    return socket;
+  }
+
+  /** Closes the sockets that are left, and the context once what lingers has been sent. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#sockets].map((socket) => socket.close()));
+    while (await this.#library.zmq_ctx_term(this.handle) !== 0);
+  }
+}
+
+/**
+ * A ZeroMQ socket. Sending and receiving never wait on this thread; waiting is done by polls on
+ * another one, and while such a poll is under way the socket itself is not touched.
+ */
+export class ZmqSocket implements AsyncDisposable {
+  readonly #library: ZmqLibrary;
+  readonly #context: ZmqContext;
+  readonly #handle: Deno.PointerValue;
+  readonly #onClosed: (socket: ZmqSocket) => void;
+  readonly #message = new Uint8Array(MESSAGE_BYTES);
+  #waker: Waker | null = null;
+  #poll: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
+
+  /** Use {@linkcode ZmqContext.socket}. */
+  constructor(context: ZmqContext, type: SocketType, onClosed: (socket: ZmqSocket) => void) {
+    this.#library = libzmq();
+    this.#context = context;
+    this.#onClosed = onClosed;
+    this.#handle = this.#library.zmq_socket(context.handle, SOCKET_TYPES[type]);
+    if (this.#handle === null) throw lastError(`make a ZeroMQ socket (${type})`);
+    this.#library.zmq_msg_init(this.#message);
+    this.setOption("linger", 0);
+  }
+
+  /** Whether the socket was closed, or is about to be. */
+  get isClosed(): boolean {
+    return this.#closing !== null;
+  }
+
+  /** Begins to listen at `endpoint`, such as `tcp://127.0.0.1:9999` (port `*`: any) or `ipc://path`. */
+  bind(endpoint: string): void {
+    this.#check();
+    if (this.#library.zmq_bind(this.#handle, cString(endpoint)) !== 0) {
+      throw lastError(`bind to ${endpoint}`);
+    }
+  }
+
+  /** Connects to `endpoint`, now or as soon as somebody listens there. */
+  connect(endpoint: string): void {
+    this.#check();
+    if (this.#library.zmq_connect(this.#handle, cString(endpoint)) !== 0) {
+      throw lastError(`connect to ${endpoint}`);
+    }
+  }
+
+  /** Stops to listen at `endpoint`. */
+  unbind(endpoint: string): void {
+    this.#check();
+    if (this.#library.zmq_unbind(this.#handle, cString(endpoint)) !== 0) {
+      throw lastError(`unbind from ${endpoint}`);
+    }
+  }
+
+  /** Disconnects from `endpoint`. What has come from there and was not received is lost. */
+  disconnect(endpoint: string): void {
+    this.#check();
+    if (this.#library.zmq_disconnect(this.#handle, cString(endpoint)) !== 0) {
+      throw lastError(`disconnect from ${endpoint}`);
+    }
+  }
+
+  /** Sets an option. */
+  setOption(name: OptionName, value: number | string | Uint8Array): void {
+    this.#check();
+    const [number] = OPTIONS[name];
+    const bytes = typeof value === "number"
+      ? new Uint8Array(Int32Array.of(value).buffer)
+      : typeof value === "string"
+      ? encoder.encode(value)
+      : value.slice();
+    const length = BigInt(bytes.length);
+    if (this.#library.zmq_setsockopt(this.#handle, number, bytes, length) !== 0) {
+      throw lastError(`set the option ${name}`);
+    }
+  }
+
+  /** The value of an option: a text for `lastEndpoint` and `routingId`, else a number. */
+  getOption(name: OptionName): number | string {
+    this.#check();
+    const [number, kind] = OPTIONS[name];
+    const bytes = new Uint8Array(kind === "number" ? 4 : 1_024);
+    const length = new BigUint64Array([BigInt(bytes.length)]);
+    if (this.#library.zmq_getsockopt(this.#handle, number, bytes, length) !== 0) {
+      throw lastError(`get the option ${name}`);
+    }
+    if (kind === "number") return new Int32Array(bytes.buffer)[0];
+    return decoder.decode(bytes.subarray(0, Number(length[0]))).replace(/\0.*$/s, "");
+  }
+
+  /**
+   * Sends a message of one part or several; `false` if it would have to wait.
+   *
+   * @throws {ZmqError} if it cannot be sent at all
+   */
+  send(message: Uint8Array | readonly Uint8Array[]): boolean {
+    this.#check();
+    if (message instanceof Uint8Array) return this.#sendPart(message, DONTWAIT);
+    for (const [i, part] of message.entries()) {
+      const flags = i === message.length - 1 ? DONTWAIT : DONTWAIT | SNDMORE;
+      // Once the first part is taken, all are.
+      if (!this.#sendPart(part, flags)) return false;
+    }
+    return true;
+  }
+
+  /** The next message of one part (or the next part of one), if there is one. */
+  receivePart(): Uint8Array<ArrayBuffer> | null {
+    this.#check();
+    const bytes = this.#library.zmq_msg_recv(this.#message, this.#handle, DONTWAIT);
+    if (bytes < 0) {
+      const code = this.#library.zmq_errno();
+      if (code === EAGAIN || code === EINTR) return null;
+      throw lastError("receive");
+    }
+    const part = new Uint8Array(bytes);
+    if (bytes > 0) {
+      const data = this.#library.zmq_msg_data(this.#message);
+      Deno.UnsafePointerView.copyInto(data!, part);
+    }
+    return part;
+  }
+
+  /** Whether more parts of the message follow the part that was received last. */
+  get hasMoreParts(): boolean {
+    return this.#library.zmq_msg_more(this.#message) === 1;
+  }
+
+  /** All parts of the next message, if there is one. */
+  receive(): Uint8Array<ArrayBuffer>[] | null {
+    const first = this.receivePart();
+    if (first === null) return null;
+    const parts = [first];
+    while (this.hasMoreParts) parts.push(this.receivePart()!);
+    return parts;
+  }
+
+  /** Resolves when a message can be received, when {@linkcode interrupt} is called, or after `timeoutMs`. */
+  readable(timeoutMs = -1): Promise<void> {
+    return this.#wait(POLLIN, timeoutMs);
+  }
+
+  /** Resolves when a message can be sent, when {@linkcode interrupt} is called, or after `timeoutMs`. */
+  writable(timeoutMs = -1): Promise<void> {
+    return this.#wait(POLLOUT, timeoutMs);
+  }
+
+  /** Ends the wait that is under way; resolves when the socket can be used again. */
+  async interrupt(): Promise<void> {
+    if (this.#poll === null) return;
+    this.#waker!.wake();
+    await this.#poll;
+  }
+
+  /** Closes the socket. What it has not sent goes on for the time of its option `linger`. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  /** The same as {@linkcode close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.interrupt();
+    this.#waker?.close();
+    this.#library.zmq_msg_close(this.#message);
+    this.#library.zmq_close(this.#handle);
+    this.#onClosed(this);
+  }
+
+  #check(): void {
+    if (this.#closing !== null) throw new ZmqError("the ZeroMQ socket is closed", 0);
+    if (this.#poll !== null) throw new ZmqError("the ZeroMQ socket is being waited for", 0);
+  }
+
+  #sendPart(part: Uint8Array, flags: number): boolean {
+    const bytes = part as Uint8Array<ArrayBuffer>;
+    if (this.#library.zmq_send(this.#handle, bytes, BigInt(bytes.length), flags) >= 0) return true;
+    const code = this.#library.zmq_errno();
+    if (code === EAGAIN || code === EINTR) return false;
+    throw lastError("send");
+  }
+
+  #wait(events: number, timeoutMs: number): Promise<void> {
+    this.#check();
+    this.#waker ??= new Waker(this.#library, this.#context.handle);
+    return this.#poll = this.#waker.poll(this.#handle, events, timeoutMs).finally(() => {
+      this.#poll = null;
+    });
+  }
+}
+
+/** Polls a socket on another thread, together with one end of a pair of sockets that can end the poll. */
+class Waker {
+  readonly #library: ZmqLibrary;
+  readonly #polled: Deno.PointerValue;
+  readonly #waking: Deno.PointerValue;
+  readonly #items = new Uint8Array(POLL_ITEM_BYTES * 2);
+  readonly #received = new Uint8Array(MESSAGE_BYTES);
+
+  constructor(library: ZmqLibrary, context: Deno.PointerValue) {
+    this.#library = library;
+    const endpoint = cString(`inproc://gatehouse-wake-${++pairNumber}`);
+    this.#polled = library.zmq_socket(context, SOCKET_TYPES.pair);
+    this.#waking = library.zmq_socket(context, SOCKET_TYPES.pair);
+    const isOpen = this.#polled !== null && this.#waking !== null &&
+      library.zmq_bind(this.#polled, endpoint) === 0 &&
+      library.zmq_connect(this.#waking, endpoint) === 0;
+    library.zmq_msg_init(this.#received);
+    if (isOpen) return;
+    const error = lastError("make a pair of ZeroMQ sockets");
+    this.close();
+    throw error;
+  }
+
+  async poll(socket: Deno.PointerValue, events: number, timeoutMs: number): Promise<void> {
+    // What was sent to wake the poll before, perhaps when it had ended already.
+    while (this.#library.zmq_msg_recv(this.#received, this.#polled, DONTWAIT) >= 0);
+    const view = new DataView(this.#items.buffer);
+    for (const [i, [handle, wanted]] of [[socket, events], [this.#polled, POLLIN]].entries()) {
+      const address = Deno.UnsafePointer.value(handle as Deno.PointerValue);
+      view.setBigUint64(i * POLL_ITEM_BYTES, BigInt(address), true);
+      view.setInt16(i * POLL_ITEM_BYTES + POLL_EVENTS_AT, wanted as number, true);
+    }
+    await this.#library.zmq_poll(this.#items, 2, BigInt(timeoutMs));
+  }
+
+  wake(): void {
+    this.#library.zmq_send(this.#waking, WAKE, 1n, DONTWAIT);
+  }
+
+  close(): void {
+    this.#library.zmq_msg_close(this.#received);
+    for (const socket of [this.#polled, this.#waking]) this.#library.zmq_close(socket);
+  }
+}
