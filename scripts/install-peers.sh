@@ -23,15 +23,37 @@ need_any_version() { # command package
   packages="$packages $2"
 }
 
+need_library() { # file package
+  PATH="$PATH:/sbin:/usr/sbin" ldconfig -p 2>/dev/null | grep -qF "$1" && return
+  for folder in /lib /usr/lib /usr/local/lib /lib/*-linux-* /usr/lib/*-linux-*; do
+    [ -e "$folder/$1" ] && return
+  done
+  missing="$missing $1"
+  packages="$packages $2"
+}
+
+# The first python3 of the path may be another than Debian's, whose packages count.
+need_python() { # module package
+  for python in python3 /usr/bin/python3; do
+    "$python" -c "import $1" >/dev/null 2>&1 && return
+  done
+  missing="$missing $2"
+  packages="$packages $2"
+}
+
 need apache2 apache2-bin # with all modules, and without a service
 need caddy caddy
 need cgi-fcgi libfcgi-bin
 need curl curl
 need lighttpd lighttpd
+need m2sh mongrel2-core
+need mongrel2 mongrel2-core
 need nginx nginx-light
 need openssl openssl
 need wrk wrk
 need_any_version php-fpm php-fpm
+need_library libzmq.so.5 libzmq5
+need_python zmq python3-zmq
 
 if [ "${1:-}" = bench ]; then
   need cc gcc

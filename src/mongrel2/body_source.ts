@@ -107,8 +107,8 @@ export class FileBody implements BodySource {
         this.#taker.onBody(buffer.subarray(0, bytes));
       }
     } catch (error) {
+      if (!this.#isClosed) this.#taker.onBodyFailed(`the upload's file cannot be read: ${error}`);
       this.#isClosed = true;
-      this.#taker.onBodyFailed(`the upload's file cannot be read: ${error}`);
     }
     this.#reading = false;
     if (this.#remaining === 0) this.#isClosed = true;

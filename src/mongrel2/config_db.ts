@@ -7,6 +7,7 @@
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ConfigError } from "../errors.ts";
+import { parseMongrel2Spec } from "./spec.ts";
 import type { HandlerChoice, Mongrel2Spec } from "./spec.ts";
 
 interface Row {
@@ -64,9 +65,10 @@ export function specFromConfig(path: string, choice: HandlerChoice): Mongrel2Spe
     : isAbsolute(first.chroot)
     ? first.chroot
     : join(folder, first.chroot);
+  const send = connectable(first.send, chroot ?? folder);
+  const recv = connectable(first.recv, chroot ?? folder);
   return {
-    send: connectable(first.send, chroot ?? folder),
-    recv: connectable(first.recv, chroot ?? folder),
+    ...parseMongrel2Spec(`${send},recv=${recv}`),
     chroot,
     uploads: tempStore === undefined ? undefined : dirname(tempStore),
   };

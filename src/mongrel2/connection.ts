@@ -210,6 +210,7 @@ export class Mongrel2Handler implements AsyncDisposable {
   readonly #handle: Mongrel2RequestHandler;
   readonly #log: Log;
   readonly #running = new Set<Promise<void>>();
+  #serving: Promise<void> | null = null;
 
   /** Makes a handler over a connection of its own, or one that is given to it. */
   constructor(
@@ -225,7 +226,11 @@ export class Mongrel2Handler implements AsyncDisposable {
   }
 
   /** Handles requests until {@linkcode stop} is called, and resolves when all are handled. */
-  async serve(): Promise<void> {
+  serve(): Promise<void> {
+    return this.#serving ??= this.#serve();
+  }
+
+  async #serve(): Promise<void> {
     for await (const request of this.connection) {
       const running = this.#run(request).finally(() => this.#running.delete(running));
       this.#running.add(running);
@@ -236,9 +241,7 @@ export class Mongrel2Handler implements AsyncDisposable {
   /** Takes leave, finishes what has come, and closes the connection. */
   async stop(): Promise<void> {
     await this.connection.leave();
-    // Who serves is at the last requests now.
-    await this.connection.receive(0);
-    await Promise.all(this.#running);
+    await this.#serving;
     await this.connection.close();
   }
 

@@ -6,7 +6,13 @@
  */
 
 import { setImmediate } from "node:timers";
-import { ZmqContext } from "../zmq/socket.ts";
+import { halfClose } from "../zmq/half_close.ts";
+import {
+  EVENT_CONNECTED,
+  EVENT_DISCONNECTED,
+  parseMonitorEvent,
+  ZmqContext,
+} from "../zmq/socket.ts";
 import type { ZmqSocket } from "../zmq/socket.ts";
 import type { Mongrel2Spec } from "./spec.ts";
 
@@ -28,6 +34,11 @@ const MAX_WAITING_BYTES = 1_048_576;
 const SUBSCRIPTION_TIMEOUT_MS = 1_000;
 /** Interval at which a wait is looked at again, in milliseconds. */
 const LOOK_MS = 100;
+/** Time without a request that is a good one to leave, and how long it is waited for, in milliseconds. */
+const PAUSE_MS = 10;
+const PAUSE_TIMEOUT_MS = 500;
+/** Time that Mongrel2 is given to end a connection from its side, in milliseconds. */
+const LEAVE_TIMEOUT_MS = 1_000;
 /** Time without a message after which no more are expected on a connection that was ended, in milliseconds. */
 const QUIET_MS = 50;
 
@@ -37,6 +48,10 @@ export class Mongrel2Sockets {
   readonly #owner: Mongrel2SocketsOwner;
   readonly #context: ZmqContext;
   readonly #requests: ZmqSocket;
+  /** Tells what becomes of the connection that requests come over. */
+  readonly #monitor: ZmqSocket;
+  /** That connection's file descriptor, while there is one. */
+  #connection: number | null = null;
   /** An XPUB is a PUB to the other side, and tells here who has subscribed. */
   readonly #replies: ZmqSocket;
   #subscriptions = 0;
@@ -46,6 +61,8 @@ export class Mongrel2Sockets {
   #sending: Promise<void> | null;
   readonly #receiving: Promise<void>;
   #isLeaving = false;
+  /** Whether replies are held back, so that who waits for them asks nothing more. */
+  #isHolding = false;
   #isClosed = false;
 
   /**
@@ -68,6 +85,7 @@ export class Mongrel2Sockets {
       socket.setOption("ipv6", 1);
       if (spec.ident !== undefined) socket.setOption("routingId", spec.ident);
     }
+    this.#monitor = this.#requests.monitor();
     this.#replies.connect(spec.recv);
     // A reply to the first request would be lost if Mongrel2 did not listen yet.
     const subscribed = this.#awaitSubscription(SUBSCRIPTION_TIMEOUT_MS);
@@ -83,12 +101,11 @@ export class Mongrel2Sockets {
   /** Sends a reply. It waits here if Mongrel2 cannot take it yet. */
   send(reply: Uint8Array): void {
     if (this.#isClosed) return;
-    if (this.#sending === null && this.#waiting.length === 0 && this.#isHeard()) {
-      if (this.#replies.send(reply)) return;
-    }
+    const isFirst = this.#sending === null && this.#waiting.length === 0 && !this.#isHolding;
+    if (isFirst && this.#isHeard() && this.#replies.send(reply)) return;
     this.#waiting.push(reply);
     this.#waitingBytes += reply.length;
-    this.#sending ??= this.#sendWaiting();
+    if (!this.#isHolding) this.#sending ??= this.#sendWaiting();
   }
 
   /**
@@ -132,10 +149,52 @@ export class Mongrel2Sockets {
       else if (!this.#isLeaving) await this.#requests.readable();
     }
     if (this.#isClosed) return;
+    this.#isHolding = true;
+    await this.#takeRest();
+    this.#isHolding = false;
+    this.#sending ??= this.#sendWaiting();
+  }
+
+  /**
+   * Tells Mongrel2 that this handler goes, and takes all that it has sent until it knows. To disconnect
+   * at once would throw away what has come, and was not read yet.
+   */
+  async #takeRest(): Promise<void> {
+    this.#watchConnection();
+    await this.#awaitPause();
+    if (this.#connection !== null && halfClose(this.#connection)) {
+      const deadline = Date.now() + LEAVE_TIMEOUT_MS;
+      while (this.#connection !== null && Date.now() < deadline) {
+        if (this.#takeBatch() === 0) await this.#requests.readable(1);
+        this.#watchConnection();
+      }
+    }
+    this.#takeBatch();
+    // Nothing is to come over another connection.
     this.#requests.disconnect(this.#spec.send);
     for (let quietSince = Date.now(); Date.now() - quietSince < QUIET_MS;) {
       if (this.#takeBatch() > 0) quietSince = Date.now();
       await this.#requests.readable(QUIET_MS / 5);
+    }
+  }
+
+  /**
+   * Waits for a moment without requests. libzmq looks a millisecond after it has sent something, and no
+   * sooner, whether somebody left: what it sends to him meanwhile is lost. Since replies are held back,
+   * such a moment comes soon.
+   */
+  async #awaitPause(): Promise<void> {
+    const deadline = Date.now() + PAUSE_TIMEOUT_MS;
+    do await this.#requests.readable(PAUSE_MS); while (
+      this.#takeBatch() > 0 && Date.now() < deadline
+    );
+  }
+
+  #watchConnection(): void {
+    for (let event = this.#monitor.receive(); event !== null; event = this.#monitor.receive()) {
+      const { event: kind, value } = parseMonitorEvent(event);
+      if (kind === EVENT_CONNECTED) this.#connection = value;
+      else if (kind === EVENT_DISCONNECTED && value === this.#connection) this.#connection = null;
     }
   }
 
@@ -168,7 +227,7 @@ export class Mongrel2Sockets {
 
   async #sendWaiting(): Promise<void> {
     const wasCongested = () => this.#waitingBytes > MAX_WAITING_BYTES;
-    while (this.#waiting.length > 0 && !this.#isClosed) {
+    while (this.#waiting.length > 0 && !this.#isClosed && !this.#isHolding) {
       if (!this.#isHeard()) {
         await this.#replies.readable(LOOK_MS);
         continue;

@@ -34,7 +34,7 @@ export interface HandlerChoice {
 
 const FORM = "write tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]";
 const KEYS = ["recv", "ident", "chroot", "uploads"] as const;
-const ENDPOINT = /^(?:tcp:\/\/(?:\[[\dA-Fa-f:.]+\]|[^:[\]\s/,]+):\d{1,5}|(?:ipc|inproc):\/\/.+)$/;
+const ENDPOINT = /^(?:tcp:\/\/(?:\[[\dA-Fa-f:.]+\]|[^:[\]\s/,*]+):\d{1,5}|(?:ipc|inproc):\/\/.+)$/;
 
 const encoder = new TextEncoder();
 

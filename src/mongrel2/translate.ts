@@ -108,6 +108,9 @@ function writeField(block: OutputBuffer, head: RequestHead, name: string, value:
   const valueStart = block.length;
   block.append(bytes);
   if (name === "host") {
+    if (head.authorityStart > head.targetEnd) {
+      throw new ProtocolError(400, "more than one Host field", "RFC 9112 3.2");
+    }
     head.authorityStart = valueStart;
     head.authorityEnd = block.length;
     checkAuthority(block.bytes, valueStart, block.length);

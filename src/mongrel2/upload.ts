@@ -6,6 +6,7 @@
 
 import { join, sep } from "node:path";
 import { ProtocolError } from "../errors.ts";
+import { decodeText } from "../pairs.ts";
 import type { Mongrel2Message } from "./message.ts";
 import { headerValues } from "./translate.ts";
 import type { Mongrel2Spec } from "./spec.ts";
@@ -38,7 +39,8 @@ export function uploadNotice(message: Mongrel2Message): UploadNotice {
   }
   if (done.length === 0) return { kind: "started" };
   if (done[0] !== started[0]) throw forged("its upload began with another file");
-  return { kind: "done", path: done[0] };
+  const path = Uint8Array.from(done[0], (char) => char.charCodeAt(0));
+  return { kind: "done", path: decodeText(path, 0, path.length) };
 }
 
 /**

@@ -112,6 +112,26 @@ function cString(text: string): Uint8Array<ArrayBuffer> {
 
 let pairNumber = 0;
 
+const ALL_EVENTS = 0xffff;
+/** A connection was made. */
+export const EVENT_CONNECTED = 1;
+/** A connection was lost. */
+export const EVENT_DISCONNECTED = 512;
+
+/** What a monitor tells: the event, and a value, which is the connection's file descriptor for these two. */
+export interface MonitorEvent {
+  /** Number of the event, such as {@linkcode EVENT_CONNECTED}. */
+  readonly event: number;
+  /** Its value. */
+  readonly value: number;
+}
+
+/** Reads what a monitor has received. */
+export function parseMonitorEvent([frame]: readonly Uint8Array[]): MonitorEvent {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.length);
+  return { event: view.getUint16(0, true), value: view.getInt32(2, true) };
+}
+
 /** A ZeroMQ context: the owner of sockets. */
 export class ZmqContext implements AsyncDisposable {
   /** The library's own handle. */
@@ -156,7 +176,8 @@ export class ZmqContext implements AsyncDisposable {
 
 /**
  * A ZeroMQ socket. Sending and receiving never wait on this thread; waiting is done by polls on
- * another one, and while such a poll is under way the socket itself is not touched.
+ * another one, and while such a poll is under way the socket itself is not touched. Each wait takes one
+ * of the 32 threads that Deno has for what blocks: let few sockets wait at a time.
  */
 export class ZmqSocket implements AsyncDisposable {
   readonly #library: ZmqLibrary;
@@ -242,6 +263,21 @@ export class ZmqSocket implements AsyncDisposable {
     }
     if (kind === "number") return new Int32Array(bytes.buffer)[0];
     return decoder.decode(bytes.subarray(0, Number(length[0]))).replace(/\0.*$/s, "");
+  }
+
+  /**
+   * A PAIR socket that tells what becomes of this one's connections: see {@linkcode parseMonitorEvent}.
+   * Close it before this one.
+   */
+  monitor(): ZmqSocket {
+    this.#check();
+    const endpoint = `inproc://gatehouse-monitor-${++pairNumber}`;
+    if (this.#library.zmq_socket_monitor(this.#handle, cString(endpoint), ALL_EVENTS) !== 0) {
+      throw lastError("monitor a ZeroMQ socket");
+    }
+    const monitor = this.#context.socket("pair");
+    monitor.connect(endpoint);
+    return monitor;
   }
 
   /**

@@ -1,0 +1,36 @@
+/**
+ * Ends the sending half of a connection that libzmq has made.
+ *
+ * @module
+ */
+
+const LIBRARIES: Readonly<Record<string, string>> = {
+  linux: "libc.so.6",
+  darwin: "libSystem.B.dylib",
+  freebsd: "libc.so.7",
+};
+const SHUT_WR = 1;
+const SYMBOLS = { shutdown: { parameters: ["i32", "i32"], result: "i32" } } as const;
+
+let libc: Deno.DynamicLibrary<typeof SYMBOLS> | null | undefined;
+
+/**
+ * Tells the other side of the connection `fd` that no more will come, while what it has sent can still
+ * be received; `false` where the system has no such function.
+ */
+export function halfClose(fd: number): boolean {
+  libc ??= load();
+  return libc !== null && libc.symbols.shutdown(fd, SHUT_WR) === 0;
+}
+
+function load(): Deno.DynamicLibrary<typeof SYMBOLS> | null {
+  const name = LIBRARIES[Deno.build.os];
+  if (name === undefined) return null;
+  try {
+    return Deno.dlopen(name, SYMBOLS);
+  } catch (error) {
+    // A system with another libc, such as musl: the connection is closed at once there.
+    if (error instanceof Error) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,115 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { parseMongrel2Spec } from "../../src/mongrel2/spec.ts";
+import type { Mongrel2Spec } from "../../src/mongrel2/spec.ts";
+
+const specs: Record<string, Mongrel2Spec> = {
+  "tcp://127.0.0.1:9999": { send: "tcp://127.0.0.1:9999", recv: "tcp://127.0.0.1:9998" },
+  "tcp://m2.example:2": { send: "tcp://m2.example:2", recv: "tcp://m2.example:1" },
+  "tcp://[::1]:10000": { send: "tcp://[::1]:10000", recv: "tcp://[::1]:9999" },
+  "tcp://a:65535": { send: "tcp://a:65535", recv: "tcp://a:65534" },
+  "tcp://a:1,recv=tcp://b:65535": { send: "tcp://a:1", recv: "tcp://b:65535" },
+  "tcp://a:9,recv=ipc://r": { send: "tcp://a:9", recv: "ipc://r" },
+  "ipc://run/send,recv=ipc:///run/recv": { send: "ipc://run/send", recv: "ipc:///run/recv" },
+  "inproc://a b,recv=inproc://c": { send: "inproc://a b", recv: "inproc://c" },
+  "tcp://a:9,ident=x": { send: "tcp://a:9", recv: "tcp://a:8", ident: "x" },
+  "tcp://a:9,ident=a=b": { send: "tcp://a:9", recv: "tcp://a:8", ident: "a=b" },
+  "tcp://a:9,chroot=/var/www,uploads=/tmp": {
+    send: "tcp://a:9",
+    recv: "tcp://a:8",
+    chroot: "/var/www",
+    uploads: "/tmp",
+  },
+  "tcp://a:9,uploads=tmp dir/x,ident=34f9-é,chroot=.,recv=tcp://[::]:7": {
+    send: "tcp://a:9",
+    recv: "tcp://[::]:7",
+    ident: "34f9-é",
+    chroot: ".",
+    uploads: "tmp dir/x",
+  },
+  [`tcp://a:9,ident=${"x".repeat(255)}`]: {
+    send: "tcp://a:9",
+    recv: "tcp://a:8",
+    ident: "x".repeat(255),
+  },
+};
+for (const [text, spec] of Object.entries(specs)) {
+  Deno.test(`${text.slice(0, 60)} is where Mongrel2 is`, () => {
+    assertEquals(parseMongrel2Spec(text), spec);
+  });
+}
+
+const refused: Record<string, string[]> = {
+  "is no ZeroMQ endpoint": [
+    "",
+    "9999",
+    "127.0.0.1:9999",
+    "tcp://127.0.0.1",
+    "tcp://127.0.0.1:",
+    "tcp://:9999",
+    "tcp://a:x",
+    "tcp://a:0",
+    "tcp://a:65536",
+    "tcp://a:99999",
+    "tcp://a:100000",
+    "tcp://a:9/path",
+    "tcp://a:9 ",
+    " tcp://a:9",
+    "tcp://a b:9",
+    "tcp://*:9",
+    "tcp://::1:9",
+    "tcp://[::1:9",
+    "tcp://[x]:9",
+    "tcp:a:9",
+    "TCP://a:9",
+    "http://a:9",
+    "udp://a:9",
+    "ipc://",
+    "inproc://",
+    "tcp://a:9\nx",
+    "tcp://a:9,recv=a:8",
+    "tcp://a:9,recv=tcp://a",
+    "tcp://a:9,recv=tcp://a:0",
+    "tcp://a:9,recv=tcp://a:65536",
+  ],
+  "the endpoint for replies cannot be inferred: add ,recv=ENDPOINT": [
+    "ipc://send",
+    "inproc://send",
+    "tcp://a:1",
+    "ipc://send:9999",
+  ],
+  " is not known": [
+    "tcp://a:9,",
+    "tcp://a:9,,",
+    "tcp://a:9,x",
+    "tcp://a:9,x=y",
+    "tcp://a:9,=y",
+    "tcp://a:9,recv",
+    "tcp://a:9,recv=",
+    "tcp://a:9,ident=",
+    "tcp://a:9,Ident=x",
+    "tcp://a:9, ident=x",
+    "tcp://a:9,identx",
+    "tcp://a:9,uploads/",
+    "tcp://a:9,chroot",
+    "tcp://a:9,toString=x",
+    "tcp://a:9,tcp://a:8",
+  ],
+  " is given more than once": [
+    "tcp://a:9,ident=x,ident=x",
+    "tcp://a:9,recv=tcp://a:8,ident=x,recv=tcp://a:8",
+  ],
+  "an identity has up to 255 bytes": [
+    `tcp://a:9,ident=${"x".repeat(256)}`,
+    `tcp://a:9,ident=${"é".repeat(128)}`,
+  ],
+};
+for (const [reason, texts] of Object.entries(refused)) {
+  for (const text of texts) {
+    Deno.test(`${JSON.stringify(text.slice(0, 60))} is refused: ${reason.trim()}`, () => {
+      const { message } = assertThrows(() => parseMongrel2Spec(text), ConfigError);
+      assertStringIncludes(message, `bad Mongrel2 address ${JSON.stringify(text)}: `);
+      assertStringIncludes(message, `${reason}; write tcp://HOST:PORT[,recv=ENDPOINT]`);
+    });
+  }
+}
