@@ -111,7 +111,8 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   /** Ends everything at once. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of [...this.#clients.values()]) client.onGone("shutdown");
-    await this.#close();
+    clearInterval(this.#timer);
+    await (this.#closing ??= this.#sockets.abort());
   }
 
   #close(): Promise<void> {

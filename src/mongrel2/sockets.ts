@@ -105,7 +105,7 @@ export class Mongrel2Sockets {
     if (isFirst && this.#isHeard() && this.#replies.send(reply)) return;
     this.#waiting.push(reply);
     this.#waitingBytes += reply.length;
-    if (!this.#isHolding) this.#sending ??= this.#sendWaiting();
+    this.#startSending();
   }
 
   /**
@@ -113,18 +113,24 @@ export class Mongrel2Sockets {
    * their way have come.
    */
   async leave(): Promise<void> {
-    if (this.#isLeaving) return;
-    this.#isLeaving = true;
-    await this.#requests.interrupt();
+    if (!this.#isLeaving) {
+      this.#isLeaving = true;
+      await this.#requests.interrupt();
+    }
     await this.#receiving;
   }
 
-  /** Closes the sockets, after what was sent has gone. */
+  /** Closes the sockets, after what was sent has gone, unless Mongrel2 does not take it. */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
     await this.leave();
-    await this.#sending;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await Promise.race([
+      this.#sending,
+      new Promise((resolve) => timer = setTimeout(resolve, LINGER_MS)),
+    ]);
+    clearTimeout(timer);
     this.#isClosed = true;
+    await this.#sending;
     await this.#context[Symbol.asyncDispose]();
   }
 
@@ -136,7 +142,7 @@ export class Mongrel2Sockets {
     await this.#requests.interrupt();
     await this.#receiving;
     await this.#sending;
-    this.#replies.setOption("linger", 0);
+    if (!this.#replies.isClosed) this.#replies.setOption("linger", 0);
     await this.#context[Symbol.asyncDispose]();
   }
 
@@ -152,7 +158,7 @@ export class Mongrel2Sockets {
     this.#isHolding = true;
     await this.#takeRest();
     this.#isHolding = false;
-    this.#sending ??= this.#sendWaiting();
+    this.#startSending();
   }
 
   /**
@@ -223,6 +229,12 @@ export class Mongrel2Sockets {
       event = this.#replies.receivePart();
     }
     return this.#subscriptions > 0;
+  }
+
+  #startSending(): void {
+    if (this.#isHolding || this.#waiting.length === 0) return;
+    // Not at once: it may be done before its promise is there.
+    this.#sending ??= Promise.resolve().then(() => this.#sendWaiting());
   }
 
   async #sendWaiting(): Promise<void> {
