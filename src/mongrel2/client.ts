@@ -18,7 +18,7 @@ import type { Mongrel2Message } from "./message.ts";
 import type { ExchangeChannel } from "./mongrel2_exchange.ts";
 import { Mongrel2Exchange } from "./mongrel2_exchange.ts";
 import type { Mongrel2Spec } from "./spec.ts";
-import { headerValues, translateMessage } from "./translate.ts";
+import { headerValues, isHandshake, translateMessage } from "./translate.ts";
 import { takeUpload, uploadNotice } from "./upload.ts";
 
 /** What the clients of an endpoint have in common. */
@@ -91,6 +91,11 @@ export class Mongrel2Client implements ExchangeChannel {
     return this.#host.isCongested;
   }
 
+  /** Whether the server's word on what it takes has to be remembered between requests. */
+  get isFlowControlled(): boolean {
+    return this.#credits !== Infinity && !this.#isGone;
+  }
+
   /** Takes a request, or part of one. */
   onRequest(message: Mongrel2Message): void {
     if (headerValues(message, "METHOD").length === 0) {
@@ -122,6 +127,7 @@ export class Mongrel2Client implements ExchangeChannel {
   onGone(reason: AbortReason): void {
     this.#isGone = true;
     clearTimeout(this.#timer);
+    for (const message of this.#waiting) this.#discardUpload(message);
     this.#waiting = [];
     const exchange = this.#current;
     this.#current = null;
@@ -239,23 +245,26 @@ export class Mongrel2Client implements ExchangeChannel {
       exchange = new Mongrel2Exchange(this, head, keepsAlive, date, now, log);
       this.#current = exchange;
       const [credits] = headerValues(message, "DOWNLOAD_CREDITS");
-      if (credits === undefined) this.#credits = Infinity;
-      else if (this.#credits === Infinity) this.#credits = Number(credits);
+      // Said with the first request of a connection only.
+      if (credits !== undefined) this.#credits = Number(credits);
       if (notice.kind === "done") {
         this.#beginWithFile(exchange, notice.path);
         return;
       }
     } catch (error) {
+      this.#discardUpload(message);
       this.#refuse(error);
       return;
     }
+    // What comes with a handshake is no body, but the accept value of the answer.
+    const body = isHandshake(message) ? EMPTY : message.body;
     if (headerValues(message, "UPLOAD_STREAM").length > 0) {
       this.#beginWithParts(exchange, message);
-    } else if (message.body.length > limits.maxBodyBytes) {
+    } else if (body.length > limits.maxBodyBytes) {
       this.#refuse(bodyTooLarge(limits));
     } else {
-      exchange.head.bodyLength = message.body.length;
-      const source = new InlineBody(message.body, exchange);
+      exchange.head.bodyLength = body.length;
+      const source = new InlineBody(body, exchange);
       exchange.source = source;
       this.#host.handler.handle(exchange);
       if (!exchange.complete) source.start();
@@ -297,6 +306,10 @@ export class Mongrel2Client implements ExchangeChannel {
     exchange.source = this.#upload = source;
     this.#host.handler.handle(exchange);
     source.start();
+    // It can begin with the head.
+    const hasPart = message.body.length > 0 ||
+      headerValues(message, "UPLOAD_STREAM_DONE").length > 0;
+    if (hasPart) this.#onUploadPart(message);
   }
 
   #onUploadPart(message: Mongrel2Message): void {
@@ -306,6 +319,18 @@ export class Mongrel2Client implements ExchangeChannel {
     const isLast = headerValues(message, "UPLOAD_STREAM_DONE").length > 0;
     upload.push(Number(offset), message.body, isLast);
     if (isLast && this.#current === null) this.#beginNext();
+  }
+
+  /** Removes the file of an upload that nobody will read. */
+  async #discardUpload(message: Mongrel2Message): Promise<void> {
+    try {
+      const notice = uploadNotice(message);
+      if (notice.kind !== "done") return;
+      (await takeUpload(notice.path, this.#host.spec)).file.close();
+    } catch (error) {
+      // What was refused before is refused again, and was logged then.
+      if (!(error instanceof ProtocolError)) throw error;
+    }
   }
 
   /** Answers what cannot be served, and ends the connection. */

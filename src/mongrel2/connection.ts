@@ -112,7 +112,12 @@ export class Mongrel2Connection implements AsyncDisposable {
     this.#log = log;
     this.#sockets = new Mongrel2Sockets(
       typeof spec === "string" ? parseMongrel2Spec(spec) : spec,
-      { onMessage: (bytes) => this.#onMessage(bytes), onConnected() {}, onRoom() {} },
+      {
+        onMessage: (bytes) => this.#onMessage(bytes),
+        onConnected() {},
+        onRoom() {},
+        onDisconnected() {},
+      },
     );
   }
 

@@ -42,7 +42,9 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   readonly #sockets: Mongrel2Sockets;
   readonly #host: { -readonly [Name in keyof ClientHost]: ClientHost[Name] };
   readonly #log: Log;
+  /** The clients that something has to be remembered of, and those with a request under way. */
   readonly #clients = new Map<string, Mongrel2Client>();
+  readonly #busy = new Set<Mongrel2Client>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #onConnected = Promise.withResolvers<void>();
   #dirty: Mongrel2Client[] = [];
@@ -61,7 +63,11 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       onMessage: (bytes) => this.#onMessage(bytes),
       onConnected: () => this.#onConnected.resolve(),
       onRoom: () => {
-        for (const client of this.#clients.values()) client.onRoom();
+        for (const client of this.#busy) client.onRoom();
+      },
+      // When Mongrel2 comes again, its numbers are other clients'.
+      onDisconnected: () => {
+        for (const client of [...this.#clients.values()]) client.onGone("client-gone");
       },
     });
     const address = addressOf(spec.send);
@@ -92,7 +98,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
 
   /** Clients with a request under way. */
   get clientCount(): number {
-    return this.#clients.size;
+    return this.#busy.size;
   }
 
   /**
@@ -101,7 +107,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
    */
   async drain(): Promise<void> {
     await this.#sockets.leave();
-    if (this.#clients.size > 0) {
+    if (this.#busy.size > 0) {
       this.#emptyWaiter ??= Promise.withResolvers();
       await this.#emptyWaiter.promise;
     }
@@ -142,6 +148,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       client = new Mongrel2Client(message.senderId, message.connId, this.#host);
       this.#clients.set(key, client);
     }
+    this.#busy.add(client);
     client.onRequest(message);
   }
 
@@ -174,15 +181,17 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   };
 
   #onIdle(client: Mongrel2Client): void {
-    this.#clients.delete(`${client.senderId} ${client.connId}`);
-    if (this.#clients.size === 0) this.#emptyWaiter?.resolve();
+    this.#busy.delete(client);
+    const key = `${client.senderId} ${client.connId}`;
+    if (!client.isFlowControlled && this.#clients.get(key) === client) this.#clients.delete(key);
+    if (this.#busy.size === 0) this.#emptyWaiter?.resolve();
   }
 
   #tick(): void {
     const host = this.#host;
     host.now = performance.now();
     host.date.update(Date.now());
-    for (const client of this.#clients.values()) client.checkDeadlines(host.now);
+    for (const client of this.#busy) client.checkDeadlines(host.now);
   }
 }
 

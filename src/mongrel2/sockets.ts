@@ -22,6 +22,8 @@ export interface Mongrel2SocketsOwner {
   onMessage(bytes: Uint8Array<ArrayBuffer>): void;
   /** Mongrel2 has begun to listen for replies. */
   onConnected(): void;
+  /** Mongrel2 has gone, and with it the clients that it had. */
+  onDisconnected(): void;
   /** There is room for replies again, after {@linkcode Mongrel2Sockets.isCongested}. */
   onRoom(): void;
 }
@@ -34,6 +36,10 @@ const MAX_WAITING_BYTES = 1_048_576;
 const SUBSCRIPTION_TIMEOUT_MS = 1_000;
 /** Interval at which a wait is looked at again, in milliseconds. */
 const LOOK_MS = 100;
+/** Time after which a connection that was lost is made again, in milliseconds. */
+const RECONNECT_MS = 500;
+/** Interval at which it is looked whether the connection is still there, in milliseconds. */
+const WATCH_MS = 1_000;
 /** Time without a request that is a good one to leave, and how long it is waited for, in milliseconds. */
 const PAUSE_MS = 10;
 const PAUSE_TIMEOUT_MS = 500;
@@ -79,6 +85,8 @@ export class Mongrel2Sockets {
     this.#replies = this.#context.socket("xpub");
     // What waits in Mongrel2 would be lost with the connection: all is taken at once.
     this.#requests.setOption("receiveHighWaterMark", 0);
+    // Whoever leaves has to be quicker than the next connection.
+    this.#requests.setOption("reconnectInterval", RECONNECT_MS);
     this.#replies.setOption("xpubNoDrop", 1);
     this.#replies.setOption("linger", LINGER_MS);
     for (const socket of [this.#requests, this.#replies]) {
@@ -152,7 +160,7 @@ export class Mongrel2Sockets {
     this.#owner.onConnected();
     while (!this.#isLeaving) {
       if (this.#takeBatch() === MAX_BATCH) await new Promise((resolve) => setImmediate(resolve));
-      else if (!this.#isLeaving) await this.#requests.readable();
+      else if (!this.#isLeaving) await this.#requests.readable(WATCH_MS);
     }
     if (this.#isClosed) return;
     this.#isHolding = true;
@@ -166,13 +174,11 @@ export class Mongrel2Sockets {
    * at once would throw away what has come, and was not read yet.
    */
   async #takeRest(): Promise<void> {
-    this.#watchConnection();
     await this.#awaitPause();
     if (this.#connection !== null && halfClose(this.#connection)) {
       const deadline = Date.now() + LEAVE_TIMEOUT_MS;
       while (this.#connection !== null && Date.now() < deadline) {
         if (this.#takeBatch() === 0) await this.#requests.readable(1);
-        this.#watchConnection();
       }
     }
     this.#takeBatch();
@@ -200,11 +206,21 @@ export class Mongrel2Sockets {
     for (let event = this.#monitor.receive(); event !== null; event = this.#monitor.receive()) {
       const { event: kind, value } = parseMonitorEvent(event);
       if (kind === EVENT_CONNECTED) this.#connection = value;
-      else if (kind === EVENT_DISCONNECTED && value === this.#connection) this.#connection = null;
+      else if (kind === EVENT_DISCONNECTED && value === this.#connection) this.#onDisconnected();
     }
   }
 
+  #onDisconnected(): void {
+    this.#connection = null;
+    // After leaving, it is the end that was asked for.
+    if (this.#isLeaving) return;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#owner.onDisconnected();
+  }
+
   #takeBatch(): number {
+    this.#watchConnection();
     let taken = 0;
     while (taken < MAX_BATCH) {
       const message = this.#requests.receivePart();

@@ -30,6 +30,11 @@ export interface TranslatedRequest {
   readonly keepsAlive: boolean;
 }
 
+/** Whether `message` asks for a WebSocket. Mongrel2 takes what follows on the connection for frames. */
+export function isHandshake(message: Mongrel2Message): boolean {
+  return headerValues(message, "METHOD")[0] === "WEBSOCKET_HANDSHAKE";
+}
+
 /** The values of a message's headers of that name. */
 export function headerValues(message: Mongrel2Message, name: string): string[] {
   return message.headers.filter(([each]) => each === name).map(([, value]) => value);
@@ -55,7 +60,8 @@ export function translateMessage(
   if (fields.length > limits.maxHeaderCount) {
     throw new ProtocolError(431, `more than ${limits.maxHeaderCount} header fields`, "RFC 6585 5");
   }
-  head.method = methodOf(own.get("METHOD") ?? "");
+  // To apps a handshake is what its client sent: a GET.
+  head.method = isHandshake(message) ? "GET" : methodOf(own.get("METHOD") ?? "");
   head.minorVersion = own.get("VERSION") === "HTTP/1.0" ? 0 : 1;
   head.peer = own.get("URL_SCHEME") === "https" ? peers.https : peers.http;
 
@@ -85,7 +91,7 @@ export function translateMessage(
   head.paramsEnd = block.length;
   head.block = block.bytes.slice(0, block.length);
   buffers.give(block.takeBytes());
-  return { head, keepsAlive: keepsAlive(head, fields) };
+  return { head, keepsAlive: keepsAlive(head, fields) && !isHandshake(message) };
 }
 
 function methodOf(text: string): string {
@@ -123,6 +129,8 @@ function keepsAlive(head: RequestHead, fields: readonly (readonly [string, strin
   const options = fields.filter(([name]) => name === "connection")
     .flatMap(([, value]) => value.toLowerCase().split(",").map((option) => option.trim()));
   if (options.includes("close")) return false;
+  // After a chunked body, Mongrel2 1.12 never passes on a body with a length over the same connection.
+  if (fields.some(([name]) => name === "transfer-encoding")) return false;
   return head.minorVersion === 1 || options.includes("keep-alive");
 }
 

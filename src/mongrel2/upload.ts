@@ -37,7 +37,12 @@ export function uploadNotice(message: Mongrel2Message): UploadNotice {
   if (started.length !== 1 || done.length > 1 || message.body.length > 0) {
     throw forged("its upload headers do not belong together");
   }
-  if (done.length === 0) return { kind: "started" };
+  if (done.length === 0) {
+    const hasBody = headerValues(message, "content-length").length > 0 ||
+      headerValues(message, "transfer-encoding").length > 0;
+    if (!hasBody) throw forged("it has an upload header, and no upload");
+    return { kind: "started" };
+  }
   if (done[0] !== started[0]) throw forged("its upload began with another file");
   const path = Uint8Array.from(done[0], (char) => char.charCodeAt(0));
   return { kind: "done", path: decodeText(path, 0, path.length) };

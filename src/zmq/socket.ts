@@ -44,6 +44,7 @@ const SOCKET_TYPES: Readonly<Record<SocketType, number>> = {
  * - `unsubscribe`: ends a subscription.
  * - `events`: the events that a poll would tell: 1 readable, 2 writable.
  * - `linger`: time that what is unsent is kept after closing, in milliseconds; -1 for ever.
+ * - `reconnectInterval`: time before a connection that was lost is made again, in milliseconds.
  * - `sendHighWaterMark`: messages that wait to be sent to one peer; 0 for any number.
  * - `receiveHighWaterMark`: messages of one peer that wait to be received; 0 for any number.
  * - `lastEndpoint`: the last endpoint that was bound or connected, ports chosen.
@@ -60,6 +61,7 @@ export type OptionName =
   | "unsubscribe"
   | "events"
   | "linger"
+  | "reconnectInterval"
   | "sendHighWaterMark"
   | "receiveHighWaterMark"
   | "lastEndpoint"
@@ -77,6 +79,7 @@ const OPTIONS: Readonly<Record<OptionName, readonly [number, "number" | "bytes" 
   unsubscribe: [7, "bytes"],
   events: [15, "number"],
   linger: [17, "number"],
+  reconnectInterval: [18, "number"],
   sendHighWaterMark: [23, "number"],
   receiveHighWaterMark: [24, "number"],
   lastEndpoint: [32, "text"],

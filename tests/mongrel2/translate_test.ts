@@ -127,7 +127,8 @@ for (const { file, sent } of requests) {
     );
     const fields = fieldsOf(head).map(([name, value]) => `${name}: ${value}`);
     assertEquals(fields.toSorted(), expected.toSorted());
-    assertEquals(keepsAlive, head.minorVersion === 1);
+    // Mongrel2 does not go on well after a chunked body.
+    assertEquals(keepsAlive, head.minorVersion === 1 && !/^transfer-encoding:/im.test(sent[0]));
     const host = /^host: (.*)$/im.exec(sent[0])?.[1].trimEnd() ?? "";
     assertEquals(authorityOf(head), host);
     const env = variablesOf(head, "");

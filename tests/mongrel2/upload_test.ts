@@ -18,7 +18,7 @@ const notices: Record<string, [[string, string][], UploadNotice]> = {
   "other fields of that kind": [[["x-mongrel2-upload", "/a"], [START.toUpperCase(), "/a"]], {
     kind: "none",
   }],
-  "the start": [[[START, "/tmp/m2.a"]], { kind: "started" }],
+  "the start": [[["content-length", "5"], [START, "/tmp/m2.a"]], { kind: "started" }],
   "both, and the same": [[[DONE, "/tmp/m2.a"], ["host", "a"], [START, "/tmp/m2.a"]], {
     kind: "done",
     path: "/tmp/m2.a",
@@ -45,6 +45,7 @@ const forged: Record<string, [[string, string][], string]> = {
   "two starts": [[[START, "/tmp/a"], [START, "/tmp/a"]], ""],
   "two starts and an end": [[[START, "/tmp/a"], [START, "/tmp/b"], [DONE, "/tmp/a"]], ""],
   "two ends": [[[START, "/tmp/a"], [DONE, "/tmp/a"], [DONE, "/tmp/a"]], ""],
+  "a start without an upload": [[[START, "/tmp/a"]], ""],
   "a start with a body": [[[START, "/tmp/a"]], "x"],
   "an end with a body": [[[START, "/tmp/a"], [DONE, "/tmp/a"]], "x"],
 };
