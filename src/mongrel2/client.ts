@@ -37,6 +37,8 @@ export interface ClientHost {
   readonly now: number;
   /** Whether replies would only pile up. */
   readonly isCongested: boolean;
+  /** Time after which a message is taken for delivered where there is no word of it, in milliseconds. */
+  readonly assumedDeliveryMs: number;
   /** Takes messages about faults. */
   readonly log: Log;
   /** Sends a reply. */
@@ -51,11 +53,8 @@ export interface ClientHost {
 const MAX_PAYLOAD_BYTES = 262_144;
 /** Mongrel2 disconnects a client for whom 18 messages wait: so many may wait at the most. */
 const MAX_OUTSTANDING_MESSAGES = 12;
-/**
- * Time after which messages are taken for delivered where there is no word of it, in milliseconds.
- * Clients that are slower than what this makes (150 MiB a second) are in Mongrel2's hand.
- */
-const ASSUMED_DELIVERY_MS = 20;
+/** As many where there is no word of what was delivered: more are taken for it as time goes by. */
+const MAX_ASSUMED_OUTSTANDING_MESSAGES = 8;
 
 /** A client's connection. */
 export class Mongrel2Client implements ExchangeChannel {
@@ -178,7 +177,10 @@ export class Mongrel2Client implements ExchangeChannel {
 
   #send(out: OutputBuffer): void {
     let at = 0;
-    while (at < out.length && this.#credits > 0 && this.#outstanding < MAX_OUTSTANDING_MESSAGES) {
+    const maxOutstanding = this.#credits === Infinity
+      ? MAX_ASSUMED_OUTSTANDING_MESSAGES
+      : MAX_OUTSTANDING_MESSAGES;
+    while (at < out.length && this.#credits > 0 && this.#outstanding < maxOutstanding) {
       const bytes = Math.min(out.length - at, this.#credits, MAX_PAYLOAD_BYTES);
       const payload = out.bytes.subarray(at, at + bytes);
       this.#host.send(formatReply(this.senderId, [this.connId], payload));
@@ -191,15 +193,16 @@ export class Mongrel2Client implements ExchangeChannel {
     out.length -= at;
     this.#sentAt = this.#host.now;
     if (this.#credits === Infinity) {
-      this.#timer ??= setTimeout(this.#onAssumedDelivery, ASSUMED_DELIVERY_MS);
+      this.#timer ??= setTimeout(this.#onAssumedDelivery, this.#host.assumedDeliveryMs);
     }
   }
 
   readonly #onAssumedDelivery = (): void => {
-    this.#timer = undefined;
-    this.#outstanding = 0;
+    this.#outstanding--;
+    this.#timer = this.#current === null || this.#outstanding === 0
+      ? undefined
+      : setTimeout(this.#onAssumedDelivery, this.#host.assumedDeliveryMs);
     if (this.#current !== null) this.flush();
-    else this.#checkIdle();
   };
 
   #onComplete(exchange: Mongrel2Exchange): void {
@@ -227,8 +230,10 @@ export class Mongrel2Client implements ExchangeChannel {
   }
 
   #checkIdle(): void {
-    const isIdle = this.#current === null && this.#waiting.length === 0 && this.#upload === null;
-    if (isIdle && this.#timer === undefined) this.#host.onIdle(this);
+    if (this.#current !== null || this.#waiting.length > 0 || this.#upload !== null) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#host.onIdle(this);
   }
 
   #begin(message: Mongrel2Message): void {
@@ -247,6 +252,8 @@ export class Mongrel2Client implements ExchangeChannel {
       const [credits] = headerValues(message, "DOWNLOAD_CREDITS");
       // Said with the first request of a connection only.
       if (credits !== undefined) this.#credits = Number(credits);
+      // Who asks again has got what he asked for before.
+      if (this.#credits === Infinity) this.#outstanding = 0;
       if (notice.kind === "done") {
         this.#beginWithFile(exchange, notice.path);
         return;

@@ -32,6 +32,14 @@ export interface Mongrel2EndpointOptions {
 /** Interval at which deadlines are looked at, in milliseconds. */
 const TICK_MS = 100;
 
+/**
+ * Where Mongrel2 gives no word of what it has delivered, one message of up to 256 KiB is taken for it in
+ * this time, and this much longer for each client that is served at a time: up to 10 MiB a second to
+ * one, and 100 MiB to all. Clients that are slower are in Mongrel2's hand.
+ */
+const MIN_ASSUMED_DELIVERY_MS = 25;
+const ASSUMED_SHARE_MS = 2.5;
+
 const decoder = new TextDecoder();
 
 /** Makes apps the handler of a Mongrel2 server. */
@@ -70,6 +78,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
         for (const client of [...this.#clients.values()]) client.onGone("client-gone");
       },
     });
+    const busy = this.#busy;
     const address = addressOf(spec.send);
     const peer = (scheme: "http" | "https"): Peer => ({
       endpoint: "mongrel2",
@@ -87,6 +96,9 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       now: 0,
       get isCongested() {
         return sockets.isCongested;
+      },
+      get assumedDeliveryMs() {
+        return Math.max(MIN_ASSUMED_DELIVERY_MS, busy.size * ASSUMED_SHARE_MS);
       },
       send: (reply) => sockets.send(reply),
       scheduleFlush: (client) => this.#scheduleFlush(client),
