@@ -26,6 +26,7 @@ export { Mongrel2Endpoint } from "./src/mongrel2/endpoint.ts";
 export * from "./src/pairs.ts";
 export * from "./src/zmq/socket.ts";
 export { zmqVersion } from "./src/zmq/library.ts";
+export * from "./src/request_limits.ts";
 export * from "./src/http1/limits.ts";
 export * from "./src/http1/parser.ts";
 export * from "./src/http1/writer.ts";

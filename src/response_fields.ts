@@ -5,6 +5,8 @@
  * @module
  */
 
+// @ts-types="./types/std_status.d.ts"
+import { STATUS_TEXT } from "@std/http/status";
 import type { OutputBuffer } from "./buffers.ts";
 import { CLASS, COLON, CR, DIGIT, FIELD, isBlank, LF, spells, TOKEN } from "./chars.ts";
 import { InvalidResponseError } from "./errors.ts";
@@ -15,6 +17,18 @@ import { utf8Length } from "./text.ts";
 
 /** Characters that are no bytes: cut down to their low halves, they might be anything. */
 const BEYOND_BYTES = /[\u0100-\uffff]/;
+
+/**
+ * A response's status as it is written: `200 OK`.
+ *
+ * @throws {InvalidResponseError} if no final response can have it
+ */
+export function statusOf(status: number): string {
+  if (!(status >= 200 && status <= 599 && Number.isInteger(status))) {
+    throw new InvalidResponseError(`a response cannot have the status ${status}`);
+  }
+  return `${status} ${STATUS_TEXT[status] ?? ""}`;
+}
 
 /**
  * The length of the body of `head`, of which `body` is the first or only part: in bytes, or

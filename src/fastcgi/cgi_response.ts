@@ -5,14 +5,12 @@
  * @module
  */
 
-// @ts-types="../types/std_status.d.ts"
-import { STATUS_TEXT } from "@std/http/status";
 import type { OutputBuffer } from "../buffers.ts";
 import { COLON, CR, LF, spells } from "../chars.ts";
 import { InvalidResponseError } from "../errors.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import type { RequestHead, ResponseHead } from "../exchange.ts";
-import { bodyLengthOf, ResponseFields } from "../response_fields.ts";
+import { bodyLengthOf, ResponseFields, statusOf } from "../response_fields.ts";
 import { writeUtf8 } from "../text.ts";
 import { beginRecord, finishRecord, STDOUT, writeStream } from "./records.ts";
 
@@ -21,14 +19,7 @@ const VARIABLE = "variable-";
 const statusLines: Uint8Array[] = [];
 
 function statusLine(status: number): Uint8Array {
-  return statusLines[status] ??= newStatusLine(status);
-}
-
-function newStatusLine(status: number): Uint8Array {
-  if (!(status >= 200 && status <= 599 && Number.isInteger(status))) {
-    throw new InvalidResponseError(`a response cannot have the status ${status}`);
-  }
-  return encoder.encode(`Status: ${`${status} ${STATUS_TEXT[status] ?? ""}`.trimEnd()}\r\n`);
+  return statusLines[status] ??= encoder.encode(`Status: ${statusOf(status).trimEnd()}\r\n`);
 }
 
 /** The app's own `Status` field would be taken for the response's. */

@@ -4,26 +4,11 @@
  * @module
  */
 
-/** Limits of the FastCGI codec and endpoint. Times are in milliseconds, 0 switches one off. */
-export interface FastCgiLimits {
-  /** Bytes of a request's parameters, which hold its header fields and target. */
-  readonly maxHeaderBytes: number;
-  /** Header fields (`HTTP_` parameters) of a request. */
-  readonly maxHeaderCount: number;
-  /** Bytes of a request target. */
-  readonly maxTargetBytes: number;
-  /** Bytes of a request's body. */
-  readonly maxBodyBytes: number;
-  /** Time from the beginning of a request (or the opening of its connection) to the end of its parameters. */
-  readonly headerTimeoutMs: number;
-  /** Time without progress while a request's body is awaited or a response is taken. */
-  readonly bodyIdleTimeoutMs: number;
-  /** Time that a connection is kept open between requests. */
-  readonly idleTimeoutMs: number;
-  /** Time from the end of a request's parameters to the start of its response. */
-  readonly requestTimeoutMs: number;
-  /** Requests on one connection, 0 for any number. */
-  readonly maxRequestsPerConnection: number;
+import type { RequestLimits } from "../request_limits.ts";
+import { DEFAULT_REQUEST_LIMITS } from "../request_limits.ts";
+
+/** Limits of the FastCGI codec and endpoint. */
+export interface FastCgiLimits extends RequestLimits {
   /** Open connections of one endpoint; what comes on others is answered FCGI_OVERLOADED. */
   readonly maxConns: number;
   /** Requests at a time of one endpoint; others are answered FCGI_OVERLOADED. */
@@ -32,15 +17,7 @@ export interface FastCgiLimits {
 
 /** The default limits. */
 export const DEFAULT_FASTCGI_LIMITS: FastCgiLimits = Object.freeze({
-  maxHeaderBytes: 32_768,
-  maxHeaderCount: 128,
-  maxTargetBytes: 8_192,
-  maxBodyBytes: Number.MAX_SAFE_INTEGER,
-  headerTimeoutMs: 15_000,
-  bodyIdleTimeoutMs: 60_000,
-  idleTimeoutMs: 75_000,
-  requestTimeoutMs: 0,
-  maxRequestsPerConnection: 0,
+  ...DEFAULT_REQUEST_LIMITS,
   maxConns: 1_024,
   maxReqs: 1_024,
 });

@@ -4,41 +4,18 @@
  * @module
  */
 
-/** Limits of the HTTP/1.1 codec and endpoint. Times are in milliseconds, 0 switches one off. */
-export interface HttpLimits {
-  /** Bytes of a request's head: request line, field lines and line ends. Also of its trailers. */
-  readonly maxHeaderBytes: number;
-  /** Field lines in a request's head. Also in its trailers. */
-  readonly maxHeaderCount: number;
-  /** Bytes of a request target. */
-  readonly maxTargetBytes: number;
-  /** Bytes of a request's body, without its chunked framing. */
-  readonly maxBodyBytes: number;
-  /** Time from the first byte of a request (or the opening of its connection) to the end of its head. */
-  readonly headerTimeoutMs: number;
-  /** Time without progress while a request's body is awaited or a response is taken. */
-  readonly bodyIdleTimeoutMs: number;
-  /** Time that a connection is kept open between requests. */
-  readonly idleTimeoutMs: number;
-  /** Time from the end of a request's head to the start of its response. */
-  readonly requestTimeoutMs: number;
-  /** Requests on one connection, 0 for any number. */
-  readonly maxRequestsPerConnection: number;
+import type { RequestLimits } from "../request_limits.ts";
+import { DEFAULT_REQUEST_LIMITS } from "../request_limits.ts";
+
+/** Limits of the HTTP/1.1 codec and endpoint. */
+export interface HttpLimits extends RequestLimits {
   /** Open connections of one endpoint. */
   readonly maxConnections: number;
 }
 
 /** The default limits. */
 export const DEFAULT_HTTP_LIMITS: HttpLimits = Object.freeze({
-  maxHeaderBytes: 32_768,
-  maxHeaderCount: 128,
-  maxTargetBytes: 8_192,
-  maxBodyBytes: Number.MAX_SAFE_INTEGER,
-  headerTimeoutMs: 15_000,
-  bodyIdleTimeoutMs: 60_000,
-  idleTimeoutMs: 75_000,
-  requestTimeoutMs: 0,
-  maxRequestsPerConnection: 0,
+  ...DEFAULT_REQUEST_LIMITS,
   maxConnections: 16_384,
 });
 

@@ -5,15 +5,13 @@
  * @module
  */
 
-// @ts-types="../types/std_status.d.ts"
-import { STATUS_TEXT } from "@std/http/status";
 import { InvalidResponseError } from "../errors.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import type { RequestHead, ResponseHead } from "../exchange.ts";
 import type { OutputBuffer } from "../buffers.ts";
 import { writeUtf8 } from "../text.ts";
 import { CR, LF } from "../chars.ts";
-import { bodyLengthOf, ResponseFields } from "../response_fields.ts";
+import { bodyLengthOf, ResponseFields, statusOf } from "../response_fields.ts";
 
 const encoder = new TextEncoder();
 
@@ -39,14 +37,7 @@ const MAX_OWN_BYTES = 256;
 const statusLines: Uint8Array[] = [];
 
 function statusLine(status: number): Uint8Array {
-  return statusLines[status] ??= newStatusLine(status);
-}
-
-function newStatusLine(status: number): Uint8Array {
-  if (!(status >= 200 && status <= 599 && Number.isInteger(status))) {
-    throw new InvalidResponseError(`a response cannot have the status ${status}`);
-  }
-  return encoder.encode(`HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? ""}\r\n`);
+  return statusLines[status] ??= encoder.encode(`HTTP/1.1 ${statusOf(status)}\r\n`);
 }
 
 /** The `Date` line of responses, made once a second at the most. */

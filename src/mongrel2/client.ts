@@ -8,7 +8,7 @@ import type { OutputBuffer } from "../buffers.ts";
 import { ProtocolError } from "../errors.ts";
 import type { AbortReason, ExchangeHandler, Peer } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
-import type { HttpLimits } from "../http1/limits.ts";
+import type { RequestLimits } from "../request_limits.ts";
 import { MAX_DISCARDED_BYTES, MAX_PIPELINED_REQUESTS } from "../http1/limits.ts";
 import type { DateLine } from "../http1/writer.ts";
 import type { Log } from "../log.ts";
@@ -26,7 +26,7 @@ export interface ClientHost {
   /** Takes the requests. */
   readonly handler: ExchangeHandler;
   /** Limits of requests. */
-  readonly limits: HttpLimits;
+  readonly limits: RequestLimits;
   /** Facts about the server. */
   readonly spec: Mongrel2Spec;
   /** What is known of the clients beforehand. */
@@ -354,7 +354,7 @@ export class Mongrel2Client implements ExchangeChannel {
 
 const EMPTY = new Uint8Array(0);
 
-function bodyTooLarge({ maxBodyBytes }: HttpLimits): ProtocolError {
+function bodyTooLarge({ maxBodyBytes }: RequestLimits): ProtocolError {
   return new ProtocolError(
     413,
     `the body is larger than ${maxBodyBytes} bytes`,

@@ -6,7 +6,7 @@
 
 import { ProtocolError } from "../errors.ts";
 import type { ExchangeHandler, Peer } from "../exchange.ts";
-import type { HttpLimits } from "../http1/limits.ts";
+import type { RequestLimits } from "../request_limits.ts";
 import { DateLine } from "../http1/writer.ts";
 import type { Log } from "../log.ts";
 import { Mongrel2Client } from "./client.ts";
@@ -24,7 +24,7 @@ export interface Mongrel2EndpointOptions {
   /** Takes the requests. */
   readonly handler: ExchangeHandler;
   /** Limits of requests, as far as Mongrel2 leaves any to the handler. */
-  readonly limits: HttpLimits;
+  readonly limits: RequestLimits;
   /** Takes messages about faults. */
   readonly log: Log;
 }

@@ -9,7 +9,7 @@ import { CLASS, FIELD, TOKEN } from "../chars.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Peer } from "../exchange.ts";
 import { RequestHead } from "../exchange.ts";
-import type { HttpLimits } from "../http1/limits.ts";
+import type { RequestLimits } from "../request_limits.ts";
 import { writePairBytes } from "../pairs.ts";
 import { checkAuthority } from "../request_checks.ts";
 import { appendEscaped, checkTarget, TARGET_BYTES } from "../request_target.ts";
@@ -48,7 +48,7 @@ export function headerValues(message: Mongrel2Message, name: string): string[] {
 export function translateMessage(
   message: Mongrel2Message,
   peers: { readonly http: Peer; readonly https: Peer },
-  limits: HttpLimits,
+  limits: RequestLimits,
 ): TranslatedRequest {
   const head = new RequestHead();
   const own = new Map<string, string>();
