@@ -101,7 +101,8 @@ export class OutputBuffer {
   reserve(bytes: number): void {
     const needed = this.length + bytes;
     if (needed <= this.bytes.length) return;
-    const larger = this.#pool.take(needed);
+    // Beyond what the pool keeps, many small appends would else copy everything each time.
+    const larger = this.#pool.take(Math.max(needed, this.bytes.length * 2));
     if (this.length > 0) larger.set(this.bytes.subarray(0, this.length));
     this.#pool.give(this.bytes);
     this.bytes = larger;

@@ -134,9 +134,10 @@ export class StreamedBody implements BodySource {
     this.#giveCredits = giveCredits;
   }
 
-  /** Lets the first bytes come. */
+  /** Lets the first bytes come; after {@linkcode cancel}, the rest. */
   start(): void {
-    this.grant(BODY_WINDOW_BYTES);
+    this.#granted += BODY_WINDOW_BYTES;
+    this.#giveCredits(BODY_WINDOW_BYTES);
   }
 
   /** Takes the part that begins at `offset`. */
@@ -157,6 +158,7 @@ export class StreamedBody implements BodySource {
   }
 
   grant(bytes: number): void {
+    if (this.#isOver) return;
     this.#granted += bytes;
     if (!this.isComplete) this.#giveCredits(bytes);
     this.#deliver();

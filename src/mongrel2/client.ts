@@ -100,6 +100,8 @@ export class Mongrel2Client implements ExchangeChannel {
     if (headerValues(message, "METHOD").length === 0) {
       this.#onUploadPart(message);
     } else if (this.#current === null) {
+      // Who asks again only now has got what he asked for before.
+      if (this.#credits === Infinity) this.#outstanding = 0;
       this.#begin(message);
     } else if (this.#waiting.length < MAX_PIPELINED_REQUESTS) {
       this.#waiting.push(message);
@@ -199,7 +201,7 @@ export class Mongrel2Client implements ExchangeChannel {
 
   readonly #onAssumedDelivery = (): void => {
     this.#outstanding--;
-    this.#timer = this.#current === null || this.#outstanding === 0
+    this.#timer = this.#outstanding === 0
       ? undefined
       : setTimeout(this.#onAssumedDelivery, this.#host.assumedDeliveryMs);
     if (this.#current !== null) this.flush();
@@ -252,8 +254,6 @@ export class Mongrel2Client implements ExchangeChannel {
       const [credits] = headerValues(message, "DOWNLOAD_CREDITS");
       // Said with the first request of a connection only.
       if (credits !== undefined) this.#credits = Number(credits);
-      // Who asks again has got what he asked for before.
-      if (this.#credits === Infinity) this.#outstanding = 0;
       if (notice.kind === "done") {
         this.#beginWithFile(exchange, notice.path);
         return;
@@ -323,6 +323,11 @@ export class Mongrel2Client implements ExchangeChannel {
     const [offset] = headerValues(message, "UPLOAD_STREAM");
     const upload = this.#upload;
     if (upload === null || offset === undefined) return;
+    const { limits } = this.#host;
+    if (Number(offset) + message.body.length > limits.maxBodyBytes) {
+      this.#current?.refuseBody(bodyTooLarge(limits));
+      return;
+    }
     const isLast = headerValues(message, "UPLOAD_STREAM_DONE").length > 0;
     upload.push(Number(offset), message.body, isLast);
     if (isLast && this.#current === null) this.#beginNext();

@@ -98,7 +98,7 @@ export class Mongrel2Connection implements AsyncDisposable {
   readonly #sockets: Mongrel2Sockets;
   readonly #log: Log;
   #queue: Mongrel2Request[] = [];
-  #waiters: (() => void)[] = [];
+  readonly #waiters = new Set<() => void>();
   #hasLeft = false;
 
   /**
@@ -123,13 +123,11 @@ export class Mongrel2Connection implements AsyncDisposable {
 
   /** The next request or notice; `null` after `timeoutMs` (-1 waits for ever), or when there will be none. */
   async receive(timeoutMs = -1): Promise<Mongrel2Request | null> {
-    if (this.#queue.length === 0 && !this.#hasLeft && timeoutMs !== 0) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await new Promise<void>((resolve) => {
-        this.#waiters.push(resolve);
-        if (timeoutMs > 0) timer = setTimeout(resolve, timeoutMs);
-      });
-      clearTimeout(timer);
+    const deadline = timeoutMs < 0 ? Infinity : performance.now() + timeoutMs;
+    while (this.#queue.length === 0 && !this.#hasLeft) {
+      const remainingMs = deadline - performance.now();
+      if (remainingMs <= 0) break;
+      await this.#news(remainingMs);
     }
     return this.#queue.shift() ?? null;
   }
@@ -198,10 +196,18 @@ export class Mongrel2Connection implements AsyncDisposable {
     this.#wake();
   }
 
+  /** Resolves when something has come, or nothing more will, or after this time. */
+  async #news(timeoutMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiters.add(resolve);
+    const timer = timeoutMs === Infinity ? undefined : setTimeout(resolve, timeoutMs);
+    await promise;
+    clearTimeout(timer);
+    this.#waiters.delete(resolve);
+  }
+
   #wake(): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const wake of waiters) wake();
+    for (const wake of this.#waiters) wake();
   }
 }
 

@@ -149,6 +149,14 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
     else this.fail(error.status);
   }
 
+  /** Refuses a request whose body turned out too large, and tells its handler. */
+  refuseBody(error: ProtocolError): void {
+    if (this.complete) return;
+    const { receiver } = this;
+    this.refuse(error);
+    receiver.onAbort("bad-request");
+  }
+
   /** Ends an exchange whose handler took too long: 504 to the client. */
   timeOut(): void {
     const { receiver } = this;

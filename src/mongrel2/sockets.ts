@@ -58,6 +58,8 @@ export class Mongrel2Sockets {
   readonly #monitor: ZmqSocket;
   /** That connection's file descriptor, while there is one. */
   #connection: number | null = null;
+  /** Whether it was lost, and this was not acted upon yet. */
+  #isLost = false;
   /** An XPUB is a PUB to the other side, and tells here who has subscribed. */
   readonly #replies: ZmqSocket;
   #subscriptions = 0;
@@ -88,6 +90,8 @@ export class Mongrel2Sockets {
     // Whoever leaves has to be quicker than the next connection.
     this.#requests.setOption("reconnectInterval", RECONNECT_MS);
     this.#replies.setOption("xpubNoDrop", 1);
+    // What a Mongrel2 that has gone did not take is not for the one that comes next.
+    this.#replies.setOption("immediate", 1);
     this.#replies.setOption("linger", LINGER_MS);
     for (const socket of [this.#requests, this.#replies]) {
       socket.setOption("ipv6", 1);
@@ -110,7 +114,9 @@ export class Mongrel2Sockets {
   send(reply: Uint8Array): void {
     if (this.#isClosed) return;
     const isFirst = this.#sending === null && this.#waiting.length === 0 && !this.#isHolding;
-    if (isFirst && this.#isHeard() && this.#replies.send(reply)) return;
+    // If the Mongrel2 has gone that it is for, the one that comes next must not get it.
+    const canBeSent = isFirst && !this.#hasLostConnection() && this.#isHeard();
+    if (canBeSent && this.#replies.send(reply)) return;
     this.#waiting.push(reply);
     this.#waitingBytes += reply.length;
     this.#startSending();
@@ -202,18 +208,25 @@ export class Mongrel2Sockets {
     );
   }
 
-  #watchConnection(): void {
+  /** Whether Mongrel2 has gone, and its clients were not given up yet. */
+  #hasLostConnection(): boolean {
     for (let event = this.#monitor.receive(); event !== null; event = this.#monitor.receive()) {
       const { event: kind, value } = parseMonitorEvent(event);
-      if (kind === EVENT_CONNECTED) this.#connection = value;
-      else if (kind === EVENT_DISCONNECTED && value === this.#connection) this.#onDisconnected();
+      if (kind === EVENT_CONNECTED) {
+        this.#connection = value;
+      } else if (kind === EVENT_DISCONNECTED && value === this.#connection) {
+        this.#connection = null;
+        // After leaving, it is the end that was asked for.
+        this.#isLost ||= !this.#isLeaving;
+      }
     }
+    return this.#isLost;
   }
 
-  #onDisconnected(): void {
-    this.#connection = null;
-    // After leaving, it is the end that was asked for.
-    if (this.#isLeaving) return;
+  /** Gives up what is for the clients of a Mongrel2 that has gone. */
+  #watchConnection(): void {
+    if (!this.#hasLostConnection()) return;
+    this.#isLost = false;
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#owner.onDisconnected();
@@ -256,6 +269,7 @@ export class Mongrel2Sockets {
   async #sendWaiting(): Promise<void> {
     const wasCongested = () => this.#waitingBytes > MAX_WAITING_BYTES;
     while (this.#waiting.length > 0 && !this.#isClosed && !this.#isHolding) {
+      this.#watchConnection();
       if (!this.#isHeard()) {
         await this.#replies.readable(LOOK_MS);
         continue;

@@ -76,6 +76,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
   #roomWaiter: (() => void) | null = null;
   #emptyWaiter: PromiseWithResolvers<void> | null = null;
   #closed = false;
+  #aborted = false;
   readonly #accepting: Promise<void>;
 
   /** Starts to accept. */
@@ -124,7 +125,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
 
   /** Closes everything at once. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#host.draining = true;
+    this.#host.draining = this.#aborted = true;
     this.#stopListening();
     for (const connection of [...this.#connections]) connection.abort("shutdown");
     await this.#accepting;
@@ -164,7 +165,9 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
         continue;
       }
       if (this.#connections.size >= maxConnections) await this.#makeRoom();
-      this.#serve(conn);
+      // It has waited for room until everything was closed.
+      if (this.#aborted) conn.close();
+      else this.#serve(conn);
     }
   }
 

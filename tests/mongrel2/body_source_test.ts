@@ -404,6 +404,17 @@ Deno.test("what comes of a cancelled streamed body is let through to its end, an
   assertEquals(source.isComplete, true);
 });
 
+Deno.test("a cancelled streamed body is given no credits but for its rest, when it is wanted", () => {
+  const { source, credits } = streamed();
+  source.start();
+  source.push(0, bodyOf(100), false);
+  source.cancel();
+  source.grant(100);
+  assertEquals(credits, [BODY_WINDOW_BYTES]);
+  source.start();
+  assertEquals(credits, [BODY_WINDOW_BYTES, BODY_WINDOW_BYTES]);
+});
+
 Deno.test("a streamed body that is cancelled within a delivery has no end", () => {
   const { taker, source } = streamed();
   source.start();

@@ -61,6 +61,37 @@ test("receive() gives null after its time, and at once without any", async (serv
   assertEquals(await connection.receive(20), null);
 });
 
+test("who waits without a time gets a message, though another one was quicker", async (server) => {
+  await using connection = new Mongrel2Connection(server);
+  const received = [connection.receive(), connection.receive()];
+  await server.request(1, "/");
+  assertEquals((await received[0])!.connId, "1");
+  await server.request(2, "/");
+  assertEquals((await received[1])!.connId, "2");
+});
+
+for (const pauseMs of [0, 300, 600]) {
+  Deno.test({
+    name: `a reply to a client of a server that has gone reaches none of the next (${pauseMs} ms)`,
+    ignore,
+    async fn() {
+      const first = new FakeMongrel2();
+      await using connection = new Mongrel2Connection(first);
+      await first.request(1, "/");
+      const request = (await connection.receive())!;
+      await first[Symbol.asyncDispose]();
+      await using second = new FakeMongrel2(first);
+      // It subscribes as soon as the connection is there again.
+      await second.replyWithin(pauseMs);
+      request.reply("old");
+      assertEquals(await second.replyWithin(300), null);
+      await second.request(1, "/");
+      (await connection.receive())!.reply("new");
+      assertEquals(await second.reply(), "server 1:1, new");
+    },
+  });
+}
+
 test("notices tell of clients that have gone", async (server) => {
   await using connection = new Mongrel2Connection(server);
   await server.sendRaw('server 9 @* 17:{"METHOD":"JSON"},21:{"type":"disconnect"},');

@@ -16,11 +16,17 @@ export class FakeMongrel2 implements AsyncDisposable {
   readonly #push: ZmqSocket;
   readonly #sub: ZmqSocket;
 
-  constructor() {
+  /** Begins to listen at free ports, or where another one did. */
+  constructor(
+    { send, recv }: { readonly send: string; readonly recv: string } = {
+      send: "tcp://127.0.0.1:*",
+      recv: "tcp://127.0.0.1:*",
+    },
+  ) {
     this.#push = this.#context.socket("push");
     this.#sub = this.#context.socket("sub");
-    this.#push.bind("tcp://127.0.0.1:*");
-    this.#sub.bind("tcp://127.0.0.1:*");
+    this.#push.bind(send);
+    this.#sub.bind(recv);
     this.#sub.setOption("subscribe", "");
     this.send = String(this.#push.getOption("lastEndpoint"));
     this.recv = String(this.#sub.getOption("lastEndpoint"));
@@ -54,12 +60,20 @@ export class FakeMongrel2 implements AsyncDisposable {
 
   /** The next reply, as text; fails if none comes. */
   async reply(): Promise<string> {
-    for (let i = 0; i < 100; i++) {
+    const reply = await this.replyWithin(10_000);
+    if (reply === null) throw new Error("no reply has come");
+    return reply;
+  }
+
+  /** The next reply, as text; `null` if none comes in this time. */
+  async replyWithin(timeoutMs: number): Promise<string | null> {
+    for (const deadline = Date.now() + timeoutMs;;) {
       const part = this.#sub.receivePart();
       if (part !== null) return decoder.decode(part);
-      await this.#sub.readable(100);
+      const remainingMs = deadline - Date.now();
+      if (remainingMs <= 0) return null;
+      await this.#sub.readable(Math.min(remainingMs, 100));
     }
-    throw new Error("no reply has come");
   }
 
   [Symbol.asyncDispose](): Promise<void> {
