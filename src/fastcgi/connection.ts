@@ -21,7 +21,7 @@ import { expired } from "../net/socket_endpoint.ts";
 import { decodePairs, writePair } from "../pairs.ts";
 import type { FastCgiLimits } from "./limits.ts";
 import type { RequestHandler } from "./request_handler.ts";
-import { HOLD_UP_MS, MAX_UNSENT_BYTES } from "./limits.ts";
+import { HOLD_UP_MS } from "./limits.ts";
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
@@ -185,7 +185,6 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     this.#inFlight = [];
     for (const request of sent) request.onSent();
     this.flush();
-    this.#resume();
     if (this.sockets.draining) this.drain();
   }
 
@@ -275,7 +274,7 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     if (!request.responded && expired(now, request.startedAt, limits.requestTimeoutMs)) {
       request.receiver.onTimeout();
     } else if (
-      request.isAwaitingInput && !this.#reader.hasUnread &&
+      request.isAwaitingInput && this.#heldUpAt === 0 &&
       expired(now, Math.max(request.inputAt, this.#releasedAt), limits.bodyIdleTimeoutMs)
     ) {
       const { receiver } = request;
@@ -287,13 +286,12 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     }
   }
 
-  /** Reads records as long as somebody takes them, and the web server takes what they are answered. */
+  /** Reads records as long as somebody takes them. */
   #pump(): void {
     const reader = this.#reader;
     this.#pumping = true;
     try {
-      while (this.#state === OPEN && this.out.length <= MAX_UNSENT_BYTES) {
-        if (!reader.inRecord && !reader.readHeader()) break;
+      while (this.#state === OPEN && (reader.inRecord || reader.readHeader())) {
         if (!this.#readContent()) break;
       }
       if (this.#starting !== null && this.#state === OPEN) this.#start();
@@ -519,7 +517,7 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     if (this.#resumeReading === null) return;
     this.#pump();
     if (this.#reader.hasUnread && this.#state === OPEN) return;
-    this.#readAt = this.#releasedAt = this.sockets.now;
+    this.#readAt = this.sockets.now;
     this.#wakeReading();
   }
 

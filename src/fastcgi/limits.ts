@@ -25,9 +25,6 @@ export const DEFAULT_FASTCGI_LIMITS: FastCgiLimits = Object.freeze({
 /** Connections beyond the limit that are accepted all the same, to tell them so. */
 export const MAX_REFUSED_CONNECTIONS = 64;
 
-/** Bytes of responses that wait for the web server before no more is read from it. */
-export const MAX_UNSENT_BYTES = 1_048_576;
-
 /** Time that a body may hold up all else on its connection before it is put aside, in milliseconds. */
 export const HOLD_UP_MS = 100;
 

@@ -1,7 +1,5 @@
 import type { FastCgiHandler, FastCgiRequest, FastCgiServerOptions } from "gatehouse";
 import { FastCgiServer, ListenError } from "gatehouse";
-import { FastCgiEndpoint } from "../../src/fastcgi/endpoint.ts";
-import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/limits.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
 import type { RequestOptions } from "../support/fastcgi.ts";
 import {
@@ -791,51 +789,5 @@ test("only web servers at the addresses that are named may connect", async (test
         assertStringIncludes(log[0], "127.0.0.1 is not among");
       }
     });
-  }
-});
-
-test("a web server that reads nothing is not read from for ever", async () => {
-  const requests = 1_200;
-  const body = "x".repeat(60_000);
-  let handled = 0;
-  const { server, port } = await serve(async (request) => {
-    handled++;
-    await respond(request, body);
-  });
-  await using _ = server;
-  using client = await RawFastCgiClient.connect(port);
-  const sending = client.send(
-    ...Array.from(
-      { length: requests },
-      (_, i) => request(i + 1, "/", { params: { X: "x".repeat(99) } }),
-    ),
-  );
-  for (let before = -1; before !== handled; await new Promise((r) => setTimeout(r, 200))) {
-    before = handled;
-  }
-  assert(handled < requests / 2, `${handled} requests were handled`);
-  for (let id = 1; id <= requests; id++) {
-    assertEquals((await client.reply(id)).body.length, body.length);
-  }
-  await sending;
-});
-
-test("a connection that waits for room is closed with all others", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const endpoint = new FastCgiEndpoint({
-    listener,
-    limits: { ...DEFAULT_FASTCGI_LIMITS, maxConns: 1 },
-    handler: { handle() {} },
-    log() {},
-  });
-  // Beyond the limit, 64 are accepted to be told so, and one waits.
-  const clients: RawFastCgiClient[] = [];
-  for (let i = 0; i < 66; i++) clients.push(await RawFastCgiClient.connect(listener.addr.port));
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  await endpoint[Symbol.asyncDispose]();
-  assertEquals(endpoint.connectionCount, 0);
-  for (const client of clients) {
-    using _ = client;
-    assert(await soon("the end of a connection", client.closed()));
   }
 });
