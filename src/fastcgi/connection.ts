@@ -19,6 +19,7 @@ import type { SenderOwner } from "../net/sender.ts";
 import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
 import { expired } from "../net/socket_endpoint.ts";
 import { decodePairs, writePair } from "../pairs.ts";
+import { bodyTooSlow, headerTooLarge, headTooSlow } from "../request_faults.ts";
 import type { FastCgiLimits } from "./limits.ts";
 import type { RequestHandler } from "./request_handler.ts";
 import { HOLD_UP_MS } from "./limits.ts";
@@ -264,10 +265,7 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     const { limits } = this.#host;
     if (request.params !== null) {
       if (expired(now, request.startedAt, limits.headerTimeoutMs)) {
-        this.#host.refuse(
-          request,
-          new ProtocolError(408, "the request's head came too slowly", "RFC 9110 15.5.9"),
-        );
+        this.#host.refuse(request, headTooSlow());
       }
       return;
     }
@@ -278,10 +276,7 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
       expired(now, Math.max(request.inputAt, this.#releasedAt), limits.bodyIdleTimeoutMs)
     ) {
       const { receiver } = request;
-      this.#host.refuse(
-        request,
-        new ProtocolError(408, "the body came too slowly", "RFC 9110 15.5.9"),
-      );
+      this.#host.refuse(request, bodyTooSlow());
       receiver.onAbort("timeout");
     }
   }
@@ -393,13 +388,10 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
       this.#starting = request;
       return true;
     }
-    const { maxHeaderBytes } = this.#host.limits;
+    const { limits } = this.#host;
     const bytes = reader.take(Infinity);
-    if (params.length + bytes > maxHeaderBytes) {
-      this.#host.refuse(
-        request,
-        new ProtocolError(431, `the header is larger than ${maxHeaderBytes} bytes`, "RFC 6585 5"),
-      );
+    if (params.length + bytes > limits.maxHeaderBytes) {
+      this.#host.refuse(request, headerTooLarge(limits));
     } else if (bytes > 0) {
       params.append(reader.content.subarray(reader.start, reader.end));
     }

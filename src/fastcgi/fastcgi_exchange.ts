@@ -15,6 +15,7 @@ import type {
 } from "../exchange.ts";
 import { NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
 import type { Log } from "../log.ts";
+import { bodyTooLarge } from "../request_faults.ts";
 import { CgiResponseWriter } from "./cgi_response.ts";
 import type { InputType } from "./input_stream.ts";
 import { MAX_STDERR_BYTES } from "./limits.ts";
@@ -210,14 +211,7 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
 
   #onBodyTooLarge(): void {
     const { receiver } = this;
-    const { maxBodyBytes } = this.#settings;
-    this.refuse(
-      new ProtocolError(
-        413,
-        `the body is larger than ${maxBodyBytes} bytes`,
-        "RFC 9110 15.5.14",
-      ),
-    );
+    this.refuse(bodyTooLarge(this.#settings));
     receiver.onAbort("bad-request");
   }
 

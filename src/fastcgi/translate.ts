@@ -12,6 +12,7 @@ import type { Peer, RequestRole } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
 import { textOf } from "../fields.ts";
 import { checkAuthority, methodOf } from "../request_checks.ts";
+import { bodyTooLarge, targetTooLong, tooManyFields } from "../request_faults.ts";
 import { appendEscaped, checkTarget, PATH_BYTES, TARGET_BYTES } from "../request_target.ts";
 import type { FastCgiLimits } from "./limits.ts";
 import { PairReader } from "../pairs.ts";
@@ -93,13 +94,7 @@ export class RequestTranslator {
     block.reserve(length * 2 + 64);
     this.#writeTarget();
     head.targetEnd = block.length;
-    if (block.length > this.#limits.maxTargetBytes) {
-      throw new ProtocolError(
-        414,
-        `the request target is longer than ${this.#limits.maxTargetBytes} bytes`,
-        "RFC 9110 15.5.15",
-      );
-    }
+    if (block.length > this.#limits.maxTargetBytes) throw targetTooLong(this.#limits);
     this.#writeAuthority(head);
     head.fieldsStart = block.length;
     this.#writeFields(head);
@@ -156,10 +151,7 @@ export class RequestTranslator {
   }
 
   #noteHeader(nameStart: number, nameEnd: number, valueEnd: number): void {
-    const { maxHeaderCount } = this.#limits;
-    if (this.#headerCount === maxHeaderCount) {
-      throw new ProtocolError(431, `more than ${maxHeaderCount} header fields`, "RFC 6585 5");
-    }
+    if (this.#headerCount === this.#limits.maxHeaderCount) throw tooManyFields(this.#limits);
     const at = this.#headerCount++ * 3;
     if (at === this.#headers.length) {
       const larger = new Int32Array(at * 2);
@@ -209,13 +201,7 @@ export class RequestTranslator {
     if (!Number.isSafeInteger(length)) {
       throw new ProtocolError(400, "CONTENT_LENGTH is malformed", "RFC 3875 4.1.2");
     }
-    if (length > this.#limits.maxBodyBytes) {
-      throw new ProtocolError(
-        413,
-        `the body is larger than ${this.#limits.maxBodyBytes} bytes`,
-        "RFC 9110 15.5.14",
-      );
-    }
+    if (length > this.#limits.maxBodyBytes) throw bodyTooLarge(this.#limits);
     return length;
   }
 

@@ -20,6 +20,7 @@ import { isConnectionError, Sender } from "../net/sender.ts";
 import type { SenderOwner } from "../net/sender.ts";
 import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
 import { expired } from "../net/socket_endpoint.ts";
+import { bodyTooSlow, headTooSlow } from "../request_faults.ts";
 import { HttpExchange } from "./http_exchange.ts";
 import type { HttpLimits } from "./limits.ts";
 import { MAX_DISCARDED_BYTES, MAX_PIPELINED_REQUESTS } from "./limits.ts";
@@ -240,9 +241,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
       if (now - since > HALF_CLOSED_TIMEOUT_MS) this.#close("client-gone");
     } else if (this.#receiving !== null && this.#receiving.granted > 0) {
       const bodyOverdue = expired(now, this.#readAt, limits.bodyIdleTimeoutMs);
-      if (bodyOverdue) {
-        this.#refuse(new ProtocolError(408, "the body came too slowly", "RFC 9110 15.5.9"));
-      }
+      if (bodyOverdue) this.#refuse(bodyTooSlow());
     } else if (front === undefined) {
       this.#checkIdleDeadlines(now);
       return;
@@ -258,11 +257,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     if (this.#parser.inBody) {
       if (expired(now, this.#readAt, limits.bodyIdleTimeoutMs)) this.#close("timeout");
     } else if (!this.#parser.betweenRequests) {
-      if (expired(now, this.#headStartedAt, limits.headerTimeoutMs)) {
-        this.#refuse(
-          new ProtocolError(408, "the request's head came too slowly", "RFC 9110 15.5.9"),
-        );
-      }
+      if (expired(now, this.#headStartedAt, limits.headerTimeoutMs)) this.#refuse(headTooSlow());
     } else if (this.#requestCount === 0) {
       if (expired(now, this.#readAt, limits.headerTimeoutMs)) this.#close("timeout");
     } else {

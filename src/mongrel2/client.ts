@@ -8,6 +8,7 @@ import type { OutputBuffer } from "../buffers.ts";
 import { ProtocolError } from "../errors.ts";
 import type { AbortReason, ExchangeHandler, Peer } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
+import { bodyTooLarge } from "../request_faults.ts";
 import type { RequestLimits } from "../request_limits.ts";
 import { MAX_DISCARDED_BYTES, MAX_PIPELINED_REQUESTS } from "../http1/limits.ts";
 import type { DateLine } from "../http1/writer.ts";
@@ -358,11 +359,3 @@ export class Mongrel2Client implements ExchangeChannel {
 }
 
 const EMPTY = new Uint8Array(0);
-
-function bodyTooLarge({ maxBodyBytes }: RequestLimits): ProtocolError {
-  return new ProtocolError(
-    413,
-    `the body is larger than ${maxBodyBytes} bytes`,
-    "RFC 9110 15.5.14",
-  );
-}

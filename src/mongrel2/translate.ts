@@ -9,9 +9,10 @@ import { CLASS, FIELD, TOKEN } from "../chars.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Peer } from "../exchange.ts";
 import { RequestHead } from "../exchange.ts";
-import type { RequestLimits } from "../request_limits.ts";
 import { writePairBytes } from "../pairs.ts";
 import { checkAuthority } from "../request_checks.ts";
+import { headerTooLarge, targetTooLong, tooManyFields } from "../request_faults.ts";
+import type { RequestLimits } from "../request_limits.ts";
 import { appendEscaped, checkTarget, TARGET_BYTES } from "../request_target.ts";
 import type { Mongrel2Message } from "./message.ts";
 
@@ -57,9 +58,7 @@ export function translateMessage(
     if (/^[A-Z]/.test(header[0])) own.set(header[0], header[1]);
     else if (!UPLOAD_HEADER.test(header[0])) fields.push(header);
   }
-  if (fields.length > limits.maxHeaderCount) {
-    throw new ProtocolError(431, `more than ${limits.maxHeaderCount} header fields`, "RFC 6585 5");
-  }
+  if (fields.length > limits.maxHeaderCount) throw tooManyFields(limits);
   // To apps a handshake is what its client sent: a GET.
   head.method = isHandshake(message) ? "GET" : methodOf(own.get("METHOD") ?? "");
   head.minorVersion = own.get("VERSION") === "HTTP/1.0" ? 0 : 1;
@@ -70,23 +69,11 @@ export function translateMessage(
   appendEscaped(block, target, 0, target.length, TARGET_BYTES);
   head.targetEnd = block.length;
   checkTarget(block.bytes, 0, block.length, "URI");
-  if (block.length > limits.maxTargetBytes) {
-    throw new ProtocolError(
-      414,
-      `the request target is longer than ${limits.maxTargetBytes} bytes`,
-      "RFC 9110 15.5.15",
-    );
-  }
+  if (block.length > limits.maxTargetBytes) throw targetTooLong(limits);
   head.authorityStart = head.authorityEnd = head.fieldsStart = block.length;
   for (const [name, value] of fields) writeField(block, head, name, value);
   head.fieldsEnd = head.paramsStart = block.length;
-  if (head.fieldsEnd > limits.maxHeaderBytes) {
-    throw new ProtocolError(
-      431,
-      `the header is larger than ${limits.maxHeaderBytes} bytes`,
-      "RFC 6585 5",
-    );
-  }
+  if (head.fieldsEnd > limits.maxHeaderBytes) throw headerTooLarge(limits);
   for (const [name, value] of own) writePairBytes(block, bytesOf(name), bytesOf(value));
   head.paramsEnd = block.length;
   head.block = block.bytes.slice(0, block.length);
