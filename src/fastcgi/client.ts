@@ -16,16 +16,8 @@ import type { CgiHead } from "./cgi_head.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { paramsOf } from "./client_params.ts";
 import { Reply } from "./client_reply.ts";
-import {
-  AUTHORIZER,
-  beginRecord,
-  DATA,
-  FILTER,
-  finishRecord,
-  GET_VALUES,
-  RESPONDER,
-  STDIN,
-} from "./records.ts";
+import { beginRecord, DATA, finishRecord, GET_VALUES, STDIN } from "./records.ts";
+import { ROLE_NUMBERS } from "./roles.ts";
 
 /** Options of a {@linkcode FastCgiClient}. */
 export interface FastCgiClientOptions {
@@ -78,11 +70,6 @@ interface WaitingRequest {
   fail(error: unknown): void;
 }
 
-const ROLE_NUMBERS: Readonly<Record<RequestRole, number>> = {
-  responder: RESPONDER,
-  authorizer: AUTHORIZER,
-  filter: FILTER,
-};
 /** Bytes that are read on after a response that has no body, so that its connection can be kept. */
 const MAX_DISCARDED_BYTES = 1_048_576;
 

@@ -12,9 +12,9 @@ import type { Log } from "../log.ts";
 import type { ExchangeSettings } from "./fastcgi_exchange.ts";
 import { bodyTooShort, FastCgiExchange } from "./fastcgi_exchange.ts";
 import type { FastCgiLimits } from "./limits.ts";
-import { AUTHORIZER, FILTER, RESPONDER } from "./records.ts";
 import { RequestListener } from "./request_listener.ts";
 import type { RequestHandler } from "./request_handler.ts";
+import { ROLE_NUMBERS } from "./roles.ts";
 import type { ServerRequest } from "./server_request.ts";
 import { RequestTranslator } from "./translate.ts";
 
@@ -49,7 +49,7 @@ export class FastCgiEndpoint implements AsyncDisposable {
       limits,
       log,
       webServerAddrs,
-      roles: [RESPONDER, AUTHORIZER, FILTER],
+      roles: Object.values(ROLE_NUMBERS),
       handler: new ExchangeMaker(options),
     });
   }

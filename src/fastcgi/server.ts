@@ -17,9 +17,10 @@ import { InputQueue } from "./input_queue.ts";
 import type { InputType } from "./input_stream.ts";
 import type { FastCgiLimits } from "./limits.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "./limits.ts";
-import { AUTHORIZER, DATA, FILTER, RESPONDER, STDIN } from "./records.ts";
+import { DATA, FILTER, STDIN } from "./records.ts";
 import type { RequestHandler } from "./request_handler.ts";
 import { RequestListener } from "./request_listener.ts";
+import { ROLE_NUMBERS, roleOf } from "./roles.ts";
 import type { RequestReceiver, ServerRequest } from "./server_request.ts";
 
 /** A FastCGI request as a low-level handler gets it. */
@@ -59,11 +60,6 @@ export interface FastCgiServerOptions {
   readonly log?: Log;
 }
 
-const ROLE_NUMBERS: Readonly<Record<RequestRole, number>> = {
-  responder: RESPONDER,
-  authorizer: AUTHORIZER,
-  filter: FILTER,
-};
 const DEFAULT_GRACE_MS = 30_000;
 
 /**
@@ -218,11 +214,7 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
   constructor(request: ServerRequest, params: Readonly<Record<string, string>>) {
     this.#request = request;
     this.params = params;
-    this.role = request.role === AUTHORIZER
-      ? "authorizer"
-      : request.role === FILTER
-      ? "filter"
-      : "responder";
+    this.role = roleOf(request.role);
     this.#stdin = new InputQueue((bytes) => request.grant(STDIN, bytes));
     if (request.stdinIsEmpty) this.#stdin.end();
     this.#data = request.role === FILTER

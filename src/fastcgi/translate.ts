@@ -8,7 +8,7 @@ import { OutputBuffer } from "../buffers.ts";
 import type { BufferPool } from "../buffers.ts";
 import { CLASS, CR, DIGIT, FIELD, LF, spells, TOKEN } from "../chars.ts";
 import { ProtocolError } from "../errors.ts";
-import type { Peer, RequestRole } from "../exchange.ts";
+import type { Peer } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
 import { textOf } from "../fields.ts";
 import { checkAuthority, methodOf } from "../request_checks.ts";
@@ -16,7 +16,8 @@ import { bodyTooLarge, targetTooLong, tooManyFields } from "../request_faults.ts
 import { appendEscaped, checkTarget, PATH_BYTES, TARGET_BYTES } from "../request_target.ts";
 import type { FastCgiLimits } from "./limits.ts";
 import { PairReader } from "../pairs.ts";
-import { AUTHORIZER, FILTER } from "./records.ts";
+import { AUTHORIZER } from "./records.ts";
+import { roleOf } from "./roles.ts";
 
 /** The variables that make up the head, and where their values are: start and end, one after another. */
 const NAMES = [
@@ -331,11 +332,6 @@ export class RequestTranslator {
 const EMPTY = new Uint8Array(0);
 const NONE: readonly number[] = [];
 const SLASH = 0x2f;
-
-function roleOf(role: number): RequestRole {
-  if (role === AUTHORIZER) return "authorizer";
-  return role === FILTER ? "filter" : "responder";
-}
 
 /** Whether the bytes from `start` on begin with `text`. */
 function equals(bytes: Uint8Array, start: number, text: string): boolean {
