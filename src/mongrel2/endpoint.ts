@@ -9,6 +9,7 @@ import type { ExchangeHandler, Peer } from "../exchange.ts";
 import type { RequestLimits } from "../request_limits.ts";
 import { DateLine } from "../http1/writer.ts";
 import type { Log } from "../log.ts";
+import { FlushQueue } from "../net/flush_queue.ts";
 import { Mongrel2Client } from "./client.ts";
 import type { ClientHost } from "./client.ts";
 import type { Mongrel2Message } from "./message.ts";
@@ -55,7 +56,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   readonly #busy = new Set<Mongrel2Client>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #onConnected = Promise.withResolvers<void>();
-  #dirty: Mongrel2Client[] = [];
+  readonly #flushes = new FlushQueue<Mongrel2Client>();
   #emptyWaiter: PromiseWithResolvers<void> | null = null;
   #closing: Promise<void> | null = null;
 
@@ -101,7 +102,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
         return Math.max(MIN_ASSUMED_DELIVERY_MS, busy.size * ASSUMED_SHARE_MS);
       },
       send: (reply) => sockets.send(reply),
-      scheduleFlush: (client) => this.#scheduleFlush(client),
+      scheduleFlush: (client) => this.#flushes.add(client),
       onIdle: (client) => this.#onIdle(client),
     };
     this.#tick();
@@ -180,17 +181,6 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       client.onDelivered(Number(headerValues(message, "DOWNLOAD_CREDITS")[0]) || 0);
     }
   }
-
-  #scheduleFlush(client: Mongrel2Client): void {
-    if (this.#dirty.length === 0) queueMicrotask(this.#flushDirty);
-    this.#dirty.push(client);
-  }
-
-  readonly #flushDirty = (): void => {
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    for (const client of dirty) client.flush();
-  };
 
   #onIdle(client: Mongrel2Client): void {
     this.#busy.delete(client);

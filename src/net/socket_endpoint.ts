@@ -8,6 +8,7 @@
 import { BufferPool } from "../buffers.ts";
 import type { AbortReason } from "../exchange.ts";
 import type { Log } from "../log.ts";
+import { FlushQueue } from "./flush_queue.ts";
 
 /** A connection, as its endpoint sees it. */
 export interface SocketConnection {
@@ -72,7 +73,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
   readonly #connections = new Set<C>();
   readonly #tickMs: number;
   #timer: ReturnType<typeof setInterval> | undefined;
-  #dirty: C[] = [];
+  readonly #flushes = new FlushQueue<C>();
   #roomWaiter: (() => void) | null = null;
   #emptyWaiter: PromiseWithResolvers<void> | null = null;
   #closed = false;
@@ -87,7 +88,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
       log: options.log,
       now: 0,
       draining: false,
-      scheduleFlush: (connection) => this.#scheduleFlush(connection),
+      scheduleFlush: (connection) => this.#flushes.add(connection),
       onClosed: (connection) => this.#onClosed(connection),
     };
     this.#tickMs = tickOf(options.timeoutsMs);
@@ -131,11 +132,6 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     await this.#accepting;
   }
 
-  #scheduleFlush(connection: C): void {
-    if (this.#dirty.length === 0) queueMicrotask(this.#flushDirty);
-    this.#dirty.push(connection);
-  }
-
   #onClosed(connection: C): void {
     this.#connections.delete(connection);
     this.#roomWaiter?.();
@@ -144,12 +140,6 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     this.#timer = undefined;
     this.#emptyWaiter?.resolve();
   }
-
-  readonly #flushDirty = (): void => {
-    const dirty = this.#dirty;
-    this.#dirty = [];
-    for (const connection of dirty) connection.flush();
-  };
 
   async #accept(): Promise<void> {
     const { listener, protocol, log, maxConnections } = this.#options;
