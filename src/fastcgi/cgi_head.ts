@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concatenated } from "../bytes.ts";
 import { CR, LF } from "../chars.ts";
 import { ProtocolError } from "../errors.ts";
 import { textOf } from "../fields.ts";
@@ -37,7 +38,7 @@ export class CgiHeadReader {
    */
   push(chunk: Uint8Array): { readonly head: CgiHead; readonly bodyStart: number } | null {
     const before = this.#bytes.length;
-    const bytes = before === 0 ? chunk : concatenated(this.#bytes, chunk);
+    const bytes = before === 0 ? chunk : concatenated([this.#bytes, chunk]);
     const isComplete = this.#findEnd(bytes);
     if ((isComplete ? this.#lineStart : bytes.length) > MAX_HEAD_BYTES) {
       throw new ProtocolError(502, "the response's head is too long", "RFC 3875 6.2");
@@ -90,11 +91,4 @@ function parseHead(text: string): CgiHead {
   }
   const hasLocation = fields.some(([name]) => name.toLowerCase() === "location");
   return { status: status ?? (hasLocation ? 302 : 200), statusText, fields };
-}
-
-function concatenated(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const both = new Uint8Array(first.length + second.length);
-  both.set(first);
-  both.set(second, first.length);
-  return both;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concatenated } from "../bytes.ts";
 import { ProtocolError } from "../errors.ts";
 import { textOf } from "../fields.ts";
 
@@ -154,16 +155,6 @@ export function formatTnetstring(value: TnetValue | string): Uint8Array<ArrayBuf
 
 function tagged(content: Uint8Array, tag: string): Uint8Array<ArrayBuffer> {
   return concatenated([encoder.encode(`${content.length}:`), content, encoder.encode(tag)]);
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function malformed(what: string): ProtocolError {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { concatenated } from "../bytes.ts";
 import type { AbortReason, Exchange } from "../exchange.ts";
 import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH } from "../exchange.ts";
 import { parseFieldLines } from "../fields.ts";
@@ -100,19 +101,10 @@ export class RequestBody {
 
   async #collect(): Promise<Uint8Array<ArrayBuffer>> {
     const parts: Uint8Array<ArrayBuffer>[] = [];
-    let bytes = 0;
     for (let part = await this.#next(); part !== null; part = await this.#next()) {
       parts.push(part);
-      bytes += part.length;
     }
-    if (parts.length === 1) return parts[0];
-    const whole = new Uint8Array(bytes);
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return parts.length === 1 ? parts[0] : concatenated(parts);
   }
 
   /** A byte stream of the body. Data is taken from the client only as the stream is read. */
