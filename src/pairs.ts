@@ -4,11 +4,12 @@
  * @module
  */
 
-import type { OutputBuffer } from "./buffers.ts";
+import { BufferPool, OutputBuffer } from "./buffers.ts";
 import { ProtocolError } from "./errors.ts";
 import { textOf } from "./fields.ts";
 
 const encoder = new TextEncoder();
+const buffers = new BufferPool();
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Goes through the pairs in some bytes, one {@linkcode PairReader.next} at a time. */
@@ -99,6 +100,15 @@ export function decodePairs(
     pairs[name] = decodeText(bytes, reader.nameEnd, reader.valueEnd);
   }
   return pairs;
+}
+
+/** The bytes of the pairs that an object has, in UTF-8. */
+export function encodePairs(pairs: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
+  const out = new OutputBuffer(buffers);
+  for (const [name, value] of Object.entries(pairs)) writePair(out, name, value);
+  const encoded = out.bytes.slice(0, out.length);
+  buffers.give(out.takeBytes());
+  return encoded;
 }
 
 /** Appends a pair, in UTF-8. */

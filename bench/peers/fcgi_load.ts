@@ -4,16 +4,14 @@
  * @module
  */
 
-import { BufferPool, OutputBuffer } from "../../src/buffers.ts";
 import { ClientConnection } from "../../src/fastcgi/client_connection.ts";
 import type { ReplyReceiver } from "../../src/fastcgi/client_connection.ts";
 import { RESPONDER, STDIN } from "../../src/fastcgi/records.ts";
-import { writePair } from "../../src/pairs.ts";
+import { encodePairs } from "../../src/pairs.ts";
 
 /** What a web server such as nginx sends along. */
 function paramsOf(script: string): Uint8Array {
-  const out = new OutputBuffer(new BufferPool());
-  const params = {
+  return encodePairs({
     SCRIPT_FILENAME: script,
     QUERY_STRING: "",
     REQUEST_METHOD: "GET",
@@ -36,9 +34,7 @@ function paramsOf(script: string): Uint8Array {
     HTTP_HOST: "127.0.0.1:8080",
     HTTP_USER_AGENT: "load",
     HTTP_ACCEPT: "*/*",
-  };
-  for (const [name, value] of Object.entries(params)) writePair(out, name, value);
-  return out.bytes.subarray(0, out.length);
+  });
 }
 
 /** A place for one request after another. */

@@ -4,19 +4,18 @@
  * @module
  */
 
-import { BufferPool, OutputBuffer } from "../buffers.ts";
 import { FastCgiError } from "../errors.ts";
 import type { RequestRole } from "../exchange.ts";
 import { parseListenAddress } from "../net/address.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { disableNagle } from "../net/socket_endpoint.ts";
-import { decodePairs, writePair } from "../pairs.ts";
+import { decodePairs, encodePairs } from "../pairs.ts";
 import { CgiHeadReader } from "./cgi_head.ts";
 import type { CgiHead } from "./cgi_head.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { paramsOf } from "./client_params.ts";
 import { Reply } from "./client_reply.ts";
-import { beginRecord, DATA, finishRecord, GET_VALUES, STDIN } from "./records.ts";
+import { DATA, STDIN } from "./records.ts";
 import { ROLE_NUMBERS } from "./roles.ts";
 
 /** Options of a {@linkcode FastCgiClient}. */
@@ -155,14 +154,11 @@ export class FastCgiClient implements AsyncDisposable {
 
   /** Asks the server for values, such as `FCGI_MPXS_CONNS`. Those that it does not know are left out. */
   async getValues(...names: string[]): Promise<Record<string, string>> {
-    const out = new OutputBuffer(new BufferPool());
-    const record = beginRecord(out);
-    for (const name of names) writePair(out, name, "");
-    finishRecord(out, record, GET_VALUES, 0);
+    const asked = encodePairs(Object.fromEntries(names.map((name) => [name, ""])));
     // Servers may close the connection after this: it is not one of the pool.
     const connection = await this.#connect();
     try {
-      return decodePairs(await connection.getValues(out.bytes.subarray(0, out.length)));
+      return decodePairs(await connection.getValues(asked));
     } finally {
       connection.close();
       await connection.closed;
@@ -296,12 +292,6 @@ export class FastCgiClient implements AsyncDisposable {
 
 async function* once(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
   yield chunk;
-}
-
-function encodePairs(params: Readonly<Record<string, string>>): Uint8Array {
-  const out = new OutputBuffer(new BufferPool());
-  for (const [name, value] of Object.entries(params)) writePair(out, name, value);
-  return out.bytes.subarray(0, out.length);
 }
 
 /** Whether a request can be sent once more (RFC 9110 9.2.2). */

@@ -13,8 +13,11 @@ import type { SenderOwner } from "../net/sender.ts";
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
+  beginRecord,
   DATA,
   END_REQUEST,
+  finishRecord,
+  GET_VALUES,
   GET_VALUES_RESULT,
   isStream,
   KEEP_CONN,
@@ -141,10 +144,12 @@ export class ClientConnection implements SenderOwner {
     this.#scheduleFlush();
   }
 
-  /** Sends a GET_VALUES record; resolves to the content of the result. */
-  async getValues(record: Uint8Array): Promise<Uint8Array> {
+  /** Asks for the values of these encoded names; resolves to the content of the result. */
+  async getValues(names: Uint8Array): Promise<Uint8Array> {
     const result = new Promise<Uint8Array>((resolve) => this.#valuesReceiver = resolve);
-    this.#out.append(record);
+    const record = beginRecord(this.#out);
+    this.#out.append(names);
+    finishRecord(this.#out, record, GET_VALUES, 0);
     this.#scheduleFlush();
     const content = await Promise.race([result, this.closed]);
     if (content === undefined) throw lost("it was closed instead of an answer to GET_VALUES");

@@ -1,7 +1,13 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "../support/assert.ts";
 import { BufferPool, OutputBuffer } from "../../src/buffers.ts";
 import { ProtocolError } from "../../src/errors.ts";
-import { decodePairs, decodeText, PairReader, writePair } from "../../src/pairs.ts";
+import {
+  decodePairs,
+  decodeText,
+  encodePairs as encodeRecord,
+  PairReader,
+  writePair,
+} from "../../src/pairs.ts";
 import { concat, encodePairs, latin1, pair, parsePairs } from "../support/fastcgi.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { Random } from "../support/random.ts";
@@ -144,7 +150,9 @@ Deno.test("pairs that are written are read back", () => {
     const utf8 = (text: string) => latin1(new TextEncoder().encode(text));
     assertEquals(parsePairs(bytes), pairs.map(([name, value]) => [utf8(name), utf8(value)]));
     assertEquals(bytes, encodePairs(pairs), "lengths take no more bytes than they need");
-    assertEquals({ ...decodePairs(bytes) }, Object.fromEntries(pairs));
+    const record = Object.fromEntries(pairs);
+    assertEquals({ ...decodePairs(bytes) }, record);
+    assertEquals(encodeRecord(record), encodePairs(record));
   }
 });
 
