@@ -52,12 +52,7 @@ export class RequestListener implements AsyncDisposable {
       listener,
       protocol: "fastcgi",
       maxConnections: limits.maxConns + MAX_REFUSED_CONNECTIONS,
-      timeoutsMs: [
-        limits.headerTimeoutMs,
-        limits.bodyIdleTimeoutMs,
-        limits.idleTimeoutMs,
-        limits.requestTimeoutMs,
-      ],
+      limits,
       log,
       open: (conn, sockets) => {
         const { remoteAddr } = conn;

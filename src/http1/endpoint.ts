@@ -29,12 +29,7 @@ export class HttpEndpoint implements AsyncDisposable {
       listener,
       protocol: scheme,
       maxConnections: limits.maxConnections,
-      timeoutsMs: [
-        limits.headerTimeoutMs,
-        limits.bodyIdleTimeoutMs,
-        limits.idleTimeoutMs,
-        limits.requestTimeoutMs,
-      ],
+      limits,
       log,
       open(conn, sockets) {
         const { remoteAddr, localAddr } = conn;

@@ -8,6 +8,7 @@
 import { BufferPool } from "../buffers.ts";
 import type { AbortReason } from "../exchange.ts";
 import type { Log } from "../log.ts";
+import type { RequestLimits } from "../request_limits.ts";
 import { FlushQueue } from "./flush_queue.ts";
 
 /** A connection, as its endpoint sees it. */
@@ -50,8 +51,8 @@ export interface SocketEndpointOptions<C extends SocketConnection> {
   readonly protocol: string;
   /** Open connections at the most; beyond, idle ones are closed, and then new ones wait. */
   readonly maxConnections: number;
-  /** Time limits in milliseconds, 0 for none: they are looked at often enough for the shortest. */
-  readonly timeoutsMs: readonly number[];
+  /** Limits: those of time are looked at often enough for the shortest. */
+  readonly limits: RequestLimits;
   /** Takes messages about faults. */
   readonly log: Log;
   /** Makes a connection of what was accepted, or returns `null` if it was turned away. */
@@ -91,7 +92,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
       scheduleFlush: (connection) => this.#flushes.add(connection),
       onClosed: (connection) => this.#onClosed(connection),
     };
-    this.#tickMs = tickOf(options.timeoutsMs);
+    this.#tickMs = tickOf(options.limits);
     this.#accepting = this.#accept();
   }
 
@@ -211,8 +212,10 @@ export function expired(now: number, since: number, timeoutMs: number): boolean 
 }
 
 /** An interval fine enough for the shortest time limit. */
-function tickOf(timeoutsMs: readonly number[]): number {
-  const set = timeoutsMs.filter((timeout) => timeout > 0);
+function tickOf(limits: RequestLimits): number {
+  const { headerTimeoutMs, bodyIdleTimeoutMs, idleTimeoutMs, requestTimeoutMs } = limits;
+  const set = [headerTimeoutMs, bodyIdleTimeoutMs, idleTimeoutMs, requestTimeoutMs]
+    .filter((timeout) => timeout > 0);
   return Math.max(MIN_TICK_MS, Math.min(MAX_TICK_MS, ...set.map((timeout) => timeout / 8)));
 }
 
