@@ -8,7 +8,7 @@ import { BufferPool } from "../buffers.ts";
 import type { OutputBuffer } from "../buffers.ts";
 import { FastCgiError, ProtocolError } from "../errors.ts";
 import { LARGE_READ_BYTES } from "../net/limits.ts";
-import { isConnectionError, Sender } from "../net/sender.ts";
+import { closeConn, isConnectionError, Sender } from "../net/sender.ts";
 import type { SenderOwner } from "../net/sender.ts";
 import {
   ABORT_REQUEST,
@@ -174,11 +174,7 @@ export class ClientConnection implements SenderOwner {
     this.#isOpen = false;
     // Whoever waits for the end sees it.
     this.#conn.ref();
-    try {
-      this.#conn.close();
-    } catch (closing) {
-      if (!(closing instanceof Deno.errors.BadResource)) throw closing;
-    }
+    closeConn(this.#conn);
     this.#sender.release();
     this.#held.clear();
     this.#resumeReading?.();

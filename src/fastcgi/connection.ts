@@ -14,7 +14,7 @@ import {
   NEW_CONNECTION_MS,
   SMALL_READ_BYTES,
 } from "../net/limits.ts";
-import { isConnectionError, Sender } from "../net/sender.ts";
+import { closeConn, isConnectionError, Sender } from "../net/sender.ts";
 import type { SenderOwner } from "../net/sender.ts";
 import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
 import { expired } from "../net/socket_endpoint.ts";
@@ -562,11 +562,7 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     for (const request of unsent) {
       if (request.ended) request.onConnectionLost(reason);
     }
-    try {
-      this.conn.close();
-    } catch (error) {
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
-    }
+    closeConn(this.conn);
     this.#sender.release();
     this.#wakeReading();
     this.sockets.onClosed(this);

@@ -16,7 +16,7 @@ import {
   NEW_CONNECTION_MS,
   SMALL_READ_BYTES,
 } from "../net/limits.ts";
-import { isConnectionError, Sender } from "../net/sender.ts";
+import { closeConn, isConnectionError, Sender } from "../net/sender.ts";
 import type { SenderOwner } from "../net/sender.ts";
 import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
 import { expired } from "../net/socket_endpoint.ts";
@@ -447,11 +447,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     this.#state = CLOSED;
     this.#parser.close();
     this.#abandon(reason);
-    try {
-      this.#conn.close();
-    } catch (error) {
-      if (!(error instanceof Deno.errors.BadResource)) throw error;
-    }
+    closeConn(this.#conn);
     this.#sender.release();
     this.#resumeReading?.();
     this.#resumeReading = null;

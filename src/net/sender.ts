@@ -95,6 +95,15 @@ export class Sender {
 
 const EMPTY = new Uint8Array(0);
 
+/** Closes `conn`, unless it has closed by itself. */
+export function closeConn(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
+}
+
 /** Whether `error` says no more than that the other side, or we, closed the connection. */
 export function isConnectionError(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset ||
