@@ -51,6 +51,8 @@ const ABORTED_STATUS = 1;
 
 /** A request that a web server began. */
 export class ServerRequest {
+  /** The connection that it came over. */
+  readonly connection: FastCgiConnection;
   /** Its number on its connection. */
   readonly id: number;
   /** The role that is asked for. */
@@ -72,7 +74,6 @@ export class ServerRequest {
   /** Whether it has ended. */
   ended = false;
 
-  readonly #connection: FastCgiConnection;
   #stdin: InputStream | null = null;
   #stdinIsEmpty: boolean;
   readonly #data: InputStream | null;
@@ -90,7 +91,7 @@ export class ServerRequest {
     keepConn: boolean,
     startedAt: number,
   ) {
-    this.#connection = connection;
+    this.connection = connection;
     this.id = id;
     this.role = role;
     this.keepConn = keepConn;
@@ -101,14 +102,9 @@ export class ServerRequest {
     this.#data = role === FILTER ? new InputStream(DATA, this.#reader) : null;
   }
 
-  /** The connection that it came over. */
-  get connection(): FastCgiConnection {
-    return this.#connection;
-  }
-
   /** The connection's output, for whoever writes records by himself. */
   get out(): OutputBuffer {
-    return this.#connection.out;
+    return this.connection.out;
   }
 
   /** Whether STDIN is known to be empty. */
@@ -152,8 +148,8 @@ export class ServerRequest {
     if (type === DATA) this.#data?.grant(bytes);
     else if (!this.#stdinIsEmpty) this.#stdinStream.grant(bytes);
     // The web server could not go on before this: its time begins now.
-    this.inputAt = this.#connection.sockets.now;
-    this.#connection.onGrant();
+    this.inputAt = this.connection.sockets.now;
+    this.connection.onGrant();
   }
 
   /** Writes to STDOUT. */
@@ -201,12 +197,12 @@ export class ServerRequest {
    */
   breakOff(): void {
     if (this.ended) return;
-    if (this.#connection.isShared) {
+    if (this.connection.isShared) {
       writeEndRequest(this.out, this.id, ABORTED_STATUS, REQUEST_COMPLETE);
       this.#finish();
     } else {
       this.#finish();
-      this.#connection.breakOff();
+      this.connection.breakOff();
     }
   }
 
@@ -252,19 +248,19 @@ export class ServerRequest {
   #count(bytes: number): void {
     this.#unsentBytes += bytes;
     this.#enlist();
-    this.#connection.scheduleFlush();
+    this.connection.scheduleFlush();
   }
 
   #enlist(): void {
     if (this.#isEnlisted) return;
     this.#isEnlisted = true;
-    this.#connection.enlist(this);
+    this.connection.enlist(this);
   }
 
   #finish(): void {
     this.ended = true;
     this.#closeInput();
-    this.#connection.onRequestEnded(this);
+    this.connection.onRequestEnded(this);
   }
 
   #closeInput(): void {
