@@ -210,34 +210,22 @@ export class ZmqSocket implements AsyncDisposable {
 
   /** Begins to listen at `endpoint`, such as `tcp://127.0.0.1:9999` (port `*`: any) or `ipc://path`. */
   bind(endpoint: string): void {
-    this.#check();
-    if (this.#library.zmq_bind(this.#handle, cString(endpoint)) !== 0) {
-      throw lastError(`bind to ${endpoint}`);
-    }
+    this.#call("zmq_bind", "bind to", endpoint);
   }
 
   /** Connects to `endpoint`, now or as soon as somebody listens there. */
   connect(endpoint: string): void {
-    this.#check();
-    if (this.#library.zmq_connect(this.#handle, cString(endpoint)) !== 0) {
-      throw lastError(`connect to ${endpoint}`);
-    }
+    this.#call("zmq_connect", "connect to", endpoint);
   }
 
   /** Stops to listen at `endpoint`. */
   unbind(endpoint: string): void {
-    this.#check();
-    if (this.#library.zmq_unbind(this.#handle, cString(endpoint)) !== 0) {
-      throw lastError(`unbind from ${endpoint}`);
-    }
+    this.#call("zmq_unbind", "unbind from", endpoint);
   }
 
   /** Disconnects from `endpoint`. What has come from there and was not received is lost. */
   disconnect(endpoint: string): void {
-    this.#check();
-    if (this.#library.zmq_disconnect(this.#handle, cString(endpoint)) !== 0) {
-      throw lastError(`disconnect from ${endpoint}`);
-    }
+    this.#call("zmq_disconnect", "disconnect from", endpoint);
   }
 
   /** Sets an option. */
@@ -368,6 +356,17 @@ export class ZmqSocket implements AsyncDisposable {
   #check(): void {
     if (this.#closing !== null) throw new ZmqError("the ZeroMQ socket is closed", 0);
     if (this.#poll !== null) throw new ZmqError("the ZeroMQ socket is being waited for", 0);
+  }
+
+  #call(
+    name: "zmq_bind" | "zmq_connect" | "zmq_unbind" | "zmq_disconnect",
+    what: string,
+    endpoint: string,
+  ): void {
+    this.#check();
+    if (this.#library[name](this.#handle, cString(endpoint)) !== 0) {
+      throw lastError(`${what} ${endpoint}`);
+    }
   }
 
   #sendPart(part: Uint8Array, flags: number): boolean {
