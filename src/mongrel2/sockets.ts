@@ -267,14 +267,13 @@ export class Mongrel2Sockets {
   }
 
   async #sendWaiting(): Promise<void> {
-    const wasCongested = () => this.#waitingBytes > MAX_WAITING_BYTES;
     while (this.#waiting.length > 0 && !this.#isClosed && !this.#isHolding) {
       this.#watchConnection();
       if (!this.#isHeard()) {
         await this.#replies.readable(LOOK_MS);
         continue;
       }
-      const before = wasCongested();
+      const wasCongested = this.isCongested;
       let sent = 0;
       while (sent < this.#waiting.length) {
         const reply = this.#waiting[sent];
@@ -283,7 +282,7 @@ export class Mongrel2Sockets {
         sent++;
       }
       this.#waiting = this.#waiting.slice(sent);
-      if (before && !wasCongested()) this.#owner.onRoom();
+      if (wasCongested && !this.isCongested) this.#owner.onRoom();
       if (this.#waiting.length > 0) await this.#replies.writable(LOOK_MS);
     }
     this.#sending = null;
