@@ -8,18 +8,19 @@ import type { OutputBuffer } from "../buffers.ts";
 import { ProtocolError } from "../errors.ts";
 import type { AbortReason, ExchangeHandler, Peer } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
+import { expired } from "../net/socket_endpoint.ts";
 import { bodyTooLarge } from "../request_faults.ts";
 import type { RequestLimits } from "../request_limits.ts";
 import { MAX_DISCARDED_BYTES, MAX_PIPELINED_REQUESTS } from "../http1/limits.ts";
 import type { DateLine } from "../http1/writer.ts";
 import type { Log } from "../log.ts";
 import { FileBody, InlineBody, StreamedBody } from "./body_source.ts";
-import { formatControl, formatReply } from "./message.ts";
+import { formatControl, formatReply, headerValue } from "./message.ts";
 import type { Mongrel2Message } from "./message.ts";
 import type { ExchangeChannel } from "./mongrel2_exchange.ts";
 import { Mongrel2Exchange } from "./mongrel2_exchange.ts";
 import type { Mongrel2Spec } from "./spec.ts";
-import { headerValues, isHandshake, translateMessage } from "./translate.ts";
+import { isHandshake, translateMessage } from "./translate.ts";
 import { takeUpload, uploadNotice } from "./upload.ts";
 
 /** What the clients of an endpoint have in common. */
@@ -98,7 +99,7 @@ export class Mongrel2Client implements ExchangeChannel {
 
   /** Takes a request, or part of one. */
   onRequest(message: Mongrel2Message): void {
-    if (headerValues(message, "METHOD").length === 0) {
+    if (headerValue(message, "METHOD") === undefined) {
       this.#onUploadPart(message);
     } else if (this.#current === null) {
       // Who asks again only now has got what he asked for before.
@@ -149,9 +150,9 @@ export class Mongrel2Client implements ExchangeChannel {
     const { requestTimeoutMs, bodyIdleTimeoutMs } = this.#host.limits;
     if (exchange === null) return;
     if (!exchange.responded) {
-      if (requestTimeoutMs > 0 && now - exchange.startedAt > requestTimeoutMs) exchange.timeOut();
+      if (expired(now, exchange.startedAt, requestTimeoutMs)) exchange.timeOut();
     } else if (exchange.out.length > 0 && this.#credits !== Infinity) {
-      if (bodyIdleTimeoutMs > 0 && now - this.#sentAt > bodyIdleTimeoutMs) this.disconnect();
+      if (expired(now, this.#sentAt, bodyIdleTimeoutMs)) this.disconnect();
     }
   }
 
@@ -252,7 +253,7 @@ export class Mongrel2Client implements ExchangeChannel {
       const { head, keepsAlive } = translateMessage(message, peers, limits);
       exchange = new Mongrel2Exchange(this, head, keepsAlive, date, now, log);
       this.#current = exchange;
-      const [credits] = headerValues(message, "DOWNLOAD_CREDITS");
+      const credits = headerValue(message, "DOWNLOAD_CREDITS");
       // Said with the first request of a connection only.
       if (credits !== undefined) this.#credits = Number(credits);
       if (notice.kind === "done") {
@@ -266,7 +267,7 @@ export class Mongrel2Client implements ExchangeChannel {
     }
     // What comes with a handshake is no body, but the accept value of the answer.
     const body = isHandshake(message) ? EMPTY : message.body;
-    if (headerValues(message, "UPLOAD_STREAM").length > 0) {
+    if (headerValue(message, "UPLOAD_STREAM") !== undefined) {
       this.#beginWithParts(exchange, message);
     } else if (body.length > limits.maxBodyBytes) {
       this.#refuse(bodyTooLarge(limits));
@@ -300,7 +301,7 @@ export class Mongrel2Client implements ExchangeChannel {
   }
 
   #beginWithParts(exchange: Mongrel2Exchange, message: Mongrel2Message): void {
-    const [declared] = headerValues(message, "content-length");
+    const declared = headerValue(message, "content-length");
     exchange.head.bodyLength = /^\d{1,15}$/.test(declared ?? "")
       ? Number(declared)
       : UNKNOWN_LENGTH;
@@ -316,12 +317,12 @@ export class Mongrel2Client implements ExchangeChannel {
     source.start();
     // It can begin with the head.
     const hasPart = message.body.length > 0 ||
-      headerValues(message, "UPLOAD_STREAM_DONE").length > 0;
+      headerValue(message, "UPLOAD_STREAM_DONE") !== undefined;
     if (hasPart) this.#onUploadPart(message);
   }
 
   #onUploadPart(message: Mongrel2Message): void {
-    const [offset] = headerValues(message, "UPLOAD_STREAM");
+    const offset = headerValue(message, "UPLOAD_STREAM");
     const upload = this.#upload;
     if (upload === null || offset === undefined) return;
     const { limits } = this.#host;
@@ -329,7 +330,7 @@ export class Mongrel2Client implements ExchangeChannel {
       this.#current?.refuseBody(bodyTooLarge(limits));
       return;
     }
-    const isLast = headerValues(message, "UPLOAD_STREAM_DONE").length > 0;
+    const isLast = headerValue(message, "UPLOAD_STREAM_DONE") !== undefined;
     upload.push(Number(offset), message.body, isLast);
     if (isLast && this.#current === null) this.#beginNext();
   }

@@ -9,7 +9,13 @@ import { ProtocolError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { logToStderr } from "../log.ts";
 import type { ControlRequest, Mongrel2Message } from "./message.ts";
-import { formatControl, formatReply, MAX_REPLY_TARGETS, parseMessage } from "./message.ts";
+import {
+  formatControl,
+  formatReply,
+  headerValue,
+  MAX_REPLY_TARGETS,
+  parseMessage,
+} from "./message.ts";
 import { Mongrel2Sockets } from "./sockets.ts";
 import type { Mongrel2Spec } from "./spec.ts";
 import { parseMongrel2Spec } from "./spec.ts";
@@ -51,7 +57,7 @@ export class Mongrel2Request implements Mongrel2ClientId {
 
   /** Value of the first header of that name; names are matched as they are. */
   header(name: string): string | undefined {
-    return this.headers.find(([each]) => each === name)?.[1];
+    return headerValue(this, name);
   }
 
   /** The request's method, or `"JSON"` for a message of a JSON socket or of Mongrel2's own. */

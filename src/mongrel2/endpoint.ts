@@ -13,10 +13,9 @@ import { FlushQueue } from "../net/flush_queue.ts";
 import { Mongrel2Client } from "./client.ts";
 import type { ClientHost } from "./client.ts";
 import type { Mongrel2Message } from "./message.ts";
-import { parseMessage } from "./message.ts";
+import { headerValue, parseMessage } from "./message.ts";
 import { Mongrel2Sockets } from "./sockets.ts";
 import type { Mongrel2Spec } from "./spec.ts";
-import { headerValues } from "./translate.ts";
 
 /** What a {@linkcode Mongrel2Endpoint} is made of. */
 export interface Mongrel2EndpointOptions {
@@ -149,7 +148,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       return;
     }
     const key = `${message.senderId} ${message.connId}`;
-    const [method] = headerValues(message, "METHOD");
+    const method = headerValue(message, "METHOD");
     if (method === "JSON" || (method === undefined && !this.#clients.has(key))) {
       this.#onNotice(message, this.#clients.get(key));
       return;
@@ -178,7 +177,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     }
     if (notice?.type === "disconnect") client.onGone("client-gone");
     else if (notice?.type === "credits") {
-      client.onDelivered(Number(headerValues(message, "DOWNLOAD_CREDITS")[0]) || 0);
+      client.onDelivered(Number(headerValue(message, "DOWNLOAD_CREDITS")) || 0);
     }
   }
 

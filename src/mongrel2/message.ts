@@ -63,6 +63,22 @@ export function parseMessage(bytes: Uint8Array): Mongrel2Message {
   };
 }
 
+/** The value of a message's first header of that name; names are matched as they are. */
+export function headerValue(
+  { headers }: Pick<Mongrel2Message, "headers">,
+  name: string,
+): string | undefined {
+  return headers.find(([each]) => each === name)?.[1];
+}
+
+/** The values of all of a message's headers of that name. */
+export function headerValues(
+  { headers }: Pick<Mongrel2Message, "headers">,
+  name: string,
+): string[] {
+  return headers.filter(([each]) => each === name).map(([, value]) => value);
+}
+
 /** Mongrel2 writes bytes into its JSON as they are, be they UTF-8 or not: each becomes a code unit. */
 function jsonHeaders(bytes: Uint8Array, start: number, end: number): [string, string][] {
   let parsed: unknown;

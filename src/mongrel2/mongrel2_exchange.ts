@@ -25,8 +25,8 @@ import type { BodySource, BodyTaker } from "./body_source.ts";
 export interface ExchangeChannel {
   /** Whether what is sent would only pile up. */
   readonly isCongested: boolean;
-  /** Takes note that there is something in the exchange's output, or that it has ended. */
-  onOutput(exchange: Mongrel2Exchange): void;
+  /** Takes note that there is something in its exchange's output, or that it has ended. */
+  onOutput(): void;
 }
 
 /** Waiting for the response, within it, or done with it. */
@@ -196,7 +196,7 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
       this.#state = COMPLETE;
       this.source?.cancel();
     }
-    this.#channel.onOutput(this);
+    this.#channel.onOutput();
   }
 
   /** The client can tell, since the connection closes before the end that was announced. */
@@ -204,7 +204,7 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
     this.#isBroken = true;
     this.#state = COMPLETE;
     this.source?.cancel();
-    this.#channel.onOutput(this);
+    this.#channel.onOutput();
   }
 
   #respondWithError(status: number, detail: string): void {

@@ -14,6 +14,7 @@ import { checkAuthority } from "../request_checks.ts";
 import { headerTooLarge, targetTooLong, tooManyFields } from "../request_faults.ts";
 import type { RequestLimits } from "../request_limits.ts";
 import { appendEscaped, checkTarget, TARGET_BYTES } from "../request_target.ts";
+import { headerValue } from "./message.ts";
 import type { Mongrel2Message } from "./message.ts";
 
 /** Headers that tell the handler of an upload; none of them is the client's. */
@@ -33,12 +34,7 @@ export interface TranslatedRequest {
 
 /** Whether `message` asks for a WebSocket. Mongrel2 takes what follows on the connection for frames. */
 export function isHandshake(message: Mongrel2Message): boolean {
-  return headerValues(message, "METHOD")[0] === "WEBSOCKET_HANDSHAKE";
-}
-
-/** The values of a message's headers of that name. */
-export function headerValues(message: Mongrel2Message, name: string): string[] {
-  return message.headers.filter(([each]) => each === name).map(([, value]) => value);
+  return headerValue(message, "METHOD") === "WEBSOCKET_HANDSHAKE";
 }
 
 /**

@@ -7,8 +7,8 @@
 import { join, sep } from "node:path";
 import { ProtocolError } from "../errors.ts";
 import { decodeText } from "../pairs.ts";
+import { headerValue, headerValues } from "./message.ts";
 import type { Mongrel2Message } from "./message.ts";
-import { headerValues } from "./translate.ts";
 import type { Mongrel2Spec } from "./spec.ts";
 
 /** What a message says of an upload: nothing, that one has begun, or that its file is complete. */
@@ -38,8 +38,8 @@ export function uploadNotice(message: Mongrel2Message): UploadNotice {
     throw forged("its upload headers do not belong together");
   }
   if (done.length === 0) {
-    const hasBody = headerValues(message, "content-length").length > 0 ||
-      headerValues(message, "transfer-encoding").length > 0;
+    const hasBody = headerValue(message, "content-length") !== undefined ||
+      headerValue(message, "transfer-encoding") !== undefined;
     if (!hasBody) throw forged("it has an upload header, and no upload");
     return { kind: "started" };
   }

@@ -6,6 +6,8 @@ import { textOf } from "../../src/fields.ts";
 import {
   formatControl,
   formatReply,
+  headerValue,
+  headerValues,
   MAX_REPLY_TARGETS,
   parseMessage,
   replyHeader,
@@ -413,3 +415,16 @@ for (const [request, payload] of controls) {
     assertEquals(value, [bytesOf("ctl"), Object.assign(Object.create(null), request)]);
   });
 }
+
+Deno.test("headers are found by their exact names", () => {
+  const message = {
+    headers: [["x-a", "1"], ["x-a", "2"], ["METHOD", "GET"], ["x-b", ""]],
+  } as const;
+  assertEquals(headerValues(message, "x-a"), ["1", "2"]);
+  assertEquals(headerValues(message, "METHOD"), ["GET"]);
+  assertEquals(headerValues(message, "X-A"), []);
+  assertEquals(headerValue(message, "x-a"), "1");
+  assertEquals(headerValue(message, "METHOD"), "GET");
+  assertEquals(headerValue(message, "x-b"), "");
+  assertEquals(headerValue(message, "X-A"), undefined);
+});

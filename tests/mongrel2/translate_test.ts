@@ -8,7 +8,7 @@ import type { HttpLimits } from "../../src/http1/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
 import { parseMessage } from "../../src/mongrel2/message.ts";
 import type { Mongrel2Message } from "../../src/mongrel2/message.ts";
-import { headerValues, translateMessage } from "../../src/mongrel2/translate.ts";
+import { translateMessage } from "../../src/mongrel2/translate.ts";
 import type { TranslatedRequest } from "../../src/mongrel2/translate.ts";
 import { urlOf } from "../../src/request_url.ts";
 import { clientAddr, variablesOf } from "../../src/worker/meta_variables.ts";
@@ -424,13 +424,6 @@ Deno.test("a client's fields cannot pass for what Mongrel2 says", () => {
   });
   assertEquals([head.method, targetOf(head)], ["GET", "/"]);
   assertEquals(variablesOf(head, "").REMOTE_ADDR, "192.0.2.1");
-});
-
-Deno.test("headers are found by their exact names", () => {
-  const message = messageOf({ "x-a": ["1", "2"], "x-b": "3" });
-  assertEquals(headerValues(message, "x-a"), ["1", "2"]);
-  assertEquals(headerValues(message, "METHOD"), ["GET"]);
-  assertEquals(headerValues(message, "X-A"), []);
 });
 
 Deno.test("whatever headers there are, they are refused or make a head that can be used", () => {
