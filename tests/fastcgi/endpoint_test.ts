@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
-import type { FastCgiGateway } from "../support/fastcgi.ts";
 import {
   ABORT_REQUEST,
   begin,
+  bothWays,
   concat,
   DATA,
   encodePairs,
@@ -32,20 +32,6 @@ import {
 import { Random } from "../support/random.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
-
-/** Runs `body` against an app in a worker, and against one on the gateway's own thread. */
-function bothWays(
-  name: string,
-  body: (gateway: FastCgiGateway, test: Deno.TestContext) => Promise<void>,
-  args: readonly string[] = [],
-): void {
-  for (const workers of ["1", "0"]) {
-    Deno.test(`${name} (--workers ${workers})`, async (test) => {
-      await using gateway = await startFastCgi([APP, "--workers", workers, ...args]);
-      await body(gateway, test);
-    });
-  }
-}
 
 bothWays("each request says whether its connection stays", async ({ fastcgiPort }, test) => {
   await test.step("with KEEP_CONN it does", async () => {

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
-import type { FastCgiGateway } from "../support/fastcgi.ts";
 import {
   ABORT_REQUEST,
   begin,
+  bothWays,
   concat,
   eventually,
   opening,
@@ -21,20 +21,6 @@ import { residentBytes } from "../support/peers.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
 const MEGABYTE = 1_048_576;
-
-/** Runs `body` against an app in a worker, and against one on the gateway's own thread. */
-function bothWays(
-  name: string,
-  body: (gateway: FastCgiGateway, test: Deno.TestContext) => Promise<void>,
-  args: readonly string[] = [],
-): void {
-  for (const workers of ["1", "0"]) {
-    Deno.test(`${name} (--workers ${workers})`, async (test) => {
-      await using gateway = await startFastCgi([APP, "--workers", workers, ...args]);
-      await body(gateway, test);
-    });
-  }
-}
 
 /** What the app has counted so far. */
 async function tally(port: number, name: "aborted" | "cancelled"): Promise<number> {

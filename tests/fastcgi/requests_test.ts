@@ -1,8 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
-import type { FastCgiGateway, RequestOptions } from "../support/fastcgi.ts";
+import type { RequestOptions } from "../support/fastcgi.ts";
 import {
   AUTHORIZER,
   begin,
+  bothWays,
   concat,
   DATA,
   FILTER,
@@ -15,29 +16,12 @@ import {
   RawFastCgiClient,
   record,
   request,
-  startFastCgi,
   STDIN,
   STDOUT,
   stream,
 } from "../support/fastcgi.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { Random } from "../support/random.ts";
-
-const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
-
-/** Runs `body` against an app in a worker, and against one on the gateway's own thread. */
-function bothWays(
-  name: string,
-  body: (gateway: FastCgiGateway, test: Deno.TestContext) => Promise<void>,
-  args: readonly string[] = [],
-): void {
-  for (const workers of ["1", "0"]) {
-    Deno.test(`${name} (--workers ${workers})`, async (test) => {
-      await using gateway = await startFastCgi([APP, "--workers", workers, ...args]);
-      await body(gateway, test);
-    });
-  }
-}
 
 bothWays("an app answers what clients of the web server ask", async ({ fastcgiPort }, test) => {
   using client = await RawFastCgiClient.connect(fastcgiPort);

@@ -32,6 +32,7 @@ export const UNKNOWN_ROLE = 3;
 /** Time after which a test stops to wait for something, in milliseconds. */
 const PATIENCE_MS = 20_000;
 
+const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
 const encoder = new TextEncoder();
 
 /** Bytes, or a text that is sent in UTF-8. */
@@ -460,4 +461,18 @@ export async function startFastCgi(
   );
   const line = gateway.log.find((each) => each.startsWith("listening fastcgi://"));
   return { ...gateway, fastcgiPort: Number(/:(\d+)$/.exec(line ?? "")?.[1] ?? 0) };
+}
+
+/** Runs `body` against the app of the tests in a worker, and against it on the gateway's own thread. */
+export function bothWays(
+  name: string,
+  body: (gateway: FastCgiGateway, test: Deno.TestContext) => Promise<void>,
+  args: readonly string[] = [],
+): void {
+  for (const workers of ["1", "0"]) {
+    Deno.test(`${name} (--workers ${workers})`, async (test) => {
+      await using gateway = await startFastCgi([APP, "--workers", workers, ...args]);
+      await body(gateway, test);
+    });
+  }
 }
