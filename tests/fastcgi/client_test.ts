@@ -17,32 +17,14 @@ import {
 } from "../support/fastcgi.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { freePort } from "../support/peers.ts";
+import { soon, test } from "../support/strict.ts";
 
-const PATIENCE_MS = 30_000;
 const HEAD = "Content-Type: text/plain\r\n\r\n";
 /** What is under way at the most while nobody reads: two windows, and what the system keeps. */
 const MAX_AHEAD_BYTES = 3_000_000;
 const ROOT = new URL("../../", import.meta.url).pathname;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-
-/** A test that leaves nothing behind. */
-function test(name: string, body: (test: Deno.TestContext) => Promise<void>): void {
-  Deno.test({ name, sanitizeOps: true, sanitizeResources: true, fn: body });
-}
-
-/** Fails if `promise` is not settled in time. */
-async function soon<T>(what: string, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took too long: ${what}`)), PATIENCE_MS);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /** Waits for an event that may have been. */
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -25,31 +25,13 @@ import {
 } from "../support/fastcgi.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { residentBytes } from "../support/peers.ts";
+import { soon, test } from "../support/strict.ts";
 
-const PATIENCE_MS = 30_000;
 const HEAD = "Content-Type: text/plain\r\n\r\n";
 const ROOT = new URL("../../", import.meta.url).pathname;
 /** What is written before a web server has to read: the window, and what the system keeps of it. */
 const MAX_AHEAD_BYTES = 2_000_000;
 const decoder = new TextDecoder();
-
-/** A test that leaves nothing behind. */
-function test(name: string, body: (test: Deno.TestContext) => Promise<void>): void {
-  Deno.test({ name, sanitizeOps: true, sanitizeResources: true, fn: body });
-}
-
-/** Fails if `promise` is not settled in time. */
-async function soon<T>(what: string, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it took too long: ${what}`)), PATIENCE_MS);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /** A server on a free port that keeps its log. */
 async function serve(
