@@ -6,9 +6,10 @@ import { UNKNOWN_LENGTH } from "../../src/exchange.ts";
 import type { FastCgiLimits } from "../../src/fastcgi/limits.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/limits.ts";
 import { RequestTranslator } from "../../src/fastcgi/translate.ts";
-import { parseFieldLines, textOf } from "../../src/fields.ts";
+import { textOf } from "../../src/fields.ts";
 import { urlOf } from "../../src/request_url.ts";
 import { encodePairs } from "../support/fastcgi.ts";
+import { authorityOf, fieldsOf, targetOf } from "../support/heads.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { Random } from "../support/random.ts";
 
@@ -70,18 +71,6 @@ function having(values: Record<string, string | undefined>): Record<string, stri
   return Object.fromEntries(
     Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
-}
-
-function targetOf(head: RequestHead): string {
-  return textOf(head.block, head.targetStart, head.targetEnd);
-}
-
-function authorityOf(head: RequestHead): string {
-  return textOf(head.block, head.authorityStart, head.authorityEnd);
-}
-
-function fieldsOf(head: RequestHead): [string, string][] {
-  return parseFieldLines(head.block, head.fieldsStart, head.fieldsEnd);
 }
 
 Deno.test("a request of a web server becomes a head", () => {

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
+import { authorityOf, fieldsOf, targetOf } from "../support/heads.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { Random } from "../support/random.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import type { Peer, RequestHead } from "../../src/exchange.ts";
-import { parseFieldLines, textOf } from "../../src/fields.ts";
+import { textOf } from "../../src/fields.ts";
 import type { HttpLimits } from "../../src/http1/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
 import { parseMessage } from "../../src/mongrel2/message.ts";
@@ -56,18 +57,6 @@ function headOf(headers: Headers, limits: Partial<HttpLimits> = {}): RequestHead
 
 function refused(headers: Headers, limits: Partial<HttpLimits> = {}): number {
   return assertThrows(() => translate(headers, limits), ProtocolError).status;
-}
-
-function targetOf(head: RequestHead): string {
-  return textOf(head.block, head.targetStart, head.targetEnd);
-}
-
-function authorityOf(head: RequestHead): string {
-  return textOf(head.block, head.authorityStart, head.authorityEnd);
-}
-
-function fieldsOf(head: RequestHead): [string, string][] {
-  return parseFieldLines(head.block, head.fieldsStart, head.fieldsEnd);
 }
 
 Deno.test("a request becomes a head", () => {
