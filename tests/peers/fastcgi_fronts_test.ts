@@ -3,15 +3,21 @@ import type { GatewayProcess } from "../support/gateway.ts";
 import { startGateway } from "../support/gateway.ts";
 import { isMissing } from "../support/peers.ts";
 import { get, RawClient } from "../support/raw_client.ts";
+import type { CheckedSite } from "./front_checks.ts";
+import {
+  becomes,
+  FRONT_CHECKS,
+  largeResponsesArrive,
+  leavingAborts,
+  streamBreaks,
+  targetArrives,
+  text,
+} from "./front_checks.ts";
 import type { Front, FrontName } from "./front_servers.ts";
 import { FRONT_PROGRAMS, startFront } from "./front_servers.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
 const MIB = 1_048_576;
-const CLIENTS = 200;
-const POLLS = 300;
-const PAUSE_MS = 20;
-const TRIES = 5;
 
 /** What servers cannot do. */
 const LIMITS: Record<FrontName, {
@@ -55,15 +61,10 @@ const LIMITS: Record<FrontName, {
   },
 };
 
-/** A server, the gateway behind it, and a folder for the test's files. */
-interface Site {
+interface Site extends CheckedSite {
   readonly name: FrontName;
   readonly front: Front;
-  readonly gateway: GatewayProcess;
-  readonly folder: string;
 }
-
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** Port of the gateway's FastCGI endpoint. */
 function fastcgiPort(gateway: GatewayProcess): number {
@@ -74,56 +75,9 @@ function fastcgiPort(gateway: GatewayProcess): number {
   throw new Error(`no FastCGI endpoint:\n${gateway.log.join("\n")}`);
 }
 
-/** Whether `condition` comes true in due time. */
-async function becomes(condition: () => Promise<boolean>): Promise<boolean> {
-  for (let poll = 0; poll < POLLS; poll++) {
-    if (await condition()) return true;
-    await sleep(PAUSE_MS);
-  }
-  return false;
-}
-
-async function text(response: Response | Promise<Response>): Promise<string> {
-  return await (await response).text();
-}
-
-/** What the app has counted, over all its workers. */
-class Tallies {
-  readonly #url: string;
-  readonly #workers = new Map<string, Record<string, number>>();
-
-  constructor(url: string) {
-    this.#url = url;
-  }
-
-  async count(what: "aborted" | "cancelled"): Promise<number> {
-    // Several at once, so that every worker gets one.
-    const answers = await Promise.all(
-      Array.from({ length: 4 }, async () => await (await fetch(`${this.#url}/tally`)).json()),
-    );
-    for (const answer of answers) this.#workers.set(answer.worker, answer);
-    return [...this.#workers.values()].reduce((sum, tally) => sum + tally[what], 0);
-  }
-
-  /** Whether the count grows beyond `before` in due time. */
-  grows(what: "aborted" | "cancelled", before: number): Promise<boolean> {
-    return becomes(async () => await this.count(what) > before);
-  }
-}
-
-/** Target as sent, and the path and query that the app shall see. */
-const TARGETS: readonly (readonly [string, string, string])[] = [
-  ["/path/%C3%A4%20b+c", "/path/%C3%A4%20b+c", ""],
-  ["/path/%E2%82%AC/%F0%9F%98%80", "/path/%E2%82%AC/%F0%9F%98%80", ""],
-  ["/path/a%2Fb%3Fc%25d;e=f", "/path/a%2Fb%3Fc%25d;e=f", ""],
-  ["/path/?a=%2F&b=c+d&e=%C3%A4%26", "/path/", "?a=%2F&b=c+d&e=%C3%A4%26"],
-  ["/path/x?", "/path/x", ""],
-  ["/path/x?a=/b?c", "/path/x", "?a=/b?c"],
-  // Not percent-encoded, as sloppy clients send it.
-  ["/path/ä", "/path/%C3%A4", ""],
-];
-
 const CHECKS: Record<string, (site: Site) => Promise<void>> = {
+  ...FRONT_CHECKS,
+
   async "GET: method, URL, headers, variables and the client's address are those of the client"(
     { front },
   ) {
@@ -176,39 +130,10 @@ const CHECKS: Record<string, (site: Site) => Promise<void>> = {
     }
   },
 
-  async "paths and queries arrive as they were sent"({ front }) {
-    for (const [target, path, query] of TARGETS) {
-      using client = await RawClient.connect(front.port);
-      await client.send(get(target));
-      const response = await client.receive();
-      assertEquals(response.status, 200, target);
-      const url = new URL(JSON.parse(response.body).url);
-      assertEquals(url.pathname + url.search, path + query, target);
-    }
-  },
-
-  async "POST: body and content type come back"({ front }) {
-    const headers = { "content-type": "text/x-test; charset=utf-8" };
-    const response = await fetch(`${front.url}/echo`, { method: "POST", headers, body: "tëxt" });
-    assertEquals(response.headers.get("content-type"), headers["content-type"]);
-    assertEquals(await response.text(), "tëxt");
-  },
-
-  async "POST: JSON, and an empty body"({ front }) {
-    const value = { a: [1, "ä", null] };
-    const response = await fetch(`${front.url}/json`, {
-      method: "POST",
-      body: JSON.stringify(value),
-    });
-    assertEquals(await response.json(), value);
-    assertEquals(await text(fetch(`${front.url}/count`, { method: "POST" })), "0");
-  },
-
-  async "PUT, PATCH, DELETE and OPTIONS are passed on"({ front }) {
-    for (const method of ["PUT", "PATCH", "DELETE", "OPTIONS"]) {
-      const { method: seen } = await (await fetch(`${front.url}/info`, { method })).json();
-      assertEquals(seen, method);
-    }
+  async "a path that is not percent-encoded, as sloppy clients send it, arrives encoded"(
+    { front },
+  ) {
+    await targetArrives(front, "/path/ä", "/path/%C3%A4", "");
   },
 
   async "an upload of 64 MiB arrives whole"({ front }) {
@@ -231,140 +156,30 @@ const CHECKS: Record<string, (site: Site) => Promise<void>> = {
     assertEquals(count, "3000000");
   },
 
-  async "the first part of a stream arrives before its last is made"({ front, folder }) {
-    const gate = `${folder}/gate`;
-    const response = await fetch(`${front.url}/gated?file=${encodeURIComponent(gate)}`);
-    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-    assertEquals((await reader.read()).value, "first\n");
-    await Deno.writeTextFile(gate, "");
-    assertEquals((await reader.read()).value, "last\n");
-    assertEquals((await reader.read()).done, true);
-  },
-
   async "a stream of many parts arrives whole"({ front }) {
     const lines = (await text(fetch(`${front.url}/stream?count=500&ms=1`))).split("\n");
     assertEquals(lines.length, 501);
     assert(lines.slice(0, 500).every((line, at) => line === `part ${at}`));
   },
 
-  async "responses of 5 MB arrive whole, and those of known length have it in their head"(
-    { front },
-  ) {
-    for (const [path, byte] of [["large", 121], ["large-bytes", 122], ["bytes", 120]] as const) {
-      const response = await fetch(`${front.url}/${path}?n=5000000`);
-      const length = response.headers.get("content-length");
-      assertEquals(length, path === "bytes" ? null : "5000000", path);
-      const bytes = await response.bytes();
-      assertEquals(bytes.length, 5_000_000, path);
-      assert(bytes.every((each) => each === byte), path);
-    }
+  async "responses of 5 MB arrive whole, and those of known length have it in their head"(site) {
+    await largeResponsesArrive(site, 5_000_000);
   },
 
-  async "HEAD, 204 and 304 have no body, and the connection goes on"({ front }) {
-    using client = await RawClient.connect(front.port);
-    for (const [path, status] of [["/", 200], ["/stream", 200], ["/none", 404]] as const) {
-      await client.send(get(path).replace("GET", "HEAD"));
-      assertEquals((await client.receive("head")).status, status);
-    }
-    for (const status of [204, 304]) {
-      await client.send(get(`/status?code=${status}`));
-      assertEquals((await client.receive()).status, status);
-    }
-    await client.send(get("/"));
-    assertEquals((await client.receive()).body, "hello");
-  },
-
-  async "statuses and bodies of the app's own errors are left alone"({ front }) {
-    const response = await fetch(`${front.url}/none`);
-    assertEquals([response.status, await response.text()], [404, "not found"]);
-    for (const code of [201, 400, 401, 410, 418, 503]) {
-      const response = await fetch(`${front.url}/status?code=${code}`);
-      assertEquals([response.status, await response.text()], [code, ""]);
-    }
-  },
-
-  async "redirects are passed on as they are: to a URL and to a path"({ front }) {
-    const cases: [number, string][] = [
-      [301, "https://example.com/there?a=b"],
-      [302, "/there?a=b%20c"],
-      [303, "there"],
-      [307, "/%C3%A4"],
-      [308, "//example.com/"],
-      [201, "/made"],
-    ];
-    for (const [code, to] of cases) {
-      const response = await fetch(
-        `${front.url}/redirect?code=${code}&to=${encodeURIComponent(to)}`,
-        { redirect: "manual" },
-      );
-      assertEquals(
-        [response.status, response.headers.get("location"), await response.text()],
-        [code, to, "moved"],
-      );
-    }
-  },
-
-  async "two Set-Cookie fields stay two"({ front }) {
-    const response = await fetch(`${front.url}/cookies`);
-    await response.body?.cancel();
-    assertEquals(response.headers.getSetCookie(), ["a=1", "b=2"]);
-  },
-
-  async "an app that throws is a 500, and the logs of gateway and server have its stack"(
-    { name, front, gateway },
-  ) {
+  async "what an app throws is in the server's log, too"({ name, front }) {
+    if (!LIMITS[name].logsErrors) return;
     const response = await fetch(`${front.url}/throw`);
     await response.body?.cancel();
-    assertEquals(response.status, 500);
-    await gateway.logged(/thrown on purpose/);
-    await gateway.logged(/^\s+at .*fixtures\/app\.ts:\d+/);
-    if (!LIMITS[name].logsErrors) return;
     const logged = /thrown on purpose[\s\S]*fixtures\/app\.ts:\d+/;
     assert(await becomes(async () => logged.test(await front.errorLog())));
   },
 
-  async "a response that breaks is seen to break"({ name, front }) {
-    const paths = ["/length?n=9", ...(LIMITS[name].seesStreamBreak ? ["/break"] : [])];
-    for (const path of paths) {
-      const response = await fetch(`${front.url}${path}`);
-      assertEquals(await response.text().then(() => "whole", () => "broken"), "broken", path);
-    }
+  async "a stream that breaks is seen to break"(site) {
+    if (LIMITS[site.name].seesStreamBreak) await streamBreaks(site);
   },
 
-  async "a client that leaves while the app sends cancels the stream"({ front }) {
-    const tallies = new Tallies(front.url);
-    const before = await tallies.count("cancelled");
-    const client = new AbortController();
-    const response = await fetch(`${front.url}/stream?ms=5&count=1000000`, client);
-    assertEquals(response.status, 200);
-    client.abort();
-    await response.body?.cancel().catch(() => {});
-    assert(await tallies.grows("cancelled", before));
-  },
-
-  async "a client that leaves while the app works aborts the request"({ name, front }) {
-    if (!LIMITS[name].seesClientLeave) return;
-    const tallies = new Tallies(front.url);
-    const before = await tallies.count("aborted");
-    let seen = false;
-    // A client that leaves too early, before the request got to the app, says nothing: once more.
-    for (let attempt = 0; attempt < TRIES && !seen; attempt++) {
-      {
-        using client = await RawClient.connect(front.port);
-        await client.send(get("/hang"));
-        await sleep(PAUSE_MS * 5);
-      }
-      seen = await tallies.grows("aborted", before);
-    }
-    assert(seen);
-  },
-
-  async "many clients at once each get their own answer"({ front }) {
-    const asked = Array.from({ length: CLIENTS }, (_, at) => `${at} `.repeat(at * 20 + 1));
-    const answered = await Promise.all(
-      asked.map((body) => text(fetch(`${front.url}/echo`, { method: "POST", body }))),
-    );
-    assertEquals(answered.findIndex((answer, at) => answer !== asked[at]), -1);
+  async "a client that leaves while the app works aborts the request"(site) {
+    if (LIMITS[site.name].seesClientLeave) await leavingAborts(site);
   },
 };
 
