@@ -1,0 +1,146 @@
+/**
+ * What a `deno.json` beside an app says about loading it: its import map and compiler options.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+// @ts-types="../types/std_jsonc.d.ts"
+import { parse as parseJsonc } from "@std/jsonc";
+import { ConfigError } from "../errors.ts";
+import type { ImportMap } from "./import_map.ts";
+import { NO_IMPORT_MAP, parseImportMap } from "./import_map.ts";
+
+/** The compiler options that change what a module does when it runs. */
+export interface CompilerOptions {
+  /** How JSX is written: as TypeScript's option of this name, or Deno's own `precompile`. */
+  readonly jsx?: "react" | "react-jsx" | "react-jsxdev" | "precompile";
+  /** Function that classic JSX calls. */
+  readonly jsxFactory?: string;
+  /** What classic JSX gives it for fragments. */
+  readonly jsxFragmentFactory?: string;
+  /** Module whose `/jsx-runtime` automatic JSX uses. */
+  readonly jsxImportSource?: string;
+  /** Decorators as TypeScript had them before the standard. */
+  readonly experimentalDecorators?: boolean;
+  /** Types of what such decorators stand on, as metadata. */
+  readonly emitDecoratorMetadata?: boolean;
+  /** Imports stay unless they say `type`. */
+  readonly verbatimModuleSyntax?: boolean;
+}
+
+/** Names of {@linkcode CompilerOptions}; all others are matters of type checks. */
+const OPTION_NAMES = [
+  "jsx",
+  "jsxFactory",
+  "jsxFragmentFactory",
+  "jsxImportSource",
+  "experimentalDecorators",
+  "emitDecoratorMetadata",
+  "verbatimModuleSyntax",
+] as const satisfies readonly (keyof CompilerOptions)[];
+
+/** How the modules of an app are to be understood. */
+export interface ProjectConfig {
+  /** URL of the folder that {@linkcode compilerOptions} hold for, with a slash; `""` for none. */
+  readonly scope: string;
+  /** Compiler options of the local modules below the scope. */
+  readonly compilerOptions: CompilerOptions;
+  /** The import map. */
+  readonly importMap: ImportMap;
+  /** Paths of the files that this was read from. */
+  readonly files: readonly string[];
+}
+
+/** Reads the text of a local or remote import map. */
+export type ReadText = (url: string) => Promise<string>;
+
+/**
+ * Reads the configuration for the app at `appUrl`: the nearest `deno.json` or `deno.jsonc` in its
+ * folder or above it, if the app is a local file, and the import map at `importMapUrl`, which
+ * replaces that of the file.
+ *
+ * @throws {ConfigError} when a file is not what it should be
+ */
+export async function readProjectConfig(
+  appUrl: string,
+  importMapUrl: string | undefined,
+  readText: ReadText,
+): Promise<ProjectConfig> {
+  const files: string[] = [];
+  const path = appUrl.startsWith("file:") ? findConfig(dirname(fileURLToPath(appUrl))) : null;
+  let scope = "";
+  let compilerOptions: CompilerOptions = {};
+  let importMap = NO_IMPORT_MAP;
+  if (path !== null) {
+    files.push(path);
+    const url = pathToFileURL(path).href;
+    const config = parsed(Deno.readTextFileSync(path), path);
+    scope = new URL("./", url).href;
+    compilerOptions = compilerOptionsOf(config.compilerOptions, path);
+    if (typeof config.importMap === "string" && importMapUrl === undefined) {
+      importMapUrl = new URL(config.importMap, url).href;
+    } else if (config.imports !== undefined || config.scopes !== undefined) {
+      importMap = parseImportMap(config, url, "deno.json");
+    }
+  }
+  if (importMapUrl !== undefined) {
+    if (importMapUrl.startsWith("file:")) files.push(fileURLToPath(importMapUrl));
+    const text = await readText(importMapUrl);
+    const dialect = /\/deno\.jsonc?$/.test(importMapUrl) ? "deno.json" : "standard";
+    importMap = parseImportMap(parsed(text, importMapUrl), importMapUrl, dialect);
+  }
+  return { scope, compilerOptions, importMap, files };
+}
+
+function findConfig(folder: string): string | null {
+  for (let at = folder;;) {
+    for (const name of ["deno.json", "deno.jsonc"]) {
+      const path = join(at, name);
+      if (isFile(path)) return path;
+    }
+    const above = dirname(at);
+    if (above === at) return null;
+    at = above;
+  }
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function parsed(text: string, where: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = parseJsonc(text);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`${where}: ${reason}`);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new ConfigError(`${where} does not hold an object`);
+}
+
+function compilerOptionsOf(value: unknown, path: string): CompilerOptions {
+  if (value === undefined) return {};
+  if (typeof value !== "object" || value === null) {
+    throw new ConfigError(`${path}: "compilerOptions" is not an object`);
+  }
+  const given = value as Record<string, unknown>;
+  const options: Record<string, unknown> = {};
+  for (const name of OPTION_NAMES) {
+    if (given[name] !== undefined) options[name] = given[name];
+  }
+  const { jsx } = options;
+  if (jsx !== undefined && !/^(?:react|react-jsx|react-jsxdev|precompile)$/.test(String(jsx))) {
+    throw new ConfigError(`${path}: "jsx" cannot be ${JSON.stringify(jsx)}`);
+  }
+  return options;
+}

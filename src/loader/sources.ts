@@ -1,0 +1,31 @@
+/**
+ * What the parts of the loader hand to each other.
+ *
+ * @module
+ */
+
+/** The source of a module as it was found. */
+export interface ModuleSource {
+  /** URL after redirects: the one that `import.meta.url` says. */
+  readonly url: string;
+  /** The source itself. */
+  readonly bytes: Uint8Array;
+  /** The `Content-Type` that it was served with, `""` if there was none. */
+  readonly contentType: string;
+  /** SHA-256 of {@linkcode bytes}, 64 hexadecimal digits. */
+  readonly sha256: string;
+}
+
+/** How a module is to be understood. */
+export type MediaType =
+  | "javascript"
+  | "jsx"
+  | "typescript"
+  | "tsx"
+  | "declaration"
+  | "json"
+  | "wasm"
+  | "unknown";
+
+/** What `with { type: … }` of an import asks for; `""` if it has none. */
+export type ImportType = "" | "json" | "text" | "bytes";

@@ -1,0 +1,240 @@
+/**
+ * Makes of a module's source the JavaScript that app workers import: types are stripped, JSX is
+ * written out, and what refers to other modules is left open until the graph is linked.
+ *
+ * TypeScript's parser finds the imports, so that nothing that runs as one is overlooked.
+ *
+ * @module
+ */
+
+import remapping from "@jridgewell/remapping";
+import MagicString from "magic-string";
+import ts from "typescript";
+import { codeFrame } from "./code_frame.ts";
+import type { CompilerOptions } from "./deno_config.ts";
+import { LoadError } from "../errors.ts";
+import type { ImportReference, TransformedModule } from "./link.ts";
+import { RUNTIME_MODULE, SPECIFIER_WIDTH } from "./link.ts";
+import type { ImportType, MediaType } from "./sources.ts";
+
+/** A source to transform. */
+export interface TransformInput {
+  /** URL of the module. */
+  readonly url: string;
+  /** Its text, without a byte order mark. */
+  readonly text: string;
+  /** What it is: one of the four kinds of code. */
+  readonly mediaType: MediaType;
+  /** Options of the project that it belongs to. */
+  readonly compilerOptions: CompilerOptions;
+}
+
+/**
+ * Transforms JavaScript, JSX or TypeScript.
+ *
+ * @throws {LoadError} when the source has a syntax error
+ */
+export function transformCode(input: TransformInput): TransformedModule {
+  const { url, mediaType } = input;
+  if (mediaType === "javascript") return openImports(url, input.text, null);
+  const result = ts.transpileModule(input.text, {
+    fileName: mediaType === "typescript" ? "module.ts" : `module.${mediaType}`,
+    reportDiagnostics: true,
+    compilerOptions: transpileOptions(input.compilerOptions),
+  });
+  const fault = result.diagnostics?.find(({ category }) =>
+    category === ts.DiagnosticCategory.Error
+  );
+  if (fault !== undefined) throw syntaxError(url, input.text, fault);
+  const code = result.outputText.replace(/\/\/# sourceMappingURL=.*\s*$/, "");
+  return openImports(url, code, result.sourceMapText ?? null);
+}
+
+function transpileOptions(options: CompilerOptions): ts.CompilerOptions {
+  const { jsx, ...others } = options;
+  return {
+    // The newest that lowers decorators and `accessor`, which V8 does not have.
+    target: ts.ScriptTarget.ES2024,
+    module: ts.ModuleKind.ESNext,
+    isolatedModules: true,
+    sourceMap: true,
+    newLine: ts.NewLineKind.LineFeed,
+    useDefineForClassFields: true,
+    ...others,
+    jsx: jsx === undefined || jsx === "react"
+      ? ts.JsxEmit.React
+      : jsx === "react-jsxdev"
+      ? ts.JsxEmit.ReactJSXDev
+      : ts.JsxEmit.ReactJSX,
+  };
+}
+
+/** Takes the specifiers out of `code`, and leads dynamic imports and import.meta to the worker. */
+function openImports(url: string, code: string, map: string | null): TransformedModule {
+  const file = ts.createSourceFile(
+    "module.js",
+    code,
+    {
+      languageVersion: ts.ScriptTarget.ESNext,
+      jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
+    },
+    false,
+    ts.ScriptKind.JS,
+  );
+  const edited = new MagicString(code);
+  if (code.startsWith("#!")) edited.update(0, 2, "//");
+  const uses = new Uses(file, code);
+  const imports = uses.statics.map(({ reference, start, end }) => {
+    edited.update(start, end, OPEN_SPECIFIER);
+    return reference;
+  });
+  for (const { start, end } of uses.clauses) {
+    edited.update(start, end, code.slice(start, end).replace(/[^\r\n]/g, " "));
+  }
+  if (uses.dynamics.length > 0 || uses.readsMeta) {
+    const runtime = unusedName(code, "$modules");
+    // As long as `import`, so that nothing behind it moves.
+    const importer = unusedName(code, "$mport");
+    for (const start of uses.dynamics) edited.update(start, start + 6, importer);
+    const own = JSON.stringify(url);
+    edited.prepend(
+      `import{modules as ${runtime}}from"${RUNTIME_MODULE}";` +
+        (uses.readsMeta ? `${runtime}.describe(import.meta,${own});` : "") +
+        (uses.dynamics.length > 0
+          ? `function ${importer}(){return ${runtime}.import(${own},arguments)}`
+          : ""),
+    );
+  }
+  const text = edited.toString();
+  const edits = edited.generateMap({ hires: "boundary", source: url });
+  const whole = map === null ? edits : remapping(edits as never, (source) => {
+    return source === url ? { ...JSON.parse(map), sources: ["\0source"] } : null;
+  });
+  return {
+    parts: text.split(OPEN_SPECIFIER),
+    imports,
+    dynamicImports: uses.literals,
+    map: JSON.stringify({
+      version: 3,
+      sources: [url],
+      names: [],
+      mappings: whole.mappings,
+    }),
+  };
+}
+
+/** Stands for a specifier until the graph is linked; no source holds it. */
+const OPEN_SPECIFIER = `"\0${"_".repeat(SPECIFIER_WIDTH - 3)}"`;
+
+/** A name that is as long as `name` and does not occur in `code`. */
+function unusedName(code: string, name: string): string {
+  for (let number = 0, candidate = name;; number++) {
+    if (!code.includes(candidate)) return candidate;
+    candidate = `$${number.toString(36).padStart(name.length - 1, "_")}`;
+  }
+}
+
+/** A static import in a module's text. */
+interface StaticUse {
+  readonly reference: ImportReference;
+  /** Where the specifier begins and ends, quotes included. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a module's code has to do with other modules. */
+class Uses {
+  /** Imports and re-exports, in order. */
+  readonly statics: StaticUse[] = [];
+  /** The clauses `with { … }` of these. */
+  readonly clauses: { readonly start: number; readonly end: number }[] = [];
+  /** Where the keyword of each dynamic import begins. */
+  readonly dynamics: number[] = [];
+  /** Dynamic imports of literals. */
+  readonly literals: ImportReference[] = [];
+  /** Whether there is an `import.meta`. */
+  readsMeta = false;
+  readonly #file: ts.SourceFile;
+  readonly #code: string;
+
+  constructor(file: ts.SourceFile, code: string) {
+    this.#file = file;
+    this.#code = code;
+    for (const statement of file.statements) {
+      if (ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement)) {
+        this.#addStatic(statement);
+      }
+    }
+    this.#visit(file);
+  }
+
+  #addStatic(statement: ts.ImportDeclaration | ts.ExportDeclaration): void {
+    const { moduleSpecifier, attributes } = statement;
+    if (moduleSpecifier === undefined || !ts.isStringLiteral(moduleSpecifier)) return;
+    const start = moduleSpecifier.getStart(this.#file);
+    const end = moduleSpecifier.end;
+    const type = attributes === undefined ? "" : typeIn(attributes.elements);
+    this.statics.push({ reference: this.#reference(moduleSpecifier, type), start, end });
+    if (attributes !== undefined) {
+      this.clauses.push({ start: attributes.getStart(this.#file), end: attributes.end });
+    }
+  }
+
+  #visit(node: ts.Node): void {
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      this.dynamics.push(node.expression.getStart(this.#file));
+      const [specifier, options] = node.arguments;
+      if (specifier !== undefined && ts.isStringLiteralLike(specifier)) {
+        this.literals.push(this.#reference(specifier, dynamicType(options)));
+      }
+    } else if (
+      ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword
+    ) {
+      this.readsMeta = true;
+    }
+    ts.forEachChild(node, (child) => this.#visit(child));
+  }
+
+  #reference(specifier: ts.StringLiteralLike, type: ImportType): ImportReference {
+    const { line } = this.#file.getLineAndCharacterOfPosition(specifier.getStart(this.#file));
+    return { specifier: specifier.text, type, line: line + 1 };
+  }
+}
+
+function typeIn(elements: Iterable<ts.ImportAttribute>): ImportType {
+  for (const { name, value } of elements) {
+    if (name.text === "type" && ts.isStringLiteral(value)) return value.text as ImportType;
+  }
+  return "";
+}
+
+/** The type in `{ with: { type: "…" } }`, where that is all literals. */
+function dynamicType(options: ts.Expression | undefined): ImportType {
+  const attributes = propertyOf(options, "with");
+  const type = propertyOf(attributes, "type");
+  return type !== undefined && ts.isStringLiteral(type) ? type.text as ImportType : "";
+}
+
+function propertyOf(node: ts.Expression | undefined, name: string): ts.Expression | undefined {
+  if (node === undefined || !ts.isObjectLiteralExpression(node)) return undefined;
+  for (const property of node.properties) {
+    if (
+      ts.isPropertyAssignment(property) &&
+      (ts.isIdentifier(property.name) || ts.isStringLiteral(property.name)) &&
+      property.name.text === name
+    ) return property.initializer;
+  }
+  return undefined;
+}
+
+function syntaxError(url: string, text: string, fault: ts.Diagnostic): LoadError {
+  const message = ts.flattenDiagnosticMessageText(fault.messageText, " ");
+  const before = text.slice(0, fault.start ?? 0);
+  const line = before.split("\n").length;
+  const column = before.length - before.lastIndexOf("\n");
+  return new LoadError(
+    url,
+    `cannot load ${url}: SyntaxError: ${message} (at ${url}:${line}:${column})\n` +
+      codeFrame(text, line, column),
+  );
+}

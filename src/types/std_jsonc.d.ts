@@ -1,0 +1,3 @@
+/** What is used of `@std/jsonc`. */
+
+export function parse(text: string): unknown;
