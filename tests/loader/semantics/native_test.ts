@@ -1,0 +1,3 @@
+import { NATIVE_LEG, semanticsTests } from "./runner.ts";
+
+semanticsTests(NATIVE_LEG);
