@@ -1,0 +1,62 @@
+/**
+ * Files that are there as a whole or not at all, whatever other processes do meanwhile.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+
+/** How the names of files begin that are still being written, or were when their process died. */
+export const TEMPORARY_PREFIX = ".tmp-";
+
+/** Times that a folder is made anew when another process removes it meanwhile. */
+const FOLDER_ATTEMPTS = 3;
+
+/** A path of its own in the folder of `path`, from where a rename to `path` is atomic. */
+export function temporaryPath(path: string): string {
+  const random = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  return join(dirname(path), `${TEMPORARY_PREFIX}${Deno.pid}-${random}`);
+}
+
+/**
+ * Writes `bytes` to `path`, and makes its folder if need be. Readers find what was there before or
+ * all of `bytes`; of several writers the last one wins. After a crash of the machine the file may
+ * be cut off, as waiting for the disk would cost more than checking what is read.
+ *
+ * @throws what the file system says: a full disk, a folder that is not writable
+ */
+export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    const temporary = temporaryPath(path);
+    try {
+      await Deno.writeFile(temporary, bytes, { createNew: true });
+      await Deno.rename(temporary, path);
+      return;
+    } catch (error) {
+      await removeIfThere(temporary);
+      // Another process cleans up, and has removed the folder since it was made.
+      if (error instanceof Deno.errors.NotFound && attempt < FOLDER_ATTEMPTS) continue;
+      throw error;
+    }
+  }
+}
+
+/** Removes the file at `path` unless it is gone already. */
+export async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** The content of the file at `path`; `null` if there is none. */
+export async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * Hashes of what the loader keeps.
+ *
+ * @module
+ */
+
+/** SHA-256 of `content`, a text in UTF-8, as 64 hexadecimal digits. */
+export async function sha256Hex(content: Uint8Array | string): Promise<string> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  let hex = "";
+  for (const byte of new Uint8Array(digest)) hex += byte.toString(16).padStart(2, "0");
+  return hex;
+}
+
+/** Whether `text` is what {@linkcode sha256Hex} makes. */
+export function isSha256Hex(text: unknown): text is string {
+  return typeof text === "string" && /^[\da-f]{64}$/.test(text);
+}

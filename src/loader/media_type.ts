@@ -1,0 +1,101 @@
+/**
+ * How a module is to be understood, decided as Deno decides it.
+ *
+ * @module
+ */
+
+import type { MediaType } from "./sources.ts";
+
+/** Content types that say JavaScript; the path may still say a dialect. */
+const JAVASCRIPT_TYPES: ReadonlySet<string> = new Set([
+  "application/javascript",
+  "text/javascript",
+  "application/ecmascript",
+  "text/ecmascript",
+  "application/x-javascript",
+  "application/node",
+]);
+
+/** Content types that say TypeScript. Two are for video: servers know `.ts` as MPEG streams. */
+const TYPESCRIPT_TYPES: ReadonlySet<string> = new Set([
+  "application/typescript",
+  "text/typescript",
+  "application/x-typescript",
+  "video/vnd.dlna.mpeg-tts",
+  "video/mp2t",
+]);
+
+/** Content types that leave nothing to the path. */
+const EXACT_TYPES: ReadonlyMap<string, MediaType> = new Map([
+  ["text/jsx", "jsx"],
+  ["text/tsx", "tsx"],
+  ["application/json", "json"],
+  ["text/json", "json"],
+  ["application/wasm", "wasm"],
+]);
+
+const EXTENSIONS: ReadonlyMap<string, MediaType> = new Map([
+  ["js", "javascript"],
+  ["mjs", "javascript"],
+  ["cjs", "javascript"],
+  ["jsx", "jsx"],
+  ["ts", "typescript"],
+  ["mts", "typescript"],
+  ["cts", "typescript"],
+  ["tsx", "tsx"],
+  ["json", "json"],
+  ["wasm", "wasm"],
+]);
+
+/**
+ * How the module at `url`, served as `contentType` (`""` if the server said none), is to be
+ * understood. For `http:`, `https:` and `data:` the content type comes first, and the path decides
+ * where it says little (`text/plain`, `application/octet-stream`, none). Where it says JavaScript or
+ * TypeScript, the path can name a dialect: `.jsx` is JSX, but a `.ts` served as JavaScript is
+ * JavaScript. For `file:` the path decides.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(mediaTypeOf("https://example.com/a.ts", "text/plain"), "typescript");
+ * assertEquals(mediaTypeOf("https://example.com/a.ts", "text/javascript"), "javascript");
+ * ```
+ */
+export function mediaTypeOf(url: string, contentType: string): MediaType {
+  const { protocol, pathname } = new URL(url);
+  const name = pathname.slice(pathname.lastIndexOf("/") + 1);
+  if (protocol === "file:") return name.includes(".") ? typeOfName(name) : "typescript";
+  const essence = contentType.split(";", 1)[0].trim().toLowerCase();
+  if (JAVASCRIPT_TYPES.has(essence)) return dialectOf(name, "javascript");
+  if (TYPESCRIPT_TYPES.has(essence)) return dialectOf(name, "typescript");
+  if (essence === "text/jscript") return dialectOf(name, "jsx");
+  const exact = EXACT_TYPES.get(essence);
+  if (exact !== undefined) return exact;
+  if (/^[^/]+\/[^/]+\+json$/.test(essence)) return "json";
+  const saysLittle = essence === "" || essence === "text/plain" ||
+    essence === "application/octet-stream";
+  // The path of a data: URL is its content, whose last characters mean nothing.
+  return saysLittle && protocol !== "data:" ? typeOfName(name) : "unknown";
+}
+
+/** What `name` says within the family of languages that the content type has said. */
+function dialectOf(name: string, family: "javascript" | "typescript" | "jsx"): MediaType {
+  const byName = typeOfName(name);
+  if (byName === "jsx" || byName === "tsx" || byName === "declaration") return byName;
+  const extension = extensionOf(name);
+  if (extension === "mjs" || extension === "cjs") return "javascript";
+  if (extension === "mts" || extension === "cts") {
+    return family === "javascript" ? "javascript" : "typescript";
+  }
+  return family;
+}
+
+function typeOfName(name: string): MediaType {
+  if (/\.d\.(?:.+\.)?ts$|\.d\.[mc]ts$/i.test(name)) return "declaration";
+  return EXTENSIONS.get(extensionOf(name)) ?? "unknown";
+}
+
+function extensionOf(name: string): string {
+  const dot = name.lastIndexOf(".");
+  return dot < 0 ? "" : name.slice(dot + 1).toLowerCase();
+}
