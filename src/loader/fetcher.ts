@@ -12,7 +12,7 @@ import { ImportHosts, isLoopback, isReloaded, portOf } from "./fetch_policy.ts";
 import type { ReloadPolicy } from "./fetch_policy.ts";
 import { sha256Hex } from "./hash.ts";
 import type { BodyEntry, HttpEntry } from "./http_entry.ts";
-import { readDataSource, shownUrl, withoutFragment } from "./local_source.ts";
+import { readDataSource, readFileSource, shownUrl, withoutFragment } from "./local_source.ts";
 import type { Lock } from "./lock.ts";
 import type { ModuleSource } from "./sources.ts";
 
@@ -20,7 +20,6 @@ export { DEFAULT_FETCH_LIMITS } from "./download.ts";
 export type { FetchLimits } from "./download.ts";
 export { DEFAULT_IMPORT_HOSTS } from "./fetch_policy.ts";
 export type { ReloadPolicy } from "./fetch_policy.ts";
-export { readFileSource } from "./local_source.ts";
 
 /** How modules are fetched. */
 export interface FetchOptions {
@@ -159,6 +158,15 @@ export class ModuleFetcher {
     });
     this.#options.lock?.checkModule(withoutFragment(source.url), source.sha256);
     return source;
+  }
+
+  /**
+   * Reads the source of a module from a `file:` URL; nothing is cached.
+   *
+   * @throws {LoadError} when that cannot be done
+   */
+  readFileSource(url: string): Promise<ModuleSource> {
+    return readFileSource(url);
   }
 
   /**
