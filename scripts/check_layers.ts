@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pool: ["vocabulary", "ring", "worker"],
   config: ["vocabulary", "codec", "net"],
   gateway: ["vocabulary", "codec", "net", "endpoint", "worker", "loader", "pool", "config"],
-  cli: ["vocabulary", "codec", "net", "endpoint", "worker", "loader", "config", "gateway"],
+  cli: ["vocabulary", "codec", "net", "zmq", "endpoint", "worker", "loader", "config", "gateway"],
   top: ["vocabulary", "codec", "endpoint", "zmq", "worker", "loader", "gateway", "cli"],
 };
 

@@ -5,8 +5,33 @@
  */
 
 import manifest from "../../deno.json" with { type: "json" };
+import { ZmqLibraryError } from "../errors.ts";
+import type { ZmqLibraryOrigin } from "../zmq/library.ts";
+import { zmqLibraryOrigin, zmqVersion } from "../zmq/library.ts";
+
+const ORIGINS: Readonly<Record<ZmqLibraryOrigin, string>> = {
+  named: "of GATEHOUSE_LIBZMQ",
+  system: "of the system",
+  embedded: "of its own",
+};
 
 /** Versions of gatehouse and of what it runs on. */
 export function versionText(): string {
-  return `gatehouse ${manifest.version} (Deno ${Deno.version.deno}, V8 ${Deno.version.v8})`;
+  const { deno, v8 } = Deno.version;
+  const parts = [`Deno ${deno}`, `V8 ${v8}`, `TypeScript ${typeScriptVersion()}`, libzmqText()];
+  return `gatehouse ${manifest.version} (${parts.join(", ")})`;
+}
+
+/** The version that the loader makes JavaScript of apps with. */
+function typeScriptVersion(): string {
+  return manifest.imports.typescript.split("@").at(-1)!;
+}
+
+function libzmqText(): string {
+  try {
+    return `libzmq ${zmqVersion().join(".")} ${ORIGINS[zmqLibraryOrigin()]}`;
+  } catch (error) {
+    if (error instanceof ZmqLibraryError) return "no libzmq";
+    throw error;
+  }
 }

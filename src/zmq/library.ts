@@ -5,6 +5,7 @@
  */
 
 import { ZmqError, ZmqLibraryError } from "../errors.ts";
+import { openEmbedded } from "./embedded.ts";
 
 /** Variable of the environment that names the library's file. */
 const LIBRARY_VARIABLE = "GATEHOUSE_LIBZMQ";
@@ -51,7 +52,15 @@ const SYMBOLS = {
 /** The functions, by their names in the library. */
 export type ZmqLibrary = Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
 
-let loaded: ZmqLibrary | null = null;
+/** Whose library it is: named by the environment's variable, the system's, or the executable's own. */
+export type ZmqLibraryOrigin = "named" | "system" | "embedded";
+
+interface Loaded {
+  readonly symbols: ZmqLibrary;
+  readonly origin: ZmqLibraryOrigin;
+}
+
+let loaded: Loaded | null = null;
 
 /**
  * The library; it is loaded once.
@@ -59,15 +68,25 @@ let loaded: ZmqLibrary | null = null;
  * @throws {ZmqLibraryError} if there is none, or FFI is not permitted
  */
 export function libzmq(): ZmqLibrary {
-  return loaded ??= load();
+  return (loaded ??= load()).symbols;
 }
 
-function load(): ZmqLibrary {
+/**
+ * Whose library it is that is used.
+ *
+ * @throws {ZmqLibraryError} if there is none, or FFI is not permitted
+ */
+export function zmqLibraryOrigin(): ZmqLibraryOrigin {
+  return (loaded ??= load()).origin;
+}
+
+function load(): Loaded {
   const named = environmentVariable();
   const names = named !== undefined ? [named] : LIBRARY_NAMES[Deno.build.os] ?? UNIX_LIBRARY_NAMES;
   for (const name of names) {
     try {
-      return Deno.dlopen(name, SYMBOLS).symbols;
+      const { symbols } = Deno.dlopen(name, SYMBOLS);
+      return { symbols, origin: named !== undefined ? "named" : "system" };
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) {
         throw new ZmqLibraryError(
@@ -83,6 +102,8 @@ function load(): ZmqLibrary {
       `libzmq cannot be loaded from ${JSON.stringify(named)}, which ${LIBRARY_VARIABLE} names`,
     );
   }
+  const symbols = openEmbedded((path) => Deno.dlopen(path, SYMBOLS).symbols);
+  if (symbols !== null) return { symbols, origin: "embedded" };
   throw new ZmqLibraryError(
     "libzmq is not installed: install libzmq5 (Debian), zeromq (Homebrew, Fedora, Arch) or " +
       `libzmq.dll (Windows), or name its file in ${LIBRARY_VARIABLE}`,

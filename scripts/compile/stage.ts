@@ -1,0 +1,181 @@
+/**
+ * What goes into the executable: gatehouse's modules in a few bundles, which start sooner than a
+ * hundred files, and of npm packages only what is needed.
+ *
+ * @module
+ */
+
+import { dirname, join, relative } from "node:path";
+import { walk } from "./walk.ts";
+import type { LibrarySet } from "./libraries.ts";
+
+/** Packages that stay outside of the bundles: so large that they are minified, on their own. */
+const APART = ["typescript"];
+
+/** Modules that packages ask for and do without: none of them is there. */
+const OPTIONAL = ["source-map-support"];
+
+/**
+ * Where the bundles are in the executable. One folder below `src`, as all modules are, so that what
+ * they name relative to themselves keeps its meaning: `../` is `src/`.
+ */
+const BUNDLES = "src/bundle";
+
+/** URLs that modules name relative to themselves. */
+const RELATIVE_URL = /new URL\(\s*"(\.[^"]*)",\s*import\.meta\.url,?\s*\)/g;
+
+/** `deno bundle` did not take the modules. */
+export class BundleError extends Error {}
+
+/** A folder that `deno compile` can be given. */
+export interface Stage {
+  /** Its path. */
+  readonly folder: string;
+  /** The module that the executable begins with. */
+  readonly main: string;
+  /** Modules and folders that no module imports. */
+  readonly included: readonly string[];
+}
+
+/** Fills `folder` with what the executable is made of, from the checkout `root`. */
+export async function stageModules(root: string, folder: string): Promise<Stage> {
+  const workers = await findWorkers(root);
+  const entries = `${folder}/entries`;
+  const bundles = `${folder}/${BUNDLES}`;
+  await Deno.mkdir(entries, { recursive: true });
+  const write = (name: string, text: string) => Deno.writeTextFile(`${entries}/${name}`, text);
+  await write(
+    "gatehouse.ts",
+    `import { main } from "${root}src/cli/main.ts";\nDeno.exit(await main(Deno.args));\n`,
+  );
+  for (const { path, bundle } of workers) await write(`${bundle}.ts`, `import "${root}${path}";\n`);
+  for (const name of APART) {
+    // What they export by name is not known without running them.
+    await write(`${name}.ts`, `import all from "${name}";\nexport default all;\n`);
+  }
+
+  const bundled = ["gatehouse", ...workers.map(({ bundle }) => bundle)];
+  await bundle(
+    root,
+    bundled.map((name) => `${entries}/${name}.ts`),
+    ["--code-splitting", ...APART.flatMap((name) => ["--external", name]), "--outdir", bundles],
+  );
+  for await (const path of walk(bundles)) await adaptBundle(path, workers);
+  const imports: Record<string, string> = {};
+  for (const name of APART) {
+    const output = `${folder}/packages/${name}.js`;
+    await bundle(root, [`${entries}/${name}.ts`], ["--minify", "--output", output]);
+    await definePaths(output);
+    imports[name] = `./packages/${name}.js`;
+  }
+  await Deno.remove(entries, { recursive: true });
+
+  const { unstable } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
+  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ unstable, imports }));
+  return {
+    folder,
+    main: `${bundles}/gatehouse.js`,
+    included: [...workers.map(({ bundle }) => `${bundles}/${bundle}.js`), `${folder}/src/lib`],
+  };
+}
+
+/** Puts the libraries of an executable into the stage, in place of those of another. */
+export async function stageLibraries({ folder }: Stage, libraries: LibrarySet): Promise<void> {
+  const place = `${folder}/src/lib`;
+  await Deno.remove(place, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  await Deno.mkdir(place, { recursive: true });
+  const files = libraries.files.map(({ name }) => name);
+  await Deno.writeTextFile(`${place}/libraries.json`, JSON.stringify({ files }));
+  for (const { name, bytes } of libraries.files) await Deno.writeFile(`${place}/${name}`, bytes);
+}
+
+/** A module that runs in a worker of its own. */
+interface WorkerModule {
+  /** Its path below the root. */
+  readonly path: string;
+  /** What it is named by, next to other modules of its folder, and in the bundle. */
+  readonly specifiers: Set<string>;
+  /** Name of its bundle, without the extension. */
+  readonly bundle: string;
+}
+
+/** Modules that are not imported, but named by their URL. */
+async function findWorkers(root: string): Promise<WorkerModule[]> {
+  const found = new Map<string, WorkerModule>();
+  const owners = new Map<string, string>();
+  for await (const file of walk(`${root}src`)) {
+    if (!/\.tsx?$/.test(file)) continue;
+    for (const [, specifier] of (await Deno.readTextFile(file)).matchAll(RELATIVE_URL)) {
+      if (!/\.tsx?$/.test(specifier)) continue;
+      const path = relative(root, join(dirname(file), specifier));
+      if (!await isFile(`${root}${path}`)) continue;
+      if ((owners.get(specifier) ?? path) !== path) {
+        throw new Error(`${specifier} names both ${owners.get(specifier)} and ${path}`);
+      }
+      owners.set(specifier, path);
+      const bundle = path.replace(/^src\//, "").replace(/\.tsx?$/, "").replaceAll("/", "_");
+      const worker = found.get(path) ?? { path, specifiers: new Set(), bundle };
+      worker.specifiers.add(specifier);
+      found.set(path, worker);
+    }
+  }
+  return [...found.values()];
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function bundle(
+  root: string,
+  entries: readonly string[],
+  options: readonly string[],
+): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "bundle",
+      "--quiet",
+      "--platform",
+      "deno",
+      "--config",
+      `${root}deno.json`,
+      ...OPTIONAL.flatMap((name) => ["--external", name]),
+      ...options,
+      ...entries,
+    ],
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "null",
+  }).output();
+  if (success) return;
+  const [reason] = new TextDecoder().decode(stderr).split(/\n\s*Stack backtrace/);
+  throw new BundleError(`the modules cannot be bundled: ${reason.trim()}`);
+}
+
+/** Leads a bundle to the other bundles that workers begin with. */
+async function adaptBundle(path: string, workers: readonly WorkerModule[]): Promise<void> {
+  const text = await Deno.readTextFile(path);
+  const adapted = text.replace(RELATIVE_URL, (whole, specifier) => {
+    const worker = workers.find(({ specifiers }) => specifiers.has(specifier));
+    return worker ? `new URL("./${worker.bundle}.js", import.meta.url)` : whole;
+  });
+  await Deno.writeTextFile(path, adapted);
+  await definePaths(path);
+}
+
+/** Gives CommonJS modules in a bundle the variables that they know their place by. */
+async function definePaths(path: string): Promise<void> {
+  const text = await Deno.readTextFile(path);
+  const variables = { __filename: "filename", __dirname: "dirname" };
+  const definitions = Object.entries(variables)
+    .filter(([name]) => new RegExp(`\\b${name}\\b`).test(text))
+    .map(([name, property]) => `var ${name} = import.meta.${property};\n`);
+  await Deno.writeTextFile(path, definitions.join("") + text);
+}

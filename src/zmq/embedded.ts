@@ -1,0 +1,93 @@
+/**
+ * The libzmq that `scripts/compile.ts` has put into the executable, for systems that have none.
+ *
+ * @module
+ */
+
+/** What `libraries.json` in the executable tells. */
+export interface EmbeddedLibraries {
+  /** Names of files beside it: each after those that it needs, libzmq last. */
+  readonly files: readonly string[];
+}
+
+/** From here to the place in the executable; there is nothing in a checkout. */
+const FOLDER = new URL("../lib/libraries.json", import.meta.url);
+
+/**
+ * Opens the embedded libzmq by `open`; `null` if there is none, or it cannot be used here.
+ *
+ * The system's dynamic linker reads files, so they are written to a folder of our own and removed
+ * as soon as they are open. What libzmq needs is taken from the system where it is there: later
+ * libraries are satisfied by names that are loaded already.
+ */
+export function openEmbedded<Library>(open: (path: string) => Library): Library | null {
+  const { files } = readManifest();
+  const library = files.at(-1);
+  if (library === undefined) return null;
+  let failure: Error | null = null;
+  for (const parent of writableParents()) {
+    let folder: string;
+    try {
+      folder = Deno.makeTempDirSync({ dir: parent, prefix: "gatehouse-" });
+    } catch (error) {
+      failure = asError(error);
+      continue;
+    }
+    try {
+      for (const name of files.slice(0, -1)) {
+        if (!canOpen(name)) Deno.dlopen(extract(name, folder), {});
+      }
+      return open(extract(library, folder));
+    } catch (error) {
+      // Programs may not be run from there, say. Permission for FFI was asked for before.
+      failure = asError(error);
+    } finally {
+      remove(folder);
+    }
+  }
+  if (failure !== null) console.error(`libzmq in the executable is of no use here: ${failure}`);
+  return null;
+}
+
+function readManifest(): EmbeddedLibraries {
+  if (!Deno.build.standalone) return { files: [] };
+  return JSON.parse(Deno.readTextFileSync(FOLDER));
+}
+
+/** The folder for temporary files, and another one where no library can be loaded from that. */
+function writableParents(): (string | undefined)[] {
+  const cache = Deno.env.get("GATEHOUSE_CACHE");
+  return cache ? [undefined, cache] : [undefined];
+}
+
+function canOpen(name: string): boolean {
+  try {
+    // It stays open, for the libraries that need it.
+    Deno.dlopen(name, {});
+    return true;
+  } catch (error) {
+    asError(error);
+    return false;
+  }
+}
+
+function extract(name: string, folder: string): string {
+  const path = `${folder}/${name}`;
+  Deno.writeFileSync(path, Deno.readFileSync(new URL(name, FOLDER)), { createNew: true });
+  return path;
+}
+
+function remove(folder: string): void {
+  try {
+    Deno.removeSync(folder, { recursive: true });
+  } catch (error) {
+    // Windows does not remove libraries that are in use.
+    if (Deno.build.os !== "windows") throw error;
+  }
+}
+
+/** What was thrown, if it is an error of the system's; else it is thrown again. */
+function asError(error: unknown): Error {
+  if (error instanceof Error) return error;
+  throw error;
+}
