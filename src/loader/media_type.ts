@@ -64,7 +64,8 @@ const EXTENSIONS: ReadonlyMap<string, MediaType> = new Map([
 export function mediaTypeOf(url: string, contentType: string): MediaType {
   const { protocol, pathname } = new URL(url);
   const name = pathname.slice(pathname.lastIndexOf("/") + 1);
-  if (protocol === "file:") return name.includes(".") ? typeOfName(name) : "typescript";
+  // A file without an extension is TypeScript, which JavaScript is, too.
+  if (protocol === "file:") return /\.|%2e/i.test(name) ? typeOfName(name) : "typescript";
   const essence = contentType.split(";", 1)[0].trim().toLowerCase();
   if (JAVASCRIPT_TYPES.has(essence)) return dialectOf(name, "javascript");
   if (TYPESCRIPT_TYPES.has(essence)) return dialectOf(name, "typescript");
