@@ -60,3 +60,16 @@ export async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer>
     throw error;
   }
 }
+
+/**
+ * What a file system said, as a clause for a message; `null` if `error` is none of a file system.
+ */
+export function fileSystemReason(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  const { code } = error as { code?: unknown };
+  if (typeof code !== "string") return null;
+  // Where a folder is to be made, but a file is in its place, systems say what helps nobody.
+  if (code === "EEXIST" || code === "ENOTDIR") return "there is a file in the place of a folder";
+  // Without the number, the call and the path that Deno puts after it.
+  return error.message.replace(/ \(os error \d+\).*/s, "");
+}

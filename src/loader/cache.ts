@@ -6,7 +6,13 @@
 
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
-import { readIfThere, removeIfThere, TEMPORARY_PREFIX, writeAtomically } from "./atomic_write.ts";
+import {
+  fileSystemReason,
+  readIfThere,
+  removeIfThere,
+  TEMPORARY_PREFIX,
+  writeAtomically,
+} from "./atomic_write.ts";
 import { cleanCacheFolder, describeCacheFolder } from "./cache_folder.ts";
 import type { CacheInfo, CleanResult } from "./cache_folder.ts";
 import { sha256Hex } from "./hash.ts";
@@ -19,20 +25,6 @@ const TAG_NAME = "CACHEDIR.TAG";
 const TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n" +
   "# This folder is the cache of gatehouse; `gatehouse cache --clean` empties it.\n" +
   "# https://bford.info/cachedir/ says what this file is for.\n";
-
-/** Codes of the errors of a file system that does not take what is written. */
-const UNWRITABLE_CODES: ReadonlySet<string> = new Set([
-  "EACCES",
-  "EDQUOT",
-  "EIO",
-  "ENAMETOOLONG",
-  "ENOSPC",
-  "ENOTDIR",
-  "EEXIST",
-  "EISDIR",
-  "EPERM",
-  "EROFS",
-]);
 
 /** Where environment variables come from; `Deno.env` is one. */
 export interface Environment {
@@ -220,10 +212,10 @@ export class ModuleCache {
     try {
       return await write();
     } catch (error) {
-      const { code } = error as { code?: unknown };
-      if (!(error instanceof Error) || !UNWRITABLE_CODES.has(String(code))) throw error;
+      const reason = fileSystemReason(error);
+      if (reason === null) throw error;
       throw new ConfigError(
-        `cannot write to the cache ${this.root}: ${reasonOf(error)}; GATEHOUSE_CACHE can name ` +
+        `cannot write to the cache ${this.root}: ${reason}; GATEHOUSE_CACHE can name ` +
           "another folder",
         { cause: error },
       );
@@ -247,11 +239,6 @@ export class ModuleCache {
 /** How the file of a transformed module begins; a `}` ends it. */
 function transformFrame(sha256: string): string {
   return `{"sha256":"${sha256}","value":`;
-}
-
-/** What the system said, without the call and the path that Deno puts around it. */
-function reasonOf(error: Error): string {
-  return error.message.replace(/ \(os error \d+\).*/s, "");
 }
 
 /** Names of folders come from outside at times: from packages and registries. */

@@ -5,7 +5,7 @@
  */
 
 import { ConfigError, LoadError } from "../errors.ts";
-import { writeAtomically } from "./atomic_write.ts";
+import { fileSystemReason, writeAtomically } from "./atomic_write.ts";
 import { isSha256Hex } from "./hash.ts";
 
 /** What to do with what the lock does not know: add it, or refuse it. */
@@ -200,10 +200,8 @@ function shortIntegrity(integrity: string): string {
 
 /** What is wrong with the file itself; anything that is no fault of a file system is returned as it is. */
 function unusable(error: unknown, path: string, verb: "read" | "write"): unknown {
-  if (!(error instanceof Error) || typeof (error as { code?: unknown }).code !== "string") {
-    return error;
-  }
-  const reason = error.message.replace(/ \(os error \d+\).*/s, "");
+  const reason = fileSystemReason(error);
+  if (reason === null) return error;
   return new ConfigError(`cannot ${verb} the lock file ${path}: ${reason}`, { cause: error });
 }
 
