@@ -37,5 +37,10 @@ export * from "./src/serve.ts";
 export type { App, MountedApp } from "./src/worker/apps.ts";
 export { AppRunner } from "./src/worker/apps.ts";
 export type { Context } from "./src/worker/context.ts";
+export type {
+  AppPermissions,
+  PermissionGrant,
+  PermissionKind,
+} from "./src/config/app_permissions.ts";
 export type { BodyPiece } from "./src/worker/request_body.ts";
 export type { Middleware } from "./src/loader/load.ts";

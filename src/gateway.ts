@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { WorkerPermissions } from "./config/app_permissions.ts";
 import { formatListenAddress } from "./net/address.ts";
 import type { ListenAddress } from "./net/address.ts";
 import type { ExchangeHandler, FaultReports } from "./exchange.ts";
@@ -24,7 +25,13 @@ import type { AppSet } from "./worker/protocol.ts";
 
 /** Where apps run: in workers that load them, or on this thread, where they are loaded already. */
 export type AppHost =
-  | { readonly kind: "workers"; readonly workers: number; readonly apps: AppSet }
+  | {
+    readonly kind: "workers";
+    readonly workers: number;
+    readonly apps: AppSet;
+    /** What the apps may do. */
+    readonly permissions: WorkerPermissions;
+  }
   | { readonly kind: "thread"; readonly load: () => Promise<readonly MountedApp[]> };
 
 /** What a gateway's FastCGI endpoints are made of. */
@@ -195,13 +202,13 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
 async function startBackend(options: GatewayOptions): Promise<Backend> {
   const { host, limits, fastcgi, log } = options;
   if (host.kind === "workers") {
-    const { apps, workers } = host;
+    const { apps, permissions, workers } = host;
     // A FastCGI request's parameters go along with the header fields made of them.
     const maxHeadBytes = Math.max(
       limits.maxHeaderBytes,
       fastcgi === undefined ? 0 : fastcgi.limits.maxHeaderBytes * 2 + fastcgi.limits.maxTargetBytes,
     );
-    const pool = new WorkerPool({ apps, workers, maxHeadBytes }, log);
+    const pool = new WorkerPool({ apps, permissions, workers, maxHeadBytes }, log);
     await pool.start();
     return pool;
   }

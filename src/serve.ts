@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { AppPermissions } from "./config/app_permissions.ts";
+import { permissionsFor } from "./config/app_permissions.ts";
 import { parseMongrel2Spec } from "./mongrel2/spec.ts";
 import { parseListenAddress } from "./net/address.ts";
 import { ConfigError } from "./errors.ts";
@@ -21,6 +23,7 @@ import { logToStderr } from "./log.ts";
 import type { App } from "./worker/apps.ts";
 import type { Context } from "./worker/context.ts";
 import type { AppSet } from "./worker/protocol.ts";
+import { modulesOf } from "./worker/protocol.ts";
 
 /** A bare function that is an app. */
 export type AppFunction = (request: Request, context: Context) => Response | Promise<Response>;
@@ -58,6 +61,13 @@ export interface ServeOptions {
    * cores. Apps given as objects always run on the calling thread.
    */
   readonly workers?: number;
+  /**
+   * What apps in workers may do. Default `"inherit"`: all that this program may.
+   *
+   * Deno wants its flag `--unstable-worker-options` (or `"unstable": ["worker-options"]` in deno.json)
+   * for anything else, and ends the program, saying so, where it is missing.
+   */
+  readonly permissions?: AppPermissions | "inherit";
   /** Connections that the system queues for each address. Default 511. */
   readonly backlog?: number;
   /** Limits that differ from {@linkcode DEFAULT_HTTP_LIMITS} and {@linkcode DEFAULT_FASTCGI_LIMITS}. */
@@ -145,7 +155,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     mongrel2: mongrel2.map(parseMongrel2Spec),
     backlog: options.backlog ?? 511,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
-    host: hostFor(references, options.workers ?? navigator.hardwareConcurrency, faultReports),
+    host: hostFor(references, options, faultReports),
     prefixes: [...references.keys()],
     log: options.log ?? logToStderr,
   });
@@ -164,10 +174,16 @@ export async function serve(options: ServeOptions): Promise<Server> {
 
 function hostFor(
   references: Map<string, AppReference>,
-  workers: number,
+  options: ServeOptions,
   faultReports: FaultReports,
 ): AppHost {
+  const { workers = navigator.hardwareConcurrency, permissions = "inherit" } = options;
   const byUrl = [...references.values()].filter(isByUrl).length;
+  if (permissions !== "inherit" && (byUrl === 0 || workers === 0)) {
+    throw new ConfigError(
+      "permissions are for apps in workers; those that run on the calling thread may do all that it may",
+    );
+  }
   if (byUrl === 0) {
     const mounts = [...references].map(([prefix, app]) => ({
       prefix,
@@ -178,17 +194,23 @@ function hostFor(
   if (byUrl < references.size) {
     throw new ConfigError("serve() takes apps by URL, or as objects, but not both");
   }
+  const cwd = Deno.cwd();
   const apps: AppSet = {
     mounts: [...references].map(([prefix, app]) => ({
       prefix,
-      ...resolveApp(String(app), Deno.cwd()),
+      ...resolveApp(String(app), cwd),
     })),
     middleware: [],
     appKind: "app",
     faultReports,
   };
   if (workers === 0) return { kind: "thread", load: () => loadApps(apps) };
-  return { kind: "workers", workers, apps };
+  return {
+    kind: "workers",
+    workers,
+    apps,
+    permissions: permissionsFor(modulesOf(apps), permissions, cwd),
+  };
 }
 
 function isByUrl(app: AppReference): app is string | URL {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isLocal, permissionsFor, permissionsNotice } from "../config/app_permissions.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import { Gateway } from "../gateway.ts";
@@ -13,6 +14,7 @@ import { loadApps } from "../loader/load.ts";
 import { resolveApp } from "../loader/resolve.ts";
 import { logToStderr } from "../log.ts";
 import type { AppSet } from "../worker/protocol.ts";
+import { modulesOf } from "../worker/protocol.ts";
 import { specFromConfig } from "../mongrel2/config_db.ts";
 import type { Mongrel2Spec } from "../mongrel2/spec.ts";
 import { installLightResponse } from "../worker/response.ts";
@@ -29,6 +31,7 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
   const names: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const name of names) Deno.addSignalListener(name, onSignal);
   try {
+    const host = hostFor(settings);
     const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
@@ -37,7 +40,7 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
       mongrel2: mongrel2Specs(settings),
       backlog: settings.backlog,
       limits: settings.limits,
-      host: hostFor(settings),
+      host,
       prefixes: settings.mounts.map(({ prefix }) => prefix),
       log: logToStderr,
     });
@@ -46,6 +49,7 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
       console.error("gatehouse: stopped before it was ready");
       Deno.exit(1);
     }
+    sayWhatAppsMay(host, settings);
     for (const url of gateway.urls) console.error(`listening ${url}`);
     console.error("ready");
     await stop.promise;
@@ -63,7 +67,12 @@ function hostFor(settings: ServeSettings): AppHost {
     appKind: settings.appKind,
     faultReports: settings.faultReports,
   };
-  if (settings.workers > 0) return { kind: "workers", workers: settings.workers, apps };
+  const { workers, appAllowAll, appPermissions } = settings;
+  if (workers > 0) {
+    const asked = appAllowAll ? "inherit" : appPermissions;
+    const permissions = permissionsFor(modulesOf(apps), asked, cwd);
+    return { kind: "workers", workers, apps, permissions };
+  }
   return {
     kind: "thread",
     load() {
@@ -71,6 +80,19 @@ function hostFor(settings: ServeSettings): AppHost {
       return loadApps(apps);
     },
   };
+}
+
+function sayWhatAppsMay(host: AppHost, settings: ServeSettings): void {
+  if (host.kind === "workers") {
+    logToStderr("info", permissionsNotice(modulesOf(host.apps), host.permissions));
+    return;
+  }
+  const names = [...settings.mounts.map(({ app }) => app), ...settings.middleware];
+  if (names.every((name) => isLocal(resolveApp(name, Deno.cwd()).url))) return;
+  logToStderr(
+    "warning",
+    "with --workers 0 apps may do all that gatehouse itself may, those from elsewhere too",
+  );
 }
 
 function mongrel2Specs(settings: ServeSettings): Mongrel2Spec[] {

@@ -10,7 +10,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { ConfigError } from "../errors.ts";
 import { parseListenAddress } from "../net/address.ts";
-import { mountApp, OPTIONS } from "./options.ts";
+import { hasOptionalValue, mountApp, OPTIONS } from "./options.ts";
 import type { ServeSettings } from "./settings.ts";
 import { defaultSettings } from "./settings.ts";
 
@@ -30,7 +30,8 @@ export function parseCommandLine(args: readonly string[]): Command {
   refuseMisreadWords(args);
   const flags = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
   const valued = OPTIONS.filter(({ value }) => value !== undefined).map(({ name }) => name);
-  const parsed = parseArgs(args, {
+  const { words, bare } = withoutBareOptions(args);
+  const parsed = parseArgs(words, {
     // Positional arguments stay text, even if they look like numbers.
     string: [...valued, "_"],
     boolean: flags,
@@ -59,7 +60,11 @@ export function parseCommandLine(args: readonly string[]): Command {
     if (values.length > 1 && option.repeats === undefined && option.value !== undefined) {
       throw new ConfigError(`${name} is given more than once`);
     }
+    if (bare.has(name)) option.apply(settings, "", name);
     for (const value of values) {
+      if (hasOptionalValue(option) && value === "") {
+        throw new ConfigError(`${name}= needs a value after the equals sign, or to be without one`);
+      }
       if (option.value !== undefined && value === "") {
         throw new ConfigError(`${name} needs a value: ${name} ${option.value}`);
       }
@@ -86,6 +91,20 @@ export function parseCommandLine(args: readonly string[]): Command {
   return { kind: "serve", settings: completed(settings) };
 }
 
+/**
+ * Takes the options out whose optional value was left out: the parser would make the next word of
+ * them.
+ */
+function withoutBareOptions(args: readonly string[]): { words: string[]; bare: Set<string> } {
+  const names = new Set(OPTIONS.filter(hasOptionalValue).map(({ name }) => `--${name}`));
+  const end = args.indexOf("--");
+  const isBare = (word: string, place: number) => (end < 0 || place < end) && names.has(word);
+  return {
+    words: args.filter((word, place) => !isBare(word, place)),
+    bare: new Set(args.filter(isBare)),
+  };
+}
+
 /** Checks what must go together, and fills in the default endpoint. */
 function completed(settings: ServeSettings): ServeSettings {
   if (settings.mounts.length === 0) {
@@ -98,6 +117,7 @@ function completed(settings: ServeSettings): ServeSettings {
   if (settings.https.length === 0 && (certFile !== undefined || keyFile !== undefined)) {
     throw new ConfigError("--cert and --key are for --https ADDR, which is not given");
   }
+  checkPermissions(settings);
   const { mongrel2Config, mongrel2Choice } = settings;
   if (mongrel2Config === undefined && Object.keys(mongrel2Choice).length > 0) {
     throw new ConfigError("--mongrel2-handler, -route, -host and -server need --mongrel2-config");
@@ -107,6 +127,20 @@ function completed(settings: ServeSettings): ServeSettings {
     settings.http.push(parseListenAddress("127.0.0.1:8000"));
   }
   return settings;
+}
+
+function checkPermissions({ appPermissions, appAllowAll, workers }: ServeSettings): void {
+  const [kind] = Object.keys(appPermissions);
+  if (kind === undefined) return;
+  if (appAllowAll) {
+    throw new ConfigError(`--app-allow-all includes --app-allow-${kind}: give one of them`);
+  }
+  if (workers === 0) {
+    throw new ConfigError(
+      `--app-allow-${kind} is for apps in workers: with --workers 0 they run on the gateway's own ` +
+        "thread, and may do all that it may",
+    );
+  }
 }
 
 /** The values given for an option: a list, whatever the parser made of it. */

@@ -5,11 +5,17 @@
  */
 
 import type { OptionGroup, OptionSpec } from "./options.ts";
-import { OPTIONS } from "./options.ts";
+import { hasOptionalValue, OPTIONS } from "./options.ts";
 
 const WIDTH = 80;
 const INDENT = 6;
-const GROUPS: readonly OptionGroup[] = ["Endpoints", "Apps", "Limits", "Other"];
+const GROUPS: readonly OptionGroup[] = [
+  "Endpoints",
+  "Apps",
+  "Permissions of apps",
+  "Limits",
+  "Other",
+];
 
 const USAGE = `gatehouse: a gateway for web applications
 
@@ -33,7 +39,8 @@ Examples:
   gatehouse app.ts --http unix:/run/app.sock,mode=0660 --workers 4
   gatehouse app.ts --fastcgi 127.0.0.1:9000
   gatehouse app.ts --mongrel2-config config.sqlite --mongrel2-route /app/
-  gatehouse --mount /=site.ts --mount /api=https://example.com/api.ts
+  gatehouse --mount /=site.ts --mount /api=api/main.ts
+  gatehouse https://example.com/app.ts --app-allow-net --app-allow-read=data
 
 Signals: SIGINT or SIGTERM finishes what is in flight, then exits; a second one
 exits at once.
@@ -54,7 +61,9 @@ export function helpText(): string {
 
 function entryOf(option: OptionSpec): string {
   const letter = option.letter === undefined ? "" : `-${option.letter}, `;
-  const value = option.value === undefined ? "" : ` ${option.value}`;
+  const value = option.value === undefined || hasOptionalValue(option)
+    ? option.value ?? ""
+    : ` ${option.value}`;
   const repeats = option.repeats ? " (repeatable)" : "";
   const standard = option.default === undefined ? "" : ` [default: ${option.default}]`;
   return `  ${letter}--${option.name}${value}${repeats}\n${wrapped(option.help + standard)}`;

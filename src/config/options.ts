@@ -6,6 +6,7 @@
  */
 
 import { ConfigError } from "../errors.ts";
+import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
 import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/limits.ts";
 import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/limits.ts";
 import { parseMongrel2Spec } from "../mongrel2/spec.ts";
@@ -21,7 +22,7 @@ import {
 } from "./values.ts";
 
 /** Headings that options stand under in the help text. */
-export type OptionGroup = "Endpoints" | "Apps" | "Limits" | "Other";
+export type OptionGroup = "Endpoints" | "Apps" | "Permissions of apps" | "Limits" | "Other";
 
 /** One option. */
 export interface OptionSpec {
@@ -29,7 +30,10 @@ export interface OptionSpec {
   readonly name: string;
   /** One-letter form, if there is one. */
   readonly letter?: string;
-  /** What the help text calls its value; absent for options without one. */
+  /**
+   * What the help text calls its value; absent for options without one. `[=LIST]` is a value that may
+   * be left out, and follows an equals sign if it is not: then the option never takes the next word.
+   */
   readonly value?: string;
   /** Whether it may be given more than once. */
   readonly repeats?: true;
@@ -40,7 +44,7 @@ export interface OptionSpec {
   /** Default as the help text shows it. */
   readonly default?: string;
   /**
-   * Puts the value into the settings; `name` is how the user wrote the option.
+   * Puts the value into the settings, `""` if it was left out; `name` is how the user wrote the option.
    *
    * @throws {ConfigError} if the value is not of the option's kind
    */
@@ -220,6 +224,7 @@ export const OPTIONS: readonly OptionSpec[] = [
       "settings",
     apply: (settings) => settings.appKind = "factory",
   },
+  ...APP_PERMISSION_OPTIONS,
   sizeLimit("max-header-bytes", "maxHeaderBytes", MAX_HEADER_BYTES, "Request line and headers"),
   countLimit("max-header-count", "maxHeaderCount", 1, "Headers of a request"),
   sizeLimit("max-target-bytes", "maxTargetBytes", MAX_HEADER_BYTES, "Request target (the URL)"),
@@ -338,6 +343,11 @@ function addMount(settings: ServeSettings, text: string, name: string): void {
     );
   }
   mountApp(settings, prefix, app);
+}
+
+/** Whether the value of `option` may be left out. */
+export function hasOptionalValue(option: OptionSpec): boolean {
+  return option.value?.startsWith("[=") ?? false;
 }
 
 /** Adds an app to the settings; two at the same prefix are refused. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AppPermissions } from "./app_permissions.ts";
 import type { FaultReports } from "../exchange.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/limits.ts";
 import type { HttpLimits } from "../http1/limits.ts";
@@ -55,6 +56,10 @@ export interface ServeSettings {
   workers: number;
   /** Whether the modules export apps, or functions that make them. */
   appKind: "app" | "factory";
+  /** What apps may do, as far as it was said. */
+  appPermissions: { -readonly [Kind in keyof AppPermissions]: AppPermissions[Kind] };
+  /** Whether apps may do all that gatehouse itself may. */
+  appAllowAll: boolean;
   /** Limits of the HTTP endpoints, and as far as they apply of the others. */
   limits: { -readonly [Name in keyof HttpLimits]: HttpLimits[Name] };
   /** How long shutdown waits for what is in flight, in milliseconds. */
@@ -81,6 +86,8 @@ export function defaultSettings(): ServeSettings {
     backlog: 511,
     workers: navigator.hardwareConcurrency,
     appKind: "app",
+    appPermissions: {},
+    appAllowAll: false,
     limits: { ...DEFAULT_HTTP_LIMITS },
     drainTimeoutMs: 30_000,
   };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LoadError } from "../errors.ts";
+import { ConfigError, LoadError } from "../errors.ts";
 import type { AbortReason, Exchange, ExchangeReceiver } from "../exchange.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import type { Log } from "../log.ts";
@@ -38,6 +38,9 @@ import { allocateRing, RingError, RingReader as Reader, RingWriter } from "../ri
 import type { AppSet, StartMessage, WorkerReport } from "../worker/protocol.ts";
 import { DOORBELL } from "../worker/protocol.ts";
 
+/** What runs in the worker. */
+const WORKER_MODULE = new URL("../worker/main.ts", import.meta.url);
+
 /** Statuses that a worker may give a failed request. */
 const FAIL_STATUSES = new Set([500, 501, 502, 503, 504]);
 
@@ -45,6 +48,20 @@ const FAIL_STATUSES = new Set([500, 501, 502, 503, 504]);
 export interface AppWorkerOwner {
   /** The worker has ended without being asked to. */
   onDeath(worker: AppWorker, reason: string): void;
+}
+
+/** What a worker is made of. */
+export interface AppWorkerOptions {
+  /** Name for the log, such as `"worker 1"`. */
+  readonly name: string;
+  /** The apps to load. */
+  readonly apps: AppSet;
+  /** What they may do. */
+  readonly permissions: Deno.PermissionOptions;
+  /** Size of each ring. */
+  readonly ringBytes: number;
+  /** Module to run in the worker. */
+  readonly module?: URL;
 }
 
 /** A Web Worker that runs apps. */
@@ -67,14 +84,13 @@ export class AppWorker {
   #dead = false;
   #publishing = false;
 
-  /** Starts a worker that loads `apps`. */
-  constructor(
-    name: string,
-    apps: AppSet,
-    ringBytes: number,
-    owner: AppWorkerOwner,
-    log: Log,
-  ) {
+  /**
+   * Starts a worker.
+   *
+   * @throws {ConfigError} if it cannot have these permissions
+   */
+  constructor(options: AppWorkerOptions, owner: AppWorkerOwner, log: Log) {
+    const { name, apps, permissions, ringBytes } = options;
     this.name = name;
     this.#owner = owner;
     this.#log = log;
@@ -83,10 +99,7 @@ export class AppWorker {
     const toGateway = allocateRing(ringBytes);
     this.#writer = new RingWriter(toWorker, this.#ring);
     this.#reader = new Reader(toGateway, this.#ring);
-    this.#thread = new Worker(new URL("../worker/main.ts", import.meta.url), {
-      type: "module",
-      name,
-    });
+    this.#thread = startThread(options.module ?? WORKER_MODULE, name, permissions);
     this.#thread.onmessage = (event) => this.#onMessage(event.data);
     this.#thread.onerror = (event) => {
       event.preventDefault();
@@ -240,6 +253,21 @@ export class AppWorker {
     this.#started.reject(new LoadError("", `${this.name} ended while it was loading: ${reason}`));
     this.terminate();
     this.#owner.onDeath(this, reason);
+  }
+}
+
+function startThread(module: URL, name: string, permissions: Deno.PermissionOptions): Worker {
+  if (permissions === "inherit") return new Worker(module, { type: "module", name });
+  try {
+    return new Worker(module, { type: "module", name, deno: { permissions } });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new ConfigError(
+      error instanceof Deno.errors.NotCapable
+        ? "apps cannot be given permissions that gatehouse itself has not " +
+          `(run it with deno run -A): ${error.message}`
+        : `the permissions for apps are not understood: ${error.message}`,
+    );
   }
 }
 

@@ -27,6 +27,8 @@ const MIN_RING_BYTES = 1_048_576;
 export interface PoolOptions {
   /** Apps that each worker runs. */
   readonly apps: AppSet;
+  /** What the apps may do. */
+  readonly permissions: Deno.PermissionOptions;
   /** Number of workers, 1 or more. */
   readonly workers: number;
   /** Bytes of the largest request head. */
@@ -143,10 +145,11 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
   }
 
   async #startWorker(slot: Slot): Promise<void> {
-    const { apps, maxHeadBytes } = this.#options;
+    const { apps, permissions, maxHeadBytes } = this.#options;
     let ringBytes = MIN_RING_BYTES;
     while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
-    const worker = new AppWorker(`worker ${slot.number}`, apps, ringBytes, this, this.#log);
+    const name = `worker ${slot.number}`;
+    const worker = new AppWorker({ name, apps, permissions, ringBytes }, this, this.#log);
     slot.starting = worker;
     try {
       await worker.ready;

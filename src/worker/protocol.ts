@@ -37,6 +37,11 @@ export interface AppSet {
   readonly faultReports: FaultReports;
 }
 
+/** URLs of all modules that `apps` names. */
+export function modulesOf(apps: AppSet): string[] {
+  return [...apps.mounts, ...apps.middleware].map(({ url }) => url);
+}
+
 /** The first message to a worker. */
 export interface StartMessage {
   /** Version of the frames that the gateway speaks. */

@@ -24,6 +24,14 @@ Deno.test("serve may be named, middleware follows the app, -- ends the options",
   assertEquals(settings.middleware, ["m1.ts", "--odd.ts"]);
 });
 
+Deno.test("an option whose value may be left out never takes the next word", () => {
+  const settings = settingsOf("--app-allow-net", "app.ts", "--app-allow-read", "--workers", "3");
+  assertEquals(settings.mounts, [{ prefix: "", app: "app.ts" }]);
+  assertEquals(settings.appPermissions, { net: true, read: true });
+  assertEquals(settings.workers, 3);
+  assertEquals(settingsOf("a", "--", "--app-allow-net").middleware, ["--app-allow-net"]);
+});
+
 Deno.test("names that look like numbers stay names", () => {
   assertEquals(settingsOf("123").mounts, [{ prefix: "", app: "123" }]);
 });
@@ -51,6 +59,16 @@ const refusals: [string[], string][] = [
   [["a", "--workers", "two"], '--workers takes a whole number from 0 to 1024, not "two"'],
   [["a", "--workers=-1"], "--workers takes a whole number"],
   [["a", "--workers", "1", "--workers", "2"], "--workers is given more than once"],
+  [["a", "--app-allow-net="], "--app-allow-net= needs a value after the equals sign"],
+  [["a", "--app-allow-net=a,,b,"], "--app-allow-net has an empty value in its list"],
+  [["a", "--app-allow-net=http://b"], '--app-allow-net takes HOST or HOST:PORT, not "http://b"'],
+  [["a", "--app-allow-import=b/"], '--app-allow-import takes HOST or HOST:PORT, not "b/"'],
+  [["a", "--app-allow-env=A=1"], '--app-allow-env takes names of variables, not "A=1"'],
+  [["a", "--app-allow-all=net"], "--app-allow-all takes no value"],
+  [["a", "--app-allow"], "unknown option --app-allow"],
+  [["a", "--no-app-allow-net=b"], "unknown option --no-app-allow-net"],
+  [["a", "--app-allow-all", "--app-allow-env"], "--app-allow-all includes --app-allow-env"],
+  [["a", "--workers=0", "--app-allow-env"], "--app-allow-env is for apps in workers"],
   [["a", "--factory=no"], "--factory takes no value"],
   [["a", "--factory", "false"], "--factory takes no value"],
   [["a", "--factory", "true"], "--factory takes no value"],

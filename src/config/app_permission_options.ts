@@ -1,0 +1,71 @@
+/**
+ * The options that say what apps may do: `--app-allow-net=…` and the like.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../errors.ts";
+import type { PermissionKind } from "./app_permissions.ts";
+import type { OptionSpec } from "./options.ts";
+import type { ServeSettings } from "./settings.ts";
+
+const HELP: Readonly<Record<PermissionKind, string>> = {
+  net: "Let apps use the network: all of it, or these HOST[:PORT],...",
+  read: "Let apps read files: all, or these paths; their own folders they always can",
+  write: "Let apps write files: all, or these paths",
+  env: "Let apps see the environment: all of it, or these variables",
+  run: "Let apps run programs: all, or these",
+  sys: "Let apps ask about the system: all there is, or these, such as hostname,cpus",
+  ffi: "Let apps load native libraries: all, or these paths",
+  import: "Let apps import modules at run time: from all hosts, or these HOST[:PORT],...",
+};
+
+/** The options, in the order of the help text. */
+export const APP_PERMISSION_OPTIONS: readonly OptionSpec[] = [
+  ...Object.entries(HELP).map(([kind, help]): OptionSpec => ({
+    name: `app-allow-${kind}`,
+    value: "[=LIST]",
+    repeats: true,
+    group: "Permissions of apps",
+    help,
+    apply: (settings, text, name) => allow(settings, kind as PermissionKind, text, name),
+  })),
+  {
+    name: "app-allow-all",
+    group: "Permissions of apps",
+    help: "Let apps do all that gatehouse itself may do",
+    apply: (settings) => settings.appAllowAll = true,
+  },
+];
+
+/** Adds `text`, a list or `""` for everything, to what apps may do of `kind`. */
+function allow(settings: ServeSettings, kind: PermissionKind, text: string, name: string): void {
+  const given = settings.appPermissions[kind];
+  if (text === "") {
+    settings.appPermissions[kind] = true;
+  } else {
+    const values = valuesOf(text, name);
+    for (const value of values) check(kind, value, name);
+    if (given !== true) settings.appPermissions[kind] = [...(given || []), ...values];
+  }
+}
+
+/** The values of a list with commas between; a value's own commas are doubled. */
+function valuesOf(text: string, name: string): string[] {
+  const values = text.split(/(?<!,),(?!,)/).map((value) => value.replaceAll(",,", ","));
+  if (values.some((value) => value.trim() === "")) {
+    throw new ConfigError(`${name} has an empty value in its list ${JSON.stringify(text)}`);
+  }
+  return values;
+}
+
+/** Refuses what is easily mistaken. The rest is checked where workers get it: Deno knows its values. */
+function check(kind: PermissionKind, value: string, name: string): void {
+  const isHost = kind === "net" || kind === "import";
+  if (isHost && /^[a-z]+:\/\/|[\s/]$/i.test(value)) {
+    throw new ConfigError(`${name} takes HOST or HOST:PORT, not ${JSON.stringify(value)}`);
+  }
+  if (kind === "env" && value.includes("=")) {
+    throw new ConfigError(`${name} takes names of variables, not ${JSON.stringify(value)}`);
+  }
+}

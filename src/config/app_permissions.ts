@@ -1,0 +1,171 @@
+/**
+ * What apps may do: from what the user asks for, and where the apps come from, to the permissions of
+ * the workers that they run in.
+ *
+ * @module
+ */
+
+import { basename, dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ConfigError } from "../errors.ts";
+
+/** The kinds of permissions, as Deno names them. */
+export const PERMISSION_KINDS = [
+  "net",
+  "read",
+  "write",
+  "env",
+  "run",
+  "sys",
+  "ffi",
+  "import",
+] as const;
+
+/** A kind of permission. */
+export type PermissionKind = typeof PERMISSION_KINDS[number];
+
+/** How much of a kind: all, nothing, or what a list names. */
+export type PermissionGrant = boolean | readonly string[];
+
+/**
+ * What apps may do, by kind: `net`, `read`, `write`, `env`, `run`, `sys`, `ffi` and `import`, with
+ * values as `deno run --allow-…` takes them. For a kind that is absent, it depends on where the app
+ * comes from: one from a file may read its own folder, and use the network and the environment; one
+ * from a URL may use the network to its own origin, and nothing else.
+ */
+export type AppPermissions = { readonly [Kind in PermissionKind]?: PermissionGrant };
+
+/** How much of a kind a worker gets; `"inherit"` for all that gatehouse itself may. */
+export type WorkerGrant = "inherit" | false | string[];
+
+/** Permissions of a worker: what `new Worker()` takes. `"inherit"` for all that gatehouse itself may. */
+export type WorkerPermissions = "inherit" | { readonly [Kind in PermissionKind]: WorkerGrant };
+
+/** Kinds whose values are paths. */
+const PATH_KINDS: ReadonlySet<PermissionKind> = new Set(["read", "write", "ffi"]);
+const NOTHING: { readonly [Kind in PermissionKind]: WorkerGrant } = {
+  net: false,
+  read: false,
+  write: false,
+  env: false,
+  run: false,
+  sys: false,
+  ffi: false,
+  import: false,
+};
+
+/**
+ * The permissions of workers that run the modules at `urls`: apps, and middleware, which shares
+ * their workers. Relative paths in `asked` are resolved against `cwd`.
+ *
+ * Modules can always be loaded from where the apps are: their folders are readable, their origins
+ * importable, whatever `asked` says of these kinds.
+ *
+ * @throws {ConfigError} if modules from files and from elsewhere would share defaults
+ */
+export function permissionsFor(
+  urls: readonly string[],
+  asked: AppPermissions | "inherit",
+  cwd: string,
+): WorkerPermissions {
+  if (asked === "inherit") return "inherit";
+  const local = urls.filter(isLocal);
+  const remote = urls.filter((url) => !isLocal(url));
+  const isExplicit = Object.values(asked).some((grant) => grant !== undefined);
+  if (local.length > 0 && remote.length > 0 && !isExplicit) {
+    throw new ConfigError(
+      `${shown(local[0])} and ${shown(remote[0])} would share workers, and so permissions, ` +
+        "though one is a file and the other is not: say what both may do with --app-allow-… " +
+        "(such as --app-allow-net --app-allow-env), or serve them by two gateways",
+    );
+  }
+  const permissions = { ...NOTHING };
+  const folders = unique(local.map((url) => dirname(fileURLToPath(url))));
+  if (remote.length === 0) permissions.net = permissions.env = permissions.import = "inherit";
+  // In a mix, what came from elsewhere decides: it gets no more than it would alone.
+  else permissions.net = unique(remote.flatMap(originOf));
+  for (const kind of PERMISSION_KINDS) {
+    const grant = asked[kind];
+    if (grant !== undefined) permissions[kind] = granted(kind, grant, cwd);
+  }
+  permissions.read = extended(permissions.read, folders);
+  permissions.import = extended(permissions.import, remote.flatMap(importOf));
+  return permissions;
+}
+
+/** The same permissions, and to read what is in `dirs`. */
+export function withReadOf(
+  permissions: WorkerPermissions,
+  dirs: readonly string[],
+): WorkerPermissions {
+  if (permissions === "inherit") return permissions;
+  return { ...permissions, read: extended(permissions.read, dirs) };
+}
+
+/** Whether all files can be read that gatehouse itself can read. */
+export function readsEverything(permissions: WorkerPermissions): boolean {
+  return permissions === "inherit" || permissions.read === "inherit";
+}
+
+/** The permissions in words, such as `net, read=/srv/app, env`. */
+export function describePermissions(permissions: WorkerPermissions): string {
+  if (permissions === "inherit") return "everything that gatehouse itself may do";
+  const parts = PERMISSION_KINDS.flatMap((kind) => {
+    const grant = permissions[kind];
+    if (grant === false || grant.length === 0) return [];
+    return grant === "inherit" ? [kind] : [`${kind}=${grant.join(",")}`];
+  });
+  return parts.length === 0 ? "nothing" : parts.join(", ");
+}
+
+/** The line that says at the start what apps may do, and how to change it. */
+export function permissionsNotice(
+  urls: readonly string[],
+  permissions: WorkerPermissions,
+): string {
+  const may = `apps may use: ${describePermissions(permissions)}`;
+  if (permissions === "inherit") return `apps may do ${describePermissions(permissions)}`;
+  const remote = urls.find((url) => !isLocal(url));
+  return remote === undefined
+    ? `${may} (more with --app-allow-…, see --help)`
+    : `${may} (as ${shown(remote)} is no file, this is all unless more is given: ` +
+      "--app-allow-net, --app-allow-env, --app-allow-read=PATH, …, or --app-allow-all)";
+}
+
+/** Whether the module at `url` is a file. */
+export function isLocal(url: string): boolean {
+  return url.startsWith("file:");
+}
+
+function granted(kind: PermissionKind, grant: PermissionGrant, cwd: string): WorkerGrant {
+  if (typeof grant === "boolean") return grant ? "inherit" : false;
+  return grant.map((value) => {
+    const isPath = PATH_KINDS.has(kind) || kind === "run" && basename(value) !== value;
+    return isPath ? resolve(cwd, value) : value;
+  });
+}
+
+function extended(grant: WorkerGrant, values: readonly string[]): WorkerGrant {
+  if (grant === "inherit" || values.length === 0) return grant;
+  return unique([...(grant || []), ...values]);
+}
+
+/** The host and port that the module at `url` came from, if it came from one. */
+function originOf(url: string): string[] {
+  const { protocol, hostname, port } = new URL(url);
+  if (protocol !== "http:" && protocol !== "https:") return [];
+  return [`${hostname}:${port || (protocol === "https:" ? 443 : 80)}`];
+}
+
+/** The host that Deno asks to be importable for the module at `url`. */
+function importOf(url: string): string[] {
+  return url.startsWith("jsr:") ? ["jsr.io:443"] : originOf(url);
+}
+
+function shown(url: string): string {
+  return url.length > 80 ? `${url.slice(0, 60)}…` : url;
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}

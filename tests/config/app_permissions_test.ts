@@ -1,0 +1,114 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+import type { AppPermissions, WorkerPermissions } from "../../src/config/app_permissions.ts";
+import {
+  permissionsFor,
+  permissionsNotice,
+  readsEverything,
+  withReadOf,
+} from "../../src/config/app_permissions.ts";
+import { ConfigError } from "../../src/errors.ts";
+
+const LOCAL = "file:///srv/site/app.ts";
+const REMOTE = "https://example.com/apps/app.ts";
+const NOTHING: Exclude<WorkerPermissions, string> = {
+  net: false,
+  read: false,
+  write: false,
+  env: false,
+  run: false,
+  sys: false,
+  ffi: false,
+  import: false,
+};
+
+/** Which permissions the workers get, besides nothing. */
+const cases: Record<
+  string,
+  [string[], AppPermissions, Partial<Exclude<WorkerPermissions, string>>]
+> = {
+  "a local app has its folder, the network and the environment": [[LOCAL], {}, {
+    read: ["/srv/site"],
+    net: "inherit",
+    env: "inherit",
+    import: "inherit",
+  }],
+  "a remote app has its own origin": [[REMOTE], {}, {
+    net: ["example.com:443"],
+    import: ["example.com:443"],
+  }],
+  "the port of an origin counts": [["http://[::1]:8080/a.ts"], {}, {
+    net: ["[::1]:8080"],
+    import: ["[::1]:8080"],
+  }],
+  "the port of http is 80": [["http://h/a.ts"], {}, { net: ["h:80"], import: ["h:80"] }],
+  "a package has nothing": [["npm:some-app@1"], {}, { net: [] }],
+  "a package of JSR can be loaded": [["jsr:@a/b"], {}, { net: [], import: ["jsr.io:443"] }],
+  "data is nobody's": [["data:text/javascript,1"], {}, { net: [] }],
+  "several local apps share their folders": [[LOCAL, "file:///srv/b/x.ts", LOCAL], {}, {
+    read: ["/srv/site", "/srv/b"],
+    net: "inherit",
+    env: "inherit",
+    import: "inherit",
+  }],
+  "what is asked for is in the place of the default, but folders stay readable": [[LOCAL], {
+    net: ["a:1"],
+    read: ["data", "/x"],
+    env: false,
+    run: ["ls", "./bin/x"],
+    ffi: ["lib/l.so"],
+    sys: true,
+  }, {
+    net: ["a:1"],
+    read: ["/cwd/data", "/x", "/srv/site"],
+    run: ["ls", "/cwd/bin/x"],
+    ffi: ["/cwd/lib/l.so"],
+    sys: "inherit",
+    import: "inherit",
+  }],
+  "a remote app gets what it is given, and can be loaded": [[REMOTE], {
+    net: true,
+    import: ["esm.sh"],
+  }, { net: "inherit", import: ["esm.sh", "example.com:443"] }],
+  "with options, apps from both places get no more than the remote one and these": [
+    [LOCAL, REMOTE],
+    { env: ["A"] },
+    { net: ["example.com:443"], env: ["A"], read: ["/srv/site"], import: ["example.com:443"] },
+  ],
+};
+for (const [name, [urls, asked, expected]] of Object.entries(cases)) {
+  Deno.test(`permissions: ${name}`, () => {
+    assertEquals(permissionsFor(urls, asked, "/cwd"), { ...NOTHING, ...expected });
+  });
+}
+
+Deno.test("permissions: apps from both places do not share defaults", () => {
+  const error = assertThrows(() => permissionsFor([LOCAL, REMOTE], {}, "/"), ConfigError);
+  assertStringIncludes(error.message, `${LOCAL} and ${REMOTE} would share workers`);
+});
+
+Deno.test("permissions: all that gatehouse may stays that", () => {
+  assertEquals(permissionsFor([LOCAL, REMOTE], "inherit", "/"), "inherit");
+  assertEquals(withReadOf("inherit", ["/a"]), "inherit");
+});
+
+Deno.test("permissions: reading more is added to what can be read", () => {
+  const local = { ...NOTHING, read: ["/srv/site"] };
+  assertEquals(withReadOf(local, ["/cache"]), { ...local, read: ["/srv/site", "/cache"] });
+  assertEquals(withReadOf(NOTHING, ["/cache"]), { ...NOTHING, read: ["/cache"] });
+  const all = { ...NOTHING, read: "inherit" as const };
+  assertEquals(withReadOf(all, ["/cache"]), all);
+  assertEquals([local, all, "inherit" as const].map(readsEverything), [false, true, true]);
+});
+
+const notices: [string[], AppPermissions | "inherit", RegExp][] = [
+  [[LOCAL], {}, /^apps may use: net, read=\/srv\/site, env, import \(more with --app-allow-…/],
+  [[REMOTE], {}, /^apps may use: net=example\.com:443, import=.* unless more is given: --app-a/],
+  [["npm:x"], {}, /^apps may use: nothing \(as npm:x is no file/],
+  [[REMOTE], "inherit", /^apps may do everything that gatehouse itself may do$/],
+];
+for (const [urls, asked, pattern] of notices) {
+  Deno.test(`the start says what ${urls} may do, asked ${JSON.stringify(asked)}`, () => {
+    const notice = permissionsNotice(urls, permissionsFor(urls, asked, "/"));
+    assertEquals(pattern.test(notice), true, notice);
+  });
+}
