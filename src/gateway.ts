@@ -17,20 +17,29 @@ import type { HttpLimits } from "./http1/limits.ts";
 import type { Listening, TlsKeyPair } from "./net/listen.ts";
 import { listen } from "./net/listen.ts";
 import type { Log } from "./log.ts";
+import type { ModuleSupply } from "./pool/pool.ts";
 import { WorkerPool } from "./pool/pool.ts";
 import { MountRouter } from "./router.ts";
 import type { MountedApp } from "./worker/apps.ts";
 import { AppRunner } from "./worker/apps.ts";
 import type { AppSet } from "./worker/protocol.ts";
 
-/** Where apps run: in workers that load them, or on this thread, where they are loaded already. */
+/** Apps that are ready for workers to load them. */
+export interface LoadableApps {
+  /** The apps. */
+  readonly apps: AppSet;
+  /** What they may do. */
+  readonly permissions: WorkerPermissions;
+  /** The own loader, if they come from it. */
+  readonly modules: ModuleSupply | null;
+}
+
+/** Where apps run: in workers that load them, or on this thread. */
 export type AppHost =
   | {
     readonly kind: "workers";
     readonly workers: number;
-    readonly apps: AppSet;
-    /** What the apps may do. */
-    readonly permissions: WorkerPermissions;
+    readonly prepare: () => Promise<LoadableApps>;
   }
   | { readonly kind: "thread"; readonly load: () => Promise<readonly MountedApp[]> };
 
@@ -202,13 +211,14 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
 async function startBackend(options: GatewayOptions): Promise<Backend> {
   const { host, limits, fastcgi, log } = options;
   if (host.kind === "workers") {
-    const { apps, permissions, workers } = host;
+    const { workers } = host;
+    const loadable = await host.prepare();
     // A FastCGI request's parameters go along with the header fields made of them.
     const maxHeadBytes = Math.max(
       limits.maxHeaderBytes,
       fastcgi === undefined ? 0 : fastcgi.limits.maxHeaderBytes * 2 + fastcgi.limits.maxTargetBytes,
     );
-    const pool = new WorkerPool({ apps, permissions, workers, maxHeadBytes }, log);
+    const pool = new WorkerPool({ ...loadable, workers, maxHeadBytes }, log);
     await pool.start();
     return pool;
   }

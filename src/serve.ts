@@ -208,8 +208,12 @@ function hostFor(
   return {
     kind: "workers",
     workers,
-    apps,
-    permissions: permissionsFor(modulesOf(apps), permissions, cwd),
+    prepare: () =>
+      Promise.resolve({
+        apps,
+        permissions: permissionsFor(modulesOf(apps), permissions, cwd),
+        modules: null,
+      }),
   };
 }
 

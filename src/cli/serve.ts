@@ -4,20 +4,15 @@
  * @module
  */
 
-import { isLocal, permissionsFor, permissionsNotice } from "../config/app_permissions.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import { Gateway } from "../gateway.ts";
-import type { AppHost, FastCgiOptions } from "../gateway.ts";
+import type { FastCgiOptions } from "../gateway.ts";
 import type { TlsKeyPair } from "../net/listen.ts";
-import { loadApps } from "../loader/load.ts";
-import { resolveApp } from "../loader/resolve.ts";
 import { logToStderr } from "../log.ts";
-import type { AppSet } from "../worker/protocol.ts";
-import { modulesOf } from "../worker/protocol.ts";
 import { specFromConfig } from "../mongrel2/config_db.ts";
 import type { Mongrel2Spec } from "../mongrel2/spec.ts";
-import { installLightResponse } from "../worker/response.ts";
+import { appLoading } from "./app_loading.ts";
 
 /** Serves until SIGINT or SIGTERM, then drains. A second signal exits at once. */
 export async function serveCommand(settings: ServeSettings): Promise<void> {
@@ -31,7 +26,7 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
   const names: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const name of names) Deno.addSignalListener(name, onSignal);
   try {
-    const host = hostFor(settings);
+    using loading = appLoading(settings, logToStderr);
     const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
@@ -40,7 +35,7 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
       mongrel2: mongrel2Specs(settings),
       backlog: settings.backlog,
       limits: settings.limits,
-      host,
+      host: loading.host,
       prefixes: settings.mounts.map(({ prefix }) => prefix),
       log: logToStderr,
     });
@@ -49,7 +44,7 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
       console.error("gatehouse: stopped before it was ready");
       Deno.exit(1);
     }
-    sayWhatAppsMay(host, settings);
+    if (loading.notice !== null) logToStderr(...loading.notice);
     for (const url of gateway.urls) console.error(`listening ${url}`);
     console.error("ready");
     await stop.promise;
@@ -57,42 +52,6 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
   } finally {
     for (const name of names) Deno.removeSignalListener(name, onSignal);
   }
-}
-
-function hostFor(settings: ServeSettings): AppHost {
-  const cwd = Deno.cwd();
-  const apps: AppSet = {
-    mounts: settings.mounts.map(({ prefix, app }) => ({ prefix, ...resolveApp(app, cwd) })),
-    middleware: settings.middleware.map((specifier) => resolveApp(specifier, cwd)),
-    appKind: settings.appKind,
-    faultReports: settings.faultReports,
-  };
-  const { workers, appAllowAll, appPermissions } = settings;
-  if (workers > 0) {
-    const asked = appAllowAll ? "inherit" : appPermissions;
-    const permissions = permissionsFor(modulesOf(apps), asked, cwd);
-    return { kind: "workers", workers, apps, permissions };
-  }
-  return {
-    kind: "thread",
-    load() {
-      installLightResponse();
-      return loadApps(apps);
-    },
-  };
-}
-
-function sayWhatAppsMay(host: AppHost, settings: ServeSettings): void {
-  if (host.kind === "workers") {
-    logToStderr("info", permissionsNotice(modulesOf(host.apps), host.permissions));
-    return;
-  }
-  const names = [...settings.mounts.map(({ app }) => app), ...settings.middleware];
-  if (names.every((name) => isLocal(resolveApp(name, Deno.cwd()).url))) return;
-  logToStderr(
-    "warning",
-    "with --workers 0 apps may do all that gatehouse itself may, those from elsewhere too",
-  );
 }
 
 function mongrel2Specs(settings: ServeSettings): Mongrel2Spec[] {

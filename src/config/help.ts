@@ -12,6 +12,7 @@ const INDENT = 6;
 const GROUPS: readonly OptionGroup[] = [
   "Endpoints",
   "Apps",
+  "Loading",
   "Permissions of apps",
   "Limits",
   "Other",

@@ -7,6 +7,7 @@
 
 import { ConfigError } from "../errors.ts";
 import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
+import { LOADER_OPTIONS } from "./loader_options.ts";
 import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/limits.ts";
 import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/limits.ts";
 import { parseMongrel2Spec } from "../mongrel2/spec.ts";
@@ -22,7 +23,13 @@ import {
 } from "./values.ts";
 
 /** Headings that options stand under in the help text. */
-export type OptionGroup = "Endpoints" | "Apps" | "Permissions of apps" | "Limits" | "Other";
+export type OptionGroup =
+  | "Endpoints"
+  | "Apps"
+  | "Loading"
+  | "Permissions of apps"
+  | "Limits"
+  | "Other";
 
 /** One option. */
 export interface OptionSpec {
@@ -224,6 +231,7 @@ export const OPTIONS: readonly OptionSpec[] = [
       "settings",
     apply: (settings) => settings.appKind = "factory",
   },
+  ...LOADER_OPTIONS,
   ...APP_PERMISSION_OPTIONS,
   sizeLimit("max-header-bytes", "maxHeaderBytes", MAX_HEADER_BYTES, "Request line and headers"),
   countLimit("max-header-count", "maxHeaderCount", 1, "Headers of a request"),

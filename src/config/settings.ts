@@ -20,6 +20,26 @@ export interface MountSetting {
   readonly app: string;
 }
 
+/** How apps are loaded. */
+export interface LoaderSettings {
+  /** Whose loader: Deno's, gatehouse's own, or whichever suits. */
+  loader: "auto" | "native" | "own";
+  /** Path or URL of the import map. */
+  importMap: string | undefined;
+  /** What is asked for again though it is in the cache: URLs that begin so. */
+  reload: "none" | "all" | readonly string[];
+  /** Whether the network is used. */
+  cachePolicy: "use" | "only";
+  /** Path of the lock file. */
+  lockFile: string | undefined;
+  /** What happens with what the lock does not know. */
+  lockMode: "extend" | "frozen";
+  /** Hosts that modules may come from, besides the usual ones. */
+  allowImport: "any" | readonly string[];
+  /** Where modules may come from over `http:`. */
+  allowHttp: "loopback" | "any";
+}
+
 /** The settings of `gatehouse serve`. */
 export interface ServeSettings {
   /** The apps. */
@@ -56,6 +76,8 @@ export interface ServeSettings {
   workers: number;
   /** Whether the modules export apps, or functions that make them. */
   appKind: "app" | "factory";
+  /** How apps are loaded. */
+  loading: LoaderSettings;
   /** What apps may do, as far as it was said. */
   appPermissions: { -readonly [Kind in keyof AppPermissions]: AppPermissions[Kind] };
   /** Whether apps may do all that gatehouse itself may. */
@@ -86,6 +108,16 @@ export function defaultSettings(): ServeSettings {
     backlog: 511,
     workers: navigator.hardwareConcurrency,
     appKind: "app",
+    loading: {
+      loader: "auto",
+      importMap: undefined,
+      reload: "none",
+      cachePolicy: "use",
+      lockFile: undefined,
+      lockMode: "extend",
+      allowImport: [],
+      allowHttp: "loopback",
+    },
     appPermissions: {},
     appAllowAll: false,
     limits: { ...DEFAULT_HTTP_LIMITS },

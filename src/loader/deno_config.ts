@@ -94,7 +94,8 @@ export async function readProjectConfig(
   return { scope, compilerOptions, importMap, files };
 }
 
-function findConfig(folder: string): string | null {
+/** The nearest `deno.json` or `deno.jsonc` in `folder` or above it. */
+export function findConfig(folder: string): string | null {
   for (let at = folder;;) {
     for (const name of ["deno.json", "deno.jsonc"]) {
       const path = join(at, name);

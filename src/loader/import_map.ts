@@ -92,11 +92,9 @@ export function resolveSpecifier(specifier: string, referrer: string, map: Impor
   throw new LoadError(
     referrer,
     /^\.{0,2}\//.test(specifier)
-      ? `"${specifier}" is relative, and ${
-        shortened(referrer)
-      } has no place for it to be relative to`
-      : `"${specifier}" is neither a URL nor a relative path (./${specifier}), and no import map ` +
-        `says what it means (imported by ${shortened(referrer)})`,
+      ? `cannot resolve "${specifier}": ${shortened(referrer)} is no place for it to be relative to`
+      : `cannot resolve "${specifier}": it is neither a URL nor a relative path (./${specifier}), ` +
+        "and no import map says what it means",
   );
 }
 
@@ -114,7 +112,7 @@ function lookUp(
     if (target === null) {
       throw new LoadError(
         referrer,
-        `the import map blocks "${specifier}" (imported by ${shortened(referrer)})`,
+        `cannot resolve "${specifier}": the import map blocks it`,
       );
     }
     if (normalized === key) return target;
@@ -124,7 +122,7 @@ function lookUp(
     if (url.startsWith(target)) return url;
     throw new LoadError(
       referrer,
-      `"${specifier}" leaves ${target} through ".." (imported by ${shortened(referrer)})`,
+      `cannot resolve "${specifier}": it leaves ${target} through ".."`,
     );
   }
   return null;

@@ -19,7 +19,7 @@ export type Middleware = (next: App) => unknown;
 export async function loadApps(apps: AppSet): Promise<MountedApp[]> {
   const middleware: [MiddlewareSource, Middleware][] = [];
   for (const source of apps.middleware) {
-    const value = await importExport(source.url, source.exportName);
+    const value = await importExport(source);
     if (typeof value !== "function") {
       throw new LoadError(
         source.url,
@@ -39,7 +39,7 @@ export async function loadApps(apps: AppSet): Promise<MountedApp[]> {
 }
 
 async function exported(source: AppSource, kind: AppSet["appKind"]): Promise<unknown> {
-  const value = await importExport(source.url, source.exportName);
+  const value = await importExport(source);
   if (kind === "app") return value;
   if (typeof value !== "function") {
     throw new LoadError(
@@ -51,10 +51,11 @@ async function exported(source: AppSource, kind: AppSet["appKind"]): Promise<unk
   return await called(source.url, () => (value as (settings: object) => unknown)({}));
 }
 
-async function importExport(url: string, exportName: string): Promise<unknown> {
+async function importExport(source: AppSource | MiddlewareSource): Promise<unknown> {
+  const { url, exportName } = source;
   let module: Record<string, unknown>;
   try {
-    module = await import(url);
+    module = await import(source.module ?? url);
   } catch (error) {
     throw new LoadError(url, `cannot load ${url}: ${reasonOf(error)}`, { cause: error });
   }

@@ -35,7 +35,14 @@ import {
 } from "../ring/frames.ts";
 import type { RingReader } from "../ring/ring.ts";
 import { allocateRing, RingError, RingReader as Reader, RingWriter } from "../ring/ring.ts";
-import type { AppSet, StartMessage, WorkerReport } from "../worker/protocol.ts";
+import type {
+  AppSet,
+  Imported,
+  ImportedMessage,
+  ImportRequest,
+  StartMessage,
+  WorkerReport,
+} from "../worker/protocol.ts";
 import { DOORBELL } from "../worker/protocol.ts";
 
 /** What runs in the worker. */
@@ -44,8 +51,15 @@ const WORKER_MODULE = new URL("../worker/main.ts", import.meta.url);
 /** Statuses that a worker may give a failed request. */
 const FAIL_STATUSES = new Set([500, 501, 502, 503, 504]);
 
-/** What a worker's owner is told. */
+/** Imports that a worker may wait for at a time. */
+const MAX_PENDING_IMPORTS = 10_000;
+/** Longest specifier or URL of an import, in characters; `data:` URLs are long. */
+const MAX_SPECIFIER_LENGTH = 16 * 1_048_576;
+
+/** What a worker's owner is told and asked. */
 export interface AppWorkerOwner {
+  /** An app imports a module that its worker does not have. */
+  supply(request: ImportRequest): Promise<Imported>;
   /** The worker has ended without being asked to. */
   onDeath(worker: AppWorker, reason: string): void;
 }
@@ -83,6 +97,7 @@ export class AppWorker {
   #inFlight = 0;
   #dead = false;
   #publishing = false;
+  #pendingImports = 0;
 
   /**
    * Starts a worker.
@@ -200,9 +215,26 @@ export class AppWorker {
       case "closed":
         this.#die(`the app called ${message.by}`);
         return;
+      case "import":
+        this.#import(message.id, message.request);
+        return;
       default:
         this.#die("it sent a message that is none of the gateway's");
     }
+  }
+
+  #import(id: number, request: ImportRequest): void {
+    if (!isImportRequest(request) || this.#pendingImports === MAX_PENDING_IMPORTS) {
+      this.#die("it imports in a way that modules do not");
+      return;
+    }
+    this.#pendingImports++;
+    const { specifier, referrer, type } = request;
+    this.#owner.supply({ specifier, referrer, type }).then((answer) => {
+      this.#pendingImports--;
+      if (this.#dead) return;
+      this.#thread.postMessage({ imported: id, answer } satisfies ImportedMessage);
+    });
   }
 
   readonly #onFrame = (frame: RingReader): void => {
@@ -254,6 +286,11 @@ export class AppWorker {
     this.terminate();
     this.#owner.onDeath(this, reason);
   }
+}
+
+function isImportRequest(request: Partial<ImportRequest> | undefined): request is ImportRequest {
+  const isText = (text: unknown) => typeof text === "string" && text.length <= MAX_SPECIFIER_LENGTH;
+  return isText(request?.specifier) && isText(request?.referrer) && isText(request?.type);
 }
 
 function startThread(module: URL, name: string, permissions: Deno.PermissionOptions): Worker {

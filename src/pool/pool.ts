@@ -4,9 +4,10 @@
  * @module
  */
 
+import { LoadError } from "../errors.ts";
 import type { Exchange, ExchangeHandler } from "../exchange.ts";
 import type { Log } from "../log.ts";
-import type { AppSet } from "../worker/protocol.ts";
+import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
 import type { AppWorkerOwner } from "./app_worker.ts";
 import { AppWorker } from "./app_worker.ts";
 import { WaitingExchange } from "./waiting.ts";
@@ -23,10 +24,20 @@ const MAX_WAITING = 1_024;
 /** Rings hold at least this much, in bytes. */
 const MIN_RING_BYTES = 1_048_576;
 
+/** Where apps' modules come from, when they do not come from the platform. */
+export interface ModuleSupply {
+  /** Finds a module that an app imports while it runs. */
+  supply(request: ImportRequest): Promise<Imported>;
+  /** Says in terms of the sources why a worker could not load the apps. */
+  explain(message: string): Promise<string>;
+}
+
 /** What a pool is made of. */
 export interface PoolOptions {
   /** Apps that each worker runs. */
   readonly apps: AppSet;
+  /** The own loader, if it made them. */
+  readonly modules: ModuleSupply | null;
   /** What the apps may do. */
   readonly permissions: Deno.PermissionOptions;
   /** Number of workers, 1 or more. */
@@ -130,6 +141,12 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
     this.#restartLater(slot);
   }
 
+  supply(request: ImportRequest): Promise<Imported> {
+    const { modules } = this.#options;
+    if (modules !== null) return modules.supply(request);
+    return Promise.resolve({ message: "modules come from the platform here" });
+  }
+
   /** The worker with the fewest requests in flight; among equals, the next after the last one. */
   #leastBusy(): AppWorker | null {
     const ready = this.#ready;
@@ -152,7 +169,7 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
     const worker = new AppWorker({ name, apps, permissions, ringBytes }, this, this.#log);
     slot.starting = worker;
     try {
-      await worker.ready;
+      await this.#explained(worker.ready);
     } finally {
       slot.starting = null;
     }
@@ -180,6 +197,16 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
       }
     }, delayMs);
     this.#refuseWaiting();
+  }
+
+  async #explained(ready: Promise<void>): Promise<void> {
+    try {
+      await ready;
+    } catch (error) {
+      const { modules } = this.#options;
+      if (modules === null || !(error instanceof LoadError)) throw error;
+      throw new LoadError(error.url, await modules.explain(error.message), { cause: error });
+    }
   }
 
   /** Keeps an exchange until a worker is ready, if that will be soon. */

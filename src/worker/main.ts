@@ -9,7 +9,9 @@ import { loadApps } from "../loader/load.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
 import { AppRunner } from "./apps.ts";
+import { AppModules } from "./modules.ts";
 import { WorkerPort } from "./port.ts";
+import type { Imported, ImportedMessage, ImportRequest } from "./protocol.ts";
 import type { StartMessage, WorkerReport } from "./protocol.ts";
 import { DOORBELL } from "./protocol.ts";
 import { installLightResponse } from "./response.ts";
@@ -24,13 +26,28 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 const post = scope.postMessage.bind(globalThis);
 let port: WorkerPort | null = null;
+/** Imports that the gateway has not answered, by number. */
+const imports = new Map<number, (answer: Imported) => void>();
+let nextImport = 1;
 
 // Registered before the apps are loaded, so that it hears the gateway first and they do not.
 scope.addEventListener("message", (event) => {
   event.stopImmediatePropagation();
   if (event.data === DOORBELL) port?.onDoorbell();
+  else if ("imported" in event.data) onImported(event.data as ImportedMessage);
   else start(event.data as StartMessage);
 });
+
+function askForModule(request: ImportRequest): Promise<Imported> {
+  const id = nextImport++;
+  post({ kind: "import", id, request });
+  return new Promise((resolve) => imports.set(id, resolve));
+}
+
+function onImported({ imported, answer }: ImportedMessage): void {
+  imports.get(imported)?.(answer);
+  imports.delete(imported);
+}
 
 async function start(message: StartMessage): Promise<void> {
   if (message.framesVersion !== FRAMES_VERSION) {
@@ -44,6 +61,7 @@ async function start(message: StartMessage): Promise<void> {
     new RingWriter(message.toGateway, ring),
   );
   try {
+    if (message.apps.graph !== undefined) AppModules.install(message.apps.graph, askForModule);
     const mounts = await loadApps(message.apps);
     const runner = new AppRunner(
       mounts,

@@ -6,6 +6,8 @@
  */
 
 import type { FaultReports } from "../exchange.ts";
+import type { WorkerGraph } from "../loader/graph_store.ts";
+import type { ImportType } from "../loader/sources.ts";
 
 /** An app as the worker is to load it. */
 export interface AppSource {
@@ -13,6 +15,8 @@ export interface AppSource {
   readonly prefix: string;
   /** URL of the module. */
   readonly url: string;
+  /** URL to import, where the loader has put the module somewhere else. */
+  readonly module?: string;
   /** Export that is the app. */
   readonly exportName: string;
 }
@@ -21,6 +25,8 @@ export interface AppSource {
 export interface MiddlewareSource {
   /** URL of the module. */
   readonly url: string;
+  /** URL to import, where the loader has put the module somewhere else. */
+  readonly module?: string;
   /** Export that is the middleware. */
   readonly exportName: string;
 }
@@ -35,7 +41,31 @@ export interface AppSet {
   readonly appKind: "app" | "factory";
   /** What front servers are told of the apps' faults. */
   readonly faultReports: FaultReports;
+  /** The modules of the apps, if the own loader has made them. */
+  readonly graph?: WorkerGraph;
 }
+
+/** What an app imports that is not in its worker's graph. */
+export interface ImportRequest {
+  /** The specifier. */
+  readonly specifier: string;
+  /** URL of the module that imports it. */
+  readonly referrer: string;
+  /** What the import's attributes ask for. */
+  readonly type: ImportType;
+}
+
+/** The answer: where the module is, or why it is not. */
+export type Imported =
+  | {
+    /** Its file, relative to the folder of the graph. */
+    readonly file: string;
+    /** Files by key, that and those that came along. */
+    readonly files: Readonly<Record<string, string>>;
+    /** URLs that stand for others. */
+    readonly redirects: Readonly<Record<string, string>>;
+  }
+  | { readonly message: string };
 
 /** URLs of all modules that `apps` names. */
 export function modulesOf(apps: AppSet): string[] {
@@ -54,8 +84,18 @@ export interface StartMessage {
   readonly apps: AppSet;
 }
 
+/** The answer to an import, with the number of its request. */
+export interface ImportedMessage {
+  /** Number of the request. */
+  readonly imported: number;
+  /** The answer. */
+  readonly answer: Imported;
+}
+
 /** What a worker reports, besides ringing. */
 export type WorkerReport =
+  /** An app imports a module that the worker does not have. */
+  | { readonly kind: "import"; readonly id: number; readonly request: ImportRequest }
   /** The apps are loaded. */
   | { readonly kind: "ready" }
   /** An app could not be loaded. */

@@ -1,0 +1,157 @@
+/**
+ * From the settings to apps that are ready to be loaded, by Deno's loader or by gatehouse's own.
+ *
+ * @module
+ */
+
+import { resolve } from "node:path";
+import {
+  isLocal,
+  permissionsFor,
+  permissionsNotice,
+  withReadOf,
+} from "../config/app_permissions.ts";
+import type { WorkerPermissions } from "../config/app_permissions.ts";
+import { needsOwnLoader } from "../config/loader_options.ts";
+import type { LoaderSettings, ServeSettings } from "../config/settings.ts";
+import { ConfigError, LoadError } from "../errors.ts";
+import type { AppHost, LoadableApps } from "../gateway.ts";
+import { AppModuleSet } from "../loader/app_modules.ts";
+import { ModuleCache } from "../loader/cache.ts";
+import { DEFAULT_IMPORT_HOSTS } from "../loader/fetch_policy.ts";
+import { loadApps } from "../loader/load.ts";
+import { Loader } from "../loader/loader.ts";
+import type { ImportPolicy, LoaderOptions } from "../loader/loader_protocol.ts";
+import { resolveApp } from "../loader/resolve.ts";
+import type { Log } from "../log.ts";
+import type { MountedApp } from "../worker/apps.ts";
+import { AppModules } from "../worker/modules.ts";
+import type { AppSet } from "../worker/protocol.ts";
+import { modulesOf } from "../worker/protocol.ts";
+import { installLightResponse } from "../worker/response.ts";
+
+/** Where the apps of a gateway run, and the loader that has to be ended with it. */
+export interface AppLoading extends Disposable {
+  /** Where the apps run. */
+  readonly host: AppHost;
+  /** What the user should know about what the apps may do. */
+  readonly notice: Parameters<Log> | null;
+}
+
+/** Loads what `settings` name. */
+export function appLoading(settings: ServeSettings, log: Log): AppLoading {
+  const cwd = Deno.cwd();
+  const apps: AppSet = {
+    mounts: settings.mounts.map(({ prefix, app }) => ({ prefix, ...resolveApp(app, cwd) })),
+    middleware: settings.middleware.map((specifier) => resolveApp(specifier, cwd)),
+    appKind: settings.appKind,
+    faultReports: settings.faultReports,
+  };
+  const loader = usesOwnLoader(settings.loading)
+    ? new Loader(loaderOptions(settings.loading, cwd), log)
+    : null;
+  const end = { [Symbol.dispose]: () => loader?.[Symbol.dispose]() };
+  const urls = modulesOf(apps);
+  if (settings.workers === 0) {
+    return { host: threadHost(apps, loader), notice: threadNotice(urls), ...end };
+  }
+  const asked = settings.appAllowAll ? "inherit" : settings.appPermissions;
+  const permissions = permissionsFor(urls, asked, cwd);
+  return {
+    host: workersHost(settings, apps, permissions, loader),
+    notice: ["info", permissionsNotice(urls, permissions)],
+    ...end,
+  };
+}
+
+/**
+ * Whether gatehouse's own loader is to be used.
+ *
+ * @throws {ConfigError} when Deno's is asked for something that it does not do
+ */
+function usesOwnLoader(loading: LoaderSettings): boolean {
+  if (loading.loader === "native" && needsOwnLoader(loading)) {
+    throw new ConfigError(
+      "--loader native does not go with the other options for loading: Deno's loader takes its own " +
+        "(deno run --import-map …)",
+    );
+  }
+  if (loading.loader !== "auto") return loading.loader === "own";
+  return Deno.build.standalone || needsOwnLoader(loading);
+}
+
+/** The loader's options, with absolute paths. */
+export function loaderOptions(loading: LoaderSettings, cwd: string): LoaderOptions {
+  const { importMap, reload, cachePolicy, allowImport, allowHttp, lockFile, lockMode } = loading;
+  if (lockMode === "frozen" && lockFile === undefined) {
+    throw new ConfigError("--frozen needs --lock FILE");
+  }
+  return {
+    cacheRoot: ModuleCache.defaultRoot(Deno.env),
+    importMapUrl: importMap === undefined ? undefined : resolveApp(importMap, cwd).url,
+    reload,
+    cachePolicy,
+    allowImport: allowImport === "any" ? "any" : [...DEFAULT_IMPORT_HOSTS, ...allowImport],
+    allowHttp,
+    lockFile: lockFile === undefined ? undefined : resolve(cwd, lockFile),
+    lockMode,
+  };
+}
+
+function workersHost(
+  settings: ServeSettings,
+  apps: AppSet,
+  permissions: WorkerPermissions,
+  loader: Loader | null,
+): AppHost {
+  const prepare = async (): Promise<LoadableApps> => {
+    if (loader === null) return { apps, permissions, modules: null };
+    const policy = importPolicy(permissions, settings.loading);
+    const modules = await AppModuleSet.prepare(loader, apps, policy);
+    return {
+      apps: modules.apps,
+      permissions: withReadOf(permissions, modules.folders),
+      modules,
+    };
+  };
+  return { kind: "workers", workers: settings.workers, prepare };
+}
+
+/** What apps with these permissions may import while they run. */
+function importPolicy(permissions: WorkerPermissions, loading: LoaderSettings): ImportPolicy {
+  const { allowImport } = loading;
+  const everywhere = allowImport === "any" ? "any" : [...DEFAULT_IMPORT_HOSTS, ...allowImport];
+  const grant = permissions === "inherit" ? "inherit" : permissions.import;
+  const read = permissions === "inherit" ? "inherit" : permissions.read;
+  return {
+    files: read === "inherit" ? "any" : read || [],
+    hosts: grant === "inherit" ? everywhere : grant || [],
+  };
+}
+
+function threadNotice(urls: readonly string[]): Parameters<Log> | null {
+  if (urls.every(isLocal)) return null;
+  return [
+    "warning",
+    "with --workers 0 apps may do all that gatehouse itself may, those from elsewhere too",
+  ];
+}
+
+function threadHost(apps: AppSet, loader: Loader | null): AppHost {
+  const load = async (): Promise<MountedApp[]> => {
+    if (loader === null) {
+      installLightResponse();
+      return await loadApps(apps);
+    }
+    const modules = await AppModuleSet.prepare(loader, apps, { files: "any", hosts: "any" });
+    installLightResponse();
+    AppModules.install(modules.apps.graph!, (request) => modules.supply(request));
+    try {
+      return await loadApps(modules.apps);
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+      throw new LoadError(error.url, await modules.explain(error.message), { cause: error });
+    }
+  };
+  return { kind: "thread", load };
+}

@@ -1,0 +1,97 @@
+/**
+ * The options that say how apps are loaded.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../errors.ts";
+import type { OptionSpec } from "./options.ts";
+import type { LoaderSettings, ServeSettings } from "./settings.ts";
+
+/** The options, in the order of the help text. */
+export const LOADER_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "loader",
+    value: "WHICH",
+    group: "Loading",
+    help: "Load modules with Deno's own loader (native) or with gatehouse's (own)",
+    default: "auto: own in the executable, or if one of the next options is given",
+    apply: setLoader,
+  },
+  {
+    name: "import-map",
+    value: "FILE",
+    group: "Loading",
+    help: "Import map, a path or URL; default: that of the deno.json beside the app",
+    apply: (settings, text) => settings.loading.importMap = text,
+  },
+  {
+    name: "reload",
+    value: "[=PREFIXES]",
+    repeats: true,
+    group: "Loading",
+    help: "Ask again for modules that are in the cache: all, or those whose URLs begin so",
+    apply: (settings, text) => {
+      const { loading } = settings;
+      if (text === "" || loading.reload === "all") loading.reload = "all";
+      else loading.reload = [...(loading.reload === "none" ? [] : loading.reload), ...listOf(text)];
+    },
+  },
+  {
+    name: "cached-only",
+    group: "Loading",
+    help: "Use no network to load: what is not in the cache is an error",
+    apply: (settings) => settings.loading.cachePolicy = "only",
+  },
+  {
+    name: "lock",
+    value: "FILE",
+    group: "Loading",
+    help: "Compare remote modules and packages with the hashes in FILE, and add new ones",
+    apply: (settings, text) => settings.loading.lockFile = text,
+  },
+  {
+    name: "frozen",
+    group: "Loading",
+    help: "Refuse what --lock does not know, instead of adding it",
+    apply: (settings) => settings.loading.lockMode = "frozen",
+  },
+  {
+    name: "allow-import",
+    value: "[=HOSTS]",
+    repeats: true,
+    group: "Loading",
+    help: "Load modules from all hosts, or also from these; HOST, HOST:PORT or *.HOST",
+    default: "the apps' own hosts, and deno.land, jsr.io, esm.sh, cdn.jsdelivr.net and GitHub's",
+    apply: (settings, text) => {
+      const { loading } = settings;
+      if (text === "" || loading.allowImport === "any") loading.allowImport = "any";
+      else loading.allowImport = [...loading.allowImport, ...listOf(text)];
+    },
+  },
+  {
+    name: "allow-insecure-import",
+    group: "Loading",
+    help: "Load modules over http: from other machines, too",
+    apply: (settings) => settings.loading.allowHttp = "any",
+  },
+];
+
+function setLoader(settings: ServeSettings, text: string, name: string): void {
+  if (text !== "auto" && text !== "native" && text !== "own") {
+    throw new ConfigError(`${name} takes auto, native or own, not ${JSON.stringify(text)}`);
+  }
+  settings.loading.loader = text;
+}
+
+function listOf(text: string): string[] {
+  return text.split(",").map((value) => value.trim()).filter((value) => value !== "");
+}
+
+/** Whether anything was said that only gatehouse's own loader can do. */
+export function needsOwnLoader(loading: LoaderSettings): boolean {
+  return loading.importMap !== undefined || loading.reload !== "none" ||
+    loading.cachePolicy === "only" || loading.lockFile !== undefined ||
+    loading.allowImport === "any" || loading.allowImport.length > 0 ||
+    loading.allowHttp === "any";
+}

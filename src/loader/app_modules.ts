@@ -1,0 +1,68 @@
+/**
+ * Apps by way of the own loader: their modules made ready, what they import later, and what is
+ * wrong with them told in terms of their sources.
+ *
+ * @module
+ */
+
+import { LoadError } from "../errors.ts";
+import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
+import type { Loader, PreparedGraph } from "./loader.ts";
+import type { ImportPolicy } from "./loader_protocol.ts";
+
+/** The modules of a set of apps. */
+export class AppModuleSet {
+  /** The apps, with where their modules are. */
+  readonly apps: AppSet;
+  /** Folders that the apps' workers have to read. */
+  readonly folders: readonly string[];
+  readonly #loader: Loader;
+  readonly #graph: PreparedGraph;
+  readonly #policy: ImportPolicy;
+
+  private constructor(loader: Loader, graph: PreparedGraph, apps: AppSet, policy: ImportPolicy) {
+    this.#loader = loader;
+    this.#graph = graph;
+    this.#policy = policy;
+    this.folders = graph.folders;
+    const moduleOf = new Map(graph.roots.map((url, index) => [url, graph.modules[index]]));
+    const placed = <Source extends { readonly url: string }>(source: Source) => ({
+      ...source,
+      module: moduleOf.get(source.url),
+    });
+    this.apps = {
+      ...apps,
+      mounts: apps.mounts.map(placed),
+      middleware: apps.middleware.map(placed),
+      graph: graph.forWorkers,
+    };
+  }
+
+  /**
+   * Makes the modules of `apps` ready. While they run, they may import what `policy` lets them.
+   *
+   * @throws {LoadError} when a module cannot be loaded
+   * @throws {ConfigError} when a configuration file is wrong
+   */
+  static async prepare(loader: Loader, apps: AppSet, policy: ImportPolicy): Promise<AppModuleSet> {
+    const urls = [...apps.mounts, ...apps.middleware].map(({ url }) => url);
+    const graph = await loader.prepare([...new Set(urls)]);
+    return new AppModuleSet(loader, graph, apps, policy);
+  }
+
+  /** Finds a module that an app imports while it runs. */
+  async supply(request: ImportRequest): Promise<Imported> {
+    try {
+      return await this.#loader.extend(this.#graph, request, this.#policy);
+    } catch (error) {
+      if (error instanceof LoadError) return { message: error.message };
+      throw error;
+    }
+  }
+
+  /** Says in terms of the sources what a worker says of generated files. */
+  async explain(message: string): Promise<string> {
+    const { explained } = await import("./explain.ts");
+    return await explained(message, this.#graph.forWorkers);
+  }
+}

@@ -1,0 +1,531 @@
+/**
+ * Finds all the modules that an app consists of.
+ *
+ * The graph is walked level by level: first what lies at URLs, then, when all packages that are
+ * asked for are known and installed together, the modules of these.
+ *
+ * @module
+ */
+
+import { isBuiltin } from "node:module";
+import { pathToFileURL } from "node:url";
+import { LoadError } from "../errors.ts";
+import { bytesModule, commonJsModule, jsonModule, textModule, wasmModule } from "./data_modules.ts";
+import type { ProjectConfig } from "./deno_config.ts";
+import { filePath, moduleKey } from "./graph_keys.ts";
+import { resolveSpecifier, shortened } from "./import_map.ts";
+import type { ImportReference, TransformedModule } from "./link.ts";
+import { originalLine } from "./source_lines.ts";
+import type { ImportType, MediaType, ModuleSource } from "./sources.ts";
+
+/** A file of an installed package. */
+export interface PackageFile {
+  /** Path of the file, or the specifier of a builtin. */
+  readonly path: string;
+  /** What it is. */
+  readonly format: "module" | "commonjs" | "json" | "wasm" | "builtin";
+}
+
+/** Packages that are installed together. */
+export interface PackageSet {
+  /** Folder that they lie in. */
+  readonly root: string;
+  /** The file that an `npm:` specifier means. */
+  resolve(specifier: string): PackageFile;
+  /** The file that a specifier means in a file of the set. */
+  resolveFrom(specifier: string, importerPath: string): PackageFile;
+}
+
+/** A module to transform. */
+export interface TransformRequest {
+  /** URL of the module. */
+  readonly url: string;
+  /** Where its text came from. */
+  readonly source: ModuleSource;
+  /** What it is. */
+  readonly mediaType: MediaType;
+}
+
+/** Where a graph's modules come from. */
+export interface GraphSources {
+  /** Loads a module by its URL: `file:`, `http:`, `https:` or `data:`. */
+  load(url: string): Promise<ModuleSource>;
+  /** What a source is. */
+  mediaTypeOf(source: ModuleSource): MediaType;
+  /** The URL of a `jsr:` specifier. */
+  resolveJsr(specifier: string): Promise<string>;
+  /** Installs packages. */
+  install(requirements: readonly string[]): Promise<PackageSet>;
+  /** Names that the CommonJS module at `path` exports. */
+  commonJsExports(path: string, packages: PackageSet | null): Promise<readonly string[]>;
+  /** Makes JavaScript of a source. */
+  transform(request: TransformRequest): Promise<TransformedModule>;
+}
+
+/** Where the modules of a running app are, by {@linkcode moduleKey}. */
+export interface KnownModules {
+  /** Specifiers that lead to them from the modules of a new graph. */
+  readonly targets: ReadonlyMap<string, string>;
+  /** URLs that stand for others, after redirects. */
+  readonly redirects: ReadonlyMap<string, string>;
+}
+
+/** A module that a graph begins with. */
+export interface GraphRoot {
+  /** URL of the module, or a specifier in the module at {@linkcode referrer}. */
+  readonly specifier: string;
+  /** What the import's attributes ask for. */
+  readonly type: ImportType;
+  /** URL of the module that imports it; `null` for an app. */
+  readonly referrer: string | null;
+}
+
+/** What is asked for. */
+export interface GraphRequest {
+  /** The modules to begin with. */
+  readonly roots: readonly GraphRoot[];
+  /** How they are to be understood. */
+  readonly project: ProjectConfig;
+  /** Modules that exist already. */
+  readonly known: KnownModules;
+  /** Packages that are to stay as they were. */
+  readonly requirements: readonly string[];
+  /** Folder that these lie in, if there are any. */
+  readonly packageRoot: string | null;
+  /** Refuses local files, with an error, that may not be imported. */
+  readonly checkFile: (url: string) => void;
+  /** Limits. */
+  readonly limits: GraphLimits;
+}
+
+/** Limits of a graph. */
+export interface GraphLimits {
+  /** Modules from the first to the last in a chain of imports. */
+  readonly maxDepth: number;
+  /** Modules. */
+  readonly maxModules: number;
+}
+
+/** Limits that no app should meet. */
+export const DEFAULT_GRAPH_LIMITS: GraphLimits = { maxDepth: 2_000, maxModules: 20_000 };
+
+/** Modules that are loaded at a time. */
+const CONCURRENT_LOADS = 32;
+
+/** A module of a graph. */
+export interface GraphModule {
+  /** Its key. */
+  readonly key: string;
+  /** URL that it says it has. */
+  readonly url: string;
+  /** Whether it is a file that can change under the app, or something pinned. */
+  readonly origin: "local" | "remote" | "package";
+  /** SHA-256 of its source. */
+  readonly sha256: string;
+  /** Its code. */
+  readonly module: TransformedModule;
+  /** What its imports lead to: the keys of modules, or specifiers that stay as they are. */
+  readonly targets: readonly Target[];
+}
+
+/** What an import leads to. */
+export type Target =
+  | { readonly kind: "module"; readonly key: string }
+  | { readonly kind: "builtin"; readonly specifier: string };
+
+/** A whole graph: each module, and each that these import, is in it or was known before. */
+export interface Graph {
+  /** The modules. */
+  readonly modules: readonly GraphModule[];
+  /** Keys of the roots, in the order that they were asked for. */
+  readonly roots: readonly string[];
+  /** URLs that stand for others. */
+  readonly redirects: ReadonlyMap<string, string>;
+  /** All packages that were asked for. */
+  readonly requirements: readonly string[];
+  /** Where they lie, if there are any. */
+  readonly packageRoot: string | null;
+}
+
+/**
+ * Builds a graph.
+ *
+ * @throws {LoadError} when a root, or what it cannot do without, cannot be loaded
+ */
+export async function buildGraph(request: GraphRequest, sources: GraphSources): Promise<Graph> {
+  return await new GraphBuilder(request, sources).build();
+}
+
+/** An import that is still to be followed. */
+interface Visit {
+  readonly url: string;
+  readonly type: ImportType;
+  readonly importer: Importer | null;
+}
+
+/** The place of an import. */
+interface Importer {
+  readonly url: string;
+  readonly module: TransformedModule;
+  readonly reference: ImportReference;
+}
+
+/** Where an import leads while the graph is not whole: packages are not known yet. */
+type Link = Target | { readonly kind: "package"; readonly specifier: string } | LoadError;
+
+/** A module while the graph is not whole. */
+interface Found extends Omit<GraphModule, "targets"> {
+  readonly links: Link[];
+  readonly dynamicLinks: Link[];
+}
+
+class GraphBuilder {
+  readonly #request: GraphRequest;
+  readonly #sources: GraphSources;
+  readonly #found = new Map<string, Found | LoadError>();
+  readonly #redirects: Map<string, string>;
+  readonly #requirements: Set<string>;
+  #packages: PackageSet | null = null;
+  #frontier: Visit[] = [];
+
+  constructor(request: GraphRequest, sources: GraphSources) {
+    this.#request = request;
+    this.#sources = sources;
+    this.#redirects = new Map(request.known.redirects);
+    this.#requirements = new Set(request.requirements);
+  }
+
+  async build(): Promise<Graph> {
+    const roots: Link[] = [];
+    for (const root of this.#request.roots) roots.push(await this.#linkToRoot(root));
+    await this.#walk();
+    if (this.#requirements.size > 0) {
+      this.#packages ??= await this.#sources.install([...this.#requirements]);
+      this.#settlePackages(roots);
+      for (const found of this.#found.values()) {
+        if (found instanceof LoadError) continue;
+        this.#settlePackages(found.links);
+        this.#settlePackages(found.dynamicLinks);
+      }
+      await this.#walk();
+    }
+    return this.#whole(roots);
+  }
+
+  async #linkToRoot({ specifier, type, referrer }: GraphRoot): Promise<Link> {
+    const { packageRoot, project, requirements } = this.#request;
+    if (referrer === null) return await this.#linkTo(specifier, type, null);
+    if (packageRoot === null || !referrer.startsWith(pathToFileURL(packageRoot).href)) {
+      const url = resolveSpecifier(specifier, referrer, project.importMap);
+      const remote = !referrer.startsWith("file:");
+      if (remote && url.startsWith("file:")) throw localFromRemote(url);
+      return await this.#linkTo(url, type, null);
+    }
+    // A package imports while it runs: what it can mean is in its own set of packages.
+    this.#packages = await this.#sources.install(requirements);
+    if (specifier.startsWith("data:")) return this.#plan(specifier, type, null);
+    return this.#linkToFile(this.#packages.resolveFrom(specifier, filePath(referrer)), type, null);
+  }
+
+  /** Follows all imports that are to be followed, and theirs. */
+  async #walk(): Promise<void> {
+    for (let depth = 1; this.#frontier.length > 0; depth++) {
+      const visits = this.#frontier;
+      this.#frontier = [];
+      const { maxDepth, maxModules } = this.#request.limits;
+      const { url } = visits[0];
+      if (depth > maxDepth) {
+        throw new LoadError(url, `cannot load ${url}: more than ${maxDepth} imports lead to it`);
+      }
+      if (this.#found.size + visits.length > maxModules) {
+        throw new LoadError(url, `cannot load ${url}: the app has more than ${maxModules} modules`);
+      }
+      let next = 0;
+      const lane = async () => {
+        while (next < visits.length) await this.#visit(visits[next++]);
+      };
+      await Promise.all(Array.from({ length: CONCURRENT_LOADS }, lane));
+    }
+  }
+
+  async #visit(visit: Visit): Promise<void> {
+    const { url, type, importer } = visit;
+    let key = moduleKey(url, type);
+    try {
+      const isPackage = this.#packages !== null;
+      if (url.startsWith(COMMONJS)) {
+        const module = await this.#commonJs(url.slice(COMMONJS.length));
+        // Packages are pinned as a whole.
+        this.#found.set(key, packaged(key, url.slice(COMMONJS.length), module));
+        return;
+      }
+      const source = await this.#sources.load(url);
+      if (source.url !== url) {
+        this.#redirects.set(url, source.url);
+        this.#found.delete(key);
+        key = moduleKey(source.url, type);
+        // Several URLs may lead to it.
+        if (this.#found.has(key) || this.#request.known.targets.has(key)) return;
+        this.#found.set(key, PENDING);
+      }
+      await this.#add(key, source, type, isPackage);
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+      this.#found.set(key, importer === null ? error : importedBy(error, importer));
+    }
+  }
+
+  async #add(
+    key: string,
+    source: ModuleSource,
+    type: ImportType,
+    isPackage: boolean,
+  ): Promise<void> {
+    const { url, sha256 } = source;
+    const module = await this.#moduleOf(source, type);
+    const origin = isPackage ? "package" : url.startsWith("file:") ? "local" : "remote";
+    const found: Found = { key, url, origin, sha256, module, links: [], dynamicLinks: [] };
+    this.#found.set(key, found);
+    for (const reference of module.imports) {
+      found.links.push(await this.#follow({ url, module, reference }, isPackage));
+    }
+    for (const reference of module.dynamicImports) {
+      found.dynamicLinks.push(await this.#follow({ url, module, reference }, isPackage));
+    }
+  }
+
+  async #moduleOf(source: ModuleSource, type: ImportType): Promise<TransformedModule> {
+    const { url, bytes } = source;
+    if (type === "bytes") return bytesModule(bytes);
+    if (type === "text") return textModule(decode(bytes));
+    const mediaType = this.#sources.mediaTypeOf(source);
+    if (type === "json") {
+      if (mediaType === "json") return jsonModule(url, decode(bytes));
+      throw new LoadError(
+        url,
+        `cannot load ${url}: the import says type "json", and it is ${nameOf(mediaType, source)}`,
+      );
+    }
+    if (type !== "") {
+      throw new LoadError(
+        url,
+        `cannot load ${url}: the type ${JSON.stringify(type)} of its import is not supported; ` +
+          'there are "json", "text" and "bytes"',
+      );
+    }
+    if (mediaType === "wasm") return wasmModule(url, bytes as Uint8Array<ArrayBuffer>);
+    if (mediaType === "json") {
+      throw new LoadError(
+        url,
+        `cannot load ${url}: it is JSON; import it with the attribute { type: "json" }`,
+      );
+    }
+    if (mediaType === "unknown") {
+      throw new LoadError(
+        url,
+        `cannot load ${url}: it is no JavaScript or TypeScript module, but ${
+          nameOf(mediaType, source)
+        }`,
+      );
+    }
+    if (url.startsWith("file:") && /\.cjs$/.test(filePath(url))) {
+      return await this.#commonJs(url);
+    }
+    return await this.#sources.transform({ url, source, mediaType });
+  }
+
+  async #commonJs(url: string): Promise<TransformedModule> {
+    const path = filePath(url);
+    const names = await this.#sources.commonJsExports(path, this.#packages);
+    return commonJsModule(path, names);
+  }
+
+  async #follow(importer: Importer, isPackage: boolean): Promise<Link> {
+    const { specifier, type } = importer.reference;
+    try {
+      if (isPackage) return this.#linkInPackages(specifier, type, importer);
+      const url = resolveSpecifier(specifier, importer.url, this.#request.project.importMap);
+      return await this.#linkTo(url, type, importer);
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+      return importedBy(error, importer);
+    }
+  }
+
+  /** Takes note of what a URL leads to, and that it is to be loaded. */
+  async #linkTo(url: string, type: ImportType, importer: Importer | null): Promise<Link> {
+    const scheme = url.slice(0, url.indexOf(":"));
+    switch (scheme) {
+      case "node":
+        if (!isBuiltin(url)) {
+          throw new LoadError(url, `cannot load ${url}: there is no such builtin module`);
+        }
+        return { kind: "builtin", specifier: url };
+      case "npm":
+        this.#requirements.add(url);
+        return { kind: "package", specifier: url };
+      case "jsr":
+        return await this.#linkTo(await this.#sources.resolveJsr(url), type, importer);
+      case "http":
+      case "https":
+        break;
+      case "data":
+        break;
+      case "file":
+        if (importer !== null && !importer.url.startsWith("file:")) {
+          throw localFromRemote(url);
+        }
+        this.#request.checkFile(url);
+        break;
+      default:
+        throw new LoadError(
+          url,
+          `cannot load ${shortened(url)}: modules come from file:, http:, https:, data:, npm:, ` +
+            `jsr: and node: URLs, not from ${scheme}:`,
+        );
+    }
+    if (scheme === "http" && importer?.url.startsWith("https:")) {
+      throw new LoadError(
+        url,
+        `cannot load ${url}: modules that came over https: cannot import over http:`,
+      );
+    }
+    return this.#plan(url, type, importer);
+  }
+
+  #linkInPackages(specifier: string, type: ImportType, importer: Importer): Link {
+    if (specifier.startsWith("data:")) return this.#plan(specifier, type, importer);
+    const file = this.#packages!.resolveFrom(specifier, filePath(importer.url));
+    return this.#linkToFile(file, type, importer);
+  }
+
+  #linkToFile(file: PackageFile, type: ImportType, importer: Importer | null): Link {
+    if (file.format === "builtin") {
+      return { kind: "builtin", specifier: `node:${file.path.replace(/^node:/, "")}` };
+    }
+    const url = pathToFileURL(file.path).href;
+    if (file.format !== "commonjs") return this.#plan(url, type, importer);
+    return this.#plan(`${COMMONJS}${url}`, type, importer);
+  }
+
+  #plan(url: string, type: ImportType, importer: Importer | null): Link {
+    const final = this.#redirects.get(url) ?? url;
+    const key = moduleKey(final, type);
+    if (!this.#found.has(key) && !this.#request.known.targets.has(key)) {
+      this.#found.set(key, PENDING);
+      this.#frontier.push({ url: final, type, importer });
+    }
+    return { kind: "module", key };
+  }
+
+  /** Replaces links to packages by links to their files. */
+  #settlePackages(links: Link[]): void {
+    for (const [index, link] of links.entries()) {
+      if (link instanceof LoadError || link.kind !== "package") continue;
+      try {
+        links[index] = this.#linkToFile(this.#packages!.resolve(link.specifier), "", null);
+      } catch (error) {
+        if (!(error instanceof LoadError)) throw error;
+        links[index] = error;
+      }
+    }
+  }
+
+  /** The graph without what is broken; a root that is broken throws. */
+  #whole(roots: readonly Link[]): Graph {
+    const broken = this.#findBroken();
+    const keys = roots.map((root) => {
+      const link = this.#settled(root);
+      if (link instanceof LoadError) throw link;
+      if (link.kind !== "module") throw builtinRoot(link.specifier);
+      const error = broken.get(link.key);
+      if (error !== undefined) throw error;
+      return link.key;
+    });
+    const modules: GraphModule[] = [];
+    for (const found of this.#found.values()) {
+      if (found instanceof LoadError || broken.has(found.key)) continue;
+      const { links, dynamicLinks: _, ...module } = found;
+      modules.push({ ...module, targets: links.map((link) => this.#settled(link) as Target) });
+    }
+    return {
+      modules,
+      roots: keys,
+      redirects: this.#redirects,
+      requirements: [...this.#requirements],
+      packageRoot: this.#packages?.root ?? null,
+    };
+  }
+
+  /** Modules that cannot be linked, with the first reason for each. */
+  #findBroken(): Map<string, LoadError> {
+    const broken = new Map<string, LoadError>();
+    for (const [key, found] of this.#found) if (found instanceof LoadError) broken.set(key, found);
+    for (let before = -1; before !== broken.size;) {
+      before = broken.size;
+      for (const [key, found] of this.#found) {
+        if (found instanceof LoadError || broken.has(key)) continue;
+        for (const each of found.links) {
+          const link = this.#settled(each);
+          const error = link instanceof LoadError
+            ? link
+            : link.kind === "module"
+            ? broken.get(link.key)
+            : undefined;
+          if (error === undefined) continue;
+          broken.set(key, error);
+          break;
+        }
+      }
+    }
+    return broken;
+  }
+
+  /** A link with its redirects, which were not known when it was made. */
+  #settled(link: Link): Target | LoadError {
+    if (link instanceof LoadError) return link;
+    if (link.kind === "package") throw new Error(`${link.specifier} was not installed`);
+    if (link.kind === "builtin") return link;
+    const space = link.key.indexOf(" ");
+    const url = this.#redirects.get(link.key.slice(space + 1));
+    return url === undefined ? link : { kind: "module", key: link.key.slice(0, space + 1) + url };
+  }
+}
+
+/** Before the URL of a file that is to be loaded as CommonJS. */
+const COMMONJS = "commonjs:";
+
+/** Holds the place of a module that is being loaded. */
+const PENDING = new LoadError("", "it is being loaded");
+
+function importedBy(error: LoadError, { url, module, reference }: Importer): LoadError {
+  if (error.message.includes(" (imported by ")) return error;
+  const line = originalLine(module, reference.line);
+  const [first, ...rest] = error.message.split("\n");
+  const place = ` (imported by ${shortened(url)}${line === 0 ? "" : `:${line}`})`;
+  const what = /^cannot (?:load|resolve) /.test(first)
+    ? first
+    : `cannot load ${shortened(url)}: ${first}`;
+  return new LoadError(error.url, [what + place, ...rest].join("\n"), { cause: error.cause });
+}
+
+function packaged(key: string, url: string, module: TransformedModule): Found {
+  return { key, url, origin: "package", sha256: "", module, links: [], dynamicLinks: [] };
+}
+
+function localFromRemote(url: string): LoadError {
+  return new LoadError(url, `cannot load ${url}: remote modules cannot import local files`);
+}
+
+function builtinRoot(specifier: string): LoadError {
+  return new LoadError(specifier, `cannot load ${specifier}: a builtin module is no app`);
+}
+
+function nameOf(mediaType: MediaType, source: ModuleSource): string {
+  if (mediaType !== "unknown") return mediaType;
+  return source.contentType === "" ? "of an unknown type" : source.contentType;
+}
+
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}

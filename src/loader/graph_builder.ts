@@ -1,0 +1,233 @@
+/**
+ * Makes graphs from what is fetched, cached and installed. This is what the loader's thread does.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { LoadError } from "../errors.ts";
+import type { ModuleCache } from "./cache.ts";
+import { readProjectConfig } from "./deno_config.ts";
+import type { ProjectConfig } from "./deno_config.ts";
+import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "./fetcher.ts";
+import type { GraphRequest, GraphSources, PackageSet, TransformRequest } from "./graph.ts";
+import { buildGraph, DEFAULT_GRAPH_LIMITS } from "./graph.ts";
+import { filePath } from "./graph_keys.ts";
+import { knownModulesOf, sha256Of, storeGraph } from "./graph_store.ts";
+import type { StoredGraph } from "./graph_store.ts";
+import type { TransformedModule } from "./link.ts";
+import { TRANSFORM_VERSION } from "./link.ts";
+import type { ExtendRequest, Extension, LoaderOptions, LocalFile } from "./loader_protocol.ts";
+import { Lock } from "./lock.ts";
+import { mediaTypeOf } from "./media_type.ts";
+import type { ModuleSource } from "./sources.ts";
+
+/** A graph that was made, and the local files that it was made of. */
+export interface Prepared {
+  /** The graph. */
+  readonly graph: StoredGraph;
+  /** The files. */
+  readonly local: readonly LocalFile[];
+}
+
+/** Makes graphs with one set of options. */
+export class GraphBuilder {
+  readonly #cache: ModuleCache;
+  readonly #options: LoaderOptions;
+  readonly #lock: Lock | null;
+  readonly #onFetch: (url: string) => void;
+
+  private constructor(
+    cache: ModuleCache,
+    options: LoaderOptions,
+    lock: Lock | null,
+    onFetch: (url: string) => void,
+  ) {
+    this.#cache = cache;
+    this.#options = options;
+    this.#lock = lock;
+    this.#onFetch = onFetch;
+  }
+
+  /**
+   * Makes a builder.
+   *
+   * @throws {ConfigError} when the lock file cannot be understood
+   */
+  static async open(
+    cache: ModuleCache,
+    options: LoaderOptions,
+    onFetch: (url: string) => void,
+  ): Promise<GraphBuilder> {
+    const { lockFile, lockMode } = options;
+    const lock = lockFile === undefined ? null : await Lock.read(lockFile, lockMode);
+    return new GraphBuilder(cache, options, lock, onFetch);
+  }
+
+  /**
+   * Makes the graph of the apps at `roots`.
+   *
+   * @throws {LoadError} when a module cannot be loaded
+   * @throws {ConfigError} when a configuration file is wrong
+   */
+  async prepare(roots: readonly string[]): Promise<Prepared> {
+    const { allowImport } = this.#options;
+    const loading = this.#loading(
+      allowImport === "any" ? "any" : [...allowImport, ...hostsOf(roots)],
+    );
+    const project = await loading.readProject(roots);
+    const graph = await buildGraph({
+      roots: roots.map((specifier) => ({ specifier, type: "", referrer: null })),
+      project,
+      known: { targets: new Map(), redirects: new Map() },
+      requirements: [],
+      packageRoot: null,
+      checkFile: () => {},
+      limits: DEFAULT_GRAPH_LIMITS,
+    }, loading);
+    await this.#lock?.write();
+    const none: GraphRequest["known"] = { targets: new Map(), redirects: new Map() };
+    const parent = join(this.#cache.root, "graphs");
+    const stored = await storeGraph(graph, project.importMap, none, parent);
+    const local: LocalFile[] = project.files.map((path) => ({
+      path,
+      sha256: sha256Of(Deno.readFileSync(path)),
+    }));
+    for (const { origin, url, sha256 } of graph.modules) {
+      if (origin === "local") local.push({ path: filePath(url), sha256 });
+    }
+    return { graph: stored, local };
+  }
+
+  /**
+   * Adds the modules that a running app imports to its graph.
+   *
+   * @throws {LoadError} when a module cannot be loaded, or may not be
+   */
+  async extend(request: ExtendRequest): Promise<Extension> {
+    const { roots, folder, root, policy, packageRoot, requirements } = request;
+    const loading = this.#loading(policy.hosts);
+    const known = knownModulesOf(request);
+    const project = await loading.readProject(roots);
+    const graph = await buildGraph({
+      roots: [root],
+      project,
+      known,
+      requirements,
+      packageRoot,
+      checkFile: (url) => checkFile(url, policy.files),
+      limits: DEFAULT_GRAPH_LIMITS,
+    }, loading);
+    await this.#lock?.write();
+    const files: Record<string, string> = {};
+    if (graph.modules.length > 0) {
+      const stored = await storeGraph(graph, project.importMap, known, join(folder, "ext"));
+      const name = stored.folder.slice(folder.length + 1).replaceAll("\\", "/");
+      for (const { key, file } of stored.manifest.modules) files[key] = `${name}/${file}`;
+    }
+    const key = graph.roots[0];
+    return {
+      file: files[key] ?? request.files[key],
+      files,
+      redirects: Object.fromEntries(graph.redirects),
+      requirements: graph.requirements,
+      packageRoot: graph.packageRoot ?? packageRoot,
+    };
+  }
+
+  #loading(allowImport: "any" | readonly string[]): Loading {
+    const { reload, cachePolicy, allowHttp } = this.#options;
+    const fetcher = new ModuleFetcher(this.#cache, {
+      reload,
+      cachePolicy,
+      allowImport,
+      allowHttp,
+      limits: DEFAULT_FETCH_LIMITS,
+      lock: this.#lock,
+      onFetch: this.#onFetch,
+    });
+    return new Loading(this.#cache, this.#options, fetcher, this.#lock);
+  }
+}
+
+/** The sources of one graph. */
+class Loading implements GraphSources {
+  readonly #cache: ModuleCache;
+  readonly #options: LoaderOptions;
+  readonly #fetcher: ModuleFetcher;
+  #project: ProjectConfig | null = null;
+
+  constructor(
+    cache: ModuleCache,
+    options: LoaderOptions,
+    fetcher: ModuleFetcher,
+    lock: Lock | null,
+  ) {
+    this.#cache = cache;
+    this.#options = options;
+    this.#fetcher = fetcher;
+  }
+
+  /** Reads the configuration beside the first local app. */
+  async readProject(roots: readonly string[]): Promise<ProjectConfig> {
+    const app = roots.find((url) => url.startsWith("file:")) ?? roots[0];
+    const readText = async (url: string) => new TextDecoder().decode((await this.load(url)).bytes);
+    this.#project = await readProjectConfig(app, this.#options.importMapUrl, readText);
+    return this.#project;
+  }
+
+  async load(url: string): Promise<ModuleSource> {
+    if (url.startsWith("file:")) return await this.#fetcher.readFileSource(url);
+    return await this.#fetcher.load(url);
+  }
+
+  mediaTypeOf({ url, contentType }: ModuleSource): ReturnType<typeof mediaTypeOf> {
+    return mediaTypeOf(url, contentType);
+  }
+
+  async resolveJsr(specifier: string): Promise<string> {
+    throw new LoadError(specifier, `cannot load ${specifier}: jsr: is not there yet`);
+  }
+
+  async install(requirements: readonly string[]): Promise<PackageSet> {
+    throw new LoadError(requirements[0], `cannot load ${requirements[0]}: npm: is not there yet`);
+  }
+
+  async commonJsExports(path: string, packages: PackageSet | null): Promise<readonly string[]> {
+    throw new LoadError(path, `cannot load ${path}: CommonJS is not there yet`);
+  }
+
+  async transform({ url, source, mediaType }: TransformRequest): Promise<TransformedModule> {
+    const { scope, compilerOptions } = this.#project!;
+    const options = scope !== "" && url.startsWith(scope) ? compilerOptions : {};
+    const inputs = [TRANSFORM_VERSION, url, mediaType, options, source.sha256];
+    const key = sha256Of(JSON.stringify(inputs));
+    const cached = await this.#cache.readTransform(key);
+    if (cached !== null) return cached as TransformedModule;
+    // TypeScript takes its time to start: only when there is something to transform.
+    const { transformCode } = await import("./transform.ts");
+    const text = new TextDecoder().decode(source.bytes);
+    const made = transformCode({ url, text, mediaType, compilerOptions: options });
+    await this.#cache.writeTransform(key, made);
+    return made;
+  }
+}
+
+function checkFile(url: string, allowed: "any" | readonly string[]): void {
+  if (allowed === "any") return;
+  const path = filePath(url);
+  if (allowed.some((folder) => path === folder || path.startsWith(`${folder}/`))) return;
+  throw new LoadError(
+    url,
+    `cannot load ${url}: the app may not read it; --app-allow-read=${path} would permit it`,
+  );
+}
+
+/** Hosts of the apps themselves: whoever names an app trusts where it comes from. */
+function hostsOf(roots: readonly string[]): string[] {
+  return roots.flatMap((root) => {
+    const url = URL.parse(root);
+    if (url === null || !/^https?:$/.test(url.protocol)) return [];
+    return [url.port === "" ? `${url.hostname}:${url.protocol === "https:" ? 443 : 80}` : url.host];
+  });
+}

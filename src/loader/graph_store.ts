@@ -1,0 +1,192 @@
+/**
+ * Keeps graphs as folders of JavaScript that workers import natively.
+ *
+ * A graph's folder never changes. Its name is the hash of the manifest in it, which has the hashes
+ * of all files: what is not as it was written is noticed. Modules that a running app imports later
+ * go to folders below, `ext/HASH/`.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Graph, KnownModules, Target } from "./graph.ts";
+import type { ImportMap } from "./import_map.ts";
+import { linkCode, RUNTIME_MODULE, TRANSFORM_VERSION } from "./link.ts";
+
+/** What is in a graph's folder. */
+export interface GraphManifest {
+  /** Version of what made it. */
+  readonly version: number;
+  /** Keys of the modules that were asked for. */
+  readonly roots: readonly string[];
+  /** The modules. */
+  readonly modules: readonly StoredModule[];
+  /** URLs that stand for others. */
+  readonly redirects: Readonly<Record<string, string>>;
+  /** The import map of the project. */
+  readonly importMap: ImportMap;
+  /** Packages that were asked for. */
+  readonly requirements: readonly string[];
+  /** Folder that they lie in, if there are any. */
+  readonly packageRoot: string | null;
+}
+
+/** A module in a graph's folder. */
+export interface StoredModule {
+  /** Its key. */
+  readonly key: string;
+  /** Its file in the folder. */
+  readonly file: string;
+  /** SHA-256 of the file. */
+  readonly fileSha256: string;
+  /** URL of its source. */
+  readonly url: string;
+  /** Where the source came from. */
+  readonly origin: "local" | "remote" | "package";
+  /** SHA-256 of the source. */
+  readonly sha256: string;
+}
+
+/** A graph that can be imported. */
+export interface StoredGraph {
+  /** Its folder. */
+  readonly folder: string;
+  /** What is in it. */
+  readonly manifest: GraphManifest;
+}
+
+/** Code of the module that the others find the worker's services with. */
+const RUNTIME_CODE = 'export const modules = globalThis[Symbol.for("gatehouse.modules")];\n';
+
+const MANIFEST = "graph.json";
+
+/** SHA-256 as hexadecimal digits, without waiting. */
+export function sha256Of(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}
+
+/**
+ * Writes a graph below `parent`, unless it is there already. Modules in `known` are imported from
+ * where they are.
+ */
+export async function storeGraph(
+  graph: Graph,
+  importMap: ImportMap,
+  known: KnownModules,
+  parent: string,
+): Promise<StoredGraph> {
+  const own = new Map(graph.modules.map(({ key }) => [key, `${sha256Of(key).slice(0, 27)}.js`]));
+  const specifierOf = (target: Target): string => {
+    if (target.kind === "builtin") return target.specifier;
+    const file = own.get(target.key);
+    return file === undefined ? known.targets.get(target.key)! : `./${file}`;
+  };
+  const codes = new Map<string, string>([[RUNTIME_MODULE.slice(2), RUNTIME_CODE]]);
+  const modules = graph.modules.map(({ key, url, origin, sha256, module, targets }) => {
+    const file = own.get(key)!;
+    const code = linkCode(module, targets.map(specifierOf));
+    codes.set(file, code);
+    return { key, file, fileSha256: sha256Of(code), url, origin, sha256 };
+  });
+  const manifest: GraphManifest = {
+    version: TRANSFORM_VERSION,
+    roots: graph.roots,
+    modules: modules.sort((a, b) => a.key < b.key ? -1 : 1),
+    redirects: Object.fromEntries(graph.redirects),
+    importMap,
+    requirements: graph.requirements,
+    packageRoot: graph.packageRoot,
+  };
+  const text = JSON.stringify(manifest);
+  const folder = join(parent, sha256Of(text).slice(0, 40));
+  if (readGraph(folder) !== null) return { folder, manifest };
+  codes.set(MANIFEST, text);
+  await writeFolder(folder, codes);
+  return { folder, manifest };
+}
+
+/** Makes a folder with `files` at once: nobody sees it half-written. */
+async function writeFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+  const parent = join(folder, "..");
+  await Deno.mkdir(parent, { recursive: true });
+  const temporary = await Deno.makeTempDir({ dir: parent, prefix: ".tmp-" });
+  try {
+    for (const [name, text] of files) await Deno.writeTextFile(join(temporary, name), text);
+    await replaceFolder(temporary, folder);
+  } catch (error) {
+    await Deno.remove(temporary, { recursive: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** Renames a folder; one that is there is broken, or the same from another process. */
+async function replaceFolder(from: string, to: string): Promise<void> {
+  try {
+    await Deno.rename(from, to);
+    return;
+  } catch (error) {
+    if (!await exists(to)) throw error;
+  }
+  if (readGraph(to) !== null) {
+    await Deno.remove(from, { recursive: true });
+    return;
+  }
+  const broken = `${from}-broken`;
+  await Deno.rename(to, broken);
+  await Deno.rename(from, to);
+  await Deno.remove(broken, { recursive: true });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}
+
+/** Reads the manifest of a graph; `null` if the graph is not there, or not whole. */
+export function readGraph(folder: string): StoredGraph | null {
+  try {
+    const text = Deno.readTextFileSync(join(folder, MANIFEST));
+    if (!folder.endsWith(sha256Of(text).slice(0, 40))) return null;
+    const manifest = JSON.parse(text) as GraphManifest;
+    if (manifest.version !== TRANSFORM_VERSION) return null;
+    for (const { file, fileSha256 } of manifest.modules) {
+      if (sha256Of(Deno.readFileSync(join(folder, file))) !== fileSha256) return null;
+    }
+    if (Deno.readTextFileSync(join(folder, RUNTIME_MODULE)) !== RUNTIME_CODE) return null;
+    return { folder, manifest };
+  } catch {
+    return null;
+  }
+}
+
+/** A graph as app workers are told of it: plain data, which grows with later imports. */
+export interface WorkerGraph {
+  /** URL of its folder, with a slash. */
+  readonly directory: string;
+  /** Files by key, relative to the folder. */
+  readonly files: Record<string, string>;
+  /** URLs that stand for others. */
+  readonly redirects: Record<string, string>;
+  /** The import map. */
+  readonly importMap: ImportMap;
+}
+
+/** What workers are told of a graph. */
+export function workerGraphOf({ folder, manifest }: StoredGraph): WorkerGraph {
+  const { modules, redirects, importMap } = manifest;
+  return {
+    directory: `${pathToFileURL(folder).href}/`,
+    files: Object.fromEntries(modules.map(({ key, file }) => [key, file])),
+    redirects: { ...redirects },
+    importMap,
+  };
+}
+
+/** The modules of a graph as those of its extensions import them. */
+export function knownModulesOf(graph: Pick<WorkerGraph, "files" | "redirects">): KnownModules {
+  return {
+    targets: new Map(Object.entries(graph.files).map(([key, file]) => [key, `../../${file}`])),
+    redirects: new Map(Object.entries(graph.redirects)),
+  };
+}

@@ -1,0 +1,264 @@
+/**
+ * The loader as the gateway's thread knows it: apps are made ready to be imported by workers, from
+ * the cache if nothing has changed, else by the loader's own thread.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { ConfigError, LoadError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { findConfig } from "./deno_config.ts";
+import type { GraphRoot } from "./graph.ts";
+import { filePath } from "./graph_keys.ts";
+import type { StoredGraph, WorkerGraph } from "./graph_store.ts";
+import { readGraph, sha256Of, workerGraphOf } from "./graph_store.ts";
+import { TRANSFORM_VERSION } from "./link.ts";
+import type {
+  Extension,
+  ImportPolicy,
+  LoaderOptions,
+  LoaderReport,
+  LoaderRequest,
+  LocalFile,
+} from "./loader_protocol.ts";
+
+/** Apps that workers can import, and what they have imported since. */
+export interface PreparedGraph {
+  /** URLs of the apps. */
+  readonly roots: readonly string[];
+  /** Folder of the graph. */
+  readonly folder: string;
+  /** What workers are told; it grows with what apps import later. */
+  readonly forWorkers: WorkerGraph;
+  /** URLs to import, one for each of {@linkcode roots}. */
+  readonly modules: readonly string[];
+  /** Folders that workers have to read. */
+  readonly folders: readonly string[];
+}
+
+/** How long the loader's thread waits for more to do, in milliseconds. */
+const IDLE_THREAD_MS = 10_000;
+
+/** A request that the loader's thread works on. */
+interface Pending {
+  resolve(report: LoaderReport): void;
+  reject(error: Error): void;
+}
+
+/** The part of {@linkcode LoaderRequest} that a caller says. */
+type Question<Request = LoaderRequest> = Request extends { readonly id: number }
+  ? Omit<Request, "id">
+  : never;
+
+/** A graph with what only the loader has to know. */
+interface GrowingGraph extends PreparedGraph {
+  requirements: readonly string[];
+  packageRoot: string | null;
+  /** The last extension: one after the other, so that no module is made twice. */
+  growing: Promise<unknown>;
+}
+
+/** Makes apps ready for workers. */
+export class Loader implements Disposable {
+  readonly #options: LoaderOptions;
+  readonly #log: Log;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 1;
+  #thread: Worker | null = null;
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Makes a loader. Nothing happens before there is something to load. */
+  constructor(options: LoaderOptions, log: Log) {
+    this.#options = options;
+    this.#log = log;
+  }
+
+  /**
+   * Makes the apps at `roots` ready.
+   *
+   * @throws {LoadError} when a module cannot be loaded
+   * @throws {ConfigError} when a configuration file is wrong
+   */
+  async prepare(roots: readonly string[]): Promise<PreparedGraph> {
+    const graph = this.#unchanged(roots) ?? await this.#made(roots);
+    const { folder, manifest } = graph;
+    const forWorkers = workerGraphOf(graph);
+    const { requirements, packageRoot } = manifest;
+    const prepared: GrowingGraph = {
+      roots,
+      folder,
+      forWorkers,
+      modules: manifest.roots.map((key) => forWorkers.directory + forWorkers.files[key]),
+      folders: packageRoot === null ? [folder] : [folder, packageRoot],
+      requirements,
+      packageRoot,
+      growing: Promise.resolve(),
+    };
+    return prepared;
+  }
+
+  /**
+   * Adds what an app imports while it runs, as far as `policy` lets it.
+   *
+   * @throws {LoadError} when a module cannot be loaded, or may not be
+   */
+  extend(prepared: PreparedGraph, root: GraphRoot, policy: ImportPolicy): Promise<Extension> {
+    const graph = prepared as GrowingGraph;
+    const extended = graph.growing.then(() => this.#extended(graph, root, policy));
+    graph.growing = extended.catch(() => {});
+    return extended;
+  }
+
+  /** Ends the loader's thread. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#idleTimer);
+    this.#thread?.terminate();
+    this.#thread = null;
+    const error = new LoadError("", "the gateway is ending");
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+
+  async #extended(
+    graph: GrowingGraph,
+    root: GraphRoot,
+    policy: ImportPolicy,
+  ): Promise<Extension> {
+    const { roots, folder, forWorkers: { files, redirects }, requirements, packageRoot } = graph;
+    const request = { roots, folder, files, redirects, requirements, packageRoot, root, policy };
+    const report = await this.#ask({ kind: "extend", ...request });
+    const { extension } = report as LoaderReport & { kind: "extended" };
+    Object.assign(files, extension.files);
+    Object.assign(redirects, extension.redirects);
+    graph.requirements = extension.requirements;
+    graph.packageRoot = extension.packageRoot;
+    return extension;
+  }
+
+  async #made(roots: readonly string[]): Promise<StoredGraph> {
+    const report = await this.#ask({ kind: "prepare", roots });
+    const { folder, local } = report as LoaderReport & { kind: "prepared" };
+    const graph = readGraph(folder);
+    if (graph === null) throw new LoadError(roots[0], `the cache ${folder} changed meanwhile`);
+    writeIndex(this.#indexPath(roots), folder, local);
+    return graph;
+  }
+
+  /** The graph that was made for these apps, if it would be made just so again. */
+  #unchanged(roots: readonly string[]): StoredGraph | null {
+    const { reload, lockFile } = this.#options;
+    // A lock has to be asked about every module.
+    if (reload !== "none" || lockFile !== undefined) return null;
+    const index = readIndex(this.#indexPath(roots));
+    if (index === null) return null;
+    for (const { path, sha256 } of index.local) if (sha256OfFile(path) !== sha256) return null;
+    const graph = readGraph(index.folder);
+    const packageRoot = graph?.manifest.packageRoot ?? null;
+    return packageRoot === null || isFolder(packageRoot) ? graph : null;
+  }
+
+  /** File that says what was made with these options for these apps. */
+  #indexPath(roots: readonly string[]): string {
+    const { cacheRoot, importMapUrl, allowImport, allowHttp } = this.#options;
+    const app = roots.find((url) => url.startsWith("file:"));
+    const config = app === undefined ? null : findConfig(dirname(filePath(app)));
+    const inputs = [TRANSFORM_VERSION, roots, importMapUrl, allowImport, allowHttp, config];
+    return join(cacheRoot, "graphs", "index", `${sha256Of(JSON.stringify(inputs))}.json`);
+  }
+
+  #ask(question: Question): Promise<LoaderReport> {
+    const id = this.#nextId++;
+    const answer = Promise.withResolvers<LoaderReport>();
+    this.#pending.set(id, answer);
+    clearTimeout(this.#idleTimer);
+    this.#thread ??= this.#startThread();
+    this.#thread.postMessage({ ...question, id } as LoaderRequest);
+    return answer.promise;
+  }
+
+  #startThread(): Worker {
+    const thread = new Worker(new URL("./service.ts", import.meta.url), {
+      type: "module",
+      name: "loader",
+    });
+    thread.onmessage = ({ data }: MessageEvent<LoaderReport>) => this.#onReport(data);
+    thread.onerror = (event) => {
+      event.preventDefault();
+      this.#onThreadDeath(event.message);
+    };
+    thread.postMessage({ kind: "start", options: this.#options } satisfies LoaderRequest);
+    return thread;
+  }
+
+  #onReport(report: LoaderReport): void {
+    if (report.kind === "fetching") {
+      this.#log("info", `fetching ${report.url}`);
+      return;
+    }
+    const pending = this.#pending.get(report.id);
+    this.#pending.delete(report.id);
+    if (report.kind === "failed") pending?.reject(errorOf(report));
+    else pending?.resolve(report);
+    if (this.#pending.size > 0) return;
+    // It holds TypeScript, which is large.
+    this.#idleTimer = setTimeout(() => {
+      this.#thread?.terminate();
+      this.#thread = null;
+    }, IDLE_THREAD_MS);
+    Deno.unrefTimer(this.#idleTimer as unknown as number);
+  }
+
+  #onThreadDeath(reason: string): void {
+    this.#thread?.terminate();
+    this.#thread = null;
+    const error = new LoadError("", `the loader failed: ${reason}`);
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+  }
+}
+
+function errorOf(report: LoaderReport & { kind: "failed" }): Error {
+  if (report.error === "ConfigError") return new ConfigError(report.message);
+  if (report.error === "LoadError") return new LoadError(report.url, report.message);
+  return new LoadError("", `the loader failed: ${report.message}`);
+}
+
+/** What was made for some apps. */
+interface GraphIndex {
+  readonly folder: string;
+  readonly local: readonly LocalFile[];
+}
+
+function writeIndex(path: string, folder: string, local: readonly LocalFile[]): void {
+  const index: GraphIndex = { folder, local };
+  const temporary = `${path}.${Deno.pid}.tmp`;
+  Deno.mkdirSync(dirname(path), { recursive: true });
+  Deno.writeTextFileSync(temporary, JSON.stringify(index));
+  Deno.renameSync(temporary, path);
+}
+
+function readIndex(path: string): GraphIndex | null {
+  try {
+    const index = JSON.parse(Deno.readTextFileSync(path)) as GraphIndex;
+    return typeof index.folder === "string" && Array.isArray(index.local) ? index : null;
+  } catch {
+    return null;
+  }
+}
+
+function sha256OfFile(path: string): string | null {
+  try {
+    return sha256Of(Deno.readFileSync(path));
+  } catch {
+    return null;
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
+}

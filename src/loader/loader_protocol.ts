@@ -1,0 +1,109 @@
+/**
+ * The messages between the gateway's thread and the loader's own.
+ *
+ * @module
+ */
+
+import type { ReloadPolicy } from "./fetch_policy.ts";
+import type { GraphRoot } from "./graph.ts";
+
+/** How apps are loaded. */
+export interface LoaderOptions {
+  /** Folder of the cache. */
+  readonly cacheRoot: string;
+  /** URL of the import map; absent, that of a deno.json beside the app. */
+  readonly importMapUrl: string | undefined;
+  /** What is fetched again though it is in the cache. */
+  readonly reload: ReloadPolicy;
+  /** Whether the network is used for what is not in the cache. */
+  readonly cachePolicy: "use" | "only";
+  /** Hosts that modules may come from, besides those of the apps themselves. */
+  readonly allowImport: "any" | readonly string[];
+  /** Where modules may come from over `http:`. */
+  readonly allowHttp: "loopback" | "any";
+  /** Path of the lock file. */
+  readonly lockFile: string | undefined;
+  /** What happens with what the lock does not know. */
+  readonly lockMode: "extend" | "frozen";
+}
+
+/** What an app that runs may import. */
+export interface ImportPolicy {
+  /** Local files: all, or those in these folders. */
+  readonly files: "any" | readonly string[];
+  /** Hosts of remote modules. */
+  readonly hosts: "any" | readonly string[];
+}
+
+/** What the loader's thread is asked. */
+export type LoaderRequest =
+  /** Comes first. */
+  | { readonly kind: "start"; readonly options: LoaderOptions }
+  /** Makes the graph of some apps. */
+  | { readonly kind: "prepare"; readonly id: number; readonly roots: readonly string[] }
+  /** Adds to the graph of an app that runs. */
+  | ({ readonly kind: "extend"; readonly id: number } & ExtendRequest);
+
+/** A graph, and what it is to grow by. */
+export interface ExtendRequest {
+  /** URLs of the apps that the graph was made for. */
+  readonly roots: readonly string[];
+  /** Folder of the graph. */
+  readonly folder: string;
+  /** Its files by key, relative to the folder. */
+  readonly files: Readonly<Record<string, string>>;
+  /** URLs that stand for others. */
+  readonly redirects: Readonly<Record<string, string>>;
+  /** All packages that were asked for. */
+  readonly requirements: readonly string[];
+  /** Folder of the packages, if there are any. */
+  readonly packageRoot: string | null;
+  /** What is imported. */
+  readonly root: GraphRoot;
+  /** What may be. */
+  readonly policy: ImportPolicy;
+}
+
+/** A local file that went into a graph. */
+export interface LocalFile {
+  /** Its path. */
+  readonly path: string;
+  /** SHA-256 of what was in it. */
+  readonly sha256: string;
+}
+
+/** What the loader's thread reports. */
+export type LoaderReport =
+  /** Something is being fetched. */
+  | { readonly kind: "fetching"; readonly url: string }
+  /** The graph is made. */
+  | {
+    readonly kind: "prepared";
+    readonly id: number;
+    readonly folder: string;
+    readonly local: readonly LocalFile[];
+  }
+  /** The graph has grown. */
+  | { readonly kind: "extended"; readonly id: number; readonly extension: Extension }
+  /** It could not be done. */
+  | {
+    readonly kind: "failed";
+    readonly id: number;
+    readonly error: "LoadError" | "ConfigError" | "Error";
+    readonly url: string;
+    readonly message: string;
+  };
+
+/** What a graph has grown by. */
+export interface Extension {
+  /** File of the module that was asked for, relative to the folder. */
+  readonly file: string;
+  /** More files by key. */
+  readonly files: Readonly<Record<string, string>>;
+  /** More redirects. */
+  readonly redirects: Readonly<Record<string, string>>;
+  /** All packages that were asked for. */
+  readonly requirements: readonly string[];
+  /** Folder of the packages. */
+  readonly packageRoot: string | null;
+}

@@ -1,0 +1,58 @@
+/**
+ * The loader's own thread: it fetches, transforms and writes, so that the gateway's thread need not.
+ *
+ * @module
+ */
+
+import { ConfigError, LoadError } from "../errors.ts";
+import { ModuleCache } from "./cache.ts";
+import { GraphBuilder } from "./graph_builder.ts";
+import type { LoaderReport, LoaderRequest } from "./loader_protocol.ts";
+
+/** The part of a worker's global scope that is used here. */
+interface WorkerScope {
+  postMessage(message: LoaderReport): void;
+  onmessage: (event: MessageEvent<LoaderRequest>) => void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+let builder: Promise<GraphBuilder>;
+
+scope.onmessage = ({ data }) => {
+  if (data.kind === "start") {
+    const { options } = data;
+    builder = GraphBuilder.open(
+      new ModuleCache(options.cacheRoot),
+      options,
+      (url) => scope.postMessage({ kind: "fetching", url }),
+    );
+    // Whoever asks for something is told.
+    builder.catch(() => {});
+  } else {
+    answer(data);
+  }
+};
+
+async function answer(request: Exclude<LoaderRequest, { kind: "start" }>): Promise<void> {
+  const { id } = request;
+  try {
+    if (request.kind === "prepare") {
+      const { graph, local } = await (await builder).prepare(request.roots);
+      scope.postMessage({ kind: "prepared", id, folder: graph.folder, local });
+    } else {
+      const extension = await (await builder).extend(request);
+      scope.postMessage({ kind: "extended", id, extension });
+    }
+  } catch (error) {
+    const isLoadError = error instanceof LoadError;
+    scope.postMessage({
+      kind: "failed",
+      id,
+      error: isLoadError ? "LoadError" : error instanceof ConfigError ? "ConfigError" : "Error",
+      url: isLoadError ? error.url : "",
+      message: isLoadError || error instanceof ConfigError
+        ? error.message
+        : String((error as Error)?.stack ?? error),
+    });
+  }
+}

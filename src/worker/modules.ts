@@ -1,0 +1,199 @@
+/**
+ * What modules of the own loader find in their worker: dynamic `import()`, `import.meta`, and
+ * CommonJS. They reach it through a well-known symbol, and have no other way to the loader.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { createRequire, isBuiltin } from "node:module";
+import nodeModule from "node:module";
+import { moduleKey, urlOfKey } from "../loader/graph_keys.ts";
+import type { WorkerGraph } from "../loader/graph_store.ts";
+import { resolveSpecifier } from "../loader/import_map.ts";
+import type { ImportType } from "../loader/sources.ts";
+import type { Imported, ImportRequest } from "./protocol.ts";
+
+/** Asks the gateway for a module that the worker does not have. */
+export type AskForModule = (request: ImportRequest) => Promise<Imported>;
+
+/** Where modules of the own loader find {@linkcode AppModules}. */
+const WELL_KNOWN = Symbol.for("gatehouse.modules");
+
+/** Names of generated files, alone and in URLs. */
+const FILE_NAME = /(?:file:\/\/[^\s"'()]*?\/|\.{1,2}\/(?:[\w.]+\/)*)?\b([\da-f]{27}\.js)\b/g;
+
+/** The services of a worker to the modules of its apps. */
+export class AppModules {
+  readonly #graph: WorkerGraph;
+  readonly #ask: AskForModule;
+  /** URLs of sources by the names of their files. */
+  readonly #sources = new Map<string, string>();
+
+  private constructor(graph: WorkerGraph, ask: AskForModule) {
+    this.#graph = graph;
+    this.#ask = ask;
+    this.#nameSources(graph.files);
+  }
+
+  /** Makes the services of the current thread for the modules of `graph`. */
+  static install(graph: WorkerGraph, ask: AskForModule): AppModules {
+    const modules = new AppModules(graph, ask);
+    Object.defineProperty(globalThis, WELL_KNOWN, { value: modules });
+    readCommonJsFromDisk();
+    return modules;
+  }
+
+  /** Does `import(specifier, options)` for the module at `referrer`. */
+  import(referrer: string, args: ArrayLike<unknown>): Promise<unknown> {
+    return this.#import(referrer, args[0], args[1]);
+  }
+
+  /** Makes `import.meta` tell of the source at `url` instead of the generated file. */
+  describe(meta: ImportMeta, url: string): void {
+    meta.url = url;
+    meta.main = false;
+    meta.resolve = (specifier) => this.#resolve(`${specifier}`, url);
+    const local = url.startsWith("file:") ? pathOf(url) : null;
+    if (local === null) {
+      delete (meta as Partial<ImportMeta>).filename;
+      delete (meta as Partial<ImportMeta>).dirname;
+    } else {
+      meta.filename = local;
+      meta.dirname = local.replace(/[\\/][^\\/]*$/, "") || "/";
+    }
+  }
+
+  /** Loads the CommonJS module at `path`. */
+  require(path: string): unknown {
+    return createRequire(path)(path);
+  }
+
+  /** The bytes that `base64` stands for. */
+  bytes(base64: string): Uint8Array {
+    return new Uint8Array(Buffer.from(base64, "base64"));
+  }
+
+  /** Instantiates WebAssembly. */
+  instantiate(
+    bytes: Uint8Array<ArrayBuffer>,
+    imports: WebAssembly.Imports,
+  ): Promise<WebAssembly.WebAssemblyInstantiatedSource> {
+    return WebAssembly.instantiate(bytes, imports);
+  }
+
+  /** `text` with the URLs of sources in place of the names of generated files. */
+  withSources(text: string): string {
+    return text.replace(FILE_NAME, (name, file) => this.#sources.get(file) ?? name);
+  }
+
+  async #import(referrer: string, given: unknown, options: unknown): Promise<unknown> {
+    const specifier = `${given}`;
+    const type = typeOf(options);
+    if (isBuiltin(specifier) && (specifier.startsWith("node:") || isInPackage(referrer))) {
+      return await import(specifier.replace(/^(?:node:)?/, "node:"));
+    }
+    const file = this.#fileOf(specifier, referrer, type) ??
+      await this.#fetched(specifier, referrer, type);
+    try {
+      return await import(this.#graph.directory + file);
+    } catch (error) {
+      throw this.#renamed(error);
+    }
+  }
+
+  /** The file that an import leads to, if it is known here. */
+  #fileOf(specifier: string, referrer: string, type: ImportType): string | undefined {
+    // What a package's own specifiers mean, only the loader knows.
+    if (isInPackage(referrer) && !specifier.startsWith("data:")) return undefined;
+    let url: string;
+    try {
+      url = this.#resolve(specifier, referrer);
+    } catch (error) {
+      throw new TypeError(`${(error as Error).message} (imported by ${referrer})`);
+    }
+    const { files, redirects } = this.#graph;
+    return files[moduleKey(redirects[url] ?? url, type)];
+  }
+
+  async #fetched(specifier: string, referrer: string, type: ImportType): Promise<string> {
+    const answer = await this.#ask({ specifier, referrer, type });
+    if ("message" in answer) throw new TypeError(answer.message);
+    Object.assign(this.#graph.files, answer.files);
+    Object.assign(this.#graph.redirects, answer.redirects);
+    this.#nameSources(answer.files);
+    return answer.file;
+  }
+
+  #resolve(specifier: string, referrer: string): string {
+    return resolveSpecifier(specifier, referrer, this.#graph.importMap);
+  }
+
+  #nameSources(files: Readonly<Record<string, string>>): void {
+    for (const [key, file] of Object.entries(files)) {
+      this.#sources.set(file.slice(file.lastIndexOf("/") + 1), urlOfKey(key));
+    }
+  }
+
+  /** An error whose message speaks of sources; others stay what they are. */
+  #renamed(error: unknown): unknown {
+    if (error instanceof Error) {
+      const message = this.withSources(error.message);
+      if (message !== error.message) error.message = message;
+    }
+    return error;
+  }
+}
+
+/** The type that import options ask for (ECMAScript, section 13.3.10.2). */
+function typeOf(options: unknown): ImportType {
+  if (options === undefined) return "";
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError("the second argument of import() must be an object");
+  }
+  const attributes = (options as { with?: unknown }).with;
+  if (attributes === undefined) return "";
+  if (typeof attributes !== "object" || attributes === null) {
+    throw new TypeError("the 'with' option of import() must be an object");
+  }
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value !== "string") {
+      throw new TypeError(`the import attribute '${name}' must be a string`);
+    }
+    if (name !== "type") throw new TypeError(`there is no import attribute '${name}'`);
+  }
+  return (attributes as { type?: ImportType }).type ?? "";
+}
+
+/** Whether a module belongs to an installed package. */
+function isInPackage(url: string): boolean {
+  return url.startsWith("file:") && url.includes("/node_modules/");
+}
+
+function pathOf(url: string): string {
+  const path = decodeURIComponent(new URL(url).pathname);
+  return Deno.build.os === "windows" ? path.slice(1).replaceAll("/", "\\") : path;
+}
+
+/** A module as node:module makes it. */
+interface CommonJsModule {
+  _compile(code: string, filename: string): void;
+}
+
+/**
+ * Makes `require` read files where they are. In an executable, Deno looks for CommonJS only among
+ * the files that are built in.
+ */
+function readCommonJsFromDisk(): void {
+  const extensions = (nodeModule as unknown as {
+    _extensions: Record<string, (module: CommonJsModule, filename: string) => void>;
+  })._extensions;
+  const read = (module: CommonJsModule, filename: string): void =>
+    module._compile(Deno.readTextFileSync(filename), filename);
+  extensions[".cjs"] = read;
+  const native = extensions[".js"];
+  extensions[".js"] = (module, filename) => {
+    if (filename.includes("node_modules")) read(module, filename);
+    else native(module, filename);
+  };
+}
