@@ -1,31 +1,40 @@
-/**
- * The executable (`deno task test:compiled`). Compiled with whatever `deno compile` works here; without any, the tests are
- * skipped, and say so.
- */
+/** The executable (`deno task test:compiled`). */
+
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { runGateway, startGateway } from "../support/gateway.ts";
+import manifest from "../../deno.json" with { type: "json" };
+import { executable as found } from "./executable_path.ts";
 
-const SCRIPT = new URL("../../scripts/compile.ts", import.meta.url).pathname;
+const ignore = found === null;
+const executable = found ?? "";
+
+/** How much larger than its base the executable may be. */
+const MAX_SIZE_RATIO = 1.25;
+
 const folder = await Deno.makeTempDir();
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-
-const executable = `${folder}/gatehouse`;
-const compiled = await new Deno.Command(Deno.execPath(), {
-  args: ["run", "-A", SCRIPT, "--output", executable],
-}).output();
-if (!compiled.success) {
-  const reason = new TextDecoder().decode(compiled.stderr).trim();
-  console.error(`SKIPPED: the executable cannot be compiled here: ${reason}`);
-}
-const ignore = !compiled.success;
 
 Deno.test({
   name: "the executable names its versions",
   ignore,
   async fn() {
-    const { code, stdout } = await runGateway(["--version"], [executable]);
-    assertEquals(code, 0);
-    assertMatch(stdout, /^gatehouse \d+\.\d+\.\d+ \(Deno /);
+    const { code, stdout, stderr } = await runGateway(["--version"], [executable]);
+    assertEquals(code, 0, stderr);
+    assertMatch(
+      stdout,
+      /^gatehouse \d+\.\d+\.\d+ \(Deno [\d.]+, V8 [\w.-]+, TypeScript [\d.]+, (?:no libzmq|libzmq [\d.]+ of (?:the system|its own))\)\n$/,
+    );
+    assert(stdout.startsWith(`gatehouse ${manifest.version} `), stdout);
+  },
+});
+
+const base = Deno.env.get("DENORT_BIN");
+Deno.test({
+  name: `the executable is at most ${MAX_SIZE_RATIO} times as large as its base`,
+  ignore: ignore || !base,
+  fn() {
+    const ratio = Deno.statSync(executable).size / Deno.statSync(base!).size;
+    assert(ratio <= MAX_SIZE_RATIO, `${ratio.toFixed(3)} times`);
   },
 });
 
@@ -46,8 +55,10 @@ for (const workers of ["2", "0"]) {
           },
         };`,
       );
+      const temporary = await Deno.makeTempDir({ dir: folder });
       await using gateway = await startGateway([app, "--workers", workers], {
         command: [executable],
+        env: { TMPDIR: temporary },
       });
       const { url } = gateway;
       assertEquals(await (await fetch(url)).text(), "from http");
@@ -58,9 +69,37 @@ for (const workers of ["2", "0"]) {
       gateway.kill("SIGTERM");
       assertEquals(await (await slow).text(), "from http");
       assertEquals((await gateway.status).code, 0);
+      // Compiled code that the runtime kept there would be a way in for other users.
+      assertEquals([...Deno.readDirSync(temporary)], []);
     },
   });
 }
+
+/** A module in WebAssembly that exports `add`. */
+const ADD_WASM = new Uint8Array([
+  ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  ...[1, 7, 1, 0x60, 2, 0x7f, 0x7f, 1, 0x7f],
+  ...[3, 2, 1, 0],
+  ...[7, 7, 1, 3, 0x61, 0x64, 0x64, 0, 0],
+  ...[10, 9, 1, 7, 0, 0x20, 0, 0x20, 1, 0x6a, 0x0b],
+]);
+
+Deno.test({
+  name: "an app in the executable uses WebAssembly",
+  ignore,
+  async fn() {
+    await Deno.writeFile(`${folder}/add.wasm`, ADD_WASM);
+    const app = `${folder}/wasm.js`;
+    await Deno.writeTextFile(
+      app,
+      `const response = await fetch(new URL("./add.wasm", import.meta.url));
+      const { instance } = await WebAssembly.instantiate(await response.arrayBuffer());
+      export default () => new Response(String(instance.exports.add(40, 2)));`,
+    );
+    await using gateway = await startGateway([app, "--workers", "1"], { command: [executable] });
+    assertEquals(await (await fetch(gateway.url)).text(), "42");
+  },
+});
 
 Deno.test({
   name: "the executable tells why an app cannot be loaded",
