@@ -211,7 +211,6 @@ export class Mongrel2Client implements ExchangeChannel {
 
   #onComplete(exchange: Mongrel2Exchange): void {
     this.#current = null;
-    exchange.release();
     if (exchange.reportSent) exchange.receiver.onSent();
     if (exchange.closes) {
       this.disconnect();

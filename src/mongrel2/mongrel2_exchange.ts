@@ -169,15 +169,9 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
     const wasSent = this.#state === COMPLETE && !this.reportSent;
     this.#state = COMPLETE;
     this.source?.cancel();
-    this.release();
     const { receiver } = this;
     this.receiver = NOBODY;
     if (!wasSent) receiver.onAbort(reason);
-  }
-
-  /** Gives the memory of the output back: all was sent, or nothing more will be. */
-  release(): void {
-    buffers.give(this.out.takeBytes());
   }
 
   onBody(chunk: Uint8Array): void {
