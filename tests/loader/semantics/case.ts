@@ -27,8 +27,9 @@ export type Place = "local" | "remote";
 /**
  * One case. In files, options and expectations stand
  * `{base}` for the URL of the case's files where the app is, without a slash at the end;
- * `{folder}` for the path of that, if it is a folder; and
- * `{site}` for the URL of the same files on another server, wherever the app is.
+ * `{folder}` for the path of that, if it is a folder;
+ * `{site}` for the URL of the same files on another server, wherever the app is; and
+ * `{port}` for the port of that.
  */
 export interface SemanticsCase {
   /** What holds, as a sentence. */
@@ -57,6 +58,8 @@ export interface SemanticsCase {
   readonly failsOwn?: readonly (string | RegExp)[];
   /** Legs that cannot do it, and why. */
   readonly except?: Readonly<Partial<Record<LegName, string>>>;
+  /** Option of gatehouse without which there is nothing to see. */
+  readonly needs?: string;
   /** First version of Deno that does it, as the oldest that is supported does otherwise. */
   readonly sinceDeno?: string;
 }

@@ -206,6 +206,7 @@ export default () => Response.json(<p>
         "view/jsx-runtime": { body: RUNTIME, contentType: "text/javascript" },
       },
       place: "remote",
+      except: { native: "Deno does not fetch the module that it then imports" },
       answer: [{ created: ["i", { a: 1, key: "k" }] }, { type: "i", props: { a: 1 }, key: "k" }],
     },
   ],

@@ -82,18 +82,17 @@ export default () => Response.json({
 import { nested } from "./lib/nested.ts";
 const { resolve } = import.meta;
 export default () => Response.json([
-  resolve("./a.ts"), resolve("../b.ts"), resolve("/c.ts"), import.meta.resolve("https://example.com/x/../y.ts?q#f"),
+  resolve("./a.ts"), resolve("./lib/../b.ts"), resolve("/c.ts") === new URL("/c.ts", "{base}").href, import.meta.resolve("https://example.com/x/../y.ts?q#f"),
   resolve("node:fs"), resolve("data:text/javascript,1"), resolve("npm:left-pad@1"), resolve("jsr:@std/x@1/y"), nested,
 ]);
 `,
         "lib/nested.ts":
           `export const nested = [import.meta.resolve("./x.ts"), import.meta.resolve("../x.ts")];\n`,
       },
-      place: "remote",
       answer: [
         "{base}/a.ts",
-        "{base}/../b.ts",
-        "",
+        "{base}/b.ts",
+        true,
         "https://example.com/y.ts?q#f",
         "node:fs",
         "data:text/javascript,1",

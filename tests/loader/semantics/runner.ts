@@ -61,7 +61,7 @@ export function semanticsTests(leg: Leg): void {
   for (const theme of TABLE) {
     Deno.test(`${theme.name} (${leg.name} loader)`, async (test) => {
       await using site = new Site(leg.name === "native" ? withImportsOfGatehouse : asItIs);
-      const placed = placeCases(theme, leg, site);
+      const placed = placeCases(theme, leg, site, await optionsOf(leg));
       const runs = await runAll(placed, await launcherOf(leg, site));
       for (const [index, each] of placed.entries()) {
         const { semanticsCase, place } = each;
@@ -71,9 +71,15 @@ export function semanticsTests(leg: Leg): void {
   }
 }
 
-function placeCases({ name, cases }: Theme, leg: Leg, site: Site): PlacedCase[] {
+function placeCases(
+  { name, cases }: Theme,
+  leg: Leg,
+  site: Site,
+  options: string,
+): PlacedCase[] {
   return cases.flatMap((each, index) => {
     if (each.except?.[leg.name] !== undefined) return [];
+    if (each.needs !== undefined && !options.includes(each.needs)) return [];
     if (each.sinceDeno !== undefined && isOlder(DENO, each.sinceDeno)) return [];
     const places = each.place === undefined ? ["local", "remote"] as const : [each.place];
     const slug = name.toLowerCase().replace(/\W+/g, "-");
@@ -162,7 +168,7 @@ function nativeArgs(
   args: readonly string[],
   { semanticsCase: { files }, place, fill }: PlacedCase,
 ): { denoArgs: string[]; ownArgs: string[] } {
-  const denoArgs = ["--unstable-raw-imports", "--unstable-worker-options"];
+  const denoArgs = ["--quiet", "--unstable-raw-imports", "--unstable-worker-options"];
   const config = ["deno.json", "deno.jsonc"].find((name) => name in files);
   if (config !== undefined && place === "local") {
     denoArgs.push("--config", fill(`{folder}/${config}`));
@@ -292,7 +298,7 @@ function check({ semanticsCase, place, fill }: PlacedCase, { outcome, log }: Run
     return;
   }
   if (outcome.kind === "ended") throw new Error(outcome.stderr);
-  assertEquals(outcome.status, status ?? 200, `${outcome.text}\n${log}`);
+  assertEquals(outcome.status, status ?? 200, `${outcome.text}\n${log.slice(-1_000)}`);
   const expected = place === "remote" && remoteAnswer !== undefined ? remoteAnswer : answer;
   if (expected !== undefined) {
     assertEquals(JSON.parse(outcome.text), JSON.parse(fill(JSON.stringify(expected))));

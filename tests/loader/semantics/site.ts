@@ -58,7 +58,8 @@ export class Site implements AsyncDisposable {
     const folder = `${this.folder}/${id}`;
     const appBase = place === "remote" ? base : `file://${folder}`;
     const fill = (text: string) =>
-      text.replaceAll("{base}", appBase).replaceAll("{site}", site).replaceAll("{folder}", folder);
+      text.replaceAll("{base}", appBase).replaceAll("{site}", site)
+        .replaceAll("{folder}", folder).replaceAll("{port}", new URL(site).port);
     for (const [path, file] of Object.entries(semanticsCase.files)) {
       const filled = this.#filled(path, file, fill);
       this.#served.set(`/${this.#token}/${id}/${path}`, filled);
