@@ -21,7 +21,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ["vocabulary", "codec", "net"],
   gateway: ["vocabulary", "codec", "net", "endpoint", "worker", "loader", "pool", "config"],
   cli: ["vocabulary", "codec", "net", "zmq", "endpoint", "worker", "loader", "config", "gateway"],
-  top: ["vocabulary", "codec", "endpoint", "zmq", "worker", "loader", "gateway", "cli"],
+  top: ["vocabulary", "codec", "config", "endpoint", "zmq", "worker", "loader", "gateway", "cli"],
 };
 
 const VOCABULARY =

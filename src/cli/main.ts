@@ -7,6 +7,7 @@
 import { parseCommandLine } from "../config/command_line.ts";
 import { helpText } from "../config/help.ts";
 import { ConfigError, ListenError, LoadError, ZmqError, ZmqLibraryError } from "../errors.ts";
+import { cacheCommand } from "./cache.ts";
 import { serveCommand } from "./serve.ts";
 import { statusCommand } from "./status.ts";
 import { versionText } from "./version.ts";
@@ -29,6 +30,9 @@ export async function main(args: readonly string[]): Promise<number> {
         return DONE;
       case "status":
         await statusCommand(command.endpoint);
+        return DONE;
+      case "cache":
+        await cacheCommand(command.action, command.apps, command.settings.loading);
         return DONE;
       case "serve":
         await serveCommand(command.settings);

@@ -11,7 +11,7 @@ import { closestString } from "@std/text/closest-string";
 import { ConfigError } from "../errors.ts";
 import { parseListenAddress } from "../net/address.ts";
 import { hasOptionalValue, mountApp, OPTIONS } from "./options.ts";
-import type { ServeSettings } from "./settings.ts";
+import type { CacheAction, ServeSettings } from "./settings.ts";
 import { defaultSettings } from "./settings.ts";
 
 /** What a command line asks for. */
@@ -19,6 +19,14 @@ export type Command =
   | { readonly kind: "help" }
   | { readonly kind: "version" }
   | { readonly kind: "status"; readonly endpoint: string }
+  | {
+    readonly kind: "cache";
+    /** What is done: apps fetched, the cache described, or emptied. */
+    readonly action: CacheAction;
+    /** Apps to fetch, by path or URL. */
+    readonly apps: readonly string[];
+    readonly settings: ServeSettings;
+  }
   | { readonly kind: "serve"; readonly settings: ServeSettings };
 
 /**
@@ -49,11 +57,12 @@ export function parseCommandLine(args: readonly string[]): Command {
 
   const settings = defaultSettings();
   const positional = [...parsed._, ...parsed["--"] ?? []].map(String);
-  const isStatus = positional[0] === "status";
-  if (isStatus || positional[0] === "serve") positional.shift();
-  const [app, ...middleware] = positional;
-  if (app !== undefined) mountApp(settings, "", app);
-  settings.middleware = middleware;
+  const verb = VERBS.has(positional[0]) ? positional.shift() : "serve";
+  if (verb !== "cache") {
+    const [app, ...middleware] = positional;
+    if (app !== undefined) mountApp(settings, "", app);
+    settings.middleware = middleware;
+  }
   for (const option of OPTIONS) {
     const values = given(parsed[option.name]);
     const name = `--${option.name}`;
@@ -78,8 +87,12 @@ export function parseCommandLine(args: readonly string[]): Command {
         "(is a variable of the shell not set?)",
     );
   }
-  const { mongrel2Control } = settings;
-  if (isStatus) {
+  const { mongrel2Control, cacheAction } = settings;
+  if (verb === "cache") return cacheCommand(settings, positional);
+  if (cacheAction !== "fetch") {
+    throw new ConfigError(`--${cacheAction} is for gatehouse cache`);
+  }
+  if (verb === "status") {
     if (mongrel2Control === undefined) {
       throw new ConfigError("status needs --mongrel2-control ENDPOINT");
     }
@@ -89,6 +102,21 @@ export function parseCommandLine(args: readonly string[]): Command {
     throw new ConfigError("--mongrel2-control is for gatehouse status");
   }
   return { kind: "serve", settings: completed(settings) };
+}
+
+/** Words that say what to do, before everything else. */
+const VERBS: ReadonlySet<string> = new Set(["serve", "status", "cache"]);
+
+function cacheCommand(settings: ServeSettings, positional: readonly string[]): Command {
+  const { cacheAction: action, mounts, middleware } = settings;
+  const apps = [...positional, ...mounts.map(({ app }) => app), ...middleware];
+  if (action === "fetch" && apps.length === 0) {
+    throw new ConfigError("cache needs apps to fetch, or --info, or --clean");
+  }
+  if (action !== "fetch" && apps.length > 0) {
+    throw new ConfigError(`cache --${action} takes no apps`);
+  }
+  return { kind: "cache", action, apps, settings };
 }
 
 /**

@@ -23,6 +23,7 @@ const USAGE = `gatehouse: a gateway for web applications
 Usage:
   gatehouse [serve] APP [MIDDLEWARE...] [OPTIONS]
   gatehouse [serve] --mount /PREFIX=APP... [OPTIONS]
+  gatehouse cache APP... | --info | --clean
   gatehouse status --mongrel2-control ENDPOINT
 
 APP and MIDDLEWARE are modules by path or URL (file:, http:, https:, npm:); a
@@ -46,7 +47,9 @@ Examples:
 Signals: SIGINT or SIGTERM finishes what is in flight, then exits; a second one
 exits at once.
 Environment: FCGI_WEB_SERVER_ADDRS=ADDR,... says which web servers may connect
-to --fastcgi over TCP; GATEHOUSE_LIBZMQ=FILE names the library for --mongrel2.
+to --fastcgi over TCP; GATEHOUSE_LIBZMQ=FILE names the library for --mongrel2;
+GATEHOUSE_CACHE=DIR is where modules are kept; NPM_CONFIG_REGISTRY=URL and
+JSR_URL=URL are where packages come from.
 Exit status: 0 done, 1 failed (an app cannot be loaded, a port is in use),
 2 wrong usage.
 `;

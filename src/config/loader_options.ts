@@ -77,6 +77,22 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+/** The options of `gatehouse cache`. */
+export const CACHE_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "info",
+    group: "Other",
+    help: "For gatehouse cache: say where the cache is, and what is in it",
+    apply: (settings) => settings.cacheAction = "info",
+  },
+  {
+    name: "clean",
+    group: "Other",
+    help: "For gatehouse cache: empty it",
+    apply: (settings) => settings.cacheAction = "clean",
+  },
+];
+
 function setLoader(settings: ServeSettings, text: string, name: string): void {
   if (text !== "auto" && text !== "native" && text !== "own") {
     throw new ConfigError(`${name} takes auto, native or own, not ${JSON.stringify(text)}`);

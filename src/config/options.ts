@@ -7,7 +7,7 @@
 
 import { ConfigError } from "../errors.ts";
 import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
-import { LOADER_OPTIONS } from "./loader_options.ts";
+import { CACHE_OPTIONS, LOADER_OPTIONS } from "./loader_options.ts";
 import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/limits.ts";
 import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/limits.ts";
 import { parseMongrel2Spec } from "../mongrel2/spec.ts";
@@ -292,6 +292,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "For gatehouse status: Mongrel2's control port, such as ipc:///var/www/run/control",
     apply: (settings, text) => settings.mongrel2Control = text,
   },
+  ...CACHE_OPTIONS,
   {
     name: "help",
     letter: "h",

@@ -20,6 +20,9 @@ export interface MountSetting {
   readonly app: string;
 }
 
+/** What `gatehouse cache` does: fetch apps, describe the cache, or empty it. */
+export type CacheAction = "fetch" | "info" | "clean";
+
 /** How apps are loaded. */
 export interface LoaderSettings {
   /** Whose loader: Deno's, gatehouse's own, or whichever suits. */
@@ -78,6 +81,8 @@ export interface ServeSettings {
   appKind: "app" | "factory";
   /** How apps are loaded. */
   loading: LoaderSettings;
+  /** What `gatehouse cache` does. */
+  cacheAction: CacheAction;
   /** What apps may do, as far as it was said. */
   appPermissions: { -readonly [Kind in keyof AppPermissions]: AppPermissions[Kind] };
   /** Whether apps may do all that gatehouse itself may. */
@@ -118,6 +123,7 @@ export function defaultSettings(): ServeSettings {
       allowImport: [],
       allowHttp: "loopback",
     },
+    cacheAction: "fetch",
     appPermissions: {},
     appAllowAll: false,
     limits: { ...DEFAULT_HTTP_LIMITS },

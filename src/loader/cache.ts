@@ -39,6 +39,7 @@ export interface Environment {
  * - `http/<sha256 of the URL>.json`: what servers said
  * - `blobs/<2 digits>/<sha256>`: the bodies
  * - `js/<2 digits>/<key>.json`: transformed modules
+ * - `apps/<hash>.json`: which graph was made for which apps
  * - `graphs/<hash>/`, `npm/<host>/<name>/<version>/`, `npm-sets/<hash>/`: folders that others fill
  *
  * ```ts
@@ -106,10 +107,10 @@ export class ModuleCache {
   /** The body with this hash; `null` if there is none, or none that is intact. */
   async readBlob(sha256: string): Promise<Uint8Array<ArrayBuffer> | null> {
     const path = this.#blobPath(sha256);
-    const bytes = await readIfThere(path);
+    const bytes = await this.#read(path);
     if (bytes === null) return null;
     if (await sha256Hex(bytes) === sha256) return bytes;
-    await removeIfThere(path);
+    await this.#explained("write to", () => removeIfThere(path));
     return null;
   }
 
@@ -125,7 +126,7 @@ export class ModuleCache {
    * answers to different requests: the value of `Accept`, `""` for modules.
    */
   async readHttpEntry(url: string, variant = ""): Promise<HttpEntry | null> {
-    const bytes = await readIfThere(await this.#httpPath(url, variant));
+    const bytes = await this.#read(await this.#httpPath(url, variant));
     return bytes === null ? null : decodeHttpEntry(url, bytes);
   }
 
@@ -137,7 +138,7 @@ export class ModuleCache {
   /** What was kept by {@linkcode writeTransform}; `null` if nothing was, or it is not intact. */
   async readTransform(key: string): Promise<unknown> {
     const path = this.#transformPath(key);
-    const bytes = await readIfThere(path);
+    const bytes = await this.#read(path);
     if (bytes === null) return null;
     const frame = transformFrame("0".repeat(64));
     const body = bytes.subarray(frame.length, -1);
@@ -145,7 +146,7 @@ export class ModuleCache {
     if (head === transformFrame(await sha256Hex(body))) {
       return JSON.parse(new TextDecoder().decode(body));
     }
-    await removeIfThere(path);
+    await this.#explained("write to", () => removeIfThere(path));
     return null;
   }
 
@@ -164,7 +165,7 @@ export class ModuleCache {
    */
   async writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
     await this.prepare();
-    await this.#explained(() => writeAtomically(path, bytes));
+    await this.#explained("write to", () => writeAtomically(path, bytes));
   }
 
   /**
@@ -174,7 +175,7 @@ export class ModuleCache {
    * @throws {ConfigError} when it cannot be made
    */
   prepare(): Promise<void> {
-    return this.#prepared ??= this.#explained(() => this.#makeRoot()).catch((error) => {
+    return this.#prepared ??= this.#explained("write to", () => this.#makeRoot()).catch((error) => {
       this.#prepared = null;
       throw error;
     });
@@ -208,14 +209,18 @@ export class ModuleCache {
     }
   }
 
-  async #explained<T>(write: () => Promise<T>): Promise<T> {
+  #read(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
+    return this.#explained("read", () => readIfThere(path));
+  }
+
+  async #explained<T>(verb: "read" | "write to", use: () => Promise<T>): Promise<T> {
     try {
-      return await write();
+      return await use();
     } catch (error) {
       const reason = fileSystemReason(error);
       if (reason === null) throw error;
       throw new ConfigError(
-        `cannot write to the cache ${this.root}: ${reason}; GATEHOUSE_CACHE can name ` +
+        `cannot ${verb} the cache ${this.root}: ${reason}; GATEHOUSE_CACHE can name ` +
           "another folder",
         { cause: error },
       );

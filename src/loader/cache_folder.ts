@@ -9,14 +9,14 @@ import { ConfigError } from "../errors.ts";
 import { TEMPORARY_PREFIX } from "./atomic_write.ts";
 
 /** Kinds of things in the cache; each is a folder of this name. */
-export const CACHE_KINDS = ["http", "blobs", "js", "graphs", "npm", "npm-sets"] as const;
+export const CACHE_KINDS = ["http", "blobs", "js", "apps", "graphs", "npm", "npm-sets"] as const;
 
 /** A kind of things in the cache. */
 export type CacheKind = typeof CACHE_KINDS[number];
 
 /** How many things of a kind there are, and what they take. */
 export interface CacheUse {
-  /** Files for `http`, `blobs` and `js`; folders of graphs, packages or sets for the others. */
+  /** Files for `http`, `blobs`, `js` and `apps`; folders of graphs, packages or sets for the others. */
   readonly entries: number;
   /** Sizes of all files, in bytes. */
   readonly bytes: number;

@@ -71,6 +71,7 @@ export class GraphBuilder {
    * @throws {ConfigError} when a configuration file is wrong
    */
   async prepare(roots: readonly string[]): Promise<Prepared> {
+    await this.#cache.prepare();
     const { allowImport } = this.#options;
     const loading = this.#loading(
       allowImport === "any" ? "any" : [...allowImport, ...hostsOf(roots)],

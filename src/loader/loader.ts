@@ -8,6 +8,7 @@
 import { dirname, join } from "node:path";
 import { ConfigError, LoadError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { ModuleCache } from "./cache.ts";
 import { findConfig } from "./deno_config.ts";
 import type { GraphRoot } from "./graph.ts";
 import { filePath } from "./graph_keys.ts";
@@ -141,7 +142,10 @@ export class Loader implements Disposable {
     const { folder, local } = report as LoaderReport & { kind: "prepared" };
     const graph = readGraph(folder);
     if (graph === null) throw new LoadError(roots[0], `the cache ${folder} changed meanwhile`);
-    writeIndex(this.#indexPath(roots), folder, local);
+    const index: GraphIndex = { folder, local };
+    const cache = new ModuleCache(this.#options.cacheRoot);
+    const text = new TextEncoder().encode(JSON.stringify(index));
+    await cache.writeAtomically(this.#indexPath(roots), text);
     return graph;
   }
 
@@ -164,7 +168,7 @@ export class Loader implements Disposable {
     const app = roots.find((url) => url.startsWith("file:"));
     const config = app === undefined ? null : findConfig(dirname(filePath(app)));
     const inputs = [TRANSFORM_VERSION, roots, importMapUrl, allowImport, allowHttp, config];
-    return join(cacheRoot, "graphs", "index", `${sha256Of(JSON.stringify(inputs))}.json`);
+    return join(cacheRoot, "apps", `${sha256Of(JSON.stringify(inputs))}.json`);
   }
 
   #ask(question: Question): Promise<LoaderReport> {
@@ -228,14 +232,6 @@ function errorOf(report: LoaderReport & { kind: "failed" }): Error {
 interface GraphIndex {
   readonly folder: string;
   readonly local: readonly LocalFile[];
-}
-
-function writeIndex(path: string, folder: string, local: readonly LocalFile[]): void {
-  const index: GraphIndex = { folder, local };
-  const temporary = `${path}.${Deno.pid}.tmp`;
-  Deno.mkdirSync(dirname(path), { recursive: true });
-  Deno.writeTextFileSync(temporary, JSON.stringify(index));
-  Deno.renameSync(temporary, path);
 }
 
 function readIndex(path: string): GraphIndex | null {

@@ -18,6 +18,11 @@ const tcp = (hostname: string, port: number): ListenAddress => ({
   port,
 });
 
+const loading = (changes: Partial<ServeSettings["loading"]>): ServeSettings["loading"] => ({
+  ...defaultSettings().loading,
+  ...changes,
+});
+
 /** What each option does to the settings, with a value that is not its default. */
 const effects: Record<
   string,
@@ -65,6 +70,22 @@ const effects: Record<
   }],
   "workers": [["--workers", "0"], { workers: 0 }],
   "factory": [["--factory"], { appKind: "factory" }],
+  "loader": [["--loader", "own"], { loading: loading({ loader: "own" }) }],
+  "import-map": [["--import-map", "m.json"], { loading: loading({ importMap: "m.json" }) }],
+  "reload": [["--reload=https://a/,npm:", "--reload=jsr:"], {
+    loading: loading({ reload: ["https://a/", "npm:", "jsr:"] }),
+  }],
+  "cached-only": [["--cached-only"], { loading: loading({ cachePolicy: "only" }) }],
+  "lock": [["--lock", "l.json"], { loading: loading({ lockFile: "l.json" }) }],
+  "frozen": [["--frozen", "--lock=l"], {
+    loading: loading({ lockFile: "l", lockMode: "frozen" }),
+  }],
+  "allow-import": [["--allow-import=a.example", "--allow-import"], {
+    loading: loading({ allowImport: "any" }),
+  }],
+  "allow-insecure-import": [["--allow-insecure-import"], {
+    loading: loading({ allowHttp: "any" }),
+  }],
   "app-allow-net": [["--app-allow-net=a.example,[::1]:80", "--app-allow-net=*.b:1"], {
     appPermissions: { net: ["a.example", "[::1]:80", "*.b:1"] },
   }],
@@ -118,7 +139,7 @@ Deno.test("names of options are kebab-case and unique, letters too", () => {
 });
 
 /** Options whose default is told in words. */
-const TOLD_DEFAULTS = ["http", "workers", "max-body-bytes"];
+const TOLD_DEFAULTS = ["http", "workers", "max-body-bytes", "loader", "allow-import"];
 for (const option of OPTIONS) {
   if (option.default === undefined || TOLD_DEFAULTS.includes(option.name)) continue;
   Deno.test(`the default that is shown for --${option.name} is the one that holds`, () => {

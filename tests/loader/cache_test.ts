@@ -219,6 +219,7 @@ Deno.test("the cache says what is in it, of each kind", async () => {
     http: { entries: 1, bytes: JSON.stringify(ENTRY).length },
     blobs: { entries: 2, bytes: 1_500 },
     js: { entries: 0, bytes: 0 },
+    apps: { entries: 0, bytes: 0 },
     graphs: { entries: 1, bytes: 20 },
     npm: { entries: 4, bytes: 12 },
     "npm-sets": { entries: 0, bytes: 0 },
@@ -274,6 +275,8 @@ Deno.test("a folder that cannot be written to is an error that names it and GATE
     `cannot write to the cache ${folder.path}/file: there is a file in the place of a folder; ` +
       "GATEHOUSE_CACHE can name another folder",
   );
+  const reading = await assertRejects(() => cache.readBlob(KEY), ConfigError);
+  assertEquals(reading.message, error.message.replace("write to", "read"));
   // It works as soon as there is a folder.
   await Deno.remove(`${folder.path}/file`);
   await cache.writeBlob(new Uint8Array(1));
