@@ -201,22 +201,21 @@ interface Failure {
 
 /** What certificates are refused for, in the TLS library's words, and in ours. */
 const CERTIFICATE_FAULTS: readonly (readonly [RegExp, string])[] = [
-  [/Expired/, "has expired, or the clock of this machine is wrong"],
-  [/NotValidYet/, "is not valid yet, or the clock of this machine is wrong"],
-  [/NotValidForName|not valid for name/, "is for another host"],
-  [/Revoked/, "is revoked"],
+  [/expired/i, "has expired, or the clock of this machine is wrong"],
+  [/not ?(?:yet ?valid|valid ?yet)/i, "is not valid yet, or the clock of this machine is wrong"],
+  [/not ?valid ?for ?name/i, "is for another host"],
+  [/revoked/i, "is revoked"],
+  [/CaUsedAsEndEntity/, "is the one of an authority, which no server may use as its own"],
 ];
 
 function explained(error: unknown): Failure {
-  if (!(error instanceof TypeError)) {
-    // Errors of a body that breaks off have several classes; what is not an error of ours passes.
-    const isNetwork = error instanceof Deno.errors.Http ||
-      error instanceof Deno.errors.BrokenPipe ||
-      error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.UnexpectedEof ||
-      error instanceof Deno.errors.ConnectionAborted;
-    if (!isNetwork) throw error;
-  }
   const text = wholeMessage(error);
+  if (/CA file|certificate store/.test(text)) {
+    const reason = `DENO_CERT or DENO_TLS_CA_STORE cannot be used: ${lastClause(text)}`;
+    return { reason, persistence: "lasting" };
+  }
+  // All that goes wrong on the way has this class; what has not is a fault of ours.
+  if (!(error instanceof TypeError)) throw error;
   const certificate = /invalid peer certificate: ?(.*)/.exec(text);
   if (certificate !== null) {
     const [, detail] = certificate;
@@ -236,6 +235,12 @@ function explained(error: unknown): Failure {
   if (/Connection refused|actively refused/i.test(text)) {
     return { reason: "its host refuses connections at this port", persistence: "passing" };
   }
+  if (/received corrupt message/.test(text)) {
+    return {
+      reason: "the server does not speak TLS: should it be http:?",
+      persistence: "lasting",
+    };
+  }
   if (/blocked|Invalid URL|unsupported|Url scheme/i.test(text)) {
     return { reason: lastClause(text), persistence: "lasting" };
   }
@@ -252,5 +257,5 @@ function wholeMessage(error: unknown): string {
 /** The innermost of what a chain of errors says: what the system said. */
 function lastClause(text: string): string {
   const plain = text.replace(/ \(os error \d+\)/g, "");
-  return plain.slice(plain.lastIndexOf(": ") + 1).trim().replace(/\.$/, "");
+  return plain.replace(/^.*: (?![^(]*\))/, "").trim().replace(/\.$/, "");
 }

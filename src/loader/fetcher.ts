@@ -148,7 +148,7 @@ export class ModuleFetcher {
    * @throws {LoadError} when that cannot be done: `cannot load URL: …`
    */
   async load(url: string, headers: Readonly<Record<string, string>> = {}): Promise<ModuleSource> {
-    if (url.startsWith("data:")) return await readDataSource(url);
+    if (/^data:/i.test(url)) return await readDataSource(url);
     const source = await this.#follow(url, {
       purpose: "module",
       headers: lowerCased(headers),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
 import { LoadError } from "../errors.ts";
 import { sha256Hex } from "./hash.ts";
 import type { ModuleSource } from "./sources.ts";
@@ -19,7 +20,7 @@ const MAX_SHOWN_LENGTH = 300;
 export async function readFileSource(url: string): Promise<ModuleSource> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    bytes = await Deno.readFile(new URL(withoutFragment(url)));
+    bytes = await Deno.readFile(fileURLToPath(withoutFragment(url)));
   } catch (error) {
     const reason = fileFault(error);
     if (reason === null) throw error;

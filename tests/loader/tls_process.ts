@@ -1,0 +1,21 @@
+/** Loads URLs, and says of which content type they are or why not: `tls_process.ts ROOT URL…`. */
+
+import { ModuleCache } from "../../src/loader/cache.ts";
+import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "../../src/loader/fetcher.ts";
+
+const [root, ...urls] = Deno.args;
+for (const url of urls) {
+  const fetcher = new ModuleFetcher(new ModuleCache(root), {
+    reload: "all",
+    cachePolicy: "use",
+    allowImport: "any",
+    allowHttp: "loopback",
+    limits: DEFAULT_FETCH_LIMITS,
+    lock: null,
+  });
+  try {
+    console.log((await fetcher.load(url)).contentType);
+  } catch (error) {
+    console.log(error instanceof Error ? error.message : error);
+  }
+}
