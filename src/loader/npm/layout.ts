@@ -1,0 +1,241 @@
+/**
+ * Folders in which packages lie so that Node's own algorithm finds what each depends on.
+ *
+ *     <set>/.store/<key>/node_modules/<name>/        files of the package
+ *     <set>/.store/<key>/node_modules/<dependency>   link to that one's folder, under another key
+ *     <set>/.store/<key>/files.json                  what there is, written before it is in place
+ *     <set>/sets/<hash>.json                         which instance is meant by which requirement
+ *
+ * A key says all that an instance is made of, so that what is in place never changes; packages that
+ * a running app asks for later are put beside those that it has.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { dirname, join, relative } from "node:path";
+import { readIfThere, temporaryPath, writeAtomically } from "../atomic_write.ts";
+import { hasModuleSyntax } from "./commonjs.ts";
+import { idOfKey } from "./instances.ts";
+import type { EarlierChoices, EarlierInstance, Instance } from "./instances.ts";
+import { areWhole, moveInto, removeFolder } from "./package_store.ts";
+import type { StoredPackage } from "./package_store.ts";
+import { nameAndVersion } from "./resolution.ts";
+import type { UnpackedFile } from "./tarball.ts";
+
+/** File that lists the files of an instance. */
+const LIST_NAME = "files.json";
+/** What a file has in it that is changed before it is run as CommonJS. */
+const DYNAMIC_IMPORT = /\bimport\s*[(/]/;
+
+/** Changes CommonJS files on their way into a set. */
+export interface CommonJsRewriter {
+  /** Tells its work from that of other rewriters. */
+  readonly version: string;
+  /** The text that takes the place of `source`. */
+  rewrite(source: string, filename: string): string;
+}
+
+/** Which packages there are in a set, and for what. */
+export interface SetManifest extends EarlierChoices {
+  /** Integrities by `name@version`. */
+  readonly integrities: ReadonlyMap<string, string>;
+}
+
+/** A folder with packages. */
+export class SetFolder {
+  /** Absolute path of it. */
+  readonly root: string;
+  readonly #rewriter: CommonJsRewriter;
+
+  /** The set in `root`, which need not exist yet. */
+  constructor(root: string, rewriter: CommonJsRewriter) {
+    this.root = root;
+    this.#rewriter = rewriter;
+  }
+
+  /** Folder of the package of an instance. */
+  packageFolder(key: string, id: string): string {
+    return packageFolder(this.root, key, id);
+  }
+
+  /** Whether all files of an instance are there, as far as sizes tell. */
+  async has({ key, id }: { readonly key: string; readonly id: string }): Promise<boolean> {
+    const folder = join(this.root, ".store", key);
+    const bytes = await readIfThere(join(folder, LIST_NAME));
+    if (bytes === null) return false;
+    let list: unknown;
+    try {
+      list = JSON.parse(new TextDecoder().decode(bytes));
+    } catch (error) {
+      if (error instanceof SyntaxError) return false;
+      throw error;
+    }
+    if (!Array.isArray(list)) return false;
+    const files = list.map(([path, sizeBytes]): UnpackedFile => ({ path, sizeBytes }));
+    return areWhole(this.packageFolder(key, id), files);
+  }
+
+  /** Puts an instance into place, unless it is there. */
+  async add(instance: Instance, stored: StoredPackage): Promise<void> {
+    if (await this.has(instance)) return;
+    const folder = join(this.root, ".store", instance.key);
+    await Deno.mkdir(dirname(folder), { recursive: true });
+    const temporary = temporaryPath(folder);
+    try {
+      const modules = join(temporary, "node_modules");
+      const files = await this.#fill(join(modules, nameAndVersion(instance.id).name), stored);
+      for (const [alias, key] of instance.dependencies) {
+        await this.#link(modules, join(folder, "node_modules"), alias, key);
+      }
+      const list = files.map(({ path, sizeBytes }) => [path, sizeBytes]);
+      await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list));
+      await moveInto(temporary, folder, () => this.has(instance));
+    } finally {
+      await removeFolder(temporary);
+    }
+  }
+
+  async #fill(target: string, stored: StoredPackage): Promise<UnpackedFile[]> {
+    const types = new ScopeTypes(stored);
+    const folders = new Set<string>();
+    const files: UnpackedFile[] = [];
+    for (const file of stored.files) {
+      const from = join(stored.folder, file.path);
+      const to = join(target, file.path);
+      if (!folders.has(dirname(to))) Deno.mkdirSync(dirname(to), { recursive: true });
+      folders.add(dirname(to));
+      const changed = this.#rewritten(from, file.path, types);
+      if (changed === null) {
+        linkOrCopy(from, to);
+        files.push(file);
+      } else {
+        const bytes = new TextEncoder().encode(changed);
+        await Deno.writeFile(to, bytes);
+        files.push({ path: file.path, sizeBytes: bytes.length });
+      }
+    }
+    await Deno.mkdir(target, { recursive: true });
+    return files;
+  }
+
+  /** The text that a file is to have; `null` if it stays as it is. */
+  #rewritten(from: string, path: string, types: ScopeTypes): string | null {
+    if (!/\.c?js$/.test(path) && /\.[^/]*$/.test(path)) return null;
+    const type = path.endsWith(".cjs") ? "commonjs" : types.of(path);
+    if (type === "module") return null;
+    const source = Deno.readTextFileSync(from);
+    if (!DYNAMIC_IMPORT.test(source)) return null;
+    if (type === "unsaid" && hasModuleSyntax(source)) return null;
+    const changed = this.#rewriter.rewrite(source, path);
+    return changed === source ? null : changed;
+  }
+
+  async #link(modules: string, finalModules: string, alias: string, key: string): Promise<void> {
+    const at = join(modules, alias);
+    // A package can depend on another version of itself; then its own folder has the name.
+    const isOwnName = await Deno.lstat(at).then(() => true, () => false);
+    if (isOwnName) return;
+    await Deno.mkdir(dirname(at), { recursive: true });
+    const target = packageFolder(this.root, key, idOfKey(key));
+    if (Deno.build.os === "windows") {
+      // Unlike symbolic links, these need no privileges; they are absolute.
+      await Deno.symlink(target, at, { type: "junction" });
+    } else {
+      await Deno.symlink(relative(dirname(join(finalModules, alias)), target), at);
+    }
+  }
+
+  /** Keeps which instance is meant by which requirement; returns the hash that it is found by. */
+  async writeManifest(manifest: SetManifest): Promise<string> {
+    const { requirements, instances, integrities } = manifest;
+    const bytes = new TextEncoder().encode(JSON.stringify({
+      requirements: Object.fromEntries(requirements),
+      instances: Object.fromEntries(instances),
+      integrities: Object.fromEntries(integrities),
+    }));
+    const hash = sha256(bytes);
+    await writeAtomically(join(this.root, "sets", `${hash}.json`), bytes);
+    return hash;
+  }
+
+  /** What was kept; `null` if it is not there, or not as it was. */
+  async readManifest(hash: string): Promise<SetManifest | null> {
+    const bytes = await readIfThere(join(this.root, "sets", `${hash}.json`));
+    if (bytes === null || sha256(bytes) !== hash) return null;
+    const json = JSON.parse(new TextDecoder().decode(bytes));
+    return {
+      requirements: new Map<string, string>(Object.entries(json.requirements)),
+      instances: new Map<string, EarlierInstance>(Object.entries(json.instances)),
+      integrities: new Map<string, string>(Object.entries(json.integrities)),
+    };
+  }
+
+  /** All that was kept in this folder. */
+  async *manifests(): AsyncGenerator<SetManifest> {
+    const hashes: string[] = [];
+    try {
+      for await (const { name } of Deno.readDir(join(this.root, "sets"))) {
+        if (/^[\da-f]{64}\.json$/.test(name)) hashes.push(name.slice(0, 64));
+      }
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    for (const hash of hashes.sort()) {
+      const manifest = await this.readManifest(hash);
+      if (manifest !== null) yield manifest;
+    }
+  }
+}
+
+function packageFolder(root: string, key: string, id: string): string {
+  return join(root, ".store", key, "node_modules", ...nameAndVersion(id).name.split("/"));
+}
+
+/** What `.js` files are in the folders of a package that is not in place yet. */
+class ScopeTypes {
+  readonly #types = new Map<string, "module" | "commonjs" | "unsaid">();
+
+  constructor({ folder, files }: StoredPackage) {
+    for (const { path } of files) {
+      if (!/(?:^|\/)package\.json$/.test(path)) continue;
+      this.#types.set(path.slice(0, -"package.json".length), typeIn(join(folder, path)));
+    }
+  }
+
+  of(path: string): "module" | "commonjs" | "unsaid" {
+    for (let folder = path; folder !== "";) {
+      folder = folder.slice(0, folder.slice(0, -1).lastIndexOf("/") + 1);
+      const type = this.#types.get(folder);
+      if (type !== undefined) return type;
+    }
+    return "unsaid";
+  }
+}
+
+function typeIn(path: string): "module" | "commonjs" | "unsaid" {
+  try {
+    const { type } = JSON.parse(Deno.readTextFileSync(path));
+    return type === "module" || type === "commonjs" ? type : "unsaid";
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) return "unsaid";
+    throw error;
+  }
+}
+
+/** One file for the store and all sets, where the file system can. */
+function linkOrCopy(from: string, to: string): void {
+  try {
+    Deno.linkSync(from, to);
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (!/^(?:EXDEV|EPERM|EACCES|EMLINK|ENOTSUP|EOPNOTSUPP|ENOSYS)$/.test(String(code))) {
+      throw error;
+    }
+    Deno.copyFileSync(from, to);
+  }
+}
+
+function sha256(content: Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}

@@ -1,0 +1,110 @@
+/**
+ * Packages that are installed together, and the files that specifiers mean in them.
+ *
+ * @module
+ */
+
+import { join, relative, sep } from "node:path";
+import { LoadError } from "../../errors.ts";
+import { idOfKey } from "./instances.ts";
+import { NodeResolver } from "./node_resolution.ts";
+import type { ResolvedFile } from "./node_resolution.ts";
+import { ResolveFault } from "./package_exports.ts";
+import { PackageFiles } from "./package_files.ts";
+import type { SetFolder, SetManifest } from "./layout.ts";
+import { nameAndVersion } from "./resolution.ts";
+import { parseNpmSpecifier, requirementText } from "./specifier.ts";
+
+/** A package of a set. */
+export interface InstalledPackage {
+  /** Its name. */
+  readonly name: string;
+  /** Its version. */
+  readonly version: string;
+  /** Absolute path of its folder. */
+  readonly folder: string;
+}
+
+/** Packages that are installed together. */
+export class NpmSet {
+  /** Absolute and real path of the folder that all of them lie in. */
+  readonly root: string;
+  readonly #manifest: SetManifest;
+  readonly #files = new PackageFiles();
+  readonly #resolver = new NodeResolver(this.#files);
+
+  /** What `manifest` says of the packages in `folder`. */
+  constructor(folder: SetFolder, manifest: SetManifest) {
+    this.root = Deno.realPathSync(folder.root);
+    this.#manifest = manifest;
+  }
+
+  /** Requirements that it meets, such as `hono@^4`, and the version for each. */
+  get requirements(): Map<string, string> {
+    const { requirements, instances } = this.#manifest;
+    return new Map([...requirements].map(([text, key]) => [text, instances.get(key)!.version]));
+  }
+
+  /**
+   * The file that an `npm:` specifier means.
+   *
+   * @throws {LoadError} when there is none
+   */
+  resolve(specifier: string): ResolvedFile {
+    const parsed = parseNpmSpecifier(specifier);
+    const key = this.#manifest.requirements.get(requirementText(parsed));
+    if (key === undefined) {
+      throw new LoadError(specifier, `cannot load ${specifier}: the package is not installed`);
+    }
+    const { name, version } = this.#manifest.instances.get(key)!;
+    const folder = join(this.root, ".store", key, "node_modules", name);
+    const path = parsed.subPath === "." ? "" : parsed.subPath.slice(1);
+    return explained(specifier, `npm:${name}@${version}${path}`, () => {
+      return this.#resolver.resolveInPackage(folder, parsed.subPath);
+    });
+  }
+
+  /**
+   * The file that `specifier`, relative, bare or a builtin, means in the file `importer`.
+   *
+   * @throws {LoadError} when there is none
+   */
+  resolveFrom(specifier: string, importer: string): ResolvedFile {
+    const owner = this.packageOf(importer);
+    const name = owner === null
+      ? importer
+      : `npm:${owner.name}@${owner.version}/${relative(owner.folder, importer)}`;
+    return explained(specifier, specifier, () => {
+      return this.#resolver.resolveFrom(specifier, importer);
+    }, ` (imported by ${name.replaceAll("\\", "/")})`);
+  }
+
+  /** What the file at `path` is. */
+  formatOf(path: string): ResolvedFile["format"] {
+    return explained(path, path, () => this.#resolver.formatOf(path));
+  }
+
+  /** Whether `path` is that of a file of the set. */
+  has(path: string): boolean {
+    return path.startsWith(join(this.root, ".store") + sep);
+  }
+
+  /** The package that the file at `path` belongs to; `null` if it is none of the set's. */
+  packageOf(path: string): InstalledPackage | null {
+    const store = join(this.root, ".store") + sep;
+    if (!path.startsWith(store)) return null;
+    const key = path.slice(store.length).split(sep, 1)[0];
+    if (!/@.*_/.test(key)) return null;
+    const { name, version } = nameAndVersion(idOfKey(key));
+    return { name, version, folder: join(store, key, "node_modules", ...name.split("/")) };
+  }
+}
+
+function explained<T>(url: string, name: string, resolve: () => T, place = ""): T {
+  try {
+    return resolve();
+  } catch (error) {
+    if (!(error instanceof ResolveFault)) throw error;
+    throw new LoadError(url, `cannot load ${name}: ${error.message}${place}`, { cause: error });
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * Packages, each as it came from its registry, in the cache.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { LoadError } from "../../errors.ts";
+import { readIfThere, temporaryPath } from "../atomic_write.ts";
+import type { ModuleCache } from "../cache.ts";
+import type { Lock } from "../lock.ts";
+import { checkIntegrity, strongestIntegrity } from "./integrity.ts";
+import type { NpmConfig } from "./npmrc.ts";
+import type { Manifest, ResourceSource } from "./registry.ts";
+import { TarballFault, unpackTarball } from "./tarball.ts";
+import type { UnpackedFile, UnpackLimits } from "./tarball.ts";
+
+/** File that lists the files of a package; what is not in it does not count. */
+const LIST_NAME = "files.json";
+/** Folder with the files. */
+const CONTENT_NAME = "package";
+
+/** A package in the cache. */
+export interface StoredPackage {
+  /** Folder with its files. */
+  readonly folder: string;
+  /** Its files. */
+  readonly files: readonly UnpackedFile[];
+}
+
+/** What the store works with. */
+export interface PackageStoreOptions {
+  /** The cache. */
+  readonly cache: ModuleCache;
+  /** Where archives come from. */
+  readonly source: ResourceSource;
+  /** Who we are to registries. */
+  readonly config: NpmConfig;
+  /** Lock that integrities are compared with. */
+  readonly lock: Lock | null;
+  /** Whether the cache is not to be believed about a package. */
+  readonly isReloaded: (specifier: string) => boolean;
+  /** Limits of archives. */
+  readonly limits: UnpackLimits;
+}
+
+/** Keeps packages in the cache. */
+export class PackageStore {
+  readonly #options: PackageStoreOptions;
+  readonly #stored = new Map<string, Promise<StoredPackage>>();
+
+  /** A store in a cache. */
+  constructor(options: PackageStoreOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The hash that identifies a package's archive.
+   *
+   * @throws {LoadError} when its registry gives none, or not the one of the lock
+   */
+  integrityOf({ name, version, dist }: Manifest): string {
+    const specifier = `npm:${name}@${version}`;
+    const integrity = strongestIntegrity(dist.integrity, dist.shasum);
+    if (integrity === null) {
+      throw new LoadError(
+        specifier,
+        `cannot load ${specifier}: the registry gives no hash to check ${dist.tarball} by`,
+      );
+    }
+    this.#options.lock?.checkPackage(`${name}@${version}`, integrity);
+    return integrity;
+  }
+
+  /**
+   * Gets a package; fetches it unless it is there, and whole.
+   *
+   * @throws {LoadError} when it cannot be had, or is not what its registry says
+   */
+  get(manifest: Manifest, registry: string): Promise<StoredPackage> {
+    const key = `${registry} ${manifest.name}@${manifest.version}`;
+    let stored = this.#stored.get(key);
+    if (stored === undefined) {
+      stored = this.#get(manifest, registry);
+      this.#stored.set(key, stored);
+    }
+    return stored;
+  }
+
+  async #get(manifest: Manifest, registry: string): Promise<StoredPackage> {
+    const { name, version } = manifest;
+    const folder = this.#options.cache.npmFolder(new URL(registry).host, name, version);
+    const integrity = this.integrityOf(manifest);
+    const specifier = `npm:${name}@${version}`;
+    if (!this.#options.isReloaded(specifier)) {
+      const stored = await storedPackage(folder, integrity);
+      if (stored !== null) return stored;
+    }
+    const bytes = await this.#download(manifest, specifier, integrity);
+    await this.#options.cache.prepare();
+    await Deno.mkdir(dirname(folder), { recursive: true });
+    const temporary = temporaryPath(folder);
+    try {
+      const files = await unpackTarball(bytes, join(temporary, CONTENT_NAME), this.#options.limits);
+      const list = { integrity, files: files.map(({ path, sizeBytes }) => [path, sizeBytes]) };
+      await Deno.mkdir(temporary, { recursive: true });
+      await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list));
+      await moveInto(
+        temporary,
+        folder,
+        async () => await storedPackage(folder, integrity) !== null,
+      );
+    } catch (error) {
+      if (!(error instanceof TarballFault)) throw error;
+      const { tarball } = manifest.dist;
+      throw new LoadError(
+        specifier,
+        `cannot load ${specifier}: its archive ${tarball} cannot be unpacked: ${error.message}`,
+        { cause: error },
+      );
+    } finally {
+      await removeFolder(temporary);
+    }
+    const stored = await storedPackage(folder, integrity);
+    if (stored !== null) return stored;
+    throw new LoadError(
+      specifier,
+      `cannot load ${specifier}: its files in ${folder} were changed while it was unpacked`,
+    );
+  }
+
+  async #download(
+    { dist: { tarball } }: Manifest,
+    specifier: string,
+    integrity: string,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const { source, config, limits } = this.#options;
+    let bytes: Uint8Array;
+    try {
+      const resource = await source.loadResource(tarball, {
+        authorization: config.authorizationFor(tarball),
+        maxBytes: limits.maxUnpackedBytes,
+        // It is kept unpacked.
+        freshness: "uncached",
+      });
+      bytes = resource.bytes;
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+      const reason = error.message.replace(/^cannot load \S+: /, "");
+      throw new LoadError(
+        specifier,
+        `cannot load ${specifier}: its archive ${tarball} cannot be had: ${reason}`,
+        { cause: error },
+      );
+    }
+    const { matches, actual } = await checkIntegrity(bytes as Uint8Array<ArrayBuffer>, integrity);
+    if (matches) return bytes as Uint8Array<ArrayBuffer>;
+    throw new LoadError(
+      specifier,
+      `cannot load ${specifier}: its archive ${tarball} is not what the registry says it is ` +
+        `(${actual}, and should be ${integrity}); nothing of it is kept`,
+    );
+  }
+}
+
+/** The package in `folder`; `null` unless it is there, and as whole as sizes tell. */
+async function storedPackage(folder: string, integrity: string): Promise<StoredPackage | null> {
+  const bytes = await readIfThere(join(folder, LIST_NAME));
+  if (bytes === null) return null;
+  let list: { integrity?: unknown; files?: unknown };
+  try {
+    list = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+  if (list?.integrity !== integrity || !Array.isArray(list.files)) return null;
+  const content = join(folder, CONTENT_NAME);
+  const files = list.files.map(([path, sizeBytes]): UnpackedFile => ({ path, sizeBytes }));
+  return areWhole(content, files) ? { folder: content, files } : null;
+}
+
+/** Whether all `files` are in `folder` with their sizes. */
+export function areWhole(folder: string, files: readonly UnpackedFile[]): boolean {
+  return files.every(({ path, sizeBytes }) => {
+    try {
+      const info = Deno.lstatSync(join(folder, path));
+      return info.isFile && info.size === sizeBytes;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+        return false;
+      }
+      throw error;
+    }
+  });
+}
+
+/**
+ * Moves a folder to its place. If another process was there first, its folder stays as long as
+ * `isGood` says so.
+ */
+export async function moveInto(
+  temporary: string,
+  folder: string,
+  isGood: () => Promise<boolean>,
+): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await Deno.rename(temporary, folder);
+    } catch (error) {
+      if (attempt === 5 || !isTaken(error)) throw error;
+    }
+    if (await isGood()) return;
+    // Out of the way first: others see the old one or the new one, and never half of it.
+    const broken = temporaryPath(folder);
+    try {
+      await Deno.rename(folder, broken);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    await removeFolder(broken);
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  // Windows says EPERM or EACCES.
+  return /^(?:ENOTEMPTY|EEXIST|EPERM|EACCES)$/.test(String(code));
+}
+
+/** Removes a folder and all in it, if it is there. */
+export async function removeFolder(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * What registries say about packages.
+ *
+ * @module
+ */
+
+import { LoadError } from "../../errors.ts";
+import { StatusError } from "../fetcher.ts";
+import type { ResourceOptions } from "../fetcher.ts";
+import type { ModuleSource } from "../sources.ts";
+import type { NpmConfig } from "./npmrc.ts";
+import type { Offer } from "./versions.ts";
+
+/** The form of a registry's answer that leaves out what is not needed to install. */
+const ACCEPT = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
+
+/** Loads what is no module; a `ModuleFetcher` does. */
+export interface ResourceSource {
+  /** Loads the resource at `url`. */
+  loadResource(url: string, options?: ResourceOptions): Promise<ModuleSource>;
+}
+
+/** What a registry says about one version of a package. */
+export interface Manifest {
+  /** Name of the package. */
+  readonly name: string;
+  /** The version. */
+  readonly version: string;
+  /** Packages that it needs. */
+  readonly dependencies?: Readonly<Record<string, string>>;
+  /** Packages that it uses where they can be had. */
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  /** Packages that its user is to have, too. */
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  /** More about these. */
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
+  /** Dependencies that it brings along. */
+  readonly bundleDependencies?: readonly string[] | boolean;
+  /** Operating systems that it is for. */
+  readonly os?: readonly string[];
+  /** Processors that it is for. */
+  readonly cpu?: readonly string[];
+  /** C libraries that it is for. */
+  readonly libc?: readonly string[];
+  /** Where it is. */
+  readonly dist: {
+    readonly tarball: string;
+    readonly integrity?: string;
+    readonly shasum?: string;
+  };
+}
+
+/** What a registry says about a package. */
+export interface Packument extends Offer {
+  /** Name of the package. */
+  readonly name: string;
+  /** URL of the registry. */
+  readonly registry: string;
+  /** What there is to say about `version`. */
+  manifest(version: string): Manifest;
+}
+
+/** How new what is known has to be: what is in the cache, or what the registry says now. */
+export type Freshness = "cached" | "revalidated";
+
+/** Asks registries. Each package is asked for once, and once more for what is new. */
+export class NpmRegistries {
+  readonly #source: ResourceSource;
+  readonly #config: NpmConfig;
+  readonly #isReloaded: (specifier: string) => boolean;
+  readonly #packuments = new Map<string, Promise<Packument>>();
+
+  /** Asks through `source`; `isReloaded` says of which packages the cache is not to be believed. */
+  constructor(
+    source: ResourceSource,
+    config: NpmConfig,
+    isReloaded: (specifier: string) => boolean,
+  ) {
+    this.#source = source;
+    this.#config = config;
+    this.#isReloaded = isReloaded;
+  }
+
+  /**
+   * What there is of the package `name`.
+   *
+   * @throws {LoadError} when there is no such package, or no answer
+   */
+  packument(name: string, freshness: Freshness = "cached"): Promise<Packument> {
+    const key = `${freshness} ${name}`;
+    let found = this.#packuments.get(key);
+    if (found === undefined) {
+      found = this.#ask(name, this.#isReloaded(`npm:${name}`) ? "revalidated" : freshness);
+      this.#packuments.set(key, found);
+      if (freshness === "revalidated") this.#packuments.set(`cached ${name}`, found);
+    }
+    return found;
+  }
+
+  async #ask(name: string, freshness: Freshness): Promise<Packument> {
+    const registry = this.#config.registryOf(name);
+    const url = `${registry}${name.replace("/", "%2f")}`;
+    const specifier = `npm:${name}`;
+    const authorization = this.#config.authorizationFor(url);
+    let source: ModuleSource;
+    try {
+      source = await this.#source.loadResource(url, { accept: ACCEPT, authorization, freshness });
+    } catch (error) {
+      if (!(error instanceof LoadError)) throw error;
+      throw new LoadError(specifier, refusal(error, specifier, registry, url), { cause: error });
+    }
+    const packument = parsed(name, registry, source.bytes);
+    if (packument !== null) return packument;
+    throw new LoadError(
+      specifier,
+      `cannot load ${specifier}: ${url} is not what a registry says about a package; check the ` +
+        "registry in .npmrc or NPM_CONFIG_REGISTRY",
+    );
+  }
+}
+
+function refusal(error: LoadError, specifier: string, registry: string, url: string): string {
+  const status = error instanceof StatusError ? error.status : 0;
+  if (status === 404) {
+    return `cannot load ${specifier}: there is no such package in the registry ${registry}`;
+  }
+  if (status === 401 || status === 403) {
+    return `cannot load ${specifier}: the registry ${registry} refuses access (${status}); a token ` +
+      `for it is missing in .npmrc, or a wrong one`;
+  }
+  const reason = error.message.replace(/^cannot load \S+: /, "");
+  return `cannot load ${specifier}: what the registry says about it (${url}) cannot be had: ${reason}`;
+}
+
+function parsed(name: string, registry: string, bytes: Uint8Array): Packument | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+  if (!isObject(value) || !isObject(value.versions)) return null;
+  const known = value.versions;
+  const versions = Object.keys(known).filter((version) => isManifest(known[version]));
+  const tags = isObject(value["dist-tags"]) ? value["dist-tags"] as Record<string, string> : {};
+  return {
+    name,
+    registry,
+    versions,
+    tags,
+    manifest: (version) => ({ ...known[version] as Manifest, name, version }),
+  };
+}
+
+function isManifest(value: unknown): boolean {
+  return isObject(value) && isObject(value.dist) && typeof value.dist.tarball === "string" &&
+    URL.canParse(value.dist.tarball);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

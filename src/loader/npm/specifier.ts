@@ -1,0 +1,99 @@
+/**
+ * The ways in which packages of a registry are named.
+ *
+ * @module
+ */
+
+// @ts-types="../../types/semver.d.ts"
+import semver from "semver";
+import { LoadError } from "../../errors.ts";
+
+/** A package and the versions of it that will do. */
+export interface Requirement {
+  /** Name in the registry, such as `hono` or `@oak/oak`. */
+  readonly name: string;
+  /** Range of versions, exact version, or tag; `*` if none was given. */
+  readonly range: string;
+}
+
+/** What an `npm:` specifier says. */
+export interface NpmSpecifier extends Requirement {
+  /** Path within the package as in its `exports`: `.`, or beginning with `./`. */
+  readonly subPath: string;
+}
+
+const NAME = /^(?:@[a-z\d~_-][\w.~-]*\/)?[a-z\d~_-][\w.~-]*$/i;
+
+/** Whether `name` can be the name of a package. */
+export function isPackageName(name: string): boolean {
+  return NAME.test(name) && !/^(?:node_modules|favicon\.ico)$/i.test(name);
+}
+
+/** How a requirement is written where it has to be told from others: `hono@^4`. */
+export function requirementText({ name, range }: Requirement): string {
+  return `${name}@${range}`;
+}
+
+/**
+ * Takes an `npm:` specifier apart.
+ *
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseNpmSpecifier("npm:@oak/oak@^17/router"), {
+ *   name: "@oak/oak",
+ *   range: "^17",
+ *   subPath: "./router",
+ * });
+ * ```
+ *
+ * @throws {LoadError} when it is not `npm:NAME[@RANGE][/PATH]`
+ */
+export function parseNpmSpecifier(specifier: string): NpmSpecifier {
+  const match = /^npm:\/?((?:@[^/@]+\/)?[^/@]+)(?:@([^/]*))?(?:\/(.*))?$/s.exec(specifier);
+  const range = match === null ? null : decoded(match[2] ?? "")?.trim();
+  if (match === null || !isPackageName(match[1]) || range === undefined || range === null) {
+    throw new LoadError(
+      specifier,
+      `cannot load ${specifier}: it should be npm:NAME, npm:NAME@RANGE or npm:NAME@RANGE/PATH`,
+    );
+  }
+  if (range !== "" && !isRangeOrTag(range)) {
+    throw new LoadError(
+      specifier,
+      `cannot load ${specifier}: "${range}" is neither a range of versions, such as ^1.2, nor a tag`,
+    );
+  }
+  const path = (match[3] ?? "").replace(/^\/+/, "");
+  return { name: match[1], range: range || "*", subPath: path === "" ? "." : `./${path}` };
+}
+
+/** Whether `range` can be looked for in a registry. */
+export function isRangeOrTag(range: string): boolean {
+  return semver.validRange(range, { loose: true }) !== null || /^[a-z][\w.-]*$/i.test(range);
+}
+
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (error instanceof URIError) return null;
+    throw error;
+  }
+}
+
+/**
+ * What a package means by one of its dependencies: `"x": "^1"`, or `"x": "npm:y@^1"` to have it
+ * under another name. `null` if it is to come from elsewhere than a registry.
+ */
+export function parseDependency(alias: string, wanted: string): Requirement | null {
+  const text = wanted.trim();
+  if (text.startsWith("npm:")) {
+    const match = /^npm:((?:@[^/@]+\/)?[^/@]+)(?:@(.*))?$/s.exec(text);
+    if (match === null || !isPackageName(match[1])) return null;
+    const range = (match[2] ?? "").trim() || "*";
+    return isRangeOrTag(range) ? { name: match[1], range } : null;
+  }
+  if (text !== "" && !isRangeOrTag(text)) return null;
+  return isPackageName(alias) ? { name: alias, range: text || "*" } : null;
+}

@@ -1,0 +1,3 @@
+/** What is used of `ini`. */
+
+export function parse(text: string): Record<string, unknown>;
