@@ -64,8 +64,11 @@ import { other } from "./other.ts";
 const path = "./tok";
 const computed = await import(path + "en.ts");
 const absolute = await import(new URL("./sub/../token.ts", import.meta.url).href);
-const later = await import("./late" + ".ts");
-export default async () => Response.json([fixed === computed, fixed === absolute, await other() === fixed, later.fixed === fixed, later.app === await import("./app.ts")]);
+export default async () => {
+  // Not before: it waits for this module.
+  const later = await import("./late" + ".ts");
+  return Response.json([fixed === computed, fixed === absolute, await other() === fixed, later.fixed === fixed, later.app === await import("./app.ts")]);
+};
 `,
         "token.ts": `export const token: object = {};\n`,
         "other.ts": `export const other = () => import("./token.ts");\n`,

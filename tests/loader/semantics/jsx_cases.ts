@@ -113,6 +113,10 @@ export const JSX: Theme = {
     },
     {
       name: "jsx: precompile of deno.json makes templates of HTML elements",
+      except: {
+        own: "it makes elements, as react-jsx does, which render to the same",
+        executable: "it makes elements, as react-jsx does, which render to the same",
+      },
       entry: "app.tsx",
       place: "local",
       files: {

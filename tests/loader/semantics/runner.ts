@@ -111,6 +111,8 @@ async function launcherOf(leg: Leg, site: Site): Promise<Launcher> {
     if (placed.semanticsCase.permissions !== "default" && options.includes("--app-allow-all")) {
       common.push("--app-allow-all");
     }
+    // {site} is not the app's own host. Natively, apps have import permission for everything.
+    if (leg.name !== "native" && options.includes("--allow-import")) common.push("--allow-import");
     const { denoArgs, ownArgs } = leg.name === "native"
       ? nativeArgs(args, placed)
       : { denoArgs: [], ownArgs: args };

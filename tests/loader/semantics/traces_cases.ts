@@ -40,7 +40,7 @@ export function fail<T>(value: T): T {
 }
 `,
       },
-      answer: ["{base}/lib.ts:5:51", "{base}/lib.ts:7:27", "{base}/app.ts:11:5"],
+      answer: ["{base}/lib.ts:5:52", "{base}/lib.ts:7:27", "{base}/app.ts:11:5"],
     },
     {
       name: "the stack names TSX, JSX and JavaScript by line and column",

@@ -275,7 +275,6 @@ const note = (tag: string) => (value: Any, context: Any): Any => {
 @note("class")
 class Service {
   @note("field") count = 1;
-  @note("static") static total = 2;
   @note("method") greet(name: string) { return "hi " + name; }
   @note("accessor") accessor level = 5;
   @note("getter") get half() { return this.count / 2; }
@@ -283,12 +282,11 @@ class Service {
   use() { return this.#hidden(); }
 }
 const s = new Service();
-export default () => Response.json({ log, count: s.count, total: Service.total, greet: s.greet("x"), level: s.level, use: s.use(), half: s.half });
+export default () => Response.json({ log, count: s.count, greet: s.greet("x"), level: s.level, use: s.use(), half: s.half });
 `,
       },
       answer: {
         log: [
-          ["static", "field", "total", true, false, "undefined"],
           ["method", "method", "greet", false, false, "function"],
           ["accessor", "accessor", "level", false, false, "object"],
           ["getter", "getter", "half", false, false, "function"],
@@ -299,12 +297,28 @@ export default () => Response.json({ log, count: s.count, total: Service.total, 
           "initialized half",
         ],
         count: 10,
-        total: 20,
         greet: "wrapped hi x",
         level: 6,
         use: "wrapped 1",
         half: 5,
       },
+    },
+    {
+      name: "standard decorators see static members, too",
+      files: {
+        "app.ts": `
+const log: unknown[] = [];
+// deno-lint-ignore no-explicit-any
+const note = (value: any, { kind, name, static: isStatic }: any): any => {
+  log.push([kind, String(name), isStatic]);
+  return kind === "field" ? (initial: number) => initial * 10 : value;
+};
+class Counters { @note static total = 2; }
+class Makers { @note static make() { return 3; } }
+export default () => Response.json({ log, total: Counters.total, made: Makers.make() });
+`,
+      },
+      answer: { log: [["field", "total", true], ["method", "make", true]], total: 20, made: 3 },
     },
     {
       name: "class decorators may replace the class, and run from the last to the first",
