@@ -54,10 +54,10 @@ export interface GraphSources {
   mediaTypeOf(source: ModuleSource): MediaType;
   /** The URL of a `jsr:` specifier. */
   resolveJsr(specifier: string): Promise<string>;
-  /** Installs packages. */
-  install(requirements: readonly string[]): Promise<PackageSet>;
+  /** Installs packages; with `root`, the folder of others, to these. */
+  install(requirements: readonly string[], root: string | null): Promise<PackageSet>;
   /** Names that the CommonJS module at `path` exports. */
-  commonJsExports(path: string, packages: PackageSet | null): Promise<readonly string[]>;
+  commonJsExports(path: string, packages: PackageSet | null): readonly string[];
   /** Makes JavaScript of a source. */
   transform(request: TransformRequest): Promise<TransformedModule>;
 }
@@ -200,7 +200,8 @@ class GraphBuilder {
     for (const root of this.#request.roots) roots.push(await this.#linkToRoot(root));
     await this.#walk();
     if (this.#requirements.size > 0) {
-      this.#packages ??= await this.#sources.install([...this.#requirements]);
+      const { packageRoot } = this.#request;
+      this.#packages ??= await this.#sources.install([...this.#requirements], packageRoot);
       this.#settlePackages(roots);
       for (const found of this.#found.values()) {
         if (found instanceof LoadError) continue;
@@ -222,7 +223,7 @@ class GraphBuilder {
       return await this.#linkTo(url, type, null);
     }
     // A package imports while it runs: what it can mean is in its own set of packages.
-    this.#packages = await this.#sources.install(requirements);
+    this.#packages = await this.#sources.install(requirements, packageRoot);
     if (specifier.startsWith("data:")) return this.#plan(specifier, type, null);
     return this.#linkToFile(this.#packages.resolveFrom(specifier, filePath(referrer)), type, null);
   }
@@ -254,7 +255,7 @@ class GraphBuilder {
     try {
       const isPackage = this.#packages !== null;
       if (url.startsWith(COMMONJS)) {
-        const module = await this.#commonJs(url.slice(COMMONJS.length));
+        const module = this.#commonJs(url.slice(COMMONJS.length));
         // Packages are pinned as a whole.
         this.#found.set(key, packaged(key, url.slice(COMMONJS.length), module));
         return;
@@ -329,15 +330,14 @@ class GraphBuilder {
       );
     }
     if (url.startsWith("file:") && /\.cjs$/.test(filePath(url))) {
-      return await this.#commonJs(url);
+      return this.#commonJs(url);
     }
     return await this.#sources.transform({ url, source, mediaType });
   }
 
-  async #commonJs(url: string): Promise<TransformedModule> {
+  #commonJs(url: string): TransformedModule {
     const path = filePath(url);
-    const names = await this.#sources.commonJsExports(path, this.#packages);
-    return commonJsModule(path, names);
+    return commonJsModule(path, this.#sources.commonJsExports(path, this.#packages));
   }
 
   async #follow(importer: Importer, isPackage: boolean): Promise<Link> {

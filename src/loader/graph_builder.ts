@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { LoadError } from "../errors.ts";
 import type { ModuleCache } from "./cache.ts";
 import { readProjectConfig } from "./deno_config.ts";
@@ -15,11 +15,13 @@ import { buildGraph, DEFAULT_GRAPH_LIMITS } from "./graph.ts";
 import { filePath } from "./graph_keys.ts";
 import { knownModulesOf, sha256Of, storeGraph } from "./graph_store.ts";
 import type { StoredGraph } from "./graph_store.ts";
+import { JsrResolver } from "./jsr.ts";
 import type { TransformedModule } from "./link.ts";
 import { TRANSFORM_VERSION } from "./link.ts";
 import type { ExtendRequest, Extension, LoaderOptions, LocalFile } from "./loader_protocol.ts";
 import { Lock } from "./lock.ts";
 import { mediaTypeOf } from "./media_type.ts";
+import { commonJsExportsIn, PackageInstaller } from "./npm/installer.ts";
 import type { ModuleSource } from "./sources.ts";
 
 /** A graph that was made, and the local files that it was made of. */
@@ -36,6 +38,8 @@ export class GraphBuilder {
   readonly #options: LoaderOptions;
   readonly #lock: Lock | null;
   readonly #onFetch: (url: string) => void;
+  /** By the hosts that they may ask; each asks once for what is to be reloaded. */
+  readonly #fetchers = new Map<string, ModuleFetcher>();
 
   private constructor(
     cache: ModuleCache,
@@ -72,6 +76,7 @@ export class GraphBuilder {
    */
   async prepare(roots: readonly string[]): Promise<Prepared> {
     await this.#cache.prepare();
+    this.#fetchers.clear();
     const { allowImport } = this.#options;
     const loading = this.#loading(
       allowImport === "any" ? "any" : [...allowImport, ...hostsOf(roots)],
@@ -137,16 +142,21 @@ export class GraphBuilder {
   }
 
   #loading(allowImport: "any" | readonly string[]): Loading {
-    const { reload, cachePolicy, allowHttp } = this.#options;
-    const fetcher = new ModuleFetcher(this.#cache, {
-      reload,
-      cachePolicy,
-      allowImport,
-      allowHttp,
-      limits: DEFAULT_FETCH_LIMITS,
-      lock: this.#lock,
-      onFetch: this.#onFetch,
-    });
+    const hosts = JSON.stringify(allowImport);
+    let fetcher = this.#fetchers.get(hosts);
+    if (fetcher === undefined) {
+      const { reload, cachePolicy, allowHttp } = this.#options;
+      fetcher = new ModuleFetcher(this.#cache, {
+        reload,
+        cachePolicy,
+        allowImport,
+        allowHttp,
+        limits: DEFAULT_FETCH_LIMITS,
+        lock: this.#lock,
+        onFetch: this.#onFetch,
+      });
+      this.#fetchers.set(hosts, fetcher);
+    }
     return new Loading(this.#cache, this.#options, fetcher, this.#lock);
   }
 }
@@ -156,7 +166,10 @@ class Loading implements GraphSources {
   readonly #cache: ModuleCache;
   readonly #options: LoaderOptions;
   readonly #fetcher: ModuleFetcher;
+  readonly #lock: Lock | null;
+  #jsr: JsrResolver | null = null;
   #project: ProjectConfig | null = null;
+  #folder: string | null = null;
 
   constructor(
     cache: ModuleCache,
@@ -167,11 +180,13 @@ class Loading implements GraphSources {
     this.#cache = cache;
     this.#options = options;
     this.#fetcher = fetcher;
+    this.#lock = lock;
   }
 
   /** Reads the configuration beside the first local app. */
   async readProject(roots: readonly string[]): Promise<ProjectConfig> {
     const app = roots.find((url) => url.startsWith("file:")) ?? roots[0];
+    if (app.startsWith("file:")) this.#folder = dirname(filePath(app));
     const readText = async (url: string) => new TextDecoder().decode((await this.load(url)).bytes);
     this.#project = await readProjectConfig(app, this.#options.importMapUrl, readText);
     return this.#project;
@@ -179,7 +194,16 @@ class Loading implements GraphSources {
 
   async load(url: string): Promise<ModuleSource> {
     if (url.startsWith("file:")) return await this.#fetcher.readFileSource(url);
-    return await this.#fetcher.load(url);
+    const source = await this.#fetcher.load(url);
+    const expected = this.#jsr?.expectedChecksum(source.url);
+    if (expected === undefined || expected === source.sha256) return source;
+    throw new LoadError(
+      url,
+      `cannot load ${url}: it is not what its package says (SHA-256 ${
+        source.sha256.slice(0, 12)
+      }…, ` +
+        `and should be ${expected.slice(0, 12)}…); --reload=${url} fetches it again`,
+    );
   }
 
   mediaTypeOf({ url, contentType }: ModuleSource): ReturnType<typeof mediaTypeOf> {
@@ -187,15 +211,24 @@ class Loading implements GraphSources {
   }
 
   async resolveJsr(specifier: string): Promise<string> {
-    throw new LoadError(specifier, `cannot load ${specifier}: jsr: is not there yet`);
+    const { reload } = this.#options;
+    this.#jsr ??= new JsrResolver(this.#cache, this.#fetcher, { lock: this.#lock, reload });
+    return (await this.#jsr.resolve(specifier)).url;
   }
 
-  async install(requirements: readonly string[]): Promise<PackageSet> {
-    throw new LoadError(requirements[0], `cannot load ${requirements[0]}: npm: is not there yet`);
+  async install(requirements: readonly string[], root: string | null): Promise<PackageSet> {
+    const { rewriteCommonJs } = await import("./transform.ts");
+    const installer = new PackageInstaller(this.#cache, this.#fetcher, {
+      lock: this.#lock,
+      reload: this.#options.reload,
+      npmrcDir: this.#folder,
+      rewriter: { version: String(TRANSFORM_VERSION), rewrite: rewriteCommonJs },
+    });
+    return await installer.install(requirements, root);
   }
 
-  async commonJsExports(path: string, packages: PackageSet | null): Promise<readonly string[]> {
-    throw new LoadError(path, `cannot load ${path}: CommonJS is not there yet`);
+  commonJsExports(path: string, packages: PackageSet | null): readonly string[] {
+    return commonJsExportsIn(path, packages);
   }
 
   async transform({ url, source, mediaType }: TransformRequest): Promise<TransformedModule> {

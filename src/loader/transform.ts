@@ -71,19 +71,9 @@ function transpileOptions(options: CompilerOptions): ts.CompilerOptions {
 
 /** Takes the specifiers out of `code`, and leads dynamic imports and import.meta to the worker. */
 function openImports(url: string, code: string, map: string | null): TransformedModule {
-  const file = ts.createSourceFile(
-    "module.js",
-    code,
-    {
-      languageVersion: ts.ScriptTarget.ESNext,
-      jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
-    },
-    false,
-    ts.ScriptKind.JS,
-  );
   const edited = new MagicString(code);
   if (code.startsWith("#!")) edited.update(0, 2, "//");
-  const uses = new Uses(file, code);
+  const uses = new Uses(parse(code));
   const imports = uses.statics.map(({ reference, start, end }) => {
     edited.update(start, end, OPEN_SPECIFIER);
     return reference;
@@ -123,6 +113,34 @@ function openImports(url: string, code: string, map: string | null): Transformed
   };
 }
 
+/** Leads dynamic imports of a CommonJS module to the worker. */
+export function rewriteCommonJs(source: string): string {
+  const uses = new Uses(parse(source));
+  if (uses.dynamics.length === 0) return source;
+  const edited = new MagicString(source);
+  const importer = unusedName(source, "$mport");
+  for (const start of uses.dynamics) edited.update(start, start + 6, importer);
+  // Declared behind the rest: a directive has to stay the first.
+  edited.append(
+    `\n;function ${importer}(){return globalThis[Symbol.for("gatehouse.modules")]` +
+      `.import(require("node:url").pathToFileURL(__filename).href,arguments)}\n`,
+  );
+  return edited.toString();
+}
+
+function parse(code: string): ts.SourceFile {
+  return ts.createSourceFile(
+    "module.js",
+    code,
+    {
+      languageVersion: ts.ScriptTarget.ESNext,
+      jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
+    },
+    false,
+    ts.ScriptKind.JS,
+  );
+}
+
 /** Stands for a specifier until the graph is linked; no source holds it. */
 const OPEN_SPECIFIER = `"\0${"_".repeat(SPECIFIER_WIDTH - 3)}"`;
 
@@ -155,11 +173,9 @@ class Uses {
   /** Whether there is an `import.meta`. */
   readsMeta = false;
   readonly #file: ts.SourceFile;
-  readonly #code: string;
 
-  constructor(file: ts.SourceFile, code: string) {
+  constructor(file: ts.SourceFile) {
     this.#file = file;
-    this.#code = code;
     for (const statement of file.statements) {
       if (ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement)) {
         this.#addStatic(statement);

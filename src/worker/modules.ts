@@ -6,8 +6,8 @@
  */
 
 import { Buffer } from "node:buffer";
-import { createRequire, isBuiltin } from "node:module";
-import nodeModule from "node:module";
+import nodeModule, { createRequire, isBuiltin } from "node:module";
+import { basename, dirname, join } from "node:path";
 import { moduleKey, urlOfKey } from "../loader/graph_keys.ts";
 import type { WorkerGraph } from "../loader/graph_store.ts";
 import { resolveSpecifier } from "../loader/import_map.ts";
@@ -177,23 +177,52 @@ function pathOf(url: string): string {
 
 /** A module as node:module makes it. */
 interface CommonJsModule {
-  _compile(code: string, filename: string): void;
+  exports: unknown;
+  _compile(code: string, filename: string, format: "commonjs"): void;
 }
 
 /**
- * Makes `require` read files where they are. In an executable, Deno looks for CommonJS only among
- * the files that are built in.
+ * Makes `require` read the files of packages where they are. In an executable, Deno looks for
+ * CommonJS only among the files that are built in; elsewhere it guesses what a file is.
  */
 function readCommonJsFromDisk(): void {
   const extensions = (nodeModule as unknown as {
     _extensions: Record<string, (module: CommonJsModule, filename: string) => void>;
   })._extensions;
   const read = (module: CommonJsModule, filename: string): void =>
-    module._compile(Deno.readTextFileSync(filename), filename);
-  extensions[".cjs"] = read;
+    module._compile(Deno.readTextFileSync(filename), filename, "commonjs");
   const native = extensions[".js"];
-  extensions[".js"] = (module, filename) => {
-    if (filename.includes("node_modules")) read(module, filename);
-    else native(module, filename);
+  extensions[".cjs"] = read;
+  extensions[".json"] = (module, filename) => {
+    module.exports = JSON.parse(Deno.readTextFileSync(filename));
   };
+  extensions[".js"] = (module, filename) => {
+    if (isOfModules(filename)) native(module, filename);
+    else read(module, filename);
+  };
+}
+
+/** Whether the package of a `.js` file says that its files are modules. */
+function isOfModules(filename: string): boolean {
+  for (let folder = dirname(filename);; folder = dirname(folder)) {
+    const known = packageTypes.get(folder) ?? typeOfPackage(folder);
+    packageTypes.set(folder, known);
+    if (known !== "inherited") return known === "module";
+    if (folder === dirname(folder)) return false;
+  }
+}
+
+/** What package.json in a folder says, or that there is none. */
+type PackageType = "module" | "commonjs" | "inherited";
+
+const packageTypes = new Map<string, PackageType>();
+
+function typeOfPackage(folder: string): PackageType {
+  if (basename(folder) === "node_modules") return "commonjs";
+  try {
+    const { type } = JSON.parse(Deno.readTextFileSync(join(folder, "package.json")));
+    return type === "module" ? "module" : "commonjs";
+  } catch {
+    return "inherited";
+  }
 }

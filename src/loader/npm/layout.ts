@@ -4,6 +4,8 @@
  *     <set>/.store/<key>/node_modules/<name>/        files of the package
  *     <set>/.store/<key>/node_modules/<dependency>   link to that one's folder, under another key
  *     <set>/.store/<key>/files.json                  what there is, written before it is in place
+ *     <set>/.store/node_modules/<name>               link to a package of that name: for those that
+ *                                                    use what they do not declare, as Deno does
  *     <set>/sets/<hash>.json                         which instance is meant by which requirement
  *
  * A key says all that an instance is made of, so that what is in place never changes; packages that
@@ -86,7 +88,10 @@ export class SetFolder {
       const modules = join(temporary, "node_modules");
       const files = await this.#fill(join(modules, nameAndVersion(instance.id).name), stored);
       for (const [alias, key] of instance.dependencies) {
-        await this.#link(modules, join(folder, "node_modules"), alias, key);
+        const at = join(modules, alias);
+        // A package can depend on another version of itself; its own folder has the name then.
+        if (await Deno.lstat(at).then(() => true, () => false)) continue;
+        await this.#link(at, join(folder, "node_modules", alias), key);
       }
       const list = files.map(({ path, sizeBytes }) => [path, sizeBytes]);
       await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list));
@@ -121,6 +126,7 @@ export class SetFolder {
 
   /** The text that a file is to have; `null` if it stays as it is. */
   #rewritten(from: string, path: string, types: ScopeTypes): string | null {
+    if (path === "package.json") return withoutModuleSync(Deno.readTextFileSync(from));
     if (!/\.c?js$/.test(path) && /\.[^/]*$/.test(path)) return null;
     const type = path.endsWith(".cjs") ? "commonjs" : types.of(path);
     if (type === "module") return null;
@@ -131,18 +137,30 @@ export class SetFolder {
     return changed === source ? null : changed;
   }
 
-  async #link(modules: string, finalModules: string, alias: string, key: string): Promise<void> {
-    const at = join(modules, alias);
-    // A package can depend on another version of itself; then its own folder has the name.
-    const isOwnName = await Deno.lstat(at).then(() => true, () => false);
-    if (isOwnName) return;
+  /**
+   * Makes packages known to those that use them without saying so: for each name an instance, unless
+   * there is one already.
+   */
+  async offer(keys: ReadonlyMap<string, string>): Promise<void> {
+    for (const [name, key] of keys) {
+      const at = join(this.root, ".store", "node_modules", name);
+      try {
+        await this.#link(at, at, key);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      }
+    }
+  }
+
+  /** Makes a link to an instance at `at`, from where it will be moved to `finalPath`. */
+  async #link(at: string, finalPath: string, key: string): Promise<void> {
     await Deno.mkdir(dirname(at), { recursive: true });
     const target = packageFolder(this.root, key, idOfKey(key));
     if (Deno.build.os === "windows") {
       // Unlike symbolic links, these need no privileges; they are absolute.
       await Deno.symlink(target, at, { type: "junction" });
     } else {
-      await Deno.symlink(relative(dirname(join(finalModules, alias)), target), at);
+      await Deno.symlink(relative(dirname(finalPath), target), at);
     }
   }
 
@@ -221,6 +239,21 @@ function typeIn(path: string): "module" | "commonjs" | "unsaid" {
     if (error instanceof SyntaxError || error instanceof TypeError) return "unsaid";
     throw error;
   }
+}
+
+/**
+ * A package's description without the condition `module-sync`, under which `require` finds modules
+ * that it cannot load; `null` if it has none.
+ */
+function withoutModuleSync(text: string): string | null {
+  if (!text.includes('"module-sync"')) return null;
+  const { exports, imports, ...others } = JSON.parse(text);
+  const strip = (_: string, value: unknown): unknown => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+    const { "module-sync": _dropped, ...kept } = value as Record<string, unknown>;
+    return kept;
+  };
+  return JSON.stringify({ ...others, exports, imports }, strip);
 }
 
 /** One file for the store and all sets, where the file system can. */
