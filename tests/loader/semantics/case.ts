@@ -58,10 +58,6 @@ export interface SemanticsCase {
   readonly failsOwn?: readonly (string | RegExp)[];
   /** Legs that cannot do it, and why. */
   readonly except?: Readonly<Partial<Record<LegName, string>>>;
-  /** Option of gatehouse without which there is nothing to see. */
-  readonly needs?: string;
-  /** First version of Deno that does it, as the oldest that is supported does otherwise. */
-  readonly sinceDeno?: string;
 }
 
 /** Cases with a common theme. */

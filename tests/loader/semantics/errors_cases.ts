@@ -274,7 +274,6 @@ export const ERRORS: Theme = {
       name: "an app that may not is told which option lets it",
       place: "remote",
       permissions: "default",
-      needs: "--app-allow-read",
       files: { "app.ts": `Deno.readTextFileSync("/etc/hostname");\n${APP}` },
       fails: ["{base}/app.ts:1", /read access/i],
       failsOwn: ["--app-allow-read"],

@@ -26,11 +26,16 @@ export const NATIVE_LEG: Leg = {
 };
 
 /** gatehouse from source, with its own loader. */
-export const OWN_LEG: Leg = { name: "own", command: FROM_SOURCE, args: ["--loader=own"] };
+export const OWN_LEG: Leg = {
+  name: "own",
+  command: FROM_SOURCE,
+  // {site} is not the app's own host.
+  args: ["--loader=own", "--allow-import"],
+};
 
 /** The executable at `path`. */
 export function executableLeg(path: string): Leg {
-  return { name: "executable", command: [path], args: [] };
+  return { name: "executable", command: [path], args: ["--allow-import"] };
 }
 
 /** What became of a case. */
@@ -54,14 +59,13 @@ const PATIENCE_MS = 20_000;
 const GROUP_SIZE = 40;
 
 const ROOT = new URL("../../../", import.meta.url);
-const DENO = Deno.version.deno;
 
 /** Registers one test for each theme of the table, with a step for each case. */
 export function semanticsTests(leg: Leg): void {
   for (const theme of TABLE) {
     Deno.test(`${theme.name} (${leg.name} loader)`, async (test) => {
       await using site = new Site(leg.name === "native" ? withImportsOfGatehouse : asItIs);
-      const placed = placeCases(theme, leg, site, await optionsOf(leg));
+      const placed = placeCases(theme, leg, site);
       const runs = await runAll(placed, await launcherOf(leg, site));
       for (const [index, each] of placed.entries()) {
         const { semanticsCase, place } = each;
@@ -71,26 +75,13 @@ export function semanticsTests(leg: Leg): void {
   }
 }
 
-function placeCases(
-  { name, cases }: Theme,
-  leg: Leg,
-  site: Site,
-  options: string,
-): PlacedCase[] {
+function placeCases({ name, cases }: Theme, leg: Leg, site: Site): PlacedCase[] {
   return cases.flatMap((each, index) => {
     if (each.except?.[leg.name] !== undefined) return [];
-    if (each.needs !== undefined && !options.includes(each.needs)) return [];
-    if (each.sinceDeno !== undefined && isOlder(DENO, each.sinceDeno)) return [];
     const places = each.place === undefined ? ["local", "remote"] as const : [each.place];
     const slug = name.toLowerCase().replace(/\W+/g, "-");
     return places.map((place) => site.place(each, place, `${slug}-${index}-${place}`));
   });
-}
-
-function isOlder(version: string, than: string): boolean {
-  const [major, minor] = version.split(".").map(Number);
-  const [thanMajor, thanMinor] = than.split(".").map(Number);
-  return major < thanMajor || (major === thanMajor && minor < thanMinor);
 }
 
 /** Runs gateways for cases. */
@@ -104,15 +95,9 @@ interface Launcher {
 async function launcherOf(leg: Leg, site: Site): Promise<Launcher> {
   const env: Record<string, string> = { GATEHOUSE_CACHE: `${site.folder}/.cache` };
   if (leg.name === "native") env.DENO_DIR = await freshDenoDir(site.folder);
-  const options = await optionsOf(leg);
   const commandLine = (args: readonly string[], placed: PlacedCase) => {
-    const common = ["--workers", "1", "--http", "127.0.0.1:0"];
-    for (const arg of leg.args) if (options.includes(arg.split("=")[0])) common.push(arg);
-    if (placed.semanticsCase.permissions !== "default" && options.includes("--app-allow-all")) {
-      common.push("--app-allow-all");
-    }
-    // {site} is not the app's own host. Natively, apps have import permission for everything.
-    if (leg.name !== "native" && options.includes("--allow-import")) common.push("--allow-import");
+    const common = ["--workers", "1", "--http", "127.0.0.1:0", ...leg.args];
+    if (placed.semanticsCase.permissions !== "default") common.push("--app-allow-all");
     const { denoArgs, ownArgs } = leg.name === "native"
       ? nativeArgs(args, placed)
       : { denoArgs: [], ownArgs: args };
@@ -129,28 +114,23 @@ async function launcherOf(leg: Leg, site: Site): Promise<Launcher> {
     },
     async run(args, placed) {
       const { command: [program, ...first], args: rest } = commandLine(args, placed);
-      const { code, stderr } = await new Deno.Command(program, {
+      const child = new Deno.Command(program, {
         args: [...first, ...rest],
         env: { NO_COLOR: "1", ...env },
         stdin: "null",
         stdout: "null",
-        // One that serves, though it should not, would never end.
+        stderr: "piped",
         signal: AbortSignal.timeout(PATIENCE_MS),
-      }).output();
-      return { kind: "ended", code, stderr: new TextDecoder().decode(stderr) };
+      }).spawn();
+      let stderr = "";
+      for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+        stderr += text;
+        // One that serves, though it should not, would never end.
+        if (/^ready$/m.test(stderr)) child.kill("SIGKILL");
+      }
+      return { kind: "ended", code: (await child.status).code, stderr };
     },
   };
-}
-
-const helpTexts = new Map<LegName, Promise<string>>();
-
-/** The help text of gatehouse, which names its options. */
-function optionsOf({ name, command: [program, ...args] }: Leg): Promise<string> {
-  const text = helpTexts.get(name) ??
-    new Deno.Command(program, { args: [...args, "--help"], stdin: "null" }).output()
-      .then(({ stdout }) => new TextDecoder().decode(stdout));
-  helpTexts.set(name, text);
-  return text;
 }
 
 /** A folder for Deno that knows the packages of the user's, but no remote module. */
