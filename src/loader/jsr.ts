@@ -7,12 +7,11 @@
 
 import { LoadError } from "../errors.ts";
 import type { Environment, ModuleCache } from "./cache.ts";
-import { isReloaded } from "./fetch_policy.ts";
 import type { ReloadPolicy } from "./fetch_policy.ts";
 import { StatusError } from "./fetcher.ts";
 import type { Lock } from "./lock.ts";
 import type { ResourceSource } from "./npm/registry.ts";
-import { isRangeOrTag } from "./npm/specifier.ts";
+import { isPackageReloaded, isRangeOrTag } from "./npm/specifier.ts";
 import { highest, isExactVersion, nearestVersions } from "./npm/versions.ts";
 
 /** Where JSR is unless `JSR_URL` says otherwise. */
@@ -173,7 +172,7 @@ export class JsrResolver {
     const key = `${freshness} ${name}`;
     let meta = this.#packages.get(key);
     if (meta === undefined) {
-      const wanted = isReloaded(`jsr:${name}`, this.#reload) ? "revalidated" : freshness;
+      const wanted = isPackageReloaded(`jsr:${name}`, this.#reload) ? "revalidated" : freshness;
       meta = this.#ask(specifier, `${this.url}${name}/meta.json`, wanted, "package")
         .then((json) => {
           return { versions: objectIn(json, "versions") as PackageMeta["versions"] };

@@ -6,13 +6,12 @@
 
 import { LoadError } from "../../errors.ts";
 import type { Environment, ModuleCache } from "../cache.ts";
-import { isReloaded } from "../fetch_policy.ts";
 import type { ReloadPolicy } from "../fetch_policy.ts";
 import { sha256Hex } from "../hash.ts";
 import type { Lock } from "../lock.ts";
 import { commonJsExports, resolveRequired } from "./commonjs.ts";
-import type { Instance } from "./instances.ts";
-import { keyInstances } from "./instances.ts";
+import { keyInstances, reachable } from "./instances.ts";
+import type { Draft } from "./instances.ts";
 import { SetFolder } from "./layout.ts";
 import type { CommonJsRewriter, SetManifest } from "./layout.ts";
 import { NpmSet } from "./npm_set.ts";
@@ -23,8 +22,9 @@ import type { Platform } from "./platform.ts";
 import { NpmRegistries } from "./registry.ts";
 import type { ResourceSource } from "./registry.ts";
 import { compareText, nameAndVersion, NpmResolver } from "./resolution.ts";
-import { parseNpmSpecifier, requirementText } from "./specifier.ts";
+import { isPackageReloaded, parseNpmSpecifier, requirementText } from "./specifier.ts";
 import type { Requirement } from "./specifier.ts";
+import { compareVersions } from "./versions.ts";
 import { DEFAULT_UNPACK_LIMITS } from "./tarball.ts";
 import type { UnpackLimits } from "./tarball.ts";
 
@@ -34,7 +34,7 @@ export type { ResolvedFile } from "./node_resolution.ts";
 export { NpmSet } from "./npm_set.ts";
 
 /** Changes with the form of sets and how packages are chosen for them. */
-const LAYOUT_VERSION = 1;
+const LAYOUT_VERSION = 2;
 
 /** Leaves everything as it is. */
 const NO_REWRITER: CommonJsRewriter = { version: "none", rewrite: (source) => source };
@@ -105,7 +105,7 @@ export class PackageInstaller {
       await this.#install(key, requirements, config, root);
   }
 
-  #isReloaded = (specifier: string): boolean => isReloaded(specifier, this.#options.reload);
+  #isReloaded = (name: string): boolean => isPackageReloaded(`npm:${name}`, this.#options.reload);
 
   /** All that decides which packages are chosen, but for what registries say. */
   async #key(
@@ -130,7 +130,7 @@ export class PackageInstaller {
   /** The set that was made for the same before, if it is whole and the lock agrees. */
   async #installed(key: string, requirements: readonly Requirement[]): Promise<NpmSet | null> {
     const { lock, rewriter } = this.#options;
-    if (requirements.some((each) => this.#isReloaded(`npm:${requirementText(each)}`))) return null;
+    if (requirements.some(({ name }) => this.#isReloaded(name))) return null;
     const entry = await this.#cache.readTransform(key) as { root: string; hash: string } | null;
     if (entry === null) return null;
     const folder = new SetFolder(entry.root, rewriter);
@@ -153,10 +153,8 @@ export class PackageInstaller {
     config: NpmConfig,
     root: string | null,
   ): Promise<NpmSet> {
-    const { cache, options: { lock, rewriter, limits, platform } } = {
-      cache: this.#cache,
-      options: this.#options,
-    };
+    const { lock, rewriter, limits, platform } = this.#options;
+    const cache = this.#cache;
     const earlier = root === null ? null : await this.#earlier(root, requirements);
     this.#registries ??= new NpmRegistries(this.#source, config, this.#isReloaded);
     const registries = this.#registries;
@@ -169,52 +167,58 @@ export class PackageInstaller {
       limits,
     });
     const resolver = new NpmResolver({ registries, lock, platform, earlier });
+    const { roots, keys, instances } = await this.#resolved(requirements, resolver, store);
+    const manifest: SetManifest = {
+      requirements: new Map([...roots].map(([text, draft]) => [text, keys.get(draft)!])),
+      instances: new Map(
+        [...instances.values()].sort((a, b) => compareText(a.key, b.key)).map((instance) => [
+          instance.key,
+          {
+            ...nameAndVersion(instance.id),
+            dependencies: Object.fromEntries(instance.dependencies),
+          },
+        ]),
+      ),
+      integrities: new Map(
+        await Promise.all([...instances.values()].map(async ({ id }): Promise<[string, string]> => {
+          const known = earlier?.integrities.get(id);
+          return [id, known ?? store.integrityOf((await resolver.manifestOf(id)).manifest)];
+        })),
+      ),
+    };
+    const folder = new SetFolder(root ?? await this.#newRoot(manifest), rewriter);
+    await cache.prepare();
+    for (const instance of instances.values()) {
+      if (await folder.has(instance)) continue;
+      const { manifest, registry } = await resolver.manifestOf(instance.id);
+      await folder.add(instance, await store.get(manifest, registry));
+    }
+    await folder.offer(offeredInstances(manifest));
+    const hash = await folder.writeManifest(manifest);
+    await cache.writeTransform(key, { root: folder.root, hash });
+    this.#pin(manifest);
+    return new NpmSet(folder, manifest);
+  }
+
+  /** Chooses packages and fetches them; without optional ones that cannot be had. */
+  async #resolved(
+    requirements: readonly Requirement[],
+    resolver: NpmResolver,
+    store: PackageStore,
+  ): Promise<ReturnType<typeof keyInstances> & { roots: ReadonlyMap<string, Draft> }> {
+    const { rewriter } = this.#options;
     for (;;) {
-      const resolution = await resolver.resolve(requirements);
-      const rootIds = [...resolution.roots.values()].map(({ id }) => id);
-      const { keys, instances } = keyInstances(resolution.roots.values(), (id) => {
-        return `${rewriter.version} ${store.integrityOf(resolution.manifestOf(id).manifest)}`;
+      const roots = await resolver.resolve(requirements);
+      const { keys, instances } = keyInstances(roots.values(), (id) => {
+        return `${rewriter.version} ${store.integrityOf(resolver.known(id).manifest)}`;
       });
-      const fresh = [...instances.values()].filter((each) => !earlier?.instances.has(each.key));
-      const failed = await this.#fetchAll(fresh, async (id) => {
-        const { manifest, registry } = resolution.manifestOf(id);
+      const failed = await this.#fetchAll(reachable(roots.values()), async (id) => {
+        const { manifest, registry } = resolver.known(id);
         await store.get(manifest, registry);
       });
-      let isLess = false;
-      for (const [id, error] of failed) {
-        if (!resolver.drop(id, rootIds)) throw error;
-        isLess = true;
-      }
-      if (isLess) continue;
-      const integrities = new Map(earlier?.integrities);
-      for (const { id } of fresh) {
-        integrities.set(id, store.integrityOf(resolution.manifestOf(id).manifest));
-      }
-      const manifest: SetManifest = {
-        requirements: new Map(
-          [...resolution.roots].map(([text, draft]) => [text, keys.get(draft)!]),
-        ),
-        instances: new Map(
-          [...instances.values()].sort((a, b) => compareText(a.key, b.key)).map((instance) => [
-            instance.key,
-            {
-              ...nameAndVersion(instance.id),
-              dependencies: Object.fromEntries(instance.dependencies),
-            },
-          ]),
-        ),
-        integrities,
-      };
-      const folder = new SetFolder(root ?? await this.#newRoot(manifest), rewriter);
-      await cache.prepare();
-      for (const instance of fresh) {
-        const { manifest, registry } = resolution.manifestOf(instance.id);
-        await folder.add(instance, await store.get(manifest, registry));
-      }
-      const hash = await folder.writeManifest(manifest);
-      await cache.writeTransform(key, { root: folder.root, hash });
-      this.#pin(manifest);
-      return new NpmSet(folder, manifest);
+      if (failed.size === 0) return { roots, keys, instances };
+      const rootIds = [...roots.values()].map(({ id }) => id);
+      for (const [id, error] of failed) if (!resolver.drop(id, rootIds)) throw error;
     }
   }
 
@@ -236,11 +240,12 @@ export class PackageInstaller {
 
   /** Fetches packages; returns those that cannot be had. */
   async #fetchAll(
-    instances: readonly Instance[],
+    drafts: readonly Draft[],
     fetch: (id: string) => Promise<void>,
   ): Promise<Map<string, LoadError>> {
     const failed = new Map<string, LoadError>();
-    const ids = [...new Set(instances.map(({ id }) => id))];
+    const fresh = drafts.filter(({ earlierKey }) => earlierKey === null);
+    const ids = [...new Set(fresh.map(({ id }) => id))];
     const outcomes = await Promise.allSettled(ids.map(fetch));
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome.status === "fulfilled") continue;
@@ -258,6 +263,22 @@ export class PackageInstaller {
     }
     for (const [id, integrity] of integrities) lock.checkPackage(id, integrity);
   }
+}
+
+/** For each name one instance: what the app asks for itself, else the highest version. */
+function offeredInstances({ requirements, instances }: SetManifest): Map<string, string> {
+  const asked = new Set(requirements.values());
+  const best = new Map<string, string>();
+  for (const [key, { name, version }] of instances) {
+    const other = best.get(name);
+    if (other !== undefined) {
+      const preference = Number(asked.has(key)) - Number(asked.has(other)) ||
+        compareVersions(version, instances.get(other)!.version);
+      if (preference <= 0) continue;
+    }
+    best.set(name, key);
+  }
+  return best;
 }
 
 function unique(requirements: readonly Requirement[]): Requirement[] {

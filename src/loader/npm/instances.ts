@@ -352,7 +352,8 @@ export function idOfKey(key: string): string {
   return id.startsWith("@") ? id.replace("+", "/") : id;
 }
 
-function reachable(roots: Iterable<Draft>): Draft[] {
+/** `roots`, and all that they lead to. */
+export function reachable(roots: Iterable<Draft>): Draft[] {
   const found = new Set<Draft>(roots);
   for (const draft of found) for (const target of draft.dependencies.values()) found.add(target);
   return [...found];

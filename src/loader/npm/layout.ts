@@ -232,13 +232,8 @@ class ScopeTypes {
 }
 
 function typeIn(path: string): "module" | "commonjs" | "unsaid" {
-  try {
-    const { type } = JSON.parse(Deno.readTextFileSync(path));
-    return type === "module" || type === "commonjs" ? type : "unsaid";
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError) return "unsaid";
-    throw error;
-  }
+  const type = parsed(Deno.readTextFileSync(path))?.type;
+  return type === "module" || type === "commonjs" ? type : "unsaid";
 }
 
 /**
@@ -247,13 +242,26 @@ function typeIn(path: string): "module" | "commonjs" | "unsaid" {
  */
 function withoutModuleSync(text: string): string | null {
   if (!text.includes('"module-sync"')) return null;
-  const { exports, imports, ...others } = JSON.parse(text);
+  const json = parsed(text);
+  if (json === null) return null;
+  const { exports, imports, ...others } = json;
   const strip = (_: string, value: unknown): unknown => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
     const { "module-sync": _dropped, ...kept } = value as Record<string, unknown>;
     return kept;
   };
   return JSON.stringify({ ...others, exports, imports }, strip);
+}
+
+/** What a `package.json` says; `null` if it is broken, which shows when somebody needs it. */
+function parsed(text: string): Record<string, unknown> | null {
+  try {
+    const json: unknown = JSON.parse(text.replace(/^\uFEFF/, ""));
+    return typeof json === "object" ? json as Record<string, unknown> | null : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
 }
 
 /** One file for the store and all sets, where the file system can. */

@@ -23,22 +23,10 @@ export interface ResolvedFile {
 }
 
 /**
- * Conditions for imports, found by experiment: Deno's. From some version on it knows `module-sync`,
- * which chooses a module that `require` gets, too; so what `require` does in this Deno decides.
+ * Conditions for imports: Deno's, found by experiment, but for `module-sync` (since 2.8.2), by which
+ * `require` would get a module: here each loads its own (see `layout.ts`).
  */
-export function importConditions(denoVersion: string = Deno.version.deno): ReadonlySet<string> {
-  const conditions = ["deno", "node", "import"];
-  if (knowsModuleSync(denoVersion)) conditions.push("module-sync");
-  return new Set(conditions);
-}
-
-function knowsModuleSync(denoVersion: string): boolean {
-  const [major, minor] = denoVersion.split(".").map(Number);
-  return major > 2 || major === 2 && minor >= MODULE_SYNC_MINOR;
-}
-
-/** Version 2.x of Deno that knows the condition `module-sync`. */
-const MODULE_SYNC_MINOR = 9;
+export const IMPORT_CONDITIONS: ReadonlySet<string> = new Set(["deno", "node", "import"]);
 
 /** Endings that a package's `main` may leave out. */
 const MAIN_ENDINGS = ["", ".js", ".json", ".node", "/index.js", "/index.json", "/index.node"];
@@ -49,7 +37,7 @@ export class NodeResolver {
   readonly #conditions: ReadonlySet<string>;
 
   /** A resolver that looks at `files`. */
-  constructor(files: PackageFiles, conditions: ReadonlySet<string> = importConditions()) {
+  constructor(files: PackageFiles, conditions: ReadonlySet<string> = IMPORT_CONDITIONS) {
     this.#files = files;
     this.#conditions = conditions;
   }
@@ -96,16 +84,20 @@ export class NodeResolver {
     const [, name, rest = ""] = match;
     const subPath = `.${rest}`;
     const scope = this.#files.scopeOf(importer);
-    if (scope?.name === name && scope.exports !== undefined) {
-      return this.resolveInPackage(scope.folder, subPath);
-    }
-    const folder = this.folderOf(name, importer);
+    const isSelf = scope?.name === name && scope.exports !== undefined;
+    const folder = isSelf ? scope.folder : this.folderOf(name, importer);
     if (folder === null) {
       throw new ResolveFault(
         `the package "${name}" is none of ${described(scope)}'s dependencies`,
       );
     }
-    return this.resolveInPackage(folder, subPath);
+    try {
+      return this.resolveInPackage(folder, subPath);
+    } catch (error) {
+      if (!(error instanceof ResolveFault)) throw error;
+      error.subject ??= `npm:${described(this.#files.packageJsonIn(folder))}${rest}`;
+      throw error;
+    }
   }
 
   /** Real path of the folder of the package that `name` means in the file `importer`. */

@@ -105,6 +105,7 @@ function explained<T>(url: string, name: string, resolve: () => T, place = ""): 
     return resolve();
   } catch (error) {
     if (!(error instanceof ResolveFault)) throw error;
-    throw new LoadError(url, `cannot load ${name}: ${error.message}${place}`, { cause: error });
+    const subject = error.subject ?? name;
+    throw new LoadError(url, `cannot load ${subject}: ${error.message}${place}`, { cause: error });
   }
 }

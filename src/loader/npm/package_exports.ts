@@ -10,6 +10,8 @@
 export class ResolveFault extends Error {
   /** Name of the class. */
   override name = "ResolveFault";
+  /** What cannot be resolved, if that is more than was asked for: `npm:name@version/path`. */
+  subject: string | null = null;
 }
 
 /** A target that is no path within the package. Lists of alternatives go on after one. */

@@ -39,7 +39,7 @@ export interface PackageStoreOptions {
   /** Lock that integrities are compared with. */
   readonly lock: Lock | null;
   /** Whether the cache is not to be believed about a package. */
-  readonly isReloaded: (specifier: string) => boolean;
+  readonly isReloaded: (name: string) => boolean;
   /** Limits of archives. */
   readonly limits: UnpackLimits;
 }
@@ -92,7 +92,7 @@ export class PackageStore {
     const folder = this.#options.cache.npmFolder(new URL(registry).host, name, version);
     const integrity = this.integrityOf(manifest);
     const specifier = `npm:${name}@${version}`;
-    if (!this.#options.isReloaded(specifier)) {
+    if (!this.#options.isReloaded(name)) {
       const stored = await storedPackage(folder, integrity);
       if (stored !== null) return stored;
     }

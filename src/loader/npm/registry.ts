@@ -67,14 +67,14 @@ export type Freshness = "cached" | "revalidated";
 export class NpmRegistries {
   readonly #source: ResourceSource;
   readonly #config: NpmConfig;
-  readonly #isReloaded: (specifier: string) => boolean;
+  readonly #isReloaded: (name: string) => boolean;
   readonly #packuments = new Map<string, Promise<Packument>>();
 
   /** Asks through `source`; `isReloaded` says of which packages the cache is not to be believed. */
   constructor(
     source: ResourceSource,
     config: NpmConfig,
-    isReloaded: (specifier: string) => boolean,
+    isReloaded: (name: string) => boolean,
   ) {
     this.#source = source;
     this.#config = config;
@@ -90,7 +90,7 @@ export class NpmRegistries {
     const key = `${freshness} ${name}`;
     let found = this.#packuments.get(key);
     if (found === undefined) {
-      found = this.#ask(name, this.#isReloaded(`npm:${name}`) ? "revalidated" : freshness);
+      found = this.#ask(name, this.#isReloaded(name) ? "revalidated" : freshness);
       this.#packuments.set(key, found);
       if (freshness === "revalidated") this.#packuments.set(`cached ${name}`, found);
     }

@@ -52,12 +52,12 @@ interface Wish {
   readonly kind: "needed" | "optional";
 }
 
-/** Packages and how they depend on each other. */
-export interface Resolution {
-  /** The instance for each requirement, by its text. */
-  readonly roots: ReadonlyMap<string, Draft>;
-  /** What is known about the package `id`. */
-  manifestOf(id: string): { readonly manifest: Manifest; readonly registry: string };
+/** What a registry says about a package, and which registry that is. */
+export interface KnownPackage {
+  /** What it says. */
+  readonly manifest: Manifest;
+  /** URL of the registry. */
+  readonly registry: string;
 }
 
 /** Chooses versions. */
@@ -88,12 +88,24 @@ export class NpmResolver {
     }
   }
 
+  /** What is known about the package `id`, which was chosen by this resolver. */
+  known(id: string): KnownPackage {
+    return this.#nodes.get(id)!;
+  }
+
+  /** What there is to know about the package `id`. */
+  async manifestOf(id: string): Promise<KnownPackage> {
+    const { name, version } = nameAndVersion(id);
+    const packument = await this.#packumentWith(name, version);
+    return { manifest: packument.manifest(version), registry: packument.registry };
+  }
+
   /**
-   * Chooses packages for `requirements`.
+   * Chooses packages for `requirements`; returns the instance for each, by its text.
    *
    * @throws {LoadError} when there is no such package or version
    */
-  async resolve(requirements: readonly Requirement[]): Promise<Resolution> {
+  async resolve(requirements: readonly Requirement[]): Promise<Map<string, Draft>> {
     const sorted = requirements.toSorted((a, b) =>
       compareText(requirementText(a), requirementText(b))
     );
@@ -117,9 +129,7 @@ export class NpmResolver {
         const text = requirementText(requirement);
         return { name: requirement.name, text, id: rootIds.get(text) ?? null };
       }));
-      if (builder.missingPeers.length === 0) {
-        return { roots, manifestOf: (id) => this.#nodes.get(id)! };
-      }
+      if (builder.missingPeers.length === 0) return roots;
       await this.#findPeers(builder.missingPeers);
     }
   }
@@ -221,15 +231,12 @@ export class NpmResolver {
   }
 
   async #nodeFor(id: string): Promise<Node> {
-    const { name, version } = nameAndVersion(id);
-    const packument = await this.#packumentWith(name, version);
-    const manifest = packument.manifest(version);
+    const { manifest, registry } = await this.manifestOf(id);
     return {
       id,
-      name,
-      version,
+      ...nameAndVersion(id),
       manifest,
-      registry: packument.registry,
+      registry,
       edges: new Map(),
       peers: peersOf(manifest),
     };

@@ -7,6 +7,8 @@
 // @ts-types="../../types/semver.d.ts"
 import semver from "semver";
 import { LoadError } from "../../errors.ts";
+import { isReloaded } from "../fetch_policy.ts";
+import type { ReloadPolicy } from "../fetch_policy.ts";
 
 /** A package and the versions of it that will do. */
 export interface Requirement {
@@ -96,4 +98,16 @@ export function parseDependency(alias: string, wanted: string): Requirement | nu
   }
   if (text !== "" && !isRangeOrTag(text)) return null;
   return isPackageName(alias) ? { name: alias, range: text || "*" } : null;
+}
+
+/**
+ * Whether the cache is not to be believed about a package, named without a version (`npm:hono`):
+ * `--reload` names it, all of its registry, or some of it.
+ */
+export function isPackageReloaded(specifier: string, reload: ReloadPolicy): boolean {
+  if (isReloaded(specifier, reload)) return true;
+  if (typeof reload === "string") return false;
+  return reload.some((prefix) => {
+    return prefix.startsWith(`${specifier}@`) || prefix.startsWith(`${specifier}/`);
+  });
 }

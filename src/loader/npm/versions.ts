@@ -64,3 +64,8 @@ export function nearestVersions(versions: readonly string[], range: string): str
 export function isExactVersion(range: string): boolean {
   return semver.valid(range, LOOSE) !== null;
 }
+
+/** Which of two versions is the higher one: negative, zero or positive. */
+export function compareVersions(a: string, b: string): number {
+  return semver.compare(a, b, LOOSE);
+}
