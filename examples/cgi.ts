@@ -2,7 +2,8 @@
  * CGI/1.1 scripts (RFC 3875) of the folder CGI_FOLDER, on Unix. A script is a file that may be
  * executed; what follows its name in the path is its PATH_INFO.
  *
- *     CGI_FOLDER=/usr/lib/cgi-bin gatehouse --mount /cgi-bin=examples/cgi.ts
+ *     CGI_FOLDER=/usr/lib/cgi-bin gatehouse --mount /cgi-bin=examples/cgi.ts \
+ *       --app-allow-run --app-allow-read=/usr/lib/cgi-bin
  *
  * A script may take CGI_TIMEOUT seconds (default: 30), and each worker runs CGI_MAX_SCRIPTS at a
  * time (default: 32). It ends with its request, and so does what it started: when the client

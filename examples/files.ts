@@ -2,7 +2,7 @@
  * Static files of the folder FILES_ROOT (default: this one): GET and HEAD, conditional requests,
  * single ranges, and no way out of the folder.
  *
- *     FILES_ROOT=/var/www gatehouse examples/files.ts
+ *     FILES_ROOT=/var/www gatehouse examples/files.ts --app-allow-read=/var/www
  */
 import { extname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -8,6 +8,9 @@ const APP = new URL("../examples/cgi.ts", import.meta.url).pathname;
 const TEXT = "Content-Type: text/plain\n\n";
 
 const folder = await Deno.realPath(await Deno.makeTempDir());
+/** What the app is given, by the number of workers. */
+const ALLOWED = { "1": ["--app-allow-run", "--app-allow-read"], "0": [] } as const;
+
 /** Next to the folder, and with a name that begins as its does. */
 const sibling = `${folder}-other`;
 await Deno.mkdir(sibling);
@@ -80,9 +83,9 @@ function cgi(
   body: (gateway: GatewayProcess) => Promise<void>,
   env: Record<string, string> = {},
 ): void {
-  for (const workers of ["1", "0"]) {
+  for (const workers of ["1", "0"] as const) {
     Deno.test(`examples/cgi.ts ${behaviour} (--workers ${workers})`, async () => {
-      await using gateway = await startGateway([APP, `--workers=${workers}`], {
+      await using gateway = await startGateway([APP, `--workers=${workers}`, ...ALLOWED[workers]], {
         env: { CGI_FOLDER: folder, CGI_TIMEOUT: "300", ...env },
       });
       await body(gateway);
@@ -216,7 +219,7 @@ cgi("splits the path into the script and what follows", async ({ port }) => {
 Deno.test("examples/cgi.ts counts its mount to the name of the script", async () => {
   const hello = new URL("../examples/hello.ts", import.meta.url).pathname;
   await using gateway = await startGateway(
-    ["--mount", `/=${hello}`, "--mount", `/cgi=${APP}`, "--workers=1"],
+    ["--mount", `/=${hello}`, "--mount", `/cgi=${APP}`, "--workers=1", ...ALLOWED[1]],
     { env: { CGI_FOLDER: folder } },
   );
   const { env } = told(await (await fetch(`${gateway.url}/cgi/env.sh/a`)).text());

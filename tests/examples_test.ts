@@ -22,7 +22,14 @@ function example(
   for (const workers of ["1", "0"]) {
     Deno.test(`examples/${name} ${behaviour} (--workers ${workers})`, async () => {
       const app = `${EXAMPLES}${name}`;
-      await using gateway = await startGateway([app, ...args, `--workers=${workers}`], { env });
+      const { FILES_ROOT } = env;
+      const allowed = FILES_ROOT === undefined || workers === "0"
+        ? []
+        : [`--app-allow-read=${FILES_ROOT}`];
+      await using gateway = await startGateway(
+        [app, ...args, ...allowed, `--workers=${workers}`],
+        { env },
+      );
       await body(gateway.url, gateway);
     });
   }

@@ -9,11 +9,13 @@ import { loadApps } from "../loader/load.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
 import { AppRunner } from "./apps.ts";
+import { lockImports } from "./lockdown.ts";
 import { AppModules } from "./modules.ts";
 import { WorkerPort } from "./port.ts";
 import type { Imported, ImportedMessage, ImportRequest } from "./protocol.ts";
 import type { StartMessage, WorkerReport } from "./protocol.ts";
 import { DOORBELL } from "./protocol.ts";
+import { guardProcess } from "./process_guard.ts";
 import { installLightResponse } from "./response.ts";
 
 /** The part of a worker's global scope that is used here. */
@@ -62,6 +64,8 @@ async function start(message: StartMessage): Promise<void> {
   );
   try {
     if (message.apps.graph !== undefined) AppModules.install(message.apps.graph, askForModule);
+    guardProcess();
+    if (message.apps.lockdown !== undefined) lockImports(message.apps.lockdown);
     const mounts = await loadApps(message.apps);
     const runner = new AppRunner(
       mounts,

@@ -41,6 +41,11 @@ export interface AppSet {
   readonly appKind: "app" | "factory";
   /** What front servers are told of the apps' faults. */
   readonly faultReports: FaultReports;
+  /**
+   * Folders of the loader's files, where apps are to be kept from the runtime's own `import()`:
+   * whatever these files import is checked already.
+   */
+  readonly lockdown?: readonly string[];
   /** The modules of the apps, if the own loader has made them. */
   readonly graph?: WorkerGraph;
 }

@@ -227,7 +227,8 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   for (const workers of ["2", "0"]) {
     Deno.test(`${signal} finishes what is in flight, and then exits 0 (--workers ${workers})`, () =>
       inFolder({}, async (folder) => {
-        await using gateway = await startGateway([APP, "--workers", workers]);
+        const allowed = workers === "0" ? [] : [`--app-allow-write=${folder}`];
+        await using gateway = await startGateway([APP, "--workers", workers, ...allowed]);
         const { url, port } = gateway;
         const slow = fetch(`${url}/slow?ms=500`);
         const stream = fetch(`${url}/stream?count=10&ms=60`);

@@ -188,7 +188,12 @@ for (const name of Object.keys(LIMITS) as FrontName[]) {
     name: `behind ${name}, as the README says, everything passes over FastCGI`,
     ignore: isMissing(FRONT_PROGRAMS[name]),
     async fn(test) {
-      await using gateway = await startGateway([APP, "--fastcgi=127.0.0.1:0", "--workers=2"]);
+      await using gateway = await startGateway([
+        APP,
+        "--fastcgi=127.0.0.1:0",
+        "--workers=2",
+        "--app-allow-read",
+      ]);
       await using front = await startFront(name, `127.0.0.1:${fastcgiPort(gateway)}`);
       const folder = await Deno.makeTempDir();
       try {
@@ -244,7 +249,12 @@ for (const name of Object.keys(LIMITS) as FrontName[]) {
     ignore: isMissing(FRONT_PROGRAMS[name]),
     async fn() {
       const requests = 20;
-      await using gateway = await startGateway([APP, "--fastcgi=127.0.0.1:0", "--workers=2"]);
+      await using gateway = await startGateway([
+        APP,
+        "--fastcgi=127.0.0.1:0",
+        "--workers=2",
+        "--app-allow-read",
+      ]);
       using relay = new Relay(fastcgiPort(gateway));
       await using front = await startFront(name, `127.0.0.1:${relay.port}`);
       for (let i = 0; i < requests; i++) assertEquals(await text(fetch(`${front.url}/`)), "hello");
@@ -307,7 +317,12 @@ Deno.test({
   name: "cgi-fcgi is answered: GET, POST with a body, errors, and variables that are not standard",
   ignore: isMissing("cgi-fcgi"),
   async fn(test) {
-    await using gateway = await startGateway([APP, "--fastcgi=127.0.0.1:0", "--workers=2"]);
+    await using gateway = await startGateway([
+      APP,
+      "--fastcgi=127.0.0.1:0",
+      "--workers=2",
+      "--app-allow-read",
+    ]);
     const port = fastcgiPort(gateway);
     const common = {
       SERVER_PROTOCOL: "HTTP/1.1",

@@ -47,7 +47,9 @@ async function startSite(
   await using stack = new AsyncDisposableStack();
   const server = stack.use(await Mongrel2Server.start(options));
   const spec = server.spec("main", specSettings);
-  const gateway = stack.use(await startGateway([APP, "--mongrel2", spec, "--workers=2"]));
+  const gateway = stack.use(
+    await startGateway([APP, "--mongrel2", spec, "--workers=2", "--app-allow-read"]),
+  );
   const folder = await Deno.makeTempDir();
   stack.defer(() => Deno.remove(folder, { recursive: true }));
   const owned = stack.move();
