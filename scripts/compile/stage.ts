@@ -6,14 +6,11 @@
  */
 
 import { dirname, join, relative } from "node:path";
-import { walk } from "./walk.ts";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
 import type { LibrarySet } from "./libraries.ts";
-
-/** Packages that stay outside of the bundles: so large that they are minified, on their own. */
-const APART = ["typescript"];
-
-/** Modules that packages ask for and do without: none of them is there. */
-const OPTIONAL = ["source-map-support"];
+import { typeScriptAsModule } from "./typescript.ts";
+import { walk } from "./walk.ts";
 
 /**
  * Where the bundles are in the executable. One folder below `src`, as all modules are, so that what
@@ -44,30 +41,26 @@ export async function stageModules(root: string, folder: string): Promise<Stage>
   const bundles = `${folder}/${BUNDLES}`;
   await Deno.mkdir(entries, { recursive: true });
   const write = (name: string, text: string) => Deno.writeTextFile(`${entries}/${name}`, text);
+  const moduleUrl = (path: string) => JSON.stringify(pathToFileURL(root + path).href);
   await write(
     "gatehouse.ts",
-    `import { main } from "${root}src/cli/main.ts";\nDeno.exit(await main(Deno.args));\n`,
+    `import { main } from ${moduleUrl("src/cli/main.ts")};\nDeno.exit(await main(Deno.args));\n`,
   );
-  for (const { path, bundle } of workers) await write(`${bundle}.ts`, `import "${root}${path}";\n`);
-  for (const name of APART) {
-    // What they export by name is not known without running them.
-    await write(`${name}.ts`, `import all from "${name}";\nexport default all;\n`);
+  for (const { path, bundle } of workers) {
+    await write(`${bundle}.ts`, `import ${moduleUrl(path)};\n`);
   }
+  // So large that it is minified, and read only when there is something to transform.
+  await write("typescript.js", await typeScriptAsModule());
 
   // Each on its own: threads share no modules, and one file loads sooner than many.
   for (const name of ["gatehouse", ...workers.map(({ bundle }) => bundle)]) {
-    const external = APART.flatMap((name) => ["--external", name]);
-    const options = ["--code-splitting", ...external, "--outdir", bundles];
+    const options = ["--code-splitting", "--external", "typescript", "--outdir", bundles];
     await bundle(root, [`${entries}/${name}.ts`], options);
   }
   for await (const path of walk(bundles)) await adaptBundle(path, workers);
-  const imports: Record<string, string> = {};
-  for (const name of APART) {
-    const output = `${folder}/packages/${name}.js`;
-    await bundle(root, [`${entries}/${name}.ts`], ["--minify", "--output", output]);
-    await definePaths(output);
-    imports[name] = `./packages/${name}.js`;
-  }
+  const imports = { typescript: "./packages/typescript.js" };
+  const typescript = `${folder}/${imports.typescript}`;
+  await bundle(root, [`${entries}/typescript.js`], ["--minify", "--output", typescript]);
   await Deno.remove(entries, { recursive: true });
 
   const { unstable } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
@@ -88,7 +81,10 @@ export async function stageLibraries({ folder }: Stage, libraries: LibrarySet): 
   await Deno.mkdir(place, { recursive: true });
   const files = libraries.files.map(({ name }) => name);
   await Deno.writeTextFile(`${place}/libraries.json`, JSON.stringify({ files }));
-  for (const { name, bytes } of libraries.files) await Deno.writeFile(`${place}/${name}`, bytes);
+  for (const { name, bytes } of libraries.files) {
+    // All that is embedded is read at each start: what is rarely used had better be small.
+    await Deno.writeFile(`${place}/${name}.gz`, gzipSync(bytes, { level: 9 }));
+  }
 }
 
 /** A module that runs in a worker of its own. */
@@ -109,7 +105,7 @@ async function findWorkers(root: string): Promise<WorkerModule[]> {
     if (!/\.tsx?$/.test(file)) continue;
     for (const [, specifier] of (await Deno.readTextFile(file)).matchAll(RELATIVE_URL)) {
       if (!/\.tsx?$/.test(specifier)) continue;
-      const path = relative(root, join(dirname(file), specifier));
+      const path = relative(root, join(dirname(file), specifier)).replaceAll("\\", "/");
       if (!await isFile(`${root}${path}`)) continue;
       if ((owners.get(specifier) ?? path) !== path) {
         throw new Error(`${specifier} names both ${owners.get(specifier)} and ${path}`);
@@ -146,7 +142,6 @@ async function bundle(
       "deno",
       "--config",
       `${root}deno.json`,
-      ...OPTIONAL.flatMap((name) => ["--external", name]),
       ...options,
       ...entries,
     ],

@@ -4,9 +4,11 @@
  * @module
  */
 
+import { gunzipSync } from "node:zlib";
+
 /** What `libraries.json` in the executable tells. */
 export interface EmbeddedLibraries {
-  /** Names of files beside it: each after those that it needs, libzmq last. */
+  /** Names of libraries, which are beside it as `NAME.gz`: each after those that it needs, libzmq last. */
   readonly files: readonly string[];
 }
 
@@ -73,7 +75,8 @@ function canOpen(name: string): boolean {
 
 function extract(name: string, folder: string): string {
   const path = `${folder}/${name}`;
-  Deno.writeFileSync(path, Deno.readFileSync(new URL(name, FOLDER)), { createNew: true });
+  const compressed = Deno.readFileSync(new URL(`${name}.gz`, FOLDER));
+  Deno.writeFileSync(path, gunzipSync(compressed), { createNew: true });
   return path;
 }
 
