@@ -58,7 +58,7 @@ for (const workers of ["2", "0"]) {
       const temporary = await Deno.makeTempDir({ dir: folder });
       await using gateway = await startGateway([app, "--workers", workers], {
         command: [executable],
-        env: { TMPDIR: temporary },
+        env: { TMPDIR: temporary, GATEHOUSE_CACHE: `${folder}/cache` },
       });
       const { url } = gateway;
       assertEquals(await (await fetch(url)).text(), "from http");
@@ -96,8 +96,61 @@ Deno.test({
       const { instance } = await WebAssembly.instantiate(await response.arrayBuffer());
       export default () => new Response(String(instance.exports.add(40, 2)));`,
     );
-    await using gateway = await startGateway([app, "--workers", "1"], { command: [executable] });
+    await using gateway = await startGateway([app, "--workers", "1"], {
+      command: [executable],
+      env: { GATEHOUSE_CACHE: `${folder}/cache` },
+    });
     assertEquals(await (await fetch(gateway.url)).text(), "42");
+  },
+});
+
+Deno.test({
+  name: "the executable runs a TypeScript app from disk, in workers and on its own thread",
+  ignore,
+  async fn() {
+    const app = `${folder}/app.tsx`;
+    await Deno.writeTextFile(`${folder}/greeting.ts`, "export enum Greeting { Hello = 'Hello' }\n");
+    await Deno.writeTextFile(
+      app,
+      `import { Greeting } from "./greeting.ts";
+      const fetch = (request: Request): Response =>
+        new Response(Greeting.Hello + " " + new URL(request.url).pathname as string);
+      export default { fetch } satisfies Deno.ServeDefaultExport;`,
+    );
+    const env = { GATEHOUSE_CACHE: `${folder}/disk-cache` };
+    for (const workers of ["1", "0"]) {
+      await using gateway = await startGateway([app, "--workers", workers], {
+        command: [executable],
+        env,
+      });
+      assertEquals(await (await fetch(`${gateway.url}/there`)).text(), "Hello /there");
+    }
+  },
+});
+
+Deno.test({
+  name: "the executable runs a TypeScript app from a URL, and starts again without its server",
+  ignore,
+  async fn() {
+    const sources: Record<string, string> = {
+      "/app.ts": `import { text } from "./text.ts";
+        export default { fetch: (_request: Request): Response => new Response(text) };`,
+      "/text.ts": `export const text: string = "from afar";`,
+    };
+    const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+      const source = sources[new URL(request.url).pathname];
+      return new Response(source ?? "", { status: source === undefined ? 404 : 200 });
+    });
+    const app = `http://127.0.0.1:${server.addr.port}/app.ts`;
+    const options = { command: [executable], env: { GATEHOUSE_CACHE: `${folder}/url-cache` } };
+    try {
+      await using gateway = await startGateway([app, "--workers", "1"], options);
+      assertEquals(await (await fetch(gateway.url)).text(), "from afar");
+    } finally {
+      await server.shutdown();
+    }
+    await using gateway = await startGateway([app, "--workers", "1"], options);
+    assertEquals(await (await fetch(gateway.url)).text(), "from afar");
   },
 });
 

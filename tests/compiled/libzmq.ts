@@ -91,7 +91,7 @@ Deno.test({
     await using server = new FakeMongrel2();
     await using gateway = await startGateway(
       [app, "--workers", "1", "--mongrel2", `${server.send},recv=${server.recv}`],
-      { command: [executable], env },
+      { command: [executable], env: { ...env, GATEHOUSE_CACHE: `${folder}/cache` } },
     );
     const used = await Deno.readTextFile(`/proc/${gateway.pid}/maps`);
     assert(used.includes(`${env.TMPDIR}/`), "it is not the system's");
