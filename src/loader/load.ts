@@ -5,6 +5,7 @@
  */
 
 import { LoadError } from "../errors.ts";
+import { withPermissionHints } from "../worker/permission_hint.ts";
 import type { App, MountedApp } from "../worker/apps.ts";
 import type { AppSet, AppSource, MiddlewareSource } from "../worker/protocol.ts";
 
@@ -91,7 +92,7 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return `it threw ${describe(error)}`;
   // Deno's own messages name a place already, in colour if it likes.
   // deno-lint-ignore no-control-regex
-  const plain = error.message.replace(/\x1b\[[\d;]*m/g, "").trim();
+  const plain = withPermissionHints(error.message.replace(/\x1b\[[\d;]*m/g, "").trim());
   // A chain of causes is numbered: the first says it all.
   const message = plain.replace(/\s*\n\s*1: [\s\S]*/, "").replace(/\s*\n\s*(?:0: )?/g, " ");
   const text = error.name === "Error" || error.name === "TypeError" && isLoaderMessage(message)

@@ -10,6 +10,7 @@ import type { Context } from "./context.ts";
 import { reportingConsole } from "./console_reports.ts";
 import { AppContext } from "./context.ts";
 import { makeRequest } from "./request.ts";
+import { withPermissionHints } from "./permission_hint.ts";
 import { plainResponse } from "./response.ts";
 import type { TaskOwner } from "./task.ts";
 import { AppTask } from "./task.ts";
@@ -118,7 +119,7 @@ export class AppRunner implements ExchangeHandler {
     // What fails because its request was cut short is no fault of the app's.
     if (task.ended) return;
     const text = error instanceof Error
-      ? error.stack ?? String(error)
+      ? withPermissionHints(error.stack ?? String(error))
       : `uncaught ${describe(error)}`;
     const { method } = task.head;
     this.#log("error", `${method} ${makeRequest(task).url} failed: ${text}`);
@@ -131,7 +132,9 @@ export class AppRunner implements ExchangeHandler {
     Promise.resolve(promise).catch((error) => {
       this.#log(
         "error",
-        `waitUntil() promise failed: ${error instanceof Error ? error.stack : error}`,
+        withPermissionHints(
+          `waitUntil() promise failed: ${error instanceof Error ? error.stack : error}`,
+        ),
       );
     }).finally(() => {
       this.#background--;
