@@ -63,6 +63,7 @@ export class AppModuleSet {
   /** Says in terms of the sources what a worker says of generated files. */
   async explain(message: string): Promise<string> {
     const { explained } = await import("./explain.ts");
-    return await explained(message, this.#graph.forWorkers);
+    const sourceOf = (url: string) => this.#loader.sourceOf(this.#graph, url);
+    return await explained(message, this.#graph.forWorkers, sourceOf);
   }
 }

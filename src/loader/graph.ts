@@ -16,6 +16,7 @@ import { filePath, moduleKey } from "./graph_keys.ts";
 import { resolveSpecifier, shortened } from "./import_map.ts";
 import type { ImportReference, TransformedModule } from "./link.ts";
 import { originalLine } from "./source_lines.ts";
+import { textOf } from "./sources.ts";
 import type { ImportType, MediaType, ModuleSource } from "./sources.ts";
 
 /** A file of an installed package. */
@@ -185,6 +186,8 @@ class GraphBuilder {
   readonly #found = new Map<string, Found | LoadError>();
   readonly #redirects: Map<string, string>;
   readonly #requirements: Set<string>;
+  /** Modules in `data:` URLs that remote modules import. */
+  readonly #remoteData = new Set<string>();
   #packages: PackageSet | null = null;
   #frontier: Visit[] = [];
 
@@ -218,8 +221,8 @@ class GraphBuilder {
     if (referrer === null) return await this.#linkTo(specifier, type, null);
     if (packageRoot === null || !referrer.startsWith(pathToFileURL(packageRoot).href)) {
       const url = resolveSpecifier(specifier, referrer, project.importMap);
-      const remote = !referrer.startsWith("file:");
-      if (remote && url.startsWith("file:")) throw localFromRemote(url);
+      const isRemote = !/^(?:file|data):/.test(referrer);
+      if (isRemote && /^file:/i.test(specifier)) throw localFromRemote(url);
       return await this.#linkTo(url, type, null);
     }
     // A package imports while it runs: what it can mean is in its own set of packages.
@@ -298,10 +301,10 @@ class GraphBuilder {
   async #moduleOf(source: ModuleSource, type: ImportType): Promise<TransformedModule> {
     const { url, bytes } = source;
     if (type === "bytes") return bytesModule(bytes);
-    if (type === "text") return textModule(decode(bytes));
+    if (type === "text") return textModule(textOf(source));
     const mediaType = this.#sources.mediaTypeOf(source);
     if (type === "json") {
-      if (mediaType === "json") return jsonModule(url, decode(bytes));
+      if (mediaType === "json") return jsonModule(url, textOf(source));
       throw new LoadError(
         url,
         `cannot load ${url}: the import says type "json", and it is ${nameOf(mediaType, source)}`,
@@ -345,6 +348,8 @@ class GraphBuilder {
     try {
       if (isPackage) return this.#linkInPackages(specifier, type, importer);
       const url = resolveSpecifier(specifier, importer.url, this.#request.project.importMap);
+      // What an import map leads to is the user's own choice.
+      if (/^file:/i.test(specifier) && this.#isRemote(importer.url)) throw localFromRemote(url);
       return await this.#linkTo(url, type, importer);
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
@@ -370,11 +375,9 @@ class GraphBuilder {
       case "https":
         break;
       case "data":
+        if (importer !== null && this.#isRemote(importer.url)) this.#remoteData.add(url);
         break;
       case "file":
-        if (importer !== null && !importer.url.startsWith("file:")) {
-          throw localFromRemote(url);
-        }
         this.#request.checkFile(url);
         break;
       default:
@@ -391,6 +394,10 @@ class GraphBuilder {
       );
     }
     return this.#plan(url, type, importer);
+  }
+
+  #isRemote(url: string): boolean {
+    return /^https?:/.test(url) || this.#remoteData.has(url);
   }
 
   #linkInPackages(specifier: string, type: ImportType, importer: Importer): Link {
@@ -524,8 +531,4 @@ function builtinRoot(specifier: string): LoadError {
 function nameOf(mediaType: MediaType, source: ModuleSource): string {
   if (mediaType !== "unknown") return mediaType;
   return source.contentType === "" ? "of an unknown type" : source.contentType;
-}
-
-function decode(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
 }

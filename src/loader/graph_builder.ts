@@ -22,6 +22,7 @@ import type { ExtendRequest, Extension, LoaderOptions, LocalFile } from "./loade
 import { Lock } from "./lock.ts";
 import { mediaTypeOf } from "./media_type.ts";
 import { commonJsExportsIn, PackageInstaller } from "./npm/installer.ts";
+import { textOf } from "./sources.ts";
 import type { ModuleSource } from "./sources.ts";
 
 /** A graph that was made, and the local files that it was made of. */
@@ -234,13 +235,14 @@ class Loading implements GraphSources {
   async transform({ url, source, mediaType }: TransformRequest): Promise<TransformedModule> {
     const { scope, compilerOptions } = this.#project!;
     const options = scope !== "" && url.startsWith(scope) ? compilerOptions : {};
-    const inputs = [TRANSFORM_VERSION, url, mediaType, options, source.sha256];
+    const { sha256, contentType } = source;
+    const inputs = [TRANSFORM_VERSION, url, mediaType, contentType, options, sha256];
     const key = sha256Of(JSON.stringify(inputs));
     const cached = await this.#cache.readTransform(key);
     if (cached !== null) return cached as TransformedModule;
     // TypeScript takes its time to start: only when there is something to transform.
     const { transformCode } = await import("./transform.ts");
-    const text = new TextDecoder().decode(source.bytes);
+    const text = textOf(source);
     const made = transformCode({ url, text, mediaType, compilerOptions: options });
     await this.#cache.writeTransform(key, made);
     return made;

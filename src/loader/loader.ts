@@ -111,6 +111,17 @@ export class Loader implements Disposable {
     return extended;
   }
 
+  /** The text of a module of a graph; `null` if it is not at hand. */
+  async sourceOf({ folder }: PreparedGraph, url: string): Promise<string | null> {
+    const { modules = [] } = readGraph(folder)?.manifest ?? {};
+    const found = modules.find((module) => module.url === url);
+    if (found === undefined) return null;
+    const bytes = found.origin === "remote"
+      ? await new ModuleCache(this.#options.cacheRoot).readBlob(found.sha256)
+      : await Deno.readFile(filePath(url)).catch(() => null);
+    return bytes === null ? null : new TextDecoder().decode(bytes);
+  }
+
   /** Ends the loader's thread. */
   [Symbol.dispose](): void {
     clearTimeout(this.#idleTimer);

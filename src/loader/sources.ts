@@ -4,6 +4,8 @@
  * @module
  */
 
+import { LoadError } from "../errors.ts";
+
 /** The source of a module as it was found. */
 export interface ModuleSource {
   /** URL after redirects: the one that `import.meta.url` says. */
@@ -29,3 +31,19 @@ export type MediaType =
 
 /** What `with { type: … }` of an import asks for; `""` if it has none. */
 export type ImportType = "" | "json" | "text" | "bytes";
+
+/**
+ * The text of a source, in the character set that its content type names; UTF-8 if it names none.
+ *
+ * @throws {LoadError} when there is no such character set
+ */
+export function textOf(source: Pick<ModuleSource, "url" | "bytes" | "contentType">): string {
+  const { url, bytes, contentType } = source;
+  const [, charset = "utf-8"] = /;\s*charset="?([^\s";]+)/i.exec(contentType) ?? [];
+  try {
+    return new TextDecoder(charset).decode(bytes);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new LoadError(url, `cannot load ${url}: its character set ${charset} is not known`);
+  }
+}

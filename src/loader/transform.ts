@@ -16,6 +16,7 @@ import { LoadError } from "../errors.ts";
 import type { ImportReference, TransformedModule } from "./link.ts";
 import { RUNTIME_MODULE, SPECIFIER_WIDTH } from "./link.ts";
 import type { ImportType, MediaType } from "./sources.ts";
+import { DENO_RULES } from "./typescript_rules.ts";
 
 /** A source to transform. */
 export interface TransformInput {
@@ -41,6 +42,7 @@ export function transformCode(input: TransformInput): TransformedModule {
     fileName: mediaType === "typescript" ? "module.ts" : `module.${mediaType}`,
     reportDiagnostics: true,
     compilerOptions: transpileOptions(input.compilerOptions),
+    transformers: { before: [refuseCommonJs(input), ...DENO_RULES] },
   });
   const fault = result.diagnostics?.find(({ category }) =>
     category === ts.DiagnosticCategory.Error
@@ -48,6 +50,23 @@ export function transformCode(input: TransformInput): TransformedModule {
   if (fault !== undefined) throw syntaxError(url, input.text, fault);
   const code = result.outputText.replace(/\/\/# sourceMappingURL=.*\s*$/, "");
   return openImports(url, code, result.sourceMapText ?? null);
+}
+
+/** Stops at the syntax that TypeScript has for CommonJS: modules are none. */
+function refuseCommonJs({ url, text }: TransformInput): ts.TransformerFactory<ts.SourceFile> {
+  return () => (file) => {
+    for (const statement of file.statements) {
+      const isImport = ts.isImportEqualsDeclaration(statement) &&
+        ts.isExternalModuleReference(statement.moduleReference) && !statement.isTypeOnly;
+      const isExport = ts.isExportAssignment(statement) && statement.isExportEquals === true;
+      if (!isImport && !isExport) continue;
+      const what = isImport ? "import … = require(…)" : "export =";
+      const start = statement.getStart(file);
+      const fix = isImport ? 'import … from "…"' : "export default";
+      throw syntaxErrorAt(url, text, start, `${what} is for CommonJS; write ${fix}`);
+    }
+    return file;
+  };
 }
 
 function transpileOptions(options: CompilerOptions): ts.CompilerOptions {
@@ -245,7 +264,11 @@ function propertyOf(node: ts.Expression | undefined, name: string): ts.Expressio
 
 function syntaxError(url: string, text: string, fault: ts.Diagnostic): LoadError {
   const message = ts.flattenDiagnosticMessageText(fault.messageText, " ");
-  const before = text.slice(0, fault.start ?? 0);
+  return syntaxErrorAt(url, text, fault.start ?? 0, message);
+}
+
+function syntaxErrorAt(url: string, text: string, start: number, message: string): LoadError {
+  const before = text.slice(0, start);
   const line = before.split("\n").length;
   const column = before.length - before.lastIndexOf("\n");
   return new LoadError(

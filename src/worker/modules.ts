@@ -53,7 +53,7 @@ export class AppModules {
   describe(meta: ImportMeta, url: string): void {
     meta.url = url;
     meta.main = false;
-    meta.resolve = (specifier) => this.#resolve(`${specifier}`, url);
+    meta.resolve = (specifier) => this.#resolved(`${specifier}`, url);
     const local = url.startsWith("file:") ? pathOf(url) : null;
     if (local === null) {
       delete (meta as Partial<ImportMeta>).filename;
@@ -106,12 +106,7 @@ export class AppModules {
   #fileOf(specifier: string, referrer: string, type: ImportType): string | undefined {
     // What a package's own specifiers mean, only the loader knows.
     if (isInPackage(referrer) && !specifier.startsWith("data:")) return undefined;
-    let url: string;
-    try {
-      url = this.#resolve(specifier, referrer);
-    } catch (error) {
-      throw new TypeError(`${(error as Error).message} (imported by ${referrer})`);
-    }
+    const url = this.#resolved(specifier, referrer);
     const { files, redirects } = this.#graph;
     return files[moduleKey(redirects[url] ?? url, type)];
   }
@@ -125,8 +120,12 @@ export class AppModules {
     return answer.file;
   }
 
-  #resolve(specifier: string, referrer: string): string {
-    return resolveSpecifier(specifier, referrer, this.#graph.importMap);
+  #resolved(specifier: string, referrer: string): string {
+    try {
+      return resolveSpecifier(specifier, referrer, this.#graph.importMap);
+    } catch (error) {
+      throw new TypeError(`${(error as Error).message} (imported by ${referrer})`);
+    }
   }
 
   #nameSources(files: Readonly<Record<string, string>>): void {
