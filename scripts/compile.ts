@@ -125,6 +125,8 @@ async function compile(stage: Stage, target: Target, output: string): Promise<st
       "compile",
       "--quiet",
       "--allow-all",
+      // A question at the terminal would hold up the worker whose app is denied something.
+      "--no-prompt",
       "--no-check",
       "--no-lock",
       // It would be kept in a folder that all users can write to, under a name that all know.

@@ -29,6 +29,7 @@ import { AppModules } from "../worker/modules.ts";
 import type { AppSet } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
 import { installLightResponse } from "../worker/response.ts";
+import { preventPrompts } from "./no_prompts.ts";
 
 /** Where the apps of a gateway run, and the loader that has to be ended with it. */
 export interface AppLoading extends Disposable {
@@ -57,6 +58,7 @@ export function appLoading(settings: ServeSettings, log: Log): AppLoading {
   }
   const asked = settings.appAllowAll ? "inherit" : settings.appPermissions;
   const permissions = permissionsFor(urls, asked, cwd);
+  if (permissions !== "inherit") preventPrompts();
   return {
     host: workersHost(settings, apps, permissions, loader),
     notice: ["info", permissionsNotice(urls, permissions)],
