@@ -43,9 +43,7 @@ const OPTION_NAMES = [
 
 /** How the modules of an app are to be understood. */
 export interface ProjectConfig {
-  /** URL of the folder that {@linkcode compilerOptions} hold for, with a slash; `""` for none. */
-  readonly scope: string;
-  /** Compiler options of the local modules below the scope. */
+  /** Compiler options. */
   readonly compilerOptions: CompilerOptions;
   /** The import map. */
   readonly importMap: ImportMap;
@@ -70,14 +68,12 @@ export async function readProjectConfig(
 ): Promise<ProjectConfig> {
   const files: string[] = [];
   const path = appUrl.startsWith("file:") ? findConfig(dirname(fileURLToPath(appUrl))) : null;
-  let scope = "";
   let compilerOptions: CompilerOptions = {};
   let importMap = NO_IMPORT_MAP;
   if (path !== null) {
     files.push(path);
     const url = pathToFileURL(path).href;
     const config = parsed(Deno.readTextFileSync(path), path);
-    scope = new URL("./", url).href;
     compilerOptions = compilerOptionsOf(config.compilerOptions, path);
     if (typeof config.importMap === "string" && importMapUrl === undefined) {
       importMapUrl = new URL(config.importMap, url).href;
@@ -91,7 +87,7 @@ export async function readProjectConfig(
     const dialect = /\/deno\.jsonc?$/.test(importMapUrl) ? "deno.json" : "standard";
     importMap = parseImportMap(parsed(text, importMapUrl), importMapUrl, dialect);
   }
-  return { scope, compilerOptions, importMap, files };
+  return { compilerOptions, importMap, files };
 }
 
 /** The nearest `deno.json` or `deno.jsonc` in `folder` or above it. */

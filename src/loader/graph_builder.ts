@@ -233,17 +233,16 @@ class Loading implements GraphSources {
   }
 
   async transform({ url, source, mediaType }: TransformRequest): Promise<TransformedModule> {
-    const { scope, compilerOptions } = this.#project!;
-    const options = scope !== "" && url.startsWith(scope) ? compilerOptions : {};
+    const { compilerOptions } = this.#project!;
     const { sha256, contentType } = source;
-    const inputs = [TRANSFORM_VERSION, url, mediaType, contentType, options, sha256];
+    const inputs = [TRANSFORM_VERSION, url, mediaType, contentType, compilerOptions, sha256];
     const key = sha256Of(JSON.stringify(inputs));
     const cached = await this.#cache.readTransform(key);
     if (cached !== null) return cached as TransformedModule;
     // TypeScript takes its time to start: only when there is something to transform.
     const { transformCode } = await import("./transform.ts");
     const text = textOf(source);
-    const made = transformCode({ url, text, mediaType, compilerOptions: options });
+    const made = transformCode({ url, text, mediaType, compilerOptions });
     await this.#cache.writeTransform(key, made);
     return made;
   }

@@ -64,7 +64,7 @@ function importsNothing(statement: ts.Statement): statement is ts.ImportDeclarat
   if (importClause === undefined || importClause.isTypeOnly || importClause.name) return false;
   const { namedBindings } = importClause;
   return namedBindings !== undefined && ts.isNamedImports(namedBindings) &&
-    namedBindings.elements.every(({ isTypeOnly }) => isTypeOnly);
+    namedBindings.elements.length === 0;
 }
 
 /**
