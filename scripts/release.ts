@@ -19,10 +19,15 @@ const options = parseArgs(Deno.args, { string: ["dist", "output"] });
 const dist = await Deno.realPath(String(options.dist ?? `${root}dist`));
 const output = String(options.output ?? `${dist}/release`);
 
+/** Name of the executable for `target`. */
+function executableFor(target: string): string {
+  return target.includes("windows") ? "gatehouse.exe" : "gatehouse";
+}
+
 /** Packs the executable in `folder`, and returns the archive's name. */
 async function pack(target: string, folder: string): Promise<string> {
   const isWindows = target.includes("windows");
-  const executable = isWindows ? "gatehouse.exe" : "gatehouse";
+  const executable = executableFor(target);
   const archive = `gatehouse-${target}.${isWindows ? "zip" : "tar.gz"}`;
   const work = await Deno.makeTempDir();
   try {
@@ -64,7 +69,7 @@ const sums: string[] = [];
 for (const target of TARGETS) {
   const folder = `${dist}/${target}`;
   try {
-    await Deno.stat(folder);
+    await Deno.stat(`${folder}/${executableFor(target)}`);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     console.error(`${target}: there is none`);
