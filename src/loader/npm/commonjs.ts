@@ -7,6 +7,7 @@
 import { createRequire, isBuiltin } from "node:module";
 // @ts-types="../../types/cjs_module_lexer.d.ts"
 import { initSync, parse } from "cjs-module-lexer";
+import { objectExports } from "./object_exports.ts";
 
 /** What the lexer calls the error about `import`, `export` or `import.meta`. */
 const MODULE_SYNTAX = "ERR_LEXER_ESM_SYNTAX";
@@ -33,7 +34,8 @@ export function hasModuleSyntax(source: string): boolean {
 
 /**
  * The names that the CommonJS module `file` exports as far as its text shows, with those of modules
- * that it exports as a whole. In the order found; `default` is not among them unless it is exported
+ * that it exports as a whole: what Node's lexer finds, and what stands in object literals, as Deno
+ * sees more in them. In the order found; `default` is not among them unless it is exported
  * under that name.
  *
  * `readFile` gives a file's text; `resolve` says which file `require(specifier)` means in another
@@ -50,9 +52,11 @@ export function commonJsExports(
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
     if (seen.has(path)) continue;
     seen.add(path);
-    const found = exportsOf(readFile(path), path);
-    for (const name of found.exports) names.add(name);
-    for (const specifier of found.reexports) {
+    const source = readFile(path);
+    const found = exportsOf(source, path);
+    const literal = objectExports(source);
+    for (const name of [...found.exports, ...literal.exports]) names.add(name);
+    for (const specifier of [...found.reexports, ...literal.reexports]) {
       const target = resolve(specifier, path);
       if (target !== null) pending.push(target);
     }

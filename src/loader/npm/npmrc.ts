@@ -80,11 +80,11 @@ export class NpmConfig {
    */
   authorizationFor(url: string): string | undefined {
     const { host, pathname } = new URL(url);
-    for (let path = pathname; path !== ""; path = path.slice(0, path.lastIndexOf("/"))) {
-      for (const place of [`//${host}${path}`, `//${host}${path.replace(/\/$/, "")}/`]) {
-        const found = this.#credentials(place.replace(/\/+$/, "/"));
-        if (found !== undefined) return found;
-      }
+    const parts = pathname.split("/").slice(1, -1);
+    for (let count = parts.length; count >= 0; count--) {
+      const path = parts.slice(0, count).map((part) => `${part}/`).join("");
+      const found = this.#credentials(`//${host}/${path}`);
+      if (found !== undefined) return found;
     }
     return undefined;
   }
@@ -125,7 +125,7 @@ export function parseNpmrc(text: string, env: Environment, path: string): Settin
       settings.set(key, registryUrl(value, `${path}: ${key}`));
     } else if (key.startsWith("//")) {
       // With or without a slash before the name of the setting.
-      settings.set(key.replace(/\/*:(?=[^:/]*$)/, "/:").toString(), value);
+      settings.set(key.replace(/\/*:(?=[^:/]*$)/, "/:"), value);
     }
   }
   return settings;

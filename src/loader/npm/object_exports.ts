@@ -1,0 +1,139 @@
+/**
+ * The keys of object literals that CommonJS modules export: `module.exports = { a: 1, b() {} }`.
+ *
+ * Node's lexer stops at the first value that is no plain name. Deno goes on, and modules written for
+ * it count on that.
+ *
+ * @module
+ */
+
+/** What a literal exports. */
+export interface ObjectExports {
+  /** Its keys. */
+  readonly exports: readonly string[];
+  /** Modules that are spread into it. */
+  readonly reexports: readonly string[];
+}
+
+const ASSIGNMENT = /(?:^|[^.\w$])module\s*\.\s*exports\s*=\s*\{/g;
+/** A name, a string that is one, or a number. */
+const KEY = /([\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*)|(["'])((?:(?!\2)[^\\\n])*)\2|\d+/uy;
+const SPREAD_REQUIRE = /\.\.\.\s*require\s*\(\s*(["'])([^"'\\\n]+)\1\s*\)/y;
+const BLANK = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)+/y;
+/** After these, a slash begins a regular expression. */
+const BEFORE_EXPRESSION = /(?:[(,=:[!&|?{};+*%<>~^-]|\b(?:return|typeof|case|in|of|void))$/;
+
+/** The keys of all object literals that are assigned to `module.exports` in `source`. */
+export function objectExports(source: string): ObjectExports {
+  const exports = new Set<string>();
+  const reexports = new Set<string>();
+  for (const match of source.matchAll(ASSIGNMENT)) {
+    new LiteralReader(source, match.index + match[0].length, exports, reexports).read();
+  }
+  return { exports: [...exports], reexports: [...reexports] };
+}
+
+/** Reads one literal, from behind its brace to the end or to something that it does not know. */
+class LiteralReader {
+  readonly #source: string;
+  readonly #exports: Set<string>;
+  readonly #reexports: Set<string>;
+  #at: number;
+
+  constructor(source: string, start: number, exports: Set<string>, reexports: Set<string>) {
+    this.#source = source;
+    this.#at = start;
+    this.#exports = exports;
+    this.#reexports = reexports;
+  }
+
+  read(): void {
+    while (this.#at < this.#source.length) {
+      this.#match(BLANK);
+      if (this.#source[this.#at] === "}") return;
+      const spread = this.#match(SPREAD_REQUIRE);
+      if (spread !== null) this.#reexports.add(spread[2]);
+      else this.#readKey();
+      if (!this.#skipValue()) return;
+    }
+  }
+
+  #readKey(): void {
+    this.#match(/(?:async\b\s*)?\*\s*/y);
+    let key = this.#match(KEY);
+    if (key !== null && /^(?:get|set|async)$/.test(key[0])) {
+      this.#match(BLANK);
+      this.#match(/\*\s*/y);
+      key = this.#match(KEY) ?? key;
+    }
+    const name = key?.[1] ?? key?.[3];
+    if (name !== undefined) this.#exports.add(name);
+  }
+
+  /** Goes behind the comma that ends a property; `false` at the end of the literal. */
+  #skipValue(): boolean {
+    let depth = 0;
+    for (; this.#at < this.#source.length; this.#at++) {
+      if (this.#match(BLANK) !== null) {
+        this.#at--;
+        continue;
+      }
+      const char = this.#source[this.#at];
+      if (char === "," && depth === 0) {
+        this.#at++;
+        return true;
+      }
+      if (char === '"' || char === "'") this.#skipQuoted(char);
+      else if (char === "`") this.#skipTemplate();
+      else if (char === "/" && this.#isExpressionNext()) this.#skipPattern();
+      else if ("([{".includes(char)) depth++;
+      else if (")]}".includes(char) && --depth < 0) return false;
+    }
+    return false;
+  }
+
+  #isExpressionNext(): boolean {
+    const before = this.#source.slice(Math.max(0, this.#at - 40), this.#at);
+    return BEFORE_EXPRESSION.test(before.trimEnd());
+  }
+
+  /** To the quote at the end. */
+  #skipQuoted(quote: string): void {
+    for (this.#at++; this.#at < this.#source.length; this.#at++) {
+      const char = this.#source[this.#at];
+      if (char === quote) return;
+      if (char === "\\") this.#at++;
+    }
+  }
+
+  #skipTemplate(): void {
+    for (this.#at++; this.#at < this.#source.length; this.#at++) {
+      const char = this.#source[this.#at];
+      if (char === "`") return;
+      if (char === "\\") this.#at++;
+      else if (char === "$" && this.#source[this.#at + 1] === "{") {
+        this.#at += 2;
+        // The text in braces ends like a property that is the last one.
+        while (this.#skipValue());
+      }
+    }
+  }
+
+  #skipPattern(): void {
+    let isInClass = false;
+    for (this.#at++; this.#at < this.#source.length; this.#at++) {
+      const char = this.#source[this.#at];
+      if (char === "\n" || char === "/" && !isInClass) return;
+      if (char === "\\") this.#at++;
+      else if (char === "[") isInClass = true;
+      else if (char === "]") isInClass = false;
+    }
+  }
+
+  #match(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#source);
+    if (match !== null) this.#at = pattern.lastIndex;
+    return match;
+  }
+}

@@ -1,0 +1,158 @@
+import { join } from "node:path";
+import { TarballFault, unpackTarball } from "../../../src/loader/npm/tarball.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "../../support/assert.ts";
+import { gzip, tar } from "../../support/npm_registry.ts";
+import type { TarEntry } from "../../support/npm_registry.ts";
+
+const LIMITS = { maxUnpackedBytes: 64 * 1024, maxFiles: 3 };
+
+/** A folder for one test. */
+class Folder {
+  readonly path = Deno.makeTempDirSync({ prefix: "gatehouse-tar-" });
+  /** Where archives are unpacked, so that what is beside can be watched. */
+  readonly target = join(this.path, "target");
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+const long = `package/${"deep/".repeat(30)}file.js`;
+
+const GOOD: readonly { name: string; entries: readonly TarEntry[]; files: readonly string[] }[] = [
+  {
+    name: "files, whatever their first folder is called",
+    entries: [{ name: "package/a.js", content: "a" }, { name: "node/b/c.js", content: "c" }],
+    files: ["a.js", "b/c.js"],
+  },
+  {
+    name: "files with long names",
+    entries: [{ name: long, content: "a" }],
+    files: [long.slice("package/".length)],
+  },
+  {
+    name: "the last of several files of one name",
+    entries: [{ name: "p/a.js", content: "first" }, { name: "p/a.js", content: "second" }],
+    files: ["a.js"],
+  },
+  {
+    name: "no folders, links or devices",
+    entries: [
+      { name: "package/", type: "5" },
+      { name: "package/dir", type: "5" },
+      { name: "package/link", type: "2", linkName: "/etc/passwd" },
+      { name: "package/hard", type: "1", linkName: "/etc/passwd" },
+      { name: "package/null", type: "3" },
+      { name: "package/disk", type: "4" },
+      { name: "package/pipe", type: "6" },
+      { name: "package/a.js", content: "a" },
+    ],
+    files: ["a.js"],
+  },
+  {
+    name: "paths without their empty parts",
+    entries: [{ name: "package/./x//a.js", content: "a" }, { name: "top-level.js" }],
+    files: ["x/a.js"],
+  },
+  { name: "nothing where there is nothing", entries: [], files: [] },
+];
+
+for (const { name, entries, files } of GOOD) {
+  Deno.test(`npm archives give ${name}`, async () => {
+    using folder = new Folder();
+    const unpacked = await unpackTarball(await gzip(tar(entries)), folder.target, LIMITS);
+    assertEquals(unpacked.map(({ path }) => path), [...files]);
+    for (const { path, sizeBytes } of unpacked) {
+      assertEquals(Deno.lstatSync(join(folder.target, path)).size, sizeBytes);
+    }
+  });
+}
+
+Deno.test("npm archives say which files are programs", async () => {
+  using folder = new Folder();
+  const entries = [{ name: "p/run", content: "#!", mode: 0o755 }, { name: "p/a.js", mode: 0o600 }];
+  await unpackTarball(await gzip(tar(entries)), folder.target, LIMITS);
+  if (Deno.build.os === "windows") return;
+  assert((Deno.statSync(join(folder.target, "run")).mode! & 0o100) !== 0);
+  assertEquals(Deno.statSync(join(folder.target, "a.js")).mode! & 0o111, 0);
+});
+
+const whole = await gzip(tar([{ name: "package/a.js", content: "x".repeat(5_000) }]));
+const broken = tar([{ name: "package/a.js", content: "a" }]);
+broken[3] ^= 1;
+
+const BAD: readonly {
+  name: string;
+  archive: Uint8Array<ArrayBuffer> | readonly TarEntry[];
+  message: RegExp;
+}[] = [
+  ...["package/../../escaped", "../escaped", "package/x/../../../escaped", "/escaped", "C:/escaped"]
+    .map((name) => ({
+      name: `want to write to ${name}`,
+      archive: [{ name, content: "x" }],
+      message: /a path out of its folder$/,
+    })),
+  {
+    name: "have a backslash in a path",
+    archive: [{ name: "package/..\\escaped", content: "x" }],
+    message: /a path out of its folder$/,
+  },
+  {
+    name: "have a file for a folder",
+    archive: [{ name: "package/a", content: "x" }, { name: "package/a/b", content: "x" }],
+    message: /^its files do not fit together/,
+  },
+  {
+    name: "are too large",
+    archive: [{ name: "package/a", content: "x".repeat(LIMITS.maxUnpackedBytes) }],
+    message: /^it unpacks to more than 65536 bytes$/,
+  },
+  {
+    name: "hold too many files",
+    archive: ["a", "b", "c", "d"].map((name) => ({ name: `package/${name}` })),
+    message: /^it holds more than 3 files$/,
+  },
+  { name: "are cut off", archive: whole.slice(0, -20), message: /^it is no intact archive/ },
+  {
+    name: "are cut off within",
+    archive: await gzip(tar([{ name: "p/a", content: "x".repeat(2_000) }]).slice(0, 1_500)),
+    message: /^it is no intact archive|^it ends within/,
+  },
+  {
+    name: "have a wrong checksum",
+    archive: await gzip(broken),
+    message: /^it is no intact archive/,
+  },
+  {
+    name: "are not compressed",
+    archive: tar([{ name: "package/a.js" }]),
+    message: /^it is no intact archive/,
+  },
+  { name: "are empty", archive: new Uint8Array(), message: /^it is no intact archive/ },
+];
+
+for (const { name, archive, message } of BAD) {
+  Deno.test(`npm archives are refused that ${name}`, async () => {
+    using folder = new Folder();
+    const bytes = archive instanceof Uint8Array ? archive : await gzip(tar(archive));
+    const error = await assertRejects(
+      () => unpackTarball(bytes, folder.target, LIMITS),
+      TarballFault,
+    );
+    assertMatch(error.message, message);
+    const beside = [...Deno.readDirSync(folder.path)].map((entry) => entry.name);
+    assertEquals(beside.filter((entry) => entry !== "target"), []);
+  });
+}
+
+Deno.test("npm archives at their limits are taken", async () => {
+  using folder = new Folder();
+  const archive = tar(["a", "b", "c"].map((name) => ({ name: `package/${name}`, content: name })));
+  const limits = { maxFiles: 3, maxUnpackedBytes: archive.length };
+  const files = await unpackTarball(await gzip(archive), folder.target, limits);
+  assertEquals(files.length, 3);
+  const less = { ...limits, maxUnpackedBytes: archive.length - 1 };
+  await assertRejects(async () => {
+    await unpackTarball(await gzip(archive), folder.target, less);
+  }, TarballFault);
+});
