@@ -64,10 +64,13 @@ export class RingWriter {
   readonly #capacity: number;
   readonly #doorbell: () => void;
   #tail = 0;
+  /** The tail as the reader knows it. */
+  #published = 0;
   #head = 0;
   /** Frames for which there was no room, oldest first. */
   #overflow: Uint8Array[] = [];
   #overflowBytes = 0;
+  #readerIsAstray = false;
 
   /** Makes the writer of `buffer`, which {@linkcode allocateRing} made. `doorbell` wakes the reader. */
   constructor(buffer: SharedArrayBuffer, doorbell: () => void) {
@@ -126,9 +129,17 @@ export class RingWriter {
     copyBytes(this.bytes, this.at, payload, start, end);
   }
 
-  /** Lets the reader see what was written, and wakes it if it sleeps. */
+  /**
+   * Lets the reader see what was written, and wakes it if it sleeps.
+   *
+   * @throws {RingError} if the reader broke the rules, as far as it was noticed
+   */
   publish(): void {
+    if (this.#readerIsAstray) throw new RingError("the reader of a ring is where it cannot be");
     if (this.#overflow.length > 0) this.#moveOverflow();
+    // A reader that is woken publishes too: woken for nothing, both would wake each other for ever.
+    if (this.#tail === this.#published) return;
+    this.#published = this.#tail;
     const control = this.#control;
     Atomics.store(control, TAIL, this.#tail);
     if (Atomics.load(control, ASLEEP) === 1 && Atomics.exchange(control, ASLEEP, 0) === 1) {
@@ -161,8 +172,10 @@ export class RingWriter {
   #usedNow(): number {
     this.#head = Atomics.load(this.#control, HEAD);
     const used = this.#used();
-    if (used > this.#capacity) throw new RingError("the reader of a ring is where it cannot be");
-    return used;
+    if (used <= this.#capacity) return used;
+    // Whoever writes has no part in it: that is told when all is published.
+    this.#readerIsAstray = true;
+    return this.#capacity;
   }
 
   /** Moves frames that waited into the ring; asks to be rung if some have to wait on. */
@@ -217,36 +230,46 @@ export class RingReader {
   }
 
   /**
-   * Calls `onFrame` for each frame that is there, and then sleeps: the writer will ring.
+   * Calls `onFrame` for each frame that is there, and then sleeps: the writer will ring. Returns
+   * `true` then, or if it is called by `onFrame`.
+   *
+   * After `maxBytes` it stops, awake, and returns `false`: the writer will not ring, so it has to be
+   * called again.
    *
    * @throws {RingError} if the writer broke the rules
    */
-  drain(onFrame: (reader: RingReader) => void): void {
-    if (this.#reading) return;
+  drain(onFrame: (reader: RingReader) => void, maxBytes = Infinity): boolean {
+    if (this.#reading) return true;
     this.#reading = true;
     try {
       const control = this.#control;
+      let left = maxBytes;
       do {
         Atomics.store(control, ASLEEP, 0);
-        this.#readAvailable(onFrame);
+        left -= this.#readAvailable(onFrame, left);
+        if (left <= 0) return false;
         Atomics.store(control, ASLEEP, 1);
       } while (Atomics.load(control, TAIL) !== this.#head);
+      return true;
     } finally {
       this.#reading = false;
     }
   }
 
-  #readAvailable(onFrame: (reader: RingReader) => void): void {
+  /** Reads what is there, up to about `maxBytes`; how many bytes it was. */
+  #readAvailable(onFrame: (reader: RingReader) => void, maxBytes: number): number {
     const control = this.#control;
     const mask = this.#capacity - 1;
     let unreleased = 0;
-    for (;;) {
+    let read = 0;
+    while (read < maxBytes) {
       const tail = Atomics.load(control, TAIL);
       let available = ((tail - this.#head) >>> 0) * (1 << UNIT_BITS);
       if (available === 0) break;
       if (available > this.#capacity) {
         throw new RingError("the writer of a ring is where it cannot be");
       }
+      read += available;
       while (available > 0) {
         const bytes = this.#readFrame((this.#head << UNIT_BITS) & mask, available);
         if (this.kind !== WRAP) onFrame(this);
@@ -260,6 +283,7 @@ export class RingReader {
       }
     }
     this.#release();
+    return read;
   }
 
   /** Reads the header at `position`; how many bytes the frame takes in all. */

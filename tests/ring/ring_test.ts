@@ -69,7 +69,7 @@ Deno.test("two threads exchange frames through small rings that are full most of
   const done = Promise.withResolvers<void>();
   const lengths: number[] = [];
   const send = () => {
-    for (let i = random.below(40); i > 0 && sent < total; i--) {
+    for (let i = 1 + random.below(40); i > 0 && sent < total; i--) {
       const length = random.below(random.pick([16, 300, 2_000]));
       lengths.push(length);
       writer.write(1, 0, sent, sent, payloadOf(sent, length));
@@ -189,5 +189,29 @@ Deno.test("a writer is not led astray by a reader that claims to be elsewhere", 
   new Int32Array(buffer)[16] = 12_345;
   assertThrows(() => {
     for (let i = 0; i < 10; i++) writer.write(1, 0, i, 0, payloadOf(i, 200));
+    writer.publish();
   }, RingError);
+});
+
+Deno.test("a reader stops after so many bytes, and goes on where it stopped", () => {
+  const buffer = allocateRing(1024);
+  const writer = new RingWriter(buffer, nothing);
+  const reader = new RingReader(buffer, nothing);
+  const ids: number[] = [];
+  // A writer that writes as fast as the reader reads.
+  let next = 0;
+  const write = () => {
+    writer.write(1, 0, next++, 0, payloadOf(0, 100));
+    writer.publish();
+  };
+  const onFrame = ({ id }: RingReader) => {
+    ids.push(id);
+    write();
+  };
+  write();
+  assertEquals(reader.drain(onFrame, 500), false);
+  const seen = ids.length;
+  assert(seen >= 4 && seen <= 6, `${seen} frames`);
+  assertEquals(reader.drain(({ id }) => ids.push(id), 1_000), true);
+  assertEquals(ids, Array.from({ length: seen + 1 }, (_, i) => i));
 });
