@@ -9,6 +9,7 @@ import {
   isLocal,
   permissionsFor,
   permissionsNotice,
+  readsEverything,
   withReadOf,
 } from "../config/app_permissions.ts";
 import type { WorkerPermissions } from "../config/app_permissions.ts";
@@ -48,16 +49,20 @@ export function appLoading(settings: ServeSettings, log: Log): AppLoading {
     appKind: settings.appKind,
     faultReports: settings.faultReports,
   };
+  const urls = modulesOf(apps);
+  const asked = settings.appAllowAll || settings.workers === 0
+    ? "inherit"
+    : settings.appPermissions;
+  const permissions = permissionsFor(urls, asked, cwd);
+  // The executable's runtime does not check what import() reads.
+  const builtins = Deno.build.standalone && !readsEverything(permissions) ? "guarded" : "native";
   const loader = usesOwnLoader(settings.loading)
-    ? new Loader(loaderOptions(settings.loading, cwd), log)
+    ? new Loader(loaderOptions(settings.loading, builtins, cwd), log)
     : null;
   const end = { [Symbol.dispose]: () => loader?.[Symbol.dispose]() };
-  const urls = modulesOf(apps);
   if (settings.workers === 0) {
     return { host: threadHost(apps, loader), notice: threadNotice(urls), ...end };
   }
-  const asked = settings.appAllowAll ? "inherit" : settings.appPermissions;
-  const permissions = permissionsFor(urls, asked, cwd);
   if (permissions !== "inherit") preventPrompts();
   return {
     host: workersHost(settings, apps, permissions, loader),
@@ -83,7 +88,11 @@ function usesOwnLoader(loading: LoaderSettings): boolean {
 }
 
 /** The loader's options, with absolute paths. */
-export function loaderOptions(loading: LoaderSettings, cwd: string): LoaderOptions {
+export function loaderOptions(
+  loading: LoaderSettings,
+  builtins: LoaderOptions["builtins"],
+  cwd: string,
+): LoaderOptions {
   const { importMap, reload, cachePolicy, allowImport, allowHttp, lockFile, lockMode } = loading;
   if (lockMode === "frozen" && lockFile === undefined) {
     throw new ConfigError("--frozen needs --lock FILE");
@@ -97,6 +106,7 @@ export function loaderOptions(loading: LoaderSettings, cwd: string): LoaderOptio
     allowHttp,
     lockFile: lockFile === undefined ? undefined : resolve(cwd, lockFile),
     lockMode,
+    builtins,
   };
 }
 
@@ -111,7 +121,9 @@ function workersHost(
     const policy = importPolicy(permissions, settings.loading);
     const modules = await AppModuleSet.prepare(loader, apps, policy);
     return {
-      apps: modules.apps,
+      apps: loader.builtins === "guarded"
+        ? { ...modules.apps, lockdown: modules.folders }
+        : modules.apps,
       permissions: withReadOf(permissions, modules.folders),
       modules,
     };
@@ -147,7 +159,7 @@ function threadHost(apps: AppSet, loader: Loader | null): AppHost {
     }
     const modules = await AppModuleSet.prepare(loader, apps, { files: "any", hosts: "any" });
     installLightResponse();
-    AppModules.install(modules.apps.graph!, (request) => modules.supply(request));
+    AppModules.install(modules.apps.graph!, (request) => modules.supply(request), "native");
     try {
       return await loadApps(modules.apps);
     } catch (error) {

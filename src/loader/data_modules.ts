@@ -89,6 +89,18 @@ function valueOf(bytes: Uint8Array): string {
   return `$modules.bytes("${base64}")`;
 }
 
+/** A module that exports what the lockdown of workers leaves of a builtin module, and its `names`. */
+export function guardedModule(specifier: string, names: readonly string[]): TransformedModule {
+  const exported = names.filter((name) => name !== "default");
+  return alone([
+    RUNTIME_IMPORT,
+    `const $builtin=$modules.builtin(${JSON.stringify(specifier)});`,
+    "export default $builtin;",
+    ...exported.map((name, index) => `const e${index}=$builtin[${JSON.stringify(name)}];`),
+    `export{${exported.map((name, index) => `e${index} as ${JSON.stringify(name)}`).join(",")}};`,
+  ].join(""));
+}
+
 function alone(code: string): TransformedModule {
   return { parts: [code], imports: [], dynamicImports: [], map: "" };
 }

@@ -10,7 +10,14 @@
 import { isBuiltin } from "node:module";
 import { pathToFileURL } from "node:url";
 import { LoadError } from "../errors.ts";
-import { bytesModule, commonJsModule, jsonModule, textModule, wasmModule } from "./data_modules.ts";
+import {
+  bytesModule,
+  commonJsModule,
+  guardedModule,
+  jsonModule,
+  textModule,
+  wasmModule,
+} from "./data_modules.ts";
 import type { ProjectConfig } from "./deno_config.ts";
 import { filePath, moduleKey } from "./graph_keys.ts";
 import { resolveSpecifier, shortened } from "./import_map.ts";
@@ -59,6 +66,8 @@ export interface GraphSources {
   install(requirements: readonly string[], root: string | null): Promise<PackageSet>;
   /** Names that the CommonJS module at `path` exports. */
   commonJsExports(path: string, packages: PackageSet | null): readonly string[];
+  /** Names that a builtin module exports, if apps are to get a guarded one in its place. */
+  guardedExports(specifier: string): Promise<readonly string[] | null>;
   /** Makes JavaScript of a source. */
   transform(request: TransformRequest): Promise<TransformedModule>;
 }
@@ -205,11 +214,11 @@ class GraphBuilder {
     if (this.#requirements.size > 0) {
       const { packageRoot } = this.#request;
       this.#packages ??= await this.#sources.install([...this.#requirements], packageRoot);
-      this.#settlePackages(roots);
+      await this.#settlePackages(roots);
       for (const found of this.#found.values()) {
         if (found instanceof LoadError) continue;
-        this.#settlePackages(found.links);
-        this.#settlePackages(found.dynamicLinks);
+        await this.#settlePackages(found.links);
+        await this.#settlePackages(found.dynamicLinks);
       }
       await this.#walk();
     }
@@ -228,7 +237,8 @@ class GraphBuilder {
     // A package imports while it runs: what it can mean is in its own set of packages.
     this.#packages = await this.#sources.install(requirements, packageRoot);
     if (specifier.startsWith("data:")) return this.#plan(specifier, type, null);
-    return this.#linkToFile(this.#packages.resolveFrom(specifier, filePath(referrer)), type, null);
+    const file = this.#packages.resolveFrom(specifier, filePath(referrer));
+    return await this.#linkToFile(file, type, null);
   }
 
   /** Follows all imports that are to be followed, and theirs. */
@@ -346,7 +356,7 @@ class GraphBuilder {
   async #follow(importer: Importer, isPackage: boolean): Promise<Link> {
     const { specifier, type } = importer.reference;
     try {
-      if (isPackage) return this.#linkInPackages(specifier, type, importer);
+      if (isPackage) return await this.#linkInPackages(specifier, type, importer);
       const url = resolveSpecifier(specifier, importer.url, this.#request.project.importMap);
       // What an import map leads to is the user's own choice.
       if (/^file:/i.test(specifier) && this.#isRemote(importer.url)) throw localFromRemote(url);
@@ -362,10 +372,7 @@ class GraphBuilder {
     const scheme = url.slice(0, url.indexOf(":"));
     switch (scheme) {
       case "node":
-        if (!isBuiltin(url)) {
-          throw new LoadError(url, `cannot load ${url}: there is no such builtin module`);
-        }
-        return { kind: "builtin", specifier: url };
+        return await this.#linkToBuiltin(url);
       case "npm":
         this.#requirements.add(url);
         return { kind: "package", specifier: url };
@@ -400,15 +407,33 @@ class GraphBuilder {
     return /^https?:/.test(url) || this.#remoteData.has(url);
   }
 
-  #linkInPackages(specifier: string, type: ImportType, importer: Importer): Link {
-    if (specifier.startsWith("data:")) return this.#plan(specifier, type, importer);
-    const file = this.#packages!.resolveFrom(specifier, filePath(importer.url));
-    return this.#linkToFile(file, type, importer);
+  async #linkToBuiltin(specifier: string): Promise<Link> {
+    if (!isBuiltin(specifier)) {
+      throw new LoadError(specifier, `cannot load ${specifier}: there is no such builtin module`);
+    }
+    const names = await this.#sources.guardedExports(specifier);
+    if (names === null) return { kind: "builtin", specifier };
+    const key = moduleKey(specifier, "");
+    const module = guardedModule(specifier, names);
+    if (!this.#request.known.targets.has(key)) {
+      this.#found.set(key, packaged(key, specifier, module));
+    }
+    return { kind: "module", key };
   }
 
-  #linkToFile(file: PackageFile, type: ImportType, importer: Importer | null): Link {
+  async #linkInPackages(specifier: string, type: ImportType, importer: Importer): Promise<Link> {
+    if (specifier.startsWith("data:")) return this.#plan(specifier, type, importer);
+    const file = this.#packages!.resolveFrom(specifier, filePath(importer.url));
+    return await this.#linkToFile(file, type, importer);
+  }
+
+  async #linkToFile(
+    file: PackageFile,
+    type: ImportType,
+    importer: Importer | null,
+  ): Promise<Link> {
     if (file.format === "builtin") {
-      return { kind: "builtin", specifier: `node:${file.path.replace(/^node:/, "")}` };
+      return await this.#linkToBuiltin(`node:${file.path.replace(/^node:/, "")}`);
     }
     const url = pathToFileURL(file.path).href;
     if (file.format !== "commonjs") return this.#plan(url, type, importer);
@@ -426,11 +451,11 @@ class GraphBuilder {
   }
 
   /** Replaces links to packages by links to their files. */
-  #settlePackages(links: Link[]): void {
+  async #settlePackages(links: Link[]): Promise<void> {
     for (const [index, link] of links.entries()) {
       if (link instanceof LoadError || link.kind !== "package") continue;
       try {
-        links[index] = this.#linkToFile(this.#packages!.resolve(link.specifier), "", null);
+        links[index] = await this.#linkToFile(this.#packages!.resolve(link.specifier), "", null);
       } catch (error) {
         if (!(error instanceof LoadError)) throw error;
         links[index] = error;

@@ -22,6 +22,7 @@ import type { ExtendRequest, Extension, LoaderOptions, LocalFile } from "./loade
 import { Lock } from "./lock.ts";
 import { mediaTypeOf } from "./media_type.ts";
 import { commonJsExportsIn, PackageInstaller } from "./npm/installer.ts";
+import { guardedBuiltin } from "../worker/lockdown.ts";
 import { textOf } from "./sources.ts";
 import type { ModuleSource } from "./sources.ts";
 
@@ -230,6 +231,11 @@ class Loading implements GraphSources {
 
   commonJsExports(path: string, packages: PackageSet | null): readonly string[] {
     return commonJsExportsIn(path, packages);
+  }
+
+  async guardedExports(specifier: string): Promise<readonly string[] | null> {
+    if (this.#options.builtins === "native" || guardedBuiltin(specifier) === null) return null;
+    return Object.keys(await import(specifier));
   }
 
   async transform({ url, source, mediaType }: TransformRequest): Promise<TransformedModule> {

@@ -147,13 +147,25 @@ export class JsrResolver {
     for (const freshness of ["cached", "revalidated"] as const) {
       ({ versions } = await this.#packageMeta(specifier, name, freshness));
       const known = Object.keys(versions);
-      const found = pinned !== undefined && known.includes(pinned) ? pinned : highest(
+      if (pinned !== undefined) {
+        if (known.includes(pinned)) return pinned;
+        continue;
+      }
+      const found = highest(
         isExactVersion(range) ? known : known.filter((each) => versions[each].yanked !== true),
         range,
       );
       if (found === null) continue;
       this.#lock?.pinSpecifier(requirement, found);
       return found;
+    }
+    if (pinned !== undefined) {
+      throw new LoadError(
+        specifier,
+        `cannot load ${specifier}: the version ${pinned} that ${
+          this.#lock!.path
+        } pins does not exist`,
+      );
     }
     const offered = Object.keys(versions).filter((each) => versions[each].yanked !== true);
     const near = nearestVersions(offered, range);

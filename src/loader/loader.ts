@@ -75,6 +75,11 @@ export class Loader implements Disposable {
     this.#log = log;
   }
 
+  /** What apps get of the runtime's own modules. */
+  get builtins(): LoaderOptions["builtins"] {
+    return this.#options.builtins;
+  }
+
   /**
    * Makes the apps at `roots` ready.
    *
@@ -175,10 +180,19 @@ export class Loader implements Disposable {
 
   /** File that says what was made with these options for these apps. */
   #indexPath(roots: readonly string[]): string {
-    const { cacheRoot, importMapUrl, allowImport, allowHttp } = this.#options;
+    const { cacheRoot, importMapUrl, allowImport, allowHttp, builtins } = this.#options;
     const app = roots.find((url) => url.startsWith("file:"));
     const config = app === undefined ? null : findConfig(dirname(filePath(app)));
-    const inputs = [TRANSFORM_VERSION, roots, importMapUrl, allowImport, allowHttp, config];
+    const inputs = [
+      TRANSFORM_VERSION,
+      roots,
+      importMapUrl,
+      allowImport,
+      allowHttp,
+      config,
+      // What guarded modules export differs with the runtime.
+      builtins === "native" ? builtins : Deno.version.deno,
+    ];
     return join(cacheRoot, "apps", `${sha256Of(JSON.stringify(inputs))}.json`);
   }
 

@@ -25,6 +25,8 @@ export interface LoaderOptions {
   readonly lockFile: string | undefined;
   /** What happens with what the lock does not know. */
   readonly lockMode: "extend" | "frozen";
+  /** What apps get of the runtime's own modules: all, or what the lockdown of workers leaves of them. */
+  readonly builtins: "native" | "guarded";
 }
 
 /** What an app that runs may import. */

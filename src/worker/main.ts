@@ -63,9 +63,12 @@ async function start(message: StartMessage): Promise<void> {
     new RingWriter(message.toGateway, ring),
   );
   try {
-    if (message.apps.graph !== undefined) AppModules.install(message.apps.graph, askForModule);
+    const { graph, lockdown } = message.apps;
+    if (graph !== undefined) {
+      AppModules.install(graph, askForModule, lockdown === undefined ? "native" : "guarded");
+    }
     guardProcess();
-    if (message.apps.lockdown !== undefined) lockImports(message.apps.lockdown);
+    if (lockdown !== undefined) lockImports(lockdown);
     const mounts = await loadApps(message.apps);
     const runner = new AppRunner(
       mounts,

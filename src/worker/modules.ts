@@ -12,6 +12,7 @@ import { moduleKey, urlOfKey } from "../loader/graph_keys.ts";
 import type { WorkerGraph } from "../loader/graph_store.ts";
 import { resolveSpecifier } from "../loader/import_map.ts";
 import type { ImportType } from "../loader/sources.ts";
+import { guardedBuiltin, liesWithin } from "./lockdown.ts";
 import type { Imported, ImportRequest } from "./protocol.ts";
 
 /** Asks the gateway for a module that the worker does not have. */
@@ -27,18 +28,24 @@ const FILE_NAME = /(?:file:\/\/[^\s"'()]*?\/|\.{1,2}\/(?:[\w.]+\/)*)?\b([\da-f]{
 export class AppModules {
   readonly #graph: WorkerGraph;
   readonly #ask: AskForModule;
+  readonly #builtins: "native" | "guarded";
   /** URLs of sources by the names of their files. */
   readonly #sources = new Map<string, string>();
 
-  private constructor(graph: WorkerGraph, ask: AskForModule) {
+  private constructor(graph: WorkerGraph, ask: AskForModule, builtins: "native" | "guarded") {
     this.#graph = graph;
     this.#ask = ask;
+    this.#builtins = builtins;
     this.#nameSources(graph.files);
   }
 
   /** Makes the services of the current thread for the modules of `graph`. */
-  static install(graph: WorkerGraph, ask: AskForModule): AppModules {
-    const modules = new AppModules(graph, ask);
+  static install(
+    graph: WorkerGraph,
+    ask: AskForModule,
+    builtins: "native" | "guarded",
+  ): AppModules {
+    const modules = new AppModules(graph, ask, builtins);
     Object.defineProperty(globalThis, WELL_KNOWN, { value: modules });
     readCommonJsFromDisk();
     return modules;
@@ -69,6 +76,14 @@ export class AppModules {
     return createRequire(path)(path);
   }
 
+  /** A builtin module, as far as the lockdown leaves it. */
+  builtin(specifier: string): unknown {
+    const { process } = globalThis as unknown as {
+      process: { getBuiltinModule(name: string): unknown };
+    };
+    return specifier === "node:process" ? process : process.getBuiltinModule(specifier);
+  }
+
   /** The bytes that `base64` stands for. */
   bytes(base64: string): Uint8Array {
     return new Uint8Array(Buffer.from(base64, "base64"));
@@ -90,16 +105,27 @@ export class AppModules {
   async #import(referrer: string, given: unknown, options: unknown): Promise<unknown> {
     const specifier = `${given}`;
     const type = typeOf(options);
-    if (isBuiltin(specifier) && (specifier.startsWith("node:") || isInPackage(referrer))) {
-      return await import(specifier.replace(/^(?:node:)?/, "node:"));
-    }
+    const builtin = this.#builtinMeant(specifier, referrer);
+    if (builtin !== null) return await import(builtin);
     const file = this.#fileOf(specifier, referrer, type) ??
       await this.#fetched(specifier, referrer, type);
+    const target = `${this.#graph.directory}${file}`;
+    // Whatever an app made of the prototypes that led here.
+    if (!liesWithin(target, this.#graph.directory)) throw new TypeError("no such module");
     try {
-      return await import(this.#graph.directory + file);
+      return await import(target);
     } catch (error) {
       throw this.#renamed(error);
     }
+  }
+
+  /** The builtin module that a specifier means, if it is to be had as it is. */
+  #builtinMeant(specifier: string, referrer: string): string | null {
+    const isNode = specifier[0] === "n" && specifier[1] === "o" && specifier[2] === "d" &&
+      specifier[3] === "e" && specifier[4] === ":";
+    if (!isNode && !(isInPackage(referrer) && isBuiltin(specifier))) return null;
+    if (this.#builtins === "guarded" && guardedBuiltin(specifier) !== null) return null;
+    return isNode ? specifier : `node:${specifier}`;
   }
 
   /** The file that an import leads to, if it is known here. */
