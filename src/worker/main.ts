@@ -67,8 +67,8 @@ async function start(message: StartMessage): Promise<void> {
     if (graph !== undefined) {
       AppModules.install(graph, askForModule, lockdown === undefined ? "native" : "guarded");
     }
-    guardProcess();
     if (lockdown !== undefined) lockImports(lockdown);
+    guardProcess();
     const mounts = await loadApps(message.apps);
     const runner = new AppRunner(
       mounts,
