@@ -108,6 +108,6 @@ function listOf(text: string): string[] {
 export function needsOwnLoader(loading: LoaderSettings): boolean {
   return loading.importMap !== undefined || loading.reload !== "none" ||
     loading.cachePolicy === "only" || loading.lockFile !== undefined ||
-    loading.allowImport === "any" || loading.allowImport.length > 0 ||
-    loading.allowHttp === "any";
+    loading.lockMode === "frozen" || loading.allowImport === "any" ||
+    loading.allowImport.length > 0 || loading.allowHttp === "any";
 }
