@@ -24,7 +24,7 @@ export class AppModuleSet {
     this.#loader = loader;
     this.#graph = graph;
     this.#policy = policy;
-    this.folders = graph.folders;
+    this.folders = graph.forWorkers.folders;
     const moduleOf = new Map(graph.roots.map((url, index) => [url, graph.modules[index]]));
     const placed = <Source extends { readonly url: string }>(source: Source) => ({
       ...source,

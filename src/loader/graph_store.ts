@@ -170,16 +170,19 @@ export interface WorkerGraph {
   readonly redirects: Record<string, string>;
   /** The import map. */
   readonly importMap: ImportMap;
+  /** Folders that its modules and packages lie in. */
+  readonly folders: readonly string[];
 }
 
 /** What workers are told of a graph. */
 export function workerGraphOf({ folder, manifest }: StoredGraph): WorkerGraph {
-  const { modules, redirects, importMap } = manifest;
+  const { modules, redirects, importMap, packageRoot } = manifest;
   return {
     directory: `${pathToFileURL(folder).href}/`,
     files: Object.fromEntries(modules.map(({ key, file }) => [key, file])),
     redirects: { ...redirects },
     importMap,
+    folders: packageRoot === null ? [folder] : [folder, packageRoot],
   };
 }
 

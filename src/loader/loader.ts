@@ -34,8 +34,6 @@ export interface PreparedGraph {
   readonly forWorkers: WorkerGraph;
   /** URLs to import, one for each of {@linkcode roots}. */
   readonly modules: readonly string[];
-  /** Folders that workers have to read. */
-  readonly folders: readonly string[];
 }
 
 /** How long the loader's thread waits for more to do, in milliseconds. */
@@ -96,7 +94,6 @@ export class Loader implements Disposable {
       folder,
       forWorkers,
       modules: manifest.roots.map((key) => forWorkers.directory + forWorkers.files[key]),
-      folders: packageRoot === null ? [folder] : [folder, packageRoot],
       requirements,
       packageRoot,
       growing: Promise.resolve(),

@@ -10,6 +10,7 @@ import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
 import { AppRunner } from "./apps.ts";
 import { lockImports } from "./lockdown.ts";
+import { installAppThreads } from "./app_thread.ts";
 import { AppModules } from "./modules.ts";
 import { WorkerPort } from "./port.ts";
 import type { Imported, ImportedMessage, ImportRequest } from "./protocol.ts";
@@ -68,6 +69,7 @@ async function start(message: StartMessage): Promise<void> {
       AppModules.install(graph, askForModule, lockdown === undefined ? "native" : "guarded");
     }
     if (lockdown !== undefined) lockImports(lockdown);
+    else if (graph !== undefined) installAppThreads(graph, askForModule);
     guardProcess();
     const mounts = await loadApps(message.apps);
     const runner = new AppRunner(

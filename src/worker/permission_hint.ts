@@ -6,7 +6,7 @@
 
 /** How Deno says that a permission is missing. What it advises is for programs that it runs itself. */
 const DENIAL =
-  /Requires (\w+) access(?: to (?:"([^"\n]*)"|(?:the )?([^\s",]+)))?, (?:run again with|specify)[^\n]*?--allow-\w+[^\n:]*?flag/g;
+  /Requires (\w+) access(?: to (?:"([^"\n]*)"|(?:the )?([^\s",]+)))?, (?:run again with the --allow-\w+ flag|specify the required permissions during compilation using `deno compile --allow-\w+`)/g;
 
 /** `text` with gatehouse's own options in the place of Deno's, where it tells of a denial. */
 export function withPermissionHints(text: string): string {

@@ -11,7 +11,7 @@
 
 import { createHash } from "node:crypto";
 import type { Requirement } from "./specifier.ts";
-import { satisfies } from "./versions.ts";
+import { compareVersions } from "./versions.ts";
 
 /** A peer that a package wants its user to have. */
 export interface PeerNeed {
@@ -82,15 +82,14 @@ class NewDraft implements Draft {
 
 /** Somebody who can be a peer. */
 interface Candidate {
-  readonly version: string;
   /** Tells it from others. */
   readonly key: string;
   /** The instance; there is one when all are made. */
   draft(): Draft;
 }
 
-/** Who can be a peer, nearest first, by name. */
-type Context = ReadonlyMap<string, readonly Candidate[]>;
+/** Who would be a peer, by name: the nearest one. */
+type Context = ReadonlyMap<string, Candidate>;
 
 /** What instances are made of. */
 export interface InstanceInput {
@@ -117,6 +116,8 @@ export class InstanceBuilder {
   readonly #made = new Map<string, NewDraft>();
   readonly #needs = new Map<string, ReadonlySet<string>>();
   readonly #earlier = new Map<string, NewDraft>();
+  /** What is left to do when all instances are made. */
+  readonly #peersToSettle: (() => void)[] = [];
   #count = 0;
 
   /** Nothing is made yet. */
@@ -127,16 +128,17 @@ export class InstanceBuilder {
   /** Makes the instances for `choices`, and for all that they depend on. */
   build(choices: readonly RootChoice[]): Map<string, Draft> {
     const roots = new Map<string, Draft>();
-    const context = new Map<string, Candidate[]>();
+    const context = new Map<string, Candidate>();
     this.#findNeeds(choices);
-    for (const { name, text, id } of choices) {
-      const known = context.get(name) ?? [];
-      const key = this.#input.earlier?.requirements.get(text);
-      const version = id === null
-        ? this.#input.earlier!.instances.get(key!)!.version
-        : this.#input.nodeOf(id).version;
-      known.push({ version, key: `root ${text}`, draft: () => roots.get(text)! });
-      context.set(name, known);
+    const versionOf = ({ text, id }: RootChoice) => {
+      if (id !== null) return this.#input.nodeOf(id).version;
+      const { requirements, instances } = this.#input.earlier!;
+      return instances.get(requirements.get(text)!)!.version;
+    };
+    // Of several versions, the highest one.
+    const sorted = choices.toSorted((a, b) => compareVersions(versionOf(a), versionOf(b)));
+    for (const { name, text } of sorted) {
+      context.set(name, { key: `root ${text}`, draft: () => roots.get(text)! });
     }
     for (const { text, id } of choices) {
       roots.set(
@@ -146,14 +148,8 @@ export class InstanceBuilder {
           : this.#make(id, context, []),
       );
     }
-    this.#settlePeers();
-    return roots;
-  }
-
-  readonly #peersToSettle: (() => void)[] = [];
-
-  #settlePeers(): void {
     for (const settle of this.#peersToSettle) settle();
+    return roots;
   }
 
   #earlierDraft(key: string): NewDraft {
@@ -179,21 +175,16 @@ export class InstanceBuilder {
     const draft = new NewDraft(id, this.#count++, null);
     this.#made.set(key, draft);
     const inside = new Map(context);
-    const offer = (name: string, candidate: Candidate) => {
-      inside.set(name, [candidate, ...inside.get(name) ?? []]);
-    };
-    offer(node.name, {
-      version: node.version,
-      key: `self ${draft.number}`,
-      draft: () => draft,
-    });
-    for (const [alias, edge] of node.edges) offer(alias, this.#child(draft, alias, edge.id));
+    inside.set(node.name, { key: `self ${draft.number}`, draft: () => draft });
+    for (const alias of node.edges.keys()) inside.set(alias, this.#child(draft, alias));
     const autoPeers: [alias: string, id: string][] = [];
     for (const need of node.peers) {
-      const found = context.get(need.alias)?.find(({ version }) => meets(version, need));
+      // The nearest one, like Deno, even where its version is not what the package had in mind: of
+      // hosts and frameworks there should be one, and authors are slow to admit new versions.
+      const found = context.get(need.alias);
       if (found !== undefined) {
         this.#peersToSettle.push(() => draft.dependencies.set(need.alias, found.draft()));
-        offer(need.alias, found);
+        inside.set(need.alias, found);
         continue;
       }
       if (need.kind === "optional") continue;
@@ -203,7 +194,7 @@ export class InstanceBuilder {
         continue;
       }
       autoPeers.push([need.alias, substitute]);
-      offer(need.alias, this.#child(draft, need.alias, substitute));
+      inside.set(need.alias, this.#child(draft, need.alias));
     }
     const path = [...above, draft];
     for (const [alias, edge] of node.edges) {
@@ -215,19 +206,15 @@ export class InstanceBuilder {
     return draft;
   }
 
-  #child(owner: NewDraft, alias: string, id: string): Candidate {
-    return {
-      version: this.#input.nodeOf(id).version,
-      key: `${owner.number} ${alias}`,
-      draft: () => owner.dependencies.get(alias)!,
-    };
+  #child(owner: NewDraft, alias: string): Candidate {
+    return { key: `${owner.number} ${alias}`, draft: () => owner.dependencies.get(alias)! };
   }
 
   /** What an instance of `id` in `context` can depend on. */
   #keyOf(id: string, context: Context): string {
     const parts = [id];
     for (const name of this.#needs.get(id) ?? []) {
-      parts.push(name, ...context.get(name)?.map(({ key }) => key) ?? []);
+      parts.push(name, context.get(name)?.key ?? "");
     }
     return parts.join("\n");
   }
@@ -267,10 +254,6 @@ export class InstanceBuilder {
     }
     return targets;
   }
-}
-
-function meets(version: string, { requirement: { range } }: PeerNeed): boolean {
-  return range === "*" || satisfies(version, range);
 }
 
 /** An instance with its final key. */

@@ -86,12 +86,12 @@ export class SetFolder {
     const temporary = temporaryPath(folder);
     try {
       const modules = join(temporary, "node_modules");
-      const files = await this.#fill(join(modules, nameAndVersion(instance.id).name), stored);
+      const { name } = nameAndVersion(instance.id);
+      const files = await this.#fill(join(modules, name), stored);
       for (const [alias, key] of instance.dependencies) {
-        const at = join(modules, alias);
-        // A package can depend on another version of itself; its own folder has the name then.
-        if (await Deno.lstat(at).then(() => true, () => false)) continue;
-        await this.#link(at, join(folder, "node_modules", alias), key);
+        // A package can depend on another version of itself, whose place is taken by its own.
+        const path = join("node_modules", ...alias === name ? [name, "node_modules"] : [], alias);
+        await this.#link(join(temporary, path), join(folder, path), key);
       }
       const list = files.map(({ path, sizeBytes }) => [path, sizeBytes]);
       await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list));

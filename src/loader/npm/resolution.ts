@@ -1,7 +1,7 @@
 /**
  * Which versions of which packages meet what is asked for, with all that these need.
  *
- * Versions are chosen breadth first, in the order of names, and one that was chosen already is taken
+ * Versions are chosen requirement by requirement, breadth first, in the order of names, and one that was chosen already is taken
  * again where it will do: so the outcome depends on nothing but what registries say. Which peers a
  * package gets is settled after that (`instances.ts`).
  *
@@ -118,7 +118,8 @@ export class NpmResolver {
       this.#choose(requirement.name, version);
       rootIds.set(requirementText(requirement), idOf({ name: requirement.name, version }));
     }
-    await this.#expandAll([...rootIds.values()]);
+    // One after the other, like Deno: so later ones find the versions of earlier ones.
+    for (const id of rootIds.values()) await this.#expandAll([id]);
     for (;;) {
       const builder = new InstanceBuilder({
         nodeOf: (id) => this.#nodes.get(id)!,
@@ -261,6 +262,8 @@ export class NpmResolver {
     for (const [field, kind] of fields) {
       for (const [alias, wanted] of Object.entries(manifest[field] ?? {})) {
         if (bundled === true || Array.isArray(bundled) && bundled.includes(alias)) continue;
+        // What a package wants of its user as well is for the user to choose.
+        if (manifest.peerDependencies?.[alias] !== undefined) continue;
         const requirement = typeof wanted === "string" ? parseDependency(alias, wanted) : null;
         if (requirement !== null) wishes.set(alias, { alias, requirement, kind });
         else if (kind === "needed" && manifest.optionalDependencies?.[alias] === undefined) {
@@ -333,11 +336,11 @@ export function nameAndVersion(id: string): { name: string; version: string } {
 function peersOf(manifest: Manifest): PeerNeed[] {
   const peers: PeerNeed[] = [];
   for (const [alias, wanted] of Object.entries(manifest.peerDependencies ?? {})) {
-    // Its own dependency serves as well.
-    if (manifest.dependencies?.[alias] !== undefined) continue;
-    const requirement = parseDependency(alias, wanted);
+    const own = manifest.dependencies?.[alias];
+    const requirement = parseDependency(alias, own ?? wanted);
     if (requirement === null) continue;
-    const isOptional = manifest.peerDependenciesMeta?.[alias]?.optional === true;
+    const isOptional = own === undefined &&
+      manifest.peerDependenciesMeta?.[alias]?.optional === true;
     peers.push({
       alias,
       requirement,
