@@ -4,9 +4,10 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import { ConfigError, LoadError } from "../errors.ts";
 import type { AbortReason, Exchange, ExchangeReceiver } from "../exchange.ts";
-import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import { LOG_LEVELS } from "../log.ts";
 import {
@@ -22,6 +23,7 @@ import {
   FAULT,
   FRAMES_VERSION,
   LOG,
+  MAX_BODY_FRAME_BYTES,
   OF_DATA,
   readResponse,
   readText,
@@ -44,6 +46,7 @@ import type {
   WorkerReport,
 } from "../worker/protocol.ts";
 import { DOORBELL } from "../worker/protocol.ts";
+import { RateLimit } from "./rate_limit.ts";
 
 /** What runs in the worker. */
 const WORKER_MODULE = new URL("../worker/main.ts", import.meta.url);
@@ -55,6 +58,18 @@ const FAIL_STATUSES = new Set([500, 501, 502, 503, 504]);
 const MAX_PENDING_IMPORTS = 10_000;
 /** Longest specifier or URL of an import, in characters; `data:` URLs are long. */
 const MAX_SPECIFIER_LENGTH = 16 * 1_048_576;
+
+/** Bytes that are read from a worker's ring before others have their turn. */
+const MAX_BYTES_AT_A_TIME = 1_048_576;
+/** Doorbells in a row that may be about nothing: some cross what was read already. */
+const MAX_IDLE_RINGS = 10_000;
+/** Longest text in a message, in characters. */
+const MAX_TEXT_LENGTH = 65_536;
+/** Log lines of one worker in a period. */
+const MAX_LOG_LINES = 1_000;
+const LOG_PERIOD_MS = 1_000;
+/** Reports of faults on one request, in bytes. */
+const MAX_FAULT_BYTES = 1_048_576;
 
 /** What a worker's owner is told and asked. */
 export interface AppWorkerOwner {
@@ -98,6 +113,11 @@ export class AppWorker {
   #dead = false;
   #publishing = false;
   #pendingImports = 0;
+  #isDraining = false;
+  #isResuming = false;
+  /** Doorbells in a row that brought nothing. */
+  #idleRings = 0;
+  readonly #logLimit = new RateLimit(MAX_LOG_LINES, LOG_PERIOD_MS);
 
   /**
    * Starts a worker.
@@ -118,7 +138,7 @@ export class AppWorker {
     this.#thread.onmessage = (event) => this.#onMessage(event.data);
     this.#thread.onerror = (event) => {
       event.preventDefault();
-      this.#die(`uncaught error: ${event.message}`);
+      this.#die(`uncaught error: ${textOf(event.message)}`);
     };
     this.#thread.onmessageerror = () => this.#die("it sent a message that cannot be read");
     this.#thread.postMessage(
@@ -144,6 +164,7 @@ export class AppWorker {
 
   /** Resolves when the worker has done all that it was given, work after responses included. */
   drain(): Promise<void> {
+    this.#isDraining = true;
     writeSignal(this.writing(), DRAINED, 0, 0);
     return this.#drained.promise;
   }
@@ -185,46 +206,65 @@ export class AppWorker {
   readonly #publish = (): void => {
     this.#publishing = false;
     if (this.#dead) return;
+    this.#exchangeFrames();
+  };
+
+  /** Writes what is to be written, and reads what is there: a ring full of it at a time. */
+  readonly #exchangeFrames = (): void => {
+    if (this.#dead) return;
     try {
       this.#writer.publish();
       // The worker may have answered in the meantime: this saves its doorbell.
-      this.#reader.drain(this.#onFrame);
+      const done = this.#reader.drain(this.#onFrame, MAX_BYTES_AT_A_TIME);
+      // Others are to have their turn with a worker that never stops.
+      if (done || this.#isResuming) return;
+      this.#isResuming = true;
+      setImmediate(this.#resume);
     } catch (error) {
-      this.#onRingError(error);
+      this.#onBroken(error);
     }
   };
 
-  #onMessage(message: WorkerReport | typeof DOORBELL): void {
+  readonly #resume = (): void => {
+    this.#isResuming = false;
+    this.#exchangeFrames();
+  };
+
+  /** Takes what the worker posted, which can be anything that can be cloned. */
+  #onMessage(message: unknown): void {
     if (this.#dead) return;
     if (message === DOORBELL) {
-      try {
-        this.#reader.drain(this.#onFrame);
-        this.#writer.publish();
-      } catch (error) {
-        this.#onRingError(error);
-      }
+      this.#idleRings++;
+      this.#exchangeFrames();
+      if (this.#idleRings > MAX_IDLE_RINGS) this.#die("it rings without end");
       return;
     }
-    switch (message?.kind) {
+    const report = message as Partial<Extract<WorkerReport, { kind: "failed" }>> | null | undefined;
+    switch ((message as WorkerReport | null | undefined)?.kind) {
       case "ready":
         this.#started.resolve();
         return;
       case "failed":
-        this.#started.reject(new LoadError(message.url, message.message));
+        this.#started.reject(new LoadError(textOf(report?.url), textOf(report?.message)));
         return;
       case "closed":
-        this.#die(`the app called ${message.by}`);
+        this.#die(`the app called ${textOf((message as { by?: unknown }).by)}`);
         return;
-      case "import":
-        this.#import(message.id, message.request);
+      case "import": {
+        const { id, request } = message as Extract<WorkerReport, { kind: "import" }>;
+        this.#import(id, request);
         return;
+      }
       default:
         this.#die("it sent a message that is none of the gateway's");
     }
   }
 
   #import(id: number, request: ImportRequest): void {
-    if (!isImportRequest(request) || this.#pendingImports === MAX_PENDING_IMPORTS) {
+    if (
+      typeof id !== "number" || !isImportRequest(request) ||
+      this.#pendingImports === MAX_PENDING_IMPORTS
+    ) {
       this.#die("it imports in a way that modules do not");
       return;
     }
@@ -234,15 +274,17 @@ export class AppWorker {
       this.#pendingImports--;
       if (this.#dead) return;
       this.#thread.postMessage({ imported: id, answer } satisfies ImportedMessage);
-    });
+    }).catch((error) => this.#onBroken(error));
   }
 
   readonly #onFrame = (frame: RingReader): void => {
+    this.#idleRings = 0;
     if (frame.kind === LOG) {
-      this.#log(LOG_LEVELS[frame.value] ?? "info", `${this.name}: ${readText(frame)}`);
+      this.#onLogLine(frame);
       return;
     }
     if (frame.kind === DRAINED) {
+      if (!this.#isDraining) throw new RingError("the end of work that was not asked for");
       this.#drained.resolve();
       return;
     }
@@ -274,9 +316,24 @@ export class AppWorker {
     }
   };
 
-  #onRingError(error: unknown): void {
-    if (!(error instanceof RingError)) throw error;
-    this.#die(`it broke the rules of its ring: ${error.message}`);
+  #onLogLine(frame: RingReader): void {
+    const limit = this.#logLimit;
+    if (!limit.admits()) return;
+    if (limit.refused > 0) {
+      this.#log("warning", `${this.name}: ${limit.refused} more lines, too many to be logged`);
+      limit.refused = 0;
+    }
+    this.#log(LOG_LEVELS[frame.value] ?? "info", `${this.name}: ${readText(frame)}`);
+  }
+
+  /** What a worker sends must not do harm here, even if it finds a fault of the gateway's. */
+  #onBroken(error: unknown): void {
+    if (error instanceof RingError) {
+      this.#die(`it broke the rules of its ring: ${error.message}`);
+    } else {
+      const text = error instanceof Error ? error.stack ?? error.message : String(error);
+      this.#die(`the gateway failed at what it sent: ${text}`);
+    }
   }
 
   #die(reason: string): void {
@@ -286,6 +343,11 @@ export class AppWorker {
     this.terminate();
     this.#owner.onDeath(this, reason);
   }
+}
+
+/** Text that a worker sent, if it is that. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value.slice(0, MAX_TEXT_LENGTH) : "";
 }
 
 function isImportRequest(request: Partial<ImportRequest> | undefined): request is ImportRequest {
@@ -321,14 +383,22 @@ class ForwardedExchange implements ExchangeReceiver {
   #state = AWAITING;
   /** Body bytes that the worker still has to send, when their number is known. */
   #remaining = UNKNOWN_LENGTH;
+  /** Body bytes that the worker may send. */
+  #window = BODY_WINDOW_BYTES;
+  /** Bytes that the worker may still grant, of the request's body and of its file. */
+  #grantable: number;
+  #grantableOfData = 0;
+  #faultBytes = 0;
 
   constructor(worker: AppWorker, id: number, exchange: Exchange) {
     this.#worker = worker;
     this.#id = id;
     this.#exchange = exchange;
+    this.#grantable = exchange.head.expectsContinue ? BODY_WINDOW_BYTES : 0;
   }
 
   onBody(chunk: Uint8Array): void {
+    this.#grantable += chunk.length;
     if (this.#state !== ENDED) writeBody(this.#worker.writing(), BODY, this.#id, chunk);
   }
 
@@ -341,6 +411,7 @@ class ForwardedExchange implements ExchangeReceiver {
   }
 
   onData(chunk: Uint8Array): void {
+    this.#grantableOfData += chunk.length;
     if (this.#state !== ENDED) writeBody(this.#worker.writing(), DATA, this.#id, chunk);
   }
 
@@ -349,6 +420,7 @@ class ForwardedExchange implements ExchangeReceiver {
   }
 
   onCredit(bytes: number): void {
+    this.#window += bytes;
     if (this.#state !== ENDED) writeSignal(this.#worker.writing(), CREDIT, this.#id, bytes);
   }
 
@@ -367,6 +439,7 @@ class ForwardedExchange implements ExchangeReceiver {
   onResponse(frame: RingReader): void {
     if (this.#state !== AWAITING) throw new RingError("a second response to a request");
     const { head, body } = readResponse(frame);
+    if (body.length > MAX_BODY_FRAME_BYTES) throw new RingError("a response of more than a frame");
     this.#state = RESPONDING;
     const { bodyLength } = head;
     this.#exchange.reportSent = (frame.flags & REPORT_SENT) !== 0;
@@ -382,6 +455,8 @@ class ForwardedExchange implements ExchangeReceiver {
   onResponseBody(chunk: Uint8Array): void {
     if (this.#state === ENDED) return;
     if (this.#state !== RESPONDING) throw new RingError("a body before its response");
+    this.#window -= chunk.length;
+    if (this.#window < 0) throw new RingError("more of a body than there was credit for");
     this.#count(chunk.length);
     this.#exchange.write(chunk);
   }
@@ -395,12 +470,21 @@ class ForwardedExchange implements ExchangeReceiver {
 
   onGrant(bytes: number, flags: number): void {
     if (this.#state === ENDED) return;
-    if ((flags & OF_DATA) !== 0) this.#exchange.grantData(bytes);
-    else this.#exchange.grant(bytes);
+    if ((flags & OF_DATA) !== 0) {
+      this.#grantableOfData -= bytes;
+      if (this.#grantableOfData < 0) throw new RingError("a credit for more than has come");
+      this.#exchange.grantData(bytes);
+    } else {
+      this.#grantable -= bytes;
+      if (this.#grantable < 0) throw new RingError("a credit for more than has come");
+      this.#exchange.grant(bytes);
+    }
   }
 
   onFault(text: string): void {
-    if (this.#state !== ENDED) this.#exchange.reportFault(text);
+    if (this.#state === ENDED || this.#faultBytes > MAX_FAULT_BYTES) return;
+    this.#faultBytes += text.length;
+    this.#exchange.reportFault(text);
   }
 
   onFail(status: number): void {

@@ -18,6 +18,11 @@ const hints: [string, string][] = [
     'TypeError: Requires import access to "esm.sh:443", run again with the --allow-import flag\n at',
     'TypeError: Requires import access to "esm.sh:443": permit it with --app-allow-import=esm.sh:443\n at',
   ],
+  [
+    'Requires read access to "/a", specify the required permissions during compilation using ' +
+    "`deno compile --allow-read`",
+    'Requires read access to "/a": permit it with --app-allow-read=/a',
+  ],
   ["Error: something else", "Error: something else"],
   [
     "Requires run access: the process is the gateway's",

@@ -1,0 +1,206 @@
+/** A worker that takes requests and forges what it sends: see lying_worker_test.ts. */
+import * as frames from "../../src/ring/frames.ts";
+import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
+import { RingReader, RingWriter } from "../../src/ring/ring.ts";
+
+interface Scope {
+  readonly name: string;
+  postMessage(message: unknown): void;
+  onmessage: ((event: MessageEvent) => void) | null;
+}
+const scope = globalThis as unknown as Scope;
+const HEADERS = "content-type: text/plain\r\n";
+const CONTROL_BYTES = 256;
+
+/** What a forgery can lay its hands on. */
+interface Hands {
+  readonly id: number;
+  readonly writer: RingWriter;
+  readonly control: Int32Array;
+  readonly words: Uint32Array;
+  publish(): void;
+}
+
+/** Sends a response head, right but for what `head` says. */
+function respond(
+  { writer, id }: Hands,
+  head: { status?: number; fieldLines?: string; bodyLength?: number },
+  body: string | null = null,
+): void {
+  const { status = 200, fieldLines = HEADERS, bodyLength = UNKNOWN_LENGTH } = head;
+  frames.writeResponse(writer, id, 0, { status, fieldLines, bodyLength }, body);
+}
+
+function random(max: number): number {
+  return Math.floor(Math.random() * max);
+}
+
+/** Writes a frame header by hand. */
+function raw(
+  { writer }: Hands,
+  kind: number,
+  id: number,
+  value: number,
+  payload: Uint8Array,
+): void {
+  writer.write(kind, random(256), id, value, payload);
+}
+
+/** Says that it is at `position`, and gives the gateway time to see it. */
+function lieAboutPosition({ control }: Hands, position: number): void {
+  Atomics.store(control, 0, position);
+  scope.postMessage(0);
+  Atomics.wait(control, 63, 0, 200);
+}
+
+const forgeries: Record<string, (hands: Hands) => void> = {
+  "random frames": (hands) => {
+    for (let i = 0; i < 2_000; i++) {
+      const payload = crypto.getRandomValues(new Uint8Array(random(200)));
+      raw(hands, random(256), [0, hands.id, random(2 ** 32)][random(3)], random(2 ** 32), payload);
+    }
+  },
+  "every kind for its request": (hands) => {
+    for (let kind = 1; kind < 30; kind++) {
+      raw(hands, kind, hands.id, random(1000), new Uint8Array(32));
+    }
+  },
+  "an unknown kind": (hands) => raw(hands, 200, hands.id, 0, new Uint8Array(0)),
+  "a position beyond the ring": (hands) => lieAboutPosition(hands, 0x7fff_ffff),
+  "a position before the start": (hands) => lieAboutPosition(hands, -5),
+  "a frame longer than the ring": (hands) => {
+    raw(hands, frames.BODY, hands.id, 0, new Uint8Array(8));
+    hands.words[hands.writer.at / 4 - 2] = 0xffff_fff0;
+  },
+  "a response shorter than it says": (hands) => {
+    raw(hands, frames.RESPONSE, hands.id, 200, new Uint8Array(16).fill(0xff));
+  },
+  "an empty response frame": (hands) =>
+    raw(hands, frames.RESPONSE, hands.id, 200, new Uint8Array(0)),
+  "a second response": (hands) => {
+    respond(hands, {});
+    respond(hands, {});
+  },
+  "a body before its response": (hands) => raw(hands, frames.BODY, hands.id, 0, new Uint8Array(8)),
+  "an end before its response": (hands) => raw(hands, frames.END, hands.id, 0, new Uint8Array(0)),
+  "a body longer than announced": (hands) => {
+    respond(hands, { bodyLength: 3 });
+    raw(hands, frames.BODY, hands.id, 0, new Uint8Array(8));
+  },
+  "a body without credit": (hands) => {
+    respond(hands, {});
+    for (let i = 0; i < 6; i++) {
+      frames.writeBody(hands.writer, frames.BODY, hands.id, new Uint8Array(65_536));
+    }
+  },
+  "credit for what never came": (hands) => {
+    frames.writeSignal(hands.writer, frames.CREDIT, hands.id, 0xffff_ffff);
+  },
+  "credit for a file that never came": (hands) => {
+    frames.writeSignal(hands.writer, frames.CREDIT, hands.id, 1, frames.OF_DATA);
+  },
+  "a failure of no known status": (hands) => {
+    frames.writeSignal(hands.writer, frames.FAIL, hands.id, 200);
+  },
+  "an end of work that nobody asked for": ({ writer }) => {
+    frames.writeSignal(writer, frames.DRAINED, 0, 0);
+  },
+  "doorbells without end": () => {
+    for (let i = 0; i < 30_000; i++) scope.postMessage(0);
+  },
+  "a flood of unknown messages": () => {
+    for (let i = 0; i < 10_000; i++) scope.postMessage({ kind: "what", i });
+  },
+  "a huge message": () => scope.postMessage("x".repeat(50_000_000)),
+  "no message at all": () => scope.postMessage(null),
+  "a message that is no text where text is due": () =>
+    scope.postMessage({ kind: "closed", by: { toString: 1, valueOf: 1 } }),
+  "a failure that is none": () =>
+    scope.postMessage({
+      kind: "failed",
+      url: { toString: 1 },
+      message: { toString: 1, valueOf: 1 },
+    }),
+  "imports that are none": () => scope.postMessage({ kind: "import", id: {}, request: null }),
+  "an import with a number": () =>
+    scope.postMessage({ kind: "import", id: 1, request: { specifier: 1, referrer: 2, type: 3 } }),
+  "ready twice, then frames without end": (hands) => {
+    scope.postMessage({ kind: "ready" });
+    scope.postMessage({ kind: "ready" });
+    raw(hands, 77, hands.id, 0, new Uint8Array(8));
+  },
+  // These are harmless, or only the request's own loss.
+  "a status that is none": (hands) => respond(hands, { status: 99, bodyLength: WHOLE_BODY }, "x"),
+  "field lines with a line end within": (hands) =>
+    respond(hands, {
+      fieldLines: "a: b\nx-evil: 1\r\n\r\nHTTP/1.1 200 OK\r\n",
+      bodyLength: WHOLE_BODY,
+    }, "x"),
+  "field lines that are not": (hands) =>
+    respond(hands, { fieldLines: "no colon here\r\n", bodyLength: WHOLE_BODY }, "x"),
+  "very many field lines": (hands) =>
+    respond(hands, { fieldLines: "a: b\r\n".repeat(40_000), bodyLength: WHOLE_BODY }, "x"),
+  "a length beyond numbers": (hands) => respond(hands, { bodyLength: 2 ** 60 }),
+  "a content-length that lies": (hands) =>
+    respond(
+      hands,
+      { fieldLines: "content-length: 5\r\n", bodyLength: WHOLE_BODY },
+      "longer than five",
+    ),
+  "transfer-encoding of its own": (hands) =>
+    respond(
+      hands,
+      { fieldLines: "transfer-encoding: chunked\r\n", bodyLength: WHOLE_BODY },
+      "0\r\n\r\n",
+    ),
+  "log lines without end": (hands) => {
+    for (let i = 0; i < 20_000; i++) frames.writeText(hands.writer, frames.LOG, 0, 9, "spam");
+    hands.publish();
+    respond(hands, { bodyLength: WHOLE_BODY }, "logged");
+  },
+  "frames for others": (hands) => {
+    for (let i = 0; i < 5_000; i++) {
+      raw(hands, frames.BODY, hands.id + 1 + i, 0, new Uint8Array(8));
+    }
+    respond(hands, { bodyLength: WHOLE_BODY }, "harmless");
+  },
+  "frames that never stop": ({ writer }) => {
+    const until = performance.now() + 1_000;
+    while (performance.now() < until) {
+      for (let i = 0; i < 100 && writer.overflowBytes === 0; i++) {
+        frames.writeSignal(writer, frames.SENT, 0xfffe, 0);
+      }
+      writer.publish();
+    }
+  },
+};
+
+let onDoorbell = () => {};
+
+scope.onmessage = (event) => {
+  if (event.data === 0) return onDoorbell();
+  const { toWorker, toGateway } = event.data;
+  const ring = () => scope.postMessage(0);
+  const reader = new RingReader(toWorker, ring);
+  const writer = new RingWriter(toGateway, ring);
+  const hands = {
+    writer,
+    control: new Int32Array(toGateway, 0, CONTROL_BYTES / 4),
+    words: new Uint32Array(toGateway, CONTROL_BYTES),
+    publish: () => writer.publish(),
+  };
+  onDoorbell = () => {
+    reader.drain((frame) => {
+      if (frame.kind !== frames.REQUEST) return;
+      const { targetStart, targetEnd, block } = frames.readRequest(frame);
+      const path = new TextDecoder().decode(block.slice(targetStart, targetEnd));
+      const name = decodeURIComponent(path.slice(1));
+      const { id } = frame;
+      if (name in forgeries) forgeries[name]({ ...hands, id });
+      else respond({ ...hands, id }, { bodyLength: WHOLE_BODY }, "honest");
+    });
+    writer.publish();
+  };
+  onDoorbell();
+  scope.postMessage({ kind: "ready" });
+};

@@ -1,0 +1,115 @@
+import { assert, assertEquals } from "../support/assert.ts";
+import type { Exchange, ExchangeHandler } from "../../src/exchange.ts";
+import { HttpEndpoint } from "../../src/http1/endpoint.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
+import { AppWorker } from "../../src/pool/app_worker.ts";
+import { urlOf } from "../../src/request_url.ts";
+
+const MODULE = new URL("./lying_worker.ts", import.meta.url);
+
+/** What comes of each forgery: the end of its worker, for this reason, or else a response (0: any). */
+const outcomes: Record<string, RegExp | number> = {
+  "random frames": /rules|gateway's/,
+  "every kind for its request": /rules of its ring/,
+  "an unknown kind": /unknown kind 200/,
+  "a position beyond the ring": /writer of a ring is where it cannot be|beyond its/,
+  "a position before the start": /writer of a ring is where it cannot be|beyond its/,
+  "a frame longer than the ring": /beyond its ring's end/,
+  "a response shorter than it says": /shorter than it says/,
+  "an empty response frame": /shorter than it says/,
+  "a second response": /second response/,
+  "a body before its response": /a body before its response/,
+  "an end before its response": /an end before its response/,
+  "a body longer than announced": /longer than it was announced/,
+  "a body without credit": /more of a body than there was credit for/,
+  "credit for what never came": /credit for more than has come/,
+  "credit for a file that never came": /credit for more than has come/,
+  "a failure of no known status": /failure of no known status/,
+  "an end of work that nobody asked for": /was not asked for/,
+  "doorbells without end": /rings without end/,
+  "a flood of unknown messages": /none of the gateway's/,
+  "a huge message": /none of the gateway's/,
+  "no message at all": /none of the gateway's/,
+  "a message that is no text where text is due": /the app called $/,
+  "a failure that is none": 0,
+  "imports that are none": /imports in a way that modules do not/,
+  "an import with a number": /imports in a way that modules do not/,
+  "ready twice, then frames without end": /unknown kind 77/,
+  "a status that is none": 500,
+  "field lines with a line end within": 500,
+  "field lines that are not": 500,
+  "very many field lines": 0,
+  "a length beyond numbers": 500,
+  "a content-length that lies": 200,
+  "transfer-encoding of its own": 200,
+  "log lines without end": 200,
+  "frames for others": 200,
+  "frames that never stop": 0,
+};
+
+class Workers implements ExchangeHandler {
+  readonly deaths = Promise.withResolvers<string>();
+  readonly log: string[] = [];
+  readonly honest = this.#start("honest");
+  readonly liar = this.#start("liar");
+
+  handle(exchange: Exchange): void {
+    const worker = urlOf(exchange.head).endsWith("/honest") ? this.honest : this.liar;
+    worker.handle(exchange);
+  }
+
+  #start(name: string): AppWorker {
+    const apps = { mounts: [], middleware: [], appKind: "app", faultReports: "none" } as const;
+    const owner = {
+      supply: () => Promise.resolve({ message: "none" }),
+      onDeath: (worker: AppWorker, reason: string) => {
+        if (worker === this.liar) this.deaths.resolve(reason);
+        else this.deaths.reject(new Error(`the honest one died: ${reason}`));
+      },
+    };
+    const options = { name, apps, permissions: "inherit", ringBytes: 1_048_576, module: MODULE };
+    return new AppWorker(
+      { ...options, permissions: "inherit" },
+      owner,
+      (_, line) => this.log.push(line),
+    );
+  }
+}
+
+for (const [name, expected] of Object.entries(outcomes)) {
+  Deno.test(`a worker that forges ${name} does no harm but to its own requests`, async () => {
+    const workers = new Workers();
+    await Promise.all([workers.honest.ready, workers.liar.ready]);
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    const log = (_: unknown, line: string) => workers.log.push(line);
+    const endpoint = new HttpEndpoint(listener, "http", workers, DEFAULT_HTTP_LIMITS, log);
+    const client = Deno.createHttpClient({});
+    const ask = async (path: string): Promise<[number, string]> => {
+      const response = await fetch(`http://127.0.0.1:${port}/${path}`, { client });
+      return [response.status, await response.text()];
+    };
+    try {
+      const lie = ask(encodeURIComponent(name)).catch(() => [0, "broken off"] as const);
+      // While it goes on, others are served.
+      for (let i = 0; i < 20; i++) assertEquals(await ask("honest"), [200, "honest"]);
+      if (typeof expected !== "number") {
+        const reason = await workers.deaths.promise;
+        assert(expected.test(reason), reason);
+        const [status] = await lie;
+        assert(status === 502 || status === 0 || status === 200, `${status}`);
+      } else if (expected > 0) {
+        const [status, body] = await lie;
+        assertEquals(status, expected);
+        assertEquals(/evil|HTTP/.test(body), false);
+      }
+      assertEquals(await ask("honest"), [200, "honest"]);
+      assert(workers.log.length < 1_100, "logs are limited");
+    } finally {
+      workers.liar.terminate();
+      workers.honest.terminate();
+      client.close();
+      await endpoint[Symbol.asyncDispose]();
+    }
+  });
+}
