@@ -8,10 +8,9 @@ import type { WorkerPermissions } from "./config/app_permissions.ts";
 import { formatListenAddress } from "./net/address.ts";
 import type { ListenAddress } from "./net/address.ts";
 import type { ExchangeHandler, FaultReports } from "./exchange.ts";
-import { FastCgiEndpoint } from "./fastcgi/endpoint.ts";
 import type { FastCgiLimits } from "./fastcgi/limits.ts";
 import { HttpEndpoint } from "./http1/endpoint.ts";
-import { Mongrel2Endpoint } from "./mongrel2/endpoint.ts";
+import type { Mongrel2Endpoint } from "./mongrel2/endpoint.ts";
 import type { Mongrel2Spec } from "./mongrel2/spec.ts";
 import type { HttpLimits } from "./http1/limits.ts";
 import type { Listening, TlsKeyPair } from "./net/listen.ts";
@@ -136,9 +135,7 @@ export class Gateway {
       const handler = options.prefixes.length === 1 && options.prefixes[0] === ""
         ? backend
         : new MountRouter(options.prefixes, backend);
-      const mongrel2 = options.mongrel2.map((spec) =>
-        new Mongrel2Endpoint({ spec, handler, limits: options.limits, log: options.log })
-      );
+      const mongrel2 = await mongrel2Endpoints(options, handler);
       const listeners = openings.map((opening) => opening.serve(handler));
       const addresses = listeners.map(({ address }) => address);
       const urls = openings.map(({ scheme }, index) =>
@@ -185,6 +182,17 @@ export class Gateway {
   }
 }
 
+// Most gateways speak one protocol: the others are loaded by those that do.
+
+async function mongrel2Endpoints(
+  { mongrel2, limits, log }: GatewayOptions,
+  handler: ExchangeHandler,
+): Promise<Mongrel2Endpoint[]> {
+  if (mongrel2.length === 0) return [];
+  const { Mongrel2Endpoint } = await import("./mongrel2/endpoint.ts");
+  return mongrel2.map((spec) => new Mongrel2Endpoint({ spec, handler, limits, log }));
+}
+
 async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
   const { backlog, limits, log, tls } = options;
   for (const scheme of ["http", "https"] as const) {
@@ -197,7 +205,8 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
       yield { listening, scheme, serve };
     }
   }
-  if (options.fastcgi === undefined) return;
+  if (options.fastcgi === undefined || options.fastcgi.addresses.length === 0) return;
+  const { FastCgiEndpoint } = await import("./fastcgi/endpoint.ts");
   const { addresses, ...settings } = options.fastcgi;
   for (const address of addresses) {
     const listening = await listen({ address, backlog, tls: undefined });

@@ -7,17 +7,16 @@
 import { parseCommandLine } from "../config/command_line.ts";
 import { helpText } from "../config/help.ts";
 import { ConfigError, ListenError, LoadError, ZmqError, ZmqLibraryError } from "../errors.ts";
-import { cacheCommand } from "./cache.ts";
-import { serveCommand } from "./serve.ts";
-import { statusCommand } from "./status.ts";
-import { versionText } from "./version.ts";
 
 /** Exit statuses (also in the help text). */
 const DONE = 0;
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
-/** Runs the command that `args` ask for; returns its exit status. */
+/**
+ * Runs the command that `args` ask for; returns its exit status. Each command's modules are loaded
+ * when it is asked for: loading them takes a good part of a start.
+ */
 export async function main(args: readonly string[]): Promise<number> {
   try {
     const command = parseCommandLine(args);
@@ -26,17 +25,23 @@ export async function main(args: readonly string[]): Promise<number> {
         console.log(helpText().trimEnd());
         return DONE;
       case "version":
-        console.log(versionText());
+        console.log((await import("./version.ts")).versionText());
         return DONE;
-      case "status":
+      case "status": {
+        const { statusCommand } = await import("./status.ts");
         await statusCommand(command.endpoint);
         return DONE;
-      case "cache":
+      }
+      case "cache": {
+        const { cacheCommand } = await import("./cache.ts");
         await cacheCommand(command.action, command.apps, command.settings.loading);
         return DONE;
-      case "serve":
+      }
+      case "serve": {
+        const { serveCommand } = await import("./serve.ts");
         await serveCommand(command.settings);
         return DONE;
+      }
     }
   } catch (error) {
     if (error instanceof ConfigError) {

@@ -10,7 +10,6 @@ import { Gateway } from "../gateway.ts";
 import type { FastCgiOptions } from "../gateway.ts";
 import type { TlsKeyPair } from "../net/listen.ts";
 import { logToStderr } from "../log.ts";
-import { specFromConfig } from "../mongrel2/config_db.ts";
 import type { Mongrel2Spec } from "../mongrel2/spec.ts";
 import { appLoading } from "./app_loading.ts";
 
@@ -32,7 +31,7 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
       https: settings.https,
       tls: readKeyPair(settings),
       fastcgi: fastCgiOptions(settings),
-      mongrel2: mongrel2Specs(settings),
+      mongrel2: await mongrel2Specs(settings),
       backlog: settings.backlog,
       limits: settings.limits,
       host: loading.host,
@@ -54,9 +53,10 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
   }
 }
 
-function mongrel2Specs(settings: ServeSettings): Mongrel2Spec[] {
+async function mongrel2Specs(settings: ServeSettings): Promise<Mongrel2Spec[]> {
   const { mongrel2, mongrel2Config, mongrel2Choice } = settings;
   if (mongrel2Config === undefined) return mongrel2;
+  const { specFromConfig } = await import("../mongrel2/config_db.ts");
   return [...mongrel2, specFromConfig(mongrel2Config, mongrel2Choice)];
 }
 
