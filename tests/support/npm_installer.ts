@@ -72,9 +72,11 @@ function subtree(set: NpmSet, path: string, above: readonly string[]): string {
   const label = `${name}@${version}`;
   if (above.includes(folder)) return label;
   const modules = folder.slice(0, folder.lastIndexOf("node_modules") + "node_modules".length);
+  // A package's own name leads to itself from beside it, and to another version from within.
+  const inside = existing(`${folder}/node_modules/${name}`);
   const children: string[] = [];
   for (const alias of foldersIn(modules)) {
-    const target = Deno.realPathSync(`${modules}/${alias}`);
+    const target = Deno.realPathSync(alias === name && inside ? inside : `${modules}/${alias}`);
     if (target === folder) continue;
     const child = subtree(set, `${target}/package.json`, [...above, folder]);
     children.push(child.startsWith(`${alias}@`) ? child : `${alias}=${child}`);
@@ -88,4 +90,14 @@ function foldersIn(modules: string): string[] {
     return [...Deno.readDirSync(`${modules}/${name}`)].map((inner) => `${name}/${inner.name}`);
   });
   return names.sort();
+}
+
+function existing(path: string): string | null {
+  try {
+    Deno.lstatSync(path);
+    return path;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
 }

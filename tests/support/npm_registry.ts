@@ -92,12 +92,31 @@ export interface FakePackage {
 /** Packages by `name@version`. */
 export type FakePackages = Readonly<Record<string, FakePackage>>;
 
-/** A package, and a module in it that exports its own name and version. */
+/** Says what a package and those that it finds are, in the form of `treeOf`. */
+const TREE_MODULE = `
+const { name, version, ...json } = require("./package.json");
+const fields = ["dependencies", "optionalDependencies", "peerDependencies"];
+const names = new Set(fields.flatMap((field) => Object.keys(json[field] ?? {})));
+exports.tree = (above = []) => {
+  const id = name + "@" + version;
+  if (above.includes(id)) return id;
+  const children = [...names].sort().flatMap((each) => {
+    let found;
+    try {
+      found = require(each);
+    } catch {
+      return [];
+    }
+    const tree = found.tree([...above, id]);
+    return [tree.startsWith(each + "@") ? tree : each + "=" + tree];
+  });
+  return children.length === 0 ? id : id + "(" + children.join(" ") + ")";
+};
+`;
+
+/** A package with a module that can say what it finds. */
 export function plain(json: Readonly<Record<string, unknown>> = {}): FakePackage {
-  return {
-    json,
-    files: { "index.js": "module.exports = require('./package.json').version;" },
-  };
+  return { json, files: { "index.js": TREE_MODULE } };
 }
 
 /** How a registry behaves. */
@@ -123,12 +142,13 @@ export class FakeRegistry {
   readonly #packages = new Map<string, Map<string, FakePackage>>();
   readonly #archives = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly #options: RegistryOptions;
+  readonly #stop = new AbortController();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   private constructor(options: RegistryOptions) {
     this.#options = options;
     this.#server = Deno.serve(
-      { port: 0, hostname: "127.0.0.1", onListen: () => {} },
+      { port: 0, hostname: "127.0.0.1", onListen: () => {}, signal: this.#stop.signal },
       (request) => this.#answer(request),
     );
     this.url = `http://127.0.0.1:${this.#server.addr.port}${options.base ?? "/"}`;
@@ -161,7 +181,9 @@ export class FakeRegistry {
 
   /** Stops it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    // A graceful shutdown would wait for connections that never asked for anything.
+    this.#stop.abort();
+    await this.#server.finished;
   }
 
   #answer(request: Request): Response {

@@ -1,14 +1,17 @@
 /**
  * Which versions of which packages meet what is asked for, with all that these need.
  *
- * Versions are chosen requirement by requirement, breadth first, in the order of names, and one that was chosen already is taken
- * again where it will do: so the outcome depends on nothing but what registries say. Which peers a
+ * Versions are chosen breadth first, in the order of names, and one that was chosen already is taken
+ * again where it will do. Where fewer versions would have done (`consolidation.ts`), all is chosen
+ * once more from these. So the outcome depends on nothing but what registries say. Which peers a
  * package gets is settled after that (`instances.ts`).
  *
  * @module
  */
 
 import { LoadError } from "../../errors.ts";
+import { fewerVersions } from "./consolidation.ts";
+import type { Want } from "./consolidation.ts";
 import type { Lock } from "../lock.ts";
 import type { Draft, EarlierChoices, PeerNeed, ResolvedNode } from "./instances.ts";
 import { InstanceBuilder } from "./instances.ts";
@@ -17,7 +20,7 @@ import type { Platform } from "./platform.ts";
 import type { Manifest, NpmRegistries, Packument } from "./registry.ts";
 import { parseDependency, requirementText } from "./specifier.ts";
 import type { Requirement } from "./specifier.ts";
-import { bestVersion, highest, nearestVersions } from "./versions.ts";
+import { bestVersion, highest, isTag, nearestVersions } from "./versions.ts";
 
 /** What the resolver works with. */
 export interface ResolverOptions {
@@ -60,12 +63,19 @@ export interface KnownPackage {
   readonly registry: string;
 }
 
+/** Times that all is chosen anew, so that there are fewer versions. */
+const MAX_ROUNDS = 8;
+
 /** Chooses versions. */
 export class NpmResolver {
   readonly #options: ResolverOptions;
   readonly #nodes = new Map<string, Node>();
   /** Versions chosen, by name. */
   readonly #chosen = new Map<string, Set<string>>();
+  /** What is wanted of packages, by name. */
+  readonly #wants = new Map<string, Want[]>();
+  /** Versions with which there are fewer of them, by name. */
+  readonly #preferred = new Map<string, readonly string[]>();
   /** Packages that cannot be had, and are left out. */
   readonly #dropped = new Set<string>();
   /** What stands in for a peer that nobody brings. */
@@ -77,7 +87,6 @@ export class NpmResolver {
   constructor(options: ResolverOptions) {
     this.#options = options;
     for (const { name, version, dependencies } of options.earlier?.instances.values() ?? []) {
-      this.#choose(name, version);
       const hints = new Map(
         Object.entries(dependencies).map(([alias, key]) => {
           const target = options.earlier!.instances.get(key)!;
@@ -112,14 +121,48 @@ export class NpmResolver {
     const { earlier } = this.#options;
     const fresh = sorted.filter((each) => !earlier?.requirements.has(requirementText(each)));
     await this.#prefetch(fresh.map(({ name }) => name));
+    this.#preferred.clear();
+    for (let round = 1;; round++) {
+      this.#reset();
+      const roots = await this.#attempt(sorted, fresh);
+      if (round === MAX_ROUNDS || !this.#prefersOthers()) return roots;
+    }
+  }
+
+  /** Forgets what was chosen, but for what is to stay. */
+  #reset(): void {
+    for (const known of [this.#nodes, this.#chosen, this.#autoPeers, this.#wants]) known.clear();
+    for (const { name, version } of this.#options.earlier?.instances.values() ?? []) {
+      this.#choose(name, version);
+    }
+  }
+
+  /** Whether fewer versions would have done; they will be preferred. */
+  #prefersOthers(): boolean {
+    const earlier = [...this.#options.earlier?.instances.values() ?? []];
+    let isChanged = false;
+    for (const [name, versions] of this.#chosen) {
+      const kept = earlier.filter((each) => each.name === name).map(({ version }) => version);
+      const fewer = fewerVersions(versions, this.#wants.get(name) ?? [], new Set(kept));
+      if (fewer === null) continue;
+      this.#preferred.set(name, [...fewer]);
+      isChanged = true;
+    }
+    return isChanged;
+  }
+
+  async #attempt(
+    sorted: readonly Requirement[],
+    fresh: readonly Requirement[],
+  ): Promise<Map<string, Draft>> {
+    const { earlier } = this.#options;
     const rootIds = new Map<string, string>();
     for (const requirement of fresh) {
       const version = await this.#rootVersion(requirement);
       this.#choose(requirement.name, version);
       rootIds.set(requirementText(requirement), idOf({ name: requirement.name, version }));
     }
-    // One after the other, like Deno: so later ones find the versions of earlier ones.
-    for (const id of rootIds.values()) await this.#expandAll([id]);
+    await this.#expandAll([...rootIds.values()]);
     for (;;) {
       const builder = new InstanceBuilder({
         nodeOf: (id) => this.#nodes.get(id)!,
@@ -153,9 +196,6 @@ export class NpmResolver {
     }
     if ([...roots].some((root) => broken.has(root))) return false;
     for (const each of broken) this.#dropped.add(each);
-    for (const node of this.#nodes.values()) {
-      for (const [alias, edge] of node.edges) if (broken.has(edge.id)) node.edges.delete(alias);
-    }
     return true;
   }
 
@@ -166,7 +206,9 @@ export class NpmResolver {
     if (pinned === undefined) return await this.#version(requirement, null);
     for (const freshness of ["cached", "revalidated"] as const) {
       const { versions } = await registries.packument(requirement.name, freshness);
-      if (versions.includes(pinned)) return pinned;
+      if (!versions.includes(pinned)) continue;
+      this.#want(requirement.name, { version: pinned });
+      return pinned;
     }
     throw new LoadError(
       specifier,
@@ -177,8 +219,20 @@ export class NpmResolver {
   /** The version for a requirement, one that is there already if any will do. */
   async #version(requirement: Requirement, requiredBy: string | null): Promise<string> {
     const { name, range } = requirement;
-    const present = highest([...this.#chosen.get(name) ?? []], range);
-    if (present !== null) return present;
+    if (isTag(range)) {
+      const version = await this.#newVersion(requirement, requiredBy);
+      this.#want(name, { version });
+      return version;
+    }
+    this.#want(name, { range });
+    return highest(this.#preferred.get(name) ?? [], range) ??
+      highest([...this.#chosen.get(name) ?? []], range) ??
+      await this.#newVersion(requirement, requiredBy);
+  }
+
+  /** The best version for a requirement by what the lock and the registry say. */
+  async #newVersion(requirement: Requirement, requiredBy: string | null): Promise<string> {
+    const { name, range } = requirement;
     const { registries, lock } = this.#options;
     let packument: Packument | undefined;
     for (const freshness of ["cached", "revalidated"] as const) {
@@ -201,6 +255,12 @@ export class NpmResolver {
       `cannot load ${specifier}: no version of the package meets "${range}"; ${list}` +
         (requiredBy === null ? "" : ` (required by ${requiredBy})`),
     );
+  }
+
+  #want(name: string, want: Want): void {
+    const wants = this.#wants.get(name);
+    if (wants === undefined) this.#wants.set(name, [want]);
+    else wants.push(want);
   }
 
   #choose(name: string, version: string): void {

@@ -28,9 +28,14 @@ export function highest(versions: readonly string[], range: string): string | nu
   return semver.maxSatisfying(versions, range, LOOSE);
 }
 
+/** Whether `range` is no range but the name of a version. */
+export function isTag(range: string): boolean {
+  return semver.validRange(range, LOOSE) === null;
+}
+
 /** The best version for `range`; without a preference, that is the one which is tagged `latest`. */
 export function bestVersion({ versions, tags }: Offer, range: string): string | null {
-  if (semver.validRange(range, LOOSE) === null) return tagged(range, { versions, tags });
+  if (isTag(range)) return tagged(range, { versions, tags });
   if (range === "*") {
     const latest = tagged("latest", { versions, tags });
     if (latest !== null) return latest;

@@ -11,6 +11,8 @@ interface ResolutionCase {
   readonly tags?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly wanted: readonly string[];
   readonly tree: readonly string[];
+  /** What Deno does instead, if it is not the same. */
+  readonly unlikeDeno?: string;
 }
 
 const deps = (dependencies: Record<string, string>) => plain({ dependencies });
@@ -29,8 +31,20 @@ const CASES: readonly ResolutionCase[] = [
   {
     name: "a range gets the highest version in it",
     packages: VERSIONS,
-    wanted: ["npm:a@1", "npm:a@^1.0.0", "npm:a@~1.0", "npm:a@1.0.0 - 1.1", "npm:a@<2"],
-    tree: ["a@1.2.3", "a@1.2.3", "a@1.0.0", "a@1.0.0", "a@1.2.3"],
+    wanted: ["npm:a@1", "npm:a@^1.0.0", "npm:a@1.x", "npm:a@1.2", "npm:a@1.2.3"],
+    tree: ["a@1.2.3", "a@1.2.3", "a@1.2.3", "a@1.2.3", "a@1.2.3"],
+  },
+  {
+    name: "one version serves all that it can serve",
+    packages: VERSIONS,
+    wanted: ["npm:a@1", "npm:a@^1.0.0", "npm:a@~1.0", "npm:a@1.0.0"],
+    tree: ["a@1.0.0", "a@1.0.0", "a@1.0.0", "a@1.0.0"],
+  },
+  {
+    name: "what another package needs can serve the app as well",
+    packages: { ...VERSIONS, "b@1.0.0": deps({ a: "1.0.0" }) },
+    wanted: ["npm:a@1", "npm:b"],
+    tree: ["a@1.0.0", "b@1.0.0(a@1.0.0)"],
   },
   {
     name: "no range gets what is tagged latest, not what is highest",
@@ -49,7 +63,7 @@ const CASES: readonly ResolutionCase[] = [
   {
     name: "a prerelease is for those who ask for it",
     packages: VERSIONS,
-    wanted: ["npm:a@>=1.3.0-rc.0 <1.4", "npm:a@1.3.0-rc.1"],
+    wanted: ["npm:a@^1.3.0-rc.0", "npm:a@1.3.0-rc.1"],
     tree: ["a@1.3.0-rc.1", "a@1.3.0-rc.1"],
   },
   {
@@ -98,7 +112,7 @@ const CASES: readonly ResolutionCase[] = [
       "b@1.0.0": deps({ a: "1" }),
     },
     wanted: ["npm:a@1"],
-    tree: ["a@1.0.0(b@1.0.0(a@1.0.0))"],
+    tree: ["a@1.0.0(a@0.9.0 b@1.0.0(a@1.0.0))"],
   },
   {
     name: "a peer is the sibling's",
@@ -123,7 +137,7 @@ const CASES: readonly ResolutionCase[] = [
     tree: ["app@1.0.0(plugin@1.0.0(host@1.5.0))"],
   },
   {
-    name: "a peer that does not fit is passed over",
+    name: "a peer is the sibling's also where its version does not fit",
     packages: {
       "app@1.0.0": deps({ plugin: "1", host: "2" }),
       "plugin@1.0.0": peers({ host: "^1.0.0" }),
@@ -131,7 +145,7 @@ const CASES: readonly ResolutionCase[] = [
       "host@2.0.0": plain(),
     },
     wanted: ["npm:app"],
-    tree: ["app@1.0.0(host@2.0.0 plugin@1.0.0(host@1.0.0))"],
+    tree: ["app@1.0.0(host@2.0.0 plugin@1.0.0(host@2.0.0))"],
   },
   {
     name: "a peer can be what the app itself asks for",
@@ -151,6 +165,68 @@ const CASES: readonly ResolutionCase[] = [
     },
     wanted: ["npm:host"],
     tree: ["host@1.0.0(plugin@1.0.0(host@1.0.0))"],
+  },
+  {
+    name: "a peer is the nearest one",
+    packages: {
+      "app@1.0.0": deps({ kit: "1", host: "1" }),
+      "kit@1.0.0": deps({ host: "2", plugin: "1" }),
+      "plugin@1.0.0": peers({ host: "^1.0.0" }),
+      "host@1.0.0": plain(),
+      "host@2.0.0": plain(),
+    },
+    wanted: ["npm:app"],
+    tree: ["app@1.0.0(host@1.0.0 kit@1.0.0(host@2.0.0 plugin@1.0.0(host@2.0.0)))"],
+  },
+  {
+    name: "of several versions that the app asks for, the highest is the peer",
+    packages: {
+      "plugin@1.0.0": peers({ host: "*" }),
+      "host@1.0.0": plain(),
+      "host@2.0.0": plain(),
+    },
+    wanted: ["npm:plugin", "npm:host@1", "npm:host@2"],
+    tree: ["plugin@1.0.0(host@2.0.0)", "host@1.0.0", "host@2.0.0"],
+    unlikeDeno: "takes another one in its older versions",
+  },
+  {
+    name: "a peer that is a dependency as well is the sibling's, or installed as that says",
+    packages: {
+      "app@1.0.0": deps({ host: "1.0.0", plugin: "1" }),
+      "alone@1.0.0": deps({ plugin: "1" }),
+      "plugin@1.0.0": peers({ host: "*" }, { dependencies: { host: "^1.2.0" } }),
+      "host@1.0.0": plain(),
+      "host@1.5.0": plain(),
+      "host@2.0.0": plain(),
+    },
+    wanted: ["npm:app", "npm:alone"],
+    tree: [
+      "app@1.0.0(host@1.0.0 plugin@1.0.0(host@1.0.0))",
+      "alone@1.0.0(plugin@1.0.0(host@1.5.0))",
+    ],
+  },
+  {
+    name: "what a package needs further down can serve another",
+    packages: {
+      "a@1.0.0": deps({ b: "1" }),
+      "b@1.0.0": deps({ d: "1.0.0" }),
+      "c@1.0.0": deps({ d: "^1.0.0" }),
+      "d@1.0.0": plain(),
+      "d@1.5.0": plain(),
+    },
+    wanted: ["npm:a", "npm:c"],
+    tree: ["a@1.0.0(b@1.0.0(d@1.0.0))", "c@1.0.0(d@1.0.0)"],
+  },
+  {
+    name: "what the app asks for is chosen before all that others need",
+    packages: {
+      "a@1.0.0": deps({ d: "*", b: "1" }),
+      "b@1.0.0": deps({ d: "1.0.0" }),
+      "d@1.0.0": plain(),
+      "d@1.5.0": plain(),
+    },
+    wanted: ["npm:a", "npm:d@1.0.0"],
+    tree: ["a@1.0.0(b@1.0.0(d@1.0.0) d@1.0.0)", "d@1.0.0"],
   },
   {
     name: "one package is two where its peers differ",
@@ -200,6 +276,7 @@ const CASES: readonly ResolutionCase[] = [
       "with@1.0.0(host@1.0.0 plugin@1.0.0(host@1.0.0))",
       "without@1.0.0(plugin@1.0.0)",
     ],
+    unlikeDeno: "finds the one that is somewhere else; so does require() here, but by no link",
   },
   {
     name: "optional dependencies that do not fit or do not exist are left out",
@@ -228,6 +305,7 @@ const CASES: readonly ResolutionCase[] = [
     },
     wanted: ["npm:a"],
     tree: ["a@1.0.0(here@1.0.0 linux@1.0.0 not-windows@1.0.0)"],
+    unlikeDeno: "refuses dependencies from elsewhere also where they are optional",
   },
   {
     name: "optional dependencies are left out when what they need cannot be fetched",
@@ -239,13 +317,13 @@ const CASES: readonly ResolutionCase[] = [
     },
     wanted: ["npm:a"],
     tree: ["a@1.0.0(c@1.0.0)"],
+    unlikeDeno: "fails",
   },
   {
     name: "dependencies that a package brings along are not installed",
     packages: {
       "a@1.0.0": {
-        json: { dependencies: { b: "1", c: "1" }, bundleDependencies: ["b"] },
-        files: { "node_modules/b/package.json": '{"name":"b","version":"1.9.9"}' },
+        ...plain({ dependencies: { b: "1", c: "1" }, bundleDependencies: ["b"] }),
       },
       "c@1.0.0": plain(),
     },
@@ -337,4 +415,27 @@ Deno.test("npm: the outcome does not depend on the order of requirements", async
   const first = await test.installer(registry.url).install(wanted);
   const second = await test.installer(registry.url).install(wanted.toReversed());
   assertEquals(first.root, second.root);
+});
+
+Deno.test("npm: Deno chooses the same packages", async () => {
+  for (const { name, packages, tags, wanted, tree, unlikeDeno } of CASES) {
+    if (unlikeDeno !== undefined) continue;
+    await using registry = await FakeRegistry.start(packages, { tags });
+    await using test = await TestCache.make();
+    const folder = test.cache.root;
+    const imports = wanted.map((each, index) => `import p${index} from ${JSON.stringify(each)};`);
+    const trees = wanted.map((_, index) => `p${index}.tree()`);
+    const program = `${folder}/program.mjs`;
+    await Deno.writeTextFile(
+      program,
+      `${imports.join("")}console.log(JSON.stringify([${trees}]));`,
+    );
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-lock", "--no-config", program],
+      env: { NO_COLOR: "1", DENO_DIR: `${folder}/deno`, NPM_CONFIG_REGISTRY: registry.url },
+      cwd: folder,
+    }).output();
+    const text = new TextDecoder().decode(stdout) || new TextDecoder().decode(stderr);
+    assertEquals(text, `${JSON.stringify(tree)}\n`, name);
+  }
 });
