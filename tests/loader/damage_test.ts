@@ -1,0 +1,158 @@
+/** Caches with damaged files: what was made is made again, or it is said what to do. */
+
+import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { complaints, LoaderLab } from "../support/loader_lab.ts";
+import { FakeRegistry } from "../support/npm_registry.ts";
+import { test } from "../support/strict.ts";
+import { readGraph } from "../../src/loader/graph_store.ts";
+import { Loader } from "../../src/loader/loader.ts";
+import type { LoaderOptions } from "../../src/loader/loader_protocol.ts";
+import { ModuleServer, redirectTo } from "./module_server.ts";
+
+/** What can happen to a file. */
+const DAMAGES: Record<string, (path: string) => void> = {
+  "cut off": (path) => Deno.truncateSync(path, Deno.statSync(path).size >> 1),
+  "emptied": (path) => Deno.truncateSync(path, 0),
+  "changed in one bit": (path) => {
+    const bytes = Deno.readFileSync(path);
+    bytes[bytes.length >> 1] ^= 1;
+    Deno.writeFileSync(path, bytes);
+  },
+  "deleted": (path) => Deno.removeSync(path),
+};
+
+/** Kinds of files, and what else is removed so that they are looked at. */
+const KINDS: Record<string, { files: RegExp; dropped: readonly string[] }> = {
+  "which graph was made": { files: /^apps\//, dropped: [] },
+  "modules of a graph": { files: /^graphs\/\w+\/[\da-f]{27}\.js$/, dropped: [] },
+  "the runtime of a graph": { files: /^graphs\/\w+\/runtime\.js$/, dropped: [] },
+  "the list of a graph": { files: /^graphs\/\w+\/graph\.json$/, dropped: [] },
+  "what servers said": { files: /^http\//, dropped: ["graphs", "apps"] },
+  "bodies and transformed modules": { files: /^(?:blobs|js)\//, dropped: ["graphs", "apps"] },
+  "lists of packages": {
+    files: /^npm-sets\/\w+\/(?:sets\/|\.store\/[^/]+\/files\.json)/,
+    dropped: ["graphs", "apps"],
+  },
+  // A byte of a package's own file is not looked at again once its archive was.
+  "everything": { files: /^(?!CACHEDIR|npm\/|.*\/node_modules\/)/, dropped: [] },
+};
+
+function optionsFor(lab: LoaderLab): LoaderOptions {
+  return {
+    cacheRoot: lab.cache,
+    importMapUrl: undefined,
+    reload: "none",
+    cachePolicy: "use",
+    allowImport: "any",
+    allowHttp: "loopback",
+    lockFile: undefined,
+    lockMode: "extend",
+    builtins: "native",
+  };
+}
+
+const PAGES = {
+  "/lib.ts": 'export { lib } from "./old.ts";\n',
+  "/old.ts": redirectTo("/new.ts"),
+  "/new.ts": 'export const lib: string = "lib";\n',
+};
+
+const PACKAGES = {
+  "commons@1.0.0": {
+    files: {
+      "index.js": "exports.value = require('./part');",
+      "part.js": "module.exports = 'part';",
+    },
+  },
+  "modern@1.0.0": {
+    json: { type: "module", exports: "./main.js" },
+    files: { "main.js": 'export const modern = "modern";' },
+  },
+};
+
+function filesOf(origin: string, registry: string): Record<string, string> {
+  return {
+    ".npmrc": `registry=${registry}\n`,
+    "app.ts": `import { lib } from "${origin}/lib.ts";\n` +
+      'import { value } from "npm:commons@1";\nimport { modern } from "npm:modern@1";\n' +
+      "export default (): Response => new Response([lib, value, modern].join());\n",
+  };
+}
+
+test("files of the cache that are damaged are noticed and made again", async (context) => {
+  await using server = new ModuleServer(PAGES);
+  await using registry = await FakeRegistry.start(PACKAGES);
+  await using lab = new LoaderLab(filesOf(server.origin, registry.url));
+  const roots = [lab.url("app.ts")];
+  const log: string[] = [];
+  const prepared = async () => {
+    using loader = new Loader(optionsFor(lab), (...words) => log.push(words.join(" ")));
+    return await loader.prepare(roots);
+  };
+  const { folder } = await prepared();
+  const packages = () => lab.filesInCache("npm-sets").filter((path) => !path.includes("/sets/"));
+  const installed = packages();
+  for (const [kind, { files, dropped }] of Object.entries(KINDS)) {
+    await context.step(kind, async () => {
+      const damages = Object.entries(DAMAGES);
+      // Where there are several files, one run sees all damages.
+      for (let run = 0, runs = damages.length; run < runs; run++) {
+        const found = lab.filesInCache().filter((path) => files.test(path));
+        assert(found.length > 0, "there is something to damage");
+        if (found.length >= damages.length) runs = 1;
+        const done = found.map((path, index) => {
+          const [damage, inflict] = damages[(run + index) % damages.length];
+          inflict(`${lab.cache}/${path}`);
+          return `${path} ${damage}`;
+        });
+        if (dropped.length > 0) lab.dropCache(...dropped);
+        const again = await prepared();
+        assertEquals(again.folder, folder, `${done}`);
+        assert(readGraph(folder) !== null, `the graph is whole after ${done}`);
+        assertEquals(packages(), installed, `${done}`);
+      }
+    });
+  }
+  server.takePaths();
+  log.length = 0;
+  await prepared();
+  assertEquals([server.takePaths(), log], [[], []], "the last one was whole again");
+});
+
+test("a cache that lacks what the network would give says what is missing", async () => {
+  await using lab = new LoaderLab();
+  let lib = "";
+  {
+    await using server = new ModuleServer(PAGES);
+    await using registry = await FakeRegistry.start(PACKAGES);
+    lab.write(filesOf(server.origin, registry.url));
+    lib = `${server.origin}/lib.ts`;
+    assertEquals((await lab.answerOf("app.ts", "--allow-import")).text, "lib,part,modern");
+  }
+  lab.dropCache("graphs");
+  assertEquals((await lab.answerOf("app.ts", "--allow-import")).text, "lib,part,modern");
+  lab.dropCache("graphs", "blobs");
+  const withoutBodies = await lab.run("app.ts", "--allow-import");
+  assertEquals(withoutBodies.code, 1, withoutBodies.stderr);
+  assertEquals(complaints(withoutBodies).length, 1, withoutBodies.stderr);
+  assertStringIncludes(complaints(withoutBodies)[0], `cannot load ${lib}: `);
+  assertStringIncludes(complaints(withoutBodies)[0], "(imported by ");
+});
+
+test("packages that are gone are installed again before an app misses them", async (context) => {
+  await using server = new ModuleServer(PAGES);
+  await using registry = await FakeRegistry.start(PACKAGES);
+  await using lab = new LoaderLab(filesOf(server.origin, registry.url));
+  const start = () => lab.answerOf("app.ts", "--allow-import");
+  assertEquals((await start()).text, "lib,part,modern");
+  const damages: Record<string, () => void> = {
+    "all sets deleted": () => lab.dropCache("npm-sets"),
+    "all packages deleted": () => lab.dropCache("npm", "npm-sets"),
+  };
+  for (const [name, inflict] of Object.entries(damages)) {
+    await context.step(name, async () => {
+      inflict();
+      assertEquals((await start()).text, "lib,part,modern");
+    });
+  }
+});
