@@ -19,7 +19,7 @@ import { ConfigError, LoadError } from "../errors.ts";
 import type { AppHost, LoadableApps } from "../gateway.ts";
 import { AppModuleSet } from "../loader/app_modules.ts";
 import { ModuleCache } from "../loader/cache.ts";
-import { DEFAULT_IMPORT_HOSTS } from "../loader/fetch_policy.ts";
+import { defaultImportHosts } from "../loader/fetch_policy.ts";
 import { loadApps } from "../loader/load.ts";
 import { Loader } from "../loader/loader.ts";
 import type { ImportPolicy, LoaderOptions } from "../loader/loader_protocol.ts";
@@ -102,7 +102,7 @@ export function loaderOptions(
     importMapUrl: importMap === undefined ? undefined : resolveApp(importMap, cwd).url,
     reload,
     cachePolicy,
-    allowImport: allowImport === "any" ? "any" : [...DEFAULT_IMPORT_HOSTS, ...allowImport],
+    allowImport: allowImport === "any" ? "any" : [...defaultImportHosts(Deno.env), ...allowImport],
     allowHttp,
     lockFile: lockFile === undefined ? undefined : resolve(cwd, lockFile),
     lockMode,
@@ -134,7 +134,9 @@ function workersHost(
 /** What apps with these permissions may import while they run. */
 function importPolicy(permissions: WorkerPermissions, loading: LoaderSettings): ImportPolicy {
   const { allowImport } = loading;
-  const everywhere = allowImport === "any" ? "any" : [...DEFAULT_IMPORT_HOSTS, ...allowImport];
+  const everywhere = allowImport === "any"
+    ? "any"
+    : [...defaultImportHosts(Deno.env), ...allowImport];
   const grant = permissions === "inherit" ? "inherit" : permissions.import;
   const read = permissions === "inherit" ? "inherit" : permissions.read;
   return {

@@ -5,6 +5,7 @@
  */
 
 import { ConfigError } from "../errors.ts";
+import type { Environment } from "./cache.ts";
 
 /** Hosts that modules come from unless `--allow-import` says otherwise: the ones Deno allows. */
 export const DEFAULT_IMPORT_HOSTS: readonly string[] = Object.freeze([
@@ -16,6 +17,13 @@ export const DEFAULT_IMPORT_HOSTS: readonly string[] = Object.freeze([
   "raw.githubusercontent.com:443",
   "gist.githubusercontent.com:443",
 ]);
+
+/** These hosts, and the one at which `JSR_URL` says that JSR is. */
+export function defaultImportHosts(env: Environment): readonly string[] {
+  const jsr = URL.parse(env.get("JSR_URL") ?? "");
+  if (jsr === null || !/^https?:$/.test(jsr.protocol)) return DEFAULT_IMPORT_HOSTS;
+  return [...DEFAULT_IMPORT_HOSTS, `${jsr.hostname}:${portOf(jsr)}`];
+}
 
 /** A host, or a host and all below it, that modules may come from. */
 interface HostPattern {

@@ -1,0 +1,157 @@
+/** Lock files, as starts use them. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { jsrPages } from "../support/jsr_pages.ts";
+import { complaints, importAt, IMPORTING_APP, LoaderLab } from "../support/loader_lab.ts";
+import type { Ended } from "../support/loader_lab.ts";
+import { FakeRegistry } from "../support/npm_registry.ts";
+import { test } from "../support/strict.ts";
+import { ModuleServer, redirectTo } from "./module_server.ts";
+
+function refusal(ended: Ended): string {
+  assertEquals(ended.code, 1, ended.stderr);
+  assertEquals(complaints(ended).length, 1, ended.stderr);
+  return complaints(ended)[0];
+}
+
+test("a lock pins modules, redirects and packages, and refuses what is another", async () => {
+  const packages = (text: string) => ({
+    "pack@1.0.0": {
+      json: { dependencies: { below: "^1" } },
+      files: { "index.js": "exports.p = require('below');" },
+    },
+    "below@1.0.0": { files: { "index.js": `module.exports = "${text}";` } },
+  });
+  const jsrOf = (...versions: string[]) =>
+    jsrPages(Object.fromEntries(versions.map((version) => [
+      `@scope/name@${version}`,
+      { "/mod.ts": `export const j: string = "${version}";\n` },
+    ])));
+  await using registry = await FakeRegistry.start(packages("below"));
+  await using server = new ModuleServer({
+    "/lib.ts": redirectTo("/lib@1.ts"),
+    "/lib@1.ts": 'export const lib: string = "lib";\n',
+    "/lib@2.ts": 'export const lib: string = "newer";\n',
+    ...jsrOf("1.0.0"),
+  });
+  const { origin } = server;
+  await using lab = new LoaderLab({
+    ".npmrc": `registry=${registry.url}\n`,
+    "app.ts": `import { lib } from "${origin}/lib.ts";\nimport { p } from "npm:pack@1";\n` +
+      'import { j } from "jsr:@scope/name@1";\nexport default () => new Response(`${lib} ${p} ${j}`);\n',
+  }, { JSR_URL: origin });
+  const args = ["app.ts", "--allow-import", "--lock=app.lock"];
+  const lockText = () => Deno.readTextFileSync(lab.path("app.lock"));
+
+  const early = await lab.run(...args, "--frozen");
+  assertMatch(refusal(early), /the lock file \S*app\.lock is out of date/);
+  assertStringIncludes(refusal(early), `gatehouse cache --lock=${lab.path("app.lock")} APP`);
+  assertEquals((await lab.answerOf(...args)).text, "lib below 1.0.0");
+  const lock = JSON.parse(lockText());
+  assertEquals(lock.redirects, { [`${origin}/lib.ts`]: `${origin}/lib@1.ts` });
+  assertEquals(lock.specifiers, { "jsr:@scope/name@1": "1.0.0", "npm:pack@1": "1.0.0" });
+  assertEquals(
+    Object.keys(lock.modules).sort(),
+    [
+      `${origin}/@scope/name/1.0.0/mod.ts`,
+      `${origin}/lib@1.ts`,
+    ].sort(),
+  );
+  assertEquals(Object.keys(lock.packages).sort(), ["below@1.0.0", "pack@1.0.0"]);
+
+  const before = lockText();
+  assertEquals((await lab.answerOf(...args, "--frozen")).text, "lib below 1.0.0");
+  // Newer versions, and a redirect elsewhere, are not looked at.
+  Object.assign(server.pages, jsrOf("1.0.0", "1.1.0"), { "/lib.ts": redirectTo("/lib@2.ts") });
+  await registry.publish({ "pack@1.2.0": { files: { "index.js": "exports.p = 'newer';" } } });
+  lab.dropCache();
+  assertEquals((await lab.answerOf(...args, "--frozen")).text, "lib below 1.0.0");
+  assertEquals((await lab.answerOf(...args, "--reload")).text, "lib below 1.0.0");
+  assertEquals(lockText(), before);
+
+  // A changed byte is noticed wherever it comes from.
+  const whole = server.pages["/lib@1.ts"];
+  server.pages["/lib@1.ts"] = 'export const lib: string = "lob";\n';
+  assertMatch(
+    refusal(await lab.run(...args, "--reload")),
+    new RegExp(`cannot load ${origin}/lib.*@1\\.ts: its content is not what the lock file`),
+  );
+  lab.dropCache();
+  for (const more of [[], ["--frozen"]]) {
+    const message = refusal(await lab.run(...args, ...more));
+    assertStringIncludes(message, `cannot load ${origin}/lib`);
+    assertMatch(message, /\(imported by file:.*app\.ts:1\)/);
+  }
+  server.pages["/lib@1.ts"] = whole;
+  lab.dropCache();
+  await registry.publish(packages("BELOW"));
+  assertMatch(refusal(await lab.run(...args)), /npm:below@1\.0\.0: its integrity is not/);
+  await registry.publish(packages("below"));
+  lab.dropCache();
+  assertEquals((await lab.answerOf(...args)).text, "lib below 1.0.0");
+
+  // What is new is added, or refused.
+  server.pages["/more.ts"] = 'export const more = "more";\n';
+  lab.write({
+    "app.ts":
+      `import { more } from "${origin}/more.ts";\nexport default () => new Response(more);\n`,
+  });
+  assertMatch(
+    refusal(await lab.run(...args, "--frozen")),
+    /cannot load \S+\/more\.ts: the lock file .* is out of date/,
+  );
+  assertEquals(lockText(), before);
+  const prefetched = await lab.runCache("app.ts", "--allow-import", "--lock=app.lock");
+  assertEquals(prefetched.code, 0, prefetched.stderr);
+  assert(lockText().includes(`${origin}/more.ts`));
+  assertEquals((await lab.answerOf(...args, "--frozen")).text, "more");
+});
+
+test("what an app imports while it runs is compared with the lock as well", async () => {
+  await using server = new ModuleServer({
+    "/one.ts": 'export default "one" as string;\n',
+    "/two.ts": 'export default "two" as string;\n',
+  });
+  const { origin } = server;
+  await using lab = new LoaderLab({ "app.ts": IMPORTING_APP });
+  const args = ["app.ts", "--allow-import", "--lock=late.lock"];
+  {
+    await using gateway = await lab.start(...args);
+    assertEquals(await importAt(gateway, `${origin}/one.ts`), "one");
+    assertStringIncludes(Deno.readTextFileSync(lab.path("late.lock")), `${origin}/one.ts`);
+  }
+  server.pages["/one.ts"] = 'export default "ONE" as string;\n';
+  lab.dropCache();
+  await using gateway = await lab.start(...args, "--frozen");
+  assertMatch(
+    String(await importAt(gateway, `${origin}/one.ts`)),
+    /^TypeError: cannot load \S+\/one\.ts: its content is not what the lock file/,
+  );
+  assertMatch(
+    String(await importAt(gateway, `${origin}/two.ts`)),
+    /^TypeError: cannot load \S+\/two\.ts: the lock file .* is out of date/,
+  );
+});
+
+test("a lock file that cannot be used is told with its line, and is not touched", async () => {
+  const wrong: Record<string, [text: string, message: RegExp]> = {
+    "no.lock": ["{\n  oops", /no\.lock:2: this is not JSON/],
+    "newer.lock": ['{\n  "version": 99\n}', /newer\.lock:2: this lock file cannot be used/],
+    "part.lock": ['{\n  "version": 1,\n  "moduls": {}\n}', /part\.lock:3: "moduls" is no part/],
+    "hash.lock": [
+      '{\n  "version": 1,\n  "modules": {\n    "https://a.b/c.ts": "x"\n  }\n}',
+      /hash\.lock:4: the value of/,
+    ],
+  };
+  await using lab = new LoaderLab({ "app.ts": "export default () => new Response();\n" });
+  await Promise.all(
+    Object.entries(wrong).map(async ([name, [text, message]]) => {
+      lab.write({ [name]: text });
+      const ended = await lab.run("app.ts", `--lock=${name}`);
+      assertEquals(ended.code, 2, ended.stderr);
+      assertEquals(complaints(ended).length, 1, ended.stderr);
+      assertMatch(complaints(ended)[0], message);
+      assertEquals(Deno.readTextFileSync(lab.path(name)), text);
+    }),
+  );
+});
