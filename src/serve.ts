@@ -12,6 +12,7 @@ import { ConfigError } from "./errors.ts";
 import type { FaultReports } from "./exchange.ts";
 import type { FastCgiLimits } from "./fastcgi/limits.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "./fastcgi/limits.ts";
+import type { ReloadOutcome } from "./generations.ts";
 import { Gateway } from "./gateway.ts";
 import type { AppHost } from "./gateway.ts";
 import type { HttpLimits } from "./http1/limits.ts";
@@ -68,6 +69,13 @@ export interface ServeOptions {
    * for anything else, and ends the program, saying so, where it is missing.
    */
   readonly permissions?: AppPermissions | "inherit";
+  /**
+   * How long workers that {@linkcode Server.reload} replaces may finish their requests, in
+   * milliseconds. Default 30,000.
+   */
+  readonly drainTimeoutMs?: number;
+  /** Name of a response header that says which generation of workers answered. Default: none. */
+  readonly generationHeader?: string;
   /** Connections that the system queues for each address. Default 511. */
   readonly backlog?: number;
   /** Limits that differ from {@linkcode DEFAULT_HTTP_LIMITS} and {@linkcode DEFAULT_FASTCGI_LIMITS}. */
@@ -86,6 +94,12 @@ export interface Server extends AsyncDisposable {
   readonly addresses: Deno.Addr[];
   /** Resolves when the gateway has come to its end. */
   readonly finished: Promise<void>;
+  /**
+   * Loads the apps anew, in new workers, and lets these take over when all of them are ready; those
+   * that serve finish their requests. If the apps cannot be loaded, they go on. Apps on the calling
+   * thread cannot be loaded anew.
+   */
+  reload(reason?: string): Promise<ReloadOutcome>;
   /**
    * Stops accepting and finishes what is in flight, for up to `graceMs` milliseconds (default
    * 30,000); what is not done then is cut off.
@@ -157,6 +171,8 @@ export async function serve(options: ServeOptions): Promise<Server> {
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
     host: hostFor(references, options, faultReports),
     prefixes: [...references.keys()],
+    drainTimeoutMs: options.drainTimeoutMs ?? DEFAULT_GRACE_MS,
+    generationHeader: options.generationHeader ?? "",
     log: options.log ?? logToStderr,
   });
   const finished = Promise.withResolvers<void>();
@@ -167,6 +183,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   return {
     addresses: [...gateway.addresses],
     finished: finished.promise,
+    reload: (reason = "reload()") => gateway.reload(reason),
     shutdown: (how = {}) => shutdown(how.graceMs ?? DEFAULT_GRACE_MS),
     [Symbol.asyncDispose]: () => shutdown(0),
   };
@@ -199,9 +216,10 @@ function hostFor(
     mounts: [...references].map(([prefix, app]) => ({
       prefix,
       ...resolveApp(String(app), cwd),
+      kind: "plain",
+      settings: {},
+      middleware: [],
     })),
-    middleware: [],
-    appKind: "app",
     faultReports,
   };
   if (workers === 0) return { kind: "thread", load: () => loadApps(apps) };

@@ -14,9 +14,10 @@ import {
 } from "../config/app_permissions.ts";
 import type { WorkerPermissions } from "../config/app_permissions.ts";
 import { needsOwnLoader } from "../config/loader_options.ts";
-import type { LoaderSettings, ServeSettings } from "../config/settings.ts";
+import type { LoaderSettings, ModuleSetting, ServeSettings } from "../config/settings.ts";
 import { ConfigError, LoadError } from "../errors.ts";
-import type { AppHost, LoadableApps } from "../gateway.ts";
+import type { AppHost } from "../gateway.ts";
+import type { LoadableApps } from "../generations.ts";
 import { AppModuleSet } from "../loader/app_modules.ts";
 import { ModuleCache } from "../loader/cache.ts";
 import { defaultImportHosts } from "../loader/fetch_policy.ts";
@@ -27,7 +28,7 @@ import { resolveApp } from "../loader/resolve.ts";
 import type { Log } from "../log.ts";
 import type { MountedApp } from "../worker/apps.ts";
 import { AppModules } from "../worker/modules.ts";
-import type { AppSet } from "../worker/protocol.ts";
+import type { AppSet, ExportSource } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
 import { installLightResponse } from "../worker/response.ts";
 import { preventPrompts } from "./no_prompts.ts";
@@ -43,12 +44,7 @@ export interface AppLoading extends Disposable {
 /** Loads what `settings` name. */
 export function appLoading(settings: ServeSettings, log: Log): AppLoading {
   const cwd = Deno.cwd();
-  const apps: AppSet = {
-    mounts: settings.mounts.map(({ prefix, app }) => ({ prefix, ...resolveApp(app, cwd) })),
-    middleware: settings.middleware.map((specifier) => resolveApp(specifier, cwd)),
-    appKind: settings.appKind,
-    faultReports: settings.faultReports,
-  };
+  const apps = appSetOf(settings, cwd);
   const urls = modulesOf(apps);
   const asked = settings.appAllowAll || settings.workers === 0
     ? "inherit"
@@ -68,6 +64,26 @@ export function appLoading(settings: ServeSettings, log: Log): AppLoading {
     host: workersHost(settings, apps, permissions, loader),
     notice: ["info", permissionsNotice(urls, permissions)],
     ...end,
+  };
+}
+
+/** The apps and their middleware as workers are to load them; paths are relative to `cwd`. */
+function appSetOf(settings: ServeSettings, cwd: string): AppSet {
+  const source = ({ module, kind, settings }: ModuleSetting): ExportSource => ({
+    ...resolveApp(module, cwd),
+    kind,
+    settings,
+  });
+  const around = settings.middleware.map((module) =>
+    source({ module, kind: "plain", settings: {} })
+  );
+  return {
+    mounts: settings.mounts.map(({ prefix, app, kind, settings: own = {}, middleware = [] }) => ({
+      prefix,
+      ...source({ module: app, kind: kind ?? settings.appKind, settings: own }),
+      middleware: [...middleware.map(source), ...around],
+    })),
+    faultReports: settings.faultReports,
   };
 }
 
@@ -142,8 +158,12 @@ function importPolicy(permissions: WorkerPermissions, loading: LoaderSettings): 
   return {
     files: read === "inherit" ? "any" : read || [],
     hosts: grant === "inherit" ? everywhere : grant || [],
+    hostsOption: grant === "inherit" ? "--allow-import" : "--app-allow-import",
   };
 }
+
+/** What apps may import that share the gateway's own thread. */
+const ALL_IMPORTS: ImportPolicy = { files: "any", hosts: "any", hostsOption: "--allow-import" };
 
 function threadNotice(urls: readonly string[]): Parameters<Log> | null {
   if (urls.every(isLocal)) return null;
@@ -159,7 +179,7 @@ function threadHost(apps: AppSet, loader: Loader | null): AppHost {
       installLightResponse();
       return await loadApps(apps);
     }
-    const modules = await AppModuleSet.prepare(loader, apps, { files: "any", hosts: "any" });
+    const modules = await AppModuleSet.prepare(loader, apps, ALL_IMPORTS);
     installLightResponse();
     AppModules.install(modules.apps.graph!, (request) => modules.supply(request), "native");
     try {

@@ -12,12 +12,31 @@ import { DEFAULT_HTTP_LIMITS } from "../http1/limits.ts";
 import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 
+/** Whether an export is an app (or middleware), or a function that makes one of settings. */
+export type ExportKind = "plain" | "factory";
+
+/** A module, by what its user calls it, and how it is used. */
+export interface ModuleSetting {
+  /** URL or path, with `#export` if it is not the default export. */
+  readonly module: string;
+  /** What the export is. */
+  readonly kind: ExportKind;
+  /** What a factory is called with. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
 /** An app and where it is mounted. */
 export interface MountSetting {
   /** Path prefix without a trailing slash; `""` for the root. */
   readonly prefix: string;
   /** URL or path of the app, with `#export` if it is not the default export. */
   readonly app: string;
+  /** What the export is, if this mount has its own; else as the settings say for all. */
+  readonly kind?: ExportKind;
+  /** What a factory is called with; nothing if absent. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** Middleware around this app alone, the last outermost, within that of all apps. */
+  readonly middleware?: readonly ModuleSetting[];
 }
 
 /** What `gatehouse cache` does: fetch apps, describe the cache, or empty it. */
@@ -78,7 +97,7 @@ export interface ServeSettings {
   /** Number of app workers; 0 runs the apps on the gateway's thread. */
   workers: number;
   /** Whether the modules export apps, or functions that make them. */
-  appKind: "app" | "factory";
+  appKind: ExportKind;
   /** How apps are loaded. */
   loading: LoaderSettings;
   /** What `gatehouse cache` does. */
@@ -112,7 +131,7 @@ export function defaultSettings(): ServeSettings {
     keyFile: undefined,
     backlog: 511,
     workers: navigator.hardwareConcurrency,
-    appKind: "app",
+    appKind: "plain",
     loading: {
       loader: "auto",
       importMap: undefined,

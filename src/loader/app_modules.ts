@@ -7,6 +7,7 @@
 
 import { LoadError } from "../errors.ts";
 import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
+import { modulesOf } from "../worker/protocol.ts";
 import type { Loader, PreparedGraph } from "./loader.ts";
 import type { ImportPolicy } from "./loader_protocol.ts";
 
@@ -32,8 +33,10 @@ export class AppModuleSet {
     });
     this.apps = {
       ...apps,
-      mounts: apps.mounts.map(placed),
-      middleware: apps.middleware.map(placed),
+      mounts: apps.mounts.map((mount) => ({
+        ...placed(mount),
+        middleware: mount.middleware.map(placed),
+      })),
       graph: graph.forWorkers,
     };
   }
@@ -45,8 +48,7 @@ export class AppModuleSet {
    * @throws {ConfigError} when a configuration file is wrong
    */
   static async prepare(loader: Loader, apps: AppSet, policy: ImportPolicy): Promise<AppModuleSet> {
-    const urls = [...apps.mounts, ...apps.middleware].map(({ url }) => url);
-    const graph = await loader.prepare([...new Set(urls)]);
+    const graph = await loader.prepare([...new Set(modulesOf(apps))]);
     return new AppModuleSet(loader, graph, apps, policy);
   }
 

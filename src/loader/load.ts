@@ -7,52 +7,67 @@
 import { LoadError } from "../errors.ts";
 import { withPermissionHints } from "../worker/permission_hint.ts";
 import type { App, MountedApp } from "../worker/apps.ts";
-import type { AppSet, AppSource, MiddlewareSource } from "../worker/protocol.ts";
+import type { AppSet, ExportSource } from "../worker/protocol.ts";
 
 /** Middleware: given an app, makes another around it. */
 export type Middleware = (next: App) => unknown;
+
+/** A function that makes apps, or middleware, of settings. */
+type Factory = (settings: Readonly<Record<string, string>>) => unknown;
 
 /**
  * Loads a set of apps on the current thread.
  *
  * @throws {LoadError} when a module cannot be imported, or what it exports is no app
  */
-export async function loadApps(apps: AppSet): Promise<MountedApp[]> {
-  const middleware: [MiddlewareSource, Middleware][] = [];
-  for (const source of apps.middleware) {
-    const value = await importExport(source);
-    if (typeof value !== "function") {
-      throw new LoadError(
-        source.url,
-        `cannot load the middleware ${source.url}: its ${nameExport(source.exportName)} is ` +
-          `${describe(value)}, and should be a function (next: App) => App`,
-      );
-    }
-    middleware.push([source, value as Middleware]);
-  }
+export function loadApps(apps: AppSet): Promise<MountedApp[]> {
   return Promise.all(apps.mounts.map(async (source) => {
-    let app = asApp(await exported(source, apps.appKind), source.url, source.exportName);
-    for (const [{ url, exportName }, wrap] of middleware) {
-      app = asApp(await called(url, () => wrap(app)), url, exportName);
+    const { prefix, url, exportName, middleware } = source;
+    let app = asApp(await made(source, "app"), url, exportName);
+    for (const around of middleware) {
+      const wrap = await loadMiddleware(around);
+      app = asApp(await called(around.url, () => wrap(app)), around.url, around.exportName);
     }
-    return { prefix: source.prefix, app };
+    return { prefix, app };
   }));
 }
 
-async function exported(source: AppSource, kind: AppSet["appKind"]): Promise<unknown> {
-  const value = await importExport(source);
-  if (kind === "app") return value;
-  if (typeof value !== "function") {
-    throw new LoadError(
-      source.url,
-      `cannot load ${source.url}: its ${nameExport(source.exportName)} is ${describe(value)}, ` +
-        "and --factory wants a function that makes the app",
-    );
-  }
-  return await called(source.url, () => (value as (settings: object) => unknown)({}));
+async function loadMiddleware(source: ExportSource): Promise<Middleware> {
+  const value = await made(source, "middleware");
+  if (typeof value === "function") return value as Middleware;
+  throw new LoadError(
+    source.url,
+    `cannot load the middleware ${source.url}: ${subjectOf(source)} ${
+      describe(value)
+    }, and should ` +
+      "be a function (next: App) => App",
+  );
 }
 
-async function importExport(source: AppSource | MiddlewareSource): Promise<unknown> {
+/** The export, or what it makes if it is a factory. */
+async function made(source: ExportSource, what: "app" | "middleware"): Promise<unknown> {
+  const { url, kind, settings } = source;
+  const value = await importExport(source);
+  if (kind === "plain") return value;
+  if (typeof value !== "function") {
+    throw new LoadError(
+      url,
+      `cannot load ${url}: its ${nameExport(source.exportName)} is ${
+        describe(value)
+      }, and should ` +
+        `be a function (settings) => ${what === "app" ? "App" : "Middleware"}, as a factory is`,
+    );
+  }
+  return await called(url, () => (value as Factory)(settings));
+}
+
+function subjectOf({ kind, exportName }: ExportSource): string {
+  return kind === "plain"
+    ? `its ${nameExport(exportName)} is`
+    : `what its ${nameExport(exportName)} makes is`;
+}
+
+async function importExport(source: ExportSource): Promise<unknown> {
   const { url, exportName } = source;
   let module: Record<string, unknown>;
   try {

@@ -9,36 +9,32 @@ import type { FaultReports } from "../exchange.ts";
 import type { WorkerGraph } from "../loader/graph_store.ts";
 import type { ImportType } from "../loader/sources.ts";
 
-/** An app as the worker is to load it. */
-export interface AppSource {
-  /** Path prefix, `""` for the root. */
-  readonly prefix: string;
+/** An export of a module, as the worker is to load it. */
+export interface ExportSource {
   /** URL of the module. */
   readonly url: string;
   /** URL to import, where the loader has put the module somewhere else. */
   readonly module?: string;
-  /** Export that is the app. */
+  /** Name of the export. */
   readonly exportName: string;
+  /** Whether the export is the thing itself, or a function that makes it of settings. */
+  readonly kind: "plain" | "factory";
+  /** What a factory is called with. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
-/** A module of middleware. */
-export interface MiddlewareSource {
-  /** URL of the module. */
-  readonly url: string;
-  /** URL to import, where the loader has put the module somewhere else. */
-  readonly module?: string;
-  /** Export that is the middleware. */
-  readonly exportName: string;
+/** An app, where it is mounted, and what is around it. */
+export interface AppSource extends ExportSource {
+  /** Path prefix, `""` for the root. */
+  readonly prefix: string;
+  /** Middleware, the last outermost. */
+  readonly middleware: readonly ExportSource[];
 }
 
 /** What a worker is to run. */
 export interface AppSet {
   /** The apps by mount. */
   readonly mounts: readonly AppSource[];
-  /** Middleware around each of them, the last outermost. */
-  readonly middleware: readonly MiddlewareSource[];
-  /** Whether the exports are apps, or functions that make them. */
-  readonly appKind: "app" | "factory";
   /** What front servers are told of the apps' faults. */
   readonly faultReports: FaultReports;
   /**
@@ -74,7 +70,7 @@ export type Imported =
 
 /** URLs of all modules that `apps` names. */
 export function modulesOf(apps: AppSet): string[] {
-  return [...apps.mounts, ...apps.middleware].map(({ url }) => url);
+  return apps.mounts.flatMap(({ url, middleware }) => [url, ...middleware.map(({ url }) => url)]);
 }
 
 /** The first message to a worker. */

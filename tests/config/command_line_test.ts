@@ -15,7 +15,7 @@ Deno.test("an app alone is served at the root, on port 8000 of this host", () =>
   assertEquals(settings.http, [{ transport: "tcp", hostname: "127.0.0.1", port: 8000 }]);
   assertEquals(settings.https, []);
   assertEquals(settings.workers, navigator.hardwareConcurrency);
-  assertEquals(settings.appKind, "app");
+  assertEquals(settings.appKind, "plain");
 });
 
 Deno.test("serve may be named, middleware follows the app, -- ends the options", () => {

@@ -59,7 +59,7 @@ class Workers implements ExchangeHandler {
   }
 
   #start(name: string): AppWorker {
-    const apps = { mounts: [], middleware: [], appKind: "app", faultReports: "none" } as const;
+    const apps = { mounts: [], faultReports: "none" } as const;
     const owner = {
       supply: () => Promise.resolve({ message: "none" }),
       onDeath: (worker: AppWorker, reason: string) => {
