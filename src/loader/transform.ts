@@ -13,10 +13,11 @@ import ts from "typescript";
 import { codeFrame } from "./code_frame.ts";
 import type { CompilerOptions } from "./deno_config.ts";
 import { LoadError } from "../errors.ts";
-import type { ImportReference, TransformedModule } from "./link.ts";
+import type { TransformedModule } from "./link.ts";
 import { RUNTIME_MODULE, SPECIFIER_WIDTH } from "./link.ts";
-import type { ImportType, MediaType } from "./sources.ts";
+import type { MediaType } from "./sources.ts";
 import { DENO_RULES } from "./typescript_rules.ts";
+import { Uses } from "./uses.ts";
 
 /** A source to transform. */
 export interface TransformInput {
@@ -38,12 +39,13 @@ export interface TransformInput {
 export function transformCode(input: TransformInput): TransformedModule {
   const { url, mediaType } = input;
   if (mediaType === "javascript") return openImports(url, input.text, null);
-  const result = ts.transpileModule(input.text, {
-    fileName: mediaType === "typescript" ? "module.ts" : `module.${mediaType}`,
-    reportDiagnostics: true,
-    compilerOptions: transpileOptions(input.compilerOptions),
-    transformers: { before: [refuseCommonJs(input), ...DENO_RULES] },
-  });
+  const result = unlessTooDeep(url, () =>
+    ts.transpileModule(input.text, {
+      fileName: mediaType === "typescript" ? "module.ts" : `module.${mediaType}`,
+      reportDiagnostics: true,
+      compilerOptions: transpileOptions(input.compilerOptions),
+      transformers: { before: [refuseCommonJs(input), ...DENO_RULES] },
+    }));
   const fault = result.diagnostics?.find(({ category }) =>
     category === ts.DiagnosticCategory.Error
   );
@@ -90,11 +92,18 @@ function transpileOptions(options: CompilerOptions): ts.CompilerOptions {
 
 /** Takes the specifiers out of `code`, and leads dynamic imports and import.meta to the worker. */
 function openImports(url: string, code: string, map: string | null): TransformedModule {
+  const uses = unlessTooDeep(url, () => new Uses(code, "module"));
+  if (uses.fault !== null) {
+    const { start, message } = uses.fault;
+    // Of what TypeScript has written itself, places say nothing.
+    if (map !== null) throw new LoadError(url, `cannot load ${url}: SyntaxError: ${message}`);
+    throw syntaxErrorAt(url, code, start, message);
+  }
   const edited = new MagicString(code);
   if (code.startsWith("#!")) edited.update(0, 2, "//");
-  const uses = new Uses(parse(code));
+  const openSpecifier = unusedSpecifier(code);
   const imports = uses.statics.map(({ reference, start, end }) => {
-    edited.update(start, end, OPEN_SPECIFIER);
+    edited.update(start, end, openSpecifier);
     return reference;
   });
   for (const { start, end } of uses.clauses) {
@@ -120,7 +129,7 @@ function openImports(url: string, code: string, map: string | null): Transformed
     return source === url ? { ...JSON.parse(map), sources: ["\0source"] } : null;
   });
   return {
-    parts: text.split(OPEN_SPECIFIER),
+    parts: text.split(openSpecifier),
     imports,
     dynamicImports: uses.literals,
     map: JSON.stringify({
@@ -132,9 +141,34 @@ function openImports(url: string, code: string, map: string | null): Transformed
   };
 }
 
-/** Leads dynamic imports of a CommonJS module to the worker. */
+/** Does what follows the nesting of a source, which has no end. */
+function unlessTooDeep<Result>(url: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new LoadError(url, `cannot load ${url}: it is nested too deeply`, { cause: error });
+  }
+}
+
+/**
+ * Leads dynamic imports of a CommonJS module to the worker. A module that could import in another
+ * way becomes one that throws.
+ */
 export function rewriteCommonJs(source: string): string {
-  const uses = new Uses(parse(source));
+  // The keyword has no escapes.
+  if (!source.includes("import")) return source;
+  let uses: Uses;
+  try {
+    uses = new Uses(source, "script");
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return throwing("it is nested too deeply");
+  }
+  if (uses.fault !== null) {
+    const { start, message } = uses.fault;
+    return throwing(`${message} (line ${source.slice(0, start).split("\n").length})`);
+  }
   if (uses.dynamics.length === 0) return source;
   const edited = new MagicString(source);
   const importer = unusedName(source, "$mport");
@@ -147,21 +181,17 @@ export function rewriteCommonJs(source: string): string {
   return edited.toString();
 }
 
-function parse(code: string): ts.SourceFile {
-  return ts.createSourceFile(
-    "module.js",
-    code,
-    {
-      languageVersion: ts.ScriptTarget.ESNext,
-      jsDocParsingMode: ts.JSDocParsingMode.ParseNone,
-    },
-    false,
-    ts.ScriptKind.JS,
-  );
+function throwing(message: string): string {
+  return `throw new SyntaxError(${JSON.stringify(message)});\n`;
 }
 
-/** Stands for a specifier until the graph is linked; no source holds it. */
-const OPEN_SPECIFIER = `"\0${"_".repeat(SPECIFIER_WIDTH - 3)}"`;
+/** Stands for a specifier until the graph is linked; `code` does not hold it. */
+function unusedSpecifier(code: string): string {
+  for (let number = 0;; number++) {
+    const candidate = `"\0${number.toString(36).padStart(SPECIFIER_WIDTH - 3, "_")}"`;
+    if (!code.includes(candidate)) return candidate;
+  }
+}
 
 /** A name that is as long as `name` and does not occur in `code`. */
 function unusedName(code: string, name: string): string {
@@ -169,97 +199,6 @@ function unusedName(code: string, name: string): string {
     if (!code.includes(candidate)) return candidate;
     candidate = `$${number.toString(36).padStart(name.length - 1, "_")}`;
   }
-}
-
-/** A static import in a module's text. */
-interface StaticUse {
-  readonly reference: ImportReference;
-  /** Where the specifier begins and ends, quotes included. */
-  readonly start: number;
-  readonly end: number;
-}
-
-/** What a module's code has to do with other modules. */
-class Uses {
-  /** Imports and re-exports, in order. */
-  readonly statics: StaticUse[] = [];
-  /** The clauses `with { … }` of these. */
-  readonly clauses: { readonly start: number; readonly end: number }[] = [];
-  /** Where the keyword of each dynamic import begins. */
-  readonly dynamics: number[] = [];
-  /** Dynamic imports of literals. */
-  readonly literals: ImportReference[] = [];
-  /** Whether there is an `import.meta`. */
-  readsMeta = false;
-  readonly #file: ts.SourceFile;
-
-  constructor(file: ts.SourceFile) {
-    this.#file = file;
-    for (const statement of file.statements) {
-      if (ts.isImportDeclaration(statement) || ts.isExportDeclaration(statement)) {
-        this.#addStatic(statement);
-      }
-    }
-    this.#visit(file);
-  }
-
-  #addStatic(statement: ts.ImportDeclaration | ts.ExportDeclaration): void {
-    const { moduleSpecifier, attributes } = statement;
-    if (moduleSpecifier === undefined || !ts.isStringLiteral(moduleSpecifier)) return;
-    const start = moduleSpecifier.getStart(this.#file);
-    const end = moduleSpecifier.end;
-    const type = attributes === undefined ? "" : typeIn(attributes.elements);
-    this.statics.push({ reference: this.#reference(moduleSpecifier, type), start, end });
-    if (attributes !== undefined) {
-      this.clauses.push({ start: attributes.getStart(this.#file), end: attributes.end });
-    }
-  }
-
-  #visit(node: ts.Node): void {
-    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      this.dynamics.push(node.expression.getStart(this.#file));
-      const [specifier, options] = node.arguments;
-      if (specifier !== undefined && ts.isStringLiteralLike(specifier)) {
-        this.literals.push(this.#reference(specifier, dynamicType(options)));
-      }
-    } else if (
-      ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword
-    ) {
-      this.readsMeta = true;
-    }
-    ts.forEachChild(node, (child) => this.#visit(child));
-  }
-
-  #reference(specifier: ts.StringLiteralLike, type: ImportType): ImportReference {
-    const { line } = this.#file.getLineAndCharacterOfPosition(specifier.getStart(this.#file));
-    return { specifier: specifier.text, type, line: line + 1 };
-  }
-}
-
-function typeIn(elements: Iterable<ts.ImportAttribute>): ImportType {
-  for (const { name, value } of elements) {
-    if (name.text === "type" && ts.isStringLiteral(value)) return value.text as ImportType;
-  }
-  return "";
-}
-
-/** The type in `{ with: { type: "…" } }`, where that is all literals. */
-function dynamicType(options: ts.Expression | undefined): ImportType {
-  const attributes = propertyOf(options, "with");
-  const type = propertyOf(attributes, "type");
-  return type !== undefined && ts.isStringLiteral(type) ? type.text as ImportType : "";
-}
-
-function propertyOf(node: ts.Expression | undefined, name: string): ts.Expression | undefined {
-  if (node === undefined || !ts.isObjectLiteralExpression(node)) return undefined;
-  for (const property of node.properties) {
-    if (
-      ts.isPropertyAssignment(property) &&
-      (ts.isIdentifier(property.name) || ts.isStringLiteral(property.name)) &&
-      property.name.text === name
-    ) return property.initializer;
-  }
-  return undefined;
 }
 
 function syntaxError(url: string, text: string, fault: ts.Diagnostic): LoadError {

@@ -1,0 +1,144 @@
+import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
+import { LoadError } from "../../src/errors.ts";
+import { linkCode, SPECIFIER_WIDTH } from "../../src/loader/link.ts";
+import { rewriteCommonJs, transformCode } from "../../src/loader/transform.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+
+const URL_OF_MODULE = "https://example.com/module.js";
+
+function transformed(text: string, mediaType: "javascript" | "typescript" = "javascript") {
+  return transformCode({ url: URL_OF_MODULE, text, mediaType, compilerOptions: {} });
+}
+
+/** The code of a module whose imports lead nowhere, without its source map. */
+function codeOf(text: string): string {
+  const module = transformed(text);
+  return linkCode({ ...module, map: "" }, module.imports.map((_, index) => `./${index}.js`));
+}
+
+Deno.test("transform: an import() is led to the worker wherever V8 sees one", async (test) => {
+  const sources: Record<string, string> = {
+    "in an expression": "const a = import('x');",
+    "with a comment and a line's end": "import/* ( */\n('x');",
+    "behind a regular expression that is awaited": "await /'/.exec(import('x')) //'",
+    "behind one that looks like a template": "await /`/;\nimport('x') //`",
+    "in a computed key that looks like a mapped type":
+      "switch (1) { case a ? (b) : ({[x in import('x')]: z}) => (w) : v : 1 }",
+    "behind a comparison that looks like type arguments": "f<import('x')>(1)",
+    "in a line of its own behind a separator": "'\u2028'\u2028import('x')",
+    "in a template": "`${import('x')}`",
+    "behind a hashbang": "#!/usr/bin/env x\nimport('x')",
+    "in a field and a static block": "class A { a = import('x'); static { b } }",
+  };
+  for (const [name, source] of Object.entries(sources)) {
+    await test.step(name, () => {
+      const code = codeOf(source);
+      assertStringIncludes(code, "$mport");
+      assertEquals(/import(?:\/\*.*\*\/)?\s*\('/.test(code), false, code);
+    });
+  }
+});
+
+Deno.test("transform: what V8 would refuse, and what could hide an import, is refused", async (test) => {
+  const sources: Record<string, string> = {
+    "import() without a specifier": "import()",
+    "import() of three arguments": "import('a', {}, 1)",
+    "import() of spread arguments": "import(...a)",
+    "import() that is called perhaps": "import?.('a')",
+    "new import()": "new import('a')",
+    "a type argument that V8 runs": "async<T, U = import('a') > (1)",
+    "a source phase import": "import.source('a')",
+    "a deferred import": "import.defer('a')",
+    "a static source phase import": "import source a from 'a'",
+    "a static deferred import": "import defer * as a from 'a'",
+    "import attributes of old": "import a from 'a' assert { type: 'json' }",
+    "import attributes with a duplicate": "import a from 'a' with { type: 'json', type: 'json' }",
+    "import attributes that there are not": "import a from 'a' with { kind: 'json' }",
+    "JSX in JavaScript": "const a = <b>import('c')</b>",
+    "comments of HTML": "a\n--> `\nimport('x') //`",
+    "an invalid character": "a\0",
+  };
+  for (const [name, source] of Object.entries(sources)) {
+    await test.step(name, () => {
+      const error = assertThrows(() => transformed(source), LoadError);
+      assertStringIncludes(error.message, "SyntaxError: ");
+      assertStringIncludes(error.message, `${URL_OF_MODULE}:`);
+    });
+  }
+});
+
+Deno.test("transform: names, clauses and strings that look like the loader's own do no harm", () => {
+  const placeholder = `"\0${"0".padStart(SPECIFIER_WIDTH - 3, "_")}"`;
+  assertEquals(
+    codeOf(`import "a";f(${placeholder});b`),
+    `import ${'"./0.js"'.padEnd(SPECIFIER_WIDTH)};f(${placeholder});b`,
+  );
+  assertStringIncludes(
+    codeOf("const $mport = 1, $modules = 2; import('a')"),
+    "modules as $______0",
+  );
+  assertEquals(
+    codeOf("import a from 'a'\nwith {type:\n'json'};export * as 'b c' from 'd'"),
+    `import a from ${'"./0.js"'.padEnd(SPECIFIER_WIDTH)}\n           \n       ;` +
+      `export * as 'b c' from ${'"./1.js"'.padEnd(SPECIFIER_WIDTH)}`,
+  );
+});
+
+Deno.test("transform: long sums and chains are no trouble, deep nesting is an error that says so", () => {
+  assertStringIncludes(codeOf(`${"1+".repeat(20_000)}import('a')`), "$mport('a')");
+  const error = assertThrows(() => transformed("[".repeat(100_000)), LoadError);
+  assertEquals(error.message, `cannot load ${URL_OF_MODULE}: it is nested too deeply`);
+  assertThrows(
+    () => transformed("[".repeat(100_000), "typescript"),
+    LoadError,
+    "nested too deeply",
+  );
+});
+
+Deno.test("transform: source maps lead to the source's lines and columns", () => {
+  const { map } = transformed("import.meta; import('a'); (\n  here)");
+  const trace = new TraceMap(map);
+  assertEquals(originalPositionFor(trace, { line: 2, column: 2 }).column, 2);
+  const typed = transformed("type A = 1;\n\nexport const a: A = (\n  here as A)", "typescript");
+  const line = typed.parts[0].split("\n").findIndex((text) => text.includes("here")) + 1;
+  const column = typed.parts[0].split("\n")[line - 1].indexOf("here");
+  const found = originalPositionFor(new TraceMap(typed.map), { line, column });
+  assertEquals([found.line, found.column], [4, 2]);
+});
+
+Deno.test("rewriteCommonJs: an import() is led to the worker", () => {
+  assertEquals(rewriteCommonJs("exports.a = 'import(1)';"), "exports.a = 'import(1)';");
+  assertStringIncludes(
+    rewriteCommonJs("'use strict';\nimport('a')\n0"),
+    "'use strict';\n$mport('a')\n0\n;function $mport()",
+  );
+  assertStringIncludes(
+    rewriteCommonJs("'\\01'; f(0755); function* a() { yield import('a') }"),
+    "yield $mport('a')",
+  );
+  assertStringIncludes(
+    rewriteCommonJs("function* a() { class B { [yield import('a')]() {} } }"),
+    "yield $mport('a')",
+  );
+  assertStringIncludes(
+    rewriteCommonJs("function* a() { b = () => yield / [import('a')] / +1 }"),
+    "[$mport('a')]",
+  );
+});
+
+Deno.test("rewriteCommonJs: what V8 reads otherwise than TypeScript throws", async (test) => {
+  const sources: Record<string, string> = {
+    "a comment of HTML": "a <!-- `\nimport('b') //`",
+    "the end of one": "a\n--> `\nimport('b') //`",
+    "await as a name": "for (await of /'/.exec(import('b'))){} //' ; ; ) {}",
+    "yield as a name": "for (yield of /'/.exec(import('b'))){} //' ; ; ) {}",
+    "a source phase import": "import.source('b')",
+    "deep nesting": `${"[".repeat(100_000)}import('b')`,
+  };
+  for (const [name, source] of Object.entries(sources)) {
+    await test.step(name, () => {
+      const code = rewriteCommonJs(source);
+      assertEquals(/^throw new SyntaxError\(".*"\);\n$/.test(code), true, code.slice(0, 200));
+    });
+  }
+});
