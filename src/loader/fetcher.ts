@@ -33,6 +33,8 @@ export interface FetchOptions {
    * is for the caller to add. Resources are not bound by it.
    */
   readonly allowImport: "any" | readonly string[];
+  /** The option that {@linkcode allowImport} is from; `--allow-import` unless it is given. */
+  readonly allowImportOption?: "--allow-import" | "--app-allow-import";
   /** Which hosts may be asked without encryption (`--allow-insecure-import`). */
   readonly allowHttp: "loopback" | "any";
   /** Limits of sizes, times and numbers. */
@@ -244,9 +246,9 @@ export class ModuleFetcher {
     }
     if (errand.purpose === "module" && !this.#hosts.allow(url)) {
       throw new FetchFault(
-        `modules may not come from its host; allow it with --allow-import=${url.hostname}:${
-          portOf(url)
-        }`,
+        `modules may not come from its host; allow it with ${
+          this.#options.allowImportOption ?? "--allow-import"
+        }=${url.hostname}:${portOf(url)}`,
       );
     }
   }

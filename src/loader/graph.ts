@@ -230,8 +230,6 @@ class GraphBuilder {
     if (referrer === null) return await this.#linkTo(specifier, type, null);
     if (packageRoot === null || !referrer.startsWith(pathToFileURL(packageRoot).href)) {
       const url = resolveSpecifier(specifier, referrer, project.importMap);
-      const isRemote = !/^(?:file|data):/.test(referrer);
-      if (isRemote && /^file:/i.test(specifier)) throw localFromRemote(url);
       return await this.#linkTo(url, type, null);
     }
     // A package imports while it runs: what it can mean is in its own set of packages.

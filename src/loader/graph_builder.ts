@@ -18,7 +18,13 @@ import type { StoredGraph } from "./graph_store.ts";
 import { JsrResolver } from "./jsr.ts";
 import type { TransformedModule } from "./link.ts";
 import { TRANSFORM_VERSION } from "./link.ts";
-import type { ExtendRequest, Extension, LoaderOptions, LocalFile } from "./loader_protocol.ts";
+import type {
+  ExtendRequest,
+  Extension,
+  ImportPolicy,
+  LoaderOptions,
+  LocalFile,
+} from "./loader_protocol.ts";
 import { Lock } from "./lock.ts";
 import { mediaTypeOf } from "./media_type.ts";
 import { commonJsExportsIn, PackageInstaller } from "./npm/installer.ts";
@@ -114,7 +120,7 @@ export class GraphBuilder {
    */
   async extend(request: ExtendRequest): Promise<Extension> {
     const { roots, folder, root, policy, packageRoot, requirements } = request;
-    const loading = this.#loading(policy.hosts);
+    const loading = this.#loading(policy.hosts, policy.hostsOption);
     const known = knownModulesOf(request);
     const project = await loading.readProject(roots);
     const graph = await buildGraph({
@@ -143,8 +149,11 @@ export class GraphBuilder {
     };
   }
 
-  #loading(allowImport: "any" | readonly string[]): Loading {
-    const hosts = JSON.stringify(allowImport);
+  #loading(
+    allowImport: "any" | readonly string[],
+    allowImportOption: ImportPolicy["hostsOption"] = "--allow-import",
+  ): Loading {
+    const hosts = JSON.stringify([allowImport, allowImportOption]);
     let fetcher = this.#fetchers.get(hosts);
     if (fetcher === undefined) {
       const { reload, cachePolicy, allowHttp } = this.#options;
@@ -152,6 +161,7 @@ export class GraphBuilder {
         reload,
         cachePolicy,
         allowImport,
+        allowImportOption,
         allowHttp,
         limits: DEFAULT_FETCH_LIMITS,
         lock: this.#lock,
@@ -254,9 +264,20 @@ class Loading implements GraphSources {
   }
 }
 
+/** The path of a `file:` URL; `null` for one that can be none, as with an encoded slash. */
+function pathOf(url: string): string | null {
+  try {
+    return filePath(url);
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof URIError) return null;
+    throw error;
+  }
+}
+
 function checkFile(url: string, allowed: "any" | readonly string[]): void {
   if (allowed === "any") return;
-  const path = filePath(url);
+  const path = pathOf(url);
+  if (path === null) throw new LoadError(url, `cannot load ${url}: it is no path of a file`);
   if (allowed.some((folder) => path === folder || path.startsWith(`${folder}/`))) return;
   throw new LoadError(
     url,

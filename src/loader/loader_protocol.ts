@@ -35,6 +35,8 @@ export interface ImportPolicy {
   readonly files: "any" | readonly string[];
   /** Hosts of remote modules. */
   readonly hosts: "any" | readonly string[];
+  /** The option that there can be more hosts by. */
+  readonly hostsOption: "--allow-import" | "--app-allow-import";
 }
 
 /** What the loader's thread is asked. */
