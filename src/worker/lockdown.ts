@@ -18,17 +18,27 @@ const Deny = EvalError;
 const Unsupported = Deno.errors.NotSupported;
 const readTextFile = Deno.readTextFileSync;
 
-/** Builtin modules with parts that evaluate code, which have a version without under `guarded/`. */
-const GUARDED = ["inspector", "module", "process", "repl", "v8", "vm", "worker_threads"] as const;
+/** Builtin modules with parts that evaluate code, or that would end the process. */
+const GUARDED = [
+  "inspector",
+  "inspector/promises",
+  "module",
+  "process",
+  "repl",
+  "v8",
+  "vm",
+  "worker_threads",
+] as const;
 
 /**
- * The module of ours, such as `guarded/vm.ts`, that apps get in the place of the builtin module
- * `specifier`; `null` for those that apps get as they are.
+ * The name of the builtin module that `specifier` means, such as `vm`, if apps in lockdown are to get
+ * it by its object, whose parts the lockdown replaces; named imports would be the runtime's own. `null`
+ * for all others.
  */
 export function guardedBuiltin(specifier: string): string | null {
   for (let i = 0; i < GUARDED.length; i++) {
     const name = GUARDED[i];
-    if (specifier === name || specifier === "node:" + name) return "guarded/" + name + ".ts";
+    if (specifier === name || specifier === "node:" + name) return name;
   }
   return null;
 }
