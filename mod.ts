@@ -34,6 +34,7 @@ export { HttpEndpoint } from "./src/http1/endpoint.ts";
 export type { Log, LogLevel } from "./src/log.ts";
 export { logToStderr } from "./src/log.ts";
 export * from "./src/serve.ts";
+export type { ReloadOutcome } from "./src/generations.ts";
 export type { App, MountedApp } from "./src/worker/apps.ts";
 export { AppRunner } from "./src/worker/apps.ts";
 export type { Context } from "./src/worker/context.ts";

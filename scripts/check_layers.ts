@@ -29,7 +29,7 @@ const VOCABULARY =
 const CODEC =
   /^http1\/(?:checks|faults|limits|parser|writer)\.ts$|^fastcgi\/(?:limits|records|roles|translate|cgi_response|cgi_head)\.ts$|^mongrel2\/(?:tnetstring|message|spec|translate)\.ts$/;
 const PROTOCOLS = /^(?:http1|fastcgi|mongrel2)$/;
-const GATEWAY = /^(?:gateway|serve|router)\.ts$/;
+const GATEWAY = /^(?:gateway|generations|serve|router)\.ts$/;
 
 function partOf(path: string): string {
   if (!path.startsWith("src/")) return "top";

@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { WorkerPermissions } from "./config/app_permissions.ts";
+import { ConfigError } from "./errors.ts";
+import type { LoadableApps, ReloadOutcome } from "./generations.ts";
+import { Generations, routed } from "./generations.ts";
 import { formatListenAddress } from "./net/address.ts";
 import type { ListenAddress } from "./net/address.ts";
 import type { ExchangeHandler, FaultReports } from "./exchange.ts";
@@ -16,22 +18,8 @@ import type { HttpLimits } from "./http1/limits.ts";
 import type { Listening, TlsKeyPair } from "./net/listen.ts";
 import { listen } from "./net/listen.ts";
 import type { Log } from "./log.ts";
-import type { ModuleSupply } from "./pool/pool.ts";
-import { WorkerPool } from "./pool/pool.ts";
-import { MountRouter } from "./router.ts";
 import type { MountedApp } from "./worker/apps.ts";
 import { AppRunner } from "./worker/apps.ts";
-import type { AppSet } from "./worker/protocol.ts";
-
-/** Apps that are ready for workers to load them. */
-export interface LoadableApps {
-  /** The apps. */
-  readonly apps: AppSet;
-  /** What they may do. */
-  readonly permissions: WorkerPermissions;
-  /** The own loader, if they come from it. */
-  readonly modules: ModuleSupply | null;
-}
 
 /** Where apps run: in workers that load them, or on this thread. */
 export type AppHost =
@@ -72,8 +60,12 @@ export interface GatewayOptions {
   readonly limits: HttpLimits;
   /** Where the apps run. */
   readonly host: AppHost;
-  /** Path prefixes of the apps, in their order. */
+  /** Path prefixes of the apps that run on this thread, in their order. */
   readonly prefixes: readonly string[];
+  /** How long workers that a reload replaces may finish their requests, in milliseconds. */
+  readonly drainTimeoutMs: number;
+  /** Name of a response header that says the generation of workers; `""` for none. */
+  readonly generationHeader: string;
   /** Takes the gateway's messages. */
   readonly log: Log;
 }
@@ -94,6 +86,7 @@ interface Opening {
 interface Backend extends ExchangeHandler {
   drain(): Promise<void>;
   terminate(): void;
+  reload(reason: string): Promise<ReloadOutcome>;
 }
 
 /** A running gateway. */
@@ -132,11 +125,8 @@ export class Gateway {
     try {
       for await (const opening of openSockets(options)) openings.push(opening);
       const backend = await startBackend(options);
-      const handler = options.prefixes.length === 1 && options.prefixes[0] === ""
-        ? backend
-        : new MountRouter(options.prefixes, backend);
-      const mongrel2 = await mongrel2Endpoints(options, handler);
-      const listeners = openings.map((opening) => opening.serve(handler));
+      const mongrel2 = await mongrel2Endpoints(options, backend);
+      const listeners = openings.map((opening) => opening.serve(backend));
       const addresses = listeners.map(({ address }) => address);
       const urls = openings.map(({ scheme }, index) =>
         formatListenAddress(scheme, addresses[index])
@@ -159,6 +149,14 @@ export class Gateway {
   /** The endpoints as URLs, such as `http://127.0.0.1:8000`. */
   get urls(): readonly string[] {
     return this.#urls;
+  }
+
+  /**
+   * Loads the apps anew in new workers, which take over when all of them are ready; no connection
+   * is closed. If the apps cannot be loaded, the workers that serve go on. `reason` goes to the log.
+   */
+  async reload(reason: string): Promise<ReloadOutcome> {
+    return await this.#backend.reload(reason);
   }
 
   /**
@@ -220,25 +218,38 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
 async function startBackend(options: GatewayOptions): Promise<Backend> {
   const { host, limits, fastcgi, log } = options;
   if (host.kind === "workers") {
-    const { workers } = host;
-    const loadable = await host.prepare();
+    const { workers, prepare } = host;
     // A FastCGI request's parameters go along with the header fields made of them.
     const maxHeadBytes = Math.max(
       limits.maxHeaderBytes,
       fastcgi === undefined ? 0 : fastcgi.limits.maxHeaderBytes * 2 + fastcgi.limits.maxTargetBytes,
     );
-    const pool = new WorkerPool({ ...loadable, workers, maxHeadBytes }, log);
-    await pool.start();
-    return pool;
+    const { drainTimeoutMs, generationHeader: headerName } = options;
+    return await Generations.start({
+      prepare,
+      workers,
+      maxHeadBytes,
+      drainTimeoutMs,
+      headerName,
+      log,
+    });
   }
   const runner = new AppRunner(await host.load(), fastcgi?.faultReports ?? "none", log);
-  return {
+  const handler = routed(options.prefixes, {
     handle(exchange) {
       // Apps look at their requests later, too.
       exchange.head.detach();
       runner.handle(exchange);
     },
+  });
+  return {
+    handle: (exchange) => handler.handle(exchange),
     drain: () => runner.drained(),
     terminate() {},
+    reload: () =>
+      Promise.resolve({
+        kind: "failed",
+        error: new ConfigError("a reload needs workers, and there are none (--workers 0)"),
+      }),
   };
 }

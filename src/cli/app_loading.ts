@@ -39,10 +39,18 @@ export interface AppLoading extends Disposable {
   readonly host: AppHost;
   /** What the user should know about what the apps may do. */
   readonly notice: Parameters<Log> | null;
+  /** Paths of the local files that the apps are made of. */
+  localFiles(): readonly string[];
+  /** Asks for remote modules again: whether any of the apps' is another one now. */
+  hasChangedRemotely(): Promise<boolean>;
 }
 
-/** Loads what `settings` name. */
-export function appLoading(settings: ServeSettings, log: Log): AppLoading {
+/** Loads what `settings` name; a reload loads what `reread` then says. */
+export function appLoading(
+  settings: ServeSettings,
+  reread: () => ServeSettings,
+  log: Log,
+): AppLoading {
   const cwd = Deno.cwd();
   const apps = appSetOf(settings, cwd);
   const urls = modulesOf(apps);
@@ -52,18 +60,25 @@ export function appLoading(settings: ServeSettings, log: Log): AppLoading {
   const permissions = permissionsFor(urls, asked, cwd);
   // The executable's runtime does not check what import() reads.
   const builtins = Deno.build.standalone && !readsEverything(permissions) ? "guarded" : "native";
-  const loader = usesOwnLoader(settings.loading)
+  const loader = usesOwnLoader(settings)
     ? new Loader(loaderOptions(settings.loading, builtins, cwd), log)
     : null;
-  const end = { [Symbol.dispose]: () => loader?.[Symbol.dispose]() };
+  const end = {
+    localFiles: () => [],
+    hasChangedRemotely: () => Promise.resolve(false),
+    [Symbol.dispose]: () => loader?.[Symbol.dispose](),
+  };
   if (settings.workers === 0) {
-    return { host: threadHost(apps, loader), notice: threadNotice(urls), ...end };
+    return { ...end, host: threadHost(apps, loader), notice: threadNotice(urls) };
   }
   if (permissions !== "inherit") preventPrompts();
+  const supply = new AppSupply(loader, cwd, reread);
   return {
-    host: workersHost(settings, apps, permissions, loader),
-    notice: ["info", permissionsNotice(urls, permissions)],
     ...end,
+    host: { kind: "workers", workers: settings.workers, prepare: () => supply.prepare() },
+    notice: ["info", permissionsNotice(urls, permissions)],
+    localFiles: () => supply.localFiles,
+    hasChangedRemotely: () => supply.hasChangedRemotely(),
   };
 }
 
@@ -92,15 +107,16 @@ function appSetOf(settings: ServeSettings, cwd: string): AppSet {
  *
  * @throws {ConfigError} when Deno's is asked for something that it does not do
  */
-function usesOwnLoader(loading: LoaderSettings): boolean {
-  if (loading.loader === "native" && needsOwnLoader(loading)) {
+function usesOwnLoader(settings: ServeSettings): boolean {
+  const { loader } = settings.loading;
+  const needed = needsOwnLoader(settings);
+  if (loader === "native" && needed) {
     throw new ConfigError(
-      "--loader native does not go with the other options for loading: Deno's loader takes its own " +
-        "(deno run --import-map …)",
+      "--loader native does not go with the other options for loading, nor with --watch: Deno's " +
+        "loader takes its own options (deno run --import-map …), and does not tell what it loads",
     );
   }
-  if (loading.loader !== "auto") return loading.loader === "own";
-  return Deno.build.standalone || needsOwnLoader(loading);
+  return loader === "auto" ? Deno.build.standalone || needed : loader === "own";
 }
 
 /** The loader's options, with absolute paths. */
@@ -126,16 +142,30 @@ export function loaderOptions(
   };
 }
 
-function workersHost(
-  settings: ServeSettings,
-  apps: AppSet,
-  permissions: WorkerPermissions,
-  loader: Loader | null,
-): AppHost {
-  const prepare = async (): Promise<LoadableApps> => {
+/** Makes the apps ready for each generation of workers. */
+class AppSupply {
+  readonly #loader: Loader | null;
+  readonly #cwd: string;
+  readonly #reread: () => ServeSettings;
+  #modules: AppModuleSet | null = null;
+
+  constructor(loader: Loader | null, cwd: string, reread: () => ServeSettings) {
+    this.#loader = loader;
+    this.#cwd = cwd;
+    this.#reread = reread;
+  }
+
+  /** Paths of the local files that the last generation is made of. */
+  get localFiles(): readonly string[] {
+    return this.#modules?.localFiles ?? [];
+  }
+
+  async prepare(): Promise<LoadableApps> {
+    const loader = this.#loader;
+    const { apps, permissions, policy } = this.#wanted();
     if (loader === null) return { apps, permissions, modules: null };
-    const policy = importPolicy(permissions, settings.loading);
     const modules = await AppModuleSet.prepare(loader, apps, policy);
+    this.#modules = modules;
     return {
       apps: loader.builtins === "guarded"
         ? { ...modules.apps, lockdown: modules.folders }
@@ -143,8 +173,22 @@ function workersHost(
       permissions: withReadOf(permissions, modules.folders),
       modules,
     };
-  };
-  return { kind: "workers", workers: settings.workers, prepare };
+  }
+
+  async hasChangedRemotely(): Promise<boolean> {
+    if (this.#loader === null || this.#modules === null) return false;
+    const { apps, policy } = this.#wanted();
+    const { folder } = await AppModuleSet.prepare(this.#loader, apps, policy, "revalidated");
+    return folder !== this.#modules.folder;
+  }
+
+  #wanted(): { apps: AppSet; permissions: WorkerPermissions; policy: ImportPolicy } {
+    const settings = this.#reread();
+    const apps = appSetOf(settings, this.#cwd);
+    const asked = settings.appAllowAll ? "inherit" : settings.appPermissions;
+    const permissions = permissionsFor(modulesOf(apps), asked, this.#cwd);
+    return { apps, permissions, policy: importPolicy(permissions, settings.loading) };
+  }
 }
 
 /** What apps with these permissions may import while they run. */

@@ -5,6 +5,7 @@
  */
 
 import { parseCommandLine } from "../config/command_line.ts";
+import type { ServeSettings } from "../config/settings.ts";
 import { helpText } from "../config/help.ts";
 import { ConfigError, ListenError, LoadError, ZmqError, ZmqLibraryError } from "../errors.ts";
 
@@ -39,7 +40,7 @@ export async function main(args: readonly string[]): Promise<number> {
       }
       case "serve": {
         const { serveCommand } = await import("./serve.ts");
-        await serveCommand(command.settings);
+        await serveCommand(command.settings, () => settingsAgain(args));
         return DONE;
       }
     }
@@ -56,4 +57,11 @@ export async function main(args: readonly string[]): Promise<number> {
     }
     throw error;
   }
+}
+
+/** What the command line, and what it names, says by now. */
+function settingsAgain(args: readonly string[]): ServeSettings {
+  const command = parseCommandLine(args);
+  if (command.kind !== "serve") throw new ConfigError("the command line does not serve any more");
+  return command.settings;
 }

@@ -11,10 +11,18 @@ import type { FastCgiOptions } from "../gateway.ts";
 import type { TlsKeyPair } from "../net/listen.ts";
 import { logToStderr } from "../log.ts";
 import type { Mongrel2Spec } from "../mongrel2/spec.ts";
+import type { AppLoading } from "./app_loading.ts";
 import { appLoading } from "./app_loading.ts";
+import { FileWatcher } from "./file_watcher.ts";
 
-/** Serves until SIGINT or SIGTERM, then drains. A second signal exits at once. */
-export async function serveCommand(settings: ServeSettings): Promise<void> {
+/**
+ * Serves until SIGINT or SIGTERM, then drains; a second signal exits at once. SIGHUP reloads the apps
+ * that `reread` then names.
+ */
+export async function serveCommand(
+  settings: ServeSettings,
+  reread: () => ServeSettings,
+): Promise<void> {
   const stop = Promise.withResolvers<void>();
   let signals = 0;
   const onSignal = () => {
@@ -25,7 +33,7 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
   const names: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const name of names) Deno.addSignalListener(name, onSignal);
   try {
-    using loading = appLoading(settings, logToStderr);
+    using loading = appLoading(settings, reread, logToStderr);
     const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
@@ -36,6 +44,8 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
       limits: settings.limits,
       host: loading.host,
       prefixes: settings.mounts.map(({ prefix }) => prefix),
+      drainTimeoutMs: settings.drainTimeoutMs,
+      generationHeader: settings.generationHeader,
       log: logToStderr,
     });
     const gateway = await Promise.race([starting, stop.promise]);
@@ -45,12 +55,47 @@ export async function serveCommand(settings: ServeSettings): Promise<void> {
     }
     if (loading.notice !== null) logToStderr(...loading.notice);
     for (const url of gateway.urls) console.error(`listening ${url}`);
+    using _reloading = reloadWhenAsked(gateway, loading, settings);
     console.error("ready");
     await stop.promise;
     await gateway.shutdown(settings.drainTimeoutMs);
   } finally {
     for (const name of names) Deno.removeSignalListener(name, onSignal);
   }
+}
+
+/** Reloads the apps on SIGHUP, and when what they are made of changes. */
+function reloadWhenAsked(
+  gateway: Gateway,
+  loading: AppLoading,
+  { watch, watchRemoteMs }: ServeSettings,
+): Disposable {
+  const ending = new DisposableStack();
+  let watcher: FileWatcher | null = null;
+  const reload = async (reason: string) => {
+    await gateway.reload(reason);
+    watcher?.refresh();
+  };
+  if (Deno.build.os !== "windows") {
+    const onSignal = () => reload("SIGHUP");
+    Deno.addSignalListener("SIGHUP", onSignal);
+    ending.defer(() => Deno.removeSignalListener("SIGHUP", onSignal));
+  }
+  if (watch === "files") {
+    const changed = (path: string) => reload(`${path} has changed`);
+    watcher = ending.use(new FileWatcher(() => loading.localFiles(), changed));
+  }
+  if (watchRemoteMs > 0) {
+    const timer = setInterval(async () => {
+      try {
+        if (await loading.hasChangedRemotely()) await reload("remote modules have changed");
+      } catch (error) {
+        logToStderr("error", error instanceof Error ? error.message : String(error));
+      }
+    }, watchRemoteMs);
+    ending.defer(() => clearInterval(timer));
+  }
+  return ending;
 }
 
 async function mongrel2Specs(settings: ServeSettings): Promise<Mongrel2Spec[]> {

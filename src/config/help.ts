@@ -13,6 +13,7 @@ const GROUPS: readonly OptionGroup[] = [
   "Endpoints",
   "Apps",
   "Loading",
+  "Reloading",
   "Permissions of apps",
   "Limits",
   "Other",
@@ -45,7 +46,7 @@ Examples:
   gatehouse https://example.com/app.ts --app-allow-net --app-allow-read=data
 
 Signals: SIGINT or SIGTERM finishes what is in flight, then exits; a second one
-exits at once.
+exits at once. SIGHUP reloads the apps, without losing a request.
 Environment: FCGI_WEB_SERVER_ADDRS=ADDR,... says which web servers may connect
 to --fastcgi over TCP; GATEHOUSE_LIBZMQ=FILE names the library for --mongrel2;
 GATEHOUSE_CACHE=DIR is where modules are kept; NPM_CONFIG_REGISTRY=URL and

@@ -6,7 +6,7 @@
 
 import { ConfigError } from "../errors.ts";
 import type { OptionSpec } from "./options.ts";
-import type { LoaderSettings, ServeSettings } from "./settings.ts";
+import type { ServeSettings } from "./settings.ts";
 
 /** The options, in the order of the help text. */
 export const LOADER_OPTIONS: readonly OptionSpec[] = [
@@ -105,7 +105,9 @@ function listOf(text: string): string[] {
 }
 
 /** Whether anything was said that only gatehouse's own loader can do. */
-export function needsOwnLoader(loading: LoaderSettings): boolean {
+export function needsOwnLoader({ loading, watch, watchRemoteMs }: ServeSettings): boolean {
+  // Only it tells which files an app is made of.
+  if (watch === "files" || watchRemoteMs > 0) return true;
   return loading.importMap !== undefined || loading.reload !== "none" ||
     loading.cachePolicy === "only" || loading.lockFile !== undefined ||
     loading.lockMode === "frozen" || loading.allowImport === "any" ||

@@ -8,6 +8,7 @@
 import { ConfigError } from "../errors.ts";
 import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
 import { CACHE_OPTIONS, LOADER_OPTIONS } from "./loader_options.ts";
+import { RELOAD_OPTIONS } from "./reload_options.ts";
 import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/limits.ts";
 import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/limits.ts";
 import { parseMongrel2Spec } from "../mongrel2/spec.ts";
@@ -27,6 +28,7 @@ export type OptionGroup =
   | "Endpoints"
   | "Apps"
   | "Loading"
+  | "Reloading"
   | "Permissions of apps"
   | "Limits"
   | "Other";
@@ -232,6 +234,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     apply: (settings) => settings.appKind = "factory",
   },
   ...LOADER_OPTIONS,
+  ...RELOAD_OPTIONS,
   ...APP_PERMISSION_OPTIONS,
   sizeLimit("max-header-bytes", "maxHeaderBytes", MAX_HEADER_BYTES, "Request line and headers"),
   countLimit("max-header-count", "maxHeaderCount", 1, "Headers of a request"),

@@ -110,6 +110,12 @@ export interface ServeSettings {
   limits: { -readonly [Name in keyof HttpLimits]: HttpLimits[Name] };
   /** How long shutdown waits for what is in flight, in milliseconds. */
   drainTimeoutMs: number;
+  /** Whether the apps are reloaded when local files that they are made of change. */
+  watch: "nothing" | "files";
+  /** How often remote modules are asked for again, in milliseconds; 0 for never. */
+  watchRemoteMs: number;
+  /** Name of the response header that says the generation of workers; `""` for none. */
+  generationHeader: string;
 }
 
 /** The settings before anything was said. */
@@ -147,5 +153,8 @@ export function defaultSettings(): ServeSettings {
     appAllowAll: false,
     limits: { ...DEFAULT_HTTP_LIMITS },
     drainTimeoutMs: 30_000,
+    watch: "nothing",
+    watchRemoteMs: 0,
+    generationHeader: "",
   };
 }

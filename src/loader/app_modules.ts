@@ -9,7 +9,8 @@ import { LoadError } from "../errors.ts";
 import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
 import type { Loader, PreparedGraph } from "./loader.ts";
-import type { ImportPolicy } from "./loader_protocol.ts";
+import { filePath, urlOfKey } from "./graph_keys.ts";
+import type { Freshness, ImportPolicy } from "./loader_protocol.ts";
 
 /** The modules of a set of apps. */
 export class AppModuleSet {
@@ -47,9 +48,30 @@ export class AppModuleSet {
    * @throws {LoadError} when a module cannot be loaded
    * @throws {ConfigError} when a configuration file is wrong
    */
-  static async prepare(loader: Loader, apps: AppSet, policy: ImportPolicy): Promise<AppModuleSet> {
-    const graph = await loader.prepare([...new Set(modulesOf(apps))]);
+  static async prepare(
+    loader: Loader,
+    apps: AppSet,
+    policy: ImportPolicy,
+    freshness: Freshness = "cached",
+  ): Promise<AppModuleSet> {
+    const graph = await loader.prepare([...new Set(modulesOf(apps))], freshness);
     return new AppModuleSet(loader, graph, apps, policy);
+  }
+
+  /** Folder of the modules; another one as soon as anything in them is different. */
+  get folder(): string {
+    return this.#graph.folder;
+  }
+
+  /** Paths of the local files that the apps are made of, with what they have imported by now. */
+  get localFiles(): readonly string[] {
+    const files = new Set(this.#graph.localFiles.map(({ path }) => path));
+    for (const key of Object.keys(this.#graph.forWorkers.files)) {
+      const url = urlOfKey(key);
+      const isPackage = url.includes("/node_modules/");
+      if (url.startsWith("file:") && !isPackage) files.add(filePath(url));
+    }
+    return [...files];
   }
 
   /** Finds a module that an app imports while it runs. */

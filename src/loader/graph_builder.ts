@@ -18,9 +18,11 @@ import type { StoredGraph } from "./graph_store.ts";
 import { JsrResolver } from "./jsr.ts";
 import type { TransformedModule } from "./link.ts";
 import { TRANSFORM_VERSION } from "./link.ts";
+import type { ReloadPolicy } from "./fetch_policy.ts";
 import type {
   ExtendRequest,
   Extension,
+  Freshness,
   ImportPolicy,
   LoaderOptions,
   LocalFile,
@@ -48,6 +50,7 @@ export class GraphBuilder {
   readonly #onFetch: (url: string) => void;
   /** By the hosts that they may ask; each asks once for what is to be reloaded. */
   readonly #fetchers = new Map<string, ModuleFetcher>();
+  #reload: ReloadPolicy;
 
   private constructor(
     cache: ModuleCache,
@@ -59,6 +62,7 @@ export class GraphBuilder {
     this.#options = options;
     this.#lock = lock;
     this.#onFetch = onFetch;
+    this.#reload = options.reload;
   }
 
   /**
@@ -82,8 +86,9 @@ export class GraphBuilder {
    * @throws {LoadError} when a module cannot be loaded
    * @throws {ConfigError} when a configuration file is wrong
    */
-  async prepare(roots: readonly string[]): Promise<Prepared> {
+  async prepare(roots: readonly string[], freshness: Freshness): Promise<Prepared> {
     await this.#cache.prepare();
+    this.#reload = freshness === "revalidated" ? "all" : this.#options.reload;
     this.#fetchers.clear();
     const { allowImport } = this.#options;
     const loading = this.#loading(
@@ -156,9 +161,9 @@ export class GraphBuilder {
     const hosts = JSON.stringify([allowImport, allowImportOption]);
     let fetcher = this.#fetchers.get(hosts);
     if (fetcher === undefined) {
-      const { reload, cachePolicy, allowHttp } = this.#options;
+      const { cachePolicy, allowHttp } = this.#options;
       fetcher = new ModuleFetcher(this.#cache, {
-        reload,
+        reload: this.#reload,
         cachePolicy,
         allowImport,
         allowImportOption,
@@ -169,7 +174,8 @@ export class GraphBuilder {
       });
       this.#fetchers.set(hosts, fetcher);
     }
-    return new Loading(this.#cache, this.#options, fetcher, this.#lock);
+    const options = { ...this.#options, reload: this.#reload };
+    return new Loading(this.#cache, options, fetcher, this.#lock);
   }
 }
 

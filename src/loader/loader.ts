@@ -17,6 +17,7 @@ import { readGraph, sha256Of, workerGraphOf } from "./graph_store.ts";
 import { TRANSFORM_VERSION } from "./link.ts";
 import type {
   Extension,
+  Freshness,
   ImportPolicy,
   LoaderOptions,
   LoaderReport,
@@ -34,6 +35,14 @@ export interface PreparedGraph {
   readonly forWorkers: WorkerGraph;
   /** URLs to import, one for each of {@linkcode roots}. */
   readonly modules: readonly string[];
+  /** Local files that it was made of at first, import map and deno.json included. */
+  readonly localFiles: readonly LocalFile[];
+}
+
+/** A graph, and the local files that it was made of. */
+interface KnownGraph {
+  readonly graph: StoredGraph;
+  readonly local: readonly LocalFile[];
 }
 
 /** How long the loader's thread waits for more to do, in milliseconds. */
@@ -84,8 +93,12 @@ export class Loader implements Disposable {
    * @throws {LoadError} when a module cannot be loaded
    * @throws {ConfigError} when a configuration file is wrong
    */
-  async prepare(roots: readonly string[]): Promise<PreparedGraph> {
-    const graph = this.#unchanged(roots) ?? await this.#made(roots);
+  async prepare(
+    roots: readonly string[],
+    freshness: Freshness = "cached",
+  ): Promise<PreparedGraph> {
+    const unchanged = freshness === "cached" ? this.#unchanged(roots) : null;
+    const { graph, local } = unchanged ?? await this.#made(roots, freshness);
     const { folder, manifest } = graph;
     const forWorkers = workerGraphOf(graph);
     const { requirements, packageRoot } = manifest;
@@ -94,6 +107,7 @@ export class Loader implements Disposable {
       folder,
       forWorkers,
       modules: manifest.roots.map((key) => forWorkers.directory + forWorkers.files[key]),
+      localFiles: local,
       requirements,
       packageRoot,
       growing: Promise.resolve(),
@@ -150,8 +164,8 @@ export class Loader implements Disposable {
     return extension;
   }
 
-  async #made(roots: readonly string[]): Promise<StoredGraph> {
-    const report = await this.#ask({ kind: "prepare", roots });
+  async #made(roots: readonly string[], freshness: Freshness): Promise<KnownGraph> {
+    const report = await this.#ask({ kind: "prepare", roots, freshness });
     const { folder, local } = report as LoaderReport & { kind: "prepared" };
     const graph = readGraph(folder);
     if (graph === null) throw new LoadError(roots[0], `the cache ${folder} changed meanwhile`);
@@ -159,11 +173,11 @@ export class Loader implements Disposable {
     const cache = new ModuleCache(this.#options.cacheRoot);
     const text = new TextEncoder().encode(JSON.stringify(index));
     await cache.writeAtomically(this.#indexPath(roots), text);
-    return graph;
+    return { graph, local };
   }
 
   /** The graph that was made for these apps, if it would be made just so again. */
-  #unchanged(roots: readonly string[]): StoredGraph | null {
+  #unchanged(roots: readonly string[]): KnownGraph | null {
     const { reload, lockFile } = this.#options;
     // A lock has to be asked about every module.
     if (reload !== "none" || lockFile !== undefined) return null;
@@ -171,8 +185,9 @@ export class Loader implements Disposable {
     if (index === null) return null;
     for (const { path, sha256 } of index.local) if (sha256OfFile(path) !== sha256) return null;
     const graph = readGraph(index.folder);
-    const packageRoot = graph?.manifest.packageRoot ?? null;
-    return packageRoot === null || isFolder(packageRoot) ? graph : null;
+    if (graph === null) return null;
+    const { packageRoot } = graph.manifest;
+    return packageRoot === null || isFolder(packageRoot) ? { graph, local: index.local } : null;
   }
 
   /** File that says what was made with these options for these apps. */

@@ -39,12 +39,20 @@ export interface ImportPolicy {
   readonly hostsOption: "--allow-import" | "--app-allow-import";
 }
 
+/** Whether remote modules in the cache are taken as they are, or asked for again. */
+export type Freshness = "cached" | "revalidated";
+
 /** What the loader's thread is asked. */
 export type LoaderRequest =
   /** Comes first. */
   | { readonly kind: "start"; readonly options: LoaderOptions }
   /** Makes the graph of some apps. */
-  | { readonly kind: "prepare"; readonly id: number; readonly roots: readonly string[] }
+  | {
+    readonly kind: "prepare";
+    readonly id: number;
+    readonly roots: readonly string[];
+    readonly freshness: Freshness;
+  }
   /** Adds to the graph of an app that runs. */
   | ({ readonly kind: "extend"; readonly id: number } & ExtendRequest);
 

@@ -37,7 +37,10 @@ async function answer(request: Exclude<LoaderRequest, { kind: "start" }>): Promi
   const { id } = request;
   try {
     if (request.kind === "prepare") {
-      const { graph, local } = await (await builder).prepare(request.roots);
+      const { graph, local } = await (await builder).prepare(
+        request.roots,
+        request.freshness,
+      );
       scope.postMessage({ kind: "prepared", id, folder: graph.folder, local });
     } else {
       const extension = await (await builder).extend(request);

@@ -6,7 +6,8 @@
 
 import { setImmediate } from "node:timers";
 import { ConfigError, LoadError } from "../errors.ts";
-import type { AbortReason, Exchange, ExchangeReceiver } from "../exchange.ts";
+import { concatenated } from "../bytes.ts";
+import type { AbortReason, Exchange, ExchangeReceiver, ResponseHead } from "../exchange.ts";
 import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import { LOG_LEVELS } from "../log.ts";
@@ -89,6 +90,8 @@ export interface AppWorkerOptions {
   readonly permissions: Deno.PermissionOptions;
   /** Size of each ring. */
   readonly ringBytes: number;
+  /** Field line, with CRLF, that is added to each response; `""` for none. */
+  readonly fieldLine?: string;
   /** Module to run in the worker. */
   readonly module?: URL;
 }
@@ -101,6 +104,7 @@ export class AppWorker {
   readonly ready: Promise<void>;
 
   readonly #thread: Worker;
+  readonly #fieldLine: Uint8Array;
   readonly #writer: RingWriter;
   readonly #reader: Reader;
   readonly #owner: AppWorkerOwner;
@@ -125,8 +129,9 @@ export class AppWorker {
    * @throws {ConfigError} if it cannot have these permissions
    */
   constructor(options: AppWorkerOptions, owner: AppWorkerOwner, log: Log) {
-    const { name, apps, permissions, ringBytes } = options;
+    const { name, apps, permissions, ringBytes, fieldLine = "" } = options;
     this.name = name;
+    this.#fieldLine = new TextEncoder().encode(fieldLine);
     this.#owner = owner;
     this.#log = log;
     this.ready = this.#started.promise;
@@ -189,6 +194,14 @@ export class AppWorker {
       queueMicrotask(this.#publish);
     }
     return this.#writer;
+  }
+
+  /** A response's head as it goes out. */
+  completed(head: ResponseHead): ResponseHead {
+    if (this.#fieldLine.length === 0) return head;
+    // What a worker sends is bytes.
+    const fieldLines = concatenated([head.fieldLines as Uint8Array, this.#fieldLine]);
+    return { ...head, fieldLines };
   }
 
   /** Is told by an exchange that the worker has no more to say about it. */
@@ -449,7 +462,7 @@ class ForwardedExchange implements ExchangeReceiver {
       this.#remaining = bodyLength;
       this.#count(body.length);
     }
-    this.#exchange.respond(head, body);
+    this.#exchange.respond(this.#worker.completed(head), body);
   }
 
   onResponseBody(chunk: Uint8Array): void {

@@ -44,6 +44,10 @@ export interface PoolOptions {
   readonly workers: number;
   /** Bytes of the largest request head. */
   readonly maxHeadBytes: number;
+  /** Which of the generations of workers this is, from 1. */
+  readonly generation?: number;
+  /** Field line, with CRLF, that is added to each response; `""` for none. */
+  readonly fieldLine?: string;
 }
 
 /** A place in the pool that always has a worker, or is about to. */
@@ -115,6 +119,13 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
     this.terminate();
   }
 
+  /** Hands the requests that wait for a worker to somebody who has one. */
+  handWaitingTo(handler: ExchangeHandler): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const each of waiting) each.handTo(handler);
+  }
+
   /** Ends all workers at once. */
   terminate(): void {
     this.#closed = true;
@@ -162,11 +173,13 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
   }
 
   async #startWorker(slot: Slot): Promise<void> {
-    const { apps, permissions, maxHeadBytes } = this.#options;
+    const { apps, permissions, maxHeadBytes, generation = 1, fieldLine = "" } = this.#options;
     let ringBytes = MIN_RING_BYTES;
     while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
-    const name = `worker ${slot.number}`;
-    const worker = new AppWorker({ name, apps, permissions, ringBytes }, this, this.#log);
+    const suffix = generation === 1 ? "" : ` of generation ${generation}`;
+    const name = `worker ${slot.number}${suffix}`;
+    const options = { name, apps, permissions, ringBytes, fieldLine };
+    const worker = new AppWorker(options, this, this.#log);
     slot.starting = worker;
     try {
       await this.#explained(worker.ready);
@@ -176,9 +189,7 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
     slot.worker = worker;
     slot.startedAt = performance.now();
     this.#ready.push(worker);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const each of waiting) each.handTo(this);
+    this.handWaitingTo(this);
   }
 
   #restartLater(slot: Slot): void {

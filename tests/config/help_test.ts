@@ -31,6 +31,7 @@ Deno.test("the help has its options under headings, in this order", () => {
     "Endpoints:",
     "Apps:",
     "Loading:",
+    "Reloading:",
     "Permissions of apps:",
     "Limits:",
     "Other:",

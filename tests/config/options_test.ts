@@ -86,6 +86,9 @@ const effects: Record<
   "allow-insecure-import": [["--allow-insecure-import"], {
     loading: loading({ allowHttp: "any" }),
   }],
+  "watch": [["--watch"], { watch: "files" }],
+  "watch-remote": [["--watch-remote", "60"], { watchRemoteMs: 60_000 }],
+  "generation-header": [["--generation-header", "x-gen"], { generationHeader: "x-gen" }],
   "app-allow-net": [["--app-allow-net=a.example,[::1]:80", "--app-allow-net=*.b:1"], {
     appPermissions: { net: ["a.example", "[::1]:80", "*.b:1"] },
   }],

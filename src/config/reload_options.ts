@@ -1,0 +1,48 @@
+/**
+ * The options about reloading apps while they serve.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../errors.ts";
+import type { OptionSpec } from "./options.ts";
+import { parseDuration } from "./values.ts";
+
+/** Names that a field of a response can have (RFC 9110, section 5.6.2). */
+const TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/;
+
+/** Fields that are not for everybody to set: they frame the message, or belong to the connection. */
+const FRAMING =
+  /^(?:connection|content-length|date|keep-alive|te|trailer|transfer-encoding|upgrade)$/i;
+
+/** The options, in the order of the help text. */
+export const RELOAD_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "watch",
+    group: "Reloading",
+    help: "Reload the apps when a local file changes that they are made of",
+    apply: (settings) => settings.watch = "files",
+  },
+  {
+    name: "watch-remote",
+    value: "SECONDS",
+    group: "Reloading",
+    help: "Ask for remote modules again that often, and reload the apps if any has changed; " +
+      "0 for never",
+    default: "0",
+    apply: (settings, text, name) => settings.watchRemoteMs = parseDuration(name, text),
+  },
+  {
+    name: "generation-header",
+    value: "NAME",
+    group: "Reloading",
+    help: "Header of responses that says which generation of workers answered: 1, and one more " +
+      "with each reload",
+    apply: (settings, text, name) => {
+      if (!TOKEN.test(text) || FRAMING.test(text)) {
+        throw new ConfigError(`${name} takes the name of a header, not ${JSON.stringify(text)}`);
+      }
+      settings.generationHeader = text;
+    },
+  },
+];

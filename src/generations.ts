@@ -1,0 +1,181 @@
+/**
+ * Generations of workers: a reload starts new ones beside those that serve, and gives them the
+ * requests when all of them are ready. No listener has a part in it.
+ *
+ * @module
+ */
+
+import type { WorkerPermissions } from "./config/app_permissions.ts";
+import type { Exchange, ExchangeHandler } from "./exchange.ts";
+import type { Log } from "./log.ts";
+import type { ModuleSupply } from "./pool/pool.ts";
+import { WorkerPool } from "./pool/pool.ts";
+import { MountRouter } from "./router.ts";
+import type { AppSet } from "./worker/protocol.ts";
+
+/** Apps that are ready for workers to load them. */
+export interface LoadableApps {
+  /** The apps. */
+  readonly apps: AppSet;
+  /** What they may do. */
+  readonly permissions: WorkerPermissions;
+  /** The own loader, if they come from it. */
+  readonly modules: ModuleSupply | null;
+}
+
+/** What generations are made of. */
+export interface GenerationOptions {
+  /** Makes the apps ready, as they are now. */
+  readonly prepare: () => Promise<LoadableApps>;
+  /** Workers of each generation. */
+  readonly workers: number;
+  /** Bytes of the largest request head. */
+  readonly maxHeadBytes: number;
+  /** How long a generation may finish its requests when there is a new one, in milliseconds. */
+  readonly drainTimeoutMs: number;
+  /** Name of a response header that says the generation; `""` for none. */
+  readonly headerName: string;
+  /** Takes messages. */
+  readonly log: Log;
+}
+
+/** Workers that were started together, and what leads requests to their mounts. */
+interface Generation {
+  readonly number: number;
+  readonly pool: WorkerPool;
+  readonly handler: ExchangeHandler;
+}
+
+/** What came of a reload. */
+export type ReloadOutcome =
+  /** New workers serve. */
+  | { readonly kind: "reloaded"; readonly generation: number }
+  /** The apps could not be loaded; the workers that served go on. */
+  | { readonly kind: "failed"; readonly error: Error };
+
+/** Runs apps in workers that can be replaced while they serve. */
+export class Generations implements ExchangeHandler {
+  readonly #options: GenerationOptions;
+  #current: Generation;
+  #lastNumber: number;
+  /** The reload that is under way. */
+  #reloading: Promise<ReloadOutcome> | null = null;
+  /** The one reload for all that were asked for meanwhile. */
+  #next: Promise<ReloadOutcome> | null = null;
+  /** Generations that finish their requests. */
+  readonly #retiring = new Map<Generation, Promise<void>>();
+  #closed = false;
+
+  private constructor(options: GenerationOptions, first: Generation) {
+    this.#options = options;
+    this.#current = first;
+    this.#lastNumber = first.number;
+  }
+
+  /**
+   * Starts the first generation.
+   *
+   * @throws {LoadError} when the apps cannot be loaded
+   */
+  static async start(options: GenerationOptions): Promise<Generations> {
+    return new Generations(options, await startGeneration(options, 1));
+  }
+
+  /** Number of the generation that serves, from 1. */
+  get number(): number {
+    return this.#current.number;
+  }
+
+  handle(exchange: Exchange): void {
+    this.#current.handler.handle(exchange);
+  }
+
+  /**
+   * Loads the apps anew, in new workers, and lets these take over; the old ones finish what they have.
+   * What is asked for during a reload is one more reload after it.
+   */
+  reload(reason: string): Promise<ReloadOutcome> {
+    if (this.#reloading === null) return this.#begin(reason);
+    return this.#next ??= this.#reloading.then(() => {
+      this.#next = null;
+      return this.#begin(reason);
+    });
+  }
+
+  /** Resolves when all workers have done all that they were given; then ends them. */
+  async drain(): Promise<void> {
+    this.#closed = true;
+    await this.#reloading;
+    await Promise.all([this.#current.pool.drain(), ...this.#retiring.values()]);
+  }
+
+  /** Ends all workers at once. */
+  terminate(): void {
+    this.#closed = true;
+    this.#current.pool.terminate();
+    for (const { pool } of this.#retiring.keys()) pool.terminate();
+  }
+
+  #begin(reason: string): Promise<ReloadOutcome> {
+    const reloading = this.#reload(reason).finally(() => this.#reloading = null);
+    return this.#reloading = reloading;
+  }
+
+  async #reload(reason: string): Promise<ReloadOutcome> {
+    const { log } = this.#options;
+    if (this.#closed) return { kind: "failed", error: new Error("the gateway is ending") };
+    log("info", `reloading: ${reason}`);
+    let next: Generation;
+    try {
+      next = await startGeneration(this.#options, ++this.#lastNumber);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      log("error", `${error.message}\ngeneration ${this.#current.number} goes on serving`);
+      return { kind: "failed", error };
+    }
+    if (this.#closed) {
+      next.pool.terminate();
+      return { kind: "failed", error: new Error("the gateway is ending") };
+    }
+    const old = this.#current;
+    this.#current = next;
+    old.pool.handWaitingTo(next.handler);
+    this.#retire(old);
+    log("info", `generation ${next.number} serves`);
+    return { kind: "reloaded", generation: next.number };
+  }
+
+  #retire(generation: Generation): void {
+    const { pool, number } = generation;
+    const { drainTimeoutMs, log } = this.#options;
+    const cutOff = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      log("warning", `generation ${number} is cut off: its requests took too long`);
+      cutOff.resolve();
+    }, drainTimeoutMs);
+    const retired = Promise.race([pool.drain(), cutOff.promise]).then(() => {
+      clearTimeout(timer);
+      pool.terminate();
+      this.#retiring.delete(generation);
+    });
+    this.#retiring.set(generation, retired);
+  }
+}
+
+async function startGeneration(options: GenerationOptions, number: number): Promise<Generation> {
+  const { prepare, workers, maxHeadBytes, headerName, log } = options;
+  const loadable = await prepare();
+  const fieldLine = headerName === "" ? "" : `${headerName}: ${number}\r\n`;
+  const pool = new WorkerPool(
+    { ...loadable, workers, maxHeadBytes, generation: number, fieldLine },
+    log,
+  );
+  await pool.start();
+  const prefixes = loadable.apps.mounts.map(({ prefix }) => prefix);
+  return { number, pool, handler: routed(prefixes, pool) };
+}
+
+/** `next`, behind a router if there is anything to choose. */
+export function routed(prefixes: readonly string[], next: ExchangeHandler): ExchangeHandler {
+  return prefixes.length === 1 && prefixes[0] === "" ? next : new MountRouter(prefixes, next);
+}
