@@ -181,7 +181,15 @@ interface Importer {
 }
 
 /** Where an import leads while the graph is not whole: packages are not known yet. */
-type Link = Target | { readonly kind: "package"; readonly specifier: string } | LoadError;
+type Link = Target | PackageLink | LoadError;
+
+/** An import of a package that is not installed yet. */
+interface PackageLink {
+  readonly kind: "package";
+  readonly specifier: string;
+  readonly type: ImportType;
+  readonly importer: Importer | null;
+}
 
 /** A module while the graph is not whole. */
 interface Found extends Omit<GraphModule, "targets"> {
@@ -373,7 +381,7 @@ class GraphBuilder {
         return await this.#linkToBuiltin(url);
       case "npm":
         this.#requirements.add(url);
-        return { kind: "package", specifier: url };
+        return { kind: "package", specifier: url, type, importer };
       case "jsr":
         return await this.#linkTo(await this.#sources.resolveJsr(url), type, importer);
       case "http":
@@ -453,10 +461,11 @@ class GraphBuilder {
     for (const [index, link] of links.entries()) {
       if (link instanceof LoadError || link.kind !== "package") continue;
       try {
-        links[index] = await this.#linkToFile(this.#packages!.resolve(link.specifier), "", null);
+        const file = this.#packages!.resolve(link.specifier);
+        links[index] = await this.#linkToFile(file, link.type, link.importer);
       } catch (error) {
         if (!(error instanceof LoadError)) throw error;
-        links[index] = error;
+        links[index] = link.importer === null ? error : importedBy(error, link.importer);
       }
     }
   }

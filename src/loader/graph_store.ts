@@ -174,15 +174,15 @@ export interface WorkerGraph {
   readonly folders: readonly string[];
 }
 
-/** What workers are told of a graph. */
-export function workerGraphOf({ folder, manifest }: StoredGraph): WorkerGraph {
-  const { modules, redirects, importMap, packageRoot } = manifest;
+/** What workers are told of a graph whose packages lie in `packageRoot`, now or later. */
+export function workerGraphOf({ folder, manifest }: StoredGraph, packageRoot: string): WorkerGraph {
+  const { modules, redirects, importMap } = manifest;
   return {
     directory: `${pathToFileURL(folder).href}/`,
     files: Object.fromEntries(modules.map(({ key, file }) => [key, file])),
     redirects: { ...redirects },
     importMap,
-    folders: packageRoot === null ? [folder] : [folder, packageRoot],
+    folders: [folder, packageRoot],
   };
 }
 

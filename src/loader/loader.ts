@@ -5,7 +5,7 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { ConfigError, LoadError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { ModuleCache } from "./cache.ts";
@@ -62,7 +62,7 @@ type Question<Request = LoaderRequest> = Request extends { readonly id: number }
 /** A graph with what only the loader has to know. */
 interface GrowingGraph extends PreparedGraph {
   requirements: readonly string[];
-  packageRoot: string | null;
+  packageRoot: string;
   /** The last extension: one after the other, so that no module is made twice. */
   growing: Promise<unknown>;
 }
@@ -100,8 +100,9 @@ export class Loader implements Disposable {
     const unchanged = freshness === "cached" ? this.#unchanged(roots) : null;
     const { graph, local } = unchanged ?? await this.#made(roots, freshness);
     const { folder, manifest } = graph;
-    const forWorkers = workerGraphOf(graph);
-    const { requirements, packageRoot } = manifest;
+    const { requirements } = manifest;
+    const packageRoot = manifest.packageRoot ?? this.#latePackageRoot(folder);
+    const forWorkers = workerGraphOf(graph, packageRoot);
     const prepared: GrowingGraph = {
       roots,
       folder,
@@ -160,7 +161,7 @@ export class Loader implements Disposable {
     Object.assign(files, extension.files);
     Object.assign(redirects, extension.redirects);
     graph.requirements = extension.requirements;
-    graph.packageRoot = extension.packageRoot;
+    graph.packageRoot = extension.packageRoot ?? packageRoot;
     return extension;
   }
 
@@ -188,6 +189,15 @@ export class Loader implements Disposable {
     if (graph === null) return null;
     const { packageRoot } = graph.manifest;
     return packageRoot === null || isFolder(packageRoot) ? { graph, local: index.local } : null;
+  }
+
+  /**
+   * Where packages go that the apps of a graph without any import later: workers are told when they
+   * start what they may read.
+   */
+  #latePackageRoot(folder: string): string {
+    const root = Deno.realPathSync(this.#options.cacheRoot);
+    return new ModuleCache(root).npmSetFolder(basename(folder).slice(0, 32));
   }
 
   /** File that says what was made with these options for these apps. */

@@ -48,6 +48,7 @@ export class AppModules {
     const modules = new AppModules(graph, ask, builtins);
     Object.defineProperty(globalThis, WELL_KNOWN, { value: modules });
     readCommonJsFromDisk();
+    lookWhereAllowed();
     return modules;
   }
 
@@ -225,6 +226,24 @@ function readCommonJsFromDisk(): void {
     if (isOfModules(filename)) native(module, filename);
     else read(module, filename);
   };
+}
+
+/**
+ * Keeps `require` from looking into folders that may not be read: what is in none of the others is
+ * not found, instead of denied, which packages with optional dependencies rely on.
+ */
+function lookWhereAllowed(): void {
+  const module = nodeModule as unknown as { _nodeModulePaths(from: string): string[] };
+  const { permissions } = Deno;
+  const known = new Map<string, boolean>();
+  const mayRead = (path: string): boolean => {
+    const answer = known.get(path) ??
+      permissions.querySync({ name: "read", path }).state === "granted";
+    known.set(path, answer);
+    return answer;
+  };
+  const all = module._nodeModulePaths;
+  module._nodeModulePaths = (from) => all(from).filter(mayRead);
 }
 
 /** Whether the package of a `.js` file says that its files are modules. */
