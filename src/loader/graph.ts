@@ -19,7 +19,7 @@ import {
   wasmModule,
 } from "./data_modules.ts";
 import type { ProjectConfig } from "./deno_config.ts";
-import { filePath, moduleKey } from "./graph_keys.ts";
+import { filePath, liesIn, moduleKey } from "./graph_keys.ts";
 import { resolveSpecifier, shortened } from "./import_map.ts";
 import type { ImportReference, TransformedModule } from "./link.ts";
 import { originalLine } from "./source_lines.ts";
@@ -236,14 +236,15 @@ class GraphBuilder {
   async #linkToRoot({ specifier, type, referrer }: GraphRoot): Promise<Link> {
     const { packageRoot, project, requirements } = this.#request;
     if (referrer === null) return await this.#linkTo(specifier, type, null);
-    if (packageRoot === null || !referrer.startsWith(pathToFileURL(packageRoot).href)) {
+    const importer = packageRoot === null ? null : pathIn(packageRoot, referrer);
+    if (importer === null) {
       const url = resolveSpecifier(specifier, referrer, project.importMap);
       return await this.#linkTo(url, type, null);
     }
     // A package imports while it runs: what it can mean is in its own set of packages.
     this.#packages = await this.#sources.install(requirements, packageRoot);
     if (specifier.startsWith("data:")) return this.#plan(specifier, type, null);
-    const file = this.#packages.resolveFrom(specifier, filePath(referrer));
+    const file = this.#packages.resolveFrom(specifier, importer);
     return await this.#linkToFile(file, type, null);
   }
 
@@ -257,7 +258,7 @@ class GraphBuilder {
       if (depth > maxDepth) {
         throw new LoadError(url, `cannot load ${url}: more than ${maxDepth} imports lead to it`);
       }
-      if (this.#found.size + visits.length > maxModules) {
+      if (this.#request.known.targets.size + this.#found.size > maxModules) {
         throw new LoadError(url, `cannot load ${url}: the app has more than ${maxModules} modules`);
       }
       let next = 0;
@@ -365,7 +366,7 @@ class GraphBuilder {
       if (isPackage) return await this.#linkInPackages(specifier, type, importer);
       const url = resolveSpecifier(specifier, importer.url, this.#request.project.importMap);
       // What an import map leads to is the user's own choice.
-      if (/^file:/i.test(specifier) && this.#isRemote(importer.url)) throw localFromRemote(url);
+      if (isFileUrl(specifier) && this.#isRemote(importer.url)) throw localFromRemote(url);
       return await this.#linkTo(url, type, importer);
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
@@ -442,6 +443,9 @@ class GraphBuilder {
       return await this.#linkToBuiltin(`node:${file.path.replace(/^node:/, "")}`);
     }
     const url = pathToFileURL(file.path).href;
+    if (!liesIn(file.path, this.#packages!.root)) {
+      throw new LoadError(url, `cannot load ${url}: packages cannot import files of others`);
+    }
     if (file.format !== "commonjs") return this.#plan(url, type, importer);
     return this.#plan(`${COMMONJS}${url}`, type, importer);
   }
@@ -550,6 +554,24 @@ function importedBy(error: LoadError, { url, module, reference }: Importer): Loa
 
 function packaged(key: string, url: string, module: TransformedModule): Found {
   return { key, url, origin: "package", sha256: "", module, links: [], dynamicLinks: [] };
+}
+
+/** The path of the file at `url` if it lies in `folder`; whoever says so may be lying. */
+function pathIn(folder: string, url: string): string | null {
+  if (!url.startsWith("file:") || URL.parse(url)?.href !== url) return null;
+  try {
+    const path = filePath(url);
+    return liesIn(path, folder) ? path : null;
+  } catch (error) {
+    // A host, or an escape that is none.
+    if (error instanceof TypeError || error instanceof URIError) return null;
+    throw error;
+  }
+}
+
+/** Whether a specifier is a `file:` URL, which may begin with blanks, or have tabs in it. */
+function isFileUrl(specifier: string): boolean {
+  return URL.parse(specifier)?.protocol === "file:";
 }
 
 function localFromRemote(url: string): LoadError {

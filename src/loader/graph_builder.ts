@@ -12,7 +12,7 @@ import type { ProjectConfig } from "./deno_config.ts";
 import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "./fetcher.ts";
 import type { GraphRequest, GraphSources, PackageSet, TransformRequest } from "./graph.ts";
 import { buildGraph, DEFAULT_GRAPH_LIMITS } from "./graph.ts";
-import { filePath } from "./graph_keys.ts";
+import { filePath, liesIn } from "./graph_keys.ts";
 import { knownModulesOf, sha256Of, storeGraph } from "./graph_store.ts";
 import type { StoredGraph } from "./graph_store.ts";
 import { JsrResolver } from "./jsr.ts";
@@ -86,7 +86,11 @@ export class GraphBuilder {
    * @throws {LoadError} when a module cannot be loaded
    * @throws {ConfigError} when a configuration file is wrong
    */
-  async prepare(roots: readonly string[], freshness: Freshness): Promise<Prepared> {
+  async prepare(
+    roots: readonly string[],
+    freshness: Freshness,
+    builtins: Builtins,
+  ): Promise<Prepared> {
     await this.#cache.prepare();
     this.#reload = freshness === "revalidated" ? "all" : this.#options.reload;
     this.#fetchers.clear();
@@ -284,7 +288,7 @@ function checkFile(url: string, allowed: "any" | readonly string[]): void {
   if (allowed === "any") return;
   const path = pathOf(url);
   if (path === null) throw new LoadError(url, `cannot load ${url}: it is no path of a file`);
-  if (allowed.some((folder) => path === folder || path.startsWith(`${folder}/`))) return;
+  if (allowed.some((folder) => liesIn(path, folder))) return;
   throw new LoadError(
     url,
     `cannot load ${url}: the app may not read it; --app-allow-read=${path} would permit it`,
