@@ -127,7 +127,7 @@ function parsed(text: string, where: string): Record<string, unknown> {
 
 function compilerOptionsOf(value: unknown, path: string): CompilerOptions {
   if (value === undefined) return {};
-  if (typeof value !== "object" || value === null) {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new ConfigError(`${path}: "compilerOptions" is not an object`);
   }
   const given = value as Record<string, unknown>;

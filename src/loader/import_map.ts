@@ -38,17 +38,26 @@ export function parseImportMap(
   dialect: ImportMapDialect = "standard",
 ): ImportMap {
   const { imports = {}, scopes = {} } = recordOf(value, `the import map ${baseUrl}`);
-  const readMap = (map: unknown, name: string): SpecifierMap =>
-    sorted(
-      Object.entries(recordOf(map, `"${name}" of the import map ${baseUrl}`)).flatMap(
-        ([key, target]) => entriesOf(key, target, baseUrl, dialect),
-      ),
+  const readMap = (value: unknown, name: string): SpecifierMap => {
+    const map = recordOf(value, `"${name}" of the import map ${baseUrl}`);
+    return sorted(
+      Object.entries(map).flatMap(([key, target]) => {
+        const [own, ...below] = entriesOf(key, target, baseUrl, dialect);
+        // What the user says of a prefix counts.
+        return [own, ...below.filter(([prefix]) => !Object.hasOwn(map, prefix))];
+      }),
     );
+  };
   return {
     imports: readMap(imports, "imports"),
     scopes: sorted(
-      Object.entries(recordOf(scopes, `"scopes" of the import map ${baseUrl}`)).map(
-        ([prefix, map]) => [new URL(prefix, baseUrl).href, readMap(map, `scopes: ${prefix}`)],
+      Object.entries(recordOf(scopes, `"scopes" of the import map ${baseUrl}`)).flatMap(
+        ([prefix, map]): [string, SpecifierMap][] => {
+          const entries = readMap(map, `scopes: ${prefix}`);
+          // One that no module can be in is let be, as the standard says.
+          const url = URL.parse(prefix, baseUrl);
+          return url === null ? [] : [[url.href, entries]];
+        },
       ),
     ),
   };

@@ -1,0 +1,133 @@
+/** What is read from a deno.json. */
+
+import { pathToFileURL } from "node:url";
+import { ConfigError } from "../../src/errors.ts";
+import { findConfig, readProjectConfig } from "../../src/loader/deno_config.ts";
+import { resolveSpecifier } from "../../src/loader/import_map.ts";
+import { assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import { LoaderLab } from "../support/loader_lab.ts";
+import { test } from "../support/strict.ts";
+
+const readText = (url: string) => Deno.readTextFile(new URL(url));
+
+test("the nearest deno.json or deno.jsonc is the one", async () => {
+  await using lab = new LoaderLab({
+    "deno.json": "{}",
+    "a/deno.jsonc": "{}",
+    "a/b/c/app.ts": "",
+    "d/deno.json": "{}",
+    "d/deno.jsonc": "{}",
+    "e/deno.json/app.ts": "",
+  });
+  const found: Record<string, string> = {
+    "": "deno.json",
+    "a": "a/deno.jsonc",
+    "a/b/c": "a/deno.jsonc",
+    "d": "d/deno.json",
+    "e": "deno.json",
+    "e/deno.json": "deno.json",
+    "not/there": "deno.json",
+  };
+  for (const [folder, config] of Object.entries(found)) {
+    assertEquals(findConfig(lab.path(folder).replace(/\/$/, "")), lab.path(config), folder);
+  }
+});
+
+test("the options that change what modules do are taken, others not", async () => {
+  await using lab = new LoaderLab({
+    "deno.jsonc": `{
+      // comments are fine
+      "compilerOptions": {
+        "jsx": "react-jsx", "jsxImportSource": "npm:preact", "strict": true, "lib": ["dom"],
+        "experimentalDecorators": true, "emitDecoratorMetadata": true, "verbatimModuleSyntax": false,
+      },
+      "imports": { "lib": "./lib.ts", "pack": "npm:pack@1" },
+      "scopes": { "./inner/": { "lib": "./inner.ts" } },
+      "tasks": {},
+    }`,
+  });
+  const project = await readProjectConfig(lab.url("app.ts"), undefined, readText);
+  assertEquals(project.compilerOptions, {
+    jsx: "react-jsx",
+    jsxImportSource: "npm:preact",
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    verbatimModuleSyntax: false,
+  });
+  assertEquals(project.files, [lab.path("deno.jsonc")]);
+  const { importMap } = project;
+  assertEquals(resolveSpecifier("lib", lab.url("app.ts"), importMap), lab.url("lib.ts"));
+  assertEquals(resolveSpecifier("lib", lab.url("inner/a.ts"), importMap), lab.url("inner.ts"));
+  assertEquals(resolveSpecifier("pack/x", lab.url("app.ts"), importMap), "npm:/pack@1/x");
+});
+
+test("the import map is that of --import-map, else that deno.json names, else its own", async () => {
+  await using lab = new LoaderLab({
+    "own/deno.json": '{ "imports": { "x": "./own.ts" } }',
+    "named/deno.json": '{ "importMap": "../maps/named.json", "imports": { "x": "./own.ts" } }',
+    "maps/named.json": '{ "imports": { "x": "./named.ts" } }',
+    "maps/given.json": '{ "imports": { "x": "./given.ts", "p": "npm:p@1" } }',
+    "maps/deno.json": '{ "imports": { "x": "./config.ts", "p": "npm:p@1" } }',
+  });
+  const given = lab.url("maps/given.json");
+  const cases: [folder: string, importMap: string | undefined, target: string, files: string[]][] =
+    [
+      ["own", undefined, "own/own.ts", ["own/deno.json"]],
+      ["named", undefined, "maps/named.ts", ["named/deno.json", "maps/named.json"]],
+      ["own", given, "maps/given.ts", ["own/deno.json", "maps/given.json"]],
+      ["named", given, "maps/given.ts", ["named/deno.json", "maps/given.json"]],
+      ["own", lab.url("maps/deno.json"), "maps/config.ts", ["own/deno.json", "maps/deno.json"]],
+    ];
+  for (const [folder, importMapUrl, target, files] of cases) {
+    const project = await readProjectConfig(lab.url(`${folder}/app.ts`), importMapUrl, readText);
+    const got = resolveSpecifier("x", lab.url(`${folder}/app.ts`), project.importMap);
+    assertEquals(got, lab.url(target), `${folder} ${importMapUrl}`);
+    assertEquals(project.files, files.map((file) => lab.path(file)));
+  }
+  // A remote app has nothing to do with files of the machine it runs on.
+  const remote = await readProjectConfig("https://example.com/app.ts", undefined, readText);
+  assertEquals(remote, { compilerOptions: {}, importMap: { imports: [], scopes: [] }, files: [] });
+  const mapped = await readProjectConfig("https://example.com/app.ts", given, readText);
+  assertEquals(
+    resolveSpecifier("x", "https://example.com/app.ts", mapped.importMap),
+    lab.url("maps/given.ts"),
+  );
+});
+
+test("a remote import map is asked for by its URL, and is relative to it", async () => {
+  const asked: string[] = [];
+  const url = "https://example.com/maps/map.json";
+  const project = await readProjectConfig("npm:x", url, (each) => {
+    asked.push(each);
+    return Promise.resolve('{ "imports": { "x": "../x.ts" } }');
+  });
+  assertEquals(asked, [url]);
+  assertEquals(project.files, []);
+  assertEquals(project.importMap.imports, [["x", "https://example.com/x.ts"]]);
+});
+
+test("a file that is wrong is named", async () => {
+  const wrong: Record<string, [text: string, message: string]> = {
+    "json": ["{", "deno.json: "],
+    "array": ["[]", "deno.json does not hold an object"],
+    "null": ["null", "deno.json does not hold an object"],
+    "imports": ['{ "imports": 1 }', '"imports" of the import map'],
+    "scopes": ['{ "scopes": [] }', '"scopes" of the import map'],
+    "options": ['{ "compilerOptions": [] }', '"compilerOptions" is not an object'],
+    "null-options": ['{ "compilerOptions": null }', '"compilerOptions" is not an object'],
+    "jsx": ['{ "compilerOptions": { "jsx": "preserve" } }', '"jsx" cannot be "preserve"'],
+    "map": ['{ "importMap": "./broken.json" }', "broken.json"],
+  };
+  await using lab = new LoaderLab();
+  for (const [name, [text, message]] of Object.entries(wrong)) {
+    lab.write({ [`${name}/deno.json`]: text, [`${name}/broken.json`]: "{ no" });
+    const app = pathToFileURL(lab.path(`${name}/app.ts`)).href;
+    const error = await assertRejects(
+      () => readProjectConfig(app, undefined, readText),
+      ConfigError,
+    );
+    assertStringIncludes(error.message, message, name);
+    assertStringIncludes(error.message, lab.path(name), name);
+    assertEquals(error.message.split("\n").length, 1, error.message);
+  }
+});
