@@ -6,7 +6,7 @@
 
 import { ConfigError } from "./errors.ts";
 import type { LoadableApps, ReloadOutcome } from "./generations.ts";
-import { Generations, routed } from "./generations.ts";
+import { Generations } from "./generations.ts";
 import { formatListenAddress } from "./net/address.ts";
 import type { ListenAddress } from "./net/address.ts";
 import type { ExchangeHandler, FaultReports } from "./exchange.ts";
@@ -15,19 +15,16 @@ import { HttpEndpoint } from "./http1/endpoint.ts";
 import type { Mongrel2Endpoint } from "./mongrel2/endpoint.ts";
 import type { Mongrel2Spec } from "./mongrel2/spec.ts";
 import type { HttpLimits } from "./http1/limits.ts";
-import type { Listening, TlsKeyPair } from "./net/listen.ts";
+import type { Listening, SocketSharing, TlsKeyPair } from "./net/listen.ts";
 import { listen } from "./net/listen.ts";
 import type { Log } from "./log.ts";
+import { routed } from "./router.ts";
 import type { MountedApp } from "./worker/apps.ts";
 import { AppRunner } from "./worker/apps.ts";
 
 /** Where apps run: in workers that load them, or on this thread. */
 export type AppHost =
-  | {
-    readonly kind: "workers";
-    readonly workers: number;
-    readonly prepare: () => Promise<LoadableApps>;
-  }
+  | { readonly kind: "workers"; readonly prepare: () => Promise<readonly LoadableApps[]> }
   | { readonly kind: "thread"; readonly load: () => Promise<readonly MountedApp[]> };
 
 /** What a gateway's FastCGI endpoints are made of. */
@@ -56,6 +53,8 @@ export interface GatewayOptions {
   readonly mongrel2: readonly Mongrel2Spec[];
   /** Connections that the system queues for each address. */
   readonly backlog: number;
+  /** Who else may listen at the addresses. Default: nobody. */
+  readonly sharing?: SocketSharing;
   /** Limits of the HTTP endpoints. */
   readonly limits: HttpLimits;
   /** Where the apps run. */
@@ -122,11 +121,16 @@ export class Gateway {
    */
   static async start(options: GatewayOptions): Promise<Gateway> {
     const openings: Opening[] = [];
+    let backend: Backend | null = null;
     try {
+      // A socket that is shared gets its part of the connections at once, and cannot give them back.
+      const isShared = options.sharing !== undefined && options.sharing !== "exclusive";
+      if (isShared) backend = await startBackend(options);
       for await (const opening of openSockets(options)) openings.push(opening);
-      const backend = await startBackend(options);
-      const mongrel2 = await mongrel2Endpoints(options, backend);
-      const listeners = openings.map((opening) => opening.serve(backend));
+      backend ??= await startBackend(options);
+      const handler = backend;
+      const mongrel2 = await mongrel2Endpoints(options, handler);
+      const listeners = openings.map((opening) => opening.serve(handler));
       const addresses = listeners.map(({ address }) => address);
       const urls = openings.map(({ scheme }, index) =>
         formatListenAddress(scheme, addresses[index])
@@ -142,6 +146,7 @@ export class Gateway {
         listening.listener.close();
         listening.cleanUp();
       }
+      backend?.terminate();
       throw error;
     }
   }
@@ -192,11 +197,11 @@ async function mongrel2Endpoints(
 }
 
 async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
-  const { backlog, limits, log, tls } = options;
+  const { backlog, limits, log, sharing, tls } = options;
   for (const scheme of ["http", "https"] as const) {
     for (const address of options[scheme]) {
       const keys = scheme === "https" ? tls : undefined;
-      const listening = await listen({ address, backlog, tls: keys });
+      const listening = await listen({ address, backlog, tls: keys, sharing });
       const { listener } = listening;
       const serve = (handler: ExchangeHandler) =>
         new HttpEndpoint(listener, scheme, handler, limits, log);
@@ -207,7 +212,7 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
   const { FastCgiEndpoint } = await import("./fastcgi/endpoint.ts");
   const { addresses, ...settings } = options.fastcgi;
   for (const address of addresses) {
-    const listening = await listen({ address, backlog, tls: undefined });
+    const listening = await listen({ address, backlog, tls: undefined, sharing });
     const { listener } = listening;
     const serve = (handler: ExchangeHandler) =>
       new FastCgiEndpoint({ listener, handler, log, ...settings });
@@ -218,7 +223,7 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
 async function startBackend(options: GatewayOptions): Promise<Backend> {
   const { host, limits, fastcgi, log } = options;
   if (host.kind === "workers") {
-    const { workers, prepare } = host;
+    const { prepare } = host;
     // A FastCGI request's parameters go along with the header fields made of them.
     const maxHeadBytes = Math.max(
       limits.maxHeaderBytes,
@@ -227,7 +232,6 @@ async function startBackend(options: GatewayOptions): Promise<Backend> {
     const { drainTimeoutMs, generationHeader: headerName } = options;
     return await Generations.start({
       prepare,
-      workers,
       maxHeadBytes,
       drainTimeoutMs,
       headerName,
@@ -235,13 +239,15 @@ async function startBackend(options: GatewayOptions): Promise<Backend> {
     });
   }
   const runner = new AppRunner(await host.load(), fastcgi?.faultReports ?? "none", log);
-  const handler = routed(options.prefixes, {
+  const apps: ExchangeHandler = {
     handle(exchange) {
       // Apps look at their requests later, too.
       exchange.head.detach();
       runner.handle(exchange);
     },
-  });
+  };
+  const { prefixes } = options;
+  const handler = routed(prefixes.map((prefix, mount) => ({ prefix, mount, handler: apps })));
   return {
     handle: (exchange) => handler.handle(exchange),
     drain: () => runner.drained(),

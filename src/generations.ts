@@ -10,11 +10,14 @@ import type { Exchange, ExchangeHandler } from "./exchange.ts";
 import type { Log } from "./log.ts";
 import type { ModuleSupply } from "./pool/pool.ts";
 import { WorkerPool } from "./pool/pool.ts";
-import { MountRouter } from "./router.ts";
+import type { Route } from "./router.ts";
+import { routed } from "./router.ts";
 import type { AppSet } from "./worker/protocol.ts";
 
-/** Apps that are ready for workers to load them. */
+/** Apps that are ready for workers to load them, and share these. */
 export interface LoadableApps {
+  /** Number of workers. */
+  readonly workers: number;
   /** The apps. */
   readonly apps: AppSet;
   /** What they may do. */
@@ -26,9 +29,7 @@ export interface LoadableApps {
 /** What generations are made of. */
 export interface GenerationOptions {
   /** Makes the apps ready, as they are now. */
-  readonly prepare: () => Promise<LoadableApps>;
-  /** Workers of each generation. */
-  readonly workers: number;
+  readonly prepare: () => Promise<readonly LoadableApps[]>;
   /** Bytes of the largest request head. */
   readonly maxHeadBytes: number;
   /** How long a generation may finish its requests when there is a new one, in milliseconds. */
@@ -42,7 +43,7 @@ export interface GenerationOptions {
 /** Workers that were started together, and what leads requests to their mounts. */
 interface Generation {
   readonly number: number;
-  readonly pool: WorkerPool;
+  readonly pools: readonly WorkerPool[];
   readonly handler: ExchangeHandler;
 }
 
@@ -106,14 +107,14 @@ export class Generations implements ExchangeHandler {
   async drain(): Promise<void> {
     this.#closed = true;
     await this.#reloading;
-    await Promise.all([this.#current.pool.drain(), ...this.#retiring.values()]);
+    await Promise.all([drained(this.#current), ...this.#retiring.values()]);
   }
 
   /** Ends all workers at once. */
   terminate(): void {
     this.#closed = true;
-    this.#current.pool.terminate();
-    for (const { pool } of this.#retiring.keys()) pool.terminate();
+    terminate(this.#current);
+    for (const generation of this.#retiring.keys()) terminate(generation);
   }
 
   #begin(reason: string): Promise<ReloadOutcome> {
@@ -134,28 +135,28 @@ export class Generations implements ExchangeHandler {
       return { kind: "failed", error };
     }
     if (this.#closed) {
-      next.pool.terminate();
+      terminate(next);
       return { kind: "failed", error: new Error("the gateway is ending") };
     }
     const old = this.#current;
     this.#current = next;
-    old.pool.handWaitingTo(next.handler);
+    for (const pool of old.pools) pool.handWaitingTo(next.handler);
     this.#retire(old);
     log("info", `generation ${next.number} serves`);
     return { kind: "reloaded", generation: next.number };
   }
 
   #retire(generation: Generation): void {
-    const { pool, number } = generation;
+    const { number } = generation;
     const { drainTimeoutMs, log } = this.#options;
     const cutOff = Promise.withResolvers<void>();
     const timer = setTimeout(() => {
       log("warning", `generation ${number} is cut off: its requests took too long`);
       cutOff.resolve();
     }, drainTimeoutMs);
-    const retired = Promise.race([pool.drain(), cutOff.promise]).then(() => {
+    const retired = Promise.race([drained(generation), cutOff.promise]).then(() => {
       clearTimeout(timer);
-      pool.terminate();
+      terminate(generation);
       this.#retiring.delete(generation);
     });
     this.#retiring.set(generation, retired);
@@ -163,19 +164,35 @@ export class Generations implements ExchangeHandler {
 }
 
 async function startGeneration(options: GenerationOptions, number: number): Promise<Generation> {
-  const { prepare, workers, maxHeadBytes, headerName, log } = options;
-  const loadable = await prepare();
+  const { prepare, maxHeadBytes, headerName, log } = options;
+  const groups = await prepare();
   const fieldLine = headerName === "" ? "" : `${headerName}: ${number}\r\n`;
-  const pool = new WorkerPool(
-    { ...loadable, workers, maxHeadBytes, generation: number, fieldLine },
-    log,
-  );
-  await pool.start();
-  const prefixes = loadable.apps.mounts.map(({ prefix }) => prefix);
-  return { number, pool, handler: routed(prefixes, pool) };
+  const pools: WorkerPool[] = [];
+  const routes: Route[] = [];
+  for (const group of groups) {
+    const { mounts } = group.apps;
+    const label = [
+      groups.length === 1 ? "" : ` of ${mounts[0].prefix || "/"}`,
+      number === 1 ? "" : ` of generation ${number}`,
+    ].join("");
+    const pool = new WorkerPool({ ...group, maxHeadBytes, label, fieldLine }, log);
+    pools.push(pool);
+    routes.push(...mounts.map(({ prefix }, mount) => ({ prefix, mount, handler: pool })));
+  }
+  const generation = { number, pools, handler: routed(routes) };
+  try {
+    await Promise.all(pools.map((pool) => pool.start()));
+  } catch (error) {
+    terminate(generation);
+    throw error;
+  }
+  return generation;
 }
 
-/** `next`, behind a router if there is anything to choose. */
-export function routed(prefixes: readonly string[], next: ExchangeHandler): ExchangeHandler {
-  return prefixes.length === 1 && prefixes[0] === "" ? next : new MountRouter(prefixes, next);
+async function drained({ pools }: Generation): Promise<void> {
+  await Promise.all(pools.map((pool) => pool.drain()));
+}
+
+function terminate({ pools }: Generation): void {
+  for (const pool of pools) pool.terminate();
 }

@@ -8,33 +8,45 @@ import { errorResponse } from "./error_response.ts";
 import type { Exchange, ExchangeHandler } from "./exchange.ts";
 import { urlOf } from "./request_url.ts";
 
+/** A mounted app. */
+export interface Route {
+  /** Path prefix; `""` for the root. */
+  readonly prefix: string;
+  /** Who handles its requests. */
+  readonly handler: ExchangeHandler;
+  /** Its place among the mounts of the handler. */
+  readonly mount: number;
+}
+
 /** Routes exchanges to mounts: the longest prefix of whole path segments wins. */
 export class MountRouter implements ExchangeHandler {
-  readonly #next: ExchangeHandler;
-  /** Prefixes, longest first, and their places among the mounts. */
-  readonly #prefixes: readonly (readonly [string, number])[];
+  /** Longest prefix first. */
+  readonly #routes: readonly Route[];
 
-  /** Makes a router for mounts with these prefixes, before `next`. */
-  constructor(prefixes: readonly string[], next: ExchangeHandler) {
-    this.#next = next;
-    this.#prefixes = prefixes
-      .map((prefix, index) => [prefix, index] as const)
-      .sort(([a], [b]) => b.length - a.length);
+  /** Makes a router. */
+  constructor(routes: readonly Route[]) {
+    this.#routes = routes.toSorted((a, b) => b.prefix.length - a.prefix.length);
   }
 
   handle(exchange: Exchange): void {
     // The path as the app will see it: what the URL parser makes of dot segments is what counts.
     const path = pathOf(urlOf(exchange.head));
-    for (const [prefix, index] of this.#prefixes) {
+    for (const { prefix, handler, mount } of this.#routes) {
       if (!path.startsWith(prefix)) continue;
       if (path.length > prefix.length && path.charCodeAt(prefix.length) !== SLASH) continue;
-      exchange.head.mount = index;
-      this.#next.handle(exchange);
+      exchange.head.mount = mount;
+      handler.handle(exchange);
       return;
     }
     const { head, body } = errorResponse(404, "no app is mounted at this path");
     exchange.respond(head, body);
   }
+}
+
+/** Leads to `routes`; without a router, if there is nothing to choose. */
+export function routed(routes: readonly Route[]): ExchangeHandler {
+  const [{ prefix, handler }] = routes;
+  return routes.length === 1 && prefix === "" ? handler : new MountRouter(routes);
 }
 
 const SLASH = 0x2f;

@@ -225,13 +225,13 @@ function hostFor(
   if (workers === 0) return { kind: "thread", load: () => loadApps(apps) };
   return {
     kind: "workers",
-    workers,
     prepare: () =>
-      Promise.resolve({
+      Promise.resolve([{
         apps,
         permissions: permissionsFor(modulesOf(apps), permissions, cwd),
         modules: null,
-      }),
+        workers,
+      }]),
   };
 }
 

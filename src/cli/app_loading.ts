@@ -14,7 +14,12 @@ import {
 } from "../config/app_permissions.ts";
 import type { WorkerPermissions } from "../config/app_permissions.ts";
 import { needsOwnLoader } from "../config/loader_options.ts";
-import type { LoaderSettings, ModuleSetting, ServeSettings } from "../config/settings.ts";
+import type {
+  LoaderSettings,
+  ModuleSetting,
+  MountSetting,
+  ServeSettings,
+} from "../config/settings.ts";
 import { ConfigError, LoadError } from "../errors.ts";
 import type { AppHost } from "../gateway.ts";
 import type { LoadableApps } from "../generations.ts";
@@ -23,12 +28,12 @@ import { ModuleCache } from "../loader/cache.ts";
 import { defaultImportHosts } from "../loader/fetch_policy.ts";
 import { loadApps } from "../loader/load.ts";
 import { Loader } from "../loader/loader.ts";
-import type { ImportPolicy, LoaderOptions } from "../loader/loader_protocol.ts";
+import type { Freshness, ImportPolicy, LoaderOptions } from "../loader/loader_protocol.ts";
 import { resolveApp } from "../loader/resolve.ts";
 import type { Log } from "../log.ts";
 import type { MountedApp } from "../worker/apps.ts";
 import { AppModules } from "../worker/modules.ts";
-import type { AppSet, ExportSource } from "../worker/protocol.ts";
+import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
 import { installLightResponse } from "../worker/response.ts";
 import { preventPrompts } from "./no_prompts.ts";
@@ -52,53 +57,80 @@ export function appLoading(
   log: Log,
 ): AppLoading {
   const cwd = Deno.cwd();
-  const apps = appSetOf(settings, cwd);
-  const urls = modulesOf(apps);
-  const asked = settings.appAllowAll || settings.workers === 0
-    ? "inherit"
-    : settings.appPermissions;
-  const permissions = permissionsFor(urls, asked, cwd);
-  // The executable's runtime does not check what import() reads.
-  const builtins = Deno.build.standalone && !readsEverything(permissions) ? "guarded" : "native";
   const loader = usesOwnLoader(settings)
-    ? new Loader(loaderOptions(settings.loading, builtins, cwd), log)
+    ? new Loader(loaderOptions(settings.loading, cwd), log)
     : null;
-  const end = {
-    localFiles: () => [],
-    hasChangedRemotely: () => Promise.resolve(false),
-    [Symbol.dispose]: () => loader?.[Symbol.dispose](),
-  };
+  const end = { [Symbol.dispose]: () => loader?.[Symbol.dispose]() };
   if (settings.workers === 0) {
-    return { ...end, host: threadHost(apps, loader), notice: threadNotice(urls) };
+    const mounts = settings.mounts.map((mount) => appSourceOf(mount, settings, cwd));
+    const apps: AppSet = { mounts, faultReports: settings.faultReports };
+    return {
+      ...end,
+      host: threadHost(apps, loader),
+      notice: threadNotice(modulesOf(apps)),
+      localFiles: () => [],
+      hasChangedRemotely: () => Promise.resolve(false),
+    };
   }
-  if (permissions !== "inherit") preventPrompts();
+  const groups = appGroups(settings, cwd);
+  if (groups.some(({ permissions }) => permissions !== "inherit")) preventPrompts();
   const supply = new AppSupply(loader, cwd, reread);
   return {
     ...end,
-    host: { kind: "workers", workers: settings.workers, prepare: () => supply.prepare() },
-    notice: ["info", permissionsNotice(urls, permissions)],
+    host: { kind: "workers", prepare: () => supply.prepare() },
+    notice: ["info", groupNotices(groups).join("\n")],
     localFiles: () => supply.localFiles,
     hasChangedRemotely: () => supply.hasChangedRemotely(),
   };
 }
 
-/** The apps and their middleware as workers are to load them; paths are relative to `cwd`. */
-function appSetOf(settings: ServeSettings, cwd: string): AppSet {
+/** Apps that share workers: those that may do the same, and want as many. */
+interface AppGroup {
+  readonly apps: AppSet;
+  readonly permissions: WorkerPermissions;
+  readonly workers: number;
+}
+
+/**
+ * Puts apps together that can share workers.
+ *
+ * @throws {ConfigError} if an app and its middleware cannot
+ */
+function appGroups(settings: ServeSettings, cwd: string): AppGroup[] {
+  const { faultReports } = settings;
+  const groups = new Map<string, AppGroup & { readonly mounts: AppSource[] }>();
+  for (const mount of settings.mounts) {
+    const source = appSourceOf(mount, settings, cwd);
+    const urls = modulesOf({ mounts: [source], faultReports });
+    const asked = mount.permissions ??
+      (settings.appAllowAll ? "inherit" : settings.appPermissions);
+    const permissions = permissionsFor(urls, asked, cwd);
+    const workers = mount.workers ?? settings.workers;
+    const key = JSON.stringify([permissions, workers]);
+    const group = groups.get(key);
+    if (group !== undefined) {
+      group.mounts.push(source);
+      continue;
+    }
+    const mounts = [source];
+    groups.set(key, { apps: { mounts, faultReports }, mounts, permissions, workers });
+  }
+  return [...groups.values()];
+}
+
+/** An app and its middleware as workers are to load them; paths are relative to `cwd`. */
+function appSourceOf(mount: MountSetting, all: ServeSettings, cwd: string): AppSource {
+  const { prefix, app, kind = all.appKind, settings = {}, middleware = [] } = mount;
   const source = ({ module, kind, settings }: ModuleSetting): ExportSource => ({
     ...resolveApp(module, cwd),
     kind,
     settings,
   });
-  const around = settings.middleware.map((module) =>
-    source({ module, kind: "plain", settings: {} })
-  );
+  const around = all.middleware.map((module) => source({ module, kind: "plain", settings: {} }));
   return {
-    mounts: settings.mounts.map(({ prefix, app, kind, settings: own = {}, middleware = [] }) => ({
-      prefix,
-      ...source({ module: app, kind: kind ?? settings.appKind, settings: own }),
-      middleware: [...middleware.map(source), ...around],
-    })),
-    faultReports: settings.faultReports,
+    prefix,
+    ...source({ module: app, kind, settings }),
+    middleware: [...middleware.map(source), ...around],
   };
 }
 
@@ -122,7 +154,6 @@ function usesOwnLoader(settings: ServeSettings): boolean {
 /** The loader's options, with absolute paths. */
 export function loaderOptions(
   loading: LoaderSettings,
-  builtins: LoaderOptions["builtins"],
   cwd: string,
 ): LoaderOptions {
   const { importMap, reload, cachePolicy, allowImport, allowHttp, lockFile, lockMode } = loading;
@@ -138,7 +169,6 @@ export function loaderOptions(
     allowHttp,
     lockFile: lockFile === undefined ? undefined : resolve(cwd, lockFile),
     lockMode,
-    builtins,
   };
 }
 
@@ -147,7 +177,7 @@ class AppSupply {
   readonly #loader: Loader | null;
   readonly #cwd: string;
   readonly #reread: () => ServeSettings;
-  #modules: AppModuleSet | null = null;
+  #modules: readonly AppModuleSet[] = [];
 
   constructor(loader: Loader | null, cwd: string, reread: () => ServeSettings) {
     this.#loader = loader;
@@ -157,38 +187,57 @@ class AppSupply {
 
   /** Paths of the local files that the last generation is made of. */
   get localFiles(): readonly string[] {
-    return this.#modules?.localFiles ?? [];
+    return [...new Set(this.#modules.flatMap(({ localFiles }) => localFiles))];
   }
 
-  async prepare(): Promise<LoadableApps> {
+  async prepare(): Promise<LoadableApps[]> {
+    const settings = this.#reread();
     const loader = this.#loader;
-    const { apps, permissions, policy } = this.#wanted();
-    if (loader === null) return { apps, permissions, modules: null };
-    const modules = await AppModuleSet.prepare(loader, apps, policy);
-    this.#modules = modules;
-    return {
-      apps: loader.builtins === "guarded"
-        ? { ...modules.apps, lockdown: modules.folders }
-        : modules.apps,
-      permissions: withReadOf(permissions, modules.folders),
-      modules,
-    };
+    const groups = appGroups(settings, this.#cwd);
+    if (loader === null) return groups.map((group) => ({ ...group, modules: null }));
+    const sets: AppModuleSet[] = [];
+    for (const group of groups) {
+      sets.push(await prepareModules(loader, group, settings, "cached"));
+    }
+    this.#modules = sets;
+    return groups.map((group, index) => {
+      const modules = sets[index];
+      const { apps, folders } = modules;
+      return {
+        apps: isLocked(group.permissions) ? { ...apps, lockdown: folders } : apps,
+        permissions: withReadOf(group.permissions, folders),
+        modules,
+        workers: group.workers,
+      };
+    });
   }
 
   async hasChangedRemotely(): Promise<boolean> {
-    if (this.#loader === null || this.#modules === null) return false;
-    const { apps, policy } = this.#wanted();
-    const { folder } = await AppModuleSet.prepare(this.#loader, apps, policy, "revalidated");
-    return folder !== this.#modules.folder;
-  }
-
-  #wanted(): { apps: AppSet; permissions: WorkerPermissions; policy: ImportPolicy } {
+    if (this.#loader === null) return false;
     const settings = this.#reread();
-    const apps = appSetOf(settings, this.#cwd);
-    const asked = settings.appAllowAll ? "inherit" : settings.appPermissions;
-    const permissions = permissionsFor(modulesOf(apps), asked, this.#cwd);
-    return { apps, permissions, policy: importPolicy(permissions, settings.loading) };
+    const known = new Set(this.#modules.map(({ folder }) => folder));
+    for (const group of appGroups(settings, this.#cwd)) {
+      const { folder } = await prepareModules(this.#loader, group, settings, "revalidated");
+      if (!known.has(folder)) return true;
+    }
+    return false;
   }
+}
+
+function prepareModules(
+  loader: Loader,
+  { apps, permissions }: AppGroup,
+  { loading }: ServeSettings,
+  freshness: Freshness,
+): Promise<AppModuleSet> {
+  const policy = importPolicy(permissions, loading);
+  const builtins = isLocked(permissions) ? "guarded" : "native";
+  return AppModuleSet.prepare(loader, apps, policy, builtins, freshness);
+}
+
+/** Whether workers have to be kept from import(): the executable's runtime does not check it. */
+function isLocked(permissions: WorkerPermissions): boolean {
+  return Deno.build.standalone && !readsEverything(permissions);
 }
 
 /** What apps with these permissions may import while they run. */
@@ -215,6 +264,14 @@ function threadNotice(urls: readonly string[]): Parameters<Log> | null {
     "warning",
     "with --workers 0 apps may do all that gatehouse itself may, those from elsewhere too",
   ];
+}
+
+function groupNotices(groups: readonly AppGroup[]): string[] {
+  return groups.map(({ apps, permissions }) => {
+    const notice = permissionsNotice(modulesOf(apps), permissions);
+    const names = apps.mounts.map(({ prefix }) => prefix || "/").join(", ");
+    return groups.length === 1 ? notice : `${names}: ${notice}`;
+  });
 }
 
 function threadHost(apps: AppSet, loader: Loader | null): AppHost {

@@ -19,7 +19,7 @@ export async function cacheCommand(
 ): Promise<void> {
   const cwd = Deno.cwd();
   if (action === "fetch") {
-    using loader = new Loader(loaderOptions(loading, "native", cwd), logToStderr);
+    using loader = new Loader(loaderOptions(loading, cwd), logToStderr);
     for (const app of apps) {
       const { url } = resolveApp(app, cwd);
       const { forWorkers } = await loader.prepare([url]);

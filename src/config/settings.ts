@@ -23,6 +23,8 @@ export interface ModuleSetting {
   readonly kind: ExportKind;
   /** What a factory is called with. */
   readonly settings: Readonly<Record<string, string>>;
+  /** Where it was said: `FILE:LINE`. */
+  readonly origin?: string;
 }
 
 /** An app and where it is mounted. */
@@ -37,6 +39,12 @@ export interface MountSetting {
   readonly settings?: Readonly<Record<string, string>>;
   /** Middleware around this app alone, the last outermost, within that of all apps. */
   readonly middleware?: readonly ModuleSetting[];
+  /** Where it was said, if it was in a configuration file: `FILE:LINE`. */
+  readonly origin?: string;
+  /** Number of workers, if this app has its own; else as the settings say for all. */
+  readonly workers?: number;
+  /** What this app may do, as far as it was said for it alone; else as for all. */
+  readonly permissions?: AppPermissions | "inherit";
 }
 
 /** What `gatehouse cache` does: fetch apps, describe the cache, or empty it. */
@@ -64,6 +72,12 @@ export interface LoaderSettings {
 
 /** The settings of `gatehouse serve`. */
 export interface ServeSettings {
+  /** Path of the configuration file. */
+  configFile: string | undefined;
+  /** Which of its `[server:NAME]` sections counts. */
+  serverName: string | undefined;
+  /** Which of its `[app:NAME]`, `[composite:NAME]` and `[pipeline:NAME]` sections counts. */
+  appName: string | undefined;
   /** The apps. */
   mounts: MountSetting[];
   /** Middleware around each app, the last outermost. */
@@ -102,6 +116,12 @@ export interface ServeSettings {
   loading: LoaderSettings;
   /** What `gatehouse cache` does. */
   cacheAction: CacheAction;
+  /** Number of gateway processes; 0 for this one, without a supervisor. */
+  processes: number;
+  /** File that has the process's number while it serves. */
+  pidfile: string | undefined;
+  /** What debuggers may look into. */
+  inspect: "nothing" | "gateway" | "workers";
   /** What apps may do, as far as it was said. */
   appPermissions: { -readonly [Kind in keyof AppPermissions]: AppPermissions[Kind] };
   /** Whether apps may do all that gatehouse itself may. */
@@ -121,6 +141,9 @@ export interface ServeSettings {
 /** The settings before anything was said. */
 export function defaultSettings(): ServeSettings {
   return {
+    configFile: undefined,
+    serverName: undefined,
+    appName: undefined,
     mounts: [],
     middleware: [],
     http: [],
@@ -149,6 +172,9 @@ export function defaultSettings(): ServeSettings {
       allowHttp: "loopback",
     },
     cacheAction: "fetch",
+    processes: 0,
+    pidfile: undefined,
+    inspect: "nothing",
     appPermissions: {},
     appAllowAll: false,
     limits: { ...DEFAULT_HTTP_LIMITS },

@@ -10,7 +10,7 @@ import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
 import type { Loader, PreparedGraph } from "./loader.ts";
 import { filePath, urlOfKey } from "./graph_keys.ts";
-import type { Freshness, ImportPolicy } from "./loader_protocol.ts";
+import type { Builtins, Freshness, ImportPolicy } from "./loader_protocol.ts";
 
 /** The modules of a set of apps. */
 export class AppModuleSet {
@@ -52,9 +52,10 @@ export class AppModuleSet {
     loader: Loader,
     apps: AppSet,
     policy: ImportPolicy,
+    builtins: Builtins = "native",
     freshness: Freshness = "cached",
   ): Promise<AppModuleSet> {
-    const graph = await loader.prepare([...new Set(modulesOf(apps))], freshness);
+    const graph = await loader.prepare([...new Set(modulesOf(apps))], builtins, freshness);
     return new AppModuleSet(loader, graph, apps, policy);
   }
 

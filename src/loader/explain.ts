@@ -10,9 +10,11 @@ import { urlOfKey } from "./graph_keys.ts";
 import type { WorkerGraph } from "./graph_store.ts";
 import { originalPlace } from "./source_lines.ts";
 
-/** The names of generated files, as URLs or relative, with a place perhaps. */
-const GENERATED =
-  /(?:file:\/\/[^\s"'()]*?\/|\.{1,2}\/(?:[\w.]+\/)*)?\b([\da-f]{27}\.js)(?::(\d+):(\d+))?/g;
+/** The names of generated files, with a place perhaps. */
+const GENERATED = /\b([\da-f]{27}\.js)(?::(\d+):(\d+))?/g;
+
+/** Places that are looked up: each takes its time, and apps can write messages that are full of them. */
+const MAX_PLACES = 10;
 
 /** `message` with sources in place of generated files, and a code frame for a syntax error. */
 export async function explained(
@@ -25,26 +27,53 @@ export async function explained(
     urls.set(file.slice(file.lastIndexOf("/") + 1), { url: urlOfKey(key), file });
   }
   let frame = "";
-  // Deno from source shows generated code, on the one line that is left of it.
-  const text = message.replace(/ \|\s+\d+ \| .* \|\s+~+/, "").replace(
-    GENERATED,
-    (name, file: string, line?: string, column?: string) => {
-      const source = urls.get(file);
-      if (source === undefined) return name;
-      if (line === undefined || column === undefined) return source.url;
-      const map = mapIn(fileURLToPath(graph.directory + source.file));
-      const place = map === null ? null : originalPlace(map, Number(line), Number(column));
-      if (place === null) return source.url;
-      if (message.includes("SyntaxError") || /\bis not (?:valid|defined)/.test(message)) {
-        frame ||= `${place.url} ${place.line} ${place.column}`;
-      }
-      return `${source.url}:${place.line}:${place.column}`;
-    },
-  );
+  const plain = withoutGeneratedCode(message);
+  let places = 0;
+  let text = "";
+  let end = 0;
+  for (const found of plain.matchAll(GENERATED)) {
+    const [name, file, line, column] = found;
+    const source = urls.get(file);
+    if (source === undefined) continue;
+    text += plain.slice(end, startOfName(plain, found.index, end));
+    end = found.index + name.length;
+    const map = line === undefined || column === undefined || ++places > MAX_PLACES
+      ? null
+      : mapIn(fileURLToPath(graph.directory + source.file));
+    const place = map === null ? null : originalPlace(map, Number(line), Number(column));
+    text += place === null ? source.url : `${source.url}:${place.line}:${place.column}`;
+    if (place === null) continue;
+    if (message.includes("SyntaxError") || /\bis not (?:valid|defined)/.test(message)) {
+      frame ||= `${place.url} ${place.line} ${place.column}`;
+    }
+  }
+  text += plain.slice(end);
   if (frame === "") return text;
   const [url, line, column] = frame.split(" ");
   const source = await sourceOf(url);
   return source === null ? text : `${text}\n${codeFrame(source, Number(line), Number(column))}`;
+}
+
+/** Deno from source shows generated code, on the one line that is left of it. */
+function withoutGeneratedCode(message: string): string {
+  const start = message.search(/ \|\s+\d+ \| /);
+  const marks = start < 0 ? undefined : [...message.slice(start).matchAll(/ \|\s+~+/g)].at(-1);
+  if (marks === undefined) return message;
+  return message.slice(0, start) + message.slice(start + marks.index + marks[0].length);
+}
+
+/**
+ * Where the URL or relative path begins that the file's name at `index` ends. Apps can write messages
+ * that are long, and a regular expression would go over them again and again.
+ */
+function startOfName(text: string, index: number, end: number): number {
+  let start = index;
+  while (start > end && !/[\s"'()]/.test(text[start - 1])) start--;
+  const before = text.slice(start, index);
+  const url = before.lastIndexOf("file://");
+  if (url >= 0) return start + url;
+  const path = /^\.{1,2}\/[\w./]*$/.exec(before);
+  return path === null ? index : start;
 }
 
 /** The source map at the end of a generated file. */

@@ -20,6 +20,7 @@ import type { TransformedModule } from "./link.ts";
 import { TRANSFORM_VERSION } from "./link.ts";
 import type { ReloadPolicy } from "./fetch_policy.ts";
 import type {
+  Builtins,
   ExtendRequest,
   Extension,
   Freshness,
@@ -96,6 +97,7 @@ export class GraphBuilder {
     this.#fetchers.clear();
     const { allowImport } = this.#options;
     const loading = this.#loading(
+      builtins,
       allowImport === "any" ? "any" : [...allowImport, ...hostsOf(roots)],
     );
     const project = await loading.readProject(roots);
@@ -129,7 +131,7 @@ export class GraphBuilder {
    */
   async extend(request: ExtendRequest): Promise<Extension> {
     const { roots, folder, root, policy, packageRoot, requirements } = request;
-    const loading = this.#loading(policy.hosts, policy.hostsOption);
+    const loading = this.#loading(request.builtins, policy.hosts, policy.hostsOption);
     const known = knownModulesOf(request);
     const project = await loading.readProject(roots);
     const graph = await buildGraph({
@@ -159,6 +161,7 @@ export class GraphBuilder {
   }
 
   #loading(
+    builtins: Builtins,
     allowImport: "any" | readonly string[],
     allowImportOption: ImportPolicy["hostsOption"] = "--allow-import",
   ): Loading {
@@ -179,7 +182,7 @@ export class GraphBuilder {
       this.#fetchers.set(hosts, fetcher);
     }
     const options = { ...this.#options, reload: this.#reload };
-    return new Loading(this.#cache, options, fetcher, this.#lock);
+    return new Loading(this.#cache, options, fetcher, this.#lock, builtins);
   }
 }
 
@@ -189,6 +192,7 @@ class Loading implements GraphSources {
   readonly #options: LoaderOptions;
   readonly #fetcher: ModuleFetcher;
   readonly #lock: Lock | null;
+  readonly #builtins: Builtins;
   #jsr: JsrResolver | null = null;
   #project: ProjectConfig | null = null;
   #folder: string | null = null;
@@ -198,7 +202,9 @@ class Loading implements GraphSources {
     options: LoaderOptions,
     fetcher: ModuleFetcher,
     lock: Lock | null,
+    builtins: Builtins,
   ) {
+    this.#builtins = builtins;
     this.#cache = cache;
     this.#options = options;
     this.#fetcher = fetcher;
@@ -254,7 +260,7 @@ class Loading implements GraphSources {
   }
 
   async guardedExports(specifier: string): Promise<readonly string[] | null> {
-    if (this.#options.builtins === "native" || guardedBuiltin(specifier) === null) return null;
+    if (this.#builtins === "native" || guardedBuiltin(specifier) === null) return null;
     return Object.keys(await import(specifier));
   }
 

@@ -16,6 +16,7 @@ import type { StoredGraph, WorkerGraph } from "./graph_store.ts";
 import { readGraph, sha256Of, workerGraphOf } from "./graph_store.ts";
 import { TRANSFORM_VERSION } from "./link.ts";
 import type {
+  Builtins,
   Extension,
   Freshness,
   ImportPolicy,
@@ -61,6 +62,7 @@ type Question<Request = LoaderRequest> = Request extends { readonly id: number }
 
 /** A graph with what only the loader has to know. */
 interface GrowingGraph extends PreparedGraph {
+  readonly builtins: Builtins;
   requirements: readonly string[];
   packageRoot: string;
   /** The last extension: one after the other, so that no module is made twice. */
@@ -82,11 +84,6 @@ export class Loader implements Disposable {
     this.#log = log;
   }
 
-  /** What apps get of the runtime's own modules. */
-  get builtins(): LoaderOptions["builtins"] {
-    return this.#options.builtins;
-  }
-
   /**
    * Makes the apps at `roots` ready.
    *
@@ -95,10 +92,11 @@ export class Loader implements Disposable {
    */
   async prepare(
     roots: readonly string[],
+    builtins: Builtins = "native",
     freshness: Freshness = "cached",
   ): Promise<PreparedGraph> {
-    const unchanged = freshness === "cached" ? this.#unchanged(roots) : null;
-    const { graph, local } = unchanged ?? await this.#made(roots, freshness);
+    const unchanged = freshness === "cached" ? this.#unchanged(roots, builtins) : null;
+    const { graph, local } = unchanged ?? await this.#made(roots, builtins, freshness);
     const { folder, manifest } = graph;
     const { requirements } = manifest;
     const packageRoot = manifest.packageRoot ?? this.#latePackageRoot(folder);
@@ -109,6 +107,7 @@ export class Loader implements Disposable {
       forWorkers,
       modules: manifest.roots.map((key) => forWorkers.directory + forWorkers.files[key]),
       localFiles: local,
+      builtins,
       requirements,
       packageRoot,
       growing: Promise.resolve(),
@@ -155,8 +154,9 @@ export class Loader implements Disposable {
     policy: ImportPolicy,
   ): Promise<Extension> {
     const { roots, folder, forWorkers: { files, redirects }, requirements, packageRoot } = graph;
-    const request = { roots, folder, files, redirects, requirements, packageRoot, root, policy };
-    const report = await this.#ask({ kind: "extend", ...request });
+    const known = { roots, folder, files, redirects, requirements, packageRoot };
+    const { builtins } = graph;
+    const report = await this.#ask({ kind: "extend", ...known, builtins, root, policy });
     const { extension } = report as LoaderReport & { kind: "extended" };
     Object.assign(files, extension.files);
     Object.assign(redirects, extension.redirects);
@@ -165,24 +165,28 @@ export class Loader implements Disposable {
     return extension;
   }
 
-  async #made(roots: readonly string[], freshness: Freshness): Promise<KnownGraph> {
-    const report = await this.#ask({ kind: "prepare", roots, freshness });
+  async #made(
+    roots: readonly string[],
+    builtins: Builtins,
+    freshness: Freshness,
+  ): Promise<KnownGraph> {
+    const report = await this.#ask({ kind: "prepare", roots, builtins, freshness });
     const { folder, local } = report as LoaderReport & { kind: "prepared" };
     const graph = readGraph(folder);
     if (graph === null) throw new LoadError(roots[0], `the cache ${folder} changed meanwhile`);
     const index: GraphIndex = { folder, local };
     const cache = new ModuleCache(this.#options.cacheRoot);
     const text = new TextEncoder().encode(JSON.stringify(index));
-    await cache.writeAtomically(this.#indexPath(roots), text);
+    await cache.writeAtomically(this.#indexPath(roots, builtins), text);
     return { graph, local };
   }
 
   /** The graph that was made for these apps, if it would be made just so again. */
-  #unchanged(roots: readonly string[]): KnownGraph | null {
+  #unchanged(roots: readonly string[], builtins: Builtins): KnownGraph | null {
     const { reload, lockFile } = this.#options;
     // A lock has to be asked about every module.
     if (reload !== "none" || lockFile !== undefined) return null;
-    const index = readIndex(this.#indexPath(roots));
+    const index = readIndex(this.#indexPath(roots, builtins));
     if (index === null) return null;
     for (const { path, sha256 } of index.local) if (sha256OfFile(path) !== sha256) return null;
     const graph = readGraph(index.folder);
@@ -201,8 +205,8 @@ export class Loader implements Disposable {
   }
 
   /** File that says what was made with these options for these apps. */
-  #indexPath(roots: readonly string[]): string {
-    const { cacheRoot, importMapUrl, allowImport, allowHttp, builtins } = this.#options;
+  #indexPath(roots: readonly string[], builtins: Builtins): string {
+    const { cacheRoot, importMapUrl, allowImport, allowHttp } = this.#options;
     const app = roots.find((url) => url.startsWith("file:"));
     const config = app === undefined ? null : findConfig(dirname(filePath(app)));
     const inputs = [

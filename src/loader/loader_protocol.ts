@@ -25,8 +25,6 @@ export interface LoaderOptions {
   readonly lockFile: string | undefined;
   /** What happens with what the lock does not know. */
   readonly lockMode: "extend" | "frozen";
-  /** What apps get of the runtime's own modules: all, or what the lockdown of workers leaves of them. */
-  readonly builtins: "native" | "guarded";
 }
 
 /** What an app that runs may import. */
@@ -38,6 +36,9 @@ export interface ImportPolicy {
   /** The option that there can be more hosts by. */
   readonly hostsOption: "--allow-import" | "--app-allow-import";
 }
+
+/** What apps get of the runtime's own modules: all, or what the lockdown of workers leaves of them. */
+export type Builtins = "native" | "guarded";
 
 /** Whether remote modules in the cache are taken as they are, or asked for again. */
 export type Freshness = "cached" | "revalidated";
@@ -52,6 +53,7 @@ export type LoaderRequest =
     readonly id: number;
     readonly roots: readonly string[];
     readonly freshness: Freshness;
+    readonly builtins: Builtins;
   }
   /** Adds to the graph of an app that runs. */
   | ({ readonly kind: "extend"; readonly id: number } & ExtendRequest);
@@ -70,6 +72,8 @@ export interface ExtendRequest {
   readonly requirements: readonly string[];
   /** Folder of the packages, if there are any. */
   readonly packageRoot: string | null;
+  /** What the graph's modules get of the runtime's own. */
+  readonly builtins: Builtins;
   /** What is imported. */
   readonly root: GraphRoot;
   /** What may be. */

@@ -40,6 +40,7 @@ async function answer(request: Exclude<LoaderRequest, { kind: "start" }>): Promi
       const { graph, local } = await (await builder).prepare(
         request.roots,
         request.freshness,
+        request.builtins,
       );
       scope.postMessage({ kind: "prepared", id, folder: graph.folder, local });
     } else {

@@ -23,7 +23,15 @@ export interface ListenSpec {
   readonly backlog: number;
   /** Keys, to speak TLS. */
   readonly tls: TlsKeyPair | undefined;
+  /** Who else may listen there. Default: nobody. */
+  readonly sharing?: SocketSharing;
 }
+
+/**
+ * Who may listen at the same address: nobody; others that share a TCP port, too (each connection goes
+ * to one of them); or others that share a TCP port, and one whose unix socket is to be replaced.
+ */
+export type SocketSharing = "exclusive" | "shared" | "successor";
 
 /** An open socket. */
 export interface Listening {
@@ -39,13 +47,15 @@ export interface Listening {
  * @throws {ListenError} if the address is in use, unknown, or not permitted
  */
 export async function listen(spec: ListenSpec): Promise<Listening> {
-  const { address, backlog, tls } = spec;
+  const { address, backlog, tls, sharing = "exclusive" } = spec;
   try {
-    if (address.transport === "unix") return await listenUnix(address.path, address.mode);
+    if (address.transport === "unix") return await listenUnix(address, sharing);
     const options = {
       hostname: address.hostname,
       port: address.port,
       tcpBacklog: backlog,
+      // Named only where it is needed: it is an unstable feature of Deno.
+      ...sharing === "exclusive" ? {} : { reusePort: true },
     };
     const listener = tls === undefined
       ? Deno.listen(options)
@@ -58,15 +68,27 @@ export async function listen(spec: ListenSpec): Promise<Listening> {
   }
 }
 
-async function listenUnix(path: string, mode: number | undefined): Promise<Listening> {
-  await removeStaleSocket(path);
+type UnixAddress = Extract<ListenAddress, { transport: "unix" }>;
+
+async function listenUnix(
+  { path, mode }: UnixAddress,
+  sharing: SocketSharing,
+): Promise<Listening> {
+  const isSuccessor = sharing === "successor";
+  const ownPath = isSuccessor ? `${path}.${Deno.pid}` : path;
+  await removeStaleSocket(ownPath);
   // The mode is right from the start: there is no time at which others could connect.
   const previous = mode === undefined ? undefined : Deno.umask(0o777 & ~mode);
   let listener: Deno.UnixListener;
   try {
-    listener = Deno.listen({ transport: "unix", path });
+    listener = Deno.listen({ transport: "unix", path: ownPath });
   } finally {
     if (previous !== undefined) Deno.umask(previous);
+  }
+  if (isSuccessor) {
+    // Clients find one of the two at every moment.
+    Deno.renameSync(ownPath, path);
+    nameAfter(path, listener);
   }
   const { ino } = Deno.lstatSync(path);
   return {
@@ -80,6 +102,18 @@ async function listenUnix(path: string, mode: number | undefined): Promise<Liste
       }
     },
   };
+}
+
+/** Makes a listener, and what it accepts, tell the path that its socket has now. */
+function nameAfter(path: string, listener: Deno.UnixListener): void {
+  const addr: Deno.UnixAddr = { transport: "unix", path };
+  const accept = listener.accept.bind(listener);
+  Object.defineProperties(listener, {
+    addr: { value: addr },
+    accept: {
+      value: async () => Object.defineProperty(await accept(), "localAddr", { value: addr }),
+    },
+  });
 }
 
 /**

@@ -44,8 +44,8 @@ export interface PoolOptions {
   readonly workers: number;
   /** Bytes of the largest request head. */
   readonly maxHeadBytes: number;
-  /** Which of the generations of workers this is, from 1. */
-  readonly generation?: number;
+  /** What the names of the workers end with. */
+  readonly label?: string;
   /** Field line, with CRLF, that is added to each response; `""` for none. */
   readonly fieldLine?: string;
 }
@@ -173,11 +173,10 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
   }
 
   async #startWorker(slot: Slot): Promise<void> {
-    const { apps, permissions, maxHeadBytes, generation = 1, fieldLine = "" } = this.#options;
+    const { apps, permissions, maxHeadBytes, label = "", fieldLine = "" } = this.#options;
     let ringBytes = MIN_RING_BYTES;
     while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
-    const suffix = generation === 1 ? "" : ` of generation ${generation}`;
-    const name = `worker ${slot.number}${suffix}`;
+    const name = `worker ${slot.number}${label}`;
     const options = { name, apps, permissions, ringBytes, fieldLine };
     const worker = new AppWorker(options, this, this.#log);
     slot.starting = worker;
@@ -194,13 +193,14 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
 
   #restartLater(slot: Slot): void {
     const { delayMs } = slot;
+    const { label = "" } = this.#options;
     slot.delayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS);
     slot.dueAt = performance.now() + delayMs;
-    this.#log("info", `worker ${slot.number} is started again in ${delayMs / 1000} s`);
+    this.#log("info", `worker ${slot.number}${label} is started again in ${delayMs / 1000} s`);
     slot.timer = setTimeout(async () => {
       try {
         await this.#startWorker(slot);
-        this.#log("info", `worker ${slot.number} is ready again`);
+        this.#log("info", `worker ${slot.number}${label} is ready again`);
       } catch (error) {
         if (this.#closed) return;
         this.#log("error", error instanceof Error ? error.message : String(error));
