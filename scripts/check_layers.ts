@@ -20,7 +20,21 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pool: ["vocabulary", "ring", "worker"],
   config: ["vocabulary", "codec", "net"],
   gateway: ["vocabulary", "codec", "net", "endpoint", "worker", "loader", "pool", "config"],
-  cli: ["vocabulary", "codec", "net", "zmq", "endpoint", "worker", "loader", "config", "gateway"],
+  notify: ["vocabulary"],
+  supervisor: ["vocabulary", "net", "config"],
+  cli: [
+    "vocabulary",
+    "codec",
+    "net",
+    "zmq",
+    "endpoint",
+    "worker",
+    "loader",
+    "config",
+    "gateway",
+    "notify",
+    "supervisor",
+  ],
   top: ["vocabulary", "codec", "config", "endpoint", "zmq", "worker", "loader", "gateway", "cli"],
 };
 

@@ -8,6 +8,7 @@ import { parseCommandLine } from "../config/command_line.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import { helpText } from "../config/help.ts";
 import { ConfigError, ListenError, LoadError, ZmqError, ZmqLibraryError } from "../errors.ts";
+import { Membership } from "../supervisor/membership.ts";
 
 /** Exit statuses (also in the help text). */
 const DONE = 0;
@@ -20,7 +21,9 @@ const WRONG_USAGE = 2;
  */
 export async function main(args: readonly string[]): Promise<number> {
   try {
-    const command = parseCommandLine(args);
+    const membership = await Membership.join(args);
+    const words = membership === null ? args : args.slice(1);
+    const command = parseCommandLine(words);
     switch (command.kind) {
       case "help":
         console.log(helpText().trimEnd());
@@ -39,8 +42,12 @@ export async function main(args: readonly string[]): Promise<number> {
         return DONE;
       }
       case "serve": {
+        if (command.settings.processes > 0 && membership === null) {
+          const { superviseCommand } = await import("./supervise.ts");
+          return await superviseCommand(command.settings, args);
+        }
         const { serveCommand } = await import("./serve.ts");
-        await serveCommand(command.settings, () => settingsAgain(args));
+        await serveCommand(command.settings, () => settingsAgain(words), membership);
         return DONE;
       }
     }

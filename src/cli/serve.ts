@@ -8,9 +8,13 @@ import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import { Gateway } from "../gateway.ts";
 import type { FastCgiOptions } from "../gateway.ts";
-import type { TlsKeyPair } from "../net/listen.ts";
+import type { SocketSharing, TlsKeyPair } from "../net/listen.ts";
 import { logToStderr } from "../log.ts";
 import type { Mongrel2Spec } from "../mongrel2/spec.ts";
+import type { Membership } from "../supervisor/membership.ts";
+import { place } from "../supervisor/places.ts";
+import type { Announcer } from "./announcer.ts";
+import { CommandAnnouncer, MemberAnnouncer } from "./announcer.ts";
 import type { AppLoading } from "./app_loading.ts";
 import { appLoading } from "./app_loading.ts";
 import { FileWatcher } from "./file_watcher.ts";
@@ -22,17 +26,26 @@ import { FileWatcher } from "./file_watcher.ts";
 export async function serveCommand(
   settings: ServeSettings,
   reread: () => ServeSettings,
+  membership: Membership | null,
 ): Promise<void> {
   const stop = Promise.withResolvers<void>();
   let signals = 0;
   const onSignal = () => {
-    // The second one: whoever sends it does not want to wait for what is in flight.
-    if (++signals > 1) Deno.exit(1);
+    // The second one: whoever sends it does not want to wait for what is in flight. A supervised
+    // process may get the same signal from the terminal and the supervisor, which knows what is meant.
+    if (++signals > 1 && membership === null) Deno.exit(1);
     stop.resolve();
   };
+  membership?.orphaned.then(onSignal);
   const names: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
   for (const name of names) Deno.addSignalListener(name, onSignal);
   try {
+    using announcer = membership === null
+      ? new CommandAnnouncer(settings)
+      : new MemberAnnouncer(membership);
+    if (membership !== null) {
+      place(settings, membership.number, membership.assignment.ports);
+    }
     using loading = appLoading(settings, reread, logToStderr);
     const starting = Gateway.start({
       http: settings.http,
@@ -41,6 +54,7 @@ export async function serveCommand(
       fastcgi: fastCgiOptions(settings),
       mongrel2: await mongrel2Specs(settings),
       backlog: settings.backlog,
+      sharing: sharingOf(membership),
       limits: settings.limits,
       host: loading.host,
       prefixes: settings.mounts.map(({ prefix }) => prefix),
@@ -53,11 +67,10 @@ export async function serveCommand(
       console.error("gatehouse: stopped before it was ready");
       Deno.exit(1);
     }
-    if (loading.notice !== null) logToStderr(...loading.notice);
-    for (const url of gateway.urls) console.error(`listening ${url}`);
-    using _reloading = reloadWhenAsked(gateway, loading, settings);
-    console.error("ready");
+    using _reloading = reloadWhenAsked(gateway, loading, settings, announcer);
+    announcer.ready(gateway.urls, loading.notice);
     await stop.promise;
+    announcer.stopping();
     await gateway.shutdown(settings.drainTimeoutMs);
   } finally {
     for (const name of names) Deno.removeSignalListener(name, onSignal);
@@ -69,11 +82,14 @@ function reloadWhenAsked(
   gateway: Gateway,
   loading: AppLoading,
   { watch, watchRemoteMs }: ServeSettings,
+  announcer: Announcer,
 ): Disposable {
   const ending = new DisposableStack();
   let watcher: FileWatcher | null = null;
   const reload = async (reason: string) => {
+    announcer.reloading();
     await gateway.reload(reason);
+    announcer.reloaded();
     watcher?.refresh();
   };
   if (Deno.build.os !== "windows") {
@@ -96,6 +112,11 @@ function reloadWhenAsked(
     ending.defer(() => clearInterval(timer));
   }
   return ending;
+}
+
+function sharingOf(membership: Membership | null): SocketSharing {
+  if (membership === null) return "exclusive";
+  return membership.assignment.role === "successor" ? "successor" : "shared";
 }
 
 async function mongrel2Specs(settings: ServeSettings): Promise<Mongrel2Spec[]> {

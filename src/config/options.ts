@@ -14,6 +14,7 @@ import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/limits.ts";
 import { parseMongrel2Spec } from "../mongrel2/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
+import { PROCESS_OPTIONS } from "./process_options.ts";
 import type { ServeSettings } from "./settings.ts";
 import {
   formatByteSize,
@@ -29,6 +30,7 @@ export type OptionGroup =
   | "Apps"
   | "Loading"
   | "Reloading"
+  | "Processes"
   | "Permissions of apps"
   | "Limits"
   | "Other";
@@ -235,6 +237,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   },
   ...LOADER_OPTIONS,
   ...RELOAD_OPTIONS,
+  ...PROCESS_OPTIONS,
   ...APP_PERMISSION_OPTIONS,
   sizeLimit("max-header-bytes", "maxHeaderBytes", MAX_HEADER_BYTES, "Request line and headers"),
   countLimit("max-header-count", "maxHeaderCount", 1, "Headers of a request"),

@@ -32,6 +32,7 @@ Deno.test("the help has its options under headings, in this order", () => {
     "Apps:",
     "Loading:",
     "Reloading:",
+    "Processes:",
     "Permissions of apps:",
     "Limits:",
     "Other:",

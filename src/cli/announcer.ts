@@ -1,0 +1,91 @@
+/**
+ * Who is told how the gateway does: whoever reads standard error, the service manager, and those who
+ * look for the process's number; or the supervisor, which tells them.
+ *
+ * @module
+ */
+
+import type { ServeSettings } from "../config/settings.ts";
+import type { Log } from "../log.ts";
+import { logToStderr } from "../log.ts";
+import { ServiceManager } from "../notify/service_manager.ts";
+import type { Membership } from "../supervisor/membership.ts";
+import { Pidfile } from "./pidfile.ts";
+
+/** A line of the log. */
+export type Notice = Readonly<Parameters<Log>>;
+
+/** Tells how the gateway does. Disposed at its end. */
+export interface Announcer extends Disposable {
+  /** It serves at `urls`; `notice` is what else is to be said. */
+  ready(urls: readonly string[], notice: Notice | null): void;
+  /** It begins to load the apps anew. */
+  reloading(): void;
+  /** It has loaded them, or goes on with those that it had. */
+  reloaded(): void;
+  /** It finishes what is in flight. */
+  stopping(): void;
+}
+
+/** Announces for the process that the user has started. */
+export class CommandAnnouncer implements Announcer {
+  readonly #pidfile: Pidfile | null;
+  readonly #manager: ServiceManager | null;
+
+  /** @throws {ConfigError} if the pidfile is another process's */
+  constructor({ pidfile }: ServeSettings) {
+    this.#pidfile = pidfile === undefined ? null : new Pidfile(pidfile);
+    this.#manager = ServiceManager.fromEnvironment(logToStderr);
+  }
+
+  ready(urls: readonly string[], notice: Notice | null): void {
+    if (notice !== null) logToStderr(...notice);
+    for (const url of urls) console.error(`listening ${url}`);
+    this.#pidfile?.write();
+    this.#manager?.ready(`serving ${urls.join(", ")}`);
+    console.error("ready");
+  }
+
+  reloading(): void {
+    this.#manager?.reloading();
+  }
+
+  reloaded(): void {
+    this.#manager?.reloaded();
+  }
+
+  stopping(): void {
+    this.#manager?.stopping();
+  }
+
+  [Symbol.dispose](): void {
+    this.#pidfile?.remove();
+    this.#manager?.[Symbol.dispose]();
+  }
+}
+
+/** Announces to the supervisor. */
+export class MemberAnnouncer implements Announcer {
+  readonly #membership: Membership;
+
+  /** Announces for a supervised process. */
+  constructor(membership: Membership) {
+    this.#membership = membership;
+  }
+
+  ready(urls: readonly string[], notice: Notice | null): void {
+    this.#membership.report({ kind: "ready", urls, notice });
+  }
+
+  reloading(): void {
+    this.#membership.report({ kind: "reloading" });
+  }
+
+  reloaded(): void {
+    this.#membership.report({ kind: "reloaded" });
+  }
+
+  stopping(): void {}
+
+  [Symbol.dispose](): void {}
+}

@@ -1,0 +1,98 @@
+/**
+ * `gatehouse serve --processes N`: runs gateway processes until a signal ends them.
+ *
+ * @module
+ */
+
+import type { ServeSettings } from "../config/settings.ts";
+import { ConfigError } from "../errors.ts";
+import { logToStderr } from "../log.ts";
+import { ownCommand } from "../supervisor/command.ts";
+import { checkShareable, reservePorts } from "../supervisor/places.ts";
+import type { ReadyReport } from "../supervisor/process.ts";
+import { StartError } from "../supervisor/process.ts";
+import { Supervisor } from "../supervisor/supervisor.ts";
+import { CommandAnnouncer } from "./announcer.ts";
+
+/**
+ * Runs the processes until SIGINT or SIGTERM, then lets them drain; a second signal ends them at once.
+ * SIGHUP lets them reload their apps, SIGUSR2 replaces them one by one. Returns the exit status.
+ */
+export async function superviseCommand(
+  settings: ServeSettings,
+  args: readonly string[],
+): Promise<number> {
+  if (Deno.build.os === "windows") {
+    throw new ConfigError("--processes needs SO_REUSEPORT and signals: Windows has neither");
+  }
+  if (Deno.permissions.querySync({ name: "run" }).state !== "granted") {
+    throw new ConfigError("--processes starts processes: Deno needs --allow-run, or -A, for it");
+  }
+  checkShareable(settings);
+  using announcer = new CommandAnnouncer(settings);
+  using reserved = await reservePorts(settings);
+  const supervisor = new Supervisor({
+    processes: settings.processes,
+    command: ownCommand(args),
+    args,
+    ports: reserved.ports,
+    drainTimeoutMs: settings.drainTimeoutMs,
+    log: logToStderr,
+    print: printLine,
+    onReload: (state) => announcer[state](),
+  });
+  const stop = Promise.withResolvers<void>();
+  let signals = 0;
+  const onStop = () => {
+    if (++signals > 1) {
+      supervisor.killNow();
+      Deno.exit(1);
+    }
+    stop.resolve();
+  };
+  using _listeners = signalListeners({
+    SIGINT: onStop,
+    SIGTERM: onStop,
+    SIGHUP: () => supervisor.signal("SIGHUP"),
+    SIGUSR2: () => supervisor.roll(),
+  });
+  try {
+    const starting = supervisor.start(() => reserved[Symbol.dispose]());
+    const reports = await Promise.race([starting, stop.promise]);
+    if (reports === undefined) {
+      starting.catch(() => {
+        // They are killed.
+      });
+      await supervisor.kill();
+      console.error("gatehouse: stopped before it was ready");
+      return 1;
+    }
+    announcer.ready(urlsOf(reports), reports[0].notice);
+  } catch (error) {
+    if (error instanceof StartError) return error.code;
+    throw error;
+  }
+  await stop.promise;
+  announcer.stopping();
+  return await supervisor.drain() ? 0 : 1;
+}
+
+/** What a process has printed, with its number. One call is one line: none gets into another. */
+function printLine(number: number, stream: "stdout" | "stderr", line: string): void {
+  const print = stream === "stdout" ? console.log : console.error;
+  print(`[${number}] ${line}`);
+}
+
+/** The endpoints of all processes: shared ones once. */
+function urlsOf(reports: readonly ReadyReport[]): string[] {
+  return [...new Set(reports.flatMap(({ urls }) => urls))];
+}
+
+function signalListeners(handlers: Partial<Record<Deno.Signal, () => void>>): Disposable {
+  const listeners = new DisposableStack();
+  for (const [name, handler] of Object.entries(handlers)) {
+    Deno.addSignalListener(name as Deno.Signal, handler);
+    listeners.defer(() => Deno.removeSignalListener(name as Deno.Signal, handler));
+  }
+  return listeners;
+}

@@ -1,0 +1,300 @@
+/**
+ * Watches over gateway processes: starts them, starts those again that die, replaces them one by one,
+ * and brings them to their end. Serves no request itself.
+ *
+ * @module
+ */
+
+import type { Log } from "../log.ts";
+import type { OwnCommand } from "./command.ts";
+import type { ProcessOwner, ReadyReport } from "./process.ts";
+import { describeStatus, GatewayProcess, StartError } from "./process.ts";
+import type { Assignment, Report } from "./protocol.ts";
+
+/** Delay before a process that died is started again, in milliseconds; doubled each time. */
+const FIRST_RESTART_DELAY_MS = 100;
+const MAX_RESTART_DELAY_MS = 30_000;
+/** A process that lived this long counts as healthy: the next delay is the first one again. */
+const HEALTHY_AGE_MS = 60_000;
+/** A process that is to replace another is ready within this time. */
+const READY_TIMEOUT_MS = 120_000;
+/** Processes end their requests by themselves in time; those that do not have this much longer. */
+const KILL_DELAY_MS = 5_000;
+
+/** What a supervisor is made of. */
+export interface SupervisorOptions {
+  /** Number of processes, 1 or more. */
+  readonly processes: number;
+  /** How gatehouse is started. */
+  readonly command: OwnCommand;
+  /** The user's arguments. */
+  readonly args: readonly string[];
+  /** Ports that were chosen. */
+  readonly ports: Assignment["ports"];
+  /** How long processes take to finish what is in flight at the most, in milliseconds. */
+  readonly drainTimeoutMs: number;
+  /** Takes messages. */
+  readonly log: Log;
+  /** Takes lines that processes have printed. */
+  readonly print: (number: number, stream: "stdout" | "stderr", line: string) => void;
+  /** Is told when a process begins to load its apps anew, and when none does any more. */
+  readonly onReload: (state: "reloading" | "reloaded") => void;
+}
+
+/** A place that always has a process, or is about to. */
+interface Slot {
+  readonly number: number;
+  /** The process, from its start to its end. */
+  process: GatewayProcess | null;
+  /** The one that is to take its place, until it is ready. */
+  successor: GatewayProcess | null;
+  isReady: boolean;
+  delayMs: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** Runs gateway processes. */
+export class Supervisor implements ProcessOwner {
+  readonly #options: SupervisorOptions;
+  readonly #log: Log;
+  readonly #slots: Slot[] = [];
+  /** All processes that have not ended. */
+  readonly #alive = new Set<GatewayProcess>();
+  readonly #reloading = new Set<GatewayProcess>();
+  /** Rolling restarts that are asked for: the one that goes on, and one after it. */
+  #rolls = 0;
+  #state: "starting" | "running" | "stopping" = "starting";
+
+  /** Makes a supervisor; {@linkcode start} starts its processes. */
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#log = options.log;
+  }
+
+  /**
+   * Starts the processes, the first one before the others: what is wrong is told once. Resolves with
+   * what they report when all of them are ready.
+   *
+   * @throws {StartError} when one cannot start; then none is left
+   */
+  async start(onFirst: () => void): Promise<ReadyReport[]> {
+    for (let number = 1; number <= this.#options.processes; number++) {
+      this.#slots.push({
+        number,
+        process: null,
+        successor: null,
+        isReady: false,
+        delayMs: FIRST_RESTART_DELAY_MS,
+        timer: undefined,
+      });
+    }
+    const [first, ...others] = this.#slots;
+    try {
+      const report = await this.#startIn(first);
+      onFirst();
+      if (this.#state === "stopping") throw new StartError("it was told to stop", 1);
+      const reports = [report, ...await Promise.all(others.map((slot) => this.#startIn(slot)))];
+      if (this.#state === "starting") this.#state = "running";
+      // One may have died while the others started.
+      for (const slot of this.#slots) if (slot.process === null) this.#restartLater(slot);
+      return reports;
+    } catch (error) {
+      if (error instanceof StartError) await this.kill();
+      throw error;
+    }
+  }
+
+  /** Sends all processes that serve a signal; the others have not begun, and see what is new. */
+  signal(signal: Deno.Signal): void {
+    for (const { process, isReady } of this.#slots) if (isReady) process?.kill(signal);
+  }
+
+  /**
+   * Replaces the processes one by one: the new one is ready before the old one is told to end. What is
+   * asked for meanwhile is done once more after it.
+   */
+  async roll(): Promise<void> {
+    if (!this.#isRunning()) return;
+    if (this.#rolls > 0) {
+      this.#rolls = 2;
+      return;
+    }
+    for (this.#rolls = 1; this.#rolls > 0; this.#rolls--) await this.#rollOnce();
+  }
+
+  /** Lets all processes finish what is in flight; `false` if one had to be killed. */
+  async drain(): Promise<boolean> {
+    this.#stop();
+    const outcomes = await Promise.all([...this.#alive].map((process) => this.#drain(process)));
+    return outcomes.every((outcome) => outcome === "drained");
+  }
+
+  /** Ends all processes at once. */
+  async kill(): Promise<void> {
+    this.#stop();
+    const ends = [...this.#alive].map((process) => process.ended);
+    this.killNow();
+    await Promise.all(ends);
+  }
+
+  /** Ends all processes, and does not wait for that. */
+  killNow(): void {
+    for (const process of this.#alive) process.kill("SIGKILL");
+  }
+
+  onLine(process: GatewayProcess, stream: "stdout" | "stderr", line: string): void {
+    this.#options.print(process.number, stream, line);
+  }
+
+  onReport(process: GatewayProcess, { kind }: Report): void {
+    if (kind === "reloading") {
+      if (this.#reloading.size === 0) this.#options.onReload("reloading");
+      this.#reloading.add(process);
+    } else {
+      this.#endReload(process);
+    }
+  }
+
+  onEnd(process: GatewayProcess, status: Deno.CommandStatus): void {
+    this.#alive.delete(process);
+    this.#endReload(process);
+    const slot = this.#slots.find((each) => each.process === process);
+    // One that was replaced, or was to replace another, is its replacer's business.
+    if (slot === undefined) return;
+    slot.process = null;
+    // So is one that has not been ready.
+    if (!slot.isReady) return;
+    slot.isReady = false;
+    if (this.#state === "stopping") return;
+    const isHealthy = performance.now() - process.startedAt > HEALTHY_AGE_MS;
+    if (isHealthy) slot.delayMs = FIRST_RESTART_DELAY_MS;
+    this.#log("error", `process ${slot.number} (${process.pid}) ended: ${describeStatus(status)}`);
+    if (this.#state === "running") this.#restartLater(slot);
+  }
+
+  #isRunning(): boolean {
+    return this.#state === "running";
+  }
+
+  #stop(): void {
+    this.#state = "stopping";
+    for (const { timer } of this.#slots) clearTimeout(timer);
+  }
+
+  #endReload(process: GatewayProcess): void {
+    if (this.#reloading.delete(process) && this.#reloading.size === 0) {
+      this.#options.onReload("reloaded");
+    }
+  }
+
+  #spawn(slot: Slot, role: Assignment["role"]): GatewayProcess {
+    const { command, args, ports } = this.#options;
+    const process = new GatewayProcess({ number: slot.number, command, args, ports, role }, this);
+    this.#alive.add(process);
+    return process;
+  }
+
+  /** Starts a process in a slot that has none. */
+  async #startIn(slot: Slot): Promise<ReadyReport> {
+    const process = slot.process = this.#spawn(slot, "first");
+    const report = await process.ready;
+    slot.isReady = slot.process === process;
+    return report;
+  }
+
+  #restartLater(slot: Slot): void {
+    const { delayMs } = slot;
+    slot.delayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS);
+    this.#log("info", `process ${slot.number} is started again in ${delayMs / 1000} s`);
+    slot.timer = setTimeout(() => this.#restart(slot), delayMs);
+  }
+
+  async #restart(slot: Slot): Promise<void> {
+    slot.timer = undefined;
+    try {
+      const starting = this.#startIn(slot);
+      await this.#inTime(slot.process!, starting);
+      this.#log("info", `process ${slot.number} (${slot.process?.pid}) is ready again`);
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      if (!this.#isRunning()) return;
+      this.#log("error", `process ${slot.number} cannot be started: ${error.message}`);
+      this.#restartLater(slot);
+    }
+  }
+
+  /** `ready`, and the process's end if that takes too long. */
+  async #inTime(process: GatewayProcess, ready: Promise<ReadyReport>): Promise<ReadyReport> {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      process.kill("SIGKILL");
+    }, READY_TIMEOUT_MS);
+    try {
+      return await ready;
+    } catch (error) {
+      if (!isLate) throw error;
+      throw new StartError(`it was not ready within ${READY_TIMEOUT_MS / 1000} s`, 1);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #rollOnce(): Promise<void> {
+    this.#log("info", "replacing the processes one by one");
+    for (const slot of this.#slots) {
+      if (!this.#isRunning()) return;
+      if (!await this.#replace(slot)) return;
+    }
+    this.#log("info", "all processes have been replaced");
+  }
+
+  /** Replaces the process of a slot; `false` if that cannot be done. */
+  async #replace(slot: Slot): Promise<boolean> {
+    const { number } = slot;
+    if (slot.process === null || !slot.isReady) {
+      // It is about to be started anyway: what is new, it will have.
+      return true;
+    }
+    const successor = slot.successor = this.#spawn(slot, "successor");
+    try {
+      await this.#inTime(successor, successor.ready);
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      if (this.#isRunning()) {
+        this.#log(
+          "error",
+          `process ${number} is not replaced, and goes on serving: of the new one, ${error.message}`,
+        );
+      }
+      return false;
+    } finally {
+      slot.successor = null;
+    }
+    clearTimeout(slot.timer);
+    const old: GatewayProcess | null = slot.process;
+    slot.process = successor;
+    slot.isReady = this.#alive.has(successor);
+    slot.delayMs = FIRST_RESTART_DELAY_MS;
+    this.#log("info", `process ${number} (${successor.pid}) takes over from ${old?.pid ?? "none"}`);
+    if (old !== null) await this.#drain(old);
+    if (!slot.isReady) {
+      slot.process = null;
+      if (this.#isRunning()) this.#restartLater(slot);
+    }
+    return true;
+  }
+
+  async #drain(process: GatewayProcess): Promise<"drained" | "killed"> {
+    process.kill("SIGTERM");
+    let outcome: "drained" | "killed" = "drained";
+    const timer = setTimeout(() => {
+      outcome = "killed";
+      this.#log("error", `process ${process.number} (${process.pid}) does not end: it is killed`);
+      process.kill("SIGKILL");
+    }, this.#options.drainTimeoutMs + KILL_DELAY_MS);
+    await process.ended;
+    clearTimeout(timer);
+    return outcome;
+  }
+}
