@@ -14,6 +14,7 @@ const GROUPS: readonly OptionGroup[] = [
   "Apps",
   "Loading",
   "Reloading",
+  "Processes",
   "Permissions of apps",
   "Limits",
   "Other",

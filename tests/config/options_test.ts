@@ -89,6 +89,9 @@ const effects: Record<
   "watch": [["--watch"], { watch: "files" }],
   "watch-remote": [["--watch-remote", "60"], { watchRemoteMs: 60_000 }],
   "generation-header": [["--generation-header", "x-gen"], { generationHeader: "x-gen" }],
+  "processes": [["--processes", "4"], { processes: 4 }],
+  "pidfile": [["--pidfile", "p"], { pidfile: "p" }],
+  "inspect": [["--inspect=worker"], { inspect: "workers" }],
   "app-allow-net": [["--app-allow-net=a.example,[::1]:80", "--app-allow-net=*.b:1"], {
     appPermissions: { net: ["a.example", "[::1]:80", "*.b:1"] },
   }],
