@@ -77,6 +77,7 @@ export class Loader implements Disposable {
   #nextId = 1;
   #thread: Worker | null = null;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  #isEnded = false;
 
   /** Makes a loader. Nothing happens before there is something to load. */
   constructor(options: LoaderOptions, log: Log) {
@@ -140,10 +141,11 @@ export class Loader implements Disposable {
 
   /** Ends the loader's thread. */
   [Symbol.dispose](): void {
+    this.#isEnded = true;
     clearTimeout(this.#idleTimer);
     this.#thread?.terminate();
     this.#thread = null;
-    const error = new LoadError("", "the gateway is ending");
+    const error = endingError();
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }
@@ -223,6 +225,8 @@ export class Loader implements Disposable {
   }
 
   #ask(question: Question): Promise<LoaderReport> {
+    // An import that waited for others must not start the thread again.
+    if (this.#isEnded) return Promise.reject(endingError());
     const id = this.#nextId++;
     const answer = Promise.withResolvers<LoaderReport>();
     this.#pending.set(id, answer);
@@ -271,6 +275,10 @@ export class Loader implements Disposable {
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }
+}
+
+function endingError(): LoadError {
+  return new LoadError("", "the gateway is ending");
 }
 
 function errorOf(report: LoaderReport & { kind: "failed" }): Error {
