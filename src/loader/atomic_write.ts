@@ -12,6 +12,9 @@ export const TEMPORARY_PREFIX = ".tmp-";
 /** Times that a folder is made anew when another process removes it meanwhile. */
 const FOLDER_ATTEMPTS = 3;
 
+/** Times that a folder is moved to its place when other processes put broken ones there. */
+const MOVE_ATTEMPTS = 10;
+
 /** A path of its own in the folder of `path`, from where a rename to `path` is atomic. */
 export function temporaryPath(path: string): string {
   const random = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
@@ -72,4 +75,46 @@ export function fileSystemReason(error: unknown): string | null {
   if (code === "EEXIST" || code === "ENOTDIR") return "there is a file in the place of a folder";
   // Without the number, the call and the path that Deno puts after it.
   return error.message.replace(/ \(os error \d+\).*/s, "");
+}
+
+/**
+ * Moves a folder to its place. If another process was there first, its folder stays as long as
+ * `isGood` says so.
+ */
+export async function moveInto(
+  temporary: string,
+  folder: string,
+  isGood: () => Promise<boolean>,
+): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await Deno.rename(temporary, folder);
+    } catch (error) {
+      if (attempt === MOVE_ATTEMPTS || !isTaken(error)) throw error;
+    }
+    if (await isGood()) return;
+    // Out of the way first: others see the old one or the new one, and never half of it.
+    const broken = temporaryPath(folder);
+    try {
+      await Deno.rename(folder, broken);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    await removeFolder(broken);
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  // Windows says EPERM or EACCES.
+  return /^(?:ENOTEMPTY|EEXIST|ENOTDIR|EPERM|EACCES)$/.test(String(code));
+}
+
+/** Removes a folder and all in it, if it is there. */
+export async function removeFolder(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }

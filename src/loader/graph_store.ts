@@ -11,6 +11,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { moveInto, removeFolder, temporaryPath } from "./atomic_write.ts";
 import type { Graph, KnownModules, Target } from "./graph.ts";
 import type { ImportMap } from "./import_map.ts";
 import { linkCode, RUNTIME_MODULE, TRANSFORM_VERSION } from "./link.ts";
@@ -109,38 +110,14 @@ export async function storeGraph(
 
 /** Makes a folder with `files` at once: nobody sees it half-written. */
 async function writeFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
-  const parent = join(folder, "..");
-  await Deno.mkdir(parent, { recursive: true });
-  const temporary = await Deno.makeTempDir({ dir: parent, prefix: ".tmp-" });
+  const temporary = temporaryPath(folder);
+  await Deno.mkdir(temporary, { recursive: true });
   try {
     for (const [name, text] of files) await Deno.writeTextFile(join(temporary, name), text);
-    await replaceFolder(temporary, folder);
-  } catch (error) {
-    await Deno.remove(temporary, { recursive: true }).catch(() => {});
-    throw error;
+    await moveInto(temporary, folder, () => Promise.resolve(readGraph(folder) !== null));
+  } finally {
+    await removeFolder(temporary);
   }
-}
-
-/** Renames a folder; one that is there is broken, or the same from another process. */
-async function replaceFolder(from: string, to: string): Promise<void> {
-  try {
-    await Deno.rename(from, to);
-    return;
-  } catch (error) {
-    if (!await exists(to)) throw error;
-  }
-  if (readGraph(to) !== null) {
-    await Deno.remove(from, { recursive: true });
-    return;
-  }
-  const broken = `${from}-broken`;
-  await Deno.rename(to, broken);
-  await Deno.rename(from, to);
-  await Deno.remove(broken, { recursive: true });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 /** Reads the manifest of a graph; `null` if the graph is not there, or not whole. */

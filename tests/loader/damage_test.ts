@@ -47,7 +47,6 @@ function optionsFor(lab: LoaderLab): LoaderOptions {
     allowHttp: "loopback",
     lockFile: undefined,
     lockMode: "extend",
-    builtins: "native",
   };
 }
 

@@ -16,11 +16,17 @@
 
 import { createHash } from "node:crypto";
 import { dirname, join, relative } from "node:path";
-import { readIfThere, temporaryPath, writeAtomically } from "../atomic_write.ts";
+import {
+  moveInto,
+  readIfThere,
+  removeFolder,
+  temporaryPath,
+  writeAtomically,
+} from "../atomic_write.ts";
 import { hasModuleSyntax } from "./commonjs.ts";
 import { idOfKey } from "./instances.ts";
 import type { EarlierChoices, EarlierInstance, Instance } from "./instances.ts";
-import { areWhole, moveInto, removeFolder } from "./package_store.ts";
+import { areWhole } from "./package_store.ts";
 import type { StoredPackage } from "./package_store.ts";
 import { nameAndVersion } from "./resolution.ts";
 import type { UnpackedFile } from "./tarball.ts";

@@ -6,7 +6,7 @@
 
 import { dirname, join } from "node:path";
 import { LoadError } from "../../errors.ts";
-import { readIfThere, temporaryPath } from "../atomic_write.ts";
+import { moveInto, readIfThere, removeFolder, temporaryPath } from "../atomic_write.ts";
 import type { ModuleCache } from "../cache.ts";
 import type { Lock } from "../lock.ts";
 import { checkIntegrity, strongestIntegrity } from "./integrity.ts";
@@ -193,46 +193,4 @@ export function areWhole(folder: string, files: readonly UnpackedFile[]): boolea
       throw error;
     }
   });
-}
-
-/**
- * Moves a folder to its place. If another process was there first, its folder stays as long as
- * `isGood` says so.
- */
-export async function moveInto(
-  temporary: string,
-  folder: string,
-  isGood: () => Promise<boolean>,
-): Promise<void> {
-  for (let attempt = 1;; attempt++) {
-    try {
-      return await Deno.rename(temporary, folder);
-    } catch (error) {
-      if (attempt === 5 || !isTaken(error)) throw error;
-    }
-    if (await isGood()) return;
-    // Out of the way first: others see the old one or the new one, and never half of it.
-    const broken = temporaryPath(folder);
-    try {
-      await Deno.rename(folder, broken);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-    await removeFolder(broken);
-  }
-}
-
-function isTaken(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  // Windows says EPERM or EACCES.
-  return /^(?:ENOTEMPTY|EEXIST|EPERM|EACCES)$/.test(String(code));
-}
-
-/** Removes a folder and all in it, if it is there. */
-export async function removeFolder(path: string): Promise<void> {
-  try {
-    await Deno.remove(path, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }
