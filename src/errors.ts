@@ -68,6 +68,20 @@ export class ConfigError extends Error {
   override name = "ConfigError";
 }
 
+/** A configuration file is wrong: `problems` has all that is, each with its place. */
+export class ConfigFileError extends ConfigError {
+  /** Name of the class. */
+  override name = "ConfigFileError";
+  /** What is wrong: `FILE:LINE: …`, in the order of the lines. */
+  readonly problems: readonly string[];
+
+  /** Makes an error about all of `problems`. */
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.problems = problems;
+  }
+}
+
 /** An address cannot be listened on, such as a port in use. */
 export class ListenError extends Error {
   /** Name of the class. */

@@ -5,10 +5,19 @@
  */
 
 import { parseCommandLine } from "../config/command_line.ts";
+import type { Surroundings } from "../config/gather.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import { helpText } from "../config/help.ts";
-import { ConfigError, ListenError, LoadError, ZmqError, ZmqLibraryError } from "../errors.ts";
+import {
+  ConfigError,
+  ConfigFileError,
+  ListenError,
+  LoadError,
+  ZmqError,
+  ZmqLibraryError,
+} from "../errors.ts";
 import { Membership } from "../supervisor/membership.ts";
+import { logToStderr } from "../log.ts";
 
 /** Exit statuses (also in the help text). */
 const DONE = 0;
@@ -23,7 +32,11 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     const membership = await Membership.join(args);
     const words = membership === null ? args : args.slice(1);
-    const command = parseCommandLine(words);
+    // One process of several leaves it to the supervisor to warn.
+    const command = parseCommandLine(
+      words,
+      surroundings(membership === null ? "aloud" : "silently"),
+    );
     switch (command.kind) {
       case "help":
         console.log(helpText().trimEnd());
@@ -41,6 +54,10 @@ export async function main(args: readonly string[]): Promise<number> {
         await cacheCommand(command.action, command.apps, command.settings.loading);
         return DONE;
       }
+      case "config": {
+        const { configCommand } = await import("./config.ts");
+        return configCommand(command) ? DONE : WRONG_USAGE;
+      }
       case "serve": {
         if (command.settings.processes > 0 && membership === null) {
           const { superviseCommand } = await import("./supervise.ts");
@@ -52,6 +69,10 @@ export async function main(args: readonly string[]): Promise<number> {
       }
     }
   } catch (error) {
+    if (error instanceof ConfigFileError) {
+      for (const problem of error.problems) console.error(problem);
+      return WRONG_USAGE;
+    }
     if (error instanceof ConfigError) {
       console.error(`gatehouse: ${error.message} (see gatehouse --help)`);
       return WRONG_USAGE;
@@ -66,9 +87,20 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** The environment, and the file system, of this process. */
+function surroundings(warning: "aloud" | "silently"): Surroundings {
+  const mayReadEnv = Deno.permissions.querySync({ name: "env" }).state === "granted";
+  return {
+    env: mayReadEnv ? Deno.env.toObject() : {},
+    cwd: Deno.cwd(),
+    readTextFile: (path) => Deno.readTextFileSync(path),
+    warn: (message) => warning === "aloud" && logToStderr("warning", message),
+  };
+}
+
 /** What the command line, and what it names, says by now. */
 function settingsAgain(args: readonly string[]): ServeSettings {
-  const command = parseCommandLine(args);
+  const command = parseCommandLine(args, surroundings("silently"));
   if (command.kind !== "serve") throw new ConfigError("the command line does not serve any more");
   return command.settings;
 }

@@ -6,7 +6,9 @@
 
 import { ConfigError } from "../errors.ts";
 import type { PermissionKind } from "./app_permissions.ts";
+import { PATH_KINDS } from "./app_permissions.ts";
 import type { OptionSpec } from "./options.ts";
+import { pathsFrom, programsFrom } from "./relative_paths.ts";
 import type { ServeSettings } from "./settings.ts";
 
 const HELP: Readonly<Record<PermissionKind, string>> = {
@@ -29,6 +31,11 @@ export const APP_PERMISSION_OPTIONS: readonly OptionSpec[] = [
     group: "Permissions of apps",
     help,
     apply: (settings, text, name) => allow(settings, kind as PermissionKind, text, name),
+    switchOff: (settings) => settings.appPermissions[kind as PermissionKind] = false,
+    relativeTo: (folder, text) => {
+      if (kind === "run") return programsFrom(text, folder);
+      return PATH_KINDS.has(kind as PermissionKind) ? pathsFrom(text, folder) : text;
+    },
   })),
   {
     name: "app-allow-all",

@@ -42,7 +42,7 @@ export type WorkerGrant = "inherit" | false | string[];
 export type WorkerPermissions = "inherit" | { readonly [Kind in PermissionKind]: WorkerGrant };
 
 /** Kinds whose values are paths. */
-const PATH_KINDS: ReadonlySet<PermissionKind> = new Set(["read", "write", "ffi"]);
+export const PATH_KINDS: ReadonlySet<PermissionKind> = new Set(["read", "write", "ffi"]);
 const NOTHING: { readonly [Kind in PermissionKind]: WorkerGrant } = {
   net: false,
   read: false,

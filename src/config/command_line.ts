@@ -6,13 +6,16 @@
 
 // @ts-types="../types/std_parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
-// @ts-types="../types/std_closest_string.d.ts"
-import { closestString } from "@std/text/closest-string";
 import { ConfigError } from "../errors.ts";
 import { parseListenAddress } from "../net/address.ts";
-import { hasOptionalValue, mountApp, OPTIONS } from "./options.ts";
+import { CONFIG_OPTIONS } from "./config_options.ts";
+import type { Surroundings } from "./gather.ts";
+import { gather, NO_SURROUNDINGS } from "./gather.ts";
+import type { Given, Origins } from "./given.ts";
+import { nearest } from "./nearest.ts";
+import type { OptionSpec } from "./options.ts";
+import { hasOptionalValue, OPTIONS } from "./options.ts";
 import type { CacheAction, ServeSettings } from "./settings.ts";
-import { defaultSettings } from "./settings.ts";
 
 /** What a command line asks for. */
 export type Command =
@@ -27,23 +30,35 @@ export type Command =
     readonly apps: readonly string[];
     readonly settings: ServeSettings;
   }
+  | {
+    readonly kind: "config";
+    /** What is done: the configuration checked, or shown. */
+    readonly action: "check" | "show";
+    readonly settings: ServeSettings;
+    /** Where the settings come from. */
+    readonly origins: Origins;
+  }
   | { readonly kind: "serve"; readonly settings: ServeSettings };
 
 /**
- * Reads the arguments of the `gatehouse` command.
+ * Reads the arguments of the `gatehouse` command, and with them what `surroundings` say: the
+ * environment, and the configuration file.
  *
  * @throws {ConfigError} if they cannot be understood, or do not go together
  */
-export function parseCommandLine(args: readonly string[]): Command {
+export function parseCommandLine(
+  args: readonly string[],
+  surroundings: Surroundings = NO_SURROUNDINGS,
+): Command {
   refuseMisreadWords(args);
-  const flags = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
+  const valueless = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
   const valued = OPTIONS.filter(({ value }) => value !== undefined).map(({ name }) => name);
   const { words, bare } = withoutBareOptions(args);
   const parsed = parseArgs(words, {
     // Positional arguments stay text, even if they look like numbers.
     string: [...valued, "_"],
-    boolean: flags,
-    collect: [...valued, ...flags],
+    boolean: valueless,
+    collect: [...valued, ...valueless],
     alias: Object.fromEntries(
       OPTIONS.flatMap(({ name, letter }) => letter === undefined ? [] : [[letter, name]]),
     ),
@@ -55,40 +70,29 @@ export function parseCommandLine(args: readonly string[]): Command {
   if (given(parsed.help).length > 0) return { kind: "help" };
   if (given(parsed.version).length > 0) return { kind: "version" };
 
-  const settings = defaultSettings();
+  const flags = OPTIONS.flatMap((option): Given[] => {
+    const name = `--${option.name}`;
+    const texts = given(parsed[option.name]).map((text) => valueOf(option, text));
+    if (bare.has(name)) texts.unshift("");
+    return texts.map((text) => ({ option, text, name, origin: `flag ${name}` }));
+  });
   const positional = [...parsed._, ...parsed["--"] ?? []].map(String);
   const verb = VERBS.has(positional[0]) ? positional.shift() : "serve";
-  if (verb !== "cache") {
-    const [app, ...middleware] = positional;
-    if (app !== undefined) mountApp(settings, "", app);
-    settings.middleware = middleware;
-  }
-  for (const option of OPTIONS) {
-    const values = given(parsed[option.name]);
-    const name = `--${option.name}`;
-    if (values.length > 1 && option.repeats === undefined && option.value !== undefined) {
-      throw new ConfigError(`${name} is given more than once`);
-    }
-    if (bare.has(name)) option.apply(settings, "", name);
-    for (const value of values) {
-      if (hasOptionalValue(option) && value === "") {
-        throw new ConfigError(`${name}= needs a value after the equals sign, or to be without one`);
-      }
-      if (option.value !== undefined && value === "") {
-        throw new ConfigError(`${name} needs a value: ${name} ${option.value}`);
-      }
-      option.apply(settings, String(value), name);
-    }
-  }
-  // Only now: the empty value of an option is among the positional arguments too.
   if (positional.includes("")) {
     throw new ConfigError(
       "an argument is empty: apps and middleware are named by URL or path " +
         "(is a variable of the shell not set?)",
     );
   }
+  if (verb === "config") return configCommand(flags, positional, surroundings);
+  const { settings, origins, words: rest } = gather(
+    flags,
+    positional,
+    verb === "serve" ? "apps" : "arguments",
+    surroundings,
+  );
   const { mongrel2Control, cacheAction } = settings;
-  if (verb === "cache") return cacheCommand(settings, positional);
+  if (verb === "cache") return cacheCommand(settings, rest);
   if (cacheAction !== "fetch") {
     throw new ConfigError(`--${cacheAction} is for gatehouse cache`);
   }
@@ -98,18 +102,61 @@ export function parseCommandLine(args: readonly string[]): Command {
     }
     return { kind: "status", endpoint: mongrel2Control };
   }
-  if (mongrel2Control !== undefined) {
+  if (origins.get("mongrel2-control")?.[0].origin.startsWith("flag")) {
     throw new ConfigError("--mongrel2-control is for gatehouse status");
   }
-  return { kind: "serve", settings: completed(settings) };
+  return { kind: "serve", settings: completed(withApps(settings)) };
 }
 
 /** Words that say what to do, before everything else. */
-const VERBS: ReadonlySet<string> = new Set(["serve", "status", "cache"]);
+const VERBS: ReadonlySet<string> = new Set(["serve", "status", "cache", "config"]);
+
+/** The value of `option` as it was written, if it can have it. */
+function valueOf(option: OptionSpec, value: unknown): string {
+  const name = `--${option.name}`;
+  // The parser says `true` of an option without a value.
+  if (option.value === undefined) return "";
+  if (hasOptionalValue(option) && value === "") {
+    throw new ConfigError(`${name}= needs a value after the equals sign, or to be without one`);
+  }
+  if (value === "") throw new ConfigError(`${name} needs a value: ${name} ${option.value}`);
+  return String(value);
+}
+
+function configCommand(
+  flags: readonly Given[],
+  positional: readonly string[],
+  surroundings: Surroundings,
+): Command {
+  const [action, ...words] = positional;
+  if (action !== "check" && action !== "show") {
+    throw new ConfigError("config needs a word about what to do: check FILE, or show [FILE]");
+  }
+  const option = CONFIG_OPTIONS.find(({ name }) => name === "config")!;
+  const isNamed = flags.some((each) => each.option === option);
+  const file = isNamed ? undefined : words.shift();
+  const named = file === undefined ? flags : [...flags, {
+    option,
+    text: file,
+    name: "FILE",
+    origin: "argument",
+  }];
+  const { settings, origins } = gather(named, words, "apps", surroundings);
+  if (action === "check") {
+    if (settings.configFile === undefined) throw new ConfigError("config check needs a FILE");
+    withApps(settings);
+  }
+  return { kind: "config", action, settings: completed(settings), origins };
+}
 
 function cacheCommand(settings: ServeSettings, positional: readonly string[]): Command {
   const { cacheAction: action, mounts, middleware } = settings;
-  const apps = [...positional, ...mounts.map(({ app }) => app), ...middleware];
+  const mounted = action === "fetch" ? mounts : [];
+  const apps = [
+    ...positional,
+    ...mounted.flatMap(({ app, middleware = [] }) => [app, ...middleware.map((m) => m.module)]),
+    ...middleware,
+  ];
   if (action === "fetch" && apps.length === 0) {
     throw new ConfigError("cache needs apps to fetch, or --info, or --clean");
   }
@@ -133,11 +180,19 @@ function withoutBareOptions(args: readonly string[]): { words: string[]; bare: S
   };
 }
 
+/** Checks that there are apps. */
+function withApps(settings: ServeSettings): ServeSettings {
+  if (settings.mounts.length > 0) return settings;
+  throw new ConfigError(
+    settings.configFile === undefined
+      ? "no app is named: give the URL or path of one, or --mount /PREFIX=APP"
+      : `no app is named: ${settings.configFile} needs [app:main], [composite:main] or ` +
+        "[pipeline:main]",
+  );
+}
+
 /** Checks what must go together, and fills in the default endpoint. */
 function completed(settings: ServeSettings): ServeSettings {
-  if (settings.mounts.length === 0) {
-    throw new ConfigError("no app is named: give the URL or path of one, or --mount /PREFIX=APP");
-  }
   const { certFile, keyFile } = settings;
   if (settings.https.length > 0 && (certFile === undefined || keyFile === undefined)) {
     throw new ConfigError("--https needs --cert FILE and --key FILE");
@@ -212,8 +267,6 @@ function isFlag(word: string): boolean {
 function unknownOption(word: string): ConfigError {
   const name = word.replace(/=.*$/s, "");
   const bareName = name.replace(/^-+/, "");
-  // One letter is as near to one name as to any other.
-  if (bareName.length < 2) return new ConfigError(`unknown option ${name}`);
-  const nearest = closestString(bareName, OPTIONS.map((option) => option.name));
-  return new ConfigError(`unknown option ${name}; did you mean --${nearest}?`);
+  const guess = nearest(bareName, OPTIONS.map((option) => option.name));
+  return new ConfigError(`unknown option ${name}${guess.replace("mean ", "mean --")}`);
 }

@@ -12,6 +12,7 @@ const INDENT = 6;
 const GROUPS: readonly OptionGroup[] = [
   "Endpoints",
   "Apps",
+  "Configuration",
   "Loading",
   "Reloading",
   "Processes",
@@ -25,6 +26,8 @@ const USAGE = `gatehouse: a gateway for web applications
 Usage:
   gatehouse [serve] APP [MIDDLEWARE...] [OPTIONS]
   gatehouse [serve] --mount /PREFIX=APP... [OPTIONS]
+  gatehouse [serve] --config FILE [NAME=VALUE...] [OPTIONS]
+  gatehouse config check FILE | show [FILE]
   gatehouse cache APP... | --info | --clean
   gatehouse status --mongrel2-control ENDPOINT
 
@@ -44,10 +47,14 @@ Examples:
   gatehouse app.ts --fastcgi 127.0.0.1:9000
   gatehouse app.ts --mongrel2-config config.sqlite --mongrel2-route /app/
   gatehouse --mount /=site.ts --mount /api=api/main.ts
+  gatehouse --config gatehouse.ini --workers 4
   gatehouse https://example.com/app.ts --app-allow-net --app-allow-read=data
 
 Signals: SIGINT or SIGTERM finishes what is in flight, then exits; a second one
 exits at once. SIGHUP reloads the apps, without losing a request.
+Options come from the command line, or else from variables of the environment
+(GATEHOUSE_WORKERS=4; GATEHOUSE_FACTORY=yes; several values have blanks between
+them), or else from [server:main] in the configuration file (workers = 4).
 Environment: FCGI_WEB_SERVER_ADDRS=ADDR,... says which web servers may connect
 to --fastcgi over TCP; GATEHOUSE_LIBZMQ=FILE names the library for --mongrel2;
 GATEHOUSE_CACHE=DIR is where modules are kept; NPM_CONFIG_REGISTRY=URL and

@@ -81,12 +81,14 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
 export const CACHE_OPTIONS: readonly OptionSpec[] = [
   {
     name: "info",
+    givenBy: "flag",
     group: "Other",
     help: "For gatehouse cache: say where the cache is, and what is in it",
     apply: (settings) => settings.cacheAction = "info",
   },
   {
     name: "clean",
+    givenBy: "flag",
     group: "Other",
     help: "For gatehouse cache: empty it",
     apply: (settings) => settings.cacheAction = "clean",

@@ -7,6 +7,7 @@
 
 import { ConfigError } from "../errors.ts";
 import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
+import { CONFIG_OPTIONS } from "./config_options.ts";
 import { CACHE_OPTIONS, LOADER_OPTIONS } from "./loader_options.ts";
 import { RELOAD_OPTIONS } from "./reload_options.ts";
 import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/limits.ts";
@@ -15,6 +16,7 @@ import { parseMongrel2Spec } from "../mongrel2/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
 import { PROCESS_OPTIONS } from "./process_options.ts";
+import { addressFrom, moduleFrom } from "./relative_paths.ts";
 import type { ServeSettings } from "./settings.ts";
 import {
   formatByteSize,
@@ -28,6 +30,7 @@ import {
 export type OptionGroup =
   | "Endpoints"
   | "Apps"
+  | "Configuration"
   | "Loading"
   | "Reloading"
   | "Processes"
@@ -44,10 +47,16 @@ export interface OptionSpec {
   /**
    * What the help text calls its value; absent for options without one. `[=LIST]` is a value that may
    * be left out, and follows an equals sign if it is not: then the option never takes the next word.
+   * `FILE` and `DIR` are paths: in a configuration file, they are relative to it.
    */
   readonly value?: string;
   /** Whether it may be given more than once. */
   readonly repeats?: true;
+  /**
+   * Where it may be given, if not everywhere: on the command line alone, or there and by a variable of
+   * the environment, but in no configuration file.
+   */
+  readonly givenBy?: "flag" | "flag or variable";
   /** Heading. */
   readonly group: OptionGroup;
   /** What it does, in a sentence without its period. */
@@ -60,6 +69,13 @@ export interface OptionSpec {
    * @throws {ConfigError} if the value is not of the option's kind
    */
   apply(settings: ServeSettings, text: string, name: string): void;
+  /**
+   * What `no` in a configuration file or a variable does, where that is more than to leave the option
+   * out.
+   */
+  switchOff?(settings: ServeSettings): void;
+  /** What a value in a configuration file in `folder` is elsewhere, if there are paths in it. */
+  relativeTo?(folder: string, text: string): string;
 }
 
 /** Largest head that a ring can carry with room to spare, in bytes. */
@@ -116,6 +132,7 @@ export const OPTIONS: readonly OptionSpec[] = [
       "unix:PATH[,mode=0660]; port 0 is any free one",
     default: "127.0.0.1:8000, if no endpoint is named",
     apply: (settings, text, name) => settings.http.push(readAddress(name, text)),
+    relativeTo: (folder, text) => addressFrom(text, folder),
   },
   {
     name: "https",
@@ -124,6 +141,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     group: "Endpoints",
     help: "Serve HTTP/1.1 over TLS; needs --cert and --key",
     apply: (settings, text, name) => settings.https.push(readAddress(name, text)),
+    relativeTo: (folder, text) => addressFrom(text, folder),
   },
   {
     name: "fastcgi",
@@ -132,6 +150,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     group: "Endpoints",
     help: "Serve FastCGI, to a web server in front; same forms as --http",
     apply: (settings, text, name) => settings.fastcgi.push(readAddress(name, text)),
+    relativeTo: (folder, text) => addressFrom(text, folder),
   },
   {
     name: "fastcgi-stderr",
@@ -219,6 +238,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     group: "Apps",
     help: "Serve APP below the path PREFIX; the longest prefix wins",
     apply: addMount,
+    relativeTo: (folder, text) => text.replace(/(?<==).+/s, (app) => moduleFrom(app, folder)),
   },
   {
     name: "workers",
@@ -235,6 +255,7 @@ export const OPTIONS: readonly OptionSpec[] = [
       "settings",
     apply: (settings) => settings.appKind = "factory",
   },
+  ...CONFIG_OPTIONS,
   ...LOADER_OPTIONS,
   ...RELOAD_OPTIONS,
   ...PROCESS_OPTIONS,
@@ -294,6 +315,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: "mongrel2-control",
     value: "ENDPOINT",
+    givenBy: "flag or variable",
     group: "Other",
     help: "For gatehouse status: Mongrel2's control port, such as ipc:///var/www/run/control",
     apply: (settings, text) => settings.mongrel2Control = text,
@@ -302,6 +324,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: "help",
     letter: "h",
+    givenBy: "flag",
     group: "Other",
     help: "Show this text",
     apply() {},
@@ -309,6 +332,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: "version",
     letter: "V",
+    givenBy: "flag",
     group: "Other",
     help: "Show the versions of gatehouse and of what it runs on",
     apply() {},
@@ -357,7 +381,7 @@ function addMount(settings: ServeSettings, text: string, name: string): void {
       `${name} takes a path without ? and # before the =, not ${JSON.stringify(text)}`,
     );
   }
-  mountApp(settings, prefix, app);
+  mountApp(settings, prefix, app, name);
 }
 
 /** Whether the value of `option` may be left out. */
@@ -365,10 +389,10 @@ export function hasOptionalValue(option: OptionSpec): boolean {
   return option.value?.startsWith("[=") ?? false;
 }
 
-/** Adds an app to the settings; two at the same prefix are refused. */
-export function mountApp(settings: ServeSettings, prefix: string, app: string): void {
+/** Adds an app to the settings, as `name` says; two at the same prefix are refused. */
+export function mountApp(settings: ServeSettings, prefix: string, app: string, name: string): void {
   if (settings.mounts.some((mount) => mount.prefix === prefix)) {
-    throw new ConfigError(`two apps are mounted at ${prefix || "/"}`);
+    throw new ConfigError(`${name}: two apps are mounted at ${prefix || "/"}`);
   }
   settings.mounts.push({ prefix, app });
 }

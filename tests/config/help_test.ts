@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
+import { NO_SURROUNDINGS } from "../../src/config/gather.ts";
 import { helpText } from "../../src/config/help.ts";
 import { OPTIONS } from "../../src/config/options.ts";
 
@@ -30,6 +31,7 @@ Deno.test("the help has its options under headings, in this order", () => {
     "Usage:",
     "Endpoints:",
     "Apps:",
+    "Configuration:",
     "Loading:",
     "Reloading:",
     "Processes:",
@@ -47,11 +49,14 @@ Deno.test("the help says what each exit status means", () => {
   );
 });
 
+/** Where every file is a configuration file. */
+const WITH_FILE = { ...NO_SURROUNDINGS, readTextFile: () => "[app:main]\nuse = app.ts" };
+
 Deno.test("the examples of the help are command lines that are understood", () => {
   const examples = [...helpText().split("Examples:")[1].matchAll(/^ {2}gatehouse (.+)$/gm)];
   assert(examples.length >= 2);
   for (const [, words] of examples) {
-    assertEquals(parseCommandLine(words.split(" ")).kind, "serve", words);
+    assertEquals(parseCommandLine(words.split(" "), WITH_FILE).kind, "serve", words);
   }
 });
 

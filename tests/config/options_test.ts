@@ -1,13 +1,20 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import type { ListenAddress } from "../../src/net/address.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
+import { NO_SURROUNDINGS } from "../../src/config/gather.ts";
 import { OPTIONS } from "../../src/config/options.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
 import { defaultSettings } from "../../src/config/settings.ts";
 import { ConfigError } from "../../src/errors.ts";
 
+/** Where every file is a configuration file with these sections. */
+const WITH_FILE = {
+  ...NO_SURROUNDINGS,
+  readTextFile: () => "[server:s]\n[server:main]\n[app:a]\nuse = a.ts\n[app:main]\nuse = b.ts\n",
+};
+
 function settingsOf(...args: string[]): ServeSettings {
-  const command = parseCommandLine(args);
+  const command = parseCommandLine(args, WITH_FILE);
   assert(command.kind === "serve");
   return command.settings;
 }
@@ -70,6 +77,9 @@ const effects: Record<
   }],
   "workers": [["--workers", "0"], { workers: 0 }],
   "factory": [["--factory"], { appKind: "factory" }],
+  "config": [["--config", "c.ini"], { configFile: "c.ini" }],
+  "server-name": [["--config=c", "--server-name=s"], { serverName: "s" }],
+  "app-name": [["--config=c", "--app-name=a"], { appName: "a" }],
   "loader": [["--loader", "own"], { loading: loading({ loader: "own" }) }],
   "import-map": [["--import-map", "m.json"], { loading: loading({ importMap: "m.json" }) }],
   "reload": [["--reload=https://a/,npm:", "--reload=jsr:"], {
@@ -145,7 +155,15 @@ Deno.test("names of options are kebab-case and unique, letters too", () => {
 });
 
 /** Options whose default is told in words. */
-const TOLD_DEFAULTS = ["http", "workers", "max-body-bytes", "loader", "allow-import"];
+const TOLD_DEFAULTS = [
+  "http",
+  "workers",
+  "max-body-bytes",
+  "loader",
+  "allow-import",
+  "server-name",
+  "app-name",
+];
 for (const option of OPTIONS) {
   if (option.default === undefined || TOLD_DEFAULTS.includes(option.name)) continue;
   Deno.test(`the default that is shown for --${option.name} is the one that holds`, () => {

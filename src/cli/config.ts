@@ -1,0 +1,61 @@
+/**
+ * `gatehouse config`: checks the configuration, or shows it.
+ *
+ * @module
+ */
+
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Command } from "../config/command_line.ts";
+import { configText } from "../config/config_show.ts";
+import type { ServeSettings } from "../config/settings.ts";
+import { resolveApp } from "../loader/resolve.ts";
+
+/**
+ * Prints what the command asks for; returns whether all is well. Understanding the settings has found
+ * most of what can be wrong; what is left are files that are not there.
+ */
+export function configCommand(command: Command & { readonly kind: "config" }): boolean {
+  const { action, settings, origins } = command;
+  if (action === "show") {
+    console.log(configText(settings, origins).trimEnd());
+    return true;
+  }
+  const missing = missingFiles(settings);
+  for (const problem of missing) console.error(problem);
+  if (missing.length > 0) return false;
+  const apps = settings.mounts.length === 1 ? "1 app" : `${settings.mounts.length} apps`;
+  console.log(`${settings.configFile}: all is well, ${apps}`);
+  return true;
+}
+
+function missingFiles(settings: ServeSettings): string[] {
+  const cwd = Deno.cwd();
+  const modules = settings.mounts.flatMap(({ app, origin, middleware = [] }) => [
+    { module: app, origin },
+    ...middleware,
+  ]);
+  const named: [string | undefined, string][] = modules.flatMap(({ module, origin }) => {
+    const { url } = resolveApp(module, cwd);
+    return url.startsWith("file:") ? [[origin, fileURLToPath(url)]] : [];
+  });
+  const { certFile, keyFile } = settings;
+  for (const file of [certFile, keyFile]) {
+    if (file !== undefined) named.push([undefined, resolve(cwd, file)]);
+  }
+  const messages = named.flatMap(([origin, path]) =>
+    isFile(path) ? [] : [`${origin ?? settings.configFile}: ${path} is no file`]
+  );
+  return [...new Set(messages)];
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return false;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * `[app:NAME]`, `[filter:NAME]`, `[pipeline:NAME]` and `[composite:NAME]` sections of configuration
+ * files: what is mounted where, and what is around it.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../errors.ts";
+import { parseTruth } from "./given.ts";
+import type { IniEntry, IniSection } from "./ini_file.ts";
+import { nearest } from "./nearest.ts";
+import { moduleFrom } from "./relative_paths.ts";
+import type { FileContext } from "./server_section.ts";
+import type { ExportKind, ModuleSetting, MountSetting } from "./settings.ts";
+
+/** Kinds of sections that can be named as apps. */
+const APP_KINDS: readonly string[] = ["app", "composite", "pipeline"];
+
+/** A reference to another section. */
+interface Reference {
+  readonly name: string;
+  readonly line: number;
+  /** The key that it is in, for messages. */
+  readonly key: string;
+}
+
+/** The apps of a file, by the names of their sections. */
+export class AppSections {
+  readonly #context: FileContext;
+  readonly #apps = new Map<string, { kind: string; section: IniSection }>();
+  readonly #filters = new Map<string, IniSection>();
+  readonly #done = new Map<string, readonly MountSetting[]>();
+
+  /** Takes those of `sections` that are about apps. */
+  constructor(sections: readonly IniSection[], context: FileContext) {
+    this.#context = context;
+    for (const section of sections) {
+      const [kind, name] = section.name.split(/:(.*)/s);
+      if (kind === "filter") this.#filters.set(name, section);
+      if (!APP_KINDS.includes(kind)) continue;
+      const other = this.#apps.get(name);
+      if (other === undefined) this.#apps.set(name, { kind, section });
+      else {
+        this.#problem(
+          section.line,
+          `[${section.name}] has the name of [${other.section.name}] in line ${other.section.line}`,
+        );
+      }
+    }
+  }
+
+  /** Names of the apps, composites and pipelines. */
+  get names(): readonly string[] {
+    return [...this.#apps.keys()];
+  }
+
+  /** Reads all sections, for what is wrong with them. */
+  check(): void {
+    for (const name of this.#apps.keys()) this.mountsOf(name, []);
+    for (const filter of this.#filters.values()) this.#readFilter(filter);
+  }
+
+  /**
+   * What the section `name` mounts. A filter around a composite is around each of its apps, each time
+   * anew.
+   */
+  mountsOf(name: string, trail: readonly string[]): readonly MountSetting[] {
+    const known = this.#done.get(name);
+    if (known !== undefined) return known;
+    const { kind, section } = this.#apps.get(name)!;
+    // A circle is told of once, and has nothing in it.
+    this.#done.set(name, []);
+    const mounts = kind === "app"
+      ? this.#readApp(section)
+      : kind === "pipeline"
+      ? this.#readPipeline(section, [...trail, name])
+      : this.#readComposite(section, [...trail, name]);
+    this.#done.set(name, mounts);
+    return mounts;
+  }
+
+  #readApp(section: IniSection): MountSetting[] {
+    const module = this.#readModule(section, "app");
+    if (module === null) return [];
+    const { module: app, kind, settings, origin } = module;
+    return [{ prefix: "", app, kind, settings, origin, middleware: [] }];
+  }
+
+  #readPipeline(section: IniSection, trail: readonly string[]): MountSetting[] {
+    const references = section.entries.flatMap((entry) => {
+      if (entry.key === "pipeline") return this.#words(entry, section);
+      this.#problem(
+        entry.line,
+        `${entry.key} is no key of [pipeline:NAME], which has pipeline = FILTER... APP alone`,
+      );
+      return [];
+    });
+    const last = references.pop();
+    if (last === undefined) {
+      this.#problem(section.line, `[${section.name}] needs pipeline = FILTER... APP`);
+      return [];
+    }
+    // The first filter is outermost; in the settings, the last is.
+    const around = references.reverse().flatMap((reference) => {
+      const filter = this.#filters.get(reference.name);
+      if (filter !== undefined) return this.#readFilter(filter);
+      this.#unknown(reference, "filter", [...this.#filters.keys()]);
+      return [];
+    });
+    return this.#referred(last, trail).map((mount) => ({
+      ...mount,
+      middleware: [...mount.middleware ?? [], ...around],
+    }));
+  }
+
+  #readComposite(section: IniSection, trail: readonly string[]): MountSetting[] {
+    const mounts: MountSetting[] = [];
+    for (const entry of section.entries) {
+      const value = this.#context.defaults.valueOf(entry, section);
+      if (entry.key === "use") {
+        if (!/^(?:urlmap|egg:Paste#urlmap)$/.test(value)) {
+          this.#problem(entry.line, `use takes urlmap here, not ${JSON.stringify(value)}`);
+        }
+        continue;
+      }
+      if (!/^\/[^?#]*$/.test(entry.key)) {
+        this.#problem(
+          entry.line,
+          `${entry.key} is no key of [composite:NAME], which has use = urlmap, and /PREFIX = APP`,
+        );
+        continue;
+      }
+      const above = entry.key.replace(/\/+$/, "");
+      for (const mount of this.#referred({ ...entry, name: value }, trail)) {
+        const prefix = above + mount.prefix;
+        if (mounts.some((each) => each.prefix === prefix)) {
+          this.#problem(entry.line, `two apps are mounted at ${prefix || "/"}`);
+        } else {
+          mounts.push({ ...mount, prefix });
+        }
+      }
+    }
+    if (!section.entries.some(({ key }) => key === "use")) {
+      this.#problem(section.line, `[${section.name}] needs use = urlmap`);
+    }
+    if (!section.entries.some(({ key }) => key.startsWith("/"))) {
+      this.#problem(section.line, `[${section.name}] mounts nothing: it needs /PREFIX = APP`);
+    }
+    return mounts;
+  }
+
+  #readFilter(section: IniSection): ModuleSetting[] {
+    const filter = this.#readModule(section, "filter");
+    if (filter === null) return [];
+    return filter.kind === "factory"
+      ? [{ ...filter, kind: "factory" }]
+      : [{ ...filter, kind: "plain", settings: {} }];
+  }
+
+  #referred(reference: Reference, trail: readonly string[]): readonly MountSetting[] {
+    const { name, line } = reference;
+    if (trail.includes(name)) {
+      const circle = [...trail.slice(trail.indexOf(name)), name];
+      this.#problem(line, `apps go round in a circle: ${circle.join(" -> ")}`);
+      return [];
+    }
+    if (!this.#apps.has(name)) {
+      this.#unknown(reference, "app", this.names);
+      return [];
+    }
+    return this.mountsOf(name, trail);
+  }
+
+  /** A module with its settings; `null` if it names none. */
+  #readModule(section: IniSection, kind: "app" | "filter"): SectionModule | null {
+    const settings = this.#context.defaults.values();
+    let specifier: string | undefined;
+    let line = section.line;
+    let isFactory: boolean | undefined;
+    let firstSetting: IniEntry | undefined;
+    for (const entry of section.entries) {
+      const value = this.#context.defaults.valueOf(entry, section);
+      if (entry.key === "use") {
+        line = entry.line;
+        specifier = this.#specifier(entry, value, kind);
+      } else if (entry.key === "factory") {
+        isFactory = this.#truth(entry, value);
+      } else if (FOREIGN[entry.key.split(/[. ]/)[0]] !== undefined) {
+        this.#problem(entry.line, `${entry.key}: ${FOREIGN[entry.key.split(/[. ]/)[0]]}`);
+      } else {
+        settings[entry.key.replace(/^set /, "")] = value;
+        firstSetting ??= entry;
+      }
+    }
+    if (!section.entries.some(({ key }) => key === "use")) {
+      this.#problem(section.line, `[${section.name}] needs use = URL_OR_PATH#EXPORT`);
+    }
+    if (isFactory === false && firstSetting !== undefined) {
+      this.#problem(
+        firstSetting.line,
+        `${firstSetting.key} is a setting, for factory = true alone`,
+      );
+    }
+    if (specifier === undefined) return null;
+    const exportKind: ExportKind | undefined = isFactory ?? firstSetting !== undefined
+      ? "factory"
+      : isFactory === false
+      ? "plain"
+      : undefined;
+    return {
+      module: moduleFrom(specifier, this.#context.folder),
+      kind: exportKind,
+      settings,
+      origin: `${this.#context.problems.file}:${line}`,
+    };
+  }
+
+  #specifier(entry: IniEntry, value: string, kind: "app" | "filter"): string | undefined {
+    const shape = `the path or URL of a module: use = ${kind}.ts#export`;
+    if (/^(?:egg|call|config):/.test(value)) {
+      this.#problem(
+        entry.line,
+        `use: ${JSON.stringify(value)} names a Python package; write ${shape}`,
+      );
+    } else if (value === "" || /\s/.test(value)) {
+      this.#problem(entry.line, `use takes ${shape}, not ${JSON.stringify(value)}`);
+    } else if (kind === "app" ? this.#apps.has(value) : this.#filters.has(value)) {
+      this.#problem(entry.line, `use: ${value} is a section, and ${shape} is wanted`);
+    } else {
+      return value;
+    }
+    return undefined;
+  }
+
+  #truth({ key, line }: IniEntry, value: string): boolean | undefined {
+    try {
+      return parseTruth(key, value);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.#problem(line, error.message);
+      return undefined;
+    }
+  }
+
+  /** The words of a value, with the lines that they are on. */
+  #words(entry: IniEntry, section: IniSection): Reference[] {
+    const { key } = entry;
+    return this.#context.defaults.valueOf(entry, section).split("\n").flatMap((text, index) => {
+      const line = entry.lines[index] ?? entry.line;
+      return text.split(/\s+/).filter((name) => name !== "").map((name) => ({ name, line, key }));
+    });
+  }
+
+  #unknown({ name, line, key }: Reference, kind: string, known: readonly string[]): void {
+    const other = kind === "filter" ? this.#apps.has(name) : this.#filters.has(name);
+    const hint = other
+      ? kind === "filter" ? "; apps stand last" : "; that is a filter, and the last must be an app"
+      : nearest(name, known);
+    this.#problem(line, `${key}: there is no [${kind}:${name}]${hint}`);
+  }
+
+  #problem(line: number, message: string): void {
+    this.#context.problems.add(line, message);
+  }
+}
+
+/** What a section says of its module. */
+interface SectionModule extends Omit<ModuleSetting, "kind"> {
+  /** What the export is; undefined for an app that leaves it to `--factory`. */
+  readonly kind: ExportKind | undefined;
+}
+
+/** Keys that mean something else to PasteDeploy than a setting. */
+const FOREIGN: Readonly<Record<string, string>> = {
+  "filter-with": "write a [pipeline:NAME] of the filter and the app",
+  get: "write key = %(name)s",
+  paste: "write use = URL_OR_PATH#EXPORT",
+};

@@ -1,0 +1,47 @@
+/**
+ * Options by environment variables: `GATEHOUSE_WORKERS=4`.
+ *
+ * @module
+ */
+
+import type { Given } from "./given.ts";
+import { givenIn } from "./given.ts";
+import { nearest } from "./nearest.ts";
+import type { OptionSpec } from "./options.ts";
+import { OPTIONS } from "./options.ts";
+
+const PREFIX = "GATEHOUSE_";
+
+/** Variables that are no options, and what begins like those of tests. */
+const OTHERS = /^GATEHOUSE_(?:CACHE|LIBZMQ|INSTALL|RELEASES|TEST_\w*)$/;
+
+/** The variable of an option. */
+export function variableOf({ name }: OptionSpec): string {
+  return PREFIX + name.toUpperCase().replaceAll("-", "_");
+}
+
+/**
+ * What the environment gives for the options. Variables that are empty count as if they were not there;
+ * of others that look like options, but are none, `warn` is told.
+ *
+ * @throws {ConfigError} if a truth value is none
+ */
+export function givenByEnvironment(
+  env: Readonly<Record<string, string>>,
+  warn: (message: string) => void,
+): Given[] {
+  const options = new Map(
+    OPTIONS.filter(({ givenBy }) => givenBy !== "flag").map((each) => [variableOf(each), each]),
+  );
+  return Object.entries(env).flatMap(([name, value]) => {
+    if (!name.startsWith(PREFIX) || OTHERS.test(name)) return [];
+    const option = options.get(name);
+    if (option === undefined) {
+      const known = [...options.keys()];
+      warn(`the environment variable ${name} means nothing here${nearest(name, known)}`);
+      return [];
+    }
+    const text = value.trim();
+    return text === "" ? [] : givenIn(option, text, name, `environment ${name}`);
+  });
+}

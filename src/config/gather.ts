@@ -1,0 +1,118 @@
+/**
+ * Gathers the settings: from the command line, the environment and the configuration file.
+ *
+ * @module
+ */
+
+import { dirname, resolve } from "node:path";
+import { ConfigError } from "../errors.ts";
+import type { FileContents } from "./config_file.ts";
+import { readConfigFile } from "./config_file.ts";
+import { CONFIG_OPTIONS } from "./config_options.ts";
+import { givenByEnvironment } from "./environment.ts";
+import type { Given, Origins } from "./given.ts";
+import { applyGiven } from "./given.ts";
+import { mountApp } from "./options.ts";
+import type { ServeSettings } from "./settings.ts";
+import { defaultSettings } from "./settings.ts";
+
+/** What there is besides the command line. */
+export interface Surroundings {
+  /** The environment's variables. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Folder that paths are relative to. */
+  readonly cwd: string;
+  /** Reads a file; throws if it cannot be read. */
+  readTextFile(path: string): string;
+  /** Takes what the user should know. */
+  warn(message: string): void;
+}
+
+/** No environment, and no files. */
+export const NO_SURROUNDINGS: Surroundings = {
+  env: {},
+  cwd: "/",
+  readTextFile(path) {
+    throw new ConfigError(`${path} is not there`);
+  },
+  warn() {},
+};
+
+/** What was gathered. */
+export interface Gathered {
+  /** The settings. */
+  readonly settings: ServeSettings;
+  /** Where they come from. */
+  readonly origins: Origins;
+  /** The words of the command line that are left: not values for the file's names. */
+  readonly words: readonly string[];
+}
+
+/** `name=value` among the words, if there is a configuration file. */
+const OVERRIDE = /^([A-Za-z_][\w.-]*)=(.*)$/s;
+
+/**
+ * Gathers the settings. The first of `words` that is no `name=value` is the app at the root if they are
+ * `apps`, and the rest its middleware.
+ *
+ * Apps of the command line, by word or `--mount`, set aside those of the environment and the file;
+ * likewise for every option.
+ *
+ * @throws {ConfigError} if anything is wrong
+ */
+export function gather(
+  flags: readonly Given[],
+  words: readonly string[],
+  wordsAre: "apps" | "arguments",
+  surroundings: Surroundings,
+): Gathered {
+  const variables = givenByEnvironment(surroundings.env, surroundings.warn);
+  const settings = defaultSettings();
+  const isAboutFile = ({ option }: Given) => CONFIG_OPTIONS.includes(option);
+  applyGiven(settings, [variables.filter(isAboutFile), flags.filter(isAboutFile)]);
+  const { configFile, serverName, appName } = settings;
+  if (configFile === undefined && (serverName ?? appName) !== undefined) {
+    throw new ConfigError("--server-name and --app-name are for --config FILE, which is not given");
+  }
+  const { overrides, others } = configFile === undefined
+    ? { overrides: new Map<string, string>(), others: words }
+    : withoutOverrides(words);
+  const file: FileContents = configFile === undefined ? { given: [], mounts: [] } : readConfigFile(
+    readText(configFile, surroundings),
+    configFile,
+    dirname(resolve(surroundings.cwd, configFile)),
+    { overrides, serverName, appName },
+  );
+  const [app, ...middleware] = wordsAre === "apps" ? others : [];
+  if (app !== undefined) mountApp(settings, "", app, app);
+  settings.middleware = middleware;
+  const mountsIn = (layer: readonly Given[]) => layer.some(({ option }) => option.name === "mount");
+  const isMountedOutside = mountsIn(variables) || mountsIn(flags);
+  if (app === undefined && !isMountedOutside) settings.mounts.push(...file.mounts);
+  const lower = app === undefined ? [file.given, variables] : [file.given, variables].map(
+    (layer) => layer.filter(({ option }) => option.name !== "mount"),
+  );
+  const origins = applyGiven(settings, [...lower, flags]);
+  return { settings, origins, words: others };
+}
+
+function readText(path: string, { cwd, readTextFile }: Surroundings): string {
+  try {
+    return readTextFile(resolve(cwd, path));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`--config ${path} cannot be read: ${reason}`);
+  }
+}
+
+function withoutOverrides(
+  words: readonly string[],
+): { overrides: Map<string, string>; others: string[] } {
+  const overrides = new Map<string, string>();
+  const others = words.filter((word) => {
+    const [whole, name, value] = OVERRIDE.exec(word) ?? [];
+    if (whole !== undefined) overrides.set(name, value);
+    return whole === undefined;
+  });
+  return { overrides, others };
+}

@@ -1,0 +1,54 @@
+/**
+ * Paths in configuration files, which are relative to the file.
+ *
+ * @module
+ */
+
+import { resolve } from "node:path";
+import type { OptionSpec } from "./options.ts";
+
+/** Values that are paths, in the help text's words. */
+const PATHS: ReadonlySet<string> = new Set(["FILE", "DIR"]);
+
+/** `text`, a path or URL, with a path made absolute that is relative to `folder`. */
+export function locationFrom(text: string, folder: string): string {
+  // A single letter before the colon is a drive of Windows, not a scheme.
+  return /^[a-z][a-z\d+.-]+:/i.test(text) ? text : resolve(folder, text);
+}
+
+/** An app or middleware, `PATH_OR_URL#export`, with its path made absolute. */
+export function moduleFrom(specifier: string, folder: string): string {
+  const hash = specifier.lastIndexOf("#");
+  const module = hash < 0 ? specifier : specifier.slice(0, hash);
+  const location = locationFrom(module, folder);
+  if (hash >= 0) return location + specifier.slice(hash);
+  // The folder's own # is not to be taken for the one before an export.
+  return location.includes("#") ? `${location}#default` : location;
+}
+
+/** `unix:PATH[,mode=0660]` with its path made absolute; other addresses as they are. */
+export function addressFrom(address: string, folder: string): string {
+  const [whole, path, rest] = /^unix:([^,]+)(.*)$/s.exec(address) ?? [];
+  return whole === undefined ? address : `unix:${resolve(folder, path)}${rest}`;
+}
+
+/** A list of paths, commas between, with them made absolute. */
+export function pathsFrom(list: string, folder: string): string {
+  return mapList(list, (path) => path === "" ? "" : resolve(folder, path));
+}
+
+/** A list of programs: of those, paths have a slash, and names are found elsewhere. */
+export function programsFrom(list: string, folder: string): string {
+  return mapList(list, (program) => /[/\\]/.test(program) ? resolve(folder, program) : program);
+}
+
+/** Commas that belong to a value are doubled, and stay so. */
+function mapList(list: string, change: (value: string) => string): string {
+  return list.split(/(?<!,),(?!,)/).map(change).join(",");
+}
+
+/** The value of `option` from a file in `folder`, meaning the same elsewhere. */
+export function valueFrom(option: OptionSpec, text: string, folder: string): string {
+  if (option.relativeTo !== undefined) return option.relativeTo(folder, text);
+  return PATHS.has(option.value ?? "") ? locationFrom(text, folder) : text;
+}

@@ -1,0 +1,63 @@
+/**
+ * Keys that `[server:main]` had for other servers: gevent-fastcgi, Spawning, cogen.
+ *
+ * @module
+ */
+
+/** What stands for a key of another server. */
+export interface Alias {
+  /** The option. */
+  readonly option: string;
+  /** The option's value for the key's. */
+  readonly value?: (value: string) => string;
+}
+
+/** Keys, with underscores, that are options under other names. */
+export const ALIASES: Readonly<Record<string, Alias>> = {
+  num_workers: { option: "workers" },
+  threadpool_workers: { option: "workers" },
+  threads: { option: "workers" },
+  num_processes: { option: "processes" },
+  deadman_timeout: { option: "drain-timeout" },
+  no_keepalive: { option: "no-keep-alive" },
+  max_memory: {
+    option: "max-worker-memory",
+    value: (value) => /^\d+$/.test(value) ? `${value}m` : value,
+  },
+  max_age: { option: "max-worker-age" },
+  request_queue_size: { option: "backlog" },
+  dev: { option: "watch" },
+};
+
+/** Keys, with underscores, that there is no option for, and why. */
+export const REFUSED: readonly (readonly [RegExp, string])[] = [
+  [/^server_name$/, "the server's name is what each request says (Host); remove the line"],
+  [/^buffer_size$/, "the system's own sizes of socket buffers are better; remove the line"],
+  [/^gevent\.monkey\./, "nothing needs patching here; remove the line"],
+  [
+    /^(?:daemonize|chuid|stdout|stderr|access_log_file|coverage|sysinfo|backdoor)$/,
+    "left to the service manager and the shell; remove the line",
+  ],
+  [/^status_(?:port|host)$/, "there is no status port; remove the line"],
+  [
+    /^(?:max_memory|max_age|num_processes|dev)$/,
+    "this version has nothing for it; remove the line",
+  ],
+  [
+    /^(?:proactor\w*|ops_greedy|sockaccept_greedy|sched_default_\w+)$/,
+    "there is one event loop, Deno's; remove the line",
+  ],
+  [/^(?:sockoper|sendfile)_timeout$/, "write body-timeout, for bodies that make no progress"],
+];
+
+/** What to write instead of `use = egg:…`, `call:…` or `config:…`; `null` for other words. */
+export function foreignServer(use: string): string | null {
+  if (/^egg:gevent[-_]fastcgi(?:#|$)/i.test(use)) {
+    return "for what gevent-fastcgi did, write use = fastcgi";
+  }
+  if (/^egg:(?:spawning|cogen|paste(?:script)?|waitress|gunicorn)(?:#|$)/i.test(use)) {
+    return "for a server of HTTP, write use = http";
+  }
+  if (/^(?:egg|call|config):/i.test(use)) return "names of Python packages mean nothing here";
+  return null;
+}

@@ -1,0 +1,265 @@
+/**
+ * `[server:NAME]` sections of configuration files: endpoints and options.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../errors.ts";
+import type { Given } from "./given.ts";
+import { applyOne, givenIn, refuseTwice } from "./given.ts";
+import type { IniEntry, IniSection, Problems } from "./ini_file.ts";
+import type { Defaults } from "./interpolation.ts";
+import { nearest } from "./nearest.ts";
+import type { OptionSpec } from "./options.ts";
+import { OPTIONS } from "./options.ts";
+import { addressFrom, valueFrom } from "./relative_paths.ts";
+import { ALIASES, foreignServer, REFUSED } from "./server_keys.ts";
+import { defaultSettings } from "./settings.ts";
+import { parseCount } from "./values.ts";
+
+/** What `use` can be, and the ports where none is named. */
+const PROTOCOLS = { http: 8000, https: 8443, fastcgi: 5000, mongrel2: 0 } as const;
+type Protocol = keyof typeof PROTOCOLS;
+
+/** Keys that say together where the endpoint of `use` is, by protocol. */
+const SOCKET_KEYS = ["host", "port", "socket", "socket_mode"];
+const MONGREL2_KEYS = ["send_spec", "recv_spec", "ident", "chroot", "uploads"];
+
+/** What the sections of a file share. */
+export interface FileContext {
+  /** Takes what is wrong. */
+  readonly problems: Problems;
+  /** Names that all sections know. */
+  readonly defaults: Defaults;
+  /** Folder of the file. */
+  readonly folder: string;
+}
+
+/** The options that a file can have, by name. */
+const FILE_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map(
+  OPTIONS.filter(({ givenBy }) => givenBy === undefined).map((each) => [each.name, each]),
+);
+
+/** What a `[server:NAME]` section gives for the options. */
+export function readServer(section: IniSection, context: FileContext): Given[] {
+  return new ServerSection(section, context).read();
+}
+
+class ServerSection {
+  readonly #section: IniSection;
+  readonly #context: FileContext;
+  readonly #given: Given[] = [];
+  /** The keys that describe the endpoint. */
+  readonly #endpoint = new Map<string, { entry: IniEntry; value: string }>();
+
+  constructor(section: IniSection, context: FileContext) {
+    this.#section = section;
+    this.#context = context;
+  }
+
+  read(): Given[] {
+    for (const entry of this.#section.entries) {
+      this.#checked(entry.line, () => this.#readEntry(entry));
+    }
+    this.#checked(this.#section.line, () => this.#readEndpoint());
+    for (const option of FILE_OPTIONS.values()) {
+      const given = this.#given.filter((each) => each.option === option);
+      if (given.length > 1) this.#checked(this.#section.line, () => refuseTwice(given));
+    }
+    return this.#given;
+  }
+
+  #readEntry(entry: IniEntry): void {
+    const { key, line } = entry;
+    const { defaults } = this.#context;
+    const value = defaults.valueOf(entry, this.#section);
+    const spelling = key.replaceAll("-", "_");
+    const refused = REFUSED.find(([pattern]) => pattern.test(spelling));
+    const alias = ALIASES[spelling];
+    const name = alias?.option ?? key.replaceAll("_", "-");
+    const option = FILE_OPTIONS.get(name);
+    if (value === "") throw new ConfigError(this.#at(line, `${key} needs a value`));
+    if (key === "use" || SOCKET_KEYS.includes(spelling) || MONGREL2_KEYS.includes(spelling)) {
+      this.#endpoint.set(spelling, { entry, value });
+    } else if (spelling === "protocol") {
+      this.#checkProtocol(entry, value);
+    } else if (option !== undefined) {
+      const text = alias?.value?.(value) ?? value;
+      this.#give(option, text, entry);
+    } else if (refused !== undefined) {
+      throw new ConfigError(this.#at(line, `${key}: ${refused[1]}`));
+    } else {
+      throw new ConfigError(
+        this.#at(line, `${key} is no key of [server:NAME]${nearestKey(key)}`),
+      );
+    }
+  }
+
+  #give(option: OptionSpec, text: string, entry: IniEntry): void {
+    const isSeveral = option.repeats && option.value !== undefined &&
+      !option.value.startsWith("[=");
+    const texts = isSeveral ? text.split("\n") : [text];
+    for (const [index, each] of texts.entries()) {
+      const line = entry.lines[index] ?? entry.line;
+      const name = this.#at(line, entry.key);
+      const given = givenIn(option, each, name, this.#origin(line)).map((one) =>
+        one.text ? { ...one, text: valueFrom(option, one.text, this.#context.folder) } : one
+      );
+      // Wrong values are told of at once, whether or not the section is chosen.
+      for (const one of given) applyOne(defaultSettings(), one);
+      this.#given.push(...given);
+    }
+  }
+
+  #checkProtocol({ line }: IniEntry, value: string): void {
+    if (value === "HTTP/1.1") return;
+    const reason = value === "HTTP/1.0"
+      ? "each request is answered in its own version of HTTP; for one request a connection, write " +
+        "no-keep-alive = true"
+      : `HTTP/1.1 is all there is, not ${JSON.stringify(value)}`;
+    throw new ConfigError(this.#at(line, `protocol: ${reason}`));
+  }
+
+  /** Makes an address of `use` and of what belongs to it. */
+  #readEndpoint(): void {
+    const use = this.#endpoint.get("use");
+    if (use === undefined) {
+      const [first] = this.#endpoint.values();
+      if (first === undefined) return;
+      throw new ConfigError(
+        this.#at(
+          first.entry.line,
+          `${first.entry.key} needs use = http, https, fastcgi or mongrel2 beside it`,
+        ),
+      );
+    }
+    const protocol = this.#protocolOf(use.entry, use.value);
+    const foreign = protocol === "mongrel2" ? SOCKET_KEYS : MONGREL2_KEYS;
+    for (const key of foreign) {
+      const other = this.#endpoint.get(key);
+      if (other === undefined) continue;
+      throw new ConfigError(
+        this.#at(other.entry.line, `${other.entry.key} does not go with use = ${protocol}`),
+      );
+    }
+    if (protocol === "mongrel2") this.#giveMongrel2(use.entry);
+    else this.#giveAddress(protocol, use.entry);
+  }
+
+  #protocolOf({ line }: IniEntry, value: string): Protocol {
+    if (value in PROTOCOLS) return value as Protocol;
+    const foreign = foreignServer(value);
+    const advice = foreign === null ? nearest(value, Object.keys(PROTOCOLS)) : `; ${foreign}`;
+    throw new ConfigError(
+      this.#at(
+        line,
+        `use takes http, https, fastcgi or mongrel2, not ${JSON.stringify(value)}${advice}`,
+      ),
+    );
+  }
+
+  #giveAddress(protocol: Protocol, use: IniEntry): void {
+    const option = FILE_OPTIONS.get(protocol)!;
+    const [host, port, socket, mode] = SOCKET_KEYS.map((key) => this.#endpoint.get(key));
+    if (socket !== undefined) {
+      const other = host ?? port;
+      if (other !== undefined) {
+        throw new ConfigError(
+          this.#at(
+            other.entry.line,
+            `${other.entry.key} does not go with socket: write one of them`,
+          ),
+        );
+      }
+      if (mode !== undefined && !/^0?[0-7]{3}$/.test(mode.value)) {
+        throw new ConfigError(
+          this.#at(
+            mode.entry.line,
+            `${mode.entry.key} takes an octal mode such as 0660, not ${JSON.stringify(mode.value)}`,
+          ),
+        );
+      }
+      const path = addressFrom(`unix:${socket.value}`, this.#context.folder);
+      const suffix = mode === undefined ? "" : `,mode=${mode.value}`;
+      this.#giveOne(option, path + suffix, (mode ?? socket).entry);
+      return;
+    }
+    if (mode !== undefined) {
+      throw new ConfigError(this.#at(mode.entry.line, `${mode.entry.key} needs socket beside it`));
+    }
+    const number = port === undefined
+      ? PROTOCOLS[protocol]
+      : parseCount(this.#at(port.entry.line, port.entry.key), port.value, 0, 65_535);
+    this.#giveOne(
+      option,
+      `${hostText(host?.value ?? "127.0.0.1")}:${number}`,
+      (host ?? port)?.entry ?? use,
+    );
+  }
+
+  #giveMongrel2(use: IniEntry): void {
+    const [send, recv, ident, chroot, uploads] = MONGREL2_KEYS.map((key) =>
+      this.#endpoint.get(key)
+    );
+    if (send === undefined) {
+      const config = this.#section.entries.some(({ key }) => /^mongrel2[-_]config$/.test(key));
+      const [first] = [recv, ident, chroot, uploads].filter((each) => each !== undefined);
+      if (config && first === undefined) return;
+      throw new ConfigError(
+        this.#at(
+          (first?.entry ?? use).line,
+          first === undefined
+            ? "use = mongrel2 needs send_spec or mongrel2_config beside it"
+            : `${first.entry.key} needs send_spec beside it`,
+        ),
+      );
+    }
+    const details = [["recv", recv], ["ident", ident], ["chroot", chroot], ["uploads", uploads]]
+      .flatMap(([name, each]) => typeof each === "object" ? [`,${name}=${each.value}`] : []);
+    this.#giveOne(FILE_OPTIONS.get("mongrel2")!, send.value + details.join(""), send.entry);
+  }
+
+  #giveOne(option: OptionSpec, text: string, { key, line }: IniEntry): void {
+    const given: Given = {
+      option,
+      text,
+      name: this.#at(line, key),
+      origin: this.#origin(line),
+    };
+    applyOne(defaultSettings(), given);
+    this.#given.push(given);
+  }
+
+  #origin(line: number): string {
+    return `${this.#context.problems.file}:${line}`;
+  }
+
+  #at(line: number, what: string): string {
+    return `${this.#origin(line)}: ${what}`;
+  }
+
+  #checked(line: number, read: () => void): void {
+    try {
+      read();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      const place = Number(/:(\d+): /.exec(error.message)?.[1] ?? line);
+      this.#context.problems.addMessage(place, error.message);
+    }
+  }
+}
+
+/** A host as addresses have it: `0.0.0.0` for every interface, IPv6 in brackets. */
+function hostText(host: string): string {
+  if (host === "*") return "0.0.0.0";
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+}
+
+/** The nearest of all keys, spelt as `key` is. */
+function nearestKey(key: string): string {
+  const names = [...FILE_OPTIONS.keys(), "use", "protocol", ...SOCKET_KEYS, ...MONGREL2_KEYS];
+  const spelt = key.includes("-")
+    ? names.map((name) => name.replaceAll("_", "-"))
+    : names.map((name) => name.replaceAll("-", "_"));
+  return nearest(key, spelt);
+}
