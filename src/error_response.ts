@@ -9,10 +9,14 @@ import { STATUS_TEXT } from "@std/http/status";
 import type { ResponseHead } from "./exchange.ts";
 import { WHOLE_BODY } from "./exchange.ts";
 
-/** A plain response for `status`; `detail` tells the client what it did wrong, if anything. */
+/**
+ * A plain response for `status`; `detail` tells the client what it did wrong, if anything.
+ * `fieldLines` are added to its own.
+ */
 export function errorResponse(
   status: number,
   detail: string,
+  fieldLines = "",
 ): { head: ResponseHead; body: string } {
   const reason = STATUS_TEXT[status] ?? "";
   const text = `${status} ${reason}`.trimEnd();
@@ -21,7 +25,7 @@ export function errorResponse(
       status,
       fieldLines: `content-type: text/plain; charset=utf-8\r\n${
         status === 503 ? "retry-after: 1\r\n" : ""
-      }`,
+      }${fieldLines}`,
       bodyLength: WHOLE_BODY,
     },
     body: detail === "" ? `${text}\n` : `${text}: ${detail}\n`,

@@ -218,10 +218,10 @@ export interface Exchange {
   /** Ends a response of unknown length. */
   end(): void;
   /**
-   * Gives the exchange up: the client gets `status` if nothing was sent yet, and otherwise a
-   * connection that breaks, so that it can tell the response is not complete.
+   * Gives the exchange up: the client gets `status`, with `fieldLines` if given, if nothing was sent
+   * yet, and otherwise a connection that breaks, so that it can tell the response is not complete.
    */
-  fail(status: number): void;
+  fail(status: number, fieldLines?: string): void;
 }
 
 /** Takes requests: the pool of workers, the apps of a thread, or a router before them. */

@@ -238,6 +238,11 @@ async function startBackend(options: GatewayOptions): Promise<Backend> {
       log,
     });
   }
+  if (options.generationHeader !== "") {
+    throw new ConfigError(
+      "a generation header needs workers: without them there are no generations",
+    );
+  }
   const runner = new AppRunner(await host.load(), fastcgi?.faultReports ?? "none", log);
   const apps: ExchangeHandler = {
     handle(exchange) {
@@ -252,10 +257,10 @@ async function startBackend(options: GatewayOptions): Promise<Backend> {
     handle: (exchange) => handler.handle(exchange),
     drain: () => runner.drained(),
     terminate() {},
-    reload: () =>
-      Promise.resolve({
-        kind: "failed",
-        error: new ConfigError("a reload needs workers, and there are none (--workers 0)"),
-      }),
+    reload(reason) {
+      const error = new ConfigError("a reload needs workers, and there are none (--workers 0)");
+      log("error", `not reloading (${reason}): ${error.message}`);
+      return Promise.resolve({ kind: "failed", error });
+    },
   };
 }

@@ -59,10 +59,12 @@ export class Generations implements ExchangeHandler {
   readonly #options: GenerationOptions;
   #current: Generation;
   #lastNumber: number;
-  /** The reload that is under way. */
+  /** The reload that is under way, or has ended with another one to come. */
   #reloading: Promise<ReloadOutcome> | null = null;
   /** The one reload for all that were asked for meanwhile. */
   #next: Promise<ReloadOutcome> | null = null;
+  /** The generation that is loading. */
+  #starting: Generation | null = null;
   /** Generations that finish their requests. */
   readonly #retiring = new Map<Generation, Promise<void>>();
   #closed = false;
@@ -79,7 +81,9 @@ export class Generations implements ExchangeHandler {
    * @throws {LoadError} when the apps cannot be loaded
    */
   static async start(options: GenerationOptions): Promise<Generations> {
-    return new Generations(options, await startGeneration(options, 1));
+    const first = await makeGeneration(options, 1);
+    await startWorkers(first);
+    return new Generations(options, first);
   }
 
   /** Number of the generation that serves, from 1. */
@@ -97,46 +101,59 @@ export class Generations implements ExchangeHandler {
    */
   reload(reason: string): Promise<ReloadOutcome> {
     if (this.#reloading === null) return this.#begin(reason);
-    return this.#next ??= this.#reloading.then(() => {
-      this.#next = null;
-      return this.#begin(reason);
-    });
+    const begin = () => this.#begin(reason);
+    return this.#next ??= this.#reloading.then(begin, begin);
   }
 
   /** Resolves when all workers have done all that they were given; then ends them. */
   async drain(): Promise<void> {
-    this.#closed = true;
-    await this.#reloading;
+    this.#close();
     await Promise.all([drained(this.#current), ...this.#retiring.values()]);
   }
 
   /** Ends all workers at once. */
   terminate(): void {
-    this.#closed = true;
+    this.#close();
     terminate(this.#current);
     for (const generation of this.#retiring.keys()) terminate(generation);
   }
 
+  /** From now on there is no new generation; one that is loading may never get to its end. */
+  #close(): void {
+    this.#closed = true;
+    if (this.#starting !== null) terminate(this.#starting);
+  }
+
   #begin(reason: string): Promise<ReloadOutcome> {
-    const reloading = this.#reload(reason).finally(() => this.#reloading = null);
+    this.#next = null;
+    const reloading = this.#reload(reason).finally(() => {
+      // The next one begins in a moment; what is asked for until then is part of it.
+      if (this.#next === null) this.#reloading = null;
+    });
     return this.#reloading = reloading;
   }
 
   async #reload(reason: string): Promise<ReloadOutcome> {
     const { log } = this.#options;
-    if (this.#closed) return { kind: "failed", error: new Error("the gateway is ending") };
+    if (this.#closed) return ending();
     log("info", `reloading: ${reason}`);
     let next: Generation;
     try {
-      next = await startGeneration(this.#options, ++this.#lastNumber);
+      next = await makeGeneration(this.#options, ++this.#lastNumber);
+      if (this.#closed) return ending();
+      this.#starting = next;
+      await startWorkers(next);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
+      if (this.#closed) return ending();
       log("error", `${error.message}\ngeneration ${this.#current.number} goes on serving`);
       return { kind: "failed", error };
+    } finally {
+      this.#starting = null;
     }
     if (this.#closed) {
       terminate(next);
-      return { kind: "failed", error: new Error("the gateway is ending") };
+      return ending();
     }
     const old = this.#current;
     this.#current = next;
@@ -163,7 +180,8 @@ export class Generations implements ExchangeHandler {
   }
 }
 
-async function startGeneration(options: GenerationOptions, number: number): Promise<Generation> {
+/** Makes a generation whose workers are not started yet. */
+async function makeGeneration(options: GenerationOptions, number: number): Promise<Generation> {
   const { prepare, maxHeadBytes, headerName, log } = options;
   const groups = await prepare();
   const fieldLine = headerName === "" ? "" : `${headerName}: ${number}\r\n`;
@@ -179,14 +197,20 @@ async function startGeneration(options: GenerationOptions, number: number): Prom
     pools.push(pool);
     routes.push(...mounts.map(({ prefix }, mount) => ({ prefix, mount, handler: pool })));
   }
-  const generation = { number, pools, handler: routed(routes) };
+  return { number, pools, handler: routed(routes) };
+}
+
+async function startWorkers(generation: Generation): Promise<void> {
   try {
-    await Promise.all(pools.map((pool) => pool.start()));
+    await Promise.all(generation.pools.map((pool) => pool.start()));
   } catch (error) {
     terminate(generation);
     throw error;
   }
-  return generation;
+}
+
+function ending(): ReloadOutcome {
+  return { kind: "failed", error: new Error("the gateway is ending") };
 }
 
 async function drained({ pools }: Generation): Promise<void> {

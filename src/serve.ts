@@ -6,6 +6,7 @@
 
 import type { AppPermissions } from "./config/app_permissions.ts";
 import { permissionsFor } from "./config/app_permissions.ts";
+import { checkGenerationHeader } from "./config/reload_options.ts";
 import { parseMongrel2Spec } from "./mongrel2/spec.ts";
 import { parseListenAddress } from "./net/address.ts";
 import { ConfigError } from "./errors.ts";
@@ -155,6 +156,8 @@ export async function serve(options: ServeOptions): Promise<Server> {
     references.set(path, app);
   }
   if (references.size === 0) throw new ConfigError("serve() needs an app, or mounts");
+  const { generationHeader = "" } = options;
+  if (generationHeader !== "") checkGenerationHeader("generationHeader", generationHeader);
 
   const gateway = await Gateway.start({
     http: http.map(parseListenAddress),
@@ -172,7 +175,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     host: hostFor(references, options, faultReports),
     prefixes: [...references.keys()],
     drainTimeoutMs: options.drainTimeoutMs ?? DEFAULT_GRACE_MS,
-    generationHeader: options.generationHeader ?? "",
+    generationHeader,
     log: options.log ?? logToStderr,
   });
   const finished = Promise.withResolvers<void>();

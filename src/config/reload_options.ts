@@ -13,7 +13,17 @@ const TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/;
 
 /** Fields that are not for everybody to set: they frame the message, or belong to the connection. */
 const FRAMING =
-  /^(?:connection|content-length|date|keep-alive|te|trailer|transfer-encoding|upgrade)$/i;
+  /^(?:connection|content-length|date|keep-alive|status|te|trailer|transfer-encoding|upgrade)$/i;
+
+/**
+ * Checks what `option` says is the header that tells generations apart.
+ *
+ * @throws {ConfigError} if no header can have this name, or it is not free
+ */
+export function checkGenerationHeader(option: string, name: string): void {
+  if (TOKEN.test(name) && !FRAMING.test(name)) return;
+  throw new ConfigError(`${option} takes the name of a header, not ${JSON.stringify(name)}`);
+}
 
 /** The options, in the order of the help text. */
 export const RELOAD_OPTIONS: readonly OptionSpec[] = [
@@ -39,9 +49,7 @@ export const RELOAD_OPTIONS: readonly OptionSpec[] = [
     help: "Header of responses that says which generation of workers answered: 1, and one more " +
       "with each reload",
     apply: (settings, text, name) => {
-      if (!TOKEN.test(text) || FRAMING.test(text)) {
-        throw new ConfigError(`${name} takes the name of a header, not ${JSON.stringify(text)}`);
-      }
+      checkGenerationHeader(name, text);
       settings.generationHeader = text;
     },
   },

@@ -121,10 +121,10 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
     this.#end(0);
   }
 
-  fail(status: number): void {
+  fail(status: number, fieldLines = ""): void {
     if (this.#complete) return;
     if (this.#responded) this.#breakOff();
-    else this.#respondWithError(status, "", FAILED_STATUS);
+    else this.#respondWithError(status, "", FAILED_STATUS, fieldLines);
   }
 
   /** Answers a request that broke the protocol, unless its response has begun: then breaks it off. */
@@ -204,9 +204,9 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
     this.#request.breakOff();
   }
 
-  #respondWithError(status: number, detail: string, appStatus: number): void {
+  #respondWithError(status: number, detail: string, appStatus: number, fieldLines = ""): void {
     this.#responded = this.#complete = true;
-    this.#request.endWithError(this.head, status, detail, appStatus);
+    this.#request.endWithError(this.head, status, detail, appStatus, fieldLines);
   }
 
   #onBodyTooLarge(): void {

@@ -184,9 +184,15 @@ export class ServerRequest {
   }
 
   /** Answers the request with `status`, and ends it. Nothing may have been written to STDOUT before. */
-  endWithError(head: RequestHead, status: number, detail: string, appStatus: number): void {
+  endWithError(
+    head: RequestHead,
+    status: number,
+    detail: string,
+    appStatus: number,
+    fieldLines = "",
+  ): void {
     if (this.ended) return;
-    const response = errorResponse(status, detail);
+    const response = errorResponse(status, detail, fieldLines);
     new CgiResponseWriter(this.out, this.id).begin(head, response.head, response.body);
     this.end(appStatus);
   }

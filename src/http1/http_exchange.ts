@@ -117,9 +117,9 @@ export class HttpExchange implements Exchange {
     this.#complete();
   }
 
-  fail(status: number): void {
+  fail(status: number, fieldLines = ""): void {
     if (this.#state === AWAITING) {
-      this.#respondWithError(status, "");
+      this.#respondWithError(status, "", fieldLines);
     } else if (this.#held !== null) {
       this.#held.ending = "broken";
     } else if (this.#state === RESPONDING) {
@@ -201,8 +201,8 @@ export class HttpExchange implements Exchange {
     this.#connection.onResponseComplete(this);
   }
 
-  #respondWithError(status: number, detail: string): void {
-    const { head, body } = errorResponse(status, detail);
+  #respondWithError(status: number, detail: string, fieldLines = ""): void {
+    const { head, body } = errorResponse(status, detail, fieldLines);
     this.respond(head, body);
   }
 

@@ -136,8 +136,8 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
     this.#onWritten(0);
   }
 
-  fail(status: number): void {
-    if (this.#state === AWAITING) this.#respondWithError(status, "");
+  fail(status: number, fieldLines = ""): void {
+    if (this.#state === AWAITING) this.#respondWithError(status, "", fieldLines);
     else if (this.#state === RESPONDING) this.#breakOff();
   }
 
@@ -207,8 +207,8 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
     this.#channel.onOutput();
   }
 
-  #respondWithError(status: number, detail: string): void {
-    const { head, body } = errorResponse(status, detail);
+  #respondWithError(status: number, detail: string, fieldLines = ""): void {
+    const { head, body } = errorResponse(status, detail, fieldLines);
     this.respond(head, body);
   }
 

@@ -100,11 +100,13 @@ export interface AppWorkerOptions {
 export class AppWorker {
   /** Name for the log, such as `"worker 1"`. */
   readonly name: string;
+  /** Field line, with CRLF, that is added to each response; `""` for none. */
+  readonly fieldLine: string;
   /** Resolves when the apps are loaded; rejects with a {@linkcode LoadError} if they cannot be. */
   readonly ready: Promise<void>;
 
   readonly #thread: Worker;
-  readonly #fieldLine: Uint8Array;
+  readonly #fieldLineBytes: Uint8Array;
   readonly #writer: RingWriter;
   readonly #reader: Reader;
   readonly #owner: AppWorkerOwner;
@@ -131,7 +133,8 @@ export class AppWorker {
   constructor(options: AppWorkerOptions, owner: AppWorkerOwner, log: Log) {
     const { name, apps, permissions, ringBytes, fieldLine = "" } = options;
     this.name = name;
-    this.#fieldLine = new TextEncoder().encode(fieldLine);
+    this.fieldLine = fieldLine;
+    this.#fieldLineBytes = new TextEncoder().encode(fieldLine);
     this.#owner = owner;
     this.#log = log;
     this.ready = this.#started.promise;
@@ -198,9 +201,9 @@ export class AppWorker {
 
   /** A response's head as it goes out. */
   completed(head: ResponseHead): ResponseHead {
-    if (this.#fieldLine.length === 0) return head;
+    if (this.#fieldLineBytes.length === 0) return head;
     // What a worker sends is bytes.
-    const fieldLines = concatenated([head.fieldLines as Uint8Array, this.#fieldLine]);
+    const fieldLines = concatenated([head.fieldLines as Uint8Array, this.#fieldLineBytes]);
     return { ...head, fieldLines };
   }
 
@@ -503,13 +506,13 @@ class ForwardedExchange implements ExchangeReceiver {
   onFail(status: number): void {
     this.#worker.forget(this.#id);
     this.#end();
-    this.#exchange.fail(status);
+    this.#exchange.fail(status, this.#worker.fieldLine);
   }
 
   onWorkerDeath(): void {
     const complete = this.#state === ENDED;
     this.#end();
-    if (!complete) this.#exchange.fail(502);
+    if (!complete) this.#exchange.fail(502, this.#worker.fieldLine);
   }
 
   #count(bytes: number): void {

@@ -115,6 +115,7 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
   /** Resolves when the workers have done all that they were given; then ends them. */
   async drain(): Promise<void> {
     this.#closed = true;
+    for (const slot of this.#slots) clearTimeout(slot.timer);
     await Promise.all(this.#ready.map((worker) => worker.drain()));
     this.terminate();
   }
@@ -144,11 +145,13 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
   onDeath(worker: AppWorker, reason: string): void {
     const slot = this.#slots.find((each) => each.worker === worker);
     // One that dies while it is loading is its starter's business.
-    if (slot === undefined || this.#closed) return;
+    if (slot === undefined) return;
+    this.#log("error", `${worker.name} died: ${reason}`);
     slot.worker = null;
     this.#ready = this.#ready.filter((each) => each !== worker);
+    // It was finishing its requests: nobody needs another one.
+    if (this.#closed) return;
     if (performance.now() - slot.startedAt > HEALTHY_AGE_MS) slot.delayMs = FIRST_RESTART_DELAY_MS;
-    this.#log("error", `${worker.name} died: ${reason}`);
     this.#restartLater(slot);
   }
 

@@ -5,6 +5,7 @@
  */
 
 import type { AbortReason, Exchange, ExchangeHandler, ExchangeReceiver } from "../exchange.ts";
+import { NOBODY } from "../exchange.ts";
 
 /** Holds an exchange until there is somebody to handle it. At most a window of its body is kept. */
 export class WaitingExchange implements ExchangeReceiver {
@@ -23,6 +24,8 @@ export class WaitingExchange implements ExchangeReceiver {
   /** Hands the exchange, and all that has come for it, to `handler`; nothing if the client has gone. */
   handTo(handler: ExchangeHandler): void {
     if (this.#gone) return;
+    // A handler that answers at once leaves the rest of the request to nobody, and not to this one.
+    this.exchange.receiver = NOBODY;
     handler.handle(this.exchange);
     for (const event of this.#events) event(this.exchange.receiver);
   }
