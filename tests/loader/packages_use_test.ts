@@ -1,5 +1,6 @@
 /** Apps that use packages. */
 
+import { DEFAULT_REGISTRY } from "../../src/loader/npm/npmrc.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { jsrPages } from "../support/jsr_pages.ts";
 import { ask, complaints, importAt, IMPORTING_APP, LoaderLab } from "../support/loader_lab.ts";
@@ -156,15 +157,40 @@ test("packages that are imported late share instances with those that are there"
   }
 });
 
-test("a package can be the app, and what packages lack is told", async () => {
+test("a package can be the app, from the registry that the user's own .npmrc names", async () => {
   await using registry = await FakeRegistry.start({
-    "an-app@1.0.0": {
+    "@mine/app@1.0.0": {
       json: { type: "module", exports: { ".": "./app.js", "./old": "./old.cjs" } },
       files: {
         "app.js": "export default () => new Response('from a package');\n",
         "old.cjs": "module.exports = { fetch: () => new Response('CommonJS') };\n",
       },
     },
+  });
+  await using home = new LoaderLab({ ".npmrc": `@mine:registry=${registry.url}\n` });
+  await using lab = new LoaderLab({}, { HOME: home.folder, DENO_DIR: await denoDir() });
+  await using gateway = await lab.start(
+    "--mount=/new=npm:@mine/app@1",
+    "--mount=/old=npm:@mine/app@1/old",
+  );
+  assertEquals(
+    [await ask(gateway, "/new/"), await ask(gateway, "/old/")],
+    ["from a package", "CommonJS"],
+  );
+});
+
+/** Where Deno keeps what it has fetched, whatever the home folder is. */
+async function denoDir(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json"],
+    stdin: "null",
+  }).output();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}
+
+test("what packages lack is told", async () => {
+  await using registry = await FakeRegistry.start({
+    "an-app@1.0.0": { json: { exports: "./app.js" }, files: { "app.js": "" } },
     "needs@1.0.0": {
       json: { type: "module", main: "main.js" },
       files: { "main.js": "import './part.js';\n" },
@@ -175,7 +201,6 @@ test("a package can be the app, and what packages lack is told", async () => {
     `import "${specifier}";\nexport default () => new Response();\n`;
   await using lab = new LoaderLab({
     ".npmrc": `registry=${registry.url}\n`,
-    "local.ts": "export default () => new Response();\n",
     "nobody.ts": app("npm:nobody@1"),
     "version.ts": app("npm:an-app@9"),
     "path.ts": app("npm:an-app@1/none"),
@@ -183,18 +208,6 @@ test("a package can be the app, and what packages lack is told", async () => {
     "throws.ts": app("npm:throws@1"),
     "specifier.ts": app("npm:@broken"),
   });
-  {
-    await using gateway = await lab.start(
-      "--mount=/local=local.ts",
-      "--mount=/new=npm:an-app@1",
-      "--mount=/old=npm:an-app@1/old",
-      "--app-allow-env",
-    );
-    assertEquals(
-      [await ask(gateway, "/new/"), await ask(gateway, "/old/")],
-      ["from a package", "CommonJS"],
-    );
-  }
   const failures: Record<string, RegExp> = {
     "nobody.ts": /cannot load npm:nobody\S*: there is no such package/,
     "version.ts":
@@ -255,4 +268,43 @@ test("packages of JSR are used, checked, and there without the network", async (
     await jsr[Symbol.asyncDispose]();
   }
   assertEquals((await lab.answerOf("app.ts")).text, "<data>,part,part");
+});
+
+/** What keeps the registry from being asked, if anything does. */
+async function unreachable(): Promise<string | null> {
+  try {
+    const response = await fetch(`${DEFAULT_REGISTRY}hono/latest`, {
+      signal: AbortSignal.timeout(10_000),
+    });
+    await response.body?.cancel();
+    return response.ok ? null : `${response.status}`;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+Deno.test("apps of Hono, Zod and Koa run with packages of the real registry", async () => {
+  const reason = await unreachable();
+  if (reason !== null) {
+    console.error(`\n*** ${DEFAULT_REGISTRY} cannot be reached: ${reason}; NOT tested\n`);
+    return;
+  }
+  await using lab = new LoaderLab({
+    "app.tsx": 'import { Hono } from "npm:hono@4";\nimport { cors } from "npm:hono@4/cors";\n' +
+      'import { z } from "npm:zod@4";\nimport Koa from "npm:koa@2";\n' +
+      "const app = new Hono();\napp.use(cors());\n" +
+      "const Query = z.object({ n: z.coerce.number().int() });\n" +
+      'app.get("/", (c) => c.html(<b>{Query.safeParse(c.req.query()).success ? "yes" : "no"}</b>));\n' +
+      'app.get("/koa", (c) => c.text(typeof new Koa().use(() => {}).callback()));\n' +
+      "export default app;\n",
+    "deno.json":
+      '{ "compilerOptions": { "jsx": "react-jsx", "jsxImportSource": "npm:hono@4/jsx" } }',
+  });
+  for (const args of [[], ["--cached-only"]]) {
+    await using gateway = await lab.start("app.tsx", ...args);
+    assertEquals(
+      [await ask(gateway, "/?n=1"), await ask(gateway, "/?n=x"), await ask(gateway, "/koa")],
+      ["<b>yes</b>", "<b>no</b>", "function"],
+    );
+  }
 });
