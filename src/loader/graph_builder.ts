@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { LoadError } from "../errors.ts";
 import type { ModuleCache } from "./cache.ts";
 import { readProjectConfig } from "./deno_config.ts";
-import type { ProjectConfig } from "./deno_config.ts";
+import type { ProjectConfig, ReadText } from "./deno_config.ts";
 import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "./fetcher.ts";
 import type { GraphRequest, GraphSources, PackageSet, TransformRequest } from "./graph.ts";
 import { buildGraph, DEFAULT_GRAPH_LIMITS } from "./graph.ts";
@@ -100,7 +100,7 @@ export class GraphBuilder {
       builtins,
       allowImport === "any" ? "any" : [...allowImport, ...hostsOf(roots)],
     );
-    const project = await loading.readProject(roots);
+    const project = await loading.readProject(roots, this.#readText);
     const graph = await buildGraph({
       roots: roots.map((specifier) => ({ specifier, type: "", referrer: null })),
       project,
@@ -133,7 +133,7 @@ export class GraphBuilder {
     const { roots, folder, root, policy, packageRoot, requirements } = request;
     const loading = this.#loading(request.builtins, policy.hosts, policy.hostsOption);
     const known = knownModulesOf(request);
-    const project = await loading.readProject(roots);
+    const project = await loading.readProject(roots, this.#readText);
     const graph = await buildGraph({
       roots: [root],
       project,
@@ -151,14 +151,22 @@ export class GraphBuilder {
       for (const { key, file } of stored.manifest.modules) files[key] = `${name}/${file}`;
     }
     const key = graph.roots[0];
+    const file = files[key] ?? request.files[key];
     return {
-      file: files[key] ?? request.files[key],
-      files,
+      file,
+      // Another worker may have asked for it before: this one is to know it from now on.
+      files: { ...files, [key]: file },
       redirects: Object.fromEntries(graph.redirects),
       requirements: graph.requirements,
       packageRoot: graph.packageRoot ?? packageRoot,
     };
   }
+
+  /** Reads what the user names: hosts that apps may import from have nothing to do with it. */
+  readonly #readText: ReadText = async (url) => {
+    const { bytes } = await this.#loading("native", "any").load(url);
+    return new TextDecoder().decode(bytes);
+  };
 
   #loading(
     builtins: Builtins,
@@ -212,10 +220,9 @@ class Loading implements GraphSources {
   }
 
   /** Reads the configuration beside the first local app. */
-  async readProject(roots: readonly string[]): Promise<ProjectConfig> {
+  async readProject(roots: readonly string[], readText: ReadText): Promise<ProjectConfig> {
     const app = roots.find((url) => url.startsWith("file:")) ?? roots[0];
     if (app.startsWith("file:")) this.#folder = dirname(filePath(app));
-    const readText = async (url: string) => new TextDecoder().decode((await this.load(url)).bytes);
     this.#project = await readProjectConfig(app, this.#options.importMapUrl, readText);
     return this.#project;
   }

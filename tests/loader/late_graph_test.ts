@@ -1,0 +1,59 @@
+import { ModuleCache } from "../../src/loader/cache.ts";
+import { GraphBuilder } from "../../src/loader/graph_builder.ts";
+import type { GraphRoot } from "../../src/loader/graph.ts";
+import { assertEquals } from "../support/assert.ts";
+
+/** A server of modules and import maps. */
+function serve(texts: Readonly<Record<string, string>>) {
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, ({ url }) => {
+    const text = texts[new URL(url).pathname];
+    const headers = { "content-type": "text/javascript" };
+    return new Response(text ?? "", { status: text === undefined ? 404 : 200, headers });
+  });
+  const host = `127.0.0.1:${server.addr.port}`;
+  return { host, origin: `http://${host}`, [Symbol.asyncDispose]: () => server.shutdown() };
+}
+
+Deno.test("an import map from another host is read whatever hosts the app may import from", async () => {
+  const cache = new ModuleCache(await Deno.makeTempDir());
+  {
+    await using app = serve({ "/app.js": "import 'late';", "/late.js": "", "/later.js": "" });
+    const imports = { late: `${app.origin}/late.js`, later: `${app.origin}/later.js` };
+    await using other = serve({ "/map.json": JSON.stringify({ imports }) });
+    const builder = await GraphBuilder.open(cache, {
+      cacheRoot: cache.root,
+      importMapUrl: `${other.origin}/map.json`,
+      reload: "none",
+      cachePolicy: "use",
+      allowImport: [],
+      allowHttp: "loopback",
+      lockFile: undefined,
+      lockMode: "extend",
+    }, () => {});
+    const roots = [`${app.origin}/app.js`];
+    const { graph } = await builder.prepare(roots, "cached", "native");
+    const { modules, redirects } = graph.manifest;
+    const files = Object.fromEntries(modules.map(({ key, file }) => [key, file]));
+    const extend = (specifier: string, known: Readonly<Record<string, string>>) => {
+      const root: GraphRoot = { specifier, type: "", referrer: roots[0] };
+      return builder.extend({
+        roots,
+        folder: graph.folder,
+        files: known,
+        redirects,
+        requirements: [],
+        packageRoot: null,
+        builtins: "native",
+        root,
+        policy: { files: [], hosts: [app.host], hostsOption: "--allow-import" },
+      });
+    };
+    const late = await extend("later", files);
+    const key = ` ${app.origin}/later.js`;
+    assertEquals(late.files, { [key]: late.file });
+    // A second worker that asks is told where the module of the first one is.
+    const again = await extend("later", { ...files, ...late.files });
+    assertEquals([again.file, again.files], [late.file, { [key]: late.file }]);
+  }
+  await Deno.remove(cache.root, { recursive: true });
+});
