@@ -9,8 +9,19 @@ import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "../errors.ts";
 
-/** The kinds of permissions, as Deno names them. */
-export const PERMISSION_KINDS = [
+/** A kind of permission, as Deno names it. */
+export type PermissionKind =
+  | "net"
+  | "read"
+  | "write"
+  | "env"
+  | "run"
+  | "sys"
+  | "ffi"
+  | "import";
+
+/** The kinds of permissions. */
+export const PERMISSION_KINDS: readonly PermissionKind[] = [
   "net",
   "read",
   "write",
@@ -19,10 +30,7 @@ export const PERMISSION_KINDS = [
   "sys",
   "ffi",
   "import",
-] as const;
-
-/** A kind of permission. */
-export type PermissionKind = typeof PERMISSION_KINDS[number];
+];
 
 /** How much of a kind: all, nothing, or what a list names. */
 export type PermissionGrant = boolean | readonly string[];

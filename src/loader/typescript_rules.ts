@@ -12,33 +12,13 @@ export const DENO_RULES: readonly ts.TransformerFactory<ts.SourceFile>[] = [
     const { factory } = context;
     const visit = (node: ts.Node): ts.Node => {
       const visited = ts.visitEachChild(node, visit, context);
-      if (ts.isClassDeclaration(visited)) {
-        const members = withParameterProperties(visited.members, factory);
-        if (members === null) return visited;
-        const { modifiers, name, typeParameters, heritageClauses } = visited;
-        return factory.updateClassDeclaration(
-          visited,
-          modifiers,
-          name,
-          typeParameters,
-          heritageClauses,
-          members,
-        );
-      }
-      if (ts.isClassExpression(visited)) {
-        const members = withParameterProperties(visited.members, factory);
-        if (members === null) return visited;
-        const { modifiers, name, typeParameters, heritageClauses } = visited;
-        return factory.updateClassExpression(
-          visited,
-          modifiers,
-          name,
-          typeParameters,
-          heritageClauses,
-          members,
-        );
-      }
-      return visited;
+      if (!ts.isClassLike(visited)) return visited;
+      const members = withParameterProperties(visited.members, factory);
+      if (members === null) return visited;
+      const { modifiers, name, typeParameters: types, heritageClauses: heritage } = visited;
+      return ts.isClassDeclaration(visited)
+        ? factory.updateClassDeclaration(visited, modifiers, name, types, heritage, members)
+        : factory.updateClassExpression(visited, modifiers, name, types, heritage, members);
     };
     const statements = file.statements.map((statement) =>
       importsNothing(statement)
