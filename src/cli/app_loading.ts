@@ -36,6 +36,7 @@ import { AppModules } from "../worker/modules.ts";
 import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
 import { installLightResponse } from "../worker/response.ts";
+import type { KnownFiles } from "./file_watcher.ts";
 import { preventPrompts } from "./no_prompts.ts";
 
 /** Where the apps of a gateway run, and the loader that has to be ended with it. */
@@ -44,8 +45,10 @@ export interface AppLoading extends Disposable {
   readonly host: AppHost;
   /** What the user should know about what the apps may do. */
   readonly notice: Parameters<Log> | null;
-  /** Paths of the local files that the apps are made of. */
-  localFiles(): readonly string[];
+  /** The local files that the apps are made of. */
+  localFiles(): KnownFiles;
+  /** Is called when there are more of these: apps import while they run. */
+  onMoreFiles: () => void;
   /** Asks for remote modules again: whether any of the apps' is another one now. */
   hasChangedRemotely(): Promise<boolean>;
 }
@@ -64,24 +67,30 @@ export function appLoading(
   if (settings.workers === 0) {
     const mounts = settings.mounts.map((mount) => appSourceOf(mount, settings, cwd));
     const apps: AppSet = { mounts, faultReports: settings.faultReports };
+    if (settings.watch !== "nothing" || settings.watchRemoteMs > 0) {
+      throw new ConfigError("--watch needs workers that can be replaced: not --workers 0");
+    }
     return {
       ...end,
       host: threadHost(apps, loader),
       notice: threadNotice(modulesOf(apps)),
-      localFiles: () => [],
+      localFiles: () => new Map(),
+      onMoreFiles() {},
       hasChangedRemotely: () => Promise.resolve(false),
     };
   }
   const groups = appGroups(settings, cwd);
   if (groups.some(({ permissions }) => permissions !== "inherit")) preventPrompts();
-  const supply = new AppSupply(loader, cwd, reread);
-  return {
+  const loading: AppLoading = {
     ...end,
     host: { kind: "workers", prepare: () => supply.prepare() },
     notice: ["info", groupNotices(groups).join("\n")],
     localFiles: () => supply.localFiles,
+    onMoreFiles() {},
     hasChangedRemotely: () => supply.hasChangedRemotely(),
   };
+  const supply = new AppSupply(loader, cwd, reread, () => loading.onMoreFiles());
+  return loading;
 }
 
 /** Apps that share workers: those that may do the same, and want as many. */
@@ -177,17 +186,30 @@ class AppSupply {
   readonly #loader: Loader | null;
   readonly #cwd: string;
   readonly #reread: () => ServeSettings;
+  readonly #onMoreFiles: () => void;
   #modules: readonly AppModuleSet[] = [];
+  /** Files that were looked for in vain, or had faults, when apps were last prepared. */
+  #faulty: readonly string[] = [];
 
-  constructor(loader: Loader | null, cwd: string, reread: () => ServeSettings) {
+  constructor(
+    loader: Loader | null,
+    cwd: string,
+    reread: () => ServeSettings,
+    onMoreFiles: () => void,
+  ) {
     this.#loader = loader;
     this.#cwd = cwd;
     this.#reread = reread;
+    this.#onMoreFiles = onMoreFiles;
   }
 
-  /** Paths of the local files that the last generation is made of. */
-  get localFiles(): readonly string[] {
-    return [...new Set(this.#modules.flatMap(({ localFiles }) => localFiles))];
+  /** The local files that the last generation is made of, and what kept a later one from being made. */
+  get localFiles(): KnownFiles {
+    const files = new Map<string, string | null>(this.#faulty.map((path) => [path, null]));
+    for (const { localFiles } of this.#modules) {
+      for (const [path, sha256] of localFiles) files.set(path, sha256);
+    }
+    return files;
   }
 
   async prepare(): Promise<LoadableApps[]> {
@@ -196,8 +218,14 @@ class AppSupply {
     const groups = appGroups(settings, this.#cwd);
     if (loader === null) return groups.map((group) => ({ ...group, modules: null }));
     const sets: AppModuleSet[] = [];
-    for (const group of groups) {
-      sets.push(await prepareModules(loader, group, settings, "cached"));
+    try {
+      for (const group of groups) {
+        sets.push(await prepareModules(loader, group, settings, "cached"));
+      }
+      this.#faulty = [];
+    } catch (error) {
+      this.#faulty = loader.filesInVain;
+      throw error;
     }
     this.#modules = sets;
     return groups.map((group, index) => {
@@ -206,7 +234,7 @@ class AppSupply {
       return {
         apps: isLocked(group.permissions) ? { ...apps, lockdown: folders } : apps,
         permissions: withReadOf(group.permissions, folders),
-        modules,
+        modules: this.#observed(modules),
         workers: group.workers,
       };
     });
@@ -215,12 +243,23 @@ class AppSupply {
   async hasChangedRemotely(): Promise<boolean> {
     if (this.#loader === null) return false;
     const settings = this.#reread();
-    const known = new Set(this.#modules.map(({ folder }) => folder));
+    const known = new Set(this.#modules.map(({ remoteState }) => remoteState));
     for (const group of appGroups(settings, this.#cwd)) {
-      const { folder } = await prepareModules(this.#loader, group, settings, "revalidated");
-      if (!known.has(folder)) return true;
+      const { remoteState } = await prepareModules(this.#loader, group, settings, "revalidated");
+      if (!known.has(remoteState)) return true;
     }
     return false;
+  }
+
+  #observed(modules: AppModuleSet): LoadableApps["modules"] {
+    return {
+      supply: async (request) => {
+        const imported = await modules.supply(request);
+        this.#onMoreFiles();
+        return imported;
+      },
+      explain: (message) => modules.explain(message),
+    };
   }
 }
 

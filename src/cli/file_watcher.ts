@@ -6,128 +6,201 @@
  */
 
 import { createHash } from "node:crypto";
-import { dirname, join, parse, sep } from "node:path";
+import { basename, dirname, join, parse, resolve, sep } from "node:path";
+import type { Log } from "../log.ts";
 
 /** Events come in bursts; the last one of a burst counts, after this many milliseconds. */
 const SETTLE_MS = 100;
-/** A file that is replaced may be gone for a moment: it is looked for so often. */
-const MISSING_CHECKS = 5;
+/** Where events never stop, files are looked at this long after the first one. */
+const MAX_SETTLE_MS = 1_000;
+/** A file that is replaced or rewritten may be gone, or empty, for a moment: it is looked at so often. */
+const UNFINISHED_CHECKS = 5;
+/** Links that lead to links, at the most (as Linux has it). */
+const MAX_LINKS = 40;
+
+const SHA256_OF_NOTHING = createHash("sha256").digest("hex");
+
+/** Paths of files, and the SHA-256 of what is known to be in them; `null` if that is to be seen. */
+export type KnownFiles = ReadonlyMap<string, string | null>;
+
+/** Where to look for changes. */
+interface Places {
+  /** Folders in which something happens when a file becomes another one. */
+  readonly folders: Set<string>;
+  /** Names that it happens to there. */
+  readonly names: Set<string>;
+}
 
 /** Watches a set of files. */
 export class FileWatcher implements Disposable {
-  readonly #files: () => readonly string[];
+  readonly #files: () => KnownFiles;
   readonly #onChange: (path: string) => void;
+  readonly #log: Log;
+  /** What is in the files; `null` for those that are not there. */
   readonly #hashes = new Map<string, string | null>();
   #watcher: Deno.FsWatcher | null = null;
   #watched = "";
+  #names: ReadonlySet<string> = new Set();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #missingChecks = 0;
+  /** When the first event of a burst came. */
+  #burstBegan: number | null = null;
+  #unfinishedChecks = 0;
+  /** Whether the user knows that there is no watching. */
+  #hasComplained = false;
+  #closed = false;
 
   /** Watches the files that `files` names, now and after each change; `onChange` is told of one. */
-  constructor(files: () => readonly string[], onChange: (path: string) => void) {
+  constructor(files: () => KnownFiles, onChange: (path: string) => void, log: Log) {
     this.#files = files;
     this.#onChange = onChange;
-    for (const path of files()) this.#hashes.set(path, hashOf(path));
-    this.#watch();
+    this.#log = log;
+    this.refresh();
   }
 
   /** Takes note of files that are new in the set. */
   refresh(): void {
+    if (this.#closed) return;
     const files = this.#files();
-    for (const path of files) {
-      if (!this.#hashes.has(path)) this.#hashes.set(path, hashOf(path));
+    for (const [path, sha256] of files) {
+      if (!this.#hashes.has(path)) this.#hashes.set(path, sha256 ?? hashOf(path));
     }
-    for (const path of this.#hashes.keys()) if (!files.includes(path)) this.#hashes.delete(path);
+    for (const path of this.#hashes.keys()) if (!files.has(path)) this.#hashes.delete(path);
     this.#watch();
   }
 
   [Symbol.dispose](): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
     this.#watcher?.close();
     this.#watcher = null;
   }
 
   #watch(): void {
-    const folders = [...new Set([...this.#hashes.keys()].flatMap(foldersOf))].sort();
-    const key = folders.join("\0");
-    if (key === this.#watched) return;
-    this.#watched = key;
+    const places: Places = { folders: new Set(), names: new Set() };
+    for (const path of this.#hashes.keys()) addPlaces(places, path);
+    this.#names = places.names;
+    const folders = [...places.folders].sort();
+    // A folder may be another one than before at the same path.
+    const watched = folders.map((path) => `${path}\0${identityOf(path)}`).join("\0");
+    if (watched === this.#watched) return;
+    this.#watched = watched;
     this.#watcher?.close();
-    this.#watcher = folders.length === 0 ? null : Deno.watchFs(folders, { recursive: false });
-    if (this.#watcher !== null) this.#follow(this.#watcher);
+    this.#watcher = null;
+    if (folders.length === 0) return;
+    try {
+      this.#watcher = Deno.watchFs(folders, { recursive: false });
+    } catch (error) {
+      // A folder was removed just now, or may not be read, or the system has no more watches.
+      if (!(error instanceof Error)) throw error;
+      this.#watched = "";
+      if (!this.#hasComplained) this.#log("error", `cannot watch files yet: ${error.message}`);
+      this.#hasComplained = true;
+      this.#lookIn(MAX_SETTLE_MS);
+      return;
+    }
+    this.#hasComplained = false;
+    this.#follow(this.#watcher);
+    // What happened before it watched.
+    this.#lookIn(SETTLE_MS);
   }
 
   async #follow(watcher: Deno.FsWatcher): Promise<void> {
-    for await (const { kind } of watcher) {
+    for await (const { kind, paths } of watcher) {
       if (kind === "access") continue;
-      this.#missingChecks = 0;
-      this.#checkSoon();
+      // An event without paths says that some were lost.
+      if (paths.length > 0 && !paths.some((path) => this.#names.has(basename(path)))) continue;
+      this.#unfinishedChecks = 0;
+      const now = performance.now();
+      this.#burstBegan ??= now;
+      this.#lookIn(Math.min(SETTLE_MS, Math.max(0, this.#burstBegan + MAX_SETTLE_MS - now)));
     }
   }
 
-  #checkSoon(): void {
+  #lookIn(delayMs: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#check(), SETTLE_MS);
+    this.#timer = setTimeout(() => this.#look(), delayMs);
   }
 
-  #check(): void {
-    let changed: string | null = null;
+  #look(): void {
+    this.#burstBegan = null;
+    const changes: [path: string, hash: string | null][] = [];
     for (const [path, known] of this.#hashes) {
       const hash = hashOf(path);
       if (hash === known) continue;
-      if (hash === null && this.#missingChecks++ < MISSING_CHECKS) {
-        this.#checkSoon();
+      const isUnfinished = hash === null || hash === SHA256_OF_NOTHING;
+      if (isUnfinished && this.#unfinishedChecks < UNFINISHED_CHECKS) {
+        this.#unfinishedChecks++;
+        this.#lookIn(SETTLE_MS);
         return;
       }
-      this.#hashes.set(path, hash);
-      changed ??= path;
+      changes.push([path, hash]);
     }
+    this.#unfinishedChecks = 0;
+    for (const [path, hash] of changes) this.#hashes.set(path, hash);
     this.refresh();
-    if (changed !== null) this.#onChange(changed);
+    if (changes.length > 0) this.#onChange(changes[0][0]);
   }
 }
 
 function hashOf(path: string): string | null {
   try {
     return createHash("sha256").update(Deno.readFileSync(path)).digest("hex");
-  } catch {
-    return null;
+  } catch (error) {
+    // Whatever keeps it from being read keeps it from being loaded.
+    if (error instanceof Error) return null;
+    throw error;
   }
 }
 
-/** Folders in which something happens when the file at `path` becomes another one. */
-function foldersOf(path: string): string[] {
-  const folders: string[] = [];
+/** Adds where something happens when the file at `path` becomes another one. */
+function addPlaces(places: Places, path: string, links = 0): void {
   const { root } = parse(path);
+  const names = path.slice(root.length).split(sep);
   let at = root;
-  for (const name of path.slice(root.length).split(sep)) {
+  for (const name of names) {
     const folder = at;
     at = join(at, name);
-    const info = lstat(at);
-    // A link on the way can be led somewhere else.
-    if (info?.isSymlink) folders.push(folder, ...foldersOf(realPath(at) ?? at));
+    places.names.add(name);
+    const target = links < MAX_LINKS ? readLink(at) : null;
+    if (target === null) continue;
+    // A link on the way can be led somewhere else, and so can the one that it leads to.
+    places.folders.add(folder);
+    addPlaces(places, resolve(folder, target), links + 1);
   }
-  return [...folders, existing(dirname(path))];
+  places.folders.add(existing(dirname(path)));
 }
 
+/** `folder`, or the nearest one above it that is there. */
 function existing(folder: string): string {
   for (let at = folder;; at = dirname(at)) {
-    if (at === dirname(at) || lstat(at) !== null) return at;
+    if (at === dirname(at) || isFolder(at)) return at;
   }
 }
 
-function lstat(path: string): Deno.FileInfo | null {
+function isFolder(path: string): boolean {
+  return statOf(path)?.isDirectory ?? false;
+}
+
+function identityOf(path: string): string {
+  const info = statOf(path);
+  return info === null ? "" : `${info.dev}:${info.ino}`;
+}
+
+function statOf(path: string): Deno.FileInfo | null {
   try {
-    return Deno.lstatSync(path);
-  } catch {
-    return null;
+    return Deno.statSync(path);
+  } catch (error) {
+    if (error instanceof Error) return null;
+    throw error;
   }
 }
 
-function realPath(path: string): string | null {
+function readLink(path: string): string | null {
   try {
-    return Deno.realPathSync(path);
-  } catch {
-    return null;
+    return Deno.readLinkSync(path);
+  } catch (error) {
+    // It is not there, or no link.
+    if (error instanceof Error) return null;
+    throw error;
   }
 }

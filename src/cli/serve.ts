@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import { Gateway } from "../gateway.ts";
@@ -81,7 +82,7 @@ export async function serveCommand(
 function reloadWhenAsked(
   gateway: Gateway,
   loading: AppLoading,
-  { watch, watchRemoteMs }: ServeSettings,
+  { watch, watchRemoteMs, configFile }: ServeSettings,
   announcer: Announcer,
 ): Disposable {
   const ending = new DisposableStack();
@@ -98,15 +99,27 @@ function reloadWhenAsked(
     ending.defer(() => Deno.removeSignalListener("SIGHUP", onSignal));
   }
   if (watch === "files") {
+    const configFiles = configFile === undefined ? [] : [resolve(configFile)];
+    const watched = () =>
+      new Map([
+        ...loading.localFiles(),
+        ...configFiles.map((path) => [path, null] as const),
+      ]);
     const changed = (path: string) => reload(`${path} has changed`);
-    watcher = ending.use(new FileWatcher(() => loading.localFiles(), changed));
+    const files = watcher = ending.use(new FileWatcher(watched, changed, logToStderr));
+    loading.onMoreFiles = () => files.refresh();
   }
   if (watchRemoteMs > 0) {
+    let isAsking = false;
     const timer = setInterval(async () => {
+      if (isAsking) return;
+      isAsking = true;
       try {
         if (await loading.hasChangedRemotely()) await reload("remote modules have changed");
       } catch (error) {
         logToStderr("error", error instanceof Error ? error.message : String(error));
+      } finally {
+        isAsking = false;
       }
     }, watchRemoteMs);
     ending.defer(() => clearInterval(timer));

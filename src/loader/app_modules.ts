@@ -59,20 +59,27 @@ export class AppModuleSet {
     return new AppModuleSet(loader, graph, apps, policy);
   }
 
-  /** Folder of the modules; another one as soon as anything in them is different. */
-  get folder(): string {
-    return this.#graph.folder;
+  /** Says which remote modules and packages these are: another text if any is another one. */
+  get remoteState(): string {
+    return this.#graph.remoteState;
   }
 
-  /** Paths of the local files that the apps are made of, with what they have imported by now. */
-  get localFiles(): readonly string[] {
-    const files = new Set(this.#graph.localFiles.map(({ path }) => path));
+  /**
+   * Paths of the local files that the apps are made of, with what they have imported by now, and the
+   * SHA-256 of what was in them; `null` where that is not known.
+   */
+  get localFiles(): ReadonlyMap<string, string | null> {
+    const files = new Map<string, string | null>(
+      this.#graph.localFiles.map(({ path, sha256 }) => [path, sha256]),
+    );
     for (const key of Object.keys(this.#graph.forWorkers.files)) {
       const url = urlOfKey(key);
       const isPackage = url.includes("/node_modules/");
-      if (url.startsWith("file:") && !isPackage) files.add(filePath(url));
+      if (!url.startsWith("file:") || isPackage) continue;
+      const path = filePath(url);
+      if (!files.has(path)) files.set(path, null);
     }
-    return [...files];
+    return files;
   }
 
   /** Finds a module that an app imports while it runs. */

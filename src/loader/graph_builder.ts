@@ -52,6 +52,8 @@ export class GraphBuilder {
   /** By the hosts that they may ask; each asks once for what is to be reloaded. */
   readonly #fetchers = new Map<string, ModuleFetcher>();
   #reload: ReloadPolicy;
+  /** Paths of the local files that were asked for since the last graph was begun. */
+  readonly filesAskedFor: Set<string> = new Set();
 
   private constructor(
     cache: ModuleCache,
@@ -95,6 +97,7 @@ export class GraphBuilder {
     await this.#cache.prepare();
     this.#reload = freshness === "revalidated" ? "all" : this.#options.reload;
     this.#fetchers.clear();
+    this.filesAskedFor.clear();
     const { allowImport } = this.#options;
     const loading = this.#loading(
       builtins,
@@ -190,7 +193,7 @@ export class GraphBuilder {
       this.#fetchers.set(hosts, fetcher);
     }
     const options = { ...this.#options, reload: this.#reload };
-    return new Loading(this.#cache, options, fetcher, this.#lock, builtins);
+    return new Loading(this.#cache, options, fetcher, this.#lock, builtins, this.filesAskedFor);
   }
 }
 
@@ -201,6 +204,7 @@ class Loading implements GraphSources {
   readonly #fetcher: ModuleFetcher;
   readonly #lock: Lock | null;
   readonly #builtins: Builtins;
+  readonly #filesAskedFor: Set<string>;
   #jsr: JsrResolver | null = null;
   #project: ProjectConfig | null = null;
   #folder: string | null = null;
@@ -211,8 +215,10 @@ class Loading implements GraphSources {
     fetcher: ModuleFetcher,
     lock: Lock | null,
     builtins: Builtins,
+    filesAskedFor: Set<string>,
   ) {
     this.#builtins = builtins;
+    this.#filesAskedFor = filesAskedFor;
     this.#cache = cache;
     this.#options = options;
     this.#fetcher = fetcher;
@@ -228,7 +234,11 @@ class Loading implements GraphSources {
   }
 
   async load(url: string): Promise<ModuleSource> {
-    if (url.startsWith("file:")) return await this.#fetcher.readFileSource(url);
+    if (url.startsWith("file:")) {
+      const path = pathOf(url);
+      if (path !== null) this.#filesAskedFor.add(path);
+      return await this.#fetcher.readFileSource(url);
+    }
     const source = await this.#fetcher.load(url);
     const expected = this.#jsr?.expectedChecksum(source.url);
     if (expected === undefined || expected === source.sha256) return source;

@@ -38,6 +38,8 @@ export interface PreparedGraph {
   readonly modules: readonly string[];
   /** Local files that it was made of at first, import map and deno.json included. */
   readonly localFiles: readonly LocalFile[];
+  /** Says which remote modules and packages it was made of. */
+  readonly remoteState: string;
 }
 
 /** A graph, and the local files that it was made of. */
@@ -74,6 +76,8 @@ export class Loader implements Disposable {
   readonly #options: LoaderOptions;
   readonly #log: Log;
   readonly #pending = new Map<number, Pending>();
+  /** Local files that were asked for by the last {@linkcode prepare} that failed. */
+  filesInVain: readonly string[] = [];
   #nextId = 1;
   #thread: Worker | null = null;
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
@@ -108,6 +112,7 @@ export class Loader implements Disposable {
       forWorkers,
       modules: manifest.roots.map((key) => forWorkers.directory + forWorkers.files[key]),
       localFiles: local,
+      remoteState: remoteStateOf(graph),
       builtins,
       requirements,
       packageRoot,
@@ -257,8 +262,10 @@ export class Loader implements Disposable {
     }
     const pending = this.#pending.get(report.id);
     this.#pending.delete(report.id);
-    if (report.kind === "failed") pending?.reject(errorOf(report));
-    else pending?.resolve(report);
+    if (report.kind === "failed") {
+      this.filesInVain = report.files;
+      pending?.reject(errorOf(report));
+    } else pending?.resolve(report);
     if (this.#pending.size > 0) return;
     // It holds TypeScript, which is large.
     this.#idleTimer = setTimeout(() => {
@@ -279,6 +286,11 @@ export class Loader implements Disposable {
 
 function endingError(): LoadError {
   return new LoadError("", "the gateway is ending");
+}
+
+function remoteStateOf({ manifest: { modules, packageRoot } }: StoredGraph): string {
+  const remote = modules.filter(({ origin }) => origin === "remote");
+  return JSON.stringify([remote.map(({ url, sha256 }) => [url, sha256]), packageRoot]);
 }
 
 function errorOf(report: LoaderReport & { kind: "failed" }): Error {

@@ -108,6 +108,8 @@ export type LoaderReport =
     readonly error: "LoadError" | "ConfigError" | "Error";
     readonly url: string;
     readonly message: string;
+    /** Paths of the local files that were asked for. */
+    readonly files: readonly string[];
   };
 
 /** What a graph has grown by. */

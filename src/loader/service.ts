@@ -35,9 +35,12 @@ scope.onmessage = ({ data }) => {
 
 async function answer(request: Exclude<LoaderRequest, { kind: "start" }>): Promise<void> {
   const { id } = request;
+  let files: ReadonlySet<string> = new Set();
   try {
     if (request.kind === "prepare") {
-      const { graph, local } = await (await builder).prepare(
+      const made = await builder;
+      files = made.filesAskedFor;
+      const { graph, local } = await made.prepare(
         request.roots,
         request.freshness,
         request.builtins,
@@ -57,6 +60,7 @@ async function answer(request: Exclude<LoaderRequest, { kind: "start" }>): Promi
       message: isLoadError || error instanceof ConfigError
         ? error.message
         : String((error as Error)?.stack ?? error),
+      files: [...files],
     });
   }
 }
