@@ -173,20 +173,21 @@ export class AppSections {
 
   /** A module with its settings; `null` if it names none. */
   #readModule(section: IniSection, kind: "app" | "filter"): SectionModule | null {
-    const settings = this.#context.defaults.values();
+    const settings: Record<string, string> = {};
     let specifier: string | undefined;
     let line = section.line;
     let isFactory: boolean | undefined;
     let firstSetting: IniEntry | undefined;
     for (const entry of section.entries) {
       const value = this.#context.defaults.valueOf(entry, section);
+      const foreign = FOREIGN.find(([pattern]) => pattern.test(entry.key));
       if (entry.key === "use") {
         line = entry.line;
         specifier = this.#specifier(entry, value, kind);
       } else if (entry.key === "factory") {
         isFactory = this.#truth(entry, value);
-      } else if (FOREIGN[entry.key.split(/[. ]/)[0]] !== undefined) {
-        this.#problem(entry.line, `${entry.key}: ${FOREIGN[entry.key.split(/[. ]/)[0]]}`);
+      } else if (foreign !== undefined) {
+        this.#problem(entry.line, `${entry.key}: ${foreign[1]}`);
       } else {
         settings[entry.key.replace(/^set /, "")] = value;
         firstSetting ??= entry;
@@ -271,8 +272,8 @@ interface SectionModule extends Omit<ModuleSetting, "kind"> {
 }
 
 /** Keys that mean something else to PasteDeploy than a setting. */
-const FOREIGN: Readonly<Record<string, string>> = {
-  "filter-with": "write a [pipeline:NAME] of the filter and the app",
-  get: "write key = %(name)s",
-  paste: "write use = URL_OR_PATH#EXPORT",
-};
+const FOREIGN: readonly (readonly [RegExp, string])[] = [
+  [/^filter-with$/, "write a [pipeline:NAME] of the filter and the app"],
+  [/^get /, "write key = %(name)s"],
+  [/^paste\.\w+_factory$/, "write use = URL_OR_PATH#EXPORT"],
+];

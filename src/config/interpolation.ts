@@ -33,13 +33,6 @@ export class Defaults {
     return this.#expanded(entry, section, []);
   }
 
-  /** All names with their values, for factories. */
-  values(): Record<string, string> {
-    const values: Record<string, string> = {};
-    for (const [key, entry] of this.#entries) values[key] = this.#expanded(entry, null, []);
-    return { ...values, ...Object.fromEntries(this.#overrides) };
-  }
-
   /** The first override that nothing in the file asks for, and the names that there are. */
   unusedOverride(): { name: string; known: string[] } | null {
     const known = [...new Set([...this.#entries.keys(), ...this.#used])]
@@ -50,7 +43,7 @@ export class Defaults {
     return null;
   }
 
-  #expanded(entry: IniEntry, section: IniSection | null, trail: readonly string[]): string {
+  #expanded(entry: IniEntry, section: IniSection | null, trail: readonly IniEntry[]): string {
     return entry.value.replace(/%(%|\(([^)]*)\)s)?/g, (_whole, what: string, name: string) => {
       if (what === "%") return "%";
       if (what === undefined) {
@@ -60,7 +53,7 @@ export class Defaults {
         );
         return "%";
       }
-      return this.#named(name, entry, section, [...trail, entry.key]);
+      return this.#named(name, entry, section, [...trail, entry]);
     });
   }
 
@@ -68,22 +61,22 @@ export class Defaults {
     name: string,
     from: IniEntry,
     section: IniSection | null,
-    trail: readonly string[],
+    trail: readonly IniEntry[],
   ): string {
-    if (trail.includes(name)) {
-      this.#problems.add(
-        from.line,
-        `%(name)s goes round in a circle: ${[...trail, name].join(" -> ")}`,
-      );
+    // A key can take the default of its own name: `greeting = %(greeting)s!`.
+    const own = section?.entries.find((each) => each.key === name && each !== from);
+    if (own === undefined) {
+      this.#used.add(name);
+      const override = this.#overrides.get(name);
+      if (override !== undefined) return override;
+    }
+    const entry = own ?? this.#entries.get(name);
+    if (entry !== undefined) {
+      if (!trail.includes(entry)) return this.#expanded(entry, section, trail);
+      const circle = [...trail.slice(trail.indexOf(entry)).map(({ key }) => key), name];
+      this.#problems.add(from.line, `%(name)s goes round in a circle: ${circle.join(" -> ")}`);
       return "";
     }
-    const own = section?.entries.find(({ key }) => key === name);
-    if (own !== undefined) return this.#expanded(own, section, trail);
-    this.#used.add(name);
-    const override = this.#overrides.get(name);
-    if (override !== undefined) return override;
-    const entry = this.#entries.get(name);
-    if (entry !== undefined) return this.#expanded(entry, section, trail);
     const builtIn = this.#builtIn.get(name);
     if (builtIn !== undefined) return builtIn;
     const known = [

@@ -13,21 +13,22 @@ export interface Alias {
 }
 
 /** Keys, with underscores, that are options under other names. */
-export const ALIASES: Readonly<Record<string, Alias>> = {
-  num_workers: { option: "workers" },
-  threadpool_workers: { option: "workers" },
-  threads: { option: "workers" },
-  num_processes: { option: "processes" },
-  deadman_timeout: { option: "drain-timeout" },
-  no_keepalive: { option: "no-keep-alive" },
-  max_memory: {
+export const ALIASES: ReadonlyMap<string, Alias> = new Map<string, Alias>([
+  ["num_workers", { option: "workers" }],
+  ["threadpool_workers", { option: "workers" }],
+  ["threads", { option: "workers" }],
+  ["num_processes", { option: "processes" }],
+  ["deadman_timeout", { option: "drain-timeout" }],
+  ["no_keepalive", { option: "no-keep-alive" }],
+  ["max_memory", {
     option: "max-worker-memory",
+    // Spawning counts in megabytes.
     value: (value) => /^\d+$/.test(value) ? `${value}m` : value,
-  },
-  max_age: { option: "max-worker-age" },
-  request_queue_size: { option: "backlog" },
-  dev: { option: "watch" },
-};
+  }],
+  ["max_age", { option: "max-worker-age" }],
+  ["request_queue_size", { option: "backlog" }],
+  ["dev", { option: "watch" }],
+]);
 
 /** Keys, with underscores, that there is no option for, and why. */
 export const REFUSED: readonly (readonly [RegExp, string])[] = [

@@ -75,7 +75,7 @@ class ServerSection {
     const value = defaults.valueOf(entry, this.#section);
     const spelling = key.replaceAll("-", "_");
     const refused = REFUSED.find(([pattern]) => pattern.test(spelling));
-    const alias = ALIASES[spelling];
+    const alias = ALIASES.get(spelling);
     const name = alias?.option ?? key.replaceAll("_", "-");
     const option = FILE_OPTIONS.get(name);
     if (value === "") throw new ConfigError(this.#at(line, `${key} needs a value`));
@@ -147,7 +147,7 @@ class ServerSection {
   }
 
   #protocolOf({ line }: IniEntry, value: string): Protocol {
-    if (value in PROTOCOLS) return value as Protocol;
+    if (Object.hasOwn(PROTOCOLS, value)) return value as Protocol;
     const foreign = foreignServer(value);
     const advice = foreign === null ? nearest(value, Object.keys(PROTOCOLS)) : `; ${foreign}`;
     throw new ConfigError(
