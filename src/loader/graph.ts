@@ -114,10 +114,16 @@ export interface GraphLimits {
   readonly maxDepth: number;
   /** Modules. */
   readonly maxModules: number;
+  /** Bytes of their sources together. */
+  readonly maxBytes: number;
 }
 
 /** Limits that no app should meet. */
-export const DEFAULT_GRAPH_LIMITS: GraphLimits = { maxDepth: 2_000, maxModules: 20_000 };
+export const DEFAULT_GRAPH_LIMITS: GraphLimits = {
+  maxDepth: 2_000,
+  maxModules: 20_000,
+  maxBytes: 256 * 1_048_576,
+};
 
 /** Modules that are loaded at a time. */
 const CONCURRENT_LOADS = 32;
@@ -207,6 +213,7 @@ class GraphBuilder {
   readonly #remoteData = new Set<string>();
   #packages: PackageSet | null = null;
   #frontier: Visit[] = [];
+  #sourceBytes = 0;
 
   constructor(request: GraphRequest, sources: GraphSources) {
     this.#request = request;
@@ -281,6 +288,7 @@ class GraphBuilder {
         return;
       }
       const source = await this.#sources.load(url);
+      this.#countBytes(source);
       if (source.url !== url) {
         this.#redirects.set(url, source.url);
         this.#found.delete(key);
@@ -294,6 +302,18 @@ class GraphBuilder {
       if (!(error instanceof LoadError)) throw error;
       this.#found.set(key, importer === null ? error : importedBy(error, importer));
     }
+  }
+
+  /** All of them are in memory at once, and one server can send any number. */
+  #countBytes({ url, bytes }: ModuleSource): void {
+    const { maxBytes } = this.#request.limits;
+    this.#sourceBytes += bytes.length;
+    if (this.#sourceBytes <= maxBytes) return;
+    const mebibytes = maxBytes / 1_048_576;
+    throw new LoadError(
+      url,
+      `cannot load ${url}: the app's modules are larger than ${mebibytes} MiB together`,
+    );
   }
 
   async #add(

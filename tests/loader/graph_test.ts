@@ -274,7 +274,7 @@ Deno.test("graphs have a limit of depth, and one of modules", async () => {
       ),
       ...Object.fromEntries(Array.from({ length: length - 1 }, (_, index) => [`m${index}.ts`, ""])),
     });
-  const limits = { maxDepth: 5, maxModules: 8 };
+  const limits = { maxDepth: 5, maxModules: 8, maxBytes: 1_000_000 };
   assertEquals((await built(chain(5), ["app.ts"], { limits })).modules.length, 5);
   assertMatch(
     await refusal(built(chain(6), ["app.ts"], { limits })),

@@ -146,6 +146,15 @@ Deno.test("an app does not outgrow its limit by importing while it runs", async 
   );
 });
 
+Deno.test("modules that are too large together are refused, those at the limit are not", async () => {
+  const url = "https://example.com/app.js";
+  const sources = sourcesOf({ [url]: 'import "./a.js"', "https://example.com/a.js": "1234567890" });
+  const build = (maxBytes: number) =>
+    buildGraph(requestFor(app(url), { limits: { ...DEFAULT_GRAPH_LIMITS, maxBytes } }), sources);
+  assertEquals((await build(25)).modules.length, 2);
+  await assertRejects(() => build(24), LoadError, "the app's modules are larger than");
+});
+
 Deno.test("liesIn: a folder and what is in it, by whole names", () => {
   const folder = join("/srv", "app");
   assertEquals(liesIn(folder, folder), true);
