@@ -74,9 +74,10 @@ async function listenUnix(
   { path, mode }: UnixAddress,
   sharing: SocketSharing,
 ): Promise<Listening> {
-  const isSuccessor = sharing === "successor";
-  const ownPath = isSuccessor ? `${path}.${Deno.pid}` : path;
-  await removeStaleSocket(ownPath);
+  if (sharing === "successor") refuseOtherFile(path);
+  else await removeStaleSocket(path);
+  // Deno removes the path that a listener was made with: by then, it may be a successor's.
+  const ownPath = sharing === "exclusive" ? path : `${path}.${Deno.pid}`;
   // The mode is right from the start: there is no time at which others could connect.
   const previous = mode === undefined ? undefined : Deno.umask(0o777 & ~mode);
   let listener: Deno.UnixListener;
@@ -85,8 +86,8 @@ async function listenUnix(
   } finally {
     if (previous !== undefined) Deno.umask(previous);
   }
-  if (isSuccessor) {
-    // Clients find one of the two at every moment.
+  if (ownPath !== path) {
+    // Clients find the old socket or the new one at every moment.
     Deno.renameSync(ownPath, path);
     nameAfter(path, listener);
   }
@@ -123,9 +124,7 @@ function nameAfter(path: string, listener: Deno.UnixListener): void {
  */
 async function removeStaleSocket(path: string): Promise<void> {
   try {
-    if (!Deno.lstatSync(path).isSocket) {
-      throw new Deno.errors.AlreadyExists("the file exists and is no socket");
-    }
+    refuseOtherFile(path);
     const live = await Deno.connect({ transport: "unix", path });
     live.close();
   } catch (error) {
@@ -134,6 +133,17 @@ async function removeStaleSocket(path: string): Promise<void> {
     return;
   }
   throw new Deno.errors.AddrInUse();
+}
+
+/** @throws {Deno.errors.AlreadyExists} if there is another kind of file */
+function refuseOtherFile(path: string): void {
+  try {
+    if (Deno.lstatSync(path).isSocket) return;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  throw new Deno.errors.AlreadyExists("the file exists and is no socket");
 }
 
 function describe(address: ListenAddress): string {
