@@ -36,6 +36,7 @@ export class AppSections {
     this.#context = context;
     for (const section of sections) {
       const [kind, name] = section.name.split(/:(.*)/s);
+      if (!name) continue;
       if (kind === "filter") this.#filters.set(name, section);
       if (!APP_KINDS.includes(kind)) continue;
       const other = this.#apps.get(name);

@@ -61,7 +61,7 @@ export function readConfigFile(
 
   const context = { problems, defaults, folder };
   const servers = new Map(
-    sections.filter(({ name }) => name.startsWith("server:"))
+    sections.filter(({ name }) => /^server:./.test(name))
       .map((section) => [section.name.slice("server:".length), readServer(section, context)]),
   );
   const apps = new AppSections(sections, context);

@@ -14,6 +14,8 @@ export class Defaults {
   readonly #builtIn: ReadonlyMap<string, string>;
   readonly #problems: Problems;
   readonly #used = new Set<string>();
+  /** Entries of circles that are told of. */
+  readonly #circular = new Set<IniEntry>();
 
   /** Makes the names of the `[DEFAULT]` section, if there is one, and of what is put over it. */
   constructor(
@@ -73,9 +75,13 @@ export class Defaults {
     const entry = own ?? this.#entries.get(name);
     if (entry !== undefined) {
       if (!trail.includes(entry)) return this.#expanded(entry, section, trail);
-      const circle = [...trail.slice(trail.indexOf(entry)).map(({ key }) => key), name];
-      this.#problems.add(from.line, `%(name)s goes round in a circle: ${circle.join(" -> ")}`);
-      return "";
+      const circle = trail.slice(trail.indexOf(entry));
+      if (!circle.some((each) => this.#circular.has(each))) {
+        const names = [...circle.map(({ key }) => key), name].join(" -> ");
+        this.#problems.add(from.line, `%(name)s goes round in a circle: ${names}`);
+      }
+      for (const each of circle) this.#circular.add(each);
+      return name;
     }
     const builtIn = this.#builtIn.get(name);
     if (builtIn !== undefined) return builtIn;
@@ -88,6 +94,7 @@ export class Defaults {
       from.line,
       `${from.key}: %(${name})s is no name of this section or of [DEFAULT]${nearest(name, known)}`,
     );
-    return "";
+    // What is wrong is told: the value is not to be wrong for a second reason.
+    return name;
   }
 }

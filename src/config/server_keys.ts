@@ -41,10 +41,6 @@ export const REFUSED: readonly (readonly [RegExp, string])[] = [
   ],
   [/^status_(?:port|host)$/, "there is no status port; remove the line"],
   [
-    /^(?:max_memory|max_age|num_processes|dev)$/,
-    "this version has nothing for it; remove the line",
-  ],
-  [
     /^(?:proactor\w*|ops_greedy|sockaccept_greedy|sched_default_\w+)$/,
     "there is one event loop, Deno's; remove the line",
   ],

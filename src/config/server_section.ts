@@ -78,21 +78,18 @@ class ServerSection {
     const alias = ALIASES.get(spelling);
     const name = alias?.option ?? key.replaceAll("_", "-");
     const option = FILE_OPTIONS.get(name);
-    if (value === "") throw new ConfigError(this.#at(line, `${key} needs a value`));
-    if (key === "use" || SOCKET_KEYS.includes(spelling) || MONGREL2_KEYS.includes(spelling)) {
-      this.#endpoint.set(spelling, { entry, value });
-    } else if (spelling === "protocol") {
-      this.#checkProtocol(entry, value);
-    } else if (option !== undefined) {
-      const text = alias?.value?.(value) ?? value;
-      this.#give(option, text, entry);
-    } else if (refused !== undefined) {
-      throw new ConfigError(this.#at(line, `${key}: ${refused[1]}`));
-    } else {
+    const isEndpoint = key === "use" || SOCKET_KEYS.includes(spelling) ||
+      MONGREL2_KEYS.includes(spelling);
+    if (refused !== undefined) throw new ConfigError(this.#at(line, `${key}: ${refused[1]}`));
+    if (!isEndpoint && option === undefined && spelling !== "protocol") {
       throw new ConfigError(
         this.#at(line, `${key} is no key of [server:NAME]${nearestKey(key)}`),
       );
     }
+    if (value === "") throw new ConfigError(this.#at(line, `${key} needs a value`));
+    if (isEndpoint) this.#endpoint.set(spelling, { entry, value });
+    else if (option !== undefined) this.#give(option, alias?.value?.(value) ?? value, entry);
+    else this.#checkProtocol(entry, value);
   }
 
   #give(option: OptionSpec, text: string, entry: IniEntry): void {
