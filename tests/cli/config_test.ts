@@ -8,7 +8,7 @@ const EXAMPLES = new URL("../../examples/", import.meta.url).pathname;
 const FILES: Record<string, string> = {
   "app.ts": `
     export const plain = (request, context) =>
-      new Response("plain " + context.env.SCRIPT_NAME + "|" + context.env.PATH_INFO);
+      new Response("plain " + context.mount + "|" + new URL(request.url).pathname);
     export default (settings) => (request, context) =>
       new Response(JSON.stringify(settings) + " at " + context.mount);
   `,
@@ -82,7 +82,7 @@ const ANSWERS: Record<string, string> = {
   "/apix": "plain |/apix",
   "/api": 'outer(inner({"color":"red","shade":"50%"} at /api))',
   "/api/x": 'outer(inner({"color":"red","shade":"50%"} at /api))',
-  "/api/deep/x": "plain(plain /api/deep|/x)",
+  "/api/deep/x": "plain(plain /api/deep|/api/deep/x)",
 };
 
 for (const more of [[], ["--workers=0"], ["--loader=own"]]) {
