@@ -27,6 +27,7 @@ export * from "./src/pairs.ts";
 export * from "./src/zmq/socket.ts";
 export { zmqVersion } from "./src/zmq/library.ts";
 export * from "./src/request_limits.ts";
+export * from "./src/worker_limits.ts";
 export * from "./src/http1/limits.ts";
 export * from "./src/http1/parser.ts";
 export * from "./src/http1/writer.ts";

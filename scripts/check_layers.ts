@@ -39,7 +39,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 const VOCABULARY =
-  /^(?:exchange|errors|error_response|log|buffers|bytes|chars|pairs|fields|text)\.ts$|^re(?:quest|sponse)_\w+\.ts$/;
+  /^(?:exchange|errors|error_response|log|buffers|bytes|chars|pairs|fields|text|worker_limits)\.ts$|^re(?:quest|sponse)_\w+\.ts$/;
 const CODEC =
   /^http1\/(?:checks|faults|limits|parser|writer)\.ts$|^fastcgi\/(?:limits|records|roles|translate|cgi_response|cgi_head)\.ts$|^mongrel2\/(?:tnetstring|message|spec|translate)\.ts$/;
 const PROTOCOLS = /^(?:http1|fastcgi|mongrel2)$/;

@@ -21,6 +21,7 @@ import type { Log } from "./log.ts";
 import { routed } from "./router.ts";
 import type { MountedApp } from "./worker/apps.ts";
 import { AppRunner } from "./worker/apps.ts";
+import type { WorkerLimits } from "./worker_limits.ts";
 
 /** Where apps run: in workers that load them, or on this thread. */
 export type AppHost =
@@ -61,6 +62,8 @@ export interface GatewayOptions {
   readonly host: AppHost;
   /** Path prefixes of the apps that run on this thread, in their order. */
   readonly prefixes: readonly string[];
+  /** Limits of each worker. */
+  readonly workerLimits: WorkerLimits;
   /** How long workers that a reload replaces may finish their requests, in milliseconds. */
   readonly drainTimeoutMs: number;
   /** Name of a response header that says the generation of workers; `""` for none. */
@@ -229,10 +232,11 @@ async function startBackend(options: GatewayOptions): Promise<Backend> {
       limits.maxHeaderBytes,
       fastcgi === undefined ? 0 : fastcgi.limits.maxHeaderBytes * 2 + fastcgi.limits.maxTargetBytes,
     );
-    const { drainTimeoutMs, generationHeader: headerName } = options;
+    const { workerLimits, drainTimeoutMs, generationHeader: headerName } = options;
     return await Generations.start({
       prepare,
       maxHeadBytes,
+      workerLimits,
       drainTimeoutMs,
       headerName,
       log,

@@ -13,6 +13,7 @@ import { WorkerPool } from "./pool/pool.ts";
 import type { Route } from "./router.ts";
 import { routed } from "./router.ts";
 import type { AppSet } from "./worker/protocol.ts";
+import type { WorkerLimits } from "./worker_limits.ts";
 
 /** Apps that are ready for workers to load them, and share these. */
 export interface LoadableApps {
@@ -32,6 +33,8 @@ export interface GenerationOptions {
   readonly prepare: () => Promise<readonly LoadableApps[]>;
   /** Bytes of the largest request head. */
   readonly maxHeadBytes: number;
+  /** Limits of each worker. */
+  readonly workerLimits: WorkerLimits;
   /** How long a generation may finish its requests when there is a new one, in milliseconds. */
   readonly drainTimeoutMs: number;
   /** Name of a response header that says the generation; `""` for none. */
@@ -182,7 +185,7 @@ export class Generations implements ExchangeHandler {
 
 /** Makes a generation whose workers are not started yet. */
 async function makeGeneration(options: GenerationOptions, number: number): Promise<Generation> {
-  const { prepare, maxHeadBytes, headerName, log } = options;
+  const { prepare, maxHeadBytes, workerLimits, drainTimeoutMs, headerName, log } = options;
   const groups = await prepare();
   const fieldLine = headerName === "" ? "" : `${headerName}: ${number}\r\n`;
   const pools: WorkerPool[] = [];
@@ -193,7 +196,8 @@ async function makeGeneration(options: GenerationOptions, number: number): Promi
       groups.length === 1 ? "" : ` of ${mounts[0].prefix || "/"}`,
       number === 1 ? "" : ` of generation ${number}`,
     ].join("");
-    const pool = new WorkerPool({ ...group, maxHeadBytes, label, fieldLine }, log);
+    const limits = { limits: workerLimits, drainTimeoutMs, maxHeadBytes };
+    const pool = new WorkerPool({ ...group, ...limits, label, fieldLine }, log);
     pools.push(pool);
     routes.push(...mounts.map(({ prefix }, mount) => ({ prefix, mount, handler: pool })));
   }

@@ -26,6 +26,8 @@ import type { App } from "./worker/apps.ts";
 import type { Context } from "./worker/context.ts";
 import type { AppSet } from "./worker/protocol.ts";
 import { modulesOf } from "./worker/protocol.ts";
+import type { WorkerLimits } from "./worker_limits.ts";
+import { DEFAULT_WORKER_LIMITS } from "./worker_limits.ts";
 
 /** A bare function that is an app. */
 export type AppFunction = (request: Request, context: Context) => Response | Promise<Response>;
@@ -71,10 +73,12 @@ export interface ServeOptions {
    */
   readonly permissions?: AppPermissions | "inherit";
   /**
-   * How long workers that {@linkcode Server.reload} replaces may finish their requests, in
+   * How long workers that are replaced may finish their requests, in
    * milliseconds. Default 30,000.
    */
   readonly drainTimeoutMs?: number;
+  /** Limits of each worker that differ from {@linkcode DEFAULT_WORKER_LIMITS}. */
+  readonly workerLimits?: Partial<WorkerLimits>;
   /** Name of a response header that says which generation of workers answered. Default: none. */
   readonly generationHeader?: string;
   /** Connections that the system queues for each address. Default 511. */
@@ -174,6 +178,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
     host: hostFor(references, options, faultReports),
     prefixes: [...references.keys()],
+    workerLimits: { ...DEFAULT_WORKER_LIMITS, ...options.workerLimits },
     drainTimeoutMs: options.drainTimeoutMs ?? DEFAULT_GRACE_MS,
     generationHeader,
     log: options.log ?? logToStderr,

@@ -59,6 +59,7 @@ export async function serveCommand(
       limits: settings.limits,
       host: loading.host,
       prefixes: settings.mounts.map(({ prefix }) => prefix),
+      workerLimits: settings.workerLimits,
       drainTimeoutMs: settings.drainTimeoutMs,
       generationHeader: settings.generationHeader,
       log: logToStderr,

@@ -8,6 +8,7 @@
 import { ConfigError } from "../errors.ts";
 import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
+import { CONTAINMENT_OPTIONS } from "./containment_options.ts";
 import { CACHE_OPTIONS, LOADER_OPTIONS } from "./loader_options.ts";
 import { RELOAD_OPTIONS } from "./reload_options.ts";
 import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/limits.ts";
@@ -312,6 +313,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     default: "30",
     apply: setDrainTimeout,
   },
+  ...CONTAINMENT_OPTIONS,
   {
     name: "mongrel2-control",
     value: "ENDPOINT",

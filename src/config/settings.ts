@@ -11,6 +11,8 @@ import type { HttpLimits } from "../http1/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/limits.ts";
 import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
+import type { WorkerLimits } from "../worker_limits.ts";
+import { DEFAULT_WORKER_LIMITS } from "../worker_limits.ts";
 
 /** Whether an export is an app (or middleware), or a function that makes one of settings. */
 export type ExportKind = "plain" | "factory";
@@ -128,6 +130,8 @@ export interface ServeSettings {
   appAllowAll: boolean;
   /** Limits of the HTTP endpoints, and as far as they apply of the others. */
   limits: { -readonly [Name in keyof HttpLimits]: HttpLimits[Name] };
+  /** Limits of each worker. */
+  workerLimits: { -readonly [Name in keyof WorkerLimits]: WorkerLimits[Name] };
   /** How long shutdown waits for what is in flight, in milliseconds. */
   drainTimeoutMs: number;
   /** Whether the apps are reloaded when local files that they are made of change. */
@@ -178,6 +182,7 @@ export function defaultSettings(): ServeSettings {
     appPermissions: {},
     appAllowAll: false,
     limits: { ...DEFAULT_HTTP_LIMITS },
+    workerLimits: { ...DEFAULT_WORKER_LIMITS },
     drainTimeoutMs: 30_000,
     watch: "nothing",
     watchRemoteMs: 0,

@@ -16,17 +16,23 @@ export type Middleware = (next: App) => unknown;
 type Factory = (settings: Readonly<Record<string, string>>) => unknown;
 
 /**
- * Loads a set of apps on the current thread.
+ * Loads a set of apps on the current thread. `onLoaded` is told the URL of each app and middleware that
+ * is made.
  *
  * @throws {LoadError} when a module cannot be imported, or what it exports is no app
  */
-export function loadApps(apps: AppSet): Promise<MountedApp[]> {
+export function loadApps(
+  apps: AppSet,
+  onLoaded: (url: string) => void = () => {},
+): Promise<MountedApp[]> {
   return Promise.all(apps.mounts.map(async (source) => {
     const { prefix, url, exportName, middleware } = source;
     let app = asApp(await made(source, "app"), url, exportName);
+    onLoaded(url);
     for (const around of middleware) {
       const wrap = await loadMiddleware(around);
       app = asApp(await called(around.url, () => wrap(app)), around.url, around.exportName);
+      onLoaded(around.url);
     }
     return { prefix, app };
   }));

@@ -7,32 +7,22 @@
 import { setImmediate } from "node:timers";
 import { ConfigError, LoadError } from "../errors.ts";
 import { concatenated } from "../bytes.ts";
-import type { AbortReason, Exchange, ExchangeReceiver, ResponseHead } from "../exchange.ts";
-import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import type { Exchange, ResponseHead } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import { LOG_LEVELS } from "../log.ts";
 import {
-  ABORT,
-  abortValue,
   BODY,
   CREDIT,
-  DATA,
-  DATA_END,
   DRAINED,
   END,
   FAIL,
   FAULT,
   FRAMES_VERSION,
   LOG,
-  MAX_BODY_FRAME_BYTES,
-  OF_DATA,
-  readResponse,
+  PING,
+  PONG,
   readText,
-  REPORT_SENT,
   RESPONSE,
-  SENT,
-  writeBody,
-  writeChunk,
   writeRequest,
   writeSignal,
 } from "../ring/frames.ts";
@@ -46,7 +36,11 @@ import type {
   StartMessage,
   WorkerReport,
 } from "../worker/protocol.ts";
-import { DOORBELL } from "../worker/protocol.ts";
+import { DOORBELL, modulesOf } from "../worker/protocol.ts";
+import { ForwardedExchange } from "./forwarded_exchange.ts";
+import type { ExchangeWorker } from "./forwarded_exchange.ts";
+import type { BeatingWorker } from "./heartbeat.ts";
+import type { WornWorker } from "./lifetime.ts";
 import { RateLimit } from "./rate_limit.ts";
 
 /** What runs in the worker. */
@@ -69,8 +63,10 @@ const MAX_TEXT_LENGTH = 65_536;
 /** Log lines of one worker in a period. */
 const MAX_LOG_LINES = 1_000;
 const LOG_PERIOD_MS = 1_000;
-/** Reports of faults on one request, in bytes. */
-const MAX_FAULT_BYTES = 1_048_576;
+/** What counts as in flight beyond the requests themselves while a worker is sluggish. */
+const SLUGGISH_LOAD = 1_000_000;
+/** Status for requests whose worker ends. */
+const BAD_GATEWAY = 502;
 
 /** What a worker's owner is told and asked. */
 export interface AppWorkerOwner {
@@ -78,6 +74,8 @@ export interface AppWorkerOwner {
   supply(request: ImportRequest): Promise<Imported>;
   /** The worker has ended without being asked to. */
   onDeath(worker: AppWorker, reason: string): void;
+  /** The worker was given as many requests as its limit says. */
+  onRequestLimit(worker: AppWorker): void;
 }
 
 /** What a worker is made of. */
@@ -97,13 +95,17 @@ export interface AppWorkerOptions {
 }
 
 /** A Web Worker that runs apps. */
-export class AppWorker {
+export class AppWorker implements ExchangeWorker, BeatingWorker, WornWorker {
   /** Name for the log, such as `"worker 1"`. */
   readonly name: string;
   /** Field line, with CRLF, that is added to each response; `""` for none. */
   readonly fieldLine: string;
   /** Resolves when the apps are loaded; rejects with a {@linkcode LoadError} if they cannot be. */
   readonly ready: Promise<void>;
+  /** Number of the request at which the owner is told; 0 for none. */
+  requestLimit = 0;
+  /** Memory of its own as it last said, in bytes. */
+  memoryBytes = 0;
 
   readonly #thread: Worker;
   readonly #fieldLineBytes: Uint8Array;
@@ -114,8 +116,12 @@ export class AppWorker {
   readonly #exchanges = new Map<number, ForwardedExchange>();
   readonly #started = Promise.withResolvers<void>();
   readonly #drained = Promise.withResolvers<void>();
+  /** URLs of the modules that are still being loaded. */
+  readonly #loading: Set<string>;
   #nextId = 1;
   #inFlight = 0;
+  #isAsked = false;
+  #isSluggish = false;
   #dead = false;
   #publishing = false;
   #pendingImports = 0;
@@ -138,6 +144,7 @@ export class AppWorker {
     this.#owner = owner;
     this.#log = log;
     this.ready = this.#started.promise;
+    this.#loading = new Set(modulesOf(apps));
     const toWorker = allocateRing(ringBytes);
     const toGateway = allocateRing(ringBytes);
     this.#writer = new RingWriter(toWorker, this.#ring);
@@ -159,10 +166,46 @@ export class AppWorker {
     return this.#inFlight;
   }
 
+  /** What another request would have to share the worker with. */
+  get load(): number {
+    return this.#isSluggish ? this.#inFlight + SLUGGISH_LOAD : this.#inFlight;
+  }
+
+  /** Requests that it was given. */
+  get requestCount(): number {
+    return this.#nextId - 1;
+  }
+
+  get isAsked(): boolean {
+    return this.#isAsked;
+  }
+
+  get progress(): number {
+    return this.#writer.readerProgress;
+  }
+
+  get isSluggish(): boolean {
+    return this.#isSluggish;
+  }
+
+  set isSluggish(isSluggish: boolean) {
+    this.#isSluggish = isSluggish;
+  }
+
+  ask(): void {
+    this.#isAsked = true;
+    writeSignal(this.writing(), PING, 0, 0);
+  }
+
+  catchUp(): void {
+    this.#exchangeFrames();
+  }
+
   /** Gives the worker a request. */
   handle(exchange: Exchange): void {
     const id = this.#nextId;
     this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
+    if (id === this.requestLimit) this.#owner.onRequestLimit(this);
     const forwarded = new ForwardedExchange(this, id, exchange);
     exchange.receiver = forwarded;
     this.#exchanges.set(id, forwarded);
@@ -177,8 +220,11 @@ export class AppWorker {
     return this.#drained.promise;
   }
 
-  /** Ends the worker at once. Its requests get 502, or broken connections. */
-  terminate(): void {
+  /**
+   * Ends the worker at once. Its requests get `status`, or broken connections. A thread that is blocked
+   * may outlive this: Deno stops it when it is no longer blocked, and some versions of it not before.
+   */
+  terminate(status: number = BAD_GATEWAY): void {
     if (this.#dead) return;
     this.#dead = true;
     this.#thread.terminate();
@@ -187,7 +233,25 @@ export class AppWorker {
     this.#drained.resolve();
     const forwarded = [...this.#exchanges.values()];
     this.#exchanges.clear();
-    for (const each of forwarded) each.onWorkerDeath();
+    for (const each of forwarded) each.onWorkerEnd(status);
+  }
+
+  /** Ends the worker, which is at fault for `reason`; its requests get `status`. */
+  giveUp(reason: string, status: number): void {
+    this.#die(reason, status);
+  }
+
+  /** Ends the worker, which has taken `seconds` and not loaded the apps. */
+  giveUpLoading(seconds: number): void {
+    const urls = this.#loading.size > 0 ? [...this.#loading].join(" or ") : this.name;
+    this.#started.reject(
+      new LoadError(
+        urls,
+        `cannot load ${urls}: it was not done in ${seconds} s (--load-timeout); does it await ` +
+          "something that does not come, or block its thread?",
+      ),
+    );
+    this.terminate();
   }
 
   /** The ring to the worker; what is written to it is published soon, once for all that is. */
@@ -257,6 +321,9 @@ export class AppWorker {
     }
     const report = message as Partial<Extract<WorkerReport, { kind: "failed" }>> | null | undefined;
     switch ((message as WorkerReport | null | undefined)?.kind) {
+      case "loaded":
+        this.#loading.delete(textOf(report?.url));
+        return;
       case "ready":
         this.#started.resolve();
         return;
@@ -302,6 +369,12 @@ export class AppWorker {
     if (frame.kind === DRAINED) {
       if (!this.#isDraining) throw new RingError("the end of work that was not asked for");
       this.#drained.resolve();
+      return;
+    }
+    if (frame.kind === PONG) {
+      if (!this.#isAsked) throw new RingError("a sign of life that was not asked for");
+      this.#isAsked = this.#isSluggish = false;
+      this.memoryBytes = frame.value * 1024;
       return;
     }
     // What comes for an exchange that has ended here crossed its end on the way.
@@ -352,11 +425,11 @@ export class AppWorker {
     }
   }
 
-  #die(reason: string): void {
+  #die(reason: string, status = BAD_GATEWAY): void {
     if (this.#dead) return;
     this.#started.promise.catch(() => {});
     this.#started.reject(new LoadError("", `${this.name} ended while it was loading: ${reason}`));
-    this.terminate();
+    this.terminate(status);
     this.#owner.onDeath(this, reason);
   }
 }
@@ -383,154 +456,5 @@ function startThread(module: URL, name: string, permissions: Deno.PermissionOpti
           `(run it with deno run -A): ${error.message}`
         : `the permissions for apps are not understood: ${error.message}`,
     );
-  }
-}
-
-/** Where an exchange stands, seen from the gateway. */
-const AWAITING = 0;
-const RESPONDING = 1;
-const ENDED = 2;
-
-/** An exchange that a worker works on: passes on what the client and the worker say. */
-class ForwardedExchange implements ExchangeReceiver {
-  readonly #worker: AppWorker;
-  readonly #id: number;
-  readonly #exchange: Exchange;
-  #state = AWAITING;
-  /** Body bytes that the worker still has to send, when their number is known. */
-  #remaining = UNKNOWN_LENGTH;
-  /** Body bytes that the worker may send. */
-  #window = BODY_WINDOW_BYTES;
-  /** Bytes that the worker may still grant, of the request's body and of its file. */
-  #grantable: number;
-  #grantableOfData = 0;
-  #faultBytes = 0;
-
-  constructor(worker: AppWorker, id: number, exchange: Exchange) {
-    this.#worker = worker;
-    this.#id = id;
-    this.#exchange = exchange;
-    this.#grantable = exchange.head.expectsContinue ? BODY_WINDOW_BYTES : 0;
-  }
-
-  onBody(chunk: Uint8Array): void {
-    this.#grantable += chunk.length;
-    if (this.#state !== ENDED) writeBody(this.#worker.writing(), BODY, this.#id, chunk);
-  }
-
-  onChunk(declaredBytes: number): void {
-    if (this.#state !== ENDED) writeChunk(this.#worker.writing(), this.#id, declaredBytes);
-  }
-
-  onEnd(trailers: Uint8Array): void {
-    if (this.#state !== ENDED) this.#worker.writing().write(END, 0, this.#id, 0, trailers);
-  }
-
-  onData(chunk: Uint8Array): void {
-    this.#grantableOfData += chunk.length;
-    if (this.#state !== ENDED) writeBody(this.#worker.writing(), DATA, this.#id, chunk);
-  }
-
-  onDataEnd(): void {
-    if (this.#state !== ENDED) writeSignal(this.#worker.writing(), DATA_END, this.#id, 0);
-  }
-
-  onCredit(bytes: number): void {
-    this.#window += bytes;
-    if (this.#state !== ENDED) writeSignal(this.#worker.writing(), CREDIT, this.#id, bytes);
-  }
-
-  onAbort(reason: AbortReason): void {
-    writeSignal(this.#worker.writing(), ABORT, this.#id, abortValue(reason));
-    if (reason === "client-half-closed") return;
-    this.#worker.forget(this.#id);
-    this.#end();
-  }
-
-  onSent(): void {
-    writeSignal(this.#worker.writing(), SENT, this.#id, 0);
-    this.#worker.forget(this.#id);
-  }
-
-  onResponse(frame: RingReader): void {
-    if (this.#state !== AWAITING) throw new RingError("a second response to a request");
-    const { head, body } = readResponse(frame);
-    if (body.length > MAX_BODY_FRAME_BYTES) throw new RingError("a response of more than a frame");
-    this.#state = RESPONDING;
-    const { bodyLength } = head;
-    this.#exchange.reportSent = (frame.flags & REPORT_SENT) !== 0;
-    if (bodyLength === WHOLE_BODY) {
-      this.#complete();
-    } else if (bodyLength !== UNKNOWN_LENGTH) {
-      this.#remaining = bodyLength;
-      this.#count(body.length);
-    }
-    this.#exchange.respond(this.#worker.completed(head), body);
-  }
-
-  onResponseBody(chunk: Uint8Array): void {
-    if (this.#state === ENDED) return;
-    if (this.#state !== RESPONDING) throw new RingError("a body before its response");
-    this.#window -= chunk.length;
-    if (this.#window < 0) throw new RingError("more of a body than there was credit for");
-    this.#count(chunk.length);
-    this.#exchange.write(chunk);
-  }
-
-  onResponseEnd(): void {
-    if (this.#state === ENDED) return;
-    if (this.#state !== RESPONDING) throw new RingError("an end before its response");
-    this.#complete();
-    this.#exchange.end();
-  }
-
-  onGrant(bytes: number, flags: number): void {
-    if (this.#state === ENDED) return;
-    if ((flags & OF_DATA) !== 0) {
-      this.#grantableOfData -= bytes;
-      if (this.#grantableOfData < 0) throw new RingError("a credit for more than has come");
-      this.#exchange.grantData(bytes);
-    } else {
-      this.#grantable -= bytes;
-      if (this.#grantable < 0) throw new RingError("a credit for more than has come");
-      this.#exchange.grant(bytes);
-    }
-  }
-
-  onFault(text: string): void {
-    if (this.#state === ENDED || this.#faultBytes > MAX_FAULT_BYTES) return;
-    this.#faultBytes += text.length;
-    this.#exchange.reportFault(text);
-  }
-
-  onFail(status: number): void {
-    this.#worker.forget(this.#id);
-    this.#end();
-    this.#exchange.fail(status, this.#worker.fieldLine);
-  }
-
-  onWorkerDeath(): void {
-    const complete = this.#state === ENDED;
-    this.#end();
-    if (!complete) this.#exchange.fail(502, this.#worker.fieldLine);
-  }
-
-  #count(bytes: number): void {
-    if (this.#remaining === UNKNOWN_LENGTH) return;
-    this.#remaining -= bytes;
-    if (this.#remaining < 0) throw new RingError("a body longer than it was announced");
-    if (this.#remaining === 0) this.#complete();
-  }
-
-  /** The response is here in full; only word that it was sent may still be owed. */
-  #complete(): void {
-    if (!this.#exchange.reportSent) this.#worker.forget(this.#id);
-    this.#end();
-  }
-
-  #end(): void {
-    if (this.#state === ENDED) return;
-    this.#state = ENDED;
-    this.#worker.onEnded();
   }
 }

@@ -1,5 +1,6 @@
 /**
- * The workers of a gateway: gives each request to the least busy one, and replaces those that die.
+ * The workers of a gateway: gives each request to the least busy one, and sees to it that those that die,
+ * hang or wear out are replaced.
  *
  * @module
  */
@@ -9,18 +10,22 @@ import type { Exchange, ExchangeHandler } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
 import type { AppWorkerOwner } from "./app_worker.ts";
+import type { WorkerLimits } from "../worker_limits.ts";
 import { AppWorker } from "./app_worker.ts";
+import type { HeartbeatOwner } from "./heartbeat.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { SlotOwner } from "./slot.ts";
+import { WorkerSlot } from "./slot.ts";
 import { WaitingExchange } from "./waiting.ts";
 
-/** Delay before a worker that died is replaced, in milliseconds; doubled each time. */
-const FIRST_RESTART_DELAY_MS = 100;
-const MAX_RESTART_DELAY_MS = 30_000;
-/** A worker that lived this long counts as healthy: the next delay is the first one again. */
-const HEALTHY_AGE_MS = 60_000;
 /** With no worker at hand, requests wait if the next one is started within this time. */
 const MAX_WAIT_MS = 1_000;
 /** Requests that wait for a worker at the most. */
 const MAX_WAITING = 1_024;
+/** How often workers without requests say how much memory they take, if that matters, in milliseconds. */
+const MEMORY_BEAT_MS = 5_000;
+/** Status for the requests of a worker that hangs. */
+const GATEWAY_TIMEOUT = 504;
 /** Rings hold at least this much, in bytes. */
 const MIN_RING_BYTES = 1_048_576;
 
@@ -44,31 +49,23 @@ export interface PoolOptions {
   readonly workers: number;
   /** Bytes of the largest request head. */
   readonly maxHeadBytes: number;
+  /** Limits of each worker. */
+  readonly limits: WorkerLimits;
+  /** How long a worker that is replaced may finish its requests, in milliseconds. */
+  readonly drainTimeoutMs: number;
   /** What the names of the workers end with. */
   readonly label?: string;
   /** Field line, with CRLF, that is added to each response; `""` for none. */
   readonly fieldLine?: string;
 }
 
-/** A place in the pool that always has a worker, or is about to. */
-interface Slot {
-  readonly number: number;
-  /** The worker, if it is ready for requests. */
-  worker: AppWorker | null;
-  /** The worker that is loading. */
-  starting: AppWorker | null;
-  startedAt: number;
-  delayMs: number;
-  /** When a new worker is to be started, for a slot without one. */
-  dueAt: number;
-  timer: ReturnType<typeof setTimeout> | undefined;
-}
-
 /** Workers that all run the same apps. */
-export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
+export class WorkerPool
+  implements ExchangeHandler, AppWorkerOwner, SlotOwner, HeartbeatOwner<AppWorker> {
   readonly #options: PoolOptions;
   readonly #log: Log;
-  readonly #slots: Slot[] = [];
+  readonly #slots: readonly WorkerSlot[];
+  readonly #heartbeat: Heartbeat<AppWorker>;
   /** The workers that are ready, for the dispatcher. */
   #ready: AppWorker[] = [];
   #last = 0;
@@ -77,8 +74,15 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
 
   /** Makes a pool; {@linkcode start} starts its workers. */
   constructor(options: PoolOptions, log: Log) {
+    const { workers, limits, drainTimeoutMs, label = "" } = options;
     this.#options = options;
     this.#log = log;
+    const common = { limits, drainTimeoutMs, label, log };
+    this.#slots = Array.from({ length: workers }, (_, i) => new WorkerSlot(i + 1, this, common));
+    this.#heartbeat = new Heartbeat(this, {
+      hangTimeoutMs: limits.hangTimeoutMs,
+      roundMs: limits.maxWorkerMemoryBytes > 0 ? MEMORY_BEAT_MS : Infinity,
+    });
   }
 
   /**
@@ -87,19 +91,8 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
    * @throws {LoadError} when one cannot
    */
   async start(): Promise<void> {
-    for (let number = 1; number <= this.#options.workers; number++) {
-      this.#slots.push({
-        number,
-        worker: null,
-        starting: null,
-        startedAt: 0,
-        delayMs: FIRST_RESTART_DELAY_MS,
-        dueAt: 0,
-        timer: undefined,
-      });
-    }
     try {
-      await Promise.all(this.#slots.map((slot) => this.#startWorker(slot)));
+      await Promise.all(this.#slots.map((slot) => slot.start()));
     } catch (error) {
       this.terminate();
       throw error;
@@ -108,15 +101,18 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
 
   handle(exchange: Exchange): void {
     const worker = this.#leastBusy();
-    if (worker !== null) worker.handle(exchange);
-    else this.#wait(exchange);
+    if (worker === null) {
+      this.#wait(exchange);
+      return;
+    }
+    worker.handle(exchange);
+    if (!this.#heartbeat.isBeating) this.#heartbeat.start();
   }
 
   /** Resolves when the workers have done all that they were given; then ends them. */
   async drain(): Promise<void> {
     this.#closed = true;
-    for (const slot of this.#slots) clearTimeout(slot.timer);
-    await Promise.all(this.#ready.map((worker) => worker.drain()));
+    await Promise.all(this.#slots.map((slot) => slot.drain()));
     this.terminate();
   }
 
@@ -131,28 +127,70 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
   terminate(): void {
     this.#closed = true;
     this.#ready = [];
-    for (const slot of this.#slots) {
-      clearTimeout(slot.timer);
-      slot.worker?.terminate();
-      slot.starting?.terminate();
-      slot.worker = slot.starting = null;
-    }
+    this.#heartbeat.stop();
+    for (const slot of this.#slots) slot.terminate();
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const each of waiting) each.fail(503);
   }
 
-  onDeath(worker: AppWorker, reason: string): void {
-    const slot = this.#slots.find((each) => each.worker === worker);
-    // One that dies while it is loading is its starter's business.
-    if (slot === undefined) return;
-    this.#log("error", `${worker.name} died: ${reason}`);
-    slot.worker = null;
+  makeWorker({ name }: WorkerSlot): AppWorker {
+    const { apps, permissions, maxHeadBytes, fieldLine } = this.#options;
+    let ringBytes = MIN_RING_BYTES;
+    while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
+    return new AppWorker({ name, apps, permissions, ringBytes, fieldLine }, this, this.#log);
+  }
+
+  async untilReady(worker: AppWorker): Promise<void> {
+    try {
+      await worker.ready;
+    } catch (error) {
+      const { modules } = this.#options;
+      if (modules === null || !(error instanceof LoadError)) throw error;
+      throw new LoadError(error.url, await modules.explain(error.message), { cause: error });
+    }
+  }
+
+  onReady(worker: AppWorker, replaced: AppWorker | null): void {
+    this.#ready = [...this.#ready.filter((each) => each !== replaced), worker];
+    this.handWaitingTo(this);
+    this.onSettled();
+  }
+
+  onLost(worker: AppWorker): void {
     this.#ready = this.#ready.filter((each) => each !== worker);
-    // It was finishing its requests: nobody needs another one.
+  }
+
+  onSettled(): void {
     if (this.#closed) return;
-    if (performance.now() - slot.startedAt > HEALTHY_AGE_MS) slot.delayMs = FIRST_RESTART_DELAY_MS;
-    this.#restartLater(slot);
+    this.#refuseWaiting();
+    this.#replaceNext();
+    this.#heartbeat.refresh();
+  }
+
+  onDeath(worker: AppWorker, reason: string): void {
+    for (const slot of this.#slots) slot.onDeath(worker, reason);
+  }
+
+  onRequestLimit(): void {
+    this.#replaceNext();
+  }
+
+  workers(): AppWorker[] {
+    return this.#slots.flatMap(({ workers }) => workers);
+  }
+
+  onHang(worker: AppWorker): void {
+    const seconds = this.#options.limits.hangTimeoutMs / 1000;
+    const reason = `it gave no sign of life for ${seconds} s (--hang-timeout): ` +
+      "its thread is blocked, or has ended";
+    worker.giveUp(reason, GATEWAY_TIMEOUT);
+  }
+
+  onBeat(): number {
+    this.#replaceNext();
+    const now = performance.now();
+    return Math.min(...this.#slots.map((slot) => slot.endsIn(now)));
   }
 
   supply(request: ImportRequest): Promise<Imported> {
@@ -167,59 +205,23 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
     const { length } = ready;
     if (length === 0) return null;
     let best = this.#last = (this.#last + 1) % length;
-    for (let i = 1; i < length && ready[best].inFlight > 0; i++) {
+    for (let i = 1; i < length && ready[best].load > 0; i++) {
       const index = (this.#last + i) % length;
-      if (ready[index].inFlight < ready[best].inFlight) best = index;
+      if (ready[index].load < ready[best].load) best = index;
     }
     this.#last = best;
     return ready[best];
   }
 
-  async #startWorker(slot: Slot): Promise<void> {
-    const { apps, permissions, maxHeadBytes, label = "", fieldLine = "" } = this.#options;
-    let ringBytes = MIN_RING_BYTES;
-    while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
-    const name = `worker ${slot.number}${label}`;
-    const options = { name, apps, permissions, ringBytes, fieldLine };
-    const worker = new AppWorker(options, this, this.#log);
-    slot.starting = worker;
-    try {
-      await this.#explained(worker.ready);
-    } finally {
-      slot.starting = null;
-    }
-    slot.worker = worker;
-    slot.startedAt = performance.now();
-    this.#ready.push(worker);
-    this.handWaitingTo(this);
-  }
-
-  #restartLater(slot: Slot): void {
-    const { delayMs } = slot;
-    const { label = "" } = this.#options;
-    slot.delayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS);
-    slot.dueAt = performance.now() + delayMs;
-    this.#log("info", `worker ${slot.number}${label} is started again in ${delayMs / 1000} s`);
-    slot.timer = setTimeout(async () => {
-      try {
-        await this.#startWorker(slot);
-        this.#log("info", `worker ${slot.number}${label} is ready again`);
-      } catch (error) {
-        if (this.#closed) return;
-        this.#log("error", error instanceof Error ? error.message : String(error));
-        this.#restartLater(slot);
-      }
-    }, delayMs);
-    this.#refuseWaiting();
-  }
-
-  async #explained(ready: Promise<void>): Promise<void> {
-    try {
-      await ready;
-    } catch (error) {
-      const { modules } = this.#options;
-      if (modules === null || !(error instanceof LoadError)) throw error;
-      throw new LoadError(error.url, await modules.explain(error.message), { cause: error });
+  /** Replaces a worker that has served long enough, unless one is loading: they go one by one. */
+  #replaceNext(): void {
+    if (this.#closed || this.#slots.some(({ isStarting }) => isStarting)) return;
+    const now = performance.now();
+    for (const slot of this.#slots) {
+      const reason = slot.reasonToReplace(now);
+      if (reason === null) continue;
+      slot.replace(reason);
+      return;
     }
   }
 
@@ -241,8 +243,6 @@ export class WorkerPool implements ExchangeHandler, AppWorkerOwner {
 
   #workerIsDue(): boolean {
     const latest = performance.now() + MAX_WAIT_MS;
-    return this.#slots.some((slot) =>
-      slot.worker === null && (slot.starting !== null || slot.dueAt <= latest)
-    );
+    return this.#slots.some((slot) => slot.isDue(latest));
   }
 }

@@ -12,7 +12,7 @@ import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
-export const FRAMES_VERSION = 2;
+export const FRAMES_VERSION = 3;
 
 // Kinds of frames. The comment says who sends it, and what its value and payload are.
 
@@ -45,6 +45,11 @@ export const DATA = 12;
 export const DATA_END = 13;
 /** Worker: a fault that the front server is to be told of. Payload: text. */
 export const FAULT = 14;
+
+/** Gateway: give a sign of life. */
+export const PING = 15;
+/** Worker: a sign of life. Value: memory of its own in KiB. */
+export const PONG = 16;
 
 /** Flag of CREDIT: it is for DATA frames. */
 export const OF_DATA = 1;

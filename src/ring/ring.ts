@@ -20,6 +20,8 @@ import { copyBytes } from "../buffers.ts";
 const TAIL = 0;
 /** Where the reader is; written by the reader. */
 const HEAD = 16;
+/** How many frames the reader has begun to read, modulo 2^32; written by the reader. */
+const PROGRESS = 17;
 /** 1 while the reader sleeps. */
 const ASLEEP = 32;
 /** 1 while the writer waits for room. */
@@ -84,6 +86,11 @@ export class RingWriter {
   /** Largest payload of one frame, in bytes. */
   get maxPayloadBytes(): number {
     return this.#capacity / 2 - HEADER_BYTES;
+  }
+
+  /** A number that changes whenever the reader goes on to another frame. */
+  get readerProgress(): number {
+    return this.#control[PROGRESS];
   }
 
   /** Bytes of frames that wait for room in the ring. */
@@ -218,6 +225,7 @@ export class RingReader {
   readonly #capacity: number;
   readonly #doorbell: () => void;
   #head = 0;
+  #frames = 0;
   #reading = false;
 
   /** Makes the reader of `buffer`. `doorbell` wakes a writer that waits for room. */
@@ -272,6 +280,7 @@ export class RingReader {
       read += available;
       while (available > 0) {
         const bytes = this.#readFrame((this.#head << UNIT_BITS) & mask, available);
+        control[PROGRESS] = this.#frames = (this.#frames + 1) | 0;
         if (this.kind !== WRAP) onFrame(this);
         this.#head = (this.#head + (bytes >>> UNIT_BITS)) | 0;
         available -= bytes;

@@ -28,6 +28,7 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 const post = scope.postMessage.bind(globalThis);
+const { memoryUsage } = Deno;
 let port: WorkerPort | null = null;
 /** Imports that the gateway has not answered, by number. */
 const imports = new Map<number, (answer: Imported) => void>();
@@ -62,6 +63,7 @@ async function start(message: StartMessage): Promise<void> {
   const opened = new WorkerPort(
     new RingReader(message.toWorker, ring),
     new RingWriter(message.toGateway, ring),
+    ownMemoryBytes,
   );
   try {
     const { graph, lockdown } = message.apps;
@@ -71,7 +73,7 @@ async function start(message: StartMessage): Promise<void> {
     if (lockdown !== undefined) lockImports(lockdown);
     else if (graph !== undefined) installAppThreads(graph, askForModule);
     guardProcess();
-    const mounts = await loadApps(message.apps);
+    const mounts = await loadApps(message.apps, (url) => post({ kind: "loaded", url }));
     const runner = new AppRunner(
       mounts,
       message.apps.faultReports,
@@ -84,6 +86,12 @@ async function start(message: StartMessage): Promise<void> {
     if (!(error instanceof LoadError)) throw error;
     post({ kind: "failed", url: error.url, message: error.message });
   }
+}
+
+/** What this thread alone takes: its heap, what is garbage by now included, and its buffers. */
+function ownMemoryBytes(): number {
+  const { heapUsed, external } = memoryUsage();
+  return heapUsed + external;
 }
 
 /** Tells the gateway before the app ends its worker, which would otherwise end unnoticed. */

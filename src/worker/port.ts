@@ -24,6 +24,8 @@ import {
   FAULT,
   LOG,
   OF_DATA,
+  PING,
+  PONG,
   readChunk,
   readRequest,
   REPORT_SENT,
@@ -43,16 +45,18 @@ export class WorkerPort {
 
   readonly #reader: RingReader;
   readonly #writer: RingWriter;
+  readonly #memoryBytes: () => number;
   #handler: ExchangeHandler | null = null;
   #onDrain: (() => void) | null = null;
   #publishing = false;
   /** Exchanges that wait for room in the ring. */
   #held = new Set<WorkerExchange>();
 
-  /** Makes a port over the two rings. */
-  constructor(reader: RingReader, writer: RingWriter) {
+  /** Makes a port over the two rings. `memoryBytes` tells how much memory the thread takes. */
+  constructor(reader: RingReader, writer: RingWriter, memoryBytes: () => number) {
     this.#reader = reader;
     this.#writer = writer;
+    this.#memoryBytes = memoryBytes;
   }
 
   /** Begins to hand requests to `handler`. `onDrain` is called when the gateway will send no more. */
@@ -115,6 +119,10 @@ export class WorkerPort {
     }
     if (frame.kind === DRAINED) {
       this.#onDrain?.();
+      return;
+    }
+    if (frame.kind === PING) {
+      writeSignal(this.writing(), PONG, 0, Math.ceil(this.#memoryBytes() / 1024));
       return;
     }
     // What comes for an exchange that has ended here crossed its answer on the way.

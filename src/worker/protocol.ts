@@ -97,6 +97,8 @@ export interface ImportedMessage {
 export type WorkerReport =
   /** An app imports a module that the worker does not have. */
   | { readonly kind: "import"; readonly id: number; readonly request: ImportRequest }
+  /** One of the modules that the apps consist of has been loaded, and has made what it is to make. */
+  | { readonly kind: "loaded"; readonly url: string }
   /** The apps are loaded. */
   | { readonly kind: "ready" }
   /** An app could not be loaded. */

@@ -30,6 +30,10 @@ const loading = (changes: Partial<ServeSettings["loading"]>): ServeSettings["loa
   ...changes,
 });
 
+const limited = (
+  changes: Partial<ServeSettings["workerLimits"]>,
+): ServeSettings["workerLimits"] => ({ ...defaultSettings().workerLimits, ...changes });
+
 /** What each option does to the settings, with a value that is not its default. */
 const effects: Record<
   string,
@@ -130,6 +134,19 @@ const effects: Record<
   "max-conns": [["--max-conns", "3"], { maxConns: 3 }],
   "max-reqs": [["--max-reqs", "3"], { maxReqs: 3 }],
   "no-keep-alive": [["--no-keep-alive"], { maxRequestsPerConnection: 1 }],
+  "hang-timeout": [["--hang-timeout", "5"], { workerLimits: limited({ hangTimeoutMs: 5_000 }) }],
+  "load-timeout": [["--load-timeout", "5m"], {
+    workerLimits: limited({ loadTimeoutMs: 300_000 }),
+  }],
+  "max-worker-requests": [["--max-worker-requests", "9"], {
+    workerLimits: limited({ maxWorkerRequests: 9 }),
+  }],
+  "max-worker-age": [["--max-worker-age", "1h"], {
+    workerLimits: limited({ maxWorkerAgeMs: 3_600_000 }),
+  }],
+  "max-worker-memory": [["--max-worker-memory", "256m"], {
+    workerLimits: limited({ maxWorkerMemoryBytes: 268_435_456 }),
+  }],
   "drain-timeout": [["--drain-timeout", "7s"], { drainTimeoutMs: 7_000 }],
 };
 for (const { name } of OPTIONS.filter(({ group }) => group !== "Other")) {

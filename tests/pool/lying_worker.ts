@@ -105,6 +105,9 @@ const forgeries: Record<string, (hands: Hands) => void> = {
   "an end of work that nobody asked for": ({ writer }) => {
     frames.writeSignal(writer, frames.DRAINED, 0, 0);
   },
+  "a sign of life that nobody asked for": ({ writer }) => {
+    frames.writeSignal(writer, frames.PONG, 0, 1);
+  },
   "doorbells without end": () => {
     for (let i = 0; i < 30_000; i++) scope.postMessage(0);
   },

@@ -26,6 +26,7 @@ const outcomes: Record<string, RegExp | number> = {
   "credit for a file that never came": /credit for more than has come/,
   "a failure of no known status": /failure of no known status/,
   "an end of work that nobody asked for": /was not asked for/,
+  "a sign of life that nobody asked for": /sign of life that was not asked for/,
   "doorbells without end": /rings without end/,
   "a flood of unknown messages": /none of the gateway's/,
   "a huge message": /none of the gateway's/,
@@ -66,6 +67,7 @@ class Workers implements ExchangeHandler {
         if (worker === this.liar) this.deaths.resolve(reason);
         else this.deaths.reject(new Error(`the honest one died: ${reason}`));
       },
+      onRequestLimit: () => {},
     };
     const options = { name, apps, permissions: "inherit", ringBytes: 1_048_576, module: MODULE };
     return new AppWorker(

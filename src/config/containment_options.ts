@@ -1,0 +1,62 @@
+/**
+ * The options about workers that hang, wear out, or never get ready.
+ *
+ * @module
+ */
+
+import type { WorkerLimits } from "../worker_limits.ts";
+import { DEFAULT_WORKER_LIMITS } from "../worker_limits.ts";
+import type { OptionSpec } from "./options.ts";
+import { formatDuration, parseByteSize, parseCount, parseDuration } from "./values.ts";
+
+function timeLimit(name: string, limit: keyof WorkerLimits, help: string): OptionSpec {
+  const standard = DEFAULT_WORKER_LIMITS[limit];
+  return {
+    name,
+    value: "SECONDS",
+    group: "Limits",
+    help,
+    default: standard === 0 ? "none" : formatDuration(standard),
+    apply: (settings, text, option) => settings.workerLimits[limit] = parseDuration(option, text),
+  };
+}
+
+/** The options, in the order of the help text. */
+export const CONTAINMENT_OPTIONS: readonly OptionSpec[] = [
+  timeLimit(
+    "hang-timeout",
+    "hangTimeoutMs",
+    "Time that an app may block its worker's thread: then the worker is replaced, and its " +
+      "requests get 504; 0 for any",
+  ),
+  timeLimit(
+    "load-timeout",
+    "loadTimeoutMs",
+    "Time for the apps to start, at first, at a reload, and in each new worker; 0 for any",
+  ),
+  {
+    name: "max-worker-requests",
+    value: "N",
+    group: "Limits",
+    help: "Replace a worker after about so many requests (up to a tenth less); 0 for any number",
+    default: "none",
+    apply: (settings, text, name) =>
+      settings.workerLimits.maxWorkerRequests = parseCount(name, text, 0, 4_000_000_000),
+  },
+  timeLimit(
+    "max-worker-age",
+    "maxWorkerAgeMs",
+    "Replace a worker at about this age (up to a tenth less); 0 for any",
+  ),
+  {
+    name: "max-worker-memory",
+    value: "BYTES",
+    group: "Limits",
+    help: "Replace a worker whose own memory (heap and buffers) exceeds this; 0 for any",
+    default: "none",
+    apply: (settings, text, name) => {
+      const bytes = parseByteSize(name, text, Infinity);
+      settings.workerLimits.maxWorkerMemoryBytes = bytes === Infinity ? 0 : bytes;
+    },
+  },
+];

@@ -1,0 +1,202 @@
+/**
+ * An exchange that a worker works on, as the gateway sees it: passes on what the client and the worker
+ * say, and holds the worker to the rules.
+ *
+ * @module
+ */
+
+import type { AbortReason, Exchange, ExchangeReceiver, ResponseHead } from "../exchange.ts";
+import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import {
+  ABORT,
+  abortValue,
+  BODY,
+  CREDIT,
+  DATA,
+  DATA_END,
+  END,
+  MAX_BODY_FRAME_BYTES,
+  OF_DATA,
+  readResponse,
+  REPORT_SENT,
+  SENT,
+  writeBody,
+  writeChunk,
+  writeSignal,
+} from "../ring/frames.ts";
+import type { RingReader, RingWriter } from "../ring/ring.ts";
+import { RingError } from "../ring/ring.ts";
+
+/** Reports of faults on one request, in bytes. */
+const MAX_FAULT_BYTES = 1_048_576;
+
+/** The worker that an exchange was given to. */
+export interface ExchangeWorker {
+  /** Field line, with CRLF, that is added to each response; `""` for none. */
+  readonly fieldLine: string;
+  /** The ring to the worker; what is written to it is published soon. */
+  writing(): RingWriter;
+  /** A response's head as it goes out. */
+  completed(head: ResponseHead): ResponseHead;
+  /** Is told that the worker has no more to say about an exchange. */
+  onEnded(): void;
+  /** Forgets an exchange: nothing more is expected either way. */
+  forget(id: number): void;
+}
+
+/** Where an exchange stands, seen from the gateway. */
+const AWAITING = 0;
+const RESPONDING = 1;
+const ENDED = 2;
+
+/** An exchange that a worker works on: passes on what the client and the worker say. */
+export class ForwardedExchange implements ExchangeReceiver {
+  readonly #worker: ExchangeWorker;
+  readonly #id: number;
+  readonly #exchange: Exchange;
+  #state = AWAITING;
+  /** Body bytes that the worker still has to send, when their number is known. */
+  #remaining = UNKNOWN_LENGTH;
+  /** Body bytes that the worker may send. */
+  #window = BODY_WINDOW_BYTES;
+  /** Bytes that the worker may still grant, of the request's body and of its file. */
+  #grantable: number;
+  #grantableOfData = 0;
+  #faultBytes = 0;
+
+  /** Joins `exchange`, which is the worker's number `id` from here on, with `worker`. */
+  constructor(worker: ExchangeWorker, id: number, exchange: Exchange) {
+    this.#worker = worker;
+    this.#id = id;
+    this.#exchange = exchange;
+    this.#grantable = exchange.head.expectsContinue ? BODY_WINDOW_BYTES : 0;
+  }
+
+  onBody(chunk: Uint8Array): void {
+    this.#grantable += chunk.length;
+    if (this.#state !== ENDED) writeBody(this.#worker.writing(), BODY, this.#id, chunk);
+  }
+
+  onChunk(declaredBytes: number): void {
+    if (this.#state !== ENDED) writeChunk(this.#worker.writing(), this.#id, declaredBytes);
+  }
+
+  onEnd(trailers: Uint8Array): void {
+    if (this.#state !== ENDED) this.#worker.writing().write(END, 0, this.#id, 0, trailers);
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.#grantableOfData += chunk.length;
+    if (this.#state !== ENDED) writeBody(this.#worker.writing(), DATA, this.#id, chunk);
+  }
+
+  onDataEnd(): void {
+    if (this.#state !== ENDED) writeSignal(this.#worker.writing(), DATA_END, this.#id, 0);
+  }
+
+  onCredit(bytes: number): void {
+    this.#window += bytes;
+    if (this.#state !== ENDED) writeSignal(this.#worker.writing(), CREDIT, this.#id, bytes);
+  }
+
+  onAbort(reason: AbortReason): void {
+    writeSignal(this.#worker.writing(), ABORT, this.#id, abortValue(reason));
+    if (reason === "client-half-closed") return;
+    this.#worker.forget(this.#id);
+    this.#end();
+  }
+
+  onSent(): void {
+    writeSignal(this.#worker.writing(), SENT, this.#id, 0);
+    this.#worker.forget(this.#id);
+  }
+
+  /** Takes the head of the response. */
+  onResponse(frame: RingReader): void {
+    if (this.#state !== AWAITING) throw new RingError("a second response to a request");
+    const { head, body } = readResponse(frame);
+    if (body.length > MAX_BODY_FRAME_BYTES) throw new RingError("a response of more than a frame");
+    this.#state = RESPONDING;
+    const { bodyLength } = head;
+    this.#exchange.reportSent = (frame.flags & REPORT_SENT) !== 0;
+    if (bodyLength === WHOLE_BODY) {
+      this.#complete();
+    } else if (bodyLength !== UNKNOWN_LENGTH) {
+      this.#remaining = bodyLength;
+      this.#count(body.length);
+    }
+    this.#exchange.respond(this.#worker.completed(head), body);
+  }
+
+  /** Takes some of the response's body. */
+  onResponseBody(chunk: Uint8Array): void {
+    if (this.#state === ENDED) return;
+    if (this.#state !== RESPONDING) throw new RingError("a body before its response");
+    this.#window -= chunk.length;
+    if (this.#window < 0) throw new RingError("more of a body than there was credit for");
+    this.#count(chunk.length);
+    this.#exchange.write(chunk);
+  }
+
+  /** Takes word that the response is complete. */
+  onResponseEnd(): void {
+    if (this.#state === ENDED) return;
+    if (this.#state !== RESPONDING) throw new RingError("an end before its response");
+    this.#complete();
+    this.#exchange.end();
+  }
+
+  /** Takes word that the app takes more of the body, or of the file. */
+  onGrant(bytes: number, flags: number): void {
+    if (this.#state === ENDED) return;
+    if ((flags & OF_DATA) !== 0) {
+      this.#grantableOfData -= bytes;
+      if (this.#grantableOfData < 0) throw new RingError("a credit for more than has come");
+      this.#exchange.grantData(bytes);
+    } else {
+      this.#grantable -= bytes;
+      if (this.#grantable < 0) throw new RingError("a credit for more than has come");
+      this.#exchange.grant(bytes);
+    }
+  }
+
+  /** Takes the report of a fault. */
+  onFault(text: string): void {
+    if (this.#state === ENDED || this.#faultBytes > MAX_FAULT_BYTES) return;
+    this.#faultBytes += text.length;
+    this.#exchange.reportFault(text);
+  }
+
+  /** Takes word that the request failed. */
+  onFail(status: number): void {
+    this.#worker.forget(this.#id);
+    this.#end();
+    this.#exchange.fail(status, this.#worker.fieldLine);
+  }
+
+  /** Is told that there will be no answer: `status` for the client, unless it has one. */
+  onWorkerEnd(status: number): void {
+    const complete = this.#state === ENDED;
+    this.#end();
+    if (!complete) this.#exchange.fail(status, this.#worker.fieldLine);
+  }
+
+  #count(bytes: number): void {
+    if (this.#remaining === UNKNOWN_LENGTH) return;
+    this.#remaining -= bytes;
+    if (this.#remaining < 0) throw new RingError("a body longer than it was announced");
+    if (this.#remaining === 0) this.#complete();
+  }
+
+  /** The response is here in full; only word that it was sent may still be owed. */
+  #complete(): void {
+    if (!this.#exchange.reportSent) this.#worker.forget(this.#id);
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#state === ENDED) return;
+    this.#state = ENDED;
+    this.#worker.onEnded();
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * A place in a pool that always has a worker, or is about to: starts it, starts another one when it has
+ * died, and replaces it without a gap when it has served long enough.
+ *
+ * @module
+ */
+
+import type { Log } from "../log.ts";
+import type { WorkerLimits } from "../worker_limits.ts";
+import type { AppWorker } from "./app_worker.ts";
+import { Lifetime } from "./lifetime.ts";
+
+/** Delay before a worker that died is replaced, in milliseconds; doubled each time. */
+const FIRST_RESTART_DELAY_MS = 100;
+const MAX_RESTART_DELAY_MS = 30_000;
+/** A worker that lived this long counts as healthy: the next delay is the first one again. */
+const HEALTHY_AGE_MS = 60_000;
+/** Longest time that the platform's timers can be set to, in milliseconds. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** The pool, as its slots see it. */
+export interface SlotOwner {
+  /** Begins to load the apps in a new worker. */
+  makeWorker(slot: WorkerSlot): AppWorker;
+  /** Resolves when the worker is ready; rejects with the reason, in terms of the sources. */
+  untilReady(worker: AppWorker): Promise<void>;
+  /** A worker is ready for requests, which `replaced` is to get no more of. */
+  onReady(worker: AppWorker, replaced: AppWorker | null): void;
+  /** The slot's worker is gone; there will be another one. */
+  onLost(worker: AppWorker): void;
+  /** There is nothing under way in the slot any more. */
+  onSettled(): void;
+}
+
+/** What slots have in common. */
+export interface SlotOptions {
+  /** Limits of each worker. */
+  readonly limits: WorkerLimits;
+  /** How long a worker that was replaced may finish its requests, in milliseconds. */
+  readonly drainTimeoutMs: number;
+  /** What the names of the workers end with. */
+  readonly label: string;
+  /** Takes messages. */
+  readonly log: Log;
+}
+
+/** One of the places of a pool. At most two workers are in it, and one that is loading. */
+export class WorkerSlot {
+  /** Name of its workers, such as `"worker 1"`. */
+  readonly name: string;
+
+  readonly #owner: SlotOwner;
+  readonly #options: SlotOptions;
+  /** The worker that is ready for requests. */
+  #worker: AppWorker | null = null;
+  #lifetime: Lifetime;
+  /** The worker that is loading. */
+  #starting: AppWorker | null = null;
+  /** The worker that was replaced and finishes its requests. */
+  #retiring: AppWorker | null = null;
+  #retired: Promise<void> = Promise.resolve();
+  #delayMs = FIRST_RESTART_DELAY_MS;
+  /** When a new worker is to be started after a delay. */
+  #dueAt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  /** Makes a slot without a worker. */
+  constructor(number: number, owner: SlotOwner, options: SlotOptions) {
+    this.name = `worker ${number}${options.label}`;
+    this.#owner = owner;
+    this.#options = options;
+    this.#lifetime = new Lifetime(options.limits, performance.now());
+  }
+
+  /** The workers that are to be alive. */
+  get workers(): AppWorker[] {
+    return [this.#worker, this.#retiring].filter((worker) => worker !== null);
+  }
+
+  /** Whether a worker is loading. */
+  get isStarting(): boolean {
+    return this.#starting !== null;
+  }
+
+  /** Whether it has no worker, but may have one until `latest`. */
+  isDue(latest: number): boolean {
+    return this.#worker === null && (this.isStarting || this.#dueAt <= latest);
+  }
+
+  /**
+   * Starts a worker, which replaces the one that is there when it is ready.
+   *
+   * @throws {LoadError} if it cannot load the apps
+   */
+  async start(): Promise<void> {
+    const { loadTimeoutMs } = this.#options.limits;
+    const worker = this.#starting = this.#owner.makeWorker(this);
+    const timer = loadTimeoutMs === 0 ? undefined : setTimeout(
+      () => worker.giveUpLoading(loadTimeoutMs / 1000),
+      Math.min(loadTimeoutMs, MAX_TIMER_MS),
+    );
+    try {
+      await this.#owner.untilReady(worker);
+    } finally {
+      this.#starting = null;
+      clearTimeout(timer);
+    }
+    if (this.#closed) {
+      worker.terminate();
+      return;
+    }
+    const replaced = this.#worker;
+    this.#worker = worker;
+    this.#lifetime = new Lifetime(this.#options.limits, performance.now());
+    worker.requestLimit = this.#lifetime.maxRequests;
+    if (replaced !== null) this.#finish(replaced);
+    this.#owner.onReady(worker, replaced);
+  }
+
+  /** Why its worker is to be replaced at `now`; `null` if it is not, or not yet. */
+  reasonToReplace(now: number): string | null {
+    const worker = this.#worker;
+    if (worker === null || !this.#isSettled()) return null;
+    const lifetime = this.#lifetime;
+    // An app that needs more than the limit from the outset is not to be loaded without end.
+    if (lifetime.hasOutgrown(worker) && now < lifetime.startedAt + this.#growthDelayMs(now)) {
+      return null;
+    }
+    return lifetime.reasonToEnd(worker, now);
+  }
+
+  /** Time from `now` until its worker is too old, in milliseconds; `Infinity` if that is no matter. */
+  endsIn(now: number): number {
+    return this.#worker !== null && this.#isSettled() ? this.#lifetime.endsAt - now : Infinity;
+  }
+
+  /** Replaces its worker: a new one is started, and takes over when it is ready. Never rejects. */
+  async replace(reason: string): Promise<void> {
+    this.#options.log("info", `${this.name} is replaced: ${reason}`);
+    const now = performance.now();
+    const hasOutgrown = this.#worker !== null && this.#lifetime.hasOutgrown(this.#worker);
+    const delayMs = this.#growthDelayMs(now);
+    this.#delayMs = hasOutgrown && delayMs > 0 ? doubled(delayMs) : FIRST_RESTART_DELAY_MS;
+    await this.#startAgain("replaced");
+  }
+
+  /** Takes note of the end of `worker`, if it is one of its own; one that is loading is its starter's business. */
+  onDeath(worker: AppWorker, reason: string): void {
+    if (worker !== this.#worker && worker !== this.#retiring) return;
+    this.#options.log("error", `${worker.name} died: ${reason}`);
+    if (worker === this.#retiring) return;
+    this.#worker = null;
+    this.#owner.onLost(worker);
+    // It was finishing its requests, or another one is on its way.
+    if (this.#closed || !this.#isAlone()) return;
+    const age = performance.now() - this.#lifetime.startedAt;
+    if (age > HEALTHY_AGE_MS) this.#delayMs = FIRST_RESTART_DELAY_MS;
+    this.#startLater();
+  }
+
+  /** Resolves when its workers have done all that they were given. */
+  async drain(): Promise<void> {
+    this.#close();
+    await Promise.all([this.#worker?.drain(), this.#retired]);
+  }
+
+  /** Ends its workers at once. */
+  terminate(): void {
+    this.#close();
+    for (const worker of this.workers) worker.terminate();
+    this.#worker = null;
+  }
+
+  #close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#starting?.terminate();
+  }
+
+  /** Whether no other worker is loading, or to be loaded. */
+  #isAlone(): boolean {
+    return this.#starting === null && this.#timer === undefined;
+  }
+
+  #isSettled(): boolean {
+    return this.#isAlone() && this.#retiring === null;
+  }
+
+  /** How long a worker is put up with that has outgrown its limit: not at all, if that took it long. */
+  #growthDelayMs(now: number): number {
+    return now - this.#lifetime.startedAt > HEALTHY_AGE_MS ? 0 : this.#delayMs;
+  }
+
+  #startLater(): void {
+    const delayMs = this.#delayMs;
+    this.#delayMs = doubled(delayMs);
+    this.#dueAt = performance.now() + delayMs;
+    this.#options.log("info", `${this.name} is started again in ${delayMs / 1000} s`);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#startAgain("ready again");
+    }, delayMs);
+    this.#owner.onSettled();
+  }
+
+  async #startAgain(outcome: string): Promise<void> {
+    const { log } = this.#options;
+    try {
+      await this.start();
+      if (!this.#closed) log("info", `${this.name} is ${outcome}`);
+    } catch (error) {
+      if (this.#closed) return;
+      log("error", error instanceof Error ? error.message : String(error));
+      this.#startLater();
+    }
+  }
+
+  /** Lets a worker that was replaced finish its requests, for as long as it may. */
+  #finish(worker: AppWorker): void {
+    const { drainTimeoutMs, log } = this.#options;
+    this.#retiring = worker;
+    const timer = setTimeout(() => {
+      log("warning", `${worker.name} was replaced, and is cut off: its requests took too long`);
+      worker.terminate();
+    }, Math.min(drainTimeoutMs, MAX_TIMER_MS));
+    this.#retired = worker.drain().then(() => {
+      clearTimeout(timer);
+      worker.terminate();
+      this.#retiring = null;
+      this.#owner.onSettled();
+    });
+  }
+}
+
+function doubled(delayMs: number): number {
+  return Math.min(delayMs * 2, MAX_RESTART_DELAY_MS);
+}

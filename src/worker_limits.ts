@@ -1,0 +1,31 @@
+/**
+ * What is put up with from a worker before it is ended, or replaced.
+ *
+ * @module
+ */
+
+/** Limits of each worker. 0 stands for no limit. */
+export interface WorkerLimits {
+  /** How long a worker's thread may be blocked before the worker is ended, in milliseconds. */
+  readonly hangTimeoutMs: number;
+  /** How long a worker may take to load the apps, in milliseconds. */
+  readonly loadTimeoutMs: number;
+  /** Requests after which a worker is replaced; somewhat less, so that not all are at once. */
+  readonly maxWorkerRequests: number;
+  /** Age at which a worker is replaced, in milliseconds; somewhat less, so that not all are at once. */
+  readonly maxWorkerAgeMs: number;
+  /** Memory of its own at which a worker is replaced, in bytes. */
+  readonly maxWorkerMemoryBytes: number;
+}
+
+/**
+ * The limits unless others are asked for. A thread that is blocked serves nobody, which is why the first
+ * two are on: requests that merely take long are no business of theirs.
+ */
+export const DEFAULT_WORKER_LIMITS: WorkerLimits = Object.freeze({
+  hangTimeoutMs: 30_000,
+  loadTimeoutMs: 60_000,
+  maxWorkerRequests: 0,
+  maxWorkerAgeMs: 0,
+  maxWorkerMemoryBytes: 0,
+});
