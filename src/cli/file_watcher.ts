@@ -40,6 +40,8 @@ export class FileWatcher implements Disposable {
   readonly #hashes = new Map<string, string | null>();
   #watcher: Deno.FsWatcher | null = null;
   #watched = "";
+  /** Ends when nothing is watched any more. */
+  #following: Promise<void> = Promise.resolve();
   #names: ReadonlySet<string> = new Set();
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** When the first event of a burst came. */
@@ -86,29 +88,38 @@ export class FileWatcher implements Disposable {
     this.#watched = watched;
     this.#watcher?.close();
     this.#watcher = null;
-    if (folders.length === 0) return;
+    // The runtime shares watches of a path, and forgets one when its last reader has seen the end.
+    this.#following = this.#following.then(() => this.#followIn(folders, watched));
+  }
+
+  async #followIn(folders: readonly string[], watched: string): Promise<void> {
+    if (this.#closed || watched !== this.#watched || folders.length === 0) return;
+    let watcher: Deno.FsWatcher;
     try {
-      this.#watcher = Deno.watchFs(folders, { recursive: false });
+      watcher = Deno.watchFs([...folders], { recursive: false });
     } catch (error) {
       // A folder was removed just now, or may not be read, or the system has no more watches.
       if (!(error instanceof Error)) throw error;
-      this.#watched = "";
       if (!this.#hasComplained) this.#log("error", `cannot watch files yet: ${error.message}`);
       this.#hasComplained = true;
+      this.#watched = "";
       this.#lookIn(MAX_SETTLE_MS);
       return;
     }
+    this.#watcher = watcher;
     this.#hasComplained = false;
-    this.#follow(this.#watcher);
     // What happened before it watched.
     this.#lookIn(SETTLE_MS);
+    await this.#follow(watcher, new Set(folders));
   }
 
-  async #follow(watcher: Deno.FsWatcher): Promise<void> {
+  async #follow(watcher: Deno.FsWatcher, folders: ReadonlySet<string>): Promise<void> {
     for await (const { kind, paths } of watcher) {
       if (kind === "access") continue;
       // An event without paths says that some were lost.
       if (paths.length > 0 && !paths.some((path) => this.#names.has(basename(path)))) continue;
+      // It may come back at once, and even look the same to the system.
+      if (paths.some((path) => folders.has(path)) && kind !== "create") this.#watched = "";
       this.#unfinishedChecks = 0;
       const now = performance.now();
       this.#burstBegan ??= now;
