@@ -410,3 +410,28 @@ Deno.test("every option of a file has its variable", () => {
   const names = OPTIONS.map(variableOf);
   assertEquals(new Set(names).size, names.length);
 });
+
+Deno.test("the configuration file in the README is understood", async () => {
+  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
+  const text = /```ini\n([\s\S]*?)```/.exec(readme)![1];
+  assertEquals(mounted(text), [
+    "/ site.ts",
+    '/api https://example.com/api.ts#makeApi{"database":"/srv/data.db"} < timing.ts',
+  ]);
+  assertEquals(read(text).fastcgi, [
+    { transport: "unix", path: "/srv/run/app.sock", mode: 0o660 },
+  ]);
+});
+
+const MIGRATIONS = ["gevent-fastcgi", "spawning"];
+Deno.test("every key of other servers that is accepted has its row in a migration table", async () => {
+  const texts = await Promise.all(
+    MIGRATIONS.map((name) =>
+      Deno.readTextFile(new URL(`../../docs/migration/${name}.md`, import.meta.url))
+    ),
+  );
+  for (const key of ALIASES.keys()) {
+    // cogen's key has no table yet.
+    if (key !== "request_queue_size") assertStringIncludes(texts.join("\n"), `\`${key}\``);
+  }
+});
