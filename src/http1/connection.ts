@@ -14,6 +14,7 @@ import {
   LARGE_READ_BYTES,
   LINGER_TIMEOUT_MS,
   NEW_CONNECTION_MS,
+  QUIET_CONNECTION_MS,
   SMALL_READ_BYTES,
 } from "../net/limits.ts";
 import { closeConn, isConnectionError, Sender } from "../net/sender.ts";
@@ -254,7 +255,8 @@ export class HttpConnection implements SocketConnection, SenderOwner {
   #checkIdleDeadlines(now: number): void {
     const { limits } = this.#http;
     if (this.#state !== OPEN) return;
-    if (this.#parser.inBody) {
+    if (this.host.draining && this.#isQuiet(now)) this.#close("shutdown");
+    else if (this.#parser.inBody) {
       if (expired(now, this.#readAt, limits.bodyIdleTimeoutMs)) this.#close("timeout");
     } else if (!this.#parser.betweenRequests) {
       if (expired(now, this.#headStartedAt, limits.headerTimeoutMs)) this.#refuse(headTooSlow());
@@ -266,9 +268,18 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     }
   }
 
-  /** Closes the connection if it is idle; else it is closed after what it carries. */
+  /**
+   * Closes the connection if it is idle, and has been for a while: the next request may be on its way.
+   * Else it is closed after what it carries.
+   */
   drain(): void {
-    if (this.idle) this.#close("shutdown");
+    if (this.#isQuiet(this.host.now)) this.#close("shutdown");
+  }
+
+  #isQuiet(now: number): boolean {
+    const quietMs = now - Math.max(this.#readAt, this.#sender.progressAt);
+    return this.idle &&
+      quietMs > (this.#requestCount > 0 ? QUIET_CONNECTION_MS : NEW_CONNECTION_MS);
   }
 
   /** Closes the connection at once. */

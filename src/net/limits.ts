@@ -8,8 +8,14 @@
 export const SMALL_READ_BYTES = 4_096;
 export const LARGE_READ_BYTES = 65_536;
 
-/** A connection without a request is not closed to make room before this time, in milliseconds. */
+/**
+ * A connection without a request is not closed to make room, or at the gateway's end, before this time,
+ * in milliseconds.
+ */
 export const NEW_CONNECTION_MS = 1_000;
+
+/** At the gateway's end, a connection that carried a request within this time may carry one more. */
+export const QUIET_CONNECTION_MS = 250;
 
 /** Time for which a connection is still read after the gateway closed its sending side, in milliseconds. */
 export const LINGER_TIMEOUT_MS = 2_000;

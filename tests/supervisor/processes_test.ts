@@ -1,0 +1,151 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { runGateway, startGateway } from "../support/gateway.ts";
+import { askPid, inFolder, isRunning, PID_APP, pidsAt, until } from "../support/processes.ts";
+import { get, RawClient } from "../support/raw_client.ts";
+
+const FILES = { "app.js": PID_APP };
+const TWO = ["--processes", "2", "--workers", "1"];
+
+Deno.test("processes share a port, and the supervisor answers nothing", () =>
+  inFolder(FILES, async (folder) => {
+    await using gateway = await startGateway([`${folder}/app.js`, ...TWO]);
+    const pids = await pidsAt(gateway.port, (pids) => pids.size === 2);
+    assert(!pids.has(gateway.pid));
+    gateway.kill("SIGTERM");
+    assertEquals((await gateway.status).code, 0);
+    for (const pid of pids) assert(!isRunning(pid));
+  }));
+
+Deno.test("listening, ready and what is to be said at the start are told once", () =>
+  inFolder(FILES, async (folder) => {
+    await using gateway = await startGateway([`${folder}/app.js`, ...TWO]);
+    const { log, url } = gateway;
+    assertEquals(log.slice(1), [`listening ${url}`, "ready"]);
+    assertMatch(log[0], /^apps may use: /);
+  }));
+
+Deno.test("several ports, over TLS and for FastCGI too, are chosen once for all processes", () =>
+  inFolder(FILES, async (folder) => {
+    const ports = ["--http", "0", "--http", "[::1]:0", "--fastcgi", "127.0.0.1:0"];
+    await using gateway = await startGateway([`${folder}/app.js`, ...TWO, ...ports]);
+    const urls = gateway.log.filter((line) => line.startsWith("listening "));
+    assertEquals(urls.length, 3, urls.join("\n"));
+    for (const url of urls) assertMatch(url, /:[1-9]\d*$/);
+  }));
+
+Deno.test("each process has its own unix socket, by its number, and removes it", () =>
+  inFolder(FILES, async (folder) => {
+    const address = `unix:${folder}/{n}.sock,mode=0600`;
+    await using gateway = await startGateway([`${folder}/app.js`, ...TWO, "--http", address]);
+    const pids = new Set<number>();
+    for (const number of [1, 2]) {
+      const path = `${folder}/${number}.sock`;
+      assertStringIncludes(gateway.log.join("\n"), `listening http+unix:${path}\n`);
+      using client = new RawClient(await Deno.connect({ transport: "unix", path }));
+      await client.send(get("/"));
+      pids.add(Number((await client.receive()).body));
+    }
+    assertEquals(pids.size, 2);
+    gateway.kill("SIGTERM");
+    assertEquals((await gateway.status).code, 0);
+    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["app.js"]);
+  }));
+
+Deno.test("a unix socket without {n} cannot be shared: exit status 2", async () => {
+  const { code, stderr } = await runGateway(["a.js", ...TWO, "--fastcgi", "unix:/tmp/a.sock"]);
+  assertEquals(code, 2);
+  assertMatch(stderr, /^gatehouse: --fastcgi unix:\/tmp\/a\.sock: .* put \{n\}.*\n$/);
+});
+
+Deno.test("a port of somebody else is refused, though it may be shareable: exit status 1", () =>
+  inFolder(FILES, async (folder) => {
+    await using gateway = await startGateway([`${folder}/app.js`, ...TWO]);
+    const { port } = gateway;
+    const { code, stderr } = await runGateway([`${folder}/app.js`, ...TWO, "--http", `${port}`]);
+    assertEquals(code, 1);
+    assertEquals(stderr, `gatehouse: cannot listen on 127.0.0.1:${port}: the address is in use\n`);
+  }));
+
+Deno.test("what processes print has their number, and whole lines", () =>
+  inFolder(FILES, async (folder) => {
+    await using gateway = await startGateway([`${folder}/app.js`, ...TWO]);
+    const { port, log } = gateway;
+    const pids = new Set<number>();
+    for (let i = 0; i < 100 && pids.size < 2; i++) {
+      const asked = [askPid(port, "/print"), askPid(port, "/print"), askPid(port, "/print")];
+      for (const pid of await Promise.all(asked)) pids.add(pid);
+    }
+    assertEquals(pids.size, 2);
+    for (const line of log.slice(3)) assertMatch(line, /^\[[12]\] e{2000}$/);
+    for (const number of [1, 2]) assert(log.some((line) => line.startsWith(`[${number}] `)));
+  }));
+
+Deno.test("an app that cannot be loaded ends the start with one line, exit status 1, and no process", () =>
+  inFolder({ "app.js": 'throw new Error("no way");' }, async (folder) => {
+    const { code, stderr } = await runGateway([`${folder}/app.js`, ...TWO, "--http", "0"]);
+    assertEquals(code, 1);
+    assertMatch(stderr, /^\[1\] gatehouse: cannot load file:.*\/app\.js: no way .*\n$/);
+  }));
+
+Deno.test("wrong settings of a process end the start with its exit status", () =>
+  inFolder(FILES, async (folder) => {
+    const { code, stderr } = await runGateway([
+      `${folder}/app.js`,
+      ...TWO,
+      "--https=0",
+      "--cert=/no",
+      "--key=/no",
+    ]);
+    assertEquals(code, 2);
+    assertMatch(stderr, /^\[1\] gatehouse: --cert \/no cannot be read/);
+  }));
+
+Deno.test("nobody else says --supervised", async () => {
+  const { code, stderr } = await runGateway(["--supervised=1", "app.js"]);
+  assertEquals(code, 2);
+  assertMatch(stderr, /^gatehouse: --supervised=1 is how gatehouse starts processes for itself/);
+});
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`${signal} lets all processes finish what is in flight, even if they get it twice`, () =>
+    inFolder(FILES, async (folder) => {
+      await using gateway = await startGateway([`${folder}/app.js`, ...TWO]);
+      const pids = await pidsAt(gateway.port, (pids) => pids.size === 2);
+      const slow = Array.from({ length: 20 }, () => askPid(gateway.port, "/?ms=1000"));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      // As from a terminal, or from systemd with KillMode=control-group.
+      for (const pid of pids) Deno.kill(pid, signal);
+      gateway.kill(signal);
+      for (const pid of await Promise.all(slow)) assert(pids.has(pid));
+      assertEquals((await gateway.status).code, 0, gateway.log.join("\n"));
+    }));
+}
+
+Deno.test("a second signal ends all processes at once", () =>
+  inFolder(FILES, async (folder) => {
+    await using gateway = await startGateway([`${folder}/app.js`, ...TWO]);
+    const pids = await pidsAt(gateway.port, (pids) => pids.size === 2);
+    const slow = askPid(gateway.port, "/?ms=60000").catch((error) => error);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    gateway.kill("SIGTERM");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    gateway.kill("SIGTERM");
+    assertEquals((await gateway.status).code, 1);
+    assert(await slow instanceof Error);
+    await until(() => ![...pids].some(isRunning));
+  }));
+
+Deno.test("SIGHUP reloads the apps of all processes", () =>
+  inFolder({ "app.js": 'export default () => new Response("old");' }, async (folder) => {
+    await using gateway = await startGateway([`${folder}/app.js`, ...TWO]);
+    assertEquals(await (await fetch(gateway.url)).text(), "old");
+    await Deno.writeTextFile(`${folder}/app.js`, 'export default () => new Response("new");');
+    gateway.kill("SIGHUP");
+    await gateway.logged(/^\[1\] generation 2 serves$/);
+    await gateway.logged(/^\[2\] generation 2 serves$/);
+    for (let i = 0; i < 20; i++) {
+      using client = await RawClient.connect(gateway.port);
+      await client.send(get("/"));
+      assertEquals((await client.receive()).body, "new");
+    }
+  }));
