@@ -6,12 +6,16 @@
  */
 
 import { ConfigError } from "../errors.ts";
-import { parseTruth } from "./given.ts";
+import { applyOne, parseTruth } from "./given.ts";
 import type { IniEntry, IniSection } from "./ini_file.ts";
 import { nearest } from "./nearest.ts";
 import { moduleFrom } from "./relative_paths.ts";
-import type { FileContext } from "./server_section.ts";
+import type { Given } from "./given.ts";
+import type { FileContext } from "./option_entry.ts";
+import { collecting, givenByEntry, optionOf, refuseTwiceIn } from "./option_entry.ts";
+import type { OptionSpec } from "./options.ts";
 import type { ExportKind, ModuleSetting, MountSetting } from "./settings.ts";
+import { defaultSettings } from "./settings.ts";
 
 /** Kinds of sections that can be named as apps. */
 const APP_KINDS: readonly string[] = ["app", "composite", "pipeline"];
@@ -84,7 +88,40 @@ export class AppSections {
     const module = this.#readModule(section, "app");
     if (module === null) return [];
     const { module: app, kind, settings, origin } = module;
-    return [{ prefix: "", app, kind, settings, origin, middleware: [] }];
+    const own = this.#readOwnOptions(section);
+    return [{ prefix: "", app, kind, settings, origin, middleware: [], ...own }];
+  }
+
+  /** The options that the app has for itself. */
+  #readOwnOptions(section: IniSection): Pick<MountSetting, "workers" | "permissions"> {
+    const { problems, defaults } = this.#context;
+    const given: Given[] = [];
+    for (const entry of section.entries) {
+      const option = ownOption(entry.key);
+      if (option === undefined) continue;
+      collecting(problems, entry.line, () => {
+        const value = defaults.valueOf(entry, section);
+        if (value === "") throw new ConfigError(`${entry.key} needs a value`);
+        given.push(...givenByEntry(option, value, entry, this.#context));
+      });
+    }
+    collecting(problems, section.line, () => refuseTwiceIn(given));
+    const settings = defaultSettings();
+    for (const each of given) applyOne(settings, each);
+    const { appPermissions, appAllowAll } = settings;
+    const workers = given.find(({ option }) => option.name === "workers");
+    if (workers !== undefined && settings.workers === 0) {
+      problems.addMessage(section.line, `${workers.name} of one app are at least 1`);
+    }
+    const [kind] = Object.keys(appPermissions);
+    if (appAllowAll && kind !== undefined) {
+      problems.add(section.line, `app-allow-all includes app-allow-${kind}: write one of them`);
+    }
+    const asked = appAllowAll ? "inherit" : kind === undefined ? undefined : appPermissions;
+    return {
+      ...workers === undefined ? {} : { workers: settings.workers },
+      ...asked === undefined ? {} : { permissions: asked },
+    };
   }
 
   #readPipeline(section: IniSection, trail: readonly string[]): MountSetting[] {
@@ -187,6 +224,8 @@ export class AppSections {
         specifier = this.#specifier(entry, value, kind);
       } else if (entry.key === "factory") {
         isFactory = this.#truth(entry, value);
+      } else if (kind === "app" && ownOption(entry.key) !== undefined) {
+        continue;
       } else if (foreign !== undefined) {
         this.#problem(entry.line, `${entry.key}: ${foreign[1]}`);
       } else {
@@ -270,6 +309,12 @@ export class AppSections {
 interface SectionModule extends Omit<ModuleSetting, "kind"> {
   /** What the export is; undefined for an app that leaves it to `--factory`. */
   readonly kind: ExportKind | undefined;
+}
+
+/** The option of that name, if apps can have it for themselves. */
+function ownOption(key: string): OptionSpec | undefined {
+  const option = optionOf(key);
+  return option?.name === "workers" || option?.group === "Permissions of apps" ? option : undefined;
 }
 
 /** Keys that mean something else to PasteDeploy than a setting. */

@@ -212,7 +212,17 @@ function completed(settings: ServeSettings): ServeSettings {
   return settings;
 }
 
-function checkPermissions({ appPermissions, appAllowAll, workers }: ServeSettings): void {
+function checkPermissions(settings: ServeSettings): void {
+  const { appPermissions, appAllowAll, workers, mounts } = settings;
+  const own = mounts.find((mount) => (mount.workers ?? mount.permissions) !== undefined);
+  if (workers === 0 && own !== undefined) {
+    throw new ConfigError(
+      `${own.origin}: the app has ${
+        own.workers === undefined ? "permissions" : "workers"
+      } of its ` +
+        "own, and with --workers 0 there are none",
+    );
+  }
   const [kind] = Object.keys(appPermissions);
   if (kind === undefined) return;
   if (appAllowAll) {

@@ -44,12 +44,25 @@ function appRows(mount: MountSetting, settings: ServeSettings, origins: Origins)
   ];
   return [
     [prefix || "/", app, mount.origin ?? originOfMount(prefix, origins)],
+    ...ownRows(mount),
     ...settingRows(kind, own),
     ...around.flatMap(({ module, kind, settings, origin = "argument" }) => [
       ["", `in ${module}`, origin],
       ...settingRows(kind, settings),
     ]),
   ];
+}
+
+/** The options that an app has for itself. */
+function ownRows({ workers, permissions }: MountSetting): string[][] {
+  const allowed: [string, string][] = permissions === "inherit"
+    ? [["app-allow-all", "yes"]]
+    : Object.entries(permissions ?? {}).map(([kind, grant]) => [
+      `app-allow-${kind}`,
+      typeof grant === "boolean" ? (grant ? "yes" : "no") : grant.join(","),
+    ]);
+  const rows = workers === undefined ? allowed : [["workers", String(workers)], ...allowed];
+  return rows.map(([name, value]) => ["", `  ${name} = ${value}`]);
 }
 
 function settingRows(kind: string, settings: Readonly<Record<string, string>>): string[][] {

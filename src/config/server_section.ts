@@ -6,13 +6,13 @@
 
 import { ConfigError } from "../errors.ts";
 import type { Given } from "./given.ts";
-import { applyOne, givenIn, refuseTwice } from "./given.ts";
-import type { IniEntry, IniSection, Problems } from "./ini_file.ts";
-import type { Defaults } from "./interpolation.ts";
+import { applyOne } from "./given.ts";
+import type { IniEntry, IniSection } from "./ini_file.ts";
 import { nearest } from "./nearest.ts";
+import type { FileContext } from "./option_entry.ts";
+import { collecting, FILE_OPTIONS, givenByEntry, optionOf, refuseTwiceIn } from "./option_entry.ts";
 import type { OptionSpec } from "./options.ts";
-import { OPTIONS } from "./options.ts";
-import { addressFrom, valueFrom } from "./relative_paths.ts";
+import { addressFrom } from "./relative_paths.ts";
 import { ALIASES, foreignServer, REFUSED } from "./server_keys.ts";
 import { defaultSettings } from "./settings.ts";
 import { parseCount } from "./values.ts";
@@ -24,21 +24,6 @@ type Protocol = keyof typeof PROTOCOLS;
 /** Keys that say together where the endpoint of `use` is, by protocol. */
 const SOCKET_KEYS = ["host", "port", "socket", "socket_mode"];
 const MONGREL2_KEYS = ["send_spec", "recv_spec", "ident", "chroot", "uploads"];
-
-/** What the sections of a file share. */
-export interface FileContext {
-  /** Takes what is wrong. */
-  readonly problems: Problems;
-  /** Names that all sections know. */
-  readonly defaults: Defaults;
-  /** Folder of the file. */
-  readonly folder: string;
-}
-
-/** The options that a file can have, by name. */
-const FILE_OPTIONS: ReadonlyMap<string, OptionSpec> = new Map(
-  OPTIONS.filter(({ givenBy }) => givenBy === undefined).map((each) => [each.name, each]),
-);
 
 /** What a `[server:NAME]` section gives for the options. */
 export function readServer(section: IniSection, context: FileContext): Given[] {
@@ -58,14 +43,12 @@ class ServerSection {
   }
 
   read(): Given[] {
+    const { problems } = this.#context;
     for (const entry of this.#section.entries) {
-      this.#checked(entry.line, () => this.#readEntry(entry));
+      collecting(problems, entry.line, () => this.#readEntry(entry));
     }
-    this.#checked(this.#section.line, () => this.#readEndpoint());
-    for (const option of FILE_OPTIONS.values()) {
-      const given = this.#given.filter((each) => each.option === option);
-      if (given.length > 1) this.#checked(this.#section.line, () => refuseTwice(given));
-    }
+    collecting(problems, this.#section.line, () => this.#readEndpoint());
+    collecting(problems, this.#section.line, () => refuseTwiceIn(this.#given));
     return this.#given;
   }
 
@@ -76,8 +59,7 @@ class ServerSection {
     const spelling = key.replaceAll("-", "_");
     const refused = REFUSED.find(([pattern]) => pattern.test(spelling));
     const alias = ALIASES.get(spelling);
-    const name = alias?.option ?? key.replaceAll("_", "-");
-    const option = FILE_OPTIONS.get(name);
+    const option = optionOf(alias?.option ?? key);
     const isEndpoint = key === "use" || SOCKET_KEYS.includes(spelling) ||
       MONGREL2_KEYS.includes(spelling);
     if (refused !== undefined) throw new ConfigError(this.#at(line, `${key}: ${refused[1]}`));
@@ -88,23 +70,10 @@ class ServerSection {
     }
     if (value === "") throw new ConfigError(this.#at(line, `${key} needs a value`));
     if (isEndpoint) this.#endpoint.set(spelling, { entry, value });
-    else if (option !== undefined) this.#give(option, alias?.value?.(value) ?? value, entry);
-    else this.#checkProtocol(entry, value);
-  }
-
-  #give(option: OptionSpec, text: string, entry: IniEntry): void {
-    const isSeveral = option.repeats && option.value !== undefined &&
-      !option.value.startsWith("[=");
-    const texts = isSeveral ? text.split("\n") : [text];
-    for (const [index, each] of texts.entries()) {
-      const line = entry.lines[index] ?? entry.line;
-      const name = this.#at(line, entry.key);
-      const given = givenIn(option, each, name, this.#origin(line)).map((one) =>
-        one.text ? { ...one, text: valueFrom(option, one.text, this.#context.folder) } : one
-      );
-      // Wrong values are told of at once, whether or not the section is chosen.
-      for (const one of given) applyOne(defaultSettings(), one);
-      this.#given.push(...given);
+    else if (option === undefined) this.#checkProtocol(entry, value);
+    else {
+      const text = alias?.value?.(value) ?? value;
+      this.#given.push(...givenByEntry(option, text, entry, this.#context));
     }
   }
 
@@ -233,16 +202,6 @@ class ServerSection {
 
   #at(line: number, what: string): string {
     return `${this.#origin(line)}: ${what}`;
-  }
-
-  #checked(line: number, read: () => void): void {
-    try {
-      read();
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      const place = Number(/:(\d+): /.exec(error.message)?.[1] ?? line);
-      this.#context.problems.addMessage(place, error.message);
-    }
   }
 }
 

@@ -113,6 +113,33 @@ Deno.test("name=value, variables and options go before the file", async () => {
   await gateway.logged(/GATEHOUSE_WORKER means nothing here; did you mean GATEHOUSE_WORKERS\?/);
 });
 
+Deno.test("apps have the workers and permissions that the file gives them", async () => {
+  await using folder = await folderOf({
+    "app.ts": `
+      const worker = crypto.randomUUID();
+      export default () => Response.json([worker, Deno.permissions.querySync({ name: "env" }).state]);
+    `,
+    "f.ini": `
+[composite:main]
+use = urlmap
+/ = open
+/shut = shut
+[app:open]
+use = app.ts
+[app:shut]
+use = app.ts
+workers = 1
+app-allow-env = no
+`,
+  });
+  const args = ["--config", `${folder.path}/f.ini`, "--workers=2", "--http=127.0.0.1:0"];
+  await using gateway = await startGateway(args);
+  const ask = async (path: string) => await (await fetch(gateway.url + path)).json();
+  const [open, shut] = [await ask("/"), await ask("/shut")];
+  assertEquals([open[1], shut[1]], ["granted", "prompt"]);
+  assertEquals(await ask("/shut"), shut);
+});
+
 Deno.test("SIGHUP reads the file again", async () => {
   await using folder = await folderOf(FILES);
   const file = `${folder.path}/gatehouse.ini`;

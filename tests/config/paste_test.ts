@@ -256,6 +256,26 @@ for (const [what, text, expected] of apps) {
   });
 }
 
+Deno.test("an app has workers and permissions of its own, which are no settings", () => {
+  const text = `[app:main]
+use = a.ts
+workers = 2
+app_allow_read = data
+app-allow-net = no
+set workers = many
+`;
+  const [{ workers, permissions, kind, settings }] = read(text).mounts;
+  assertEquals([workers, permissions], [2, { read: ["/srv/data"], net: false }]);
+  assertEquals([kind, settings], ["factory", { workers: "many" }]);
+  const [all] = read("[app:main]\nuse = a.ts\napp-allow-all = yes").mounts;
+  assertEquals([all.workers, all.permissions, all.kind], [undefined, "inherit", undefined]);
+  assertThrows(
+    () => read(text, "--workers=0"),
+    ConfigError,
+    "f.ini:2: the app has workers of its own, and with --workers 0 there are none",
+  );
+});
+
 Deno.test("a folder with a # in its name is no export", () => {
   const command = parseCommandLine(["--config", "f.ini"], {
     ...NO_SURROUNDINGS,
@@ -301,6 +321,15 @@ const refusedApps: [string, string[]][] = [
   ["[app:main]\nuse = b.ts\nfactory = no\nx = 1", ["f.ini:4: x is a setting, for factory = true"]],
   ["[app:main]\nuse = b.ts\nfactory = 3", ['f.ini:3: factory takes true or false, not "3"']],
   ["[app:main]\nuse = b.ts\nfilter-with = f", ["f.ini:3: filter-with: write a [pipeline:NAME]"]],
+  ["[app:main]\nuse = b.ts\nworkers = 0", ["f.ini:3: workers of one app are at least 1"]],
+  ["[app:main]\nuse = b.ts\nworkers = x", ["f.ini:3: workers takes a whole number"]],
+  ["[app:main]\nuse = b.ts\nworkers =", ["f.ini:3: workers needs a value"]],
+  ["[app:main]\nuse = b.ts\napp-allow-all = 1\napp-allow-net = 1", [
+    "f.ini:1: app-allow-all includes app-allow-net",
+  ]],
+  ["[app:main]\nuse = b.ts\napp_allow_net = http://x", [
+    "f.ini:3: app_allow_net takes HOST or HOST:PORT",
+  ]],
   ["[app:main]\nuse = b.ts\nget x = f", ["f.ini:3: get x: write key = %(name)s"]],
   ["[app:main]\npaste.app_factory = x:y", [
     "f.ini:1: [app:main] needs use",

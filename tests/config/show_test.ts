@@ -18,6 +18,9 @@ use = urlmap
 /api = api
 [app:site]
 use = site.ts
+workers = 3
+app-allow-read = data
+app-allow-net = no
 [pipeline:api]
 pipeline = timing greeting
 [filter:timing]
@@ -70,9 +73,12 @@ Deno.test("config show tells the endpoints, and the apps with what is around the
     "",
     "Apps:",
     "/ /srv/site.ts f.ini:13",
-    "/api https://example.com/a.ts f.ini:20",
+    "workers = 3",
+    "app-allow-read = /srv/data",
+    "app-allow-net = no",
+    "/api https://example.com/a.ts f.ini:23",
     "(a factory without settings)",
-    "in /srv/timing.ts f.ini:17",
+    "in /srv/timing.ts f.ini:20",
     'unit = "ms"',
     "",
   ]);
