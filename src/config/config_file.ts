@@ -22,6 +22,8 @@ export interface FileChoice {
   readonly serverName: string | undefined;
   /** Name of the `[app:…]`, `[composite:…]` or `[pipeline:…]` section; likewise. */
   readonly appName: string | undefined;
+  /** Whether apps are taken from the file; else they are only looked at for what is wrong. */
+  readonly apps: "taken" | "unused";
 }
 
 /** What a file says. */
@@ -67,7 +69,9 @@ export function readConfigFile(
   const apps = new AppSections(sections, context);
   apps.check();
   const server = chosen("server", choice.serverName, [...servers.keys()], problems);
-  const app = chosen("app", choice.appName, apps.names, problems);
+  const app = choice.apps === "unused"
+    ? undefined
+    : chosen("app", choice.appName, apps.names, problems);
   const unused = defaults.unusedOverride();
   if (unused !== null) {
     const { name, known } = unused;

@@ -77,18 +77,18 @@ export function gather(
   const { overrides, others } = configFile === undefined
     ? { overrides: new Map<string, string>(), others: words }
     : withoutOverrides(words);
+  const [app, ...middleware] = wordsAre === "apps" ? others : [];
+  const areAppsElsewhere = app !== undefined ||
+    [...variables, ...flags].some(({ option }) => option.name === "mount");
   const file: FileContents = configFile === undefined ? { given: [], mounts: [] } : readConfigFile(
     readText(configFile, surroundings),
     configFile,
     dirname(resolve(surroundings.cwd, configFile)),
-    { overrides, serverName, appName },
+    { overrides, serverName, appName, apps: areAppsElsewhere ? "unused" : "taken" },
   );
-  const [app, ...middleware] = wordsAre === "apps" ? others : [];
   if (app !== undefined) mountApp(settings, "", app, app);
   settings.middleware = middleware;
-  const mountsIn = (layer: readonly Given[]) => layer.some(({ option }) => option.name === "mount");
-  const isMountedOutside = mountsIn(variables) || mountsIn(flags);
-  if (app === undefined && !isMountedOutside) settings.mounts.push(...file.mounts);
+  settings.mounts.push(...file.mounts);
   const lower = app === undefined ? [file.given, variables] : [file.given, variables].map(
     (layer) => layer.filter(({ option }) => option.name !== "mount"),
   );

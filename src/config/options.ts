@@ -1,6 +1,6 @@
 /**
  * The option table: the one place that says which options there are, what they take and what they
- * do. The command line and the help text come from it.
+ * do. The command line, the help text, variables and keys of configuration files come from it.
  *
  * @module
  */
@@ -272,7 +272,11 @@ export const OPTIONS: readonly OptionSpec[] = [
     "Time without progress in a request's or response's body; 0 for none",
   ),
   timeLimit("idle-timeout", "idleTimeoutMs", "Time a connection waits for a request; 0 for none"),
-  timeLimit("request-timeout", "requestTimeoutMs", "Time for a response to begin; 0 for none"),
+  timeLimit(
+    "request-timeout",
+    "requestTimeoutMs",
+    "Time for a response to begin: then the client gets 504; 0 for none",
+  ),
   countLimit(
     "max-requests-per-connection",
     "maxRequestsPerConnection",

@@ -140,18 +140,38 @@ app-allow-env = no
   assertEquals(await ask("/shut"), shut);
 });
 
-Deno.test("SIGHUP reads the file again", async () => {
+/** Waits until the app at /api says `text`. */
+async function answered(url: string, text: string): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    if ((await (await fetch(`${url}/api`)).text()).includes(text)) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`nobody answers with ${text}`);
+}
+
+Deno.test("SIGHUP reads the file again; one that is wrong leaves all as it was", async () => {
   await using folder = await folderOf(FILES);
   const file = `${folder.path}/gatehouse.ini`;
+  const text = FILES["gatehouse.ini"];
   await using gateway = await startGateway(["--config", file, "--http=127.0.0.1:0"]);
-  const ask = async () => await (await fetch(`${gateway.url}/api`)).text();
-  assertStringIncludes(await ask(), '"color":"red"');
-  await Deno.writeTextFile(file, FILES["gatehouse.ini"].replace("color = red", "color = green"));
+  await answered(gateway.url, '"color":"red"');
+  await Deno.writeTextFile(file, text.replace("color = red", "color"));
   gateway.kill("SIGHUP");
-  for (let i = 0; i < 100 && !(await ask()).includes("green"); i++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  assertStringIncludes(await ask(), '"color":"green"');
+  await gateway.logged(/gatehouse\.ini:3: "color" is neither a \[section\] nor key = value/);
+  await answered(gateway.url, '"color":"red"');
+  await Deno.writeTextFile(file, text.replace("color = red", "color = green"));
+  gateway.kill("SIGHUP");
+  await answered(gateway.url, '"color":"green"');
+});
+
+Deno.test("with --watch, a change of the file reloads the apps", async () => {
+  await using folder = await folderOf(FILES);
+  const file = `${folder.path}/gatehouse.ini`;
+  await using gateway = await startGateway(["--config", file, "--http=127.0.0.1:0", "--watch"]);
+  await answered(gateway.url, '"color":"red"');
+  await Deno.writeTextFile(file, FILES["gatehouse.ini"].replace("color = red", "color = green"));
+  await answered(gateway.url, '"color":"green"');
+  await gateway.logged(/reloading: .*gatehouse\.ini has changed/);
 });
 
 Deno.test("a file that is wrong ends the start with all that is, each with its line", async () => {

@@ -311,6 +311,7 @@ Deno.test("apps of the command line set aside those of the file", () => {
   const settings = read(text, "y.ts", "m.ts");
   assertEquals(settings.mounts, [{ prefix: "", app: "y.ts" }]);
   assertEquals([settings.middleware, settings.workers], [["m.ts"], 3]);
+  assertEquals(read("[app:other]\nuse = b.ts", "y.ts").mounts.length, 1);
 });
 
 const refusedApps: [string, string[]][] = [
