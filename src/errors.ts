@@ -100,4 +100,16 @@ export class LoadError extends Error {
     super(message, options);
     this.url = url;
   }
+
+  /** Makes an error about the modules at `urls`, one of which has taken too long. */
+  static timedOut(urls: Iterable<string>, timeoutMs: number): LoadError {
+    const names = [...urls].join(" or ");
+    return new LoadError(
+      names,
+      `cannot load ${names}: it is not done after ${
+        timeoutMs / 1000
+      } s (--load-timeout); does it ` +
+        "wait for something that does not come, or block its thread?",
+    );
+  }
 }

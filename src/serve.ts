@@ -18,7 +18,7 @@ import { Gateway } from "./gateway.ts";
 import type { AppHost } from "./gateway.ts";
 import type { HttpLimits } from "./http1/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "./http1/limits.ts";
-import { asApp, loadApps } from "./loader/load.ts";
+import { asApp, loadAppsWithin } from "./loader/load.ts";
 import { resolveApp } from "./loader/resolve.ts";
 import type { Log } from "./log.ts";
 import { logToStderr } from "./log.ts";
@@ -230,7 +230,10 @@ function hostFor(
     })),
     faultReports,
   };
-  if (workers === 0) return { kind: "thread", load: () => loadApps(apps) };
+  if (workers === 0) {
+    const { loadTimeoutMs } = { ...DEFAULT_WORKER_LIMITS, ...options.workerLimits };
+    return { kind: "thread", load: () => loadAppsWithin(apps, loadTimeoutMs) };
+  }
   return {
     kind: "workers",
     prepare: () =>

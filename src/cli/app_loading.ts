@@ -26,7 +26,7 @@ import type { LoadableApps } from "../generations.ts";
 import { AppModuleSet } from "../loader/app_modules.ts";
 import { ModuleCache } from "../loader/cache.ts";
 import { defaultImportHosts } from "../loader/fetch_policy.ts";
-import { loadApps } from "../loader/load.ts";
+import { loadAppsWithin } from "../loader/load.ts";
 import { Loader } from "../loader/loader.ts";
 import type { Freshness, ImportPolicy, LoaderOptions } from "../loader/loader_protocol.ts";
 import { resolveApp } from "../loader/resolve.ts";
@@ -72,7 +72,7 @@ export function appLoading(
     }
     return {
       ...end,
-      host: threadHost(apps, loader),
+      host: threadHost(apps, loader, settings.workerLimits.loadTimeoutMs),
       notice: threadNotice(modulesOf(apps)),
       localFiles: () => new Map(),
       onMoreFiles() {},
@@ -313,17 +313,17 @@ function groupNotices(groups: readonly AppGroup[]): string[] {
   });
 }
 
-function threadHost(apps: AppSet, loader: Loader | null): AppHost {
+function threadHost(apps: AppSet, loader: Loader | null, loadTimeoutMs: number): AppHost {
   const load = async (): Promise<MountedApp[]> => {
     if (loader === null) {
       installLightResponse();
-      return await loadApps(apps);
+      return await loadAppsWithin(apps, loadTimeoutMs);
     }
     const modules = await AppModuleSet.prepare(loader, apps, ALL_IMPORTS);
     installLightResponse();
     AppModules.install(modules.apps.graph!, (request) => modules.supply(request), "native");
     try {
-      return await loadApps(modules.apps);
+      return await loadAppsWithin(modules.apps, loadTimeoutMs);
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
       throw new LoadError(error.url, await modules.explain(error.message), { cause: error });

@@ -8,6 +8,10 @@ import { LoadError } from "../errors.ts";
 import { withPermissionHints } from "../worker/permission_hint.ts";
 import type { App, MountedApp } from "../worker/apps.ts";
 import type { AppSet, ExportSource } from "../worker/protocol.ts";
+import { modulesOf } from "../worker/protocol.ts";
+
+/** Longest time that the platform's timers can be set to, in milliseconds. */
+const MAX_TIMER_MS = 2_147_483_647;
 
 /** Middleware: given an app, makes another around it. */
 export type Middleware = (next: App) => unknown;
@@ -36,6 +40,27 @@ export function loadApps(
     }
     return { prefix, app };
   }));
+}
+
+/**
+ * Loads a set of apps on the current thread in `timeoutMs`; 0 for any time. An app that blocks the thread
+ * cannot be stopped.
+ *
+ * @throws {LoadError} as {@linkcode loadApps} does, and when the time is over
+ */
+export async function loadAppsWithin(apps: AppSet, timeoutMs: number): Promise<MountedApp[]> {
+  if (timeoutMs === 0) return await loadApps(apps);
+  const loading = new Set(modulesOf(apps));
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(LoadError.timedOut(loading, timeoutMs)),
+    Math.min(timeoutMs, MAX_TIMER_MS),
+  );
+  try {
+    return await Promise.race([loadApps(apps, (url) => loading.delete(url)), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function loadMiddleware(source: ExportSource): Promise<Middleware> {

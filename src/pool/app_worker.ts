@@ -241,16 +241,9 @@ export class AppWorker implements ExchangeWorker, BeatingWorker, WornWorker {
     this.#die(reason, status);
   }
 
-  /** Ends the worker, which has taken `seconds` and not loaded the apps. */
-  giveUpLoading(seconds: number): void {
-    const urls = this.#loading.size > 0 ? [...this.#loading].join(" or ") : this.name;
-    this.#started.reject(
-      new LoadError(
-        urls,
-        `cannot load ${urls}: it was not done in ${seconds} s (--load-timeout); does it await ` +
-          "something that does not come, or block its thread?",
-      ),
-    );
+  /** Ends the worker, which has not loaded the apps in `timeoutMs`. */
+  giveUpLoading(timeoutMs: number): void {
+    this.#started.reject(LoadError.timedOut(this.#loading, timeoutMs));
     this.terminate();
   }
 

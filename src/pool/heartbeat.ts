@@ -1,6 +1,6 @@
 /**
- * Finds out whether the workers of a pool are alive: asks those that have requests now and then, and
- * tells of those that say nothing for too long. A pool without requests is left in peace.
+ * Finds out whether the workers of a pool are alive: asks those that have, or had, requests now and then,
+ * and tells of those that say nothing for too long. A pool without requests is left in peace.
  *
  * @module
  */
@@ -9,6 +9,8 @@
 export interface BeatingWorker {
   /** Requests that it has not answered. */
   readonly inFlight: number;
+  /** Requests that it was given. */
+  readonly requestCount: number;
   /** Whether it was asked for a sign of life, and has not given it. */
   readonly isAsked: boolean;
   /** A number that changes when it reads what it is sent. */
@@ -52,6 +54,8 @@ const MAX_TIMER_MS = 2_147_483_647;
 interface LastSign {
   at: number;
   progress: number;
+  /** Requests that it had been given when it was asked. */
+  readonly requestCount: number;
 }
 
 /** The heartbeat of the workers of one pool. */
@@ -125,8 +129,10 @@ export class Heartbeat<W extends BeatingWorker> {
     const sign = this.#signs.get(worker);
     if (!worker.isAsked || sign === undefined) {
       worker.isSluggish = false;
-      if (worker.inFlight === 0 && !isRound) return;
-      this.#signs.set(worker, { at: this.#clock, progress: worker.progress });
+      const { inFlight, requestCount, progress } = worker;
+      const hasHadRequests = requestCount !== (sign?.requestCount ?? 0);
+      if (inFlight === 0 && !hasHadRequests && !isRound) return;
+      this.#signs.set(worker, { at: this.#clock, progress, requestCount });
       worker.ask();
     } else if (worker.progress !== sign.progress) {
       sign.at = this.#clock;

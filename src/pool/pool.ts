@@ -22,7 +22,7 @@ import { WaitingExchange } from "./waiting.ts";
 const MAX_WAIT_MS = 1_000;
 /** Requests that wait for a worker at the most. */
 const MAX_WAITING = 1_024;
-/** How often workers without requests say how much memory they take, if that matters, in milliseconds. */
+/** How often workers without requests say how much memory they take, if there is a limit, in milliseconds. */
 const MEMORY_BEAT_MS = 5_000;
 /** Status for the requests of a worker that hangs. */
 const GATEWAY_TIMEOUT = 504;

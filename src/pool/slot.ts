@@ -97,7 +97,7 @@ export class WorkerSlot {
     const { loadTimeoutMs } = this.#options.limits;
     const worker = this.#starting = this.#owner.makeWorker(this);
     const timer = loadTimeoutMs === 0 ? undefined : setTimeout(
-      () => worker.giveUpLoading(loadTimeoutMs / 1000),
+      () => worker.giveUpLoading(loadTimeoutMs),
       Math.min(loadTimeoutMs, MAX_TIMER_MS),
     );
     try {
