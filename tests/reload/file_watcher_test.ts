@@ -2,6 +2,7 @@ import { FileWatcher } from "../../src/cli/file_watcher.ts";
 import type { KnownFiles } from "../../src/cli/file_watcher.ts";
 import { sha256Of } from "../../src/loader/graph_store.ts";
 import { assertEquals } from "../support/assert.ts";
+import { allAtOnce } from "../support/reloading.ts";
 
 /** What happens to a file, or nothing for this long, is over: the watcher has looked. */
 const QUIET_MS = 250;
@@ -81,8 +82,8 @@ const replacements: Record<string, (lab: Lab) => void | Promise<void>> = {
     lab.write("app.ts", "new");
   },
 };
-for (const [name, replace] of Object.entries(replacements)) {
-  Deno.test(`a file that is replaced ${name} is one change, and the next one is, too`, async () => {
+Deno.test("a file that is replaced is one change, and the next time again", (test) =>
+  allAtOnce(test, replacements, async (replace) => {
     await using lab = await Lab.make();
     lab.write("app.ts", "old");
     lab.watch("app.ts");
@@ -90,8 +91,7 @@ for (const [name, replace] of Object.entries(replacements)) {
     assertEquals(await lab.told(), ["app.ts"]);
     lab.write("app.ts", "newer");
     assertEquals(await lab.told(1), ["app.ts"]);
-  });
-}
+  }));
 
 /** Files and links, what is watched among them, and what makes it another text. */
 const links: Record<
@@ -119,8 +119,8 @@ const links: Record<
     change: ["releases/latest", "2"],
   },
 };
-for (const [name, { files, links: made, change: [link, target] }] of Object.entries(links)) {
-  Deno.test(`a file is another one when ${name}, at once`, async () => {
+Deno.test("a file is another one, at once, when", (test) =>
+  allAtOnce(test, links, async ({ files, links: made, change: [link, target] }) => {
     await using lab = await Lab.make();
     for (const file of files) lab.write(file, file);
     Deno.mkdirSync(lab.path("links"), { recursive: true });
@@ -138,8 +138,7 @@ for (const [name, { files, links: made, change: [link, target] }] of Object.entr
     assertEquals(lab.changes.length, 1);
     lab.write(after, "newer");
     assertEquals(await lab.told(1), ["app.ts"]);
-  });
-}
+  }));
 
 Deno.test("a folder that is removed and made again is watched again", async () => {
   await using lab = await Lab.make();

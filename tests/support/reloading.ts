@@ -121,6 +121,21 @@ export async function until<Answer>(
   throw new Error(`it never came true that ${what}`);
 }
 
+/** Makes a step of each of `cases`, all at the same time: they mostly wait. */
+export async function allAtOnce<Case>(
+  test: Deno.TestContext,
+  cases: Readonly<Record<string, Case>>,
+  body: (each: Case, name: string) => Promise<void>,
+): Promise<void> {
+  // What one of them leaves behind, the test around them has, too.
+  const sanitizers = { sanitizeOps: false, sanitizeResources: false, sanitizeExit: false };
+  await Promise.all(
+    Object.entries(cases).map(([name, each]) =>
+      test.step({ name, fn: () => body(each, name), ...sanitizers })
+    ),
+  );
+}
+
 /** Generations behind an HTTP endpoint, on this thread. */
 export class ReloadLab implements AsyncDisposable {
   readonly generations: Generations;
