@@ -47,6 +47,10 @@ export async function serveCommand(
     if (membership !== null) {
       place(settings, membership.number, membership.assignment.ports);
     }
+    if (settings.inspect !== "nothing") {
+      const { openInspector } = await import("./inspector.ts");
+      await openInspector(logToStderr);
+    }
     using loading = appLoading(settings, reread, logToStderr);
     const starting = Gateway.start({
       http: settings.http,

@@ -31,8 +31,8 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
     name: "inspect",
     value: "[=WHAT]",
     group: "Processes",
-    help: "Let debuggers on this machine inspect the gateway's thread, or the workers " +
-      "(--inspect=worker)",
+    help: "Let debuggers on this machine inspect the gateway's thread and its workers (WHAT: " +
+      "gateway or worker, which are shown by the same inspector)",
     apply: (settings, text, name) => {
       if (text !== "" && text !== "gateway" && text !== "worker") {
         throw new ConfigError(`${name} takes gateway or worker, not ${JSON.stringify(text)}`);
