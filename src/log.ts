@@ -17,3 +17,20 @@ export type Log = (level: LogLevel, message: string) => void;
 export function logToStderr(level: LogLevel, message: string): void {
   console.error(level === "info" ? message : `${level}: ${message}`);
 }
+
+/**
+ * Lets the console's methods put up with an output that nobody reads any more. Older versions of Deno
+ * throw, in the midst of what reports something, or serves.
+ */
+export function ignoreBrokenPipes(): void {
+  for (const name of ["log", "info", "debug", "warn", "error"] as const) {
+    const print = console[name];
+    console[name] = (...values: unknown[]) => {
+      try {
+        print.apply(console, values);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      }
+    };
+  }
+}

@@ -5,6 +5,7 @@
  */
 
 import { ConfigError } from "../errors.ts";
+import { ignoreBrokenPipes } from "../log.ts";
 import type { Assignment, Report } from "./protocol.ts";
 import { PROTOCOL_VERSION, reportMark, SUPERVISED_ARGUMENT } from "./protocol.ts";
 
@@ -41,6 +42,8 @@ export class Membership {
           "needs a supervisor of the same version",
       );
     }
+    // Its supervisor may die before it does.
+    ignoreBrokenPipes();
     return new Membership(number, assignment, end(reader));
   }
 

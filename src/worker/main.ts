@@ -6,6 +6,7 @@
 
 import { LoadError } from "../errors.ts";
 import { loadApps } from "../loader/load.ts";
+import { ignoreBrokenPipes } from "../log.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
 import { AppRunner } from "./apps.ts";
@@ -57,6 +58,7 @@ async function start(message: StartMessage): Promise<void> {
   if (message.framesVersion !== FRAMES_VERSION) {
     throw new Error(`the gateway speaks version ${message.framesVersion} of the frames`);
   }
+  ignoreBrokenPipes();
   reportClosing();
   installLightResponse();
   const ring = (): void => post(DOORBELL);
