@@ -149,7 +149,7 @@ export class Heartbeat<W extends BeatingWorker> {
     const untilRoundMs = this.#lastRound + this.#options.roundMs - performance.now();
     const restMs = Math.min(this.#owner.onBeat(), untilRoundMs);
     clearTimeout(this.#timer);
-    if (restMs !== Infinity) this.#set(Math.max(restMs, MIN_BEAT_MS));
+    if (restMs !== Infinity) this.#set(Math.max(restMs, this.#beatMs));
   }
 
   #set(delayMs: number): void {
