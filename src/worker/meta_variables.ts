@@ -20,6 +20,8 @@ export function variablesOf(head: RequestHead, mount: string): Record<string, st
     return { ...others, ...variables };
   }
   variables.FCGI_ROLE = head.role.toUpperCase();
+  // The web server knows nothing of mounts.
+  if (mount !== "") Object.assign(variables, placeOf(new URL(urlOf(head)), mount));
   return variables;
 }
 
@@ -31,6 +33,11 @@ export function clientAddr(
   const { REMOTE_ADDR: hostname, REMOTE_PORT: port } = variables;
   if (hostname === undefined || !/^[\dA-Fa-f:.]+$/.test(hostname)) return fallback;
   return { transport: "tcp", hostname, port: /^\d{1,5}$/.test(port ?? "") ? Number(port) : 0 };
+}
+
+/** Where an app is, and what of the path is left for it. */
+function placeOf(url: URL, mount: string): { SCRIPT_NAME: string; PATH_INFO: string } {
+  return { SCRIPT_NAME: mount, PATH_INFO: decodePath(url.pathname.slice(mount.length)) };
 }
 
 /** The variables of a request that came in over HTTP, and the customary ones besides. */
@@ -46,8 +53,7 @@ function httpVariables(head: RequestHead, mount: string): Record<string, string>
     REQUEST_METHOD: head.method,
     REQUEST_SCHEME: url.protocol.slice(0, -1),
     REQUEST_URI: textOf(head.block, head.targetStart, head.targetEnd),
-    SCRIPT_NAME: mount,
-    PATH_INFO: decodePath(url.pathname.slice(mount.length)),
+    ...placeOf(url, mount),
     QUERY_STRING: url.search.slice(1),
   };
   if (peer.scheme === "https") env.HTTPS = "on";
