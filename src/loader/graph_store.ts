@@ -12,7 +12,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { moveInto, removeFolder, temporaryPath } from "./atomic_write.ts";
-import type { Graph, KnownModules, Target } from "./graph.ts";
+import type { Graph, KnownModules, Target } from "./graph_types.ts";
 import type { ImportMap } from "./import_map.ts";
 import { linkCode, RUNTIME_MODULE, TRANSFORM_VERSION } from "./link.ts";
 

@@ -10,7 +10,7 @@ import { ConfigError, LoadError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { ModuleCache } from "./cache.ts";
 import { findConfig } from "./deno_config.ts";
-import type { GraphRoot } from "./graph.ts";
+import type { GraphRoot } from "./graph_types.ts";
 import { filePath } from "./graph_keys.ts";
 import type { StoredGraph, WorkerGraph } from "./graph_store.ts";
 import { readGraph, sha256Of, workerGraphOf } from "./graph_store.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { ReloadPolicy } from "./fetch_policy.ts";
-import type { GraphRoot } from "./graph.ts";
+import type { GraphRoot } from "./graph_types.ts";
 
 /** How apps are loaded. */
 export interface LoaderOptions {

@@ -1,6 +1,6 @@
 /** Graphs to store. */
 
-import type { Graph, KnownModules } from "../../src/loader/graph.ts";
+import type { Graph, KnownModules } from "../../src/loader/graph_types.ts";
 import { sha256Of } from "../../src/loader/graph_store.ts";
 
 /** A graph that is the first one. */

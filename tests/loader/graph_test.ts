@@ -2,8 +2,14 @@
 
 import { pathToFileURL } from "node:url";
 import { LoadError } from "../../src/errors.ts";
-import { buildGraph, DEFAULT_GRAPH_LIMITS } from "../../src/loader/graph.ts";
-import type { Graph, GraphRequest, GraphSources, PackageSet } from "../../src/loader/graph.ts";
+import { buildGraph } from "../../src/loader/graph.ts";
+import { DEFAULT_GRAPH_LIMITS } from "../../src/loader/graph_types.ts";
+import type {
+  Graph,
+  GraphRequest,
+  GraphSources,
+  PackageSet,
+} from "../../src/loader/graph_types.ts";
 import { NO_IMPORT_MAP, parseImportMap } from "../../src/loader/import_map.ts";
 import type { ModuleSource } from "../../src/loader/sources.ts";
 import { sha256Of } from "../../src/loader/graph_store.ts";

@@ -1,8 +1,14 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LoadError } from "../../src/errors.ts";
-import { buildGraph, DEFAULT_GRAPH_LIMITS } from "../../src/loader/graph.ts";
-import type { GraphRequest, GraphRoot, GraphSources, PackageSet } from "../../src/loader/graph.ts";
+import { buildGraph } from "../../src/loader/graph.ts";
+import { DEFAULT_GRAPH_LIMITS } from "../../src/loader/graph_types.ts";
+import type {
+  GraphRequest,
+  GraphRoot,
+  GraphSources,
+  PackageSet,
+} from "../../src/loader/graph_types.ts";
 import { liesIn } from "../../src/loader/graph_keys.ts";
 import { NO_IMPORT_MAP } from "../../src/loader/import_map.ts";
 import { transformCode } from "../../src/loader/transform.ts";
