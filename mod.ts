@@ -35,6 +35,7 @@ export { HttpEndpoint } from "./src/http1/endpoint.ts";
 export type { Log, LogLevel } from "./src/log.ts";
 export { logToStderr } from "./src/log.ts";
 export * from "./src/serve.ts";
+export type { AppFunction, AppReference, ServeOptions } from "./src/serve_options.ts";
 export type { ReloadOutcome } from "./src/generations.ts";
 export type { App, MountedApp } from "./src/worker/apps.ts";
 export { AppRunner } from "./src/worker/apps.ts";

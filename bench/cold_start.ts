@@ -7,17 +7,26 @@
  * Rounds are interleaved, and the first one is a warm-up, which fills the cache of Deno and that of
  * gatehouse. "empty cache" is the executable with a new cache each time. Printed are medians, and
  * the medians of the ratios to `deno serve` in the same round: on a noisy machine, only the ratios
- * mean anything. Then the size of the executable, beside that of its base if `DENORT_BIN` names it.
+ * mean anything. If `DENO_COMPILE` names the Deno that the executable was made with, its `deno serve` is
+ * measured, too: an older runtime starts more slowly. Then the size of the executable, beside that of its base if `DENORT_BIN` names it.
  *
  * @module
  */
 
-// @ts-types="../src/types/std_parse_args.d.ts"
-import { parseArgs } from "@std/cli/parse-args";
 import { fileURLToPath } from "node:url";
+import { commandLine, text, whole } from "./command_line.ts";
+import { freePort, median } from "./harness.ts";
 
-const options = parseArgs(Deno.args, { string: ["executable", "rounds", "only"] });
-const rounds = Number(options.rounds ?? 9);
+const options = commandLine({
+  usage: "bench:cold",
+  about: "Cold starts of the executable, to the first response, beside deno serve.",
+  options: {
+    executable: text("FILE", "measure this one instead of making one"),
+    rounds: whole(9, "rounds after the warm-up"),
+    only: text("TEXT", "only apps whose names have this in them"),
+  },
+});
+const { rounds } = options;
 const root = fileURLToPath(new URL("../", import.meta.url));
 
 const TIMEOUT_MS = 30_000;
@@ -41,7 +50,7 @@ const children = new Set<Deno.ChildProcess>();
 
 /** The executable that is named, or else one that is made now. */
 async function executable(): Promise<string> {
-  if (options.executable !== undefined) return String(options.executable);
+  if (options.executable !== undefined) return options.executable;
   const output = `${folder}/gatehouse`;
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", `${root}scripts/compile.ts`, "--output", output],
@@ -49,11 +58,6 @@ async function executable(): Promise<string> {
   }).spawn().status;
   if (!success) throw new Error("there is no executable to measure");
   return output;
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Milliseconds from the start of a command to its first response; a text says why there is none. */
@@ -118,10 +122,6 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
-}
-
 interface Contestant {
   readonly name: string;
   command(app: string): string[];
@@ -131,6 +131,8 @@ interface Contestant {
 function contestants(program: string): Contestant[] {
   const serve = ["serve", "-A", "--no-check", "--no-lock", "--host=127.0.0.1", "--port=PORT"];
   const http = "--http=127.0.0.1:PORT";
+  // The executable's base may be older than the Deno that runs this.
+  const ownRuntime = Deno.env.get("DENO_COMPILE");
   const warm = () => Promise.resolve({ GATEHOUSE_CACHE: `${folder}/cache` });
   return [
     {
@@ -138,7 +140,21 @@ function contestants(program: string): Contestant[] {
       command: (app) => [Deno.execPath(), ...serve, app],
       env: () => Promise.resolve({ DENO_NO_UPDATE_CHECK: "1" }),
     },
-    { name: "executable", command: (app) => [program, app, http], env: warm },
+    {
+      name: "deno serve --reload",
+      command: (app) => [Deno.execPath(), ...serve, "--reload", app],
+      env: () => Promise.resolve({ DENO_NO_UPDATE_CHECK: "1" }),
+    },
+    ...ownRuntime === undefined ? [] : [{
+      name: "its runtime's deno serve",
+      command: (app: string) => [ownRuntime, ...serve, app],
+      env: () => Promise.resolve({ DENO_NO_UPDATE_CHECK: "1" }),
+    }],
+    {
+      name: "executable --workers 2",
+      command: (app) => [program, app, http, "--workers=2"],
+      env: warm,
+    },
     {
       name: "executable --workers 1",
       command: (app) => [program, app, http, "--workers=1"],
@@ -151,7 +167,7 @@ function contestants(program: string): Contestant[] {
     },
     {
       name: "executable, empty cache",
-      command: (app) => [program, app, http],
+      command: (app) => [program, app, http, "--workers=2"],
       env: async () => ({ GATEHOUSE_CACHE: await Deno.makeTempDir({ dir: folder }) }),
     },
   ];
@@ -214,7 +230,7 @@ try {
     "Hono from npm": `${folder}/hono.ts`,
   };
   for (const [title, app] of Object.entries(apps)) {
-    if (options.only !== undefined && !title.includes(String(options.only))) continue;
+    if (options.only !== undefined && !title.includes(options.only)) continue;
     await measure(title, app, contestants(program));
   }
   printSizes(program);

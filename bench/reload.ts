@@ -13,17 +13,22 @@
  * @module
  */
 
-// @ts-types="../src/types/std_parse_args.d.ts"
-import { parseArgs } from "@std/cli/parse-args";
 import { Mongrel2Server } from "../tests/peers/mongrel2_server.ts";
 import { isMissing, libzmqIsMissing } from "../tests/support/peers.ts";
 import { reloadUnderLoad } from "../tests/support/reload_load.ts";
+import { commandLine, text, whole } from "./command_line.ts";
 import type { LoadReport } from "../tests/support/reload_load.ts";
 
-const options = parseArgs(Deno.args, { string: ["reloads", "lanes", "loader"] });
-const reloads = Number(options.reloads ?? 100);
-const lanes = Number(options.lanes ?? 2);
-const loaders = options.loader === undefined ? ["own", "native"] : [String(options.loader)];
+const { reloads, lanes, loader: chosen } = commandLine({
+  usage: "bench:reload",
+  about: "Reloads an app under load over all protocols, and counts what is lost.",
+  options: {
+    reloads: whole(100, "reloads with each loader"),
+    lanes: whole(2, "lanes of each kind"),
+    loader: text("own|native", "only with this loader"),
+  },
+});
+const loaders = chosen === undefined ? ["own", "native"] : [chosen];
 
 async function measure(loader: "own" | "native"): Promise<LoadReport> {
   await using server = noMongrel2 ? null : await Mongrel2Server.start();

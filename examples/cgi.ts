@@ -216,17 +216,26 @@ class Run {
 /** Reads a script's head, and the part of the body that came with it. */
 async function readHead(run: Run) {
   // A line break before the first line lets an empty head end like any other.
-  let text = "\n";
+  const parts = ["\n"];
+  let length = 1;
+  /** The last characters, which may be the first of the head's end. */
+  let tail = "\n";
   for (;;) {
     const chunk = await run.read() ?? fail("the output ended before its head did");
-    const seen = Math.max(0, text.length - 2);
-    text += Buffer.from(chunk).toString("latin1");
-    const match = /\n\r?\n/.exec(text.slice(seen));
-    const end = match === null ? text.length : seen + match.index;
+    const part = Buffer.from(chunk).toString("latin1");
+    const recent = tail + part;
+    const match = /\n\r?\n/.exec(recent);
+    parts.push(part);
+    length += part.length;
+    const end = match === null ? length : length - recent.length + match.index;
     if (end > MAX_HEAD_BYTES) fail("the head is too long");
+    tail = recent.slice(-2);
     if (match === null) continue;
-    const left = text.length - end - match[0].length;
-    return { ...parseHead(text.slice(1, end)), first: chunk.subarray(chunk.length - left) };
+    const left = recent.length - match.index - match[0].length;
+    return {
+      ...parseHead(parts.join("").slice(1, end)),
+      first: chunk.subarray(chunk.length - left),
+    };
   }
 }
 

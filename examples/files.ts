@@ -56,7 +56,7 @@ function rangeOf({ headers, method }: Request, size: number): [number, number] |
 
 function isFresh(headers: Headers, etag: string, modified: Date): boolean {
   const tags = headers.get("if-none-match");
-  if (tags !== null) return tags === "*" || tags.split(/\s*,\s*/).includes(etag);
+  if (tags !== null) return tags === "*" || tags.split(",").some((tag) => tag.trim() === etag);
   const since = Date.parse(headers.get("if-modified-since") ?? "");
   return Math.floor(modified.getTime() / 1000) * 1000 <= since;
 }

@@ -15,11 +15,23 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   zmq: ["vocabulary"],
   endpoint: ["vocabulary", "codec", "net", "zmq"],
   ring: ["vocabulary"],
-  worker: ["vocabulary", "ring", "loader"],
-  loader: ["vocabulary", "worker"],
-  pool: ["vocabulary", "ring", "worker"],
+  sandbox: ["vocabulary"],
+  worker: ["vocabulary", "ring", "loader", "sandbox"],
+  loader: ["vocabulary", "worker", "sandbox"],
+  pool: ["vocabulary", "ring", "worker", "sandbox"],
   config: ["vocabulary", "codec", "net"],
-  gateway: ["vocabulary", "codec", "net", "endpoint", "worker", "loader", "pool", "config"],
+  gateway: [
+    "vocabulary",
+    "codec",
+    "net",
+    "zmq",
+    "endpoint",
+    "sandbox",
+    "worker",
+    "loader",
+    "pool",
+    "config",
+  ],
   notify: ["vocabulary"],
   supervisor: ["vocabulary", "net", "config"],
   cli: [
@@ -39,11 +51,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 const VOCABULARY =
-  /^(?:exchange|errors|error_response|log|buffers|bytes|chars|pairs|fields|text|worker_limits)\.ts$|^re(?:quest|sponse)_\w+\.ts$/;
+  /^(?:captured|embedded_files|exchange|errors|error_message|error_response|log|buffers|bytes|byte_queue|chars|pairs|passwords|fields|latin1|line_splitter|queue|restart_delays|setting_checks|setting_ranges|surroundings|text|timers|uncaught|worker_limits)\.ts$|^re(?:quest|sponse)_\w+\.ts$/;
 const CODEC =
-  /^http1\/(?:checks|faults|limits|parser|writer)\.ts$|^fastcgi\/(?:limits|records|roles|translate|cgi_response|cgi_head)\.ts$|^mongrel2\/(?:tnetstring|message|spec|translate)\.ts$/;
+  /^http1\/(?:checks|chunked|faults|limits|parser|writer)\.ts$|^fastcgi\/(?:limits|records|roles|translate|cgi_response|cgi_head)\.ts$|^mongrel2\/(?:tnetstring|message|spec|translate)\.ts$/;
 const PROTOCOLS = /^(?:http1|fastcgi|mongrel2)$/;
-const GATEWAY = /^(?:gateway|generations|serve|router)\.ts$/;
+const GATEWAY = /^(?:gateway|generations|serve|serve_options|router)\.ts$/;
 
 function partOf(path: string): string {
   if (!path.startsWith("src/")) return "top";

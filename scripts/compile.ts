@@ -8,6 +8,9 @@
  * others cannot. A `--libzmq` is embedded for the targets that it fits, together with what it needs
  * (from its own folder, or the system's); without one, that of this system is.
  *
+ * What is rarely needed is attached to executables for Linux, so that it costs their start nothing; those
+ * for other systems carry it like modules.
+ *
  * `DENO_COMPILE` names another `deno` to compile with, and `DENORT_BIN` the base that it takes: for
  * the target that this one is for.
  *
@@ -22,7 +25,8 @@ import { binaryFormat, TARGETS } from "./compile/binary_format.ts";
 import type { Target } from "./compile/binary_format.ts";
 import { collectLibraries, findLibzmq } from "./compile/libraries.ts";
 import type { LibrarySet } from "./compile/libraries.ts";
-import { BundleError, stageLibraries, stageModules } from "./compile/stage.ts";
+import { attach } from "./compile/attachment.ts";
+import { BundleError, carry, stageFiles, stageModules } from "./compile/stage.ts";
 import type { Stage } from "./compile/stage.ts";
 
 const HELP = "deno task compile [--target TRIPLE]… [--all] [--output FILE] [--libzmq FILE]…";
@@ -148,6 +152,22 @@ async function compile(stage: Stage, target: Target, output: string): Promise<st
   return success ? null : reasonIn(new TextDecoder().decode(stderr));
 }
 
+/** Compiles for one target, with files that are rarely needed; returns why not, if it cannot be done. */
+async function compileWith(
+  stage: Stage,
+  rare: Map<string, Uint8Array>,
+  target: Target,
+  output: string,
+): Promise<string | null> {
+  if (target.includes("linux")) {
+    const reason = await compile(stage, target, output);
+    if (reason !== null || await attach(output, rare)) return reason;
+    console.error(`${target}: this Deno makes executables that nothing can be attached to`);
+  }
+  await carry(stage, rare);
+  return await compile(stage, target, output);
+}
+
 async function beginning(path: string): Promise<Uint8Array> {
   using file = await Deno.open(path);
   const bytes = new Uint8Array(4096);
@@ -167,9 +187,9 @@ async function run(order: Order): Promise<number> {
   try {
     const stage = await stageModules(root, folder);
     for (const target of order.targets) {
-      await stageLibraries(stage, libraries.get(target)!);
+      const rare = await stageFiles(stage, libraries.get(target)!);
       const output = order.outputOf(target);
-      const reason = await compile(stage, target, output);
+      const reason = await compileWith(stage, rare, target, output);
       if (reason !== null) {
         console.error(`${target}: cannot be made: ${reason}`);
         continue;

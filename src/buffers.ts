@@ -5,11 +5,19 @@
  * @module
  */
 
-const EMPTY = new Uint8Array(0);
+import { setBytes, viewOf } from "./captured.ts";
+
+const { Array, Uint8Array: Bytes } = globalThis;
+const { clz32, max } = Math;
+
+const EMPTY = new Bytes(0);
 /** An append of this size makes room for more of them, in bytes. */
 const LARGE_CHUNK = 32_768;
-const LARGE_ROOM = 196_608;
-const MIN_BITS = 12;
+/** As much that a response's head, and a first piece of 64 KiB, fit a buffer of 256 KiB. */
+const LARGE_ROOM = 192_512;
+const MIN_BITS = 9;
+/** Output begins with this much, in bytes. */
+const MIN_OUTPUT_BYTES = 4_096;
 const MAX_BITS = 20;
 
 /** Copies shorter than this are made by a loop, which is faster than a call for so little. */
@@ -24,7 +32,7 @@ export function copyBytes(
   end: number,
 ): void {
   if (end - start > SHORT_COPY) {
-    target.set(source.subarray(start, end), at);
+    setBytes(target, viewOf(source, start, end), at);
     return;
   }
   for (let i = start; i < end; i++) target[at++] = source[i];
@@ -36,13 +44,15 @@ const SLAB_BYTES = 65_536;
 export class Slab {
   /** The memory that the last piece was put into. */
   bytes: Uint8Array = EMPTY;
+  #size = 0;
   #used = 0;
 
   /** Copies `source[start, end)`; returns where it begins in {@linkcode bytes}. */
   keep(source: Uint8Array, start: number, end: number): number {
     const bytes = end - start;
-    if (bytes > this.bytes.length - this.#used) {
-      this.bytes = new Uint8Array(Math.max(SLAB_BYTES, bytes));
+    if (bytes > this.#size - this.#used) {
+      this.#size = max(SLAB_BYTES, bytes);
+      this.bytes = new Bytes(this.#size);
       this.#used = 0;
     }
     const at = this.#used;
@@ -52,7 +62,7 @@ export class Slab {
   }
 }
 
-/** Buffers by powers of two from 4 KiB to 1 MiB. */
+/** Buffers by powers of two from 512 bytes to 1 MiB. */
 export class BufferPool {
   readonly #free: Uint8Array[][] = Array.from({ length: MAX_BITS + 1 }, () => []);
   readonly #maxBytes: number;
@@ -65,16 +75,16 @@ export class BufferPool {
 
   /** A buffer of at least `bytes`, with whatever contents. */
   take(bytes: number): Uint8Array {
-    const bits = bytes <= 1 << MIN_BITS ? MIN_BITS : 32 - Math.clz32(bytes - 1);
+    const bits = bytes <= 1 << MIN_BITS ? MIN_BITS : 32 - clz32(bytes - 1);
     const free = this.#free[bits]?.pop();
-    if (free === undefined) return new Uint8Array(bits > MAX_BITS ? bytes : 1 << bits);
+    if (free === undefined) return new Bytes(bits > MAX_BITS ? bytes : 1 << bits);
     this.#bytes -= free.length;
     return free;
   }
 
   /** Takes a buffer back that nobody uses any more. */
   give(buffer: Uint8Array): void {
-    const bits = 31 - Math.clz32(buffer.length);
+    const bits = 31 - clz32(buffer.length);
     const kept = bits >= MIN_BITS && bits <= MAX_BITS && buffer.length === 1 << bits &&
       this.#bytes + buffer.length <= this.#maxBytes;
     if (!kept) return;
@@ -102,7 +112,7 @@ export class OutputBuffer {
     const needed = this.length + bytes;
     if (needed <= this.bytes.length) return;
     // Beyond what the pool keeps, many small appends would else copy everything each time.
-    const larger = this.#pool.take(Math.max(needed, this.bytes.length * 2));
+    const larger = this.#pool.take(max(needed, this.bytes.length * 2, MIN_OUTPUT_BYTES));
     if (this.length > 0) larger.set(this.bytes.subarray(0, this.length));
     this.#pool.give(this.bytes);
     this.bytes = larger;
@@ -116,10 +126,15 @@ export class OutputBuffer {
     return taken;
   }
 
+  /** Makes room for a chunk of `bytes`, and for more of them if it is large. */
+  reserveChunk(bytes: number): void {
+    // Where there is much, more is to follow: growing step by step would copy it again and again.
+    this.reserve(bytes < LARGE_CHUNK ? bytes : bytes + LARGE_ROOM);
+  }
+
   /** Appends bytes. */
   append(chunk: Uint8Array): void {
-    // Where there is much, more is to follow: growing step by step would copy it again and again.
-    this.reserve(chunk.length < LARGE_CHUNK ? chunk.length : chunk.length + LARGE_ROOM);
+    this.reserveChunk(chunk.length);
     this.bytes.set(chunk, this.length);
     this.length += chunk.length;
   }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { withoutPasswords } from "./passwords.ts";
+
 /** A peer broke its protocol. `status` is the HTTP status that suits the fault. */
 export class ProtocolError extends Error {
   /** Name of the class. */
@@ -66,6 +68,11 @@ export class InvalidResponseError extends Error {
 export class ConfigError extends Error {
   /** Name of the class. */
   override name = "ConfigError";
+
+  /** Makes an error with a message for the user, without the passwords that may be in a setting's URLs. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(withoutPasswords(message), options);
+  }
 }
 
 /** A configuration file is wrong: `problems` has all that is, each with its place. */
@@ -78,7 +85,31 @@ export class ConfigFileError extends ConfigError {
   /** Makes an error about all of `problems`. */
   constructor(problems: readonly string[]) {
     super(problems.join("\n"));
-    this.problems = problems;
+    this.problems = problems.map(withoutPasswords);
+  }
+}
+
+/** What is wrong with one setting. */
+export interface SettingProblem {
+  /** The setting's name, such as `workers` or `limits.maxBodyBytes`. */
+  readonly setting: string;
+  /** What it takes, and what it was given. */
+  readonly message: string;
+}
+
+/** Settings that a program gave are wrong: `problems` has all of them. */
+export class SettingsError extends ConfigError {
+  /** Name of the class. */
+  override name = "SettingsError";
+  /** What is wrong, setting by setting. */
+  readonly problems: readonly SettingProblem[];
+
+  /** Makes an error about all of `problems`. */
+  constructor(problems: readonly SettingProblem[]) {
+    super(problems.map(({ message }) => message).join("\n"));
+    this.problems = problems.map(({ setting, message }) => {
+      return { setting, message: withoutPasswords(message) };
+    });
   }
 }
 
@@ -95,9 +126,9 @@ export class LoadError extends Error {
   /** URL of the module that was asked for. */
   readonly url: string;
 
-  /** Makes an error about the module at `url`. */
+  /** Makes an error about the module at `url`; the message goes without passwords. */
   constructor(url: string, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(withoutPasswords(message), options);
     this.url = url;
   }
 

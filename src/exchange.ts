@@ -50,6 +50,12 @@ export const WHOLE_BODY: number = -2;
 export const BODY_WINDOW_BYTES = 262_144;
 
 /**
+ * What a chunk of a request's body, as its client framed it, counts for in the window besides its data,
+ * in bytes: about what it costs to keep it.
+ */
+export const CHUNK_COST_BYTES = 256;
+
+/**
  * The head of a request. Text stays bytes: `block` holds the target, after it the field lines, and after
  * them the parameters; the authority is somewhere in the first two. The other members say where. `block` may
  * be borrowed from a read buffer, so whoever needs it after {@linkcode ExchangeHandler.handle} returned
@@ -87,6 +93,8 @@ export class RequestHead {
   bodyLength = 0;
   /** Whether the client waits for a `100 Continue` before it sends the body. */
   expectsContinue = false;
+  /** Bytes of the response's body that may be sent before the first credit. */
+  responseWindow: number = BODY_WINDOW_BYTES;
   /** Index of the mount that the request belongs to, and the length of its prefix in the path. */
   mount = 0;
   /** Facts about the connection. */
@@ -146,7 +154,10 @@ export type AbortReason =
 export interface ExchangeReceiver {
   /** Body bytes, borrowed: valid during the call only. Never more than was granted. */
   onBody(chunk: Uint8Array): void;
-  /** A chunk as the client framed it begins; its data follows through {@linkcode onBody}. */
+  /**
+   * A chunk as the client framed it begins; its data follows through {@linkcode onBody}. It counts for
+   * {@linkcode CHUNK_COST_BYTES} of what was granted.
+   */
   onChunk(declaredBytes: number): void;
   /** A body of unknown length is complete. `trailers` holds its trailer field lines, borrowed. */
   onEnd(trailers: Uint8Array): void;
@@ -182,7 +193,7 @@ export const NOBODY: ExchangeReceiver = {
 
 /**
  * One request and its response, as its handler sees it. All calls are synchronous and never block:
- * flow is controlled by credits. The handler may send {@linkcode BODY_WINDOW_BYTES} of response body
+ * flow is controlled by credits. The handler may send `head.responseWindow` bytes of response body
  * before it waits for `onCredit`; the endpoint sends as much of the request's body (nothing at all when
  * `head.expectsContinue`), and of its file, before it waits for {@linkcode Exchange.grant}.
  */

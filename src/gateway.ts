@@ -4,12 +4,17 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { ConfigError } from "./errors.ts";
 import type { LoadableApps, ReloadOutcome } from "./generations.ts";
 import { Generations } from "./generations.ts";
 import { formatListenAddress } from "./net/address.ts";
 import type { ListenAddress } from "./net/address.ts";
+import { descriptors } from "./net/descriptors.ts";
+import { DescriptorWatch } from "./pool/descriptor_watch.ts";
+import type { OpeningWorker } from "./pool/descriptor_watch.ts";
 import type { ExchangeHandler, FaultReports } from "./exchange.ts";
+import { PARAMS_PER_HEADER_BYTES } from "./fastcgi/limits.ts";
 import type { FastCgiLimits } from "./fastcgi/limits.ts";
 import { HttpEndpoint } from "./http1/endpoint.ts";
 import type { Mongrel2Endpoint } from "./mongrel2/endpoint.ts";
@@ -19,6 +24,9 @@ import type { Listening, SocketSharing, TlsKeyPair } from "./net/listen.ts";
 import { listen } from "./net/listen.ts";
 import type { Log } from "./log.ts";
 import { routed } from "./router.ts";
+import type { ReservedAddresses } from "./sandbox/rules.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { timerMs } from "./timers.ts";
 import type { MountedApp } from "./worker/apps.ts";
 import { AppRunner } from "./worker/apps.ts";
 import type { WorkerLimits } from "./worker_limits.ts";
@@ -38,6 +46,8 @@ export interface FastCgiOptions {
   readonly faultReports: FaultReports;
   /** Addresses of the web servers that may connect over TCP; all if absent. */
   readonly webServerAddrs: readonly string[] | undefined;
+  /** Folder for the temporary files that long bodies go to. */
+  readonly tempFolder: string;
 }
 
 /** What a gateway is made of. */
@@ -52,6 +62,8 @@ export interface GatewayOptions {
   readonly fastcgi: FastCgiOptions | undefined;
   /** Mongrel2 servers to be a handler of. */
   readonly mongrel2: readonly Mongrel2Spec[];
+  /** What the process was started in and with. */
+  readonly surroundings: Surroundings;
   /** Connections that the system queues for each address. */
   readonly backlog: number;
   /** Who else may listen at the addresses. Default: nobody. */
@@ -72,20 +84,34 @@ export interface GatewayOptions {
   readonly log: Log;
 }
 
+/** File descriptors that a worker takes. While a reload is under way there are two for each. */
+const DESCRIPTORS_PER_WORKER = 6;
+
+/** File descriptors without which no worker is started: it takes more for a moment. */
+const DESCRIPTORS_TO_START = 16;
+
 /** Something that takes requests. */
 interface Endpoint extends AsyncDisposable {
-  drain(): Promise<void>;
+  /** Requests that it cut off when it was ended. */
+  readonly cutOffCount: number;
+  /** Finishes what is in flight, for which there will be up to `graceMs`. */
+  drain(graceMs: number): Promise<void>;
 }
 
 /** An open socket, and what will serve it. */
 interface Opening {
   readonly listening: Listening;
   readonly scheme: string;
-  serve(handler: ExchangeHandler): Endpoint & { readonly address: Deno.Addr };
+  serve(handler: ExchangeHandler): Endpoint;
 }
 
 /** Something that runs apps, and can be brought to an end. */
 interface Backend extends ExchangeHandler {
+  readonly workerCount: number;
+  readonly allWorkers: readonly OpeningWorker[];
+  /** Resolves when all workers have loaded the apps; rejects when one cannot. */
+  readonly complete: Promise<void>;
+  announce(addresses: readonly Deno.Addr[]): void;
   drain(): Promise<void>;
   terminate(): void;
   reload(reason: string): Promise<ReloadOutcome>;
@@ -99,7 +125,9 @@ export class Gateway {
   readonly #listening: readonly Listening[];
   readonly #backend: Backend;
   readonly #urls: readonly string[];
-  #shutdown: Promise<void> | null = null;
+  readonly #releaseDescriptors: () => void;
+  readonly #watch: DescriptorWatch | null;
+  #shutdown: Promise<number> | null = null;
   #cutShort = Promise.withResolvers<void>();
 
   private constructor(
@@ -108,16 +136,20 @@ export class Gateway {
     backend: Backend,
     addresses: readonly Deno.Addr[],
     urls: readonly string[],
+    watch: DescriptorWatch | null,
   ) {
+    this.#watch = watch;
     this.#endpoints = endpoints;
     this.#listening = listening;
     this.#backend = backend;
     this.addresses = addresses;
     this.#urls = urls;
+    this.#releaseDescriptors = descriptors.keepFree(backend.workerCount * DESCRIPTORS_PER_WORKER);
   }
 
   /**
-   * Opens the sockets, loads the apps, and begins to serve.
+   * Opens the sockets, loads the apps, and begins to serve, with one worker for each app:
+   * {@linkcode complete} tells of the others.
    *
    * @throws {ListenError} when an address cannot be had
    * @throws {LoadError} when an app cannot be loaded
@@ -126,24 +158,40 @@ export class Gateway {
     const openings: Opening[] = [];
     let backend: Backend | null = null;
     try {
+      // Before apps run, which may put another library in the place of this one.
+      const mongrel2Endpoints = await prepareMongrel2(options);
       // A socket that is shared gets its part of the connections at once, and cannot give them back.
       const isShared = options.sharing !== undefined && options.sharing !== "exclusive";
-      if (isShared) backend = await startBackend(options);
+      if (isShared) {
+        backend = await startBackend(options);
+        await backend.complete;
+      }
       for await (const opening of openSockets(options)) openings.push(opening);
       backend ??= await startBackend(options);
       const handler = backend;
-      const mongrel2 = await mongrel2Endpoints(options, handler);
+      const mongrel2 = mongrel2Endpoints(handler);
       const listeners = openings.map((opening) => opening.serve(handler));
-      const addresses = listeners.map(({ address }) => address);
-      const urls = openings.map(({ scheme }, index) =>
-        formatListenAddress(scheme, addresses[index])
+      const addresses = openings.flatMap(({ listening }) => listening.addresses);
+      const urls = openings.flatMap(({ scheme, listening }) =>
+        listening.addresses.map((address) => formatListenAddress(scheme, address))
       );
       for (const [index, endpoint] of mongrel2.entries()) {
         await endpoint.connected;
         urls.push(`mongrel2 ${options.mongrel2[index].send}`);
       }
       const listening = openings.map((opening) => opening.listening);
-      return new Gateway([...listeners, ...mongrel2], listening, backend, addresses, urls);
+      const endpoints = [...listeners, ...mongrel2];
+      const coming = isShared ? 0 : backend.workerCount * DESCRIPTORS_PER_WORKER;
+      const watch = watchDescriptors(options, backend, coming);
+      const releaseComing = descriptors.keepFree(coming);
+      const gateway = new Gateway(endpoints, listening, backend, addresses, urls, watch);
+      backend.complete.then(() => {
+        releaseComing();
+        watch?.settle();
+        if (listeners.length > 0) reportRoom(options);
+      }, releaseComing);
+      backend.announce(addresses);
+      return gateway;
     } catch (error) {
       for (const { listening } of openings) {
         listening.listener.close();
@@ -152,6 +200,11 @@ export class Gateway {
       backend?.terminate();
       throw error;
     }
+  }
+
+  /** Resolves when all workers have loaded the apps; rejects with a {@linkcode LoadError} when one cannot. */
+  get complete(): Promise<void> {
+    return this.#backend.complete;
   }
 
   /** The endpoints as URLs, such as `http://127.0.0.1:8000`. */
@@ -169,34 +222,71 @@ export class Gateway {
 
   /**
    * Stops accepting, finishes what is in flight, and ends. What is not done after `graceMs` is cut
-   * off; a later call can cut it shorter.
+   * off; a later call can cut it shorter. Resolves to how many requests were.
    */
-  shutdown(graceMs: number): Promise<void> {
-    const timer = setTimeout(() => this.#cutShort.resolve(), graceMs);
-    this.#shutdown ??= this.#drain();
+  shutdown(graceMs: number): Promise<number> {
+    const timer = setTimeout(() => this.#cutShort.resolve(), timerMs(graceMs));
+    this.#shutdown ??= this.#drain(graceMs);
     return this.#shutdown.finally(() => clearTimeout(timer));
   }
 
-  async #drain(): Promise<void> {
-    const endpointsDrained = Promise.all(this.#endpoints.map((endpoint) => endpoint.drain()));
+  async #drain(graceMs: number): Promise<number> {
+    const draining = this.#endpoints.map((endpoint) => endpoint.drain(graceMs));
+    const endpointsDrained = Promise.all(draining);
     const drained = endpointsDrained.then(() => this.#backend.drain());
     await Promise.race([drained, this.#cutShort.promise]);
     for (const endpoint of this.#endpoints) await endpoint[Symbol.asyncDispose]();
     await endpointsDrained;
     this.#backend.terminate();
+    this.#watch?.[Symbol.dispose]();
+    this.#releaseDescriptors();
     for (const each of this.#listening) each.cleanUp();
+    return this.#endpoints.reduce((sum, { cutOffCount }) => sum + cutOffCount, 0);
   }
+}
+
+/** Watches what apps open, where there is a limit. */
+function watchDescriptors(
+  options: GatewayOptions,
+  backend: Backend,
+  coming: number,
+): DescriptorWatch | null {
+  const { workerLimits, log } = options;
+  if (workerLimits.maxWorkerDescriptors === 0 || backend.workerCount === 0) return null;
+  const watch = DescriptorWatch.start({
+    maxPerWorker: workerLimits.maxWorkerDescriptors,
+    processLimit: descriptors.limit,
+    count: () => descriptors.countOthers(),
+    coming,
+    workers: () => backend.allWorkers,
+    log,
+  });
+  if (watch !== null) descriptors.onShortage = () => watch.onShortage();
+  return watch;
+}
+
+/** Says so if there is room for fewer connections than the limits allow. */
+function reportRoom({ limits, log }: GatewayOptions): void {
+  const { room, limit } = descriptors;
+  if (room >= limits.maxConnections) return;
+  log(
+    "info",
+    `room for ${room} connections at a time, since the process may have ${limit} files open ` +
+      "(ulimit -n)",
+  );
 }
 
 // Most gateways speak one protocol: the others are loaded by those that do.
 
-async function mongrel2Endpoints(
-  { mongrel2, limits, log }: GatewayOptions,
-  handler: ExchangeHandler,
-): Promise<Mongrel2Endpoint[]> {
-  if (mongrel2.length === 0) return [];
+/** Opens libzmq, and makes what makes the endpoints. */
+async function prepareMongrel2(
+  { mongrel2, surroundings, limits, log }: GatewayOptions,
+): Promise<(handler: ExchangeHandler) => Mongrel2Endpoint[]> {
+  if (mongrel2.length === 0) return () => [];
+  const { openLibzmq } = await import("./zmq/library.ts");
+  openLibzmq(surroundings);
   const { Mongrel2Endpoint } = await import("./mongrel2/endpoint.ts");
-  return mongrel2.map((spec) => new Mongrel2Endpoint({ spec, handler, limits, log }));
+  return (handler) => mongrel2.map((spec) => new Mongrel2Endpoint({ spec, handler, limits, log }));
 }
 
 async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
@@ -223,18 +313,38 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
   }
 }
 
+/** Where no app may listen. Ports that the system chooses are safe: it gives a port to one alone. */
+function reservedAddresses(options: GatewayOptions): ReservedAddresses {
+  const { http, https, fastcgi, surroundings } = options;
+  const addresses = [...http, ...https, ...fastcgi?.addresses ?? []];
+  return {
+    ports: addresses.flatMap((each) =>
+      each.transport === "tcp" && each.port > 0 ? [each.port] : []
+    ),
+    socketPaths: addresses.flatMap((each) =>
+      each.transport === "unix" ? [resolve(surroundings.cwd, each.path)] : []
+    ),
+  };
+}
+
+/** A FastCGI request's parameters go along with the target and the header fields made of them. */
+function maxHeadBytesOf({ maxHeaderBytes, maxTargetBytes }: FastCgiLimits): number {
+  return maxHeaderBytes * (PARAMS_PER_HEADER_BYTES + 2) + maxTargetBytes;
+}
+
 async function startBackend(options: GatewayOptions): Promise<Backend> {
   const { host, limits, fastcgi, log } = options;
   if (host.kind === "workers") {
     const { prepare } = host;
-    // A FastCGI request's parameters go along with the header fields made of them.
     const maxHeadBytes = Math.max(
       limits.maxHeaderBytes,
-      fastcgi === undefined ? 0 : fastcgi.limits.maxHeaderBytes * 2 + fastcgi.limits.maxTargetBytes,
+      fastcgi === undefined ? 0 : maxHeadBytesOf(fastcgi.limits),
     );
     const { workerLimits, drainTimeoutMs, generationHeader: headerName } = options;
     return await Generations.start({
       prepare,
+      hasRoom: () => descriptors.makeAvailable(DESCRIPTORS_TO_START),
+      reserved: reservedAddresses(options),
       maxHeadBytes,
       workerLimits,
       drainTimeoutMs,
@@ -258,6 +368,10 @@ async function startBackend(options: GatewayOptions): Promise<Backend> {
   const { prefixes } = options;
   const handler = routed(prefixes.map((prefix, mount) => ({ prefix, mount, handler: apps })));
   return {
+    workerCount: 0,
+    allWorkers: [],
+    complete: Promise.resolve(),
+    announce: (addresses) => runner.announce(addresses),
     handle: (exchange) => handler.handle(exchange),
     drain: () => runner.drained(),
     terminate() {},

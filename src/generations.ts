@@ -8,10 +8,13 @@
 import type { WorkerPermissions } from "./config/app_permissions.ts";
 import type { Exchange, ExchangeHandler } from "./exchange.ts";
 import type { Log } from "./log.ts";
+import type { OpeningWorker } from "./pool/descriptor_watch.ts";
 import type { ModuleSupply } from "./pool/pool.ts";
 import { WorkerPool } from "./pool/pool.ts";
 import type { Route } from "./router.ts";
 import { routed } from "./router.ts";
+import { timerMs } from "./timers.ts";
+import type { ReservedAddresses } from "./sandbox/rules.ts";
 import type { AppSet } from "./worker/protocol.ts";
 import type { WorkerLimits } from "./worker_limits.ts";
 
@@ -31,6 +34,10 @@ export interface LoadableApps {
 export interface GenerationOptions {
   /** Makes the apps ready, as they are now. */
   readonly prepare: () => Promise<readonly LoadableApps[]>;
+  /** Whether there is room for one more worker. */
+  readonly hasRoom: () => boolean;
+  /** Addresses of the gateway's. */
+  readonly reserved: ReservedAddresses;
   /** Bytes of the largest request head. */
   readonly maxHeadBytes: number;
   /** Limits of each worker. */
@@ -71,6 +78,7 @@ export class Generations implements ExchangeHandler {
   /** Generations that finish their requests. */
   readonly #retiring = new Map<Generation, Promise<void>>();
   #closed = false;
+  #complete: Promise<void> = Promise.resolve();
 
   private constructor(options: GenerationOptions, first: Generation) {
     this.#options = options;
@@ -79,19 +87,52 @@ export class Generations implements ExchangeHandler {
   }
 
   /**
-   * Starts the first generation.
+   * Starts the first generation. Resolves when every app has a worker; {@linkcode complete} tells of the
+   * others.
    *
    * @throws {LoadError} when the apps cannot be loaded
    */
   static async start(options: GenerationOptions): Promise<Generations> {
     const first = await makeGeneration(options, 1);
-    await startWorkers(first);
-    return new Generations(options, first);
+    const generations = new Generations(options, first);
+    const starting = first.pools.map((pool) => pool.startInTurn());
+    try {
+      await Promise.all(starting.map(({ serving }) => serving));
+    } catch (error) {
+      terminate(first);
+      throw error;
+    }
+    const complete = Promise.all(starting.map(({ complete }) => complete)).then(() => {});
+    complete.catch(() => {});
+    generations.#complete = complete;
+    return generations;
+  }
+
+  /** Resolves when all workers of the first generation are ready; rejects when one cannot load the apps. */
+  get complete(): Promise<void> {
+    return this.#complete;
   }
 
   /** Number of the generation that serves, from 1. */
   get number(): number {
     return this.#current.number;
+  }
+
+  /** Number of workers that serve. */
+  get workerCount(): number {
+    return this.#current.pools.reduce((sum, { workerCount }) => sum + workerCount, 0);
+  }
+
+  /** All workers, those that are loading or retiring included. */
+  get allWorkers(): OpeningWorker[] {
+    const starting = this.#starting === null ? [] : [this.#starting];
+    return [this.#current, ...starting, ...this.#retiring.keys()]
+      .flatMap(({ pools }) => pools.flatMap(({ allWorkers }) => allWorkers));
+  }
+
+  /** Tells the apps, in one worker each, what addresses are listened at. */
+  announce(addresses: readonly Deno.Addr[]): void {
+    for (const pool of this.#current.pools) pool.announce(addresses);
   }
 
   handle(exchange: Exchange): void {
@@ -149,7 +190,8 @@ export class Generations implements ExchangeHandler {
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       if (this.#closed) return ending();
-      log("error", `${error.message}\ngeneration ${this.#current.number} goes on serving`);
+      log("error", error.message);
+      log("info", `generation ${this.#current.number} goes on serving`);
       return { kind: "failed", error };
     } finally {
       this.#starting = null;
@@ -173,7 +215,7 @@ export class Generations implements ExchangeHandler {
     const timer = setTimeout(() => {
       log("warning", `generation ${number} is cut off: its requests took too long`);
       cutOff.resolve();
-    }, drainTimeoutMs);
+    }, timerMs(drainTimeoutMs));
     const retired = Promise.race([drained(generation), cutOff.promise]).then(() => {
       clearTimeout(timer);
       terminate(generation);
@@ -185,7 +227,16 @@ export class Generations implements ExchangeHandler {
 
 /** Makes a generation whose workers are not started yet. */
 async function makeGeneration(options: GenerationOptions, number: number): Promise<Generation> {
-  const { prepare, maxHeadBytes, workerLimits, drainTimeoutMs, headerName, log } = options;
+  const {
+    prepare,
+    hasRoom,
+    reserved,
+    maxHeadBytes,
+    workerLimits,
+    drainTimeoutMs,
+    headerName,
+    log,
+  } = options;
   const groups = await prepare();
   const fieldLine = headerName === "" ? "" : `${headerName}: ${number}\r\n`;
   const pools: WorkerPool[] = [];
@@ -196,7 +247,7 @@ async function makeGeneration(options: GenerationOptions, number: number): Promi
       groups.length === 1 ? "" : ` of ${mounts[0].prefix || "/"}`,
       number === 1 ? "" : ` of generation ${number}`,
     ].join("");
-    const limits = { limits: workerLimits, drainTimeoutMs, maxHeadBytes };
+    const limits = { limits: workerLimits, drainTimeoutMs, hasRoom, reserved, maxHeadBytes };
     const pool = new WorkerPool({ ...group, ...limits, label, fieldLine }, log);
     pools.push(pool);
     routes.push(...mounts.map(({ prefix }, mount) => ({ prefix, mount, handler: pool })));

@@ -1,8 +1,15 @@
 /**
- * The gateway's own messages: one line each to standard error.
+ * Where the gateway writes: its own messages, and what commands print. All that it writes passes here,
+ * so that nothing that comes from outside can do more than be read: neither move the cursor of a
+ * terminal, nor pass for a line of the gateway's own, nor tell a password.
  *
  * @module
  */
+
+import { withoutPasswords } from "./passwords.ts";
+
+const { console } = globalThis;
+const { BrokenPipe } = Deno.errors;
 
 /** How grave a message is. */
 export type LogLevel = "error" | "warning" | "info";
@@ -15,7 +22,52 @@ export type Log = (level: LogLevel, message: string) => void;
 
 /** Writes `message` to standard error; all but `"info"` with its level before it. */
 export function logToStderr(level: LogLevel, message: string): void {
-  console.error(level === "info" ? message : `${level}: ${message}`);
+  tell(level === "info" ? message : `${level}: ${message}`);
+}
+
+/** Writes a message without a level to standard error. */
+export function tell(message: string): void {
+  console.error(forLog(message));
+}
+
+/** Writes to standard output what a command was asked for, which may have several lines. */
+export function print(text: string): void {
+  console.log(printable(text));
+}
+
+/** Passes on a line that another process has printed, with `before` in front of it. */
+export function passOn(before: string, stream: "stdout" | "stderr", line: string): void {
+  const text = before + inOneLine(line);
+  if (stream === "stdout") console.log(text);
+  else console.error(text);
+}
+
+/** Control characters (C0 but line ends, DEL, C1), line separators, and what changes the direction of text. */
+const UNPRINTABLE =
+  // deno-lint-ignore no-control-regex
+  /[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+/** The start of a further line that nothing shows to be one. */
+const FURTHER_LINE = /\n(?! {4}|\n|$)/g;
+
+/** `message` as the log has it: printable, and its further lines indented. */
+export function forLog(message: string): string {
+  return printable(message).replace(FURTHER_LINE, "\n    ");
+}
+
+/** `text` without passwords, and with escapes such as `\x1b` for what is not to be seen but to be obeyed. */
+export function printable(text: string): string {
+  return withoutPasswords(text).replaceAll("\r\n", "\n").replace(UNPRINTABLE, escapeOf);
+}
+
+/** `text` as {@linkcode printable} makes it, in one line. */
+export function inOneLine(text: string): string {
+  return printable(text).replaceAll("\n", "\\n");
+}
+
+function escapeOf(char: string): string {
+  if (char === "\t") return "    ";
+  const code = char.charCodeAt(0).toString(16);
+  return code.length <= 2 ? `\\x${code.padStart(2, "0")}` : `\\u${code.padStart(4, "0")}`;
 }
 
 /**
@@ -29,7 +81,7 @@ export function ignoreBrokenPipes(): void {
       try {
         print.apply(console, values);
       } catch (error) {
-        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        if (!(error instanceof BrokenPipe)) throw error;
       }
     };
   }

@@ -8,6 +8,7 @@ import { BufferPool, OutputBuffer } from "./buffers.ts";
 import { ProtocolError } from "./errors.ts";
 import { textOf } from "./fields.ts";
 
+const { create, entries } = Object;
 const encoder = new TextEncoder();
 const buffers = new BufferPool();
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -93,7 +94,7 @@ export function decodePairs(
   start = 0,
   end: number = bytes.length,
 ): Record<string, string> {
-  const pairs: Record<string, string> = Object.create(null);
+  const pairs: Record<string, string> = create(null);
   const reader = new PairReader(bytes, start, end);
   while (reader.next()) {
     const name = decodeText(bytes, reader.nameStart, reader.nameEnd);
@@ -105,7 +106,7 @@ export function decodePairs(
 /** The bytes of the pairs that an object has, in UTF-8. */
 export function encodePairs(pairs: Readonly<Record<string, string>>): Uint8Array<ArrayBuffer> {
   const out = new OutputBuffer(buffers);
-  for (const [name, value] of Object.entries(pairs)) writePair(out, name, value);
+  for (const [name, value] of entries(pairs)) writePair(out, name, value);
   const encoded = out.bytes.slice(0, out.length);
   buffers.give(out.takeBytes());
   return encoded;
@@ -122,6 +123,14 @@ export function writePairBytes(out: OutputBuffer, name: Uint8Array, value: Uint8
   writeLength(out, value.length);
   out.append(name);
   out.append(value);
+}
+
+/** Appends a pair of texts whose code units are bytes. */
+export function writeLatin1Pair(out: OutputBuffer, name: string, value: string): void {
+  writeLength(out, name.length);
+  writeLength(out, value.length);
+  out.appendLatin1(name);
+  out.appendLatin1(value);
 }
 
 function writeLength(out: OutputBuffer, length: number): void {

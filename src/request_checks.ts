@@ -7,6 +7,8 @@
 import { ProtocolError } from "./errors.ts";
 import { textOf } from "./fields.ts";
 
+const { URL } = globalThis;
+
 const EMPTY = new Uint8Array(0);
 
 /** The method's text; the common ones without making a string. */
@@ -29,9 +31,18 @@ export function methodOf(bytes: Uint8Array, start: number, end: number): string 
 /** The authority that was last found valid: connections mostly name the same one again. */
 let validAuthority: Uint8Array = EMPTY;
 
+/** Longer than any name of DNS with a port, in bytes. */
+const MAX_AUTHORITY_BYTES = 512;
+/** A name without percent signs, or an address in brackets without a zone; and a port. */
+const AUTHORITY = /^([\w.~!$&'()*+,;=-]+|\[[\dA-Fa-f:.]+\])(?::\d{0,5})?$/;
+
 /**
- * Checks `uri-host [":" port]` (RFC 9110 7.2), and that it makes a URL, so that no later reader of
- * the request can stumble over it. An empty one is allowed (RFC 9112 3.2).
+ * Checks `uri-host [":" port]` (RFC 9110 7.2), and that a URL has just this host, so that no later
+ * reader of the request can stumble over it, or see another host: numbers that are addresses to the
+ * URL standard alone (`0x7f.1`), and names with percent signs or empty labels, are refused. An empty
+ * one is allowed (RFC 9112 3.2).
+ *
+ * @throws {ProtocolError} if it is malformed
  */
 export function checkAuthority(bytes: Uint8Array, start: number, end: number): void {
   const length = end - start;
@@ -41,12 +52,16 @@ export function checkAuthority(bytes: Uint8Array, start: number, end: number): v
     while (same < length && bytes[start + same] === validAuthority[same]) same++;
     if (same === length) return;
   }
-  const authority = textOf(bytes, start, end);
-  if (
-    !/^(?:[\w.~!$&'()*+,;=%-]+|\[[\dA-Fa-f:.]+\])(?::\d{0,5})?$/.test(authority) ||
-    !URL.canParse(`http://${authority}/`)
-  ) {
+  if (length > MAX_AUTHORITY_BYTES || !isAuthority(textOf(bytes, start, end))) {
     throw new ProtocolError(400, "the authority is malformed", "RFC 9112 3.2");
   }
   validAuthority = bytes.slice(start, end);
+}
+
+function isAuthority(text: string): boolean {
+  const host = AUTHORITY.exec(text)?.[1];
+  if (host === undefined || host.startsWith(".") || host.includes("..")) return false;
+  const url = URL.parse(`http://${text}/`);
+  // IPv6 addresses have many spellings.
+  return url !== null && (host.startsWith("[") || url.hostname === host.toLowerCase());
 }

@@ -35,6 +35,10 @@ export function headerTooLarge({ maxHeaderBytes }: RequestLimits): ProtocolError
   return new ProtocolError(431, `the header is larger than ${maxHeaderBytes} bytes`, "RFC 6585 5");
 }
 
+export function paramsTooLarge(maxBytes: number): ProtocolError {
+  return new ProtocolError(431, `the parameters are larger than ${maxBytes} bytes`, "RFC 6585 5");
+}
+
 export function tooManyFields({ maxHeaderCount }: RequestLimits): ProtocolError {
   return new ProtocolError(431, `more than ${maxHeaderCount} header fields`, "RFC 6585 5");
 }

@@ -6,8 +6,11 @@
 
 import type { RequestHead } from "./exchange.ts";
 import { textOf } from "./fields.ts";
+import { isAbsolute, isAsterisk } from "./request_target.ts";
 
-/** A target that the URL parser would leave as it is: no dot segments, nothing to be escaped. */
+const { URL } = globalThis;
+
+/** A target that the URL parser would leave as it is, but for dot segments: nothing is to be escaped. */
 const PLAIN_TARGET = /^\/[\w\-~!$&()*+,;=:@/%.]*(?:\?[\w\-.~!$&()*+,;=:@/?%]*)?$/;
 const NEEDS_NORMALIZING = /\/\.|%2e/i;
 
@@ -33,24 +36,37 @@ function localAuthority(address: Deno.Addr): string {
   return `${host}:${address.port}`;
 }
 
-/** The request's target URI (RFC 9110 7.1), normalised as the URL standard does. */
+/** The path and query of the target, as the client sent them. */
+function ownTarget(head: RequestHead): string {
+  const { block, targetStart, targetEnd } = head;
+  if (isAsterisk(block, targetStart, targetEnd)) return "/";
+  if (!isAbsolute(head)) return textOf(block, targetStart, targetEnd);
+  const target = textOf(block, head.authorityEnd, targetEnd);
+  return target.startsWith("/") ? target : `/${target}`;
+}
+
+/**
+ * The request's target URI (RFC 9110 7.1), normalised as the URL standard does. Its scheme is that of
+ * the connection, whatever an absolute target says (RFC 9112 3.3).
+ */
 export function urlOf(head: RequestHead): string {
   const authority = head.authorityEnd > head.authorityStart
     ? textOf(head.block, head.authorityStart, head.authorityEnd)
     : localAuthority(head.peer.localAddr);
-  let target = textOf(head.block, head.targetStart, head.targetEnd);
-  let scheme: string = head.peer.scheme;
-  if (target.charCodeAt(0) !== 0x2f) {
-    if (target === "*") {
-      target = "/";
-    } else {
-      const absolute = new URL(target);
-      scheme = absolute.protocol.slice(0, -1);
-      return absolute.href.split("#", 1)[0];
-    }
-  }
-  const origin = originOf(scheme, authority);
-  const url = origin + target;
+  const target = ownTarget(head);
+  const url = originOf(head.peer.scheme, authority) + target;
   const plain = PLAIN_TARGET.test(target) && !NEEDS_NORMALIZING.test(target);
   return plain ? url : new URL(url).href;
+}
+
+/** The path of the request as its client sent it. */
+export function sentPathOf(head: RequestHead): string {
+  const target = ownTarget(head);
+  const query = target.indexOf("?");
+  return query < 0 ? target : target.slice(0, query);
+}
+
+/** What becomes of a path in {@linkcode urlOf}. */
+export function normalPath(sentPath: string): string {
+  return new URL(`http://localhost${sentPath}`).pathname;
 }

@@ -12,7 +12,7 @@ import { CLASS, COLON, CR, DIGIT, FIELD, isBlank, LF, spells, TOKEN } from "./ch
 import { InvalidResponseError } from "./errors.ts";
 import type { ResponseHead } from "./exchange.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "./exchange.ts";
-import { textOf } from "./fields.ts";
+import { listHas, textOf } from "./fields.ts";
 import { utf8Length } from "./text.ts";
 
 /** Characters that are no bytes: cut down to their low halves, they might be anything. */
@@ -46,6 +46,11 @@ export function bodyLengthOf(head: ResponseHead, body: Uint8Array | string | nul
     throw new InvalidResponseError(`a response cannot have a body of ${bodyLength} bytes`);
   }
   return bodyLength;
+}
+
+/** What is wrong with a response whose body goes on after its Content-Length. */
+export function bodyTooLong(): InvalidResponseError {
+  return new InvalidResponseError("the response's body is longer than its Content-Length");
 }
 
 /** Copies field lines to an output, and takes note of what concerns the framing. */
@@ -110,6 +115,8 @@ export class ResponseFields {
     }
     const { bytes } = out;
     let at = responseStart;
+    /** Where the next line goes that is kept. */
+    let to = responseStart;
     while (at < out.length) {
       const start = at;
       while (at < out.length && (CLASS[bytes[at]] & TOKEN) !== 0) at++;
@@ -129,12 +136,11 @@ export class ResponseFields {
           `the response has a malformed field line (${JSON.stringify(name)})`,
         );
       }
-      if (!this.#isHandlers(bytes, start, nameEnd, valueStart, valueEnd)) {
-        bytes.copyWithin(start, at, out.length);
-        out.length -= at - start;
-        at = start;
-      }
+      if (!this.#isHandlers(bytes, start, nameEnd, valueStart, valueEnd)) continue;
+      if (to !== start) bytes.copyWithin(to, start, at);
+      to += at - start;
     }
+    out.length = to;
   }
 
   /** Whether a field line is the handler's to send. */
@@ -157,9 +163,7 @@ export class ResponseFields {
           !spells(bytes, start, nameEnd, "trailer");
       case 10:
         if (spells(bytes, start, nameEnd, "connection")) {
-          if (/(?:^|,)[ \t]*close[ \t]*(?:,|$)/i.test(textOf(bytes, valueStart, valueEnd))) {
-            this.saysClose = true;
-          }
+          if (listHas(bytes, valueStart, valueEnd, "close")) this.saysClose = true;
           return false;
         }
         return !spells(bytes, start, nameEnd, "keep-alive");

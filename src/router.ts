@@ -4,9 +4,17 @@
  * @module
  */
 
+import { SLASH } from "./chars.ts";
 import { errorResponse } from "./error_response.ts";
 import type { Exchange, ExchangeHandler } from "./exchange.ts";
-import { urlOf } from "./request_url.ts";
+import {
+  decoded,
+  decodedReadings,
+  isPlain,
+  readingsOf,
+  withUpperEscapes,
+} from "./request_paths.ts";
+import { normalPath, sentPathOf } from "./request_url.ts";
 
 /** A mounted app. */
 export interface Route {
@@ -18,28 +26,38 @@ export interface Route {
   readonly mount: number;
 }
 
-/** Routes exchanges to mounts: the longest prefix of whole path segments wins. */
+/**
+ * Routes exchanges to mounts: the longest prefix of whole path segments wins, in the path that the app
+ * will see, which is that of the URL standard.
+ *
+ * A web server in front may guard a mount by its path, and read that in another way: decode escapes,
+ * merge slashes, resolve dot segments, or none of it. A path that leads to one mount in one reading and
+ * to another in another one is refused, so that whatever such a server lets through leads where it
+ * thinks.
+ */
 export class MountRouter implements ExchangeHandler {
-  /** Longest prefix first. */
-  readonly #routes: readonly Route[];
+  /** Longest prefix first: as they are, and decoded. */
+  readonly #prefixes: readonly Prefix[];
+  readonly #decodedPrefixes: readonly Prefix[];
 
   /** Makes a router. */
   constructor(routes: readonly Route[]) {
-    this.#routes = routes.toSorted((a, b) => b.prefix.length - a.prefix.length);
+    this.#prefixes = prefixesOf(routes, withUpperEscapes);
+    this.#decodedPrefixes = prefixesOf(routes, decoded);
   }
 
   handle(exchange: Exchange): void {
-    // The path as the app will see it: what the URL parser makes of dot segments is what counts.
-    const path = pathOf(urlOf(exchange.head));
-    for (const { prefix, handler, mount } of this.#routes) {
-      if (!path.startsWith(prefix)) continue;
-      if (path.length > prefix.length && path.charCodeAt(prefix.length) !== SLASH) continue;
-      exchange.head.mount = mount;
-      handler.handle(exchange);
+    const sentPath = sentPathOf(exchange.head);
+    if (isPlain(sentPath)) {
+      pass(exchange, routeOf(this.#prefixes, sentPath));
       return;
     }
-    const { head, body } = errorResponse(404, "no app is mounted at this path");
-    exchange.respond(head, body);
+    const path = withUpperEscapes(sentPath);
+    const route = routeOf(this.#prefixes, withUpperEscapes(normalPath(path)));
+    const isAmbiguous = readingsOf(path).some((each) => routeOf(this.#prefixes, each) !== route) ||
+      decodedReadings(path).some((each) => routeOf(this.#decodedPrefixes, each) !== route);
+    if (isAmbiguous) refuse(exchange, 400, "the path can be read as that of another app");
+    else pass(exchange, route);
   }
 }
 
@@ -49,10 +67,35 @@ export function routed(routes: readonly Route[]): ExchangeHandler {
   return routes.length === 1 && prefix === "" ? handler : new MountRouter(routes);
 }
 
-const SLASH = 0x2f;
+/** A prefix in the form that a path is compared in. */
+interface Prefix {
+  readonly prefix: string;
+  readonly route: Route;
+}
 
-function pathOf(url: string): string {
-  const start = url.indexOf("/", url.indexOf("//") + 2);
-  const query = url.indexOf("?", start);
-  return query < 0 ? url.slice(start) : url.slice(start, query);
+function prefixesOf(routes: readonly Route[], form: (prefix: string) => string): Prefix[] {
+  return routes.map((route) => ({ prefix: form(route.prefix), route }))
+    .sort((a, b) => b.prefix.length - a.prefix.length);
+}
+
+function routeOf(prefixes: readonly Prefix[], path: string): Route | null {
+  for (const { prefix, route } of prefixes) {
+    if (!path.startsWith(prefix)) continue;
+    if (path.length === prefix.length || path.charCodeAt(prefix.length) === SLASH) return route;
+  }
+  return null;
+}
+
+function pass(exchange: Exchange, route: Route | null): void {
+  if (route === null) {
+    refuse(exchange, 404, "no app is mounted at this path");
+  } else {
+    exchange.head.mount = route.mount;
+    route.handler.handle(exchange);
+  }
+}
+
+function refuse(exchange: Exchange, status: number, detail: string): void {
+  const { head, body } = errorResponse(status, detail);
+  exchange.respond(head, body);
 }

@@ -5,21 +5,24 @@
  */
 
 import { Buffer } from "node:buffer";
+import { charCodeAt, uncurried, viewOf } from "./captured.ts";
 
+const { byteLength } = Buffer;
 const encoder = new TextEncoder();
+const encodeInto = uncurried(TextEncoder.prototype.encodeInto);
 /** ASCII up to this length is written by a loop, which is faster than a call for so little. */
 const SHORT_TEXT = 48;
 
 /** Bytes that `text` takes in UTF-8. */
 export function utf8Length(text: string): number {
-  return Buffer.byteLength(text);
+  return byteLength(text);
 }
 
 /** Writes `text`, which takes `length` bytes, to `target` at `at`. */
 export function writeUtf8(text: string, length: number, target: Uint8Array, at: number): void {
   if (length <= SHORT_TEXT && length === text.length) {
-    for (let i = 0; i < length; i++) target[at++] = text.charCodeAt(i);
+    for (let i = 0; i < length; i++) target[at++] = charCodeAt(text, i);
   } else {
-    encoder.encodeInto(text, target.subarray(at, at + length));
+    encodeInto(encoder, text, viewOf(target, at, at + length));
   }
 }

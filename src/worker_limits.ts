@@ -16,6 +16,11 @@ export interface WorkerLimits {
   readonly maxWorkerAgeMs: number;
   /** Memory of its own at which a worker is replaced, in bytes. */
   readonly maxWorkerMemoryBytes: number;
+  /**
+   * Files and sockets that each worker may have open. Those of all are counted together, without what was
+   * open when the gateway began to serve; apps have half of the process's at the most.
+   */
+  readonly maxWorkerDescriptors: number;
 }
 
 /**
@@ -28,4 +33,5 @@ export const DEFAULT_WORKER_LIMITS: WorkerLimits = Object.freeze({
   maxWorkerRequests: 0,
   maxWorkerAgeMs: 0,
   maxWorkerMemoryBytes: 0,
+  maxWorkerDescriptors: 4_096,
 });

@@ -37,6 +37,15 @@ Deno.test("serve() takes apps as objects and functions, by prefix", async () => 
   assertEquals(await (await fetch(`${urlOf(server)}/json`)).json(), { a: 1 });
 });
 
+Deno.test("serve() tells apps on this thread what it listens at", async () => {
+  const told: Deno.Addr[] = [];
+  await using server = await serve({
+    http,
+    app: { fetch: () => new Response("root"), onListen: (address) => void told.push(address) },
+  });
+  assertEquals(told, [{ transport: "tcp", hostname: "127.0.0.1", port: portOf(server) }]);
+});
+
 Deno.test("serve() leaves the platform's Response alone", async () => {
   const before = Response;
   await using server = await serve({ http, app: () => new Response("x") });

@@ -2,7 +2,6 @@
  * The least that a server on the raw TCP API can do: reads, and answers each request that it counts
  * with a ready response, all of one read with one write. It parses nothing.
  */
-const large = "x".repeat(1_048_576);
 const encoder = new TextEncoder();
 
 function responseOf(body: string): Uint8Array {
@@ -19,7 +18,6 @@ const hello = Array.from({ length: 65 }, (_, count) => {
   for (let i = 0; i < count; i++) all.set(one, i * one.length);
   return all;
 });
-const largeResponse = responseOf(large);
 
 async function serve(conn: Deno.TcpConn): Promise<void> {
   conn.setNoDelay(true);
@@ -33,7 +31,7 @@ async function serve(conn: Deno.TcpConn): Promise<void> {
       for (let at = 2; at < bytes; at++) {
         if (buffer[at] === 10 && buffer[at - 2] === 10) count++;
       }
-      let response = buffer[5] === 108 ? largeResponse : hello[Math.min(count, 64)];
+      let response = hello[Math.min(count, 64)];
       while (response.length > 0) response = response.subarray(await conn.write(response));
     }
   } catch (error) {

@@ -1,4 +1,4 @@
-// A FastCGI responder with Go's own package: says hello at the TCP address given.
+// A FastCGI responder with Go's own package: says hello, or 1 MiB at /text, at the TCP address given.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/fcgi"
 	"os"
+	"strings"
 )
 
 func main() {
@@ -15,9 +16,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	large := strings.Repeat("x", 1<<20)
 	hello := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
-		io.WriteString(w, "hello")
+		if r.URL.Path == "/text" {
+			io.WriteString(w, large)
+			return
+		}
+		io.WriteString(w, "Hello World")
 	}
 	log.Fatal(fcgi.Serve(listener, http.HandlerFunc(hello)))
 }

@@ -9,7 +9,7 @@ import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { LibrarySet } from "./libraries.ts";
-import { typeScriptAsModule } from "./typescript.ts";
+import { TYPESCRIPT_FILE, typeScriptAsScript, typeScriptModule } from "./typescript.ts";
 import { walk } from "./walk.ts";
 
 /**
@@ -32,6 +32,8 @@ export interface Stage {
   readonly main: string;
   /** Modules and folders that no module imports. */
   readonly included: readonly string[];
+  /** Files that are rarely needed, by name, but for libraries. */
+  readonly rare: ReadonlyMap<string, Uint8Array>;
 }
 
 /** Fills `folder` with what the executable is made of, from the checkout `root`. */
@@ -41,16 +43,17 @@ export async function stageModules(root: string, folder: string): Promise<Stage>
   const bundles = `${folder}/${BUNDLES}`;
   await Deno.mkdir(entries, { recursive: true });
   const write = (name: string, text: string) => Deno.writeTextFile(`${entries}/${name}`, text);
-  const moduleUrl = (path: string) => JSON.stringify(pathToFileURL(root + path).href);
+  const moduleUrl = (path: string) => pathToFileURL(root + path).href;
+  const quotedUrl = (path: string) => JSON.stringify(moduleUrl(path));
   await write(
     "gatehouse.ts",
-    `import { main } from ${moduleUrl("src/cli/main.ts")};\nDeno.exit(await main(Deno.args));\n`,
+    `import { main } from ${quotedUrl("src/cli/main.ts")};\nDeno.exit(await main(Deno.args));\n`,
   );
   for (const { path, bundle } of workers) {
-    await write(`${bundle}.ts`, `import ${moduleUrl(path)};\n`);
+    await write(`${bundle}.ts`, `import ${quotedUrl(path)};\n`);
   }
-  // So large that it is minified, and read only when there is something to transform.
-  await write("typescript.js", await typeScriptAsModule());
+  await write("typescript_script.js", await typeScriptAsScript());
+  await write("typescript.js", typeScriptModule(moduleUrl("src/embedded_files.ts")));
 
   // Each on its own: threads share no modules, and one file loads sooner than many.
   for (const name of ["gatehouse", ...workers.map(({ bundle }) => bundle)]) {
@@ -58,9 +61,12 @@ export async function stageModules(root: string, folder: string): Promise<Stage>
     await bundle(root, [`${entries}/${name}.ts`], options);
   }
   for await (const path of walk(bundles)) await adaptBundle(path, workers);
-  const imports = { typescript: "./packages/typescript.js" };
+  const imports = { typescript: `./${BUNDLES}/typescript.js` };
   const typescript = `${folder}/${imports.typescript}`;
-  await bundle(root, [`${entries}/typescript.js`], ["--minify", "--output", typescript]);
+  await bundle(root, [`${entries}/typescript.js`], ["--output", typescript]);
+  const script = `${entries}/minified.js`;
+  await bundle(root, [`${entries}/typescript_script.js`], ["--minify", "--output", script]);
+  const rare = new Map([[TYPESCRIPT_FILE, await Deno.readFile(script)]]);
   await Deno.remove(entries, { recursive: true });
 
   const { unstable } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
@@ -69,11 +75,18 @@ export async function stageModules(root: string, folder: string): Promise<Stage>
     folder,
     main: `${bundles}/gatehouse.js`,
     included: [...workers.map(({ bundle }) => `${bundles}/${bundle}.js`), `${folder}/src/lib`],
+    rare,
   };
 }
 
-/** Puts the libraries of an executable into the stage, in place of those of another. */
-export async function stageLibraries({ folder }: Stage, libraries: LibrarySet): Promise<void> {
+/**
+ * Puts what an executable has beside modules into the stage, in place of what another one has. Returns the
+ * files that are rarely needed, libraries included, by name: they are still to be attached, or carried.
+ */
+export async function stageFiles(
+  { folder, rare }: Stage,
+  libraries: LibrarySet,
+): Promise<Map<string, Uint8Array>> {
   const place = `${folder}/src/lib`;
   await Deno.remove(place, { recursive: true }).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -81,10 +94,16 @@ export async function stageLibraries({ folder }: Stage, libraries: LibrarySet): 
   await Deno.mkdir(place, { recursive: true });
   const files = libraries.files.map(({ name }) => name);
   await Deno.writeTextFile(`${place}/libraries.json`, JSON.stringify({ files }));
+  const all = new Map(rare);
   for (const { name, bytes } of libraries.files) {
-    // All that is embedded is read at each start: what is rarely used had better be small.
-    await Deno.writeFile(`${place}/${name}.gz`, gzipSync(bytes, { level: 9 }));
+    all.set(`${name}.gz`, gzipSync(bytes, { level: 9 }));
   }
+  return all;
+}
+
+/** Has the runtime carry `files`, as it cannot be otherwise. */
+export async function carry({ folder }: Stage, files: Map<string, Uint8Array>): Promise<void> {
+  for (const [name, bytes] of files) await Deno.writeFile(`${folder}/src/lib/${name}`, bytes);
 }
 
 /** A module that runs in a worker of its own. */

@@ -7,7 +7,9 @@
 
 import type { ServeSettings } from "../config/settings.ts";
 import type { Log } from "../log.ts";
-import { logToStderr } from "../log.ts";
+import { logToStderr, tell } from "../log.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { environmentOf } from "../surroundings.ts";
 import { ServiceManager } from "../notify/service_manager.ts";
 import type { Membership } from "../supervisor/membership.ts";
 import { Pidfile } from "./pidfile.ts";
@@ -33,17 +35,21 @@ export class CommandAnnouncer implements Announcer {
   readonly #manager: ServiceManager | null;
 
   /** @throws {ConfigError} if the pidfile is another process's */
-  constructor({ pidfile }: ServeSettings) {
-    this.#pidfile = pidfile === undefined ? null : new Pidfile(pidfile);
-    this.#manager = ServiceManager.fromEnvironment(logToStderr);
+  constructor({ pidfile }: ServeSettings, surroundings: Surroundings) {
+    this.#pidfile = pidfile === undefined ? null : new Pidfile(pidfile, surroundings);
+    this.#manager = ServiceManager.fromEnvironment(environmentOf(surroundings.env), logToStderr);
   }
 
   ready(urls: readonly string[], notice: Notice | null): void {
-    if (notice !== null) logToStderr(...notice);
-    for (const url of urls) console.error(`listening ${url}`);
+    if (notice !== null) {
+      const [level, text] = notice;
+      // Each is a line of the gateway's own.
+      for (const line of text.split("\n")) logToStderr(level, line);
+    }
+    for (const url of urls) tell(`listening ${url}`);
     this.#pidfile?.write();
     this.#manager?.ready(`serving ${urls.join(", ")}`);
-    console.error("ready");
+    tell("ready");
   }
 
   reloading(): void {

@@ -9,6 +9,7 @@ import {
   isLocal,
   permissionsFor,
   permissionsNotice,
+  reachesPorts,
   readsEverything,
   withReadOf,
 } from "../config/app_permissions.ts";
@@ -30,9 +31,13 @@ import { loadAppsWithin } from "../loader/load.ts";
 import { Loader } from "../loader/loader.ts";
 import type { Freshness, ImportPolicy, LoaderOptions } from "../loader/loader_protocol.ts";
 import { resolveApp } from "../loader/resolve.ts";
+import { checkCacheFolder } from "../loader/trusted_folder.ts";
 import type { Log } from "../log.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { environmentOf } from "../surroundings.ts";
+import { withoutPasswords } from "../passwords.ts";
 import type { MountedApp } from "../worker/apps.ts";
-import { AppModules } from "../worker/modules.ts";
+import { installModules } from "../worker/modules.ts";
 import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
 import { installLightResponse } from "../worker/response.ts";
@@ -53,15 +58,20 @@ export interface AppLoading extends Disposable {
   hasChangedRemotely(): Promise<boolean>;
 }
 
-/** Loads what `settings` name; a reload loads what `reread` then says. */
+/**
+ * Loads what `settings` name; a reload loads what `reread` then says. No app is loaded that could reach an
+ * inspector at one of `inspectorPorts`, and with it do more than it may.
+ */
 export function appLoading(
   settings: ServeSettings,
   reread: () => ServeSettings,
+  surroundings: Surroundings,
+  inspectorPorts: readonly number[],
   log: Log,
 ): AppLoading {
-  const cwd = Deno.cwd();
+  const { cwd } = surroundings;
   const loader = usesOwnLoader(settings)
-    ? new Loader(loaderOptions(settings.loading, cwd), log)
+    ? new Loader(loaderOptions(settings.loading, surroundings, log), log)
     : null;
   const end = { [Symbol.dispose]: () => loader?.[Symbol.dispose]() };
   if (settings.workers === 0) {
@@ -79,8 +89,14 @@ export function appLoading(
       hasChangedRemotely: () => Promise.resolve(false),
     };
   }
-  const groups = appGroups(settings, cwd);
+  const groups = appGroups(settings, surroundings);
+  refuseInspected(groups, inspectorPorts);
   if (groups.some(({ permissions }) => permissions !== "inherit")) preventPrompts();
+  const rereadChecked = () => {
+    const again = reread();
+    refuseInspected(appGroups(again, surroundings), inspectorPorts);
+    return again;
+  };
   const loading: AppLoading = {
     ...end,
     host: { kind: "workers", prepare: () => supply.prepare() },
@@ -89,12 +105,17 @@ export function appLoading(
     onMoreFiles() {},
     hasChangedRemotely: () => supply.hasChangedRemotely(),
   };
-  const supply = new AppSupply(loader, cwd, reread, () => loading.onMoreFiles());
+  const supply = new AppSupply(
+    loader,
+    surroundings,
+    rereadChecked,
+    () => loading.onMoreFiles(),
+  );
   return loading;
 }
 
 /** Apps that share workers: those that may do the same, and want as many. */
-interface AppGroup {
+export interface AppGroup {
   readonly apps: AppSet;
   readonly permissions: WorkerPermissions;
   readonly workers: number;
@@ -105,15 +126,15 @@ interface AppGroup {
  *
  * @throws {ConfigError} if an app and its middleware cannot
  */
-function appGroups(settings: ServeSettings, cwd: string): AppGroup[] {
+export function appGroups(settings: ServeSettings, surroundings: Surroundings): AppGroup[] {
   const { faultReports } = settings;
   const groups = new Map<string, AppGroup & { readonly mounts: AppSource[] }>();
   for (const mount of settings.mounts) {
-    const source = appSourceOf(mount, settings, cwd);
+    const source = appSourceOf(mount, settings, surroundings.cwd);
     const urls = modulesOf({ mounts: [source], faultReports });
     const asked = mount.permissions ??
       (settings.appAllowAll ? "inherit" : settings.appPermissions);
-    const permissions = permissionsFor(urls, asked, cwd);
+    const permissions = permissionsFor(urls, asked, surroundings);
     const workers = mount.workers ?? settings.workers;
     const key = JSON.stringify([permissions, workers]);
     const group = groups.get(key);
@@ -125,6 +146,21 @@ function appGroups(settings: ServeSettings, cwd: string): AppGroup[] {
     groups.set(key, { apps: { mounts, faultReports }, mounts, permissions, workers });
   }
   return [...groups.values()];
+}
+
+/**
+ * @throws {ConfigError} if an app can reach an inspector at one of `ports`, though it may not do everything
+ */
+export function refuseInspected(groups: readonly AppGroup[], ports: readonly number[]): void {
+  if (ports.length === 0) return;
+  for (const { apps, permissions } of groups) {
+    if (permissions === "inherit" || !reachesPorts(permissions, ports)) continue;
+    throw new ConfigError(
+      `--inspect lets whoever connects to it do all that gatehouse may do, and ` +
+        `${apps.mounts[0].url} could, since it may use the network: give it what it needs, with ` +
+        "ports (--app-allow-net=HOST:PORT,...), or everything (--app-allow-all)",
+    );
+  }
 }
 
 /** An app and its middleware as workers are to load them; paths are relative to `cwd`. */
@@ -150,41 +186,84 @@ function appSourceOf(mount: MountSetting, all: ServeSettings, cwd: string): AppS
  */
 function usesOwnLoader(settings: ServeSettings): boolean {
   const { loader } = settings.loading;
-  const needed = needsOwnLoader(settings);
+  const hasPasswords = modulesNamed(settings).some((module) => withoutPasswords(module) !== module);
+  const needed = needsOwnLoader(settings) || hasPasswords;
+  if (loader === "native" && hasPasswords) {
+    throw new ConfigError("--loader native does not go with passwords in URLs: Deno prints them");
+  }
   if (loader === "native" && needed) {
     throw new ConfigError(
       "--loader native does not go with the other options for loading, nor with --watch: Deno's " +
         "loader takes its own options (deno run --import-map …), and does not tell what it loads",
     );
   }
-  return loader === "auto" ? Deno.build.standalone || needed : loader === "own";
+  if (loader !== "auto") return loader === "own";
+  // Deno's gives apps the runtime's own modules, unguarded: not for those that nobody here wrote.
+  return Deno.build.standalone || needed || modulesNamed(settings).some(isRemote);
 }
 
-/** The loader's options, with absolute paths. */
+/** Whether a module does not come from a file. */
+function isRemote(module: string): boolean {
+  return /^(?:https?|npm|jsr):/i.test(module);
+}
+
+/** The modules that the settings name, as they do. */
+function modulesNamed({ mounts, middleware }: ServeSettings): string[] {
+  const around = mounts.flatMap(({ middleware = [] }) => middleware.map(({ module }) => module));
+  return [...mounts.map(({ app }) => app), ...around, ...middleware];
+}
+
+/**
+ * The loader's options, with absolute paths.
+ *
+ * @throws {ConfigError} if they do not go together, or others can write to the cache
+ */
 export function loaderOptions(
   loading: LoaderSettings,
-  cwd: string,
+  { cwd, env }: Surroundings,
+  log: Log,
 ): LoaderOptions {
-  const { importMap, reload, cachePolicy, allowImport, allowHttp, lockFile, lockMode } = loading;
+  const { importMap, reload, cachePolicy, allowHttp, lockFile, lockMode } = loading;
   if (lockMode === "frozen" && lockFile === undefined) {
     throw new ConfigError("--frozen needs --lock FILE");
   }
+  const cacheRoot = ModuleCache.defaultRoot(environmentOf(env), cwd);
+  checkCacheFolder(cacheRoot, (message) => log("warning", message));
   return {
-    cacheRoot: ModuleCache.defaultRoot(Deno.env),
+    cacheRoot,
     importMapUrl: importMap === undefined ? undefined : resolveApp(importMap, cwd).url,
     reload,
     cachePolicy,
-    allowImport: allowImport === "any" ? "any" : [...defaultImportHosts(Deno.env), ...allowImport],
+    allowImport: importHosts(loading, env),
     allowHttp,
     lockFile: lockFile === undefined ? undefined : resolve(cwd, lockFile),
     lockMode,
+    env: withAbsolutePaths(env, cwd),
   };
+}
+
+/** The same variables, with paths made absolute that the loader's thread looks at. */
+function withAbsolutePaths(env: Surroundings["env"], cwd: string): Surroundings["env"] {
+  const paths = ["HOME", "USERPROFILE", "NPM_CONFIG_USERCONFIG"].flatMap((name) => {
+    const path = environmentOf(env).get(name);
+    return path ? [[name, resolve(cwd, path)]] : [];
+  });
+  return { ...env, ...Object.fromEntries(paths) };
+}
+
+/** Hosts that modules may come from, besides those of the apps. */
+function importHosts(
+  { allowImport }: LoaderSettings,
+  env: Surroundings["env"],
+): "any" | readonly string[] {
+  if (allowImport === "any") return "any";
+  return [...defaultImportHosts(environmentOf(env)), ...allowImport];
 }
 
 /** Makes the apps ready for each generation of workers. */
 class AppSupply {
   readonly #loader: Loader | null;
-  readonly #cwd: string;
+  readonly #surroundings: Surroundings;
   readonly #reread: () => ServeSettings;
   readonly #onMoreFiles: () => void;
   #modules: readonly AppModuleSet[] = [];
@@ -193,12 +272,12 @@ class AppSupply {
 
   constructor(
     loader: Loader | null,
-    cwd: string,
+    surroundings: Surroundings,
     reread: () => ServeSettings,
     onMoreFiles: () => void,
   ) {
     this.#loader = loader;
-    this.#cwd = cwd;
+    this.#surroundings = surroundings;
     this.#reread = reread;
     this.#onMoreFiles = onMoreFiles;
   }
@@ -215,12 +294,12 @@ class AppSupply {
   async prepare(): Promise<LoadableApps[]> {
     const settings = this.#reread();
     const loader = this.#loader;
-    const groups = appGroups(settings, this.#cwd);
+    const groups = appGroups(settings, this.#surroundings);
     if (loader === null) return groups.map((group) => ({ ...group, modules: null }));
     const sets: AppModuleSet[] = [];
     try {
       for (const group of groups) {
-        sets.push(await prepareModules(loader, group, settings, "cached"));
+        sets.push(await this.#prepareModules(loader, group, settings, "cached"));
       }
       this.#faulty = [];
     } catch (error) {
@@ -244,11 +323,32 @@ class AppSupply {
     if (this.#loader === null) return false;
     const settings = this.#reread();
     const known = new Set(this.#modules.map(({ remoteState }) => remoteState));
-    for (const group of appGroups(settings, this.#cwd)) {
-      const { remoteState } = await prepareModules(this.#loader, group, settings, "revalidated");
-      if (!known.has(remoteState)) return true;
+    const late = this.#modules.flatMap(({ lateUrls }) => lateUrls);
+    let hasChanged = false;
+    // All of them: what several have in common is to be of one version in the generation that follows.
+    for (const group of appGroups(settings, this.#surroundings)) {
+      const { remoteState } = await this.#prepareModules(
+        this.#loader,
+        group,
+        settings,
+        "revalidated",
+        late,
+      );
+      hasChanged ||= !known.has(remoteState);
     }
-    return false;
+    return hasChanged;
+  }
+
+  #prepareModules(
+    loader: Loader,
+    { apps, permissions }: AppGroup,
+    { loading }: ServeSettings,
+    freshness: Freshness,
+    late: readonly string[] = [],
+  ): Promise<AppModuleSet> {
+    const policy = importPolicy(permissions, importHosts(loading, this.#surroundings.env));
+    const builtins = permissions === "inherit" ? "native" : "guarded";
+    return AppModuleSet.prepare(loader, apps, policy, builtins, freshness, late);
   }
 
   #observed(modules: AppModuleSet): LoadableApps["modules"] {
@@ -263,32 +363,20 @@ class AppSupply {
   }
 }
 
-function prepareModules(
-  loader: Loader,
-  { apps, permissions }: AppGroup,
-  { loading }: ServeSettings,
-  freshness: Freshness,
-): Promise<AppModuleSet> {
-  const policy = importPolicy(permissions, loading);
-  const builtins = isLocked(permissions) ? "guarded" : "native";
-  return AppModuleSet.prepare(loader, apps, policy, builtins, freshness);
-}
-
 /** Whether workers have to be kept from import(): the executable's runtime does not check it. */
 function isLocked(permissions: WorkerPermissions): boolean {
   return Deno.build.standalone && !readsEverything(permissions);
 }
 
-/** What apps with these permissions may import while they run. */
-function importPolicy(permissions: WorkerPermissions, loading: LoaderSettings): ImportPolicy {
-  const { allowImport } = loading;
-  const everywhere = allowImport === "any"
-    ? "any"
-    : [...defaultImportHosts(Deno.env), ...allowImport];
+/** What apps with these permissions may import while they run; `everywhere` is what all apps may. */
+function importPolicy(
+  permissions: WorkerPermissions,
+  everywhere: ImportPolicy["hosts"],
+): ImportPolicy {
   const grant = permissions === "inherit" ? "inherit" : permissions.import;
   const read = permissions === "inherit" ? "inherit" : permissions.read;
   return {
-    files: read === "inherit" ? "any" : read || [],
+    files: permissions === "inherit" ? "any" : read === "inherit" ? "ordinary" : read || [],
     hosts: grant === "inherit" ? everywhere : grant || [],
     hostsOption: grant === "inherit" ? "--allow-import" : "--app-allow-import",
   };
@@ -321,7 +409,7 @@ function threadHost(apps: AppSet, loader: Loader | null, loadTimeoutMs: number):
     }
     const modules = await AppModuleSet.prepare(loader, apps, ALL_IMPORTS);
     installLightResponse();
-    AppModules.install(modules.apps.graph!, (request) => modules.supply(request), "native");
+    installModules(modules.apps.graph!, (request) => modules.supply(request), "native");
     try {
       return await loadAppsWithin(modules.apps, loadTimeoutMs);
     } catch (error) {

@@ -8,7 +8,9 @@ import type { CacheAction, LoaderSettings } from "../config/settings.ts";
 import { ModuleCache } from "../loader/cache.ts";
 import { Loader } from "../loader/loader.ts";
 import { resolveApp } from "../loader/resolve.ts";
-import { logToStderr } from "../log.ts";
+import { logToStderr, print } from "../log.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { environmentOf } from "../surroundings.ts";
 import { loaderOptions } from "./app_loading.ts";
 
 /** Does what the command line says about the cache. */
@@ -16,27 +18,28 @@ export async function cacheCommand(
   action: CacheAction,
   apps: readonly string[],
   loading: LoaderSettings,
+  surroundings: Surroundings,
 ): Promise<void> {
-  const cwd = Deno.cwd();
+  const { cwd } = surroundings;
   if (action === "fetch") {
-    using loader = new Loader(loaderOptions(loading, cwd), logToStderr);
+    using loader = new Loader(loaderOptions(loading, surroundings, logToStderr), logToStderr);
     for (const app of apps) {
       const { url } = resolveApp(app, cwd);
       const { forWorkers } = await loader.prepare([url]);
-      console.log(`${url}: ${Object.keys(forWorkers.files).length} modules are in the cache`);
+      print(`${url}: ${Object.keys(forWorkers.files).length} modules are in the cache`);
     }
     return;
   }
-  const cache = new ModuleCache(ModuleCache.defaultRoot(Deno.env));
+  const cache = new ModuleCache(ModuleCache.defaultRoot(environmentOf(surroundings.env), cwd));
   if (action === "clean") {
     const { files, bytes } = await cache.clean();
-    console.log(`${cache.root}: removed ${files} files, ${megabytes(bytes)}`);
+    print(`${cache.root}: removed ${files} files, ${megabytes(bytes)}`);
     return;
   }
   const { root, kinds } = await cache.info();
-  console.log(root);
+  print(root);
   for (const [kind, { entries, bytes }] of Object.entries(kinds)) {
-    console.log(
+    print(
       `  ${kind.padEnd(9)}${String(entries).padStart(7)}  ${megabytes(bytes).padStart(9)}`,
     );
   }

@@ -10,27 +10,31 @@ import type { Command } from "../config/command_line.ts";
 import { configText } from "../config/config_show.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import { resolveApp } from "../loader/resolve.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { print, tell } from "../log.ts";
 
 /**
  * Prints what the command asks for; returns whether all is well. Understanding the settings has found
  * most of what can be wrong; what is left are files that are not there.
  */
-export function configCommand(command: Command & { readonly kind: "config" }): boolean {
+export function configCommand(
+  command: Command & { readonly kind: "config" },
+  { cwd }: Surroundings,
+): boolean {
   const { action, settings, origins } = command;
   if (action === "show") {
-    console.log(configText(settings, origins).trimEnd());
+    print(configText(settings, origins).trimEnd());
     return true;
   }
-  const missing = missingFiles(settings);
-  for (const problem of missing) console.error(problem);
+  const missing = missingFiles(settings, cwd);
+  for (const problem of missing) tell(problem);
   if (missing.length > 0) return false;
   const apps = settings.mounts.length === 1 ? "1 app" : `${settings.mounts.length} apps`;
-  console.log(`${settings.configFile}: all is well, ${apps}`);
+  print(`${settings.configFile}: all is well, ${apps}`);
   return true;
 }
 
-function missingFiles(settings: ServeSettings): string[] {
-  const cwd = Deno.cwd();
+function missingFiles(settings: ServeSettings, cwd: string): string[] {
   const modules = settings.mounts.flatMap(({ app, origin, middleware = [] }) => [
     { module: app, origin },
     ...middleware,

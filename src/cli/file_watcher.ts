@@ -5,9 +5,13 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { basename, dirname, join, parse, resolve, sep } from "node:path";
+import { DEFAULT_FETCH_LIMITS } from "../loader/download.ts";
+import { sha256Of } from "../loader/hash.ts";
+import { readRegularFile } from "../loader/regular_file.ts";
 import type { Log } from "../log.ts";
+import { Slices } from "../loader/slices.ts";
+import { timerMs } from "../timers.ts";
 
 /** Events come in bursts; the last one of a burst counts, after this many milliseconds. */
 const SETTLE_MS = 100;
@@ -18,7 +22,7 @@ const UNFINISHED_CHECKS = 5;
 /** Links that lead to links, at the most (as Linux has it). */
 const MAX_LINKS = 40;
 
-const SHA256_OF_NOTHING = createHash("sha256").digest("hex");
+const SHA256_OF_NOTHING = sha256Of("");
 
 /** Paths of files, and the SHA-256 of what is known to be in them; `null` if that is to be seen. */
 export type KnownFiles = ReadonlyMap<string, string | null>;
@@ -47,6 +51,8 @@ export class FileWatcher implements Disposable {
   /** When the first event of a burst came. */
   #burstBegan: number | null = null;
   #unfinishedChecks = 0;
+  /** Whether files are being looked at, and are to be again. */
+  #looking: "not" | "once" | "again" = "not";
   /** Whether the user knows that there is no watching. */
   #hasComplained = false;
   #closed = false;
@@ -129,15 +135,31 @@ export class FileWatcher implements Disposable {
 
   #lookIn(delayMs: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#look(), delayMs);
+    this.#timer = setTimeout(() => this.#look(), timerMs(delayMs));
   }
 
-  #look(): void {
+  /** Looks at all files. One look is over before the next begins. */
+  async #look(): Promise<void> {
+    if (this.#looking !== "not") {
+      this.#looking = "again";
+      return;
+    }
+    this.#looking = "once";
+    await this.#lookNow();
+    const isDue = (this.#looking as string) === "again" && !this.#closed;
+    this.#looking = "not";
+    if (isDue) this.#lookIn(0);
+  }
+
+  async #lookNow(): Promise<void> {
     this.#burstBegan = null;
     const changes: [path: string, hash: string | null][] = [];
-    for (const [path, known] of this.#hashes) {
-      const hash = hashOf(path);
-      if (hash === known) continue;
+    const slices = new Slices();
+    for (const [path, known] of [...this.#hashes]) {
+      const bytes = bytesOf(path);
+      const hash = bytes === null ? null : await slices.sha256(bytes);
+      if (this.#closed) return;
+      if (hash === known || !this.#hashes.has(path)) continue;
       const isUnfinished = hash === null || hash === SHA256_OF_NOTHING;
       if (isUnfinished && this.#unfinishedChecks < UNFINISHED_CHECKS) {
         this.#unfinishedChecks++;
@@ -154,8 +176,13 @@ export class FileWatcher implements Disposable {
 }
 
 function hashOf(path: string): string | null {
+  const bytes = bytesOf(path);
+  return bytes === null ? null : sha256Of(bytes);
+}
+
+function bytesOf(path: string): Uint8Array | null {
   try {
-    return createHash("sha256").update(Deno.readFileSync(path)).digest("hex");
+    return readRegularFile(path, DEFAULT_FETCH_LIMITS.maxModuleBytes);
   } catch (error) {
     // Whatever keeps it from being read keeps it from being loaded.
     if (error instanceof Error) return null;

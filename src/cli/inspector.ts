@@ -1,36 +1,62 @@
 /**
- * Lets debuggers on this machine look into the process.
+ * Lets debuggers look into the process.
  *
  * @module
  */
 
 import { ConfigError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { ServeSettings } from "../config/settings.ts";
+import { InspectorProxy } from "./inspector_proxy.ts";
 
-/** Where debuggers look first. */
-const PORT = 9_229;
+/** An inspector that is open. */
+export interface OpenInspector extends Disposable {
+  /** The ports that it can be reached at on this machine. */
+  readonly ports: readonly number[];
+}
 
 /**
- * Opens V8's inspector, on the loopback interface only. A debugger that attaches to it is shown the
- * workers, too; apps in them need no permission for that, and get none.
+ * Opens V8's inspector at `address`, or at another port if that is taken. A debugger that attaches to it
+ * is shown the workers, too; apps in them need no permission for that, and get none.
+ *
+ * Deno's own has a port of its own, on the loopback interface, since not every version of it looks at
+ * who is asked for: web pages could reach it by a name of their own that leads to this machine.
  *
  * @throws {ConfigError} if this version of Deno has none that can be opened
+ * @throws {ListenError} if the address cannot be had
  */
-export async function openInspector(log: Log): Promise<void> {
+export async function openInspector(
+  address: NonNullable<ServeSettings["inspect"]>,
+  log: Log,
+): Promise<OpenInspector> {
   const { default: inspector } = await import("node:inspector");
-  try {
-    inspector.open(PORT, "127.0.0.1");
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    // That of another process.
-    inspector.open(0, "127.0.0.1");
-  }
-  const url = inspector.url();
-  if (!url) {
+  inspector.open(0, "127.0.0.1");
+  const text = inspector.url();
+  if (!text) {
     throw new ConfigError(
       `--inspect: Deno ${Deno.version.deno} has no inspector that can be opened while it runs: ` +
         "start gatehouse with deno run --inspect=127.0.0.1:9229 …",
     );
   }
-  log("info", `inspector ${url} (whoever can connect to it can do all that gatehouse may do)`);
+  const url = new URL(text);
+  const ownPort = Number(url.port);
+  const proxy = await InspectorProxy.listen(address, ownPort);
+  const { hostname, port } = proxy.address;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  log(
+    "info",
+    `inspector ws://${host}:${port}${url.pathname} ` +
+      "(whoever can connect to it can do all that gatehouse may do)",
+  );
+  if (!/^(?:127(?:\.\d+){3}|::1)$/.test(hostname)) {
+    log(
+      "warning",
+      `--inspect: the inspector listens at ${host}:${port}, for others than this machine, too: ` +
+        "whoever reaches it there can do all that gatehouse may do",
+    );
+  }
+  return {
+    ports: [port, ownPort],
+    [Symbol.dispose]: () => proxy[Symbol.dispose](),
+  };
 }

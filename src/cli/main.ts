@@ -5,7 +5,7 @@
  */
 
 import { parseCommandLine } from "../config/command_line.ts";
-import type { Surroundings } from "../config/gather.ts";
+import type { ConfigSources } from "../config/gather.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import { helpText } from "../config/help.ts";
 import {
@@ -16,8 +16,11 @@ import {
   ZmqError,
   ZmqLibraryError,
 } from "../errors.ts";
+import { tameUncaught } from "../uncaught.ts";
 import { Membership } from "../supervisor/membership.ts";
-import { logToStderr } from "../log.ts";
+import { logToStderr, print, tell } from "../log.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { takeSurroundings } from "../surroundings.ts";
 
 /** Exit statuses (also in the help text). */
 const DONE = 0;
@@ -25,82 +28,92 @@ const FAILED = 1;
 const WRONG_USAGE = 2;
 
 /**
- * Runs the command that `args` ask for; returns its exit status. Each command's modules are loaded
- * when it is asked for: loading them takes a good part of a start.
+ * Runs the command that the program's arguments ask for; returns its exit status. Each command's
+ * modules are loaded when it is asked for: loading them takes a good part of a start.
  */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(): Promise<number> {
+  tameUncaught();
   try {
+    const surroundings = takeSurroundings();
+    const { args } = surroundings;
     const membership = await Membership.join(args);
     const words = membership === null ? args : args.slice(1);
     // One process of several leaves it to the supervisor to warn.
     const command = parseCommandLine(
       words,
-      surroundings(membership === null ? "aloud" : "silently"),
+      configSources(surroundings, membership === null ? "aloud" : "silently"),
     );
     switch (command.kind) {
       case "help":
-        console.log(helpText().trimEnd());
+        print(helpText().trimEnd());
         return DONE;
       case "version":
-        console.log((await import("./version.ts")).versionText());
+        print((await import("./version.ts")).versionText(surroundings));
         return DONE;
       case "status": {
         const { statusCommand } = await import("./status.ts");
-        await statusCommand(command.endpoint);
+        await statusCommand(command.endpoint, surroundings);
         return DONE;
       }
       case "cache": {
         const { cacheCommand } = await import("./cache.ts");
-        await cacheCommand(command.action, command.apps, command.settings.loading);
+        const { action, apps, settings } = command;
+        await cacheCommand(action, apps, settings.loading, surroundings);
         return DONE;
       }
       case "config": {
         const { configCommand } = await import("./config.ts");
-        return configCommand(command) ? DONE : WRONG_USAGE;
+        return configCommand(command, surroundings) ? DONE : WRONG_USAGE;
       }
       case "serve": {
+        if (membership === null) {
+          const { warnOfOpenFiles } = await import("./writable_files.ts");
+          warnOfOpenFiles(command.settings, surroundings, logToStderr);
+        }
         if (command.settings.processes > 0 && membership === null) {
           const { superviseCommand } = await import("./supervise.ts");
-          return await superviseCommand(command.settings, args);
+          return await superviseCommand(command.settings, surroundings);
         }
         const { serveCommand } = await import("./serve.ts");
-        await serveCommand(command.settings, () => settingsAgain(words), membership);
-        return DONE;
+        const reread = () => settingsAgain(words, surroundings);
+        return await serveCommand(command.settings, reread, surroundings, membership);
       }
     }
   } catch (error) {
     if (error instanceof ConfigFileError) {
-      for (const problem of error.problems) console.error(problem);
+      for (const problem of error.problems) tell(problem);
       return WRONG_USAGE;
     }
     if (error instanceof ConfigError) {
-      console.error(`gatehouse: ${error.message} (see gatehouse --help)`);
+      tell(`gatehouse: ${error.message} (see gatehouse --help)`);
       return WRONG_USAGE;
     }
     const isExpected = error instanceof ListenError || error instanceof LoadError ||
       error instanceof ZmqLibraryError || error instanceof ZmqError;
     if (isExpected) {
-      console.error(`gatehouse: ${error.message}`);
+      tell(`gatehouse: ${error.message}`);
       return FAILED;
     }
     throw error;
   }
 }
 
-/** The environment, and the file system, of this process. */
-function surroundings(warning: "aloud" | "silently"): Surroundings {
-  const mayReadEnv = Deno.permissions.querySync({ name: "env" }).state === "granted";
+/** What says more than the command line: files as they are now, all else as it was at the start. */
+function configSources(
+  { env, cwd }: Surroundings,
+  warning: "aloud" | "silently",
+): ConfigSources {
   return {
-    env: mayReadEnv ? Deno.env.toObject() : {},
-    cwd: Deno.cwd(),
+    env,
+    cwd,
     readTextFile: (path) => Deno.readTextFileSync(path),
     warn: (message) => warning === "aloud" && logToStderr("warning", message),
   };
 }
 
 /** What the command line, and what it names, says by now. */
-function settingsAgain(args: readonly string[]): ServeSettings {
-  const command = parseCommandLine(args, surroundings("silently"));
+function settingsAgain(args: readonly string[], surroundings: Surroundings): ServeSettings {
+  const command = parseCommandLine(args, configSources(surroundings, "silently"));
   if (command.kind !== "serve") throw new ConfigError("the command line does not serve any more");
   return command.settings;
 }

@@ -7,42 +7,55 @@
 import { basename } from "node:path";
 import { kill } from "node:process";
 import { ConfigError } from "../errors.ts";
+import type { Surroundings } from "../surroundings.ts";
+
+/** No number has more digits, and no editor more to add. */
+const MAX_BYTES = 64;
 
 /** Keeps a file with this process's number. */
 export class Pidfile {
   readonly #path: string;
+  readonly #surroundings: Surroundings;
   readonly #onExit = () => this.remove();
 
   /** @throws {ConfigError} if the file names another gatehouse that runs, or cannot be had */
-  constructor(path: string) {
+  constructor(path: string, surroundings: Surroundings) {
     this.#path = path;
+    this.#surroundings = surroundings;
     this.#refuseOther();
   }
 
   /** Puts the number into the file, in place of a process's that has ended. */
   write(): void {
     this.#refuseOther();
-    const path = `${this.#path}.${Deno.pid}`;
+    // A name that nobody can have foreseen, and no way through a link: the folder may be everybody's.
+    const path = `${this.#path}.${crypto.randomUUID()}`;
     try {
-      Deno.writeTextFileSync(path, `${Deno.pid}\n`);
-      // Whoever reads it finds all of it.
+      Deno.writeTextFileSync(path, `${Deno.pid}\n`, { createNew: true, mode: 0o644 });
+      // Whoever reads it finds all of it; a link in its place is replaced, not followed.
       Deno.renameSync(path, this.#path);
     } catch (error) {
+      removeIfThere(path);
       throw this.#unusable(error);
     }
     // Some ways out of the process lead past its owner.
     globalThis.addEventListener("unload", this.#onExit);
   }
 
-  /** Removes the file, if it is this process's. */
+  /** Removes the file, if it is this process's. What is in its place by now is somebody else's. */
   remove(): void {
     globalThis.removeEventListener("unload", this.#onExit);
-    if (this.#read() === Deno.pid) Deno.removeSync(this.#path);
+    try {
+      if (this.#read() === Deno.pid) Deno.removeSync(this.#path);
+    } catch (error) {
+      // Nobody waits for this end to tell them.
+      if (!(error instanceof Error)) throw error;
+    }
   }
 
   #refuseOther(): void {
     const pid = this.#read();
-    if (pid === null || pid === Deno.pid || !isGatehouse(pid)) return;
+    if (pid === null || pid === Deno.pid || !isGatehouse(pid, this.#surroundings)) return;
     throw new ConfigError(
       `--pidfile ${this.#path} is that of process ${pid}, which runs: end it first, or name another file`,
     );
@@ -51,37 +64,85 @@ export class Pidfile {
   /** The number in the file; `null` if there is none. */
   #read(): number | null {
     try {
+      const { isFile, isSymlink, size } = Deno.lstatSync(this.#path);
+      // A pipe in its place would be read forever; and whose a link is, is not ours to know.
+      if (!isFile && !isSymlink || size > MAX_BYTES) throw this.#foreign();
+      if (isSymlink) return null;
       const text = Deno.readTextFileSync(this.#path).trim();
       if (/^\d*$/.test(text)) return Number(text) || null;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return null;
       throw this.#unusable(error);
     }
-    throw new ConfigError(
+    throw this.#foreign();
+  }
+
+  #foreign(): ConfigError {
+    return new ConfigError(
       `--pidfile ${this.#path} has something else in it than a process's number`,
     );
   }
 
   #unusable(error: unknown): unknown {
-    if (!(error instanceof Error)) return error;
+    if (!(error instanceof Error) || error instanceof ConfigError) return error;
     return new ConfigError(`--pidfile ${this.#path} cannot be used: ${error.message}`);
   }
 }
 
-/** Whether the process runs, and runs the same program as this one, as far as the system tells. */
-function isGatehouse(pid: number): boolean {
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Whether the process runs, and runs gatehouse, as far as the system tells. */
+function isGatehouse(pid: number, surroundings: Surroundings): boolean {
   try {
     kill(pid, 0);
   } catch (error) {
     // Somebody else's process runs, too.
     if ((error as { code?: string }).code !== "EPERM") return false;
   }
+  if (!isAlive(pid)) return false;
+  const { program, mainModule } = surroundings;
+  // The number may be another program's by now. A program that was replaced is "(deleted)".
+  const path = told(() => Deno.readLinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, ""));
+  if (path === null) {
+    // Of other users' processes everybody is told the name, as far as it goes.
+    const name = told(() => Deno.readTextFileSync(`/proc/${pid}/comm`).trimEnd());
+    const own = told(() => Deno.readTextFileSync("/proc/self/comm").trimEnd());
+    // There is no such folder: to be on the safe side, it is gatehouse.
+    if (name !== null && name !== own) return false;
+  } else if (basename(path) !== basename(program)) {
+    return false;
+  }
+  if (Deno.build.standalone) return true;
+  // Not every Deno runs gatehouse.
+  const words = told(() => Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0"));
+  return words === null || words.some((word) => basename(word) === basename(mainModule));
+}
+
+/**
+ * Whether the number is that of a process, not of one of its threads, which have numbers, too, and that the
+ * process does more than wait for somebody to take note of its end; `true` where that is not told.
+ */
+function isAlive(pid: number): boolean {
+  const status = told(() => Deno.readTextFileSync(`/proc/${pid}/status`));
+  if (status === null) return true;
+  const [, state] = /^State:\s+(\w)/m.exec(status) ?? [];
+  const [, process] = /^Tgid:\s+(\d+)/m.exec(status) ?? [];
+  return state !== "Z" && state !== "X" && (process === undefined || Number(process) === pid);
+}
+
+/** What the system tells about a process, `null` if nothing. */
+function told<Value>(ask: () => Value): Value | null {
   try {
-    // The number may be another program's by now. A program that was replaced is "(deleted)".
-    const program = Deno.readLinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, "");
-    return basename(program) === basename(Deno.execPath());
-  } catch {
-    // There is no such folder, or it is not for everybody: to be on the safe side, it is gatehouse.
-    return true;
+    return ask();
+  } catch (error) {
+    // Whatever it is that it does not tell, or not to everybody.
+    if (error instanceof Error) return null;
+    throw error;
   }
 }

@@ -4,31 +4,41 @@
  * @module
  */
 
+import { messageOf } from "../error_message.ts";
 import { resolve } from "node:path";
 import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import { Gateway } from "../gateway.ts";
 import type { FastCgiOptions } from "../gateway.ts";
 import type { SocketSharing, TlsKeyPair } from "../net/listen.ts";
-import { logToStderr } from "../log.ts";
+import { logToStderr, tell } from "../log.ts";
 import type { Mongrel2Spec } from "../mongrel2/spec.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { environmentOf } from "../surroundings.ts";
 import type { Membership } from "../supervisor/membership.ts";
 import { place } from "../supervisor/places.ts";
+import { timerMs } from "../timers.ts";
 import type { Announcer } from "./announcer.ts";
 import { CommandAnnouncer, MemberAnnouncer } from "./announcer.ts";
 import type { AppLoading } from "./app_loading.ts";
-import { appLoading } from "./app_loading.ts";
+import { AppEnvironment } from "./app_environment.ts";
+import { appGroups, appLoading, refuseInspected } from "./app_loading.ts";
 import { FileWatcher } from "./file_watcher.ts";
+import { Hangups } from "./hangups.ts";
+import type { OpenInspector } from "./inspector.ts";
+import { fixTrust } from "./trust.ts";
 
 /**
  * Serves until SIGINT or SIGTERM, then drains; a second signal exits at once. SIGHUP reloads the apps
- * that `reread` then names.
+ * that `reread` then names. Resolves to the exit status: 1 if requests had to be cut off.
  */
 export async function serveCommand(
   settings: ServeSettings,
   reread: () => ServeSettings,
+  surroundings: Surroundings,
   membership: Membership | null,
-): Promise<void> {
+): Promise<number> {
+  using hangups = new Hangups();
   const stop = Promise.withResolvers<void>();
   let signals = 0;
   const onSignal = () => {
@@ -42,22 +52,34 @@ export async function serveCommand(
   for (const name of names) Deno.addSignalListener(name, onSignal);
   try {
     using announcer = membership === null
-      ? new CommandAnnouncer(settings)
+      ? new CommandAnnouncer(settings, surroundings)
       : new MemberAnnouncer(membership);
     if (membership !== null) {
       place(settings, membership.number, membership.assignment.ports);
     }
-    if (settings.inspect !== "nothing") {
-      const { openInspector } = await import("./inspector.ts");
-      await openInspector(logToStderr);
-    }
-    using loading = appLoading(settings, reread, logToStderr);
+    using inspector = await openedInspector(settings, surroundings);
+    fixTrust();
+    const environment = new AppEnvironment(surroundings);
+    environment.showTo(settings);
+    const rereadFor = () => {
+      const again = reread();
+      environment.showTo(again);
+      return again;
+    };
+    using loading = appLoading(
+      settings,
+      rereadFor,
+      surroundings,
+      inspector?.ports ?? [],
+      logToStderr,
+    );
     const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
       tls: readKeyPair(settings),
-      fastcgi: fastCgiOptions(settings),
+      fastcgi: fastCgiOptions(settings, surroundings),
       mongrel2: await mongrel2Specs(settings),
+      surroundings,
       backlog: settings.backlog,
       sharing: sharingOf(membership),
       limits: settings.limits,
@@ -70,17 +92,58 @@ export async function serveCommand(
     });
     const gateway = await Promise.race([starting, stop.promise]);
     if (gateway === undefined) {
-      console.error("gatehouse: stopped before it was ready");
+      tell("gatehouse: stopped before it was ready");
       Deno.exit(1);
     }
-    using _reloading = reloadWhenAsked(gateway, loading, settings, announcer);
+    if (!await isComplete(gateway, stop.promise)) {
+      tell("gatehouse: stopped before it was ready");
+      await gateway.shutdown(settings.drainTimeoutMs);
+      return 1;
+    }
     announcer.ready(gateway.urls, loading.notice);
+    using _reloading = reloadWhenAsked(
+      gateway,
+      loading,
+      settings,
+      surroundings,
+      announcer,
+      hangups,
+    );
     await stop.promise;
     announcer.stopping();
-    await gateway.shutdown(settings.drainTimeoutMs);
+    return await gateway.shutdown(settings.drainTimeoutMs) === 0 ? 0 : 1;
   } finally {
     for (const name of names) Deno.removeSignalListener(name, onSignal);
   }
+}
+
+/**
+ * Whether all workers of `gateway` became ready before `stopped` resolved. Requests are served meanwhile.
+ *
+ * @throws {LoadError} when a worker cannot load the apps
+ */
+async function isComplete(gateway: Gateway, stopped: Promise<void>): Promise<boolean> {
+  try {
+    return await Promise.race([
+      gateway.complete.then(() => true),
+      stopped.then(() => false),
+    ]);
+  } catch (error) {
+    await gateway.shutdown(0);
+    throw error;
+  }
+}
+
+/** Opens the inspector that is asked for, unless apps could reach it. */
+async function openedInspector(
+  settings: ServeSettings,
+  surroundings: Surroundings,
+): Promise<OpenInspector | null> {
+  const { inspect, workers } = settings;
+  if (inspect === null) return null;
+  if (workers > 0) refuseInspected(appGroups(settings, surroundings), [inspect.port]);
+  const { openInspector } = await import("./inspector.ts");
+  return await openInspector(inspect, logToStderr);
 }
 
 /** Reloads the apps on SIGHUP, and when what they are made of changes. */
@@ -88,7 +151,9 @@ function reloadWhenAsked(
   gateway: Gateway,
   loading: AppLoading,
   { watch, watchRemoteMs, configFile }: ServeSettings,
+  { cwd }: Surroundings,
   announcer: Announcer,
+  hangups: Hangups,
 ): Disposable {
   const ending = new DisposableStack();
   let watcher: FileWatcher | null = null;
@@ -98,13 +163,9 @@ function reloadWhenAsked(
     announcer.reloaded();
     watcher?.refresh();
   };
-  if (Deno.build.os !== "windows") {
-    const onSignal = () => reload("SIGHUP");
-    Deno.addSignalListener("SIGHUP", onSignal);
-    ending.defer(() => Deno.removeSignalListener("SIGHUP", onSignal));
-  }
+  hangups.tell(() => reload("SIGHUP"));
   if (watch === "files") {
-    const configFiles = configFile === undefined ? [] : [resolve(configFile)];
+    const configFiles = configFile === undefined ? [] : [resolve(cwd, configFile)];
     const watched = () =>
       new Map([
         ...loading.localFiles(),
@@ -122,11 +183,11 @@ function reloadWhenAsked(
       try {
         if (await loading.hasChangedRemotely()) await reload("remote modules have changed");
       } catch (error) {
-        logToStderr("error", error instanceof Error ? error.message : String(error));
+        logToStderr("error", messageOf(error));
       } finally {
         isAsking = false;
       }
-    }, watchRemoteMs);
+    }, timerMs(watchRemoteMs));
     ending.defer(() => clearInterval(timer));
   }
   return ending;
@@ -144,15 +205,19 @@ async function mongrel2Specs(settings: ServeSettings): Promise<Mongrel2Spec[]> {
   return [...mongrel2, specFromConfig(mongrel2Config, mongrel2Choice)];
 }
 
-function fastCgiOptions(settings: ServeSettings): FastCgiOptions | undefined {
+function fastCgiOptions(
+  settings: ServeSettings,
+  { env, tempFolder }: Surroundings,
+): FastCgiOptions | undefined {
   const { fastcgi, limits, maxConns, maxReqs, faultReports } = settings;
   if (fastcgi.length === 0) return undefined;
   // The variable is the specification's own way to say who may connect.
-  const allowed = Deno.env.get("FCGI_WEB_SERVER_ADDRS");
+  const allowed = environmentOf(env).get("FCGI_WEB_SERVER_ADDRS");
   return {
     addresses: fastcgi,
     limits: { ...limits, maxConns, maxReqs },
     faultReports,
+    tempFolder,
     webServerAddrs: allowed ? allowed.split(",").map((address) => address.trim()) : undefined,
   };
 }
@@ -167,7 +232,7 @@ function readFile(option: string, path: string): string {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new ConfigError(`${option} ${path} cannot be read: ${reason}`);
   }
 }

@@ -5,19 +5,26 @@
  */
 
 import type { ControlTable } from "../mongrel2/control.ts";
+import { inOneLine, print } from "../log.ts";
 import { askControlPort } from "../mongrel2/control.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { openLibzmq } from "../zmq/library.ts";
 
 const TIMEOUT_MS = 3_000;
 
 /** Prints what the control port at `endpoint` tells: the server, its connections, its tasks. */
-export async function statusCommand(endpoint: string): Promise<void> {
+export async function statusCommand(
+  endpoint: string,
+  surroundings: Surroundings,
+): Promise<void> {
+  openLibzmq(surroundings);
   const questions: [string, string, Record<string, string>][] = [
     ["Server", "info", {}],
     ["Connections", "status", { what: "net" }],
     ["Tasks", "status", { what: "tasks" }],
   ];
   for (const [title, command, args] of questions) {
-    console.log(
+    print(
       `${title}:\n${formatTable(await askControlPort(endpoint, command, args, TIMEOUT_MS))}`,
     );
   }
@@ -25,7 +32,7 @@ export async function statusCommand(endpoint: string): Promise<void> {
 
 function formatTable({ headers, rows }: ControlTable): string {
   if (rows.length === 0) return "  (none)\n";
-  const lines = [headers, ...rows];
+  const lines = [headers, ...rows].map((line) => line.map(inOneLine));
   const widths = headers.map((_, column) =>
     Math.max(...lines.map((line) => (line[column] ?? "").length))
   );

@@ -6,13 +6,17 @@
 
 import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
-import { logToStderr } from "../log.ts";
+import { logToStderr, passOn, tell } from "../log.ts";
+import { NOTIFY_VARIABLES } from "../notify/service_manager.ts";
 import { ownCommand } from "../supervisor/command.ts";
 import { checkShareable, reservePorts } from "../supervisor/places.ts";
 import type { ReadyReport } from "../supervisor/process.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { withoutVariables } from "../surroundings.ts";
 import { StartError } from "../supervisor/process.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { CommandAnnouncer } from "./announcer.ts";
+import { Hangups } from "./hangups.ts";
 
 /**
  * Runs the processes until SIGINT or SIGTERM, then lets them drain; a second signal ends them at once.
@@ -20,7 +24,7 @@ import { CommandAnnouncer } from "./announcer.ts";
  */
 export async function superviseCommand(
   settings: ServeSettings,
-  args: readonly string[],
+  surroundings: Surroundings,
 ): Promise<number> {
   if (Deno.build.os === "windows") {
     throw new ConfigError("--processes needs SO_REUSEPORT and signals: Windows has neither");
@@ -28,13 +32,23 @@ export async function superviseCommand(
   if (Deno.permissions.querySync({ name: "run" }).state !== "granted") {
     throw new ConfigError("--processes starts processes: Deno needs --allow-run, or -A, for it");
   }
+  const { tempFolder: path } = surroundings;
+  const mayMakeSockets = (["read", "write"] as const)
+    .every((name) => Deno.permissions.querySync({ name, path }).state === "granted");
+  if (!mayMakeSockets) {
+    throw new ConfigError(
+      `--processes lets processes report over sockets: Deno needs --allow-read=${path} and ` +
+        `--allow-write=${path}, or -A, for them`,
+    );
+  }
   checkShareable(settings);
-  using announcer = new CommandAnnouncer(settings);
+  using hangups = new Hangups();
+  using announcer = new CommandAnnouncer(settings, surroundings);
   using reserved = await reservePorts(settings);
   const supervisor = new Supervisor({
     processes: settings.processes,
-    command: ownCommand(args),
-    args,
+    command: ownCommand(surroundings),
+    surroundings: withoutVariables(surroundings, NOTIFY_VARIABLES),
     ports: reserved.ports,
     drainTimeoutMs: settings.drainTimeoutMs,
     log: logToStderr,
@@ -53,9 +67,9 @@ export async function superviseCommand(
   using _listeners = signalListeners({
     SIGINT: onStop,
     SIGTERM: onStop,
-    SIGHUP: () => supervisor.signal("SIGHUP"),
     SIGUSR2: () => supervisor.roll(),
   });
+  hangups.tell(() => supervisor.signal("SIGHUP"));
   try {
     const starting = supervisor.start(() => reserved[Symbol.dispose]());
     const reports = await Promise.race([starting, stop.promise]);
@@ -64,7 +78,7 @@ export async function superviseCommand(
         // They are killed.
       });
       await supervisor.kill();
-      console.error("gatehouse: stopped before it was ready");
+      tell("gatehouse: stopped before it was ready");
       return 1;
     }
     announcer.ready(urlsOf(reports), reports[0].notice);
@@ -79,8 +93,7 @@ export async function superviseCommand(
 
 /** What a process has printed, with its number. One call is one line: none gets into another. */
 function printLine(number: number, stream: "stdout" | "stderr", line: string): void {
-  const print = stream === "stdout" ? console.log : console.error;
-  print(`[${number}] ${line}`);
+  passOn(`[${number}] `, stream, line);
 }
 
 /** The endpoints of all processes: shared ones once. */

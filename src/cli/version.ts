@@ -6,8 +6,9 @@
 
 import manifest from "../../deno.json" with { type: "json" };
 import { ZmqLibraryError } from "../errors.ts";
+import type { Surroundings } from "../surroundings.ts";
 import type { ZmqLibraryOrigin } from "../zmq/library.ts";
-import { zmqLibraryOrigin, zmqVersion } from "../zmq/library.ts";
+import { openLibzmq, zmqLibraryOrigin, zmqVersion } from "../zmq/library.ts";
 
 const ORIGINS: Readonly<Record<ZmqLibraryOrigin, string>> = {
   named: "of GATEHOUSE_LIBZMQ",
@@ -16,9 +17,14 @@ const ORIGINS: Readonly<Record<ZmqLibraryOrigin, string>> = {
 };
 
 /** Versions of gatehouse and of what it runs on. */
-export function versionText(): string {
+export function versionText(surroundings: Surroundings): string {
   const { deno, v8 } = Deno.version;
-  const parts = [`Deno ${deno}`, `V8 ${v8}`, `TypeScript ${typeScriptVersion()}`, libzmqText()];
+  const parts = [
+    `Deno ${deno}`,
+    `V8 ${v8}`,
+    `TypeScript ${typeScriptVersion()}`,
+    libzmqText(surroundings),
+  ];
   return `gatehouse ${manifest.version} (${parts.join(", ")})`;
 }
 
@@ -27,8 +33,9 @@ function typeScriptVersion(): string {
   return manifest.imports.typescript.split("@").at(-1)!;
 }
 
-function libzmqText(): string {
+function libzmqText(surroundings: Surroundings): string {
   try {
+    openLibzmq(surroundings);
     return `libzmq ${zmqVersion().join(".")} ${ORIGINS[zmqLibraryOrigin()]}`;
   } catch (error) {
     if (error instanceof ZmqLibraryError) return "no libzmq";

@@ -5,9 +5,11 @@
  * @module
  */
 
-import { basename, dirname, resolve } from "node:path";
+import { basename, delimiter, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "../errors.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { environmentOf } from "../surroundings.ts";
 
 /** A kind of permission, as Deno names it. */
 export type PermissionKind =
@@ -51,6 +53,7 @@ export type WorkerPermissions = "inherit" | { readonly [Kind in PermissionKind]:
 
 /** Kinds whose values are paths. */
 export const PATH_KINDS: ReadonlySet<PermissionKind> = new Set(["read", "write", "ffi"]);
+const ANYBODY_RUNS = 0o111;
 const NOTHING: { readonly [Kind in PermissionKind]: WorkerGrant } = {
   net: false,
   read: false,
@@ -64,7 +67,8 @@ const NOTHING: { readonly [Kind in PermissionKind]: WorkerGrant } = {
 
 /**
  * The permissions of workers that run the modules at `urls`: apps, and middleware, which shares
- * their workers. Relative paths in `asked` are resolved against `cwd`.
+ * their workers. Relative paths in `asked` begin at the working directory of `surroundings`, and
+ * programs are found by its `PATH`: Deno would look for them in whatever an app has set by then.
  *
  * Modules can always be loaded from where the apps are: their folders are readable, their origins
  * importable, whatever `asked` says of these kinds.
@@ -74,7 +78,7 @@ const NOTHING: { readonly [Kind in PermissionKind]: WorkerGrant } = {
 export function permissionsFor(
   urls: readonly string[],
   asked: AppPermissions | "inherit",
-  cwd: string,
+  surroundings: Pick<Surroundings, "cwd" | "env">,
 ): WorkerPermissions {
   if (asked === "inherit") return "inherit";
   const local = urls.filter(isLocal);
@@ -94,7 +98,7 @@ export function permissionsFor(
   else permissions.net = unique(remote.flatMap(originOf));
   for (const kind of PERMISSION_KINDS) {
     const grant = asked[kind];
-    if (grant !== undefined) permissions[kind] = granted(kind, grant, cwd);
+    if (grant !== undefined) permissions[kind] = granted(kind, grant, surroundings);
   }
   permissions.read = extended(permissions.read, folders);
   permissions.import = extended(permissions.import, remote.flatMap(importOf));
@@ -113,6 +117,20 @@ export function withReadOf(
 /** Whether all files can be read that gatehouse itself can read. */
 export function readsEverything(permissions: WorkerPermissions): boolean {
   return permissions === "inherit" || permissions.read === "inherit";
+}
+
+/**
+ * Whether apps with these permissions can connect to one of `ports` of this machine: a host may have any
+ * address.
+ */
+export function reachesPorts(permissions: WorkerPermissions, ports: readonly number[]): boolean {
+  if (permissions === "inherit") return true;
+  const { net } = permissions;
+  if (net === "inherit") return true;
+  return (net || []).some((entry) => {
+    const [, port] = /^(?:\[[^\]]*\]|[^:]*):(\d+)$/.exec(entry) ?? [];
+    return port === undefined || ports.includes(Number(port));
+  });
 }
 
 /** The permissions in words, such as `net, read=/srv/app, env`. */
@@ -145,12 +163,35 @@ export function isLocal(url: string): boolean {
   return url.startsWith("file:");
 }
 
-function granted(kind: PermissionKind, grant: PermissionGrant, cwd: string): WorkerGrant {
+function granted(
+  kind: PermissionKind,
+  grant: PermissionGrant,
+  { cwd, env }: Pick<Surroundings, "cwd" | "env">,
+): WorkerGrant {
   if (typeof grant === "boolean") return grant ? "inherit" : false;
   return grant.map((value) => {
-    const isPath = PATH_KINDS.has(kind) || kind === "run" && basename(value) !== value;
-    return isPath ? resolve(cwd, value) : value;
+    if (kind === "run" && basename(value) === value) return programNamed(value, cwd, env);
+    return PATH_KINDS.has(kind) || kind === "run" ? resolve(cwd, value) : value;
   });
+}
+
+/** Path of the program that is run by `name`; just that if there is none, or the system finds others. */
+function programNamed(name: string, cwd: string, env: Surroundings["env"]): string {
+  // Names have endings there that are left out.
+  if (Deno.build.os === "windows") return name;
+  const folders = (environmentOf(env).get("PATH") ?? "").split(delimiter);
+  return folders.map((folder) => resolve(cwd, folder, name)).find(isProgram) ?? name;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    const { isFile, mode } = Deno.statSync(path);
+    return isFile && ((mode ?? 0) & ANYBODY_RUNS) !== 0;
+  } catch (error) {
+    // It is not there, or may not be looked at.
+    if (error instanceof Error) return false;
+    throw error;
+  }
 }
 
 function extended(grant: WorkerGrant, values: readonly string[]): WorkerGrant {

@@ -16,6 +16,7 @@ import { collecting, givenByEntry, optionOf, refuseTwiceIn } from "./option_entr
 import type { OptionSpec } from "./options.ts";
 import type { ExportKind, ModuleSetting, MountSetting } from "./settings.ts";
 import { defaultSettings } from "./settings.ts";
+import { withoutLastSlashes } from "./values.ts";
 
 /** Kinds of sections that can be named as apps. */
 const APP_KINDS: readonly string[] = ["app", "composite", "pipeline"];
@@ -168,7 +169,7 @@ export class AppSections {
         );
         continue;
       }
-      const above = entry.key.replace(/\/+$/, "");
+      const above = withoutLastSlashes(entry.key);
       for (const mount of this.#referred({ ...entry, name: value }, trail)) {
         const prefix = above + mount.prefix;
         if (mounts.some((each) => each.prefix === prefix)) {

@@ -9,8 +9,8 @@ import { parseArgs } from "@std/cli/parse-args";
 import { ConfigError } from "../errors.ts";
 import { parseListenAddress } from "../net/address.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
-import type { Surroundings } from "./gather.ts";
-import { gather, NO_SURROUNDINGS } from "./gather.ts";
+import type { ConfigSources } from "./gather.ts";
+import { gather, NO_SOURCES } from "./gather.ts";
 import type { Given, Origins } from "./given.ts";
 import { nearest } from "./nearest.ts";
 import type { OptionSpec } from "./options.ts";
@@ -41,14 +41,14 @@ export type Command =
   | { readonly kind: "serve"; readonly settings: ServeSettings };
 
 /**
- * Reads the arguments of the `gatehouse` command, and with them what `surroundings` say: the
+ * Reads the arguments of the `gatehouse` command, and with them what `sources` say: the
  * environment, and the configuration file.
  *
  * @throws {ConfigError} if they cannot be understood, or do not go together
  */
 export function parseCommandLine(
   args: readonly string[],
-  surroundings: Surroundings = NO_SURROUNDINGS,
+  sources: ConfigSources = NO_SOURCES,
 ): Command {
   refuseMisreadWords(args);
   const valueless = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
@@ -84,12 +84,12 @@ export function parseCommandLine(
         "(is a variable of the shell not set?)",
     );
   }
-  if (verb === "config") return configCommand(flags, positional, surroundings);
+  if (verb === "config") return configCommand(flags, positional, sources);
   const { settings, origins, words: rest } = gather(
     flags,
     positional,
     verb === "serve" ? "apps" : "arguments",
-    surroundings,
+    sources,
   );
   const { mongrel2Control, cacheAction } = settings;
   if (verb === "cache") return cacheCommand(settings, rest);
@@ -126,7 +126,7 @@ function valueOf(option: OptionSpec, value: unknown): string {
 function configCommand(
   flags: readonly Given[],
   positional: readonly string[],
-  surroundings: Surroundings,
+  sources: ConfigSources,
 ): Command {
   const [action, ...words] = positional;
   if (action !== "check" && action !== "show") {
@@ -141,7 +141,7 @@ function configCommand(
     name: "FILE",
     origin: "argument",
   }];
-  const { settings, origins } = gather(named, words, "apps", surroundings);
+  const { settings, origins } = gather(named, words, "apps", sources);
   if (action === "check") {
     if (settings.configFile === undefined) throw new ConfigError("config check needs a FILE");
     withApps(settings);

@@ -9,6 +9,7 @@ import type { Given, Origins } from "./given.ts";
 import type { OptionSpec } from "./options.ts";
 import { OPTIONS } from "./options.ts";
 import type { ModuleSetting, MountSetting, ServeSettings } from "./settings.ts";
+import { withoutLastSlashes } from "./values.ts";
 
 /** The text: endpoints, apps with what is around them, and all options. */
 export function configText(settings: ServeSettings, origins: Origins): string {
@@ -76,7 +77,7 @@ function settingRows(kind: string, settings: Readonly<Record<string, string>>): 
 
 /** Where an app was named that is not in a section of its own. */
 function originOfMount(prefix: string, origins: Origins): string {
-  const isIt = ({ text }: Given) => text?.split("=", 1)[0].replace(/\/+$/, "") === prefix;
+  const isIt = ({ text }: Given) => withoutLastSlashes(text?.split("=", 1)[0] ?? "") === prefix;
   return origins.get("mount")?.find(isIt)?.origin ?? "argument";
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { WORKER_LIMIT_RANGES } from "../setting_ranges.ts";
 import type { WorkerLimits } from "../worker_limits.ts";
 import { DEFAULT_WORKER_LIMITS } from "../worker_limits.ts";
 import type { OptionSpec } from "./options.ts";
@@ -41,7 +42,11 @@ export const CONTAINMENT_OPTIONS: readonly OptionSpec[] = [
     help: "Replace a worker after about so many requests (up to a tenth less); 0 for any number",
     default: "none",
     apply: (settings, text, name) =>
-      settings.workerLimits.maxWorkerRequests = parseCount(name, text, 0, 4_000_000_000),
+      settings.workerLimits.maxWorkerRequests = parseCount(
+        name,
+        text,
+        WORKER_LIMIT_RANGES.maxWorkerRequests,
+      ),
   },
   timeLimit(
     "max-worker-age",
@@ -55,8 +60,22 @@ export const CONTAINMENT_OPTIONS: readonly OptionSpec[] = [
     help: "Replace a worker whose own memory (heap and buffers) exceeds this; 0 for any",
     default: "none",
     apply: (settings, text, name) => {
-      const bytes = parseByteSize(name, text, Infinity);
+      const bytes = parseByteSize(name, text, WORKER_LIMIT_RANGES.maxWorkerMemoryBytes.max);
       settings.workerLimits.maxWorkerMemoryBytes = bytes === Infinity ? 0 : bytes;
     },
+  },
+  {
+    name: "max-worker-descriptors",
+    value: "N",
+    group: "Limits",
+    help: "End workers whose apps have more files and sockets open, counted over all workers " +
+      "(at most half of what the process may have; Linux and macOS); 0 for any number",
+    default: String(DEFAULT_WORKER_LIMITS.maxWorkerDescriptors),
+    apply: (settings, text, name) =>
+      settings.workerLimits.maxWorkerDescriptors = parseCount(
+        name,
+        text,
+        WORKER_LIMIT_RANGES.maxWorkerDescriptors,
+      ),
   },
 ];

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../error_message.ts";
 import { dirname, resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
 import type { FileContents } from "./config_file.ts";
@@ -13,11 +14,12 @@ import { givenByEnvironment } from "./environment.ts";
 import type { Given, Origins } from "./given.ts";
 import { applyGiven } from "./given.ts";
 import { mountApp } from "./options.ts";
+import { valueFrom } from "./relative_paths.ts";
 import type { ServeSettings } from "./settings.ts";
 import { defaultSettings } from "./settings.ts";
 
 /** What there is besides the command line. */
-export interface Surroundings {
+export interface ConfigSources {
   /** The environment's variables. */
   readonly env: Readonly<Record<string, string>>;
   /** Folder that paths are relative to. */
@@ -29,7 +31,7 @@ export interface Surroundings {
 }
 
 /** No environment, and no files. */
-export const NO_SURROUNDINGS: Surroundings = {
+export const NO_SOURCES: ConfigSources = {
   env: {},
   cwd: "/",
   readTextFile(path) {
@@ -61,12 +63,14 @@ const OVERRIDE = /^([A-Za-z_][\w.-]*)=(.*)$/s;
  * @throws {ConfigError} if anything is wrong
  */
 export function gather(
-  flags: readonly Given[],
+  commandLine: readonly Given[],
   words: readonly string[],
   wordsAre: "apps" | "arguments",
-  surroundings: Surroundings,
+  sources: ConfigSources,
 ): Gathered {
-  const variables = givenByEnvironment(surroundings.env, surroundings.warn);
+  const flags = commandLine.map((given) => placed(given, sources.cwd));
+  const variables = givenByEnvironment(sources.env, sources.warn)
+    .map((given) => placed(given, sources.cwd));
   const settings = defaultSettings();
   const isAboutFile = ({ option }: Given) => CONFIG_OPTIONS.includes(option);
   applyGiven(settings, [variables.filter(isAboutFile), flags.filter(isAboutFile)]);
@@ -81,9 +85,9 @@ export function gather(
   const areAppsElsewhere = app !== undefined ||
     [...variables, ...flags].some(({ option }) => option.name === "mount");
   const file: FileContents = configFile === undefined ? { given: [], mounts: [] } : readConfigFile(
-    readText(configFile, surroundings),
+    readText(configFile, sources),
     configFile,
-    dirname(resolve(surroundings.cwd, configFile)),
+    dirname(resolve(sources.cwd, configFile)),
     { overrides, serverName, appName, apps: areAppsElsewhere ? "unused" : "taken" },
   );
   if (app !== undefined) mountApp(settings, "", app, app);
@@ -96,11 +100,22 @@ export function gather(
   return { settings, origins, words: others };
 }
 
-function readText(path: string, { cwd, readTextFile }: Surroundings): string {
+/**
+ * What is given, with paths made absolute that are relative to `cwd`: by the time that they are used,
+ * the working directory may be another one. The file's own path stays as it was said, for messages,
+ * and so do the names of apps: whoever loads them knows where they begin.
+ */
+function placed(given: Given, cwd: string): Given {
+  const { option, text } = given;
+  if (text === null || option.givenBy !== undefined || option.name === "mount") return given;
+  return { ...given, text: valueFrom(option, text, cwd) };
+}
+
+function readText(path: string, { cwd, readTextFile }: ConfigSources): string {
   try {
     return readTextFile(resolve(cwd, path));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new ConfigError(`--config ${path} cannot be read: ${reason}`);
   }
 }

@@ -97,11 +97,11 @@ export function parseIni(text: string, problems: Problems): IniSection[] {
     }
     close();
     if (content.startsWith("[")) {
-      const name = /^\[([^\]]+)\]$/.exec(content)?.[1].trim().replace(/\s*:\s*/, ":");
-      if (name === undefined || name === "") {
+      const name = sectionName(/^\[([^\]]+)\]$/.exec(content)?.[1] ?? "");
+      if (name === "") {
         problems.add(line, `${JSON.stringify(content)} is no [section]`);
       }
-      sections.push({ name: name ?? "", line, entries: [] });
+      sections.push({ name, line, entries: [] });
       continue;
     }
     const [key, value] = splitEntry(content);
@@ -117,6 +117,13 @@ export function parseIni(text: string, problems: Problems): IniSection[] {
   for (const section of sections) refuseTwice(section.entries, ({ key }) => key, problems);
   refuseTwice(sections, ({ name }) => `[${name}]`, problems);
   return sections.filter(({ name }) => name !== "");
+}
+
+/** What stands in the brackets of a section's head, without white space around it and its first colon. */
+function sectionName(text: string): string {
+  const colon = text.indexOf(":");
+  if (colon < 0) return text.trim();
+  return `${text.slice(0, colon).trim()}:${text.slice(colon + 1).trim()}`;
 }
 
 /** Key and value of `key = value`, or of `key: value`; an empty key if it is neither. */

@@ -7,6 +7,11 @@
 import type { IniEntry, IniSection, Problems } from "./ini_file.ts";
 import { nearest } from "./nearest.ts";
 
+/** Names that a value may stand for, those in their values included: what doubles at each step has no end. */
+const MAX_NAMES = 1_000;
+/** Characters of a name that `%(name)s` may have. */
+const REFERENCE = /%(%|\(([^)]{0,200})\)s)?/g;
+
 /** The names that all sections know: `[DEFAULT]`, the command line's `name=value`, and `here`. */
 export class Defaults {
   readonly #entries: ReadonlyMap<string, IniEntry>;
@@ -14,6 +19,10 @@ export class Defaults {
   readonly #builtIn: ReadonlyMap<string, string>;
   readonly #problems: Problems;
   readonly #used = new Set<string>();
+  /** The entries of sections by their keys. */
+  readonly #keys = new WeakMap<IniSection, ReadonlyMap<string, IniEntry>>();
+  /** Names that the value which is asked for has stood for so far. */
+  #names = 0;
   /** Entries of circles that are told of. */
   readonly #circular = new Set<IniEntry>();
 
@@ -32,6 +41,7 @@ export class Defaults {
 
   /** The value of `entry` of `section`, with what its `%(name)s` stand for. */
   valueOf(entry: IniEntry, section: IniSection | null): string {
+    this.#names = 0;
     return this.#expanded(entry, section, []);
   }
 
@@ -46,7 +56,7 @@ export class Defaults {
   }
 
   #expanded(entry: IniEntry, section: IniSection | null, trail: readonly IniEntry[]): string {
-    return entry.value.replace(/%(%|\(([^)]*)\)s)?/g, (_whole, what: string, name: string) => {
+    return entry.value.replace(REFERENCE, (_whole, what: string, name: string) => {
       if (what === "%") return "%";
       if (what === undefined) {
         this.#problems.add(
@@ -59,6 +69,16 @@ export class Defaults {
     });
   }
 
+  #keysOf(section: IniSection): ReadonlyMap<string, IniEntry> {
+    let keys = this.#keys.get(section);
+    if (keys === undefined) {
+      // Of entries with the same key the first one counts: the others are told of.
+      keys = new Map(section.entries.toReversed().map((entry) => [entry.key, entry]));
+      this.#keys.set(section, keys);
+    }
+    return keys;
+  }
+
   #named(
     name: string,
     from: IniEntry,
@@ -66,7 +86,13 @@ export class Defaults {
     trail: readonly IniEntry[],
   ): string {
     // A key can take the default of its own name: `greeting = %(greeting)s!`.
-    const own = section?.entries.find((each) => each.key === name && each !== from);
+    if (++this.#names > MAX_NAMES) {
+      const { key, line } = trail[0];
+      this.#problems.add(line, `${key} stands for more than ${MAX_NAMES} names in all`);
+      return name;
+    }
+    const namesake = section === null ? undefined : this.#keysOf(section).get(name);
+    const own = namesake === from ? undefined : namesake;
     if (own === undefined) {
       this.#used.add(name);
       const override = this.#overrides.get(name);

@@ -15,7 +15,8 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
     value: "WHICH",
     group: "Loading",
     help: "Load modules with Deno's own loader (native) or with gatehouse's (own)",
-    default: "auto: own in the executable, or if one of the next options is given",
+    default:
+      "auto: own in the executable, for apps from URLs, or if one of the next options is given",
     apply: setLoader,
   },
   {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { LIMIT_RANGES, RANGES } from "../setting_ranges.ts";
 import { ConfigError } from "../errors.ts";
 import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
@@ -17,7 +18,7 @@ import { parseMongrel2Spec } from "../mongrel2/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
 import { PROCESS_OPTIONS } from "./process_options.ts";
-import { addressFrom, moduleFrom } from "./relative_paths.ts";
+import { addressFrom, moduleFrom, mongrel2From } from "./relative_paths.ts";
 import type { ServeSettings } from "./settings.ts";
 import {
   formatByteSize,
@@ -25,6 +26,7 @@ import {
   parseByteSize,
   parseCount,
   parseDuration,
+  withoutLastSlashes,
 } from "./values.ts";
 
 /** Headings that options stand under in the help text. */
@@ -79,15 +81,9 @@ export interface OptionSpec {
   relativeTo?(folder: string, text: string): string;
 }
 
-/** Largest head that a ring can carry with room to spare, in bytes. */
-const MAX_HEADER_BYTES = 262_144;
-
-/** Longest time that the platform's timers can be set to, in milliseconds: almost 25 days. */
-const MAX_TIMER_MS = 2_147_483_647;
-
 type LimitName = keyof ServeSettings["limits"];
 
-function sizeLimit(name: string, limit: LimitName, max: number, help: string): OptionSpec {
+function sizeLimit(name: string, limit: LimitName, help: string): OptionSpec {
   return {
     name,
     value: "BYTES",
@@ -95,7 +91,8 @@ function sizeLimit(name: string, limit: LimitName, max: number, help: string): O
     help,
     // No body is longer than a number can count.
     default: formatByteSize(Number.isSafeInteger(LIMITS[limit] + 1) ? LIMITS[limit] : Infinity),
-    apply: (settings, text, option) => settings.limits[limit] = parseByteSize(option, text, max),
+    apply: (settings, text, option) =>
+      settings.limits[limit] = parseByteSize(option, text, LIMIT_RANGES[limit].max),
   };
 }
 
@@ -110,7 +107,7 @@ function timeLimit(name: string, limit: LimitName, help: string): OptionSpec {
   };
 }
 
-function countLimit(name: string, limit: LimitName, min: number, help: string): OptionSpec {
+function countLimit(name: string, limit: LimitName, help: string): OptionSpec {
   return {
     name,
     value: "N",
@@ -118,7 +115,7 @@ function countLimit(name: string, limit: LimitName, min: number, help: string): 
     help,
     default: LIMITS[limit] === 0 ? "none" : String(LIMITS[limit]),
     apply: (settings, text, option) =>
-      settings.limits[limit] = parseCount(option, text, min, Number.MAX_SAFE_INTEGER),
+      settings.limits[limit] = parseCount(option, text, LIMIT_RANGES[limit]),
   };
 }
 
@@ -129,8 +126,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "ADDR",
     repeats: true,
     group: "Endpoints",
-    help: "Serve HTTP/1.1 at PORT, HOST:PORT, [IPV6]:PORT, :PORT (every interface) or " +
-      "unix:PATH[,mode=0660]; port 0 is any free one",
+    help: "Serve HTTP/1.1 at PORT, HOST:PORT (every address of the host), [IPV6]:PORT, :PORT " +
+      "(every interface, IPv4 and IPv6) or unix:PATH[,mode=0660]; port 0 is any free one",
     default: "127.0.0.1:8000, if no endpoint is named",
     apply: (settings, text, name) => settings.http.push(readAddress(name, text)),
     relativeTo: (folder, text) => addressFrom(text, folder),
@@ -172,6 +169,7 @@ export const OPTIONS: readonly OptionSpec[] = [
       "in) and ,uploads=DIR (the folder, within, that it writes uploads to)",
     apply: (settings, text, name) =>
       settings.mongrel2.push(named(name, () => parseMongrel2Spec(text))),
+    relativeTo: (folder, text) => mongrel2From(text, folder),
   },
   {
     name: "mongrel2-config",
@@ -187,7 +185,10 @@ export const OPTIONS: readonly OptionSpec[] = [
     group: "Endpoints",
     help: "Choose the handler by its number",
     apply: (settings, text, name) =>
-      settings.mongrel2Choice.handlerId = parseCount(name, text, 0, Number.MAX_SAFE_INTEGER),
+      settings.mongrel2Choice.handlerId = parseCount(name, text, {
+        min: 0,
+        max: Number.MAX_SAFE_INTEGER,
+      }),
   },
   {
     name: "mongrel2-route",
@@ -228,9 +229,11 @@ export const OPTIONS: readonly OptionSpec[] = [
     name: "backlog",
     value: "N",
     group: "Endpoints",
-    help: "Connections that the system queues until they are accepted",
+    help:
+      "Connections that the system queues until they are accepted; at unix sockets, only where " +
+      "gatehouse may use FFI",
     default: "511",
-    apply: (settings, text, name) => settings.backlog = parseCount(name, text, 1, 65_535),
+    apply: (settings, text, name) => settings.backlog = parseCount(name, text, RANGES.backlog),
   },
   {
     name: "mount",
@@ -247,7 +250,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     group: "Apps",
     help: "Number of app workers; 0 runs the apps on the gateway's own thread",
     default: "number of cores",
-    apply: (settings, text, name) => settings.workers = parseCount(name, text, 0, 1_024),
+    apply: (settings, text, name) => settings.workers = parseCount(name, text, RANGES.workers),
   },
   {
     name: "factory",
@@ -261,10 +264,10 @@ export const OPTIONS: readonly OptionSpec[] = [
   ...RELOAD_OPTIONS,
   ...PROCESS_OPTIONS,
   ...APP_PERMISSION_OPTIONS,
-  sizeLimit("max-header-bytes", "maxHeaderBytes", MAX_HEADER_BYTES, "Request line and headers"),
-  countLimit("max-header-count", "maxHeaderCount", 1, "Headers of a request"),
-  sizeLimit("max-target-bytes", "maxTargetBytes", MAX_HEADER_BYTES, "Request target (the URL)"),
-  sizeLimit("max-body-bytes", "maxBodyBytes", Infinity, "Request body"),
+  sizeLimit("max-header-bytes", "maxHeaderBytes", "Request line and headers"),
+  countLimit("max-header-count", "maxHeaderCount", "Headers of a request"),
+  sizeLimit("max-target-bytes", "maxTargetBytes", "Request target (the URL)"),
+  sizeLimit("max-body-bytes", "maxBodyBytes", "Request body"),
   timeLimit("header-timeout", "headerTimeoutMs", "Time for a request's head to arrive; 0 for none"),
   timeLimit(
     "body-timeout",
@@ -280,10 +283,9 @@ export const OPTIONS: readonly OptionSpec[] = [
   countLimit(
     "max-requests-per-connection",
     "maxRequestsPerConnection",
-    0,
     "Requests on one connection; 0 for any number",
   ),
-  countLimit("max-connections", "maxConnections", 1, "Open HTTP connections of each address"),
+  countLimit("max-connections", "maxConnections", "Open HTTP connections of each address"),
   {
     name: "max-conns",
     value: "N",
@@ -291,7 +293,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "Open FastCGI connections of each address (FCGI_MAX_CONNS); others are told that it is " +
       "overloaded",
     default: String(FASTCGI_LIMITS.maxConns),
-    apply: (settings, text, name) => settings.maxConns = parseCount(name, text, 1, 1_000_000),
+    apply: (settings, text, name) =>
+      settings.maxConns = parseCount(name, text, LIMIT_RANGES.maxConns),
   },
   {
     name: "max-reqs",
@@ -301,7 +304,8 @@ export const OPTIONS: readonly OptionSpec[] = [
       "FastCGI requests at a time of each address (FCGI_MAX_REQS); others are told that it is " +
       "overloaded",
     default: String(FASTCGI_LIMITS.maxReqs),
-    apply: (settings, text, name) => settings.maxReqs = parseCount(name, text, 1, 1_000_000),
+    apply: (settings, text, name) =>
+      settings.maxReqs = parseCount(name, text, LIMIT_RANGES.maxReqs),
   },
   {
     name: "no-keep-alive",
@@ -368,8 +372,7 @@ function setFaultReports(settings: ServeSettings, text: string, name: string): v
 
 function setDrainTimeout(settings: ServeSettings, text: string, name: string): void {
   const timeoutMs = parseDuration(name, text);
-  // A timer that is set to more fires at once.
-  if (timeoutMs > MAX_TIMER_MS) {
+  if (timeoutMs > RANGES.drainTimeoutMs.max) {
     throw new ConfigError(`${name} takes a time of at most 596h, not ${JSON.stringify(text)}`);
   }
   settings.drainTimeoutMs = timeoutMs;
@@ -377,7 +380,7 @@ function setDrainTimeout(settings: ServeSettings, text: string, name: string): v
 
 function addMount(settings: ServeSettings, text: string, name: string): void {
   const equals = text.indexOf("=");
-  const prefix = text.slice(0, equals).replace(/\/+$/, "");
+  const prefix = withoutLastSlashes(text.slice(0, equals));
   const app = text.slice(equals + 1);
   if (equals < 0 || app === "" || !text.startsWith("/")) {
     throw new ConfigError(`${name} takes /PREFIX=APP, not ${JSON.stringify(text)}`);

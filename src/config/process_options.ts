@@ -5,7 +5,11 @@
  */
 
 import { ConfigError } from "../errors.ts";
+import type { ListenAddress } from "../net/address.ts";
+import { parseListenAddress } from "../net/address.ts";
+import { RANGES } from "../setting_ranges.ts";
 import type { OptionSpec } from "./options.ts";
+import type { ServeSettings } from "./settings.ts";
 import { parseCount } from "./values.ts";
 
 /** The options, in the order of the help text. */
@@ -18,7 +22,7 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
       "Run N gateway processes that share the TCP ports, each with its own --workers, and one " +
       "more that watches over them; 0 runs the gateway itself",
     default: "0",
-    apply: (settings, text, name) => settings.processes = parseCount(name, text, 0, 1_024),
+    apply: (settings, text, name) => settings.processes = parseCount(name, text, RANGES.processes),
   },
   {
     name: "pidfile",
@@ -29,15 +33,31 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
   },
   {
     name: "inspect",
-    value: "[=WHAT]",
+    value: "[=ADDR]",
     group: "Processes",
-    help: "Let debuggers on this machine inspect the gateway's thread and its workers (WHAT: " +
-      "gateway or worker, which are shown by the same inspector)",
-    apply: (settings, text, name) => {
-      if (text !== "" && text !== "gateway" && text !== "worker") {
-        throw new ConfigError(`${name} takes gateway or worker, not ${JSON.stringify(text)}`);
-      }
-      settings.inspect = text === "worker" ? "workers" : "gateway";
-    },
+    help: "Let debuggers inspect the gateway's thread and its workers, at PORT or HOST:PORT " +
+      "(127.0.0.1:9229 unless it is named); not beside apps that may use the network, unless they " +
+      "may do everything",
+    apply: (settings, text, name) => settings.inspect = inspectorAddress(text, name),
   },
 ];
+
+/** Where debuggers look first. */
+const DEFAULT_INSPECTOR = "127.0.0.1:9229";
+
+function inspectorAddress(text: string, name: string): NonNullable<ServeSettings["inspect"]> {
+  // These two are what it shows, one as the other.
+  const isDefault = text === "" || text === "gateway" || text === "worker";
+  const address = namedAddress(isDefault ? DEFAULT_INSPECTOR : text, name);
+  if (address.transport === "tcp") return address;
+  throw new ConfigError(`${name} takes PORT or HOST:PORT, and no unix socket`);
+}
+
+function namedAddress(text: string, name: string): ListenAddress {
+  try {
+    return parseListenAddress(text);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`${name}: ${error.message}`);
+  }
+}

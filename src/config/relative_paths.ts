@@ -5,6 +5,7 @@
  */
 
 import { resolve } from "node:path";
+import { ConfigError } from "../errors.ts";
 import type { OptionSpec } from "./options.ts";
 
 /** Values that are paths, in the help text's words. */
@@ -29,7 +30,23 @@ export function moduleFrom(specifier: string, folder: string): string {
 /** `unix:PATH[,mode=0660]` with its path made absolute; other addresses as they are. */
 export function addressFrom(address: string, folder: string): string {
   const [whole, path, rest] = /^unix:([^,]+)(.*)$/s.exec(address) ?? [];
-  return whole === undefined ? address : `unix:${resolve(folder, path)}${rest}`;
+  return whole === undefined ? address : `unix:${withoutComma(resolve(folder, path))}${rest}`;
+}
+
+/** What finds a Mongrel2, with the paths of its folder and of `ipc:` endpoints made absolute. */
+export function mongrel2From(spec: string, folder: string): string {
+  return spec.split(",").map((part) => {
+    const [whole, before, path] = /^(chroot=|(?:recv=)?ipc:\/\/)(.+)$/s.exec(part) ?? [];
+    // Linux has names of sockets that are no paths.
+    if (whole === undefined || path.startsWith("@")) return part;
+    return before + withoutComma(resolve(folder, path));
+  }).join(",");
+}
+
+/** `path`, if it can stand in a list: what follows a comma would be taken for something else. */
+function withoutComma(path: string): string {
+  if (!path.includes(",")) return path;
+  throw new ConfigError(`${path} cannot be used here: there is a comma in the name of a folder`);
 }
 
 /** A list of paths, commas between, with them made absolute. */
@@ -44,7 +61,8 @@ export function programsFrom(list: string, folder: string): string {
 
 /** Commas that belong to a value are doubled, and stay so. */
 function mapList(list: string, change: (value: string) => string): string {
-  return list.split(/(?<!,),(?!,)/).map(change).join(",");
+  return list.split(/(?<!,),(?!,)/)
+    .map((value) => change(value.replaceAll(",,", ",")).replaceAll(",", ",,")).join(",");
 }
 
 /** The value of `option` from a file in `folder`, meaning the same elsewhere. */

@@ -12,7 +12,7 @@ import { nearest } from "./nearest.ts";
 import type { FileContext } from "./option_entry.ts";
 import { collecting, FILE_OPTIONS, givenByEntry, optionOf, refuseTwiceIn } from "./option_entry.ts";
 import type { OptionSpec } from "./options.ts";
-import { addressFrom } from "./relative_paths.ts";
+import { addressFrom, mongrel2From } from "./relative_paths.ts";
 import { ALIASES, foreignServer, REFUSED } from "./server_keys.ts";
 import { defaultSettings } from "./settings.ts";
 import { parseCount } from "./values.ts";
@@ -155,7 +155,10 @@ class ServerSection {
     }
     const number = port === undefined
       ? PROTOCOLS[protocol]
-      : parseCount(this.#at(port.entry.line, port.entry.key), port.value, 0, 65_535);
+      : parseCount(this.#at(port.entry.line, port.entry.key), port.value, {
+        min: 0,
+        max: 65_535,
+      });
     this.#giveOne(
       option,
       `${hostText(host?.value ?? "127.0.0.1")}:${number}`,
@@ -182,7 +185,8 @@ class ServerSection {
     }
     const details = [["recv", recv], ["ident", ident], ["chroot", chroot], ["uploads", uploads]]
       .flatMap(([name, each]) => typeof each === "object" ? [`,${name}=${each.value}`] : []);
-    this.#giveOne(FILE_OPTIONS.get("mongrel2")!, send.value + details.join(""), send.entry);
+    const spec = mongrel2From(send.value + details.join(""), this.#context.folder);
+    this.#giveOne(FILE_OPTIONS.get("mongrel2")!, spec, send.entry);
   }
 
   #giveOne(option: OptionSpec, text: string, { key, line }: IniEntry): void {
@@ -205,9 +209,9 @@ class ServerSection {
   }
 }
 
-/** A host as addresses have it: `0.0.0.0` for every interface, IPv6 in brackets. */
+/** A host as addresses have it: nothing for every interface, IPv6 in brackets. */
 function hostText(host: string): string {
-  if (host === "*") return "0.0.0.0";
+  if (host === "*") return "";
   return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
 }
 

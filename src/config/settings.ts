@@ -122,8 +122,8 @@ export interface ServeSettings {
   processes: number;
   /** File that has the process's number while it serves. */
   pidfile: string | undefined;
-  /** What debuggers may look into. */
-  inspect: "nothing" | "gateway" | "workers";
+  /** Where debuggers may look into the process; `null` for nowhere. */
+  inspect: Extract<ListenAddress, { transport: "tcp" }> | null;
   /** What apps may do, as far as it was said. */
   appPermissions: { -readonly [Kind in keyof AppPermissions]: AppPermissions[Kind] };
   /** Whether apps may do all that gatehouse itself may. */
@@ -178,7 +178,7 @@ export function defaultSettings(): ServeSettings {
     cacheAction: "fetch",
     processes: 0,
     pidfile: undefined,
-    inspect: "nothing",
+    inspect: null,
     appPermissions: {},
     appAllowAll: false,
     limits: { ...DEFAULT_HTTP_LIMITS },

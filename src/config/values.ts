@@ -5,6 +5,7 @@
  */
 
 import { ConfigError } from "../errors.ts";
+import type { SettingRange } from "../setting_ranges.ts";
 
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -19,7 +20,11 @@ const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = {
 };
 
 /** Reads a whole number from `min` to `max`. */
-export function parseCount(name: string, text: string, min: number, max: number): number {
+export function parseCount(
+  name: string,
+  text: string,
+  { min, max }: Pick<SettingRange, "min" | "max">,
+): number {
   const count = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
   if (!(count >= min && count <= max)) {
     const range = max === Number.MAX_SAFE_INTEGER ? `from ${min} on` : `from ${min} to ${max}`;
@@ -54,6 +59,13 @@ export function parseByteSize(name: string, text: string, max: number): number {
     );
   }
   return bytes;
+}
+
+/** A path without the slashes at its end, of which there may be any number. */
+export function withoutLastSlashes(path: string): string {
+  let end = path.length;
+  while (path[end - 1] === "/") end--;
+  return path.slice(0, end);
 }
 
 /** A time as {@linkcode parseDuration} reads it. */

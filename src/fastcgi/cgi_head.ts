@@ -4,15 +4,12 @@
  * @module
  */
 
-import { concatenated } from "../bytes.ts";
-import { CR, LF } from "../chars.ts";
+import { BufferPool, OutputBuffer } from "../buffers.ts";
+import { CLASS, CR, FIELD, LF, TOKEN } from "../chars.ts";
 import { ProtocolError } from "../errors.ts";
-import { textOf } from "../fields.ts";
+import { textOf, withoutBlanks } from "../fields.ts";
 
 const MAX_HEAD_BYTES = 65_536;
-/** A name, and a value without the white space around it (RFC 9110 5.5). */
-const FIELD_LINE =
-  /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*((?:[\x21-\x7e\x80-\xff]+(?:[ \t]+[\x21-\x7e\x80-\xff]+)*)?)[ \t]*$/;
 
 /** The head of a response. */
 export interface CgiHead {
@@ -26,69 +23,123 @@ export interface CgiHead {
 
 /** Takes the bytes of a response until its head is complete. */
 export class CgiHeadReader {
-  #bytes: Uint8Array = new Uint8Array(0);
+  /** What came before, in a buffer that grows. */
+  readonly #kept = new OutputBuffer(new BufferPool(0));
   /** Where the line begins whose end has not come. */
   #lineStart = 0;
+  /** Bytes of interim heads, which are skipped. */
+  #skippedBytes = 0;
 
   /**
    * Takes more bytes. Once the head is complete, gives it together with where the body begins in
-   * `chunk`.
+   * `chunk`. Heads of interim responses (1xx) before it are skipped.
    *
    * @throws {ProtocolError} if it is malformed, or too long
    */
   push(chunk: Uint8Array): { readonly head: CgiHead; readonly bodyStart: number } | null {
-    const before = this.#bytes.length;
-    const bytes = before === 0 ? chunk : concatenated([this.#bytes, chunk]);
-    const isComplete = this.#findEnd(bytes);
-    if ((isComplete ? this.#lineStart : bytes.length) > MAX_HEAD_BYTES) {
+    for (let at = 0;;) {
+      const found = this.#pushPart(at === 0 ? chunk : chunk.subarray(at));
+      if (found === null) return null;
+      at += found.bodyStart;
+      if (found.head !== null) return { head: found.head, bodyStart: at };
+    }
+  }
+
+  /** Whether something of a head has come, and not all. */
+  get isWithin(): boolean {
+    return this.#kept.length > 0;
+  }
+
+  /** Takes bytes until the end of one head, which is `null` if it is an interim one. */
+  #pushPart(
+    chunk: Uint8Array,
+  ): { readonly head: CgiHead | null; readonly bodyStart: number } | null {
+    const before = this.#kept.length;
+    if (before > 0) this.#kept.append(chunk);
+    const bytes = before > 0 ? this.#kept.bytes : chunk;
+    const length = before + chunk.length;
+    const isComplete = this.#findEnd(bytes, before, length);
+    if (this.#skippedBytes + (isComplete ? this.#lineStart : length) > MAX_HEAD_BYTES) {
       throw new ProtocolError(502, "the response's head is too long", "RFC 3875 6.2");
     }
     if (!isComplete) {
-      this.#bytes = before === 0 ? bytes.slice() : bytes;
+      if (before === 0) this.#kept.append(chunk);
       return null;
     }
-    return {
-      head: parseHead(textOf(bytes, 0, this.#lineStart)),
-      bodyStart: this.#lineStart - before,
-    };
+    const end = this.#lineStart;
+    const head = parseHead(textOf(bytes, 0, end));
+    if (head === null) {
+      this.#skippedBytes += end;
+      this.#kept.length = this.#lineStart = 0;
+    }
+    return { head, bodyStart: end - before };
   }
 
-  /** Whether there is a line without anything in it: the body begins after it. */
-  #findEnd(bytes: Uint8Array): boolean {
-    for (;;) {
+  /** Whether there is a line without anything in it: the body begins after it. Looks at new bytes only. */
+  #findEnd(bytes: Uint8Array, from: number, length: number): boolean {
+    for (let at = from; at < length; at++) {
+      if (bytes[at] !== LF) continue;
       const start = this.#lineStart;
-      const end = bytes.indexOf(LF, start);
-      if (end < 0) return false;
-      this.#lineStart = end + 1;
-      if (end === start || (end === start + 1 && bytes[start] === CR)) return true;
+      this.#lineStart = at + 1;
+      if (at === start || (at === start + 1 && bytes[start] === CR)) return true;
     }
+    return false;
   }
 }
 
-function parseHead(text: string): CgiHead {
+/** The head in `text`; `null` if it is an interim one. */
+function parseHead(text: string): CgiHead | null {
+  let isInterim = false;
   let status: number | null = null;
   let statusText = "";
   const fields: [string, string][] = [];
-  for (const line of text.split(/\r?\n/)) {
-    if (line === "") continue;
-    const [, name, value] = FIELD_LINE.exec(line) ?? [];
-    if (name === undefined) {
-      throw new ProtocolError(502, "the response has a malformed field line", "RFC 3875 6.3");
-    }
+  for (const line of text.split("\n")) {
+    if (line === "" || line === "\r") continue;
+    const [name, value] = parseFieldLine(line.endsWith("\r") ? line.slice(0, -1) : line);
     if (name.toLowerCase() !== "status") {
       fields.push([name, value]);
       continue;
     }
+    if (INTERIM.test(value)) {
+      isInterim = true;
+      continue;
+    }
     const [, code, reason] = /^([2-5]\d\d)(?: (.*))?$/.exec(value) ?? [];
     if (code === undefined) {
-      throw new ProtocolError(502, `the response's status is ${value}`, "RFC 3875 6.3.3");
+      throw new ProtocolError(
+        502,
+        `the response's status is ${JSON.stringify(value.slice(0, MAX_SHOWN_CHARS))}`,
+        "RFC 3875 6.3.3",
+      );
     }
     status = Number(code);
     statusText = reason ?? "";
   }
+  if (isInterim && status === null) return null;
   if (status === null && fields.length === 0) {
-    throw new ProtocolError(502, "the response has no field lines", "RFC 3875 6.2");
+    throw new ProtocolError(502, "the response's head is empty", "RFC 3875 6.2");
   }
   const hasLocation = fields.some(([name]) => name.toLowerCase() === "location");
   return { status: status ?? (hasLocation ? 302 : 200), statusText, fields };
 }
+
+/** Name and value, without the blanks around it (RFC 9110 5.5), of a field line. */
+function parseFieldLine(line: string): [string, string] {
+  const colon = line.indexOf(":");
+  if (colon <= 0 || !isOf(TOKEN, line, 0, colon) || !isOf(FIELD, line, colon, line.length)) {
+    throw new ProtocolError(502, "the response has a malformed field line", "RFC 3875 6.3");
+  }
+  return [line.slice(0, colon), withoutBlanks(line.slice(colon + 1))];
+}
+
+/** Whether all bytes of `text[start, end)` are of a class. */
+function isOf(charClass: number, text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if ((CLASS[text.charCodeAt(at)] & charClass) === 0) return false;
+  }
+  return true;
+}
+
+const MAX_SHOWN_CHARS = 80;
+/** Informational, but for 101: nobody has asked for another protocol (RFC 9110 15.2). */
+const INTERIM = /^1(?!01)\d\d(?: |$)/;

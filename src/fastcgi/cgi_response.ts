@@ -10,11 +10,13 @@ import { COLON, CR, LF, spells } from "../chars.ts";
 import { InvalidResponseError } from "../errors.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import type { RequestHead, ResponseHead } from "../exchange.ts";
-import { bodyLengthOf, ResponseFields, statusOf } from "../response_fields.ts";
+import { bodyLengthOf, bodyTooLong, ResponseFields, statusOf } from "../response_fields.ts";
 import { writeUtf8 } from "../text.ts";
 import { beginRecord, finishRecord, STDOUT, writeStream } from "./records.ts";
 
 const encoder = new TextEncoder();
+/** Longer bodies get records of their own: one record would have to be cut into several afterwards. */
+const MAX_JOINED_BYTES = 32_768;
 const VARIABLE = "variable-";
 const statusLines: Uint8Array[] = [];
 
@@ -76,7 +78,8 @@ export class CgiResponseWriter {
     out.reserve(2);
     out.bytes[out.length++] = CR;
     out.bytes[out.length++] = LF;
-    if (this.#hasContent && body !== null) {
+    const isLarge = typeof body !== "string" && body !== null && body.length > MAX_JOINED_BYTES;
+    if (this.#hasContent && body !== null && !isLarge) {
       if (typeof body === "string") {
         out.reserve(bodyLength);
         writeUtf8(body, bodyLength, out.bytes, out.length);
@@ -89,20 +92,27 @@ export class CgiResponseWriter {
     }
     finishRecord(out, start, STDOUT, this.#id);
     this.complete = !this.#hasContent || this.#remaining === 0;
+    if (isLarge) this.write(body as Uint8Array);
   }
 
   /**
-   * Writes part of the body.
-   *
-   * @throws {InvalidResponseError} if the body is longer than its Content-Length; nothing was written
+   * Writes part of the body. Returns how many of its bytes belong to the response: fewer than there are
+   * if the body is longer than its Content-Length. The response is complete then; what comes after
+   * that is dropped.
    */
-  write(chunk: Uint8Array): void {
-    if (this.complete) return;
-    if (this.#exceeds(chunk.length)) throw bodyTooLong();
-    writeStream(this.#out, STDOUT, this.#id, chunk);
-    if (this.#remaining === UNKNOWN_LENGTH) return;
-    this.#remaining -= chunk.length;
+  write(chunk: Uint8Array): number {
+    if (this.complete) return chunk.length;
+    const bytes = this.#exceeds(chunk.length) ? this.#remaining : chunk.length;
+    writeStream(
+      this.#out,
+      STDOUT,
+      this.#id,
+      bytes === chunk.length ? chunk : chunk.subarray(0, bytes),
+    );
+    if (this.#remaining === UNKNOWN_LENGTH) return bytes;
+    this.#remaining -= bytes;
     this.complete = this.#remaining === 0;
+    return bytes;
   }
 
   /**
@@ -136,8 +146,4 @@ function upperCaseVariables(bytes: Uint8Array, start: number, end: number): void
       if (bytes[i] >= 0x61 && bytes[i] <= 0x7a) bytes[i] -= 0x20;
     }
   }
-}
-
-function bodyTooLong(): InvalidResponseError {
-  return new InvalidResponseError("the response's body is longer than its Content-Length");
 }

@@ -4,12 +4,18 @@
  * @module
  */
 
-import { FastCgiError } from "../errors.ts";
+import { messageOf } from "../error_message.ts";
+import { FastCgiError, ProtocolError } from "../errors.ts";
 import type { RequestRole } from "../exchange.ts";
+import { tell } from "../log.ts";
 import { parseListenAddress } from "../net/address.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { disableNagle } from "../net/socket_endpoint.ts";
 import { decodePairs, encodePairs } from "../pairs.ts";
+import { SettingChecks } from "../setting_checks.ts";
+import type { SettingRange } from "../setting_ranges.ts";
+import { ANY_TIME } from "../setting_ranges.ts";
+import { timerMs } from "../timers.ts";
 import { CgiHeadReader } from "./cgi_head.ts";
 import type { CgiHead } from "./cgi_head.ts";
 import { ClientConnection } from "./client_connection.ts";
@@ -30,9 +36,16 @@ export interface FastCgiClientOptions {
   readonly maxConnections?: number;
   /** Time that a connection is kept without a request, in milliseconds. Default 30,000; 0 keeps none. */
   readonly idleTimeoutMs?: number;
-  /** Takes what servers write to STDERR. Default: `console.error`. */
+  /** Takes what servers write to STDERR. Default: lines to standard error. */
   readonly onStderr?: (text: string) => void;
 }
+
+const OPTION_RANGES: Readonly<Record<string, SettingRange>> = {
+  // Requests are numbered by 16 bits (FastCGI 1.0, section 3.3).
+  requestsPerConnection: { kind: "count", min: 1, max: 65_535 },
+  maxConnections: { kind: "count", min: 1, max: 1_000_000 },
+  idleTimeoutMs: ANY_TIME,
+};
 
 /** What a request asks for, besides its parameters. */
 export interface FastCgiRequestInit {
@@ -95,7 +108,7 @@ export class FastCgiClient implements AsyncDisposable {
   readonly #connections = new Set<ClientConnection>();
   readonly #pool = new Set<ClientConnection>();
   readonly #idleTimers = new Map<ClientConnection, ReturnType<typeof setTimeout>>();
-  readonly #waiting: WaitingRequest[] = [];
+  readonly #waiting = new Set<WaitingRequest>();
   readonly #closing = new AbortController();
   /** Connections that are being made for the pool. */
   #connecting = 0;
@@ -104,17 +117,24 @@ export class FastCgiClient implements AsyncDisposable {
    * Makes a client of the server at `address`: `host:port`, `[ipv6]:port`, a port, or `unix:PATH`.
    *
    * @throws {ConfigError} if that is no address
+   * @throws {SettingsError} if numbers among the options are none that can be
    */
   constructor(address: string, options: FastCgiClientOptions = {}) {
+    const checks = new SettingChecks();
+    checks.numbers("", { ...options }, OPTION_RANGES);
+    checks.finish();
     this.#address = parseListenAddress(address);
     this.#requestsPerConnection = options.requestsPerConnection ?? 1;
     this.#maxConnections = options.maxConnections ?? 16;
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 30_000;
-    this.#onStderr = options.onStderr ?? ((text) => console.error(text));
+    this.#onStderr = options.onStderr ?? tell;
   }
 
   /**
    * Sends a request as the global `fetch` would, and makes a `Response` of the answer.
+   *
+   * A body, of the request or the response, that is not as long as its Content-Length says makes reading
+   * the response fail with a {@linkcode FastCgiError}. Interim responses (1xx) are skipped.
    *
    * @throws {FastCgiError} if the server refused the request, or did not answer it
    * @throws {ProtocolError} if its answer is malformed
@@ -128,7 +148,11 @@ export class FastCgiClient implements AsyncDisposable {
     const params = paramsOf(request, body instanceof Uint8Array ? body.length : null, init.params);
     const mayRepeat = !(body instanceof ReadableStream) && isIdempotent(request.method);
     for (;;) {
-      const stdin = body instanceof Uint8Array ? once(body) : body ?? undefined;
+      const stdin = body instanceof Uint8Array
+        ? once(body)
+        : body === null
+        ? undefined
+        : measured(body, params.CONTENT_LENGTH);
       const reply = await this.#request(params, { stdin, signal: request.signal });
       try {
         return await responseOf(reply, request.method);
@@ -168,7 +192,8 @@ export class FastCgiClient implements AsyncDisposable {
   /** Closes all connections. Requests under way are lost. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new FastCgiError("the client is closed"));
-    for (const waiting of this.#waiting.splice(0)) waiting.fail(this.#closing.signal.reason);
+    for (const waiting of this.#waiting) waiting.fail(this.#closing.signal.reason);
+    this.#waiting.clear();
     const connections = [...this.#connections];
     for (const connection of connections) connection.close();
     await Promise.all(connections.map(({ closed }) => closed));
@@ -189,12 +214,11 @@ export class FastCgiClient implements AsyncDisposable {
       fail: begun.reject,
     };
     const giveUp = () => {
-      const at = this.#waiting.indexOf(waiting);
-      if (at >= 0) this.#waiting.splice(at, 1);
+      this.#waiting.delete(waiting);
       begun.reject(signal?.reason);
     };
     signal?.addEventListener("abort", giveUp);
-    this.#waiting.push(waiting);
+    this.#waiting.add(waiting);
     this.#assign();
     try {
       return await begun.promise;
@@ -218,18 +242,25 @@ export class FastCgiClient implements AsyncDisposable {
   #assign(): void {
     for (const connection of this.#pool) {
       while (
-        this.#waiting.length > 0 && connection.isOpen &&
+        this.#waiting.size > 0 && connection.isOpen &&
         connection.requestCount < this.#requestsPerConnection
       ) {
-        this.#waiting.shift()!.begin(connection);
+        this.#nextWaiting()!.begin(connection);
       }
     }
     while (
-      this.#waiting.length > this.#connecting * this.#requestsPerConnection &&
+      this.#waiting.size > this.#connecting * this.#requestsPerConnection &&
       this.#pool.size + this.#connecting < this.#maxConnections
     ) {
       this.#addConnection();
     }
+  }
+
+  /** Takes the request that has waited longest. */
+  #nextWaiting(): WaitingRequest | undefined {
+    const [first] = this.#waiting;
+    if (first !== undefined) this.#waiting.delete(first);
+    return first;
   }
 
   async #addConnection(): Promise<void> {
@@ -239,7 +270,7 @@ export class FastCgiClient implements AsyncDisposable {
       this.#pool.add(connection);
       connection.closed.finally(() => this.#drop(connection));
     } catch (error) {
-      this.#waiting.shift()?.fail(error);
+      this.#nextWaiting()?.fail(error);
     } finally {
       this.#connecting--;
       this.#assign();
@@ -252,7 +283,11 @@ export class FastCgiClient implements AsyncDisposable {
     try {
       const conn = address.transport === "unix"
         ? await Deno.connect({ transport: "unix", path: address.path })
-        : await Deno.connect({ hostname: address.hostname, port: address.port, signal });
+        : await Deno.connect({
+          hostname: address.hostname || "localhost",
+          port: address.port,
+          signal,
+        });
       if (signal.aborted) conn.close();
       signal.throwIfAborted();
       disableNagle(conn);
@@ -262,7 +297,7 @@ export class FastCgiClient implements AsyncDisposable {
       return connection;
     } catch (error) {
       signal.throwIfAborted();
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new FastCgiError(`the FastCGI server cannot be reached: ${reason}`);
     }
   }
@@ -276,7 +311,7 @@ export class FastCgiClient implements AsyncDisposable {
     this.#assign();
     if (!connection.isOpen || connection.requestCount > 0) return;
     connection.rest();
-    const timer = setTimeout(() => this.#drop(connection), this.#idleTimeoutMs);
+    const timer = setTimeout(() => this.#drop(connection), timerMs(this.#idleTimeoutMs));
     Deno.unrefTimer(timer as unknown as number);
     this.#idleTimers.set(connection, timer);
   }
@@ -288,6 +323,32 @@ export class FastCgiClient implements AsyncDisposable {
     connection.close();
     this.#assign();
   }
+}
+
+const DIGITS = /^\d{1,15}$/;
+
+/** `body`, which fails if it is not as long as `length` says, where that is given. */
+function measured(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  length: string | undefined,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  if (length === undefined || !DIGITS.test(length)) return body;
+  let left = Number(length);
+  const meter = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      left -= chunk.length;
+      if (left < 0) throw new FastCgiError("the request's body is longer than its Content-Length");
+      controller.enqueue(chunk);
+    },
+    flush() {
+      if (left > 0) throw shorter("request", left);
+    },
+  });
+  return body.pipeThrough(meter);
+}
+
+function shorter(what: "request" | "response", bytes: number): FastCgiError {
+  return new FastCgiError(`the ${what}'s body is ${bytes} bytes shorter than its Content-Length`);
 }
 
 async function* once(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -307,7 +368,7 @@ async function responseOf(reply: FastCgiReply, method: string): Promise<Response
     const { status, statusText, fields } = head;
     const headers = fields.map(([name, value]): [string, string] => [name, value]);
     const hasNoBody = method === "HEAD" || status === 204 || status === 205 || status === 304;
-    const body = hasNoBody ? null : bodyOf(first, reader);
+    const body = hasNoBody ? null : bodyOf(first, reader, lengthOf(fields));
     const response = new Response(body, { status, statusText, headers });
     if (hasNoBody) discard(reader).catch(() => {});
     return response;
@@ -316,6 +377,22 @@ async function responseOf(reply: FastCgiReply, method: string): Promise<Response
     reader.cancel(error).catch(() => {});
     throw error;
   }
+}
+
+/**
+ * The length that a response's fields announce (RFC 9110 8.6); `Infinity` if they do not.
+ *
+ * @throws {ProtocolError} if it is no length, or they are several that differ
+ */
+function lengthOf(fields: CgiHead["fields"]): number {
+  const values = fields.flatMap(([name, value]) =>
+    name.toLowerCase() === "content-length" ? value.split(",").map((each) => each.trim()) : []
+  );
+  if (values.length === 0) return Infinity;
+  if (!DIGITS.test(values[0]) || values.some((value) => value !== values[0])) {
+    throw new ProtocolError(502, "the response's Content-Length is malformed", "RFC 9110 8.6");
+  }
+  return Number(values[0]);
 }
 
 type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
@@ -330,25 +407,49 @@ async function readHead(
     const { done, value } = await reader.read();
     if (done) {
       await reply.appStatus;
-      throw new FastCgiError("the FastCGI server ended the request without a response");
+      throw new FastCgiError(
+        headReader.isWithin
+          ? "the FastCGI server ended the request within the head of its response"
+          : "the FastCGI server ended the request without a response",
+      );
     }
     const found = headReader.push(value);
     if (found !== null) return { head: found.head, first: value.subarray(found.bodyStart) };
   }
 }
 
+/** A response's body, which is to have `left` bytes; `Infinity` for any number. */
 function bodyOf(
   first: Uint8Array<ArrayBuffer>,
   reader: Reader,
+  left: number,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const pass = (
+    controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>,
+    chunk: Uint8Array<ArrayBuffer>,
+  ) => {
+    left -= chunk.length;
+    if (left >= 0) {
+      controller.enqueue(chunk);
+      return;
+    }
+    const error = new FastCgiError("the response's body is longer than its Content-Length");
+    controller.error(error);
+    reader.cancel(error).catch(() => {});
+  };
   return new ReadableStream<Uint8Array<ArrayBuffer>>({
     start(controller) {
-      if (first.length > 0) controller.enqueue(first);
+      if (first.length > 0) pass(controller, first);
     },
     async pull(controller) {
       const { done, value } = await reader.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
+      if (!done) {
+        pass(controller, value);
+      } else if (left > 0 && left < Infinity) {
+        throw shorter("response", left);
+      } else {
+        controller.close();
+      }
     },
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });

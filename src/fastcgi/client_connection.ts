@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../error_message.ts";
 import { BufferPool } from "../buffers.ts";
 import type { OutputBuffer } from "../buffers.ts";
 import { FastCgiError, ProtocolError } from "../errors.ts";
@@ -214,7 +215,7 @@ export class ClientConnection implements SenderOwner {
       this.close(lost("the server closed it"));
     } catch (error) {
       const isExpected = error instanceof ProtocolError || isConnectionError(error);
-      this.close(lost(error instanceof Error ? error.message : String(error)));
+      this.close(lost(messageOf(error)));
       if (!isExpected) throw error;
     }
   }
@@ -223,6 +224,7 @@ export class ClientConnection implements SenderOwner {
   #readRecord(): boolean {
     const reader = this.#reader;
     if (!this.#isOpen || (!reader.inRecord && !reader.readHeader())) return false;
+    reader.checkLength();
     const { type, requestId } = reader;
     const receiver = this.#replies.get(requestId);
     if (isStream(type)) {

@@ -6,9 +6,13 @@
 
 import { FastCgiError } from "../errors.ts";
 import { BODY_WINDOW_BYTES } from "../exchange.ts";
+import { LineSplitter } from "../line_splitter.ts";
 import type { ClientConnection, ReplyReceiver } from "./client_connection.ts";
 import type { InputType } from "./input_stream.ts";
 import { CANT_MPX_CONN, OVERLOADED, REQUEST_COMPLETE, UNKNOWN_ROLE } from "./records.ts";
+
+/** A longer line of STDERR comes in parts, in characters. */
+const MAX_STDERR_LINE_CHARS = 65_536;
 
 const REFUSALS: Readonly<Record<number, string>> = {
   [CANT_MPX_CONN]: "it takes one request at a time on a connection",
@@ -32,11 +36,9 @@ export class Reply implements ReplyReceiver {
   wasStale = false;
 
   readonly #connection: ClientConnection;
-  readonly #onStderr: (text: string) => void;
   readonly #sharing: Sharing;
   readonly #end = Promise.withResolvers<number>();
-  readonly #stderrDecoder = new TextDecoder();
-  #stderr = "";
+  readonly #stderr: LineSplitter;
   #controller!: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
   /** Whether the connection was kept after another request. */
   readonly #isReused: boolean;
@@ -53,7 +55,7 @@ export class Reply implements ReplyReceiver {
     sharing: Sharing,
   ) {
     this.#connection = connection;
-    this.#onStderr = onStderr;
+    this.#stderr = new LineSplitter(MAX_STDERR_LINE_CHARS, onStderr);
     this.#sharing = sharing;
     this.#isReused = connection.isUsed;
     this.appStatus = this.#end.promise;
@@ -123,13 +125,11 @@ export class Reply implements ReplyReceiver {
   }
 
   onStderr(chunk: Uint8Array): void {
-    const lines = (this.#stderr + this.#stderrDecoder.decode(chunk, { stream: true })).split("\n");
-    this.#stderr = lines.pop() ?? "";
-    for (const line of lines) this.#onStderr(line);
+    this.#stderr.push(chunk);
   }
 
   onEnd(appStatus: number, protocolStatus: number): void {
-    this.#endStderr();
+    this.#stderr.end();
     if (this.#isDone) return;
     // Servers that do not know several requests at a time would take the rest of it for the next one's.
     if (!this.#isSent && this.#sharing === "own") this.#connection.close();
@@ -146,15 +146,10 @@ export class Reply implements ReplyReceiver {
   }
 
   onLost(error: Error): void {
-    this.#endStderr();
+    this.#stderr.end();
     if (this.#isDone) return;
     this.wasStale = this.#isReused && !this.#isAnswered;
     this.#fail(error);
-  }
-
-  #endStderr(): void {
-    if (this.#stderr !== "") this.#onStderr(this.#stderr);
-    this.#stderr = "";
   }
 
   #fail(error: Error): void {

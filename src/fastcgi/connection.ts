@@ -11,52 +11,19 @@ import {
   HALF_CLOSED_TIMEOUT_MS,
   LARGE_READ_BYTES,
   LINGER_TIMEOUT_MS,
-  NEW_CONNECTION_MS,
   SMALL_READ_BYTES,
 } from "../net/limits.ts";
-import { closeConn, isConnectionError, Sender } from "../net/sender.ts";
+import { isConnectionError, Sender } from "../net/sender.ts";
 import type { SenderOwner } from "../net/sender.ts";
 import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
 import { expired } from "../net/socket_endpoint.ts";
-import { decodePairs, writePair } from "../pairs.ts";
-import { bodyTooSlow, headerTooLarge, headTooSlow } from "../request_faults.ts";
-import type { FastCgiLimits } from "./limits.ts";
-import type { RequestHandler } from "./request_handler.ts";
+import { WaitingPlace } from "../net/waiting_list.ts";
+import type { Admission, FastCgiHost } from "./connection_host.ts";
+import { Intake } from "./intake.ts";
 import { HOLD_UP_MS } from "./limits.ts";
-import {
-  ABORT_REQUEST,
-  BEGIN_REQUEST,
-  beginRecord,
-  DATA,
-  finishRecord,
-  GET_VALUES,
-  GET_VALUES_RESULT,
-  isKnownType,
-  KEEP_CONN,
-  OVERLOADED,
-  PARAMS,
-  RecordReader,
-  STDIN,
-  UNKNOWN_ROLE,
-  writeEndRequest,
-  writeUnknownType,
-} from "./records.ts";
-import { ServerRequest } from "./server_request.ts";
-
-/** What the FastCGI connections of an endpoint have in common. */
-export interface FastCgiHost extends RequestHandler {
-  /** Limits of each connection. */
-  readonly limits: FastCgiLimits;
-  /** The roles that can be asked for. */
-  readonly roles: ReadonlySet<number>;
-  /** Counts one more request in, unless there are too many. */
-  admit(): boolean;
-  /** Counts a request out. */
-  release(): void;
-}
-
-/** What becomes of the requests of a connection: they are served, or told that there is no room. */
-export type Admission = "served" | "overloaded";
+import { RecordReader } from "./records.ts";
+import type { ServerRequest } from "./server_request.ts";
+import { SharedWindow } from "./shared_window.ts";
 
 /** Where a connection stands. */
 const OPEN = 0;
@@ -74,29 +41,21 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
   readonly out: OutputBuffer;
   /** The socket. */
   readonly conn: Deno.Conn;
+  readonly place: WaitingPlace<SocketConnection> = new WaitingPlace(this);
 
   readonly #host: FastCgiHost;
-  readonly #admission: Admission;
+  readonly #intake: Intake;
   readonly #sender: Sender;
   readonly #reader = new RecordReader();
-  readonly #requests = new Map<number, ServerRequest>();
   #state = OPEN;
   #readBuffer: Uint8Array;
   #resumeReading: (() => void) | null = null;
   #pumping = false;
-  /** A request that begins as soon as it is known whether it has a body. */
-  #starting: ServerRequest | null = null;
-  #requestCount = 0;
+  /** Requests that were answered since the last sending began. */
+  #answeredCount = 0;
+  readonly #window = new SharedWindow();
   #peerClosed = false;
-  /** Whether the connection ends with the requests that it carries. */
-  #closes = false;
-  /** Whether the web server may still be sending when the connection ends. */
-  #lingers = false;
   #readAt: number;
-  /** Since when a stream that nobody reads holds up the others; 0 if none does. */
-  #heldUpAt = 0;
-  /** When that was last over. */
-  #releasedAt = 0;
   /** Requests that have written since the last sending began, and those whose bytes are being sent. */
   #unsent: ServerRequest[] = [];
   #inFlight: ServerRequest[] = [];
@@ -111,9 +70,9 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     this.conn = conn;
     this.#host = host;
     this.sockets = sockets;
-    this.#admission = admission;
     this.#sender = new Sender(conn, sockets.buffers, sockets, this);
     this.out = this.#sender.out;
+    this.#intake = new Intake(this, host, admission, this.#reader, this.#window);
     this.#readBuffer = sockets.buffers.take(SMALL_READ_BYTES);
     this.#readAt = sockets.now;
   }
@@ -139,23 +98,42 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
         this.sockets.log("error", `fastcgi: ${error instanceof Error ? error.stack : error}`);
       }
       this.#close("client-gone");
+    } finally {
+      // Nothing is read into it any more, and what was in it has been taken.
+      this.sockets.buffers.give(this.#readBuffer);
     }
   }
 
   /** Whether several requests are under way. */
   get isShared(): boolean {
-    return this.#requests.size > 1;
+    return this.#intake.requests.size > 1;
   }
 
   /** Whether nothing is under way, not even part of a record. */
   get idle(): boolean {
-    return this.#state === OPEN && this.#requests.size === 0 && this.#reader.betweenRecords &&
-      !this.#reader.hasUnread && !this.#sender.sending && this.out.length === 0;
+    return this.#owesNothing && this.#reader.betweenRecords && !this.#reader.hasUnread;
   }
 
-  /** Whether the connection can be closed to make room: idle, and not so new that it had no chance yet. */
-  isSpare(now: number): boolean {
-    return this.idle && (this.#requestCount > 0 || now - this.#readAt > NEW_CONNECTION_MS);
+  get owedCount(): number {
+    if (this.#state >= LINGERING) return 0;
+    return this.#intake.requests.size || (this.#sender.pendingBytes > 0 ? 1 : 0);
+  }
+
+  /** Whether all requests that have come are answered, and the answers sent. */
+  get #owesNothing(): boolean {
+    return this.#state === OPEN && this.#intake.requests.size === 0 && !this.#sender.sending &&
+      this.out.length === 0;
+  }
+
+  /** Takes the place that the connection has now among those that can be closed to make room. */
+  #takePlace(): void {
+    const { place, sockets } = this;
+    if (!this.#owesNothing) {
+      place.leave();
+      return;
+    }
+    const list = this.#intake.requestCount > 0 && this.idle ? sockets.idle : sockets.awaited;
+    if (place.list !== list) list.add(place, sockets.now);
   }
 
   /** Is told that a request has written something, or wants to know when it was sent. */
@@ -175,6 +153,7 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
       if (this.#state === FINISHING) this.#finish();
       return;
     }
+    this.#answeredCount = 0;
     this.#inFlight = this.#unsent;
     this.#unsent = [];
     for (const request of this.#inFlight) request.onSending();
@@ -185,7 +164,9 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     const sent = this.#inFlight;
     this.#inFlight = [];
     for (const request of sent) request.onSent();
+    if (this.#intake.isBackedUp && !this.hasBacklog) this.#goOn();
     this.flush();
+    this.#takePlace();
     if (this.sockets.draining) this.drain();
   }
 
@@ -201,13 +182,21 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     if (!this.#pumping) this.#resume();
   }
 
+  /** Makes the window of a request as large as there is room for; returns what was added. */
+  widen(request: ServerRequest): number {
+    return this.#window.widen(request);
+  }
+
   /** Is told by a request that it has ended. */
   onRequestEnded(request: ServerRequest): void {
+    this.#answeredCount++;
+    this.#window.close(request);
+    this.#intake.forgetParams(request);
     // After the end of its connection, its number may be another's.
-    if (this.#requests.get(request.id) === request) this.#requests.delete(request.id);
-    this.#host.release();
-    if (!request.keepConn || this.sockets.draining) this.#closes = true;
-    if (!request.inputIsComplete) this.#lingers = true;
+    if (this.#intake.requests.get(request.id) === request) this.#intake.requests.delete(request.id);
+    if (request.isAdmitted) this.#host.release();
+    if (!request.keepConn || this.sockets.draining) this.#intake.closes = true;
+    if (!request.inputIsComplete) this.#intake.lingers = true;
     if (!this.#pumping) this.#resume();
     this.#finishIfLast();
     this.scheduleFlush();
@@ -217,8 +206,8 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
   breakOff(): void {
     this.#state = FINISHING;
     this.#reader.discard();
-    this.#lingers = false;
-    this.#loseRequests("client-gone");
+    this.#intake.lingers = false;
+    this.#intake.loseRequests("client-gone");
     this.scheduleFlush();
   }
 
@@ -229,17 +218,17 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
       if (now - this.#readAt > LINGER_TIMEOUT_MS) this.#close("client-gone");
       return;
     }
-    if (this.#heldUpAt > 0 && now - this.#heldUpAt > HOLD_UP_MS) this.#resume();
+    if (this.#intake.heldUpAt > 0 && now - this.#intake.heldUpAt > HOLD_UP_MS) this.#resume();
     const { sending, progressAt } = this.#sender;
     if (sending && expired(now, progressAt, limits.bodyIdleTimeoutMs)) {
       this.#close("timeout");
     } else if (this.#peerClosed) {
       const since = Math.max(this.#readAt, progressAt);
       if (!sending && now - since > HALF_CLOSED_TIMEOUT_MS) this.#close("client-gone");
-    } else if (this.#requests.size === 0) {
+    } else if (this.#intake.requests.size === 0) {
       if (this.#state === OPEN && !sending) this.#checkIdleDeadlines(now);
     } else {
-      for (const request of [...this.#requests.values()]) this.#checkRequest(request, now);
+      this.#intake.checkDeadlines(now);
     }
   }
 
@@ -255,41 +244,17 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
 
   #checkIdleDeadlines(now: number): void {
     const { limits } = this.#host;
-    const isNew = this.#requestCount === 0 || !this.#reader.betweenRecords;
+    const isNew = this.#intake.requestCount === 0 || !this.#reader.betweenRecords;
     const timeoutMs = isNew ? limits.headerTimeoutMs : limits.idleTimeoutMs;
     const since = Math.max(this.#readAt, this.#sender.progressAt);
     if (expired(now, since, timeoutMs)) this.#close("timeout");
   }
 
-  #checkRequest(request: ServerRequest, now: number): void {
-    const { limits } = this.#host;
-    if (request.params !== null) {
-      if (expired(now, request.startedAt, limits.headerTimeoutMs)) {
-        this.#host.refuse(request, headTooSlow());
-      }
-      return;
-    }
-    if (!request.responded && expired(now, request.startedAt, limits.requestTimeoutMs)) {
-      request.receiver.onTimeout();
-    } else if (
-      request.isAwaitingInput && this.#heldUpAt === 0 &&
-      expired(now, Math.max(request.inputAt, this.#releasedAt), limits.bodyIdleTimeoutMs)
-    ) {
-      const { receiver } = request;
-      this.#host.refuse(request, bodyTooSlow());
-      receiver.onAbort("timeout");
-    }
-  }
-
   /** Reads records as long as somebody takes them. */
   #pump(): void {
-    const reader = this.#reader;
     this.#pumping = true;
     try {
-      while (this.#state === OPEN && (reader.inRecord || reader.readHeader())) {
-        if (!this.#readContent()) break;
-      }
-      if (this.#starting !== null && this.#state === OPEN) this.#start();
+      this.#intake.read();
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#onProtocolError(error);
@@ -297,193 +262,47 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
       this.#pumping = false;
     }
     this.#finishIfLast();
-    this.flush();
+    // A single answer waits until the other connections have been read, too: a web server that is woken
+    // by each answer alone costs both sides more than the answer does.
+    if (this.#answeredCount === 1 && this.#state === OPEN) this.scheduleFlush();
+    else this.flush();
+    this.#takePlace();
   }
 
-  /** Takes what there is of a record's content; `false` if the rest has to wait. */
-  #readContent(): boolean {
-    const reader = this.#reader;
-    const { type, requestId } = reader;
-    const starting = this.#starting;
-    if (starting !== null) {
-      // The very next record mostly says that there is no body.
-      const isEnd = type === STDIN && requestId === starting.id && reader.contentLength === 0;
-      if (isEnd) starting.endInput(STDIN);
-      this.#start();
-    }
-    switch (type) {
-      case BEGIN_REQUEST:
-        if (!reader.takeAll()) return false;
-        this.#onBegin();
-        return true;
-      case ABORT_REQUEST:
-        reader.skip();
-        this.#requests.get(requestId)?.abort("client-gone");
-        return true;
-      case PARAMS:
-        return this.#readParams(this.#requests.get(requestId));
-      case STDIN:
-      case DATA:
-        return this.#readInput(type, this.#requests.get(requestId));
-      case GET_VALUES:
-        if (requestId !== 0) return reader.skip();
-        if (!reader.takeAll()) return false;
-        this.#onGetValues();
-        return true;
-      default:
-        if (isKnownType(type)) {
-          throw new ProtocolError(
-            400,
-            `a record of type ${type}, which only applications send`,
-            "FastCGI 1.0 3.3",
-          );
-        }
-        if (!reader.skip()) return false;
-        writeUnknownType(this.out, type);
-        return true;
-    }
+  /** Whether requests can come, and be answered. */
+  get isOpen(): boolean {
+    return this.#state === OPEN;
   }
 
-  #onBegin(): void {
-    const { content, start, requestId: id } = this.#reader;
-    const { limits } = this.#host;
-    if (id === 0) {
-      throw new ProtocolError(400, "a request with the number 0", "FastCGI 1.0 3.3");
-    }
-    if (this.#requests.has(id)) {
-      throw new ProtocolError(
-        400,
-        `a second request ${id} before the end of the first`,
-        "FastCGI 1.0 3.3",
-      );
-    }
-    const role = (content[start] << 8) | content[start + 1];
-    const keepConn = (content[start + 2] & KEEP_CONN) !== 0;
-    this.#requestCount++;
-    if (this.#requestCount === limits.maxRequestsPerConnection) this.#closes = true;
-    if (!this.#host.roles.has(role)) {
-      this.#turnAway(id, keepConn, UNKNOWN_ROLE);
-    } else if (this.#admission === "overloaded" || !this.#host.admit()) {
-      this.#turnAway(id, keepConn && this.#admission === "served", OVERLOADED);
-    } else {
-      this.#requests.set(id, new ServerRequest(this, id, role, keepConn, this.sockets.now));
-    }
+  /** Whether so much waits to be sent that nothing more is to be answered. */
+  get hasBacklog(): boolean {
+    return this.#window.isExceeded(this.#sender.pendingBytes, this.#intake.requests.size);
   }
 
-  #turnAway(id: number, keepConn: boolean, protocolStatus: number): void {
-    writeEndRequest(this.out, id, 0, protocolStatus);
-    if (keepConn) return;
-    this.#closes = true;
-    // Its parameters are on their way.
-    this.#lingers = true;
-  }
-
-  #readParams(request: ServerRequest | undefined): boolean {
-    const reader = this.#reader;
-    const params = request?.params ?? null;
-    // What comes for a request that has ended crossed its end on the way.
-    if (request === undefined || params === null) return reader.skip();
-    if (reader.contentLength === 0) {
-      reader.skip();
-      this.#starting = request;
-      return true;
-    }
-    const { limits } = this.#host;
-    const bytes = reader.take(Infinity);
-    if (params.length + bytes > limits.maxHeaderBytes) {
-      this.#host.refuse(request, headerTooLarge(limits));
-    } else if (bytes > 0) {
-      params.append(reader.content.subarray(reader.start, reader.end));
-    }
-    return !reader.inRecord;
-  }
-
-  #start(): void {
-    const request = this.#starting!;
-    this.#starting = null;
-    const params = request.params!;
-    request.params = null;
-    request.startedAt = request.inputAt = this.sockets.now;
-    const { bytes, length } = params;
-    try {
-      this.#host.start(request, bytes, length);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#host.refuse(request, error);
-    }
-    this.sockets.buffers.give(params.takeBytes());
-  }
-
-  #readInput(type: typeof STDIN | typeof DATA, request: ServerRequest | undefined): boolean {
-    const reader = this.#reader;
-    const stream = request?.params === null ? request.input(type) : null;
-    if (request === undefined || stream === null) {
-      this.#release();
-      return reader.skip();
-    }
-    if (reader.contentLength === 0) {
-      reader.skip();
-      request.endInput(type);
-      return true;
-    }
-    if (stream.room <= 0 && this.#mayPutAside()) stream.putAside();
-    const { room } = stream;
-    if (room <= 0) {
-      if (this.#heldUpAt === 0) this.#heldUpAt = this.sockets.now;
-      return false;
-    }
-    this.#release();
-    if (reader.take(room) > 0) {
-      request.inputAt = this.sockets.now;
-      stream.push(reader.content.subarray(reader.start, reader.end));
-    }
-    return !reader.inRecord || reader.hasUnread;
-  }
-
-  #release(): void {
-    if (this.#heldUpAt === 0) return;
-    this.#heldUpAt = 0;
-    this.#releasedAt = this.sockets.now;
-  }
-
-  /**
-   * Whether a stream that nobody reads is to let others pass: at once if there are others, else when it
-   * has waited so long that there might be some behind it.
-   */
-  #mayPutAside(): boolean {
-    return this.#requests.size > 1 ||
-      (this.#heldUpAt > 0 && this.sockets.now - this.#heldUpAt > HOLD_UP_MS);
-  }
-
-  #onGetValues(): void {
-    const { content, start, end } = this.#reader;
-    const { maxConns, maxReqs } = this.#host.limits;
-    const asked = decodePairs(content, start, end);
-    const record = beginRecord(this.out);
-    if ("FCGI_MAX_CONNS" in asked) writePair(this.out, "FCGI_MAX_CONNS", String(maxConns));
-    if ("FCGI_MAX_REQS" in asked) writePair(this.out, "FCGI_MAX_REQS", String(maxReqs));
-    if ("FCGI_MPXS_CONNS" in asked) writePair(this.out, "FCGI_MPXS_CONNS", "1");
-    finishRecord(this.out, record, GET_VALUES_RESULT, 0);
+  /** Takes the record that has waited. */
+  #goOn(): void {
+    this.#intake.isBackedUp = false;
+    if (this.#resumeReading === null) this.#pump();
+    else this.#resume();
   }
 
   #onProtocolError(error: ProtocolError): void {
     const { remoteAddr } = this.conn;
     const from = "hostname" in remoteAddr ? ` from ${remoteAddr.hostname}:${remoteAddr.port}` : "";
-    this.sockets.log(
-      "warning",
+    this.#host.faultLog.warn(
       `fastcgi: ${error.message} (${error.section})${from}: the connection is closed`,
     );
     this.#reader.discard();
     this.#state = FINISHING;
-    this.#lingers = true;
-    this.#loseRequests("bad-request");
+    this.#intake.lingers = true;
+    this.#intake.loseRequests("bad-request");
   }
 
   /** The web server will send no more. */
   #onEnd(): void {
     this.#peerClosed = true;
     this.#readAt = this.sockets.now;
-    const requests = [...this.#requests.values()];
+    const requests = [...this.#intake.requests.values()];
     if (
       this.#state === LINGERING ||
       requests.length === 0 && !this.#sender.sending && this.out.length === 0
@@ -491,7 +310,7 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
       this.#close("client-gone");
       return;
     }
-    this.#closes = true;
+    this.#intake.closes = true;
     for (const request of requests) {
       if (request.inputIsComplete) request.receiver.onAbort("client-half-closed");
       else request.abort("client-gone");
@@ -522,9 +341,16 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
   #adaptReadBuffer(bytes: number): void {
     if (this.#readBuffer.length !== LARGE_READ_BYTES) {
       if (bytes === this.#readBuffer.length) this.#useReadBuffer(LARGE_READ_BYTES);
-    } else if (this.#requests.size === 0) {
+    } else if (!this.#isReceiving()) {
       this.#useReadBuffer(SMALL_READ_BYTES);
     }
+  }
+
+  /** Whether more of a request is to come. */
+  #isReceiving(): boolean {
+    if (!this.#reader.betweenRecords) return true;
+    for (const request of this.#intake.requests.values()) if (!request.inputIsComplete) return true;
+    return false;
   }
 
   #useReadBuffer(bytes: number): void {
@@ -534,14 +360,14 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
 
   /** Ends the connection, unless something is under way, or has come already. */
   #finishIfLast(): void {
-    if (!this.#closes || this.#state !== OPEN || this.#requests.size > 0) return;
+    if (!this.#intake.closes || this.#state !== OPEN || this.#intake.requests.size > 0) return;
     if (this.#pumping || (this.#reader.hasUnread && !this.#peerClosed)) return;
     this.#state = FINISHING;
   }
 
   /** Everything was sent: ends the connection so that the web server gets all of it. */
   #finish(): void {
-    if (!this.#lingers || this.#peerClosed) {
+    if (!this.#intake.lingers || this.#peerClosed) {
       this.#close("client-gone");
       return;
     }
@@ -556,26 +382,15 @@ export class FastCgiConnection implements SocketConnection, SenderOwner {
     if (this.#state === CLOSED) return;
     this.#state = CLOSED;
     this.#reader.discard();
-    this.#loseRequests(reason);
+    this.#intake.loseRequests(reason);
     const unsent = [...this.#inFlight, ...this.#unsent];
     this.#inFlight = this.#unsent = [];
     for (const request of unsent) {
       if (request.ended) request.onConnectionLost(reason);
     }
-    closeConn(this.conn);
+    const { writing } = this.#sender;
     this.#sender.release();
     this.#wakeReading();
-    this.sockets.onClosed(this);
-  }
-
-  /** Tells the handlers of all requests under way that their answers will not arrive. */
-  #loseRequests(reason: AbortReason): void {
-    this.#starting = null;
-    const requests = [...this.#requests.values()];
-    this.#requests.clear();
-    for (const request of requests) {
-      this.#host.release();
-      request.onConnectionLost(reason);
-    }
+    this.sockets.close(this, { conn: this.conn, isUnread: false, writing });
   }
 }

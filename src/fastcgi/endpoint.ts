@@ -9,6 +9,8 @@ import type { ProtocolError } from "../errors.ts";
 import type { ExchangeHandler, FaultReports, Peer } from "../exchange.ts";
 import { RequestHead } from "../exchange.ts";
 import type { Log } from "../log.ts";
+import { unmapped } from "../net/address.ts";
+import { takeSurroundings } from "../surroundings.ts";
 import type { ExchangeSettings } from "./fastcgi_exchange.ts";
 import { bodyTooShort, FastCgiExchange } from "./fastcgi_exchange.ts";
 import type { FastCgiLimits } from "./limits.ts";
@@ -33,6 +35,11 @@ export interface FastCgiEndpointOptions {
    * (FastCGI 1.0, section 2.3). Default: all.
    */
   readonly webServerAddrs?: readonly string[];
+  /**
+   * Folder for the temporary files that long bodies go to. Default: the system's, as the environment
+   * names it when the endpoint is made.
+   */
+  readonly tempFolder?: string;
   /** Takes messages about faults. */
   readonly log: Log;
 }
@@ -44,11 +51,13 @@ export class FastCgiEndpoint implements AsyncDisposable {
   /** Starts to serve what the listener accepts. */
   constructor(options: FastCgiEndpointOptions) {
     const { listener, limits, log, webServerAddrs } = options;
+    const { tempFolder = takeSurroundings().tempFolder } = options;
     this.#listener = new RequestListener({
       listener,
       limits,
       log,
       webServerAddrs,
+      tempFolder,
       roles: Object.values(ROLE_NUMBERS),
       handler: new ExchangeMaker(options),
     });
@@ -62,6 +71,11 @@ export class FastCgiEndpoint implements AsyncDisposable {
   /** Open connections. */
   get connectionCount(): number {
     return this.#listener.connectionCount;
+  }
+
+  /** Requests that were cut off when it was disposed of. */
+  get cutOffCount(): number {
+    return this.#listener.cutOffCount;
   }
 
   /**
@@ -115,7 +129,8 @@ class ExchangeMaker implements RequestHandler {
   #peersOf(conn: Deno.Conn): Peers {
     let peers = this.#peers.get(conn);
     if (peers === undefined) {
-      const { remoteAddr, localAddr } = conn;
+      const remoteAddr = unmapped(conn.remoteAddr);
+      const localAddr = unmapped(conn.localAddr);
       peers = {
         http: { endpoint: "fastcgi", scheme: "http", remoteAddr, localAddr },
         https: { endpoint: "fastcgi", scheme: "https", remoteAddr, localAddr },

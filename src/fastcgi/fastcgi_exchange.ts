@@ -15,6 +15,8 @@ import type {
 } from "../exchange.ts";
 import { NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
 import type { Log } from "../log.ts";
+import { forLog } from "../log.ts";
+import { bodyTooLong } from "../response_fields.ts";
 import { bodyTooLarge } from "../request_faults.ts";
 import { CgiResponseWriter } from "./cgi_response.ts";
 import type { InputType } from "./input_stream.ts";
@@ -56,6 +58,7 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
   constructor(request: ServerRequest, head: RequestHead, settings: ExchangeSettings) {
     this.#request = request;
     this.head = head;
+    head.responseWindow = request.window;
     this.#settings = settings;
     this.#writer = new CgiResponseWriter(request.out, request.id);
     request.receiver = this;
@@ -80,7 +83,8 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
   reportFault(text: string): void {
     if (this.#complete || this.#settings.faultReports === "none") return;
     const room = MAX_STDERR_BYTES - this.#faultBytes;
-    const bytes = encoder.encode(text.endsWith("\n") ? text : `${text}\n`).subarray(0, room);
+    // The web server puts it into its log as it is.
+    const bytes = encoder.encode(`${forLog(text.trimEnd())}\n`).subarray(0, room);
     this.#faultBytes += bytes.length;
     this.#request.writeStderr(bytes);
   }
@@ -99,15 +103,20 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
   }
 
   write(chunk: Uint8Array): void {
-    if (this.#complete || !this.#responded) return;
-    try {
-      this.#writer.write(chunk);
-    } catch (error) {
-      this.#onInvalid(error);
+    if (this.#complete || !this.#responded) {
+      if (this.#complete && chunk.length > 0) this.#onSurplus();
       return;
     }
-    if (this.#writer.complete) this.#end(0);
-    else this.#request.countStdout(chunk.length);
+    const written = this.#writer.write(chunk);
+    if (written < chunk.length) {
+      this.reportFault(bodyTooLong().message);
+      this.#end(FAILED_STATUS);
+      this.#onSurplus();
+    } else if (this.#writer.complete) {
+      this.#end(0);
+    } else {
+      this.#request.countStdout(written);
+    }
   }
 
   end(): void {
@@ -213,6 +222,15 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
     const { receiver } = this;
     this.refuse(bodyTooLarge(this.#settings));
     receiver.onAbort("bad-request");
+  }
+
+  /** The body goes on after what was announced of it, which was sent. */
+  #onSurplus(): void {
+    const { receiver } = this;
+    if (receiver === NOBODY) return;
+    this.receiver = NOBODY;
+    this.#settings.log("error", `fastcgi: ${bodyTooLong().message}`);
+    receiver.onAbort("invalid-response");
   }
 
   #onInvalid(error: unknown): void {

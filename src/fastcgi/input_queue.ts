@@ -4,11 +4,13 @@
  * @module
  */
 
+import { ByteQueue } from "../byte_queue.ts";
+
 /** What has come of a stream and was not read yet. */
 export class InputQueue {
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #onRead: (bytes: number) => void;
-  readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
+  readonly #bytes = new ByteQueue();
   #isCancelled = false;
   #ended = false;
   #error: Error | null = null;
@@ -20,11 +22,11 @@ export class InputQueue {
     this.stream = new ReadableStream({
       type: "bytes",
       pull: async (controller) => {
-        while (this.#chunks.length === 0 && !this.#ended && this.#error === null) {
+        while (this.#bytes.length === 0 && !this.#ended && this.#error === null) {
           await new Promise<void>((resolve) => this.#wake = resolve);
         }
-        const chunk = this.#chunks.shift();
-        if (chunk !== undefined) {
+        const chunk = this.#bytes.shift();
+        if (chunk !== null) {
           const bytes = chunk.length;
           controller.enqueue(chunk);
           onRead(bytes);
@@ -37,7 +39,9 @@ export class InputQueue {
       },
       cancel: () => {
         this.#isCancelled = true;
-        for (const chunk of this.#chunks.splice(0)) onRead(chunk.length);
+        const { length } = this.#bytes;
+        this.#bytes.clear();
+        if (length > 0) onRead(length);
       },
     }, { highWaterMark: 0 });
   }
@@ -47,7 +51,7 @@ export class InputQueue {
       this.#onRead(chunk.length);
       return;
     }
-    this.#chunks.push(chunk.slice() as Uint8Array<ArrayBuffer>);
+    this.#bytes.push(chunk);
     this.#wakeUp();
   }
 

@@ -30,6 +30,8 @@ export class InputStream {
   #granted = BODY_WINDOW_BYTES;
   #spool: Spool | null = null;
   #passing = false;
+  /** Whether there is no reader yet. */
+  #isHeld = false;
   #endPassed = false;
 
   /** Makes a stream for whoever is the reader at the time. */
@@ -48,9 +50,25 @@ export class InputStream {
     return !this.ended && this.#granted > 0;
   }
 
-  /** From here on, what the reader does not take is put aside, until it has caught up. */
-  putAside(): void {
-    this.#spool ??= new Spool();
+  /**
+   * From here on, what the reader does not take is put aside, until it has caught up: much of it into a
+   * file in `tempFolder`, or less of it, and `onNoFile` is told why.
+   */
+  putAside(tempFolder: string, onNoFile: (reason: string) => void): void {
+    this.#spool ??= new Spool(tempFolder, onNoFile);
+  }
+
+  /** Keeps what comes until {@linkcode release}, as {@linkcode putAside} does. */
+  hold(tempFolder: string, onNoFile: (reason: string) => void): void {
+    this.#isHeld = true;
+    this.putAside(tempFolder, onNoFile);
+  }
+
+  /** Passes on what was held. */
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#passOn();
   }
 
   /** Takes bytes that have come, no more than {@linkcode room}. */
@@ -85,7 +103,7 @@ export class InputStream {
 
   #passOn(): void {
     // The reader may grant more while it is given something.
-    if (this.#passing) return;
+    if (this.#passing || this.#isHeld) return;
     this.#passing = true;
     try {
       while (this.#spool !== null && this.#spool.length > 0 && this.#granted > 0) {

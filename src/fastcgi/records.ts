@@ -5,6 +5,7 @@
  * @module
  */
 
+import { copyBytes } from "../buffers.ts";
 import type { OutputBuffer } from "../buffers.ts";
 import { ProtocolError } from "../errors.ts";
 
@@ -56,6 +57,8 @@ export const OVERLOADED = 2;
 /** Refused: the application does not have the role. */
 export const UNKNOWN_ROLE = 3;
 
+/** Most padding that is ever written. */
+const MAX_PADDING_BYTES = 7;
 /** Bytes before the content of each record. */
 export const HEADER_BYTES = 8;
 /** Most content of one record that leaves the next one aligned to 8 bytes. */
@@ -151,7 +154,7 @@ export class RecordReader {
   /**
    * Reads the header of the next record; `false` if it is not here yet.
    *
-   * @throws {ProtocolError} if it is of another version, or its length is impossible for its type
+   * @throws {ProtocolError} if it is of another version
    */
   readHeader(): boolean {
     if (this.#padding > 0) {
@@ -213,6 +216,23 @@ export class RecordReader {
     return !this.inRecord;
   }
 
+  /**
+   * Checks the record that was begun, if it is for somebody.
+   *
+   * @throws {ProtocolError} if its length is impossible for its type
+   */
+  checkLength(): void {
+    const { type, contentLength: length } = this;
+    const shape = SHAPE[type];
+    if ((shape === FIXED && length !== FIXED_CONTENT_BYTES) || (shape === BARE && length !== 0)) {
+      throw new ProtocolError(
+        400,
+        `a record of type ${type} with ${length} bytes of content`,
+        "FastCGI 1.0 8",
+      );
+    }
+  }
+
   #parseHeader(bytes: Uint8Array, at: number): void {
     const version = bytes[at];
     if (version !== VERSION_1) {
@@ -222,18 +242,9 @@ export class RecordReader {
         "FastCGI 1.0 3.3",
       );
     }
-    const type = this.type = bytes[at + 1];
+    this.type = bytes[at + 1];
     this.requestId = (bytes[at + 2] << 8) | bytes[at + 3];
-    const length = (bytes[at + 4] << 8) | bytes[at + 5];
-    const shape = SHAPE[type];
-    if ((shape === FIXED && length !== FIXED_CONTENT_BYTES) || (shape === BARE && length !== 0)) {
-      throw new ProtocolError(
-        400,
-        `a record of type ${type} with ${length} bytes of content`,
-        "FastCGI 1.0 8",
-      );
-    }
-    this.contentLength = this.#remaining = length;
+    this.contentLength = this.#remaining = (bytes[at + 4] << 8) | bytes[at + 5];
     this.#paddingLength = bytes[at + 6];
     this.inRecord = true;
   }
@@ -262,8 +273,7 @@ export function finishRecord(out: OutputBuffer, start: number, type: number, id:
   if (length <= MAX_CONTENT_BYTES) {
     out.reserve(padding);
     writeHeader(out.bytes, start, type, id, length, padding);
-    out.bytes.fill(0, out.length, out.length + padding);
-    out.length += padding;
+    writePadding(out, padding);
     return;
   }
   const records = Math.ceil(length / MAX_ALIGNED_CONTENT_BYTES);
@@ -279,23 +289,37 @@ export function finishRecord(out: OutputBuffer, start: number, type: number, id:
     writeHeader(bytes, to - HEADER_BYTES, type, id, pieceBytes, isLast ? padding : 0);
   }
   out.length += (records - 1) * HEADER_BYTES;
-  bytes.fill(0, out.length, out.length + padding);
-  out.length += padding;
+  writePadding(out, padding);
 }
 
 /** Appends `chunk` as records of a stream; none if it is empty. */
 export function writeStream(out: OutputBuffer, type: number, id: number, chunk: Uint8Array): void {
+  const records = Math.ceil(chunk.length / MAX_ALIGNED_CONTENT_BYTES);
+  out.reserveChunk(chunk.length + records * HEADER_BYTES + MAX_PADDING_BYTES);
   for (let at = 0; at < chunk.length; at += MAX_ALIGNED_CONTENT_BYTES) {
     const length = Math.min(chunk.length - at, MAX_ALIGNED_CONTENT_BYTES);
     const padding = -length & 7;
-    out.reserve(HEADER_BYTES);
     writeHeader(out.bytes, out.length, type, id, length, padding);
-    out.length += HEADER_BYTES;
-    out.append(length === chunk.length ? chunk : chunk.subarray(at, at + length));
-    out.reserve(padding);
-    out.bytes.fill(0, out.length, out.length + padding);
-    out.length += padding;
+    copyBytes(out.bytes, out.length + HEADER_BYTES, chunk, at, at + length);
+    out.length += HEADER_BYTES + length;
+    writePadding(out, padding);
   }
+}
+
+/** Appends padding, for which there is room. */
+function writePadding(out: OutputBuffer, bytes: number): void {
+  for (let i = 0; i < bytes; i++) out.bytes[out.length++] = 0;
+}
+
+/** Appends the ends of these streams, and of their request, which is complete. */
+export function writeEnd(
+  out: OutputBuffer,
+  streams: readonly number[],
+  id: number,
+  appStatus: number,
+): void {
+  for (let i = 0; i < streams.length; i++) writeEmptyRecord(out, streams[i], id);
+  writeEndRequest(out, id, appStatus, REQUEST_COMPLETE);
 }
 
 /** Appends a record without content: the end of a stream, or ABORT_REQUEST. */
@@ -344,9 +368,9 @@ export function writeUnknownType(out: OutputBuffer, type: number): void {
 function writeFixed(out: OutputBuffer, type: number, id: number): number {
   out.reserve(HEADER_BYTES + FIXED_CONTENT_BYTES);
   writeHeader(out.bytes, out.length, type, id, FIXED_CONTENT_BYTES, 0);
-  const at = out.length + HEADER_BYTES;
-  out.bytes.fill(0, at, at + FIXED_CONTENT_BYTES);
-  out.length = at + FIXED_CONTENT_BYTES;
+  out.length += HEADER_BYTES;
+  const at = out.length;
+  writePadding(out, FIXED_CONTENT_BYTES);
   return at;
 }
 

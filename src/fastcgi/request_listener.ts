@@ -7,6 +7,8 @@
 
 import type { ProtocolError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { unmapped } from "../net/address.ts";
+import { FaultLog } from "../net/fault_log.ts";
 import { SocketEndpoint } from "../net/socket_endpoint.ts";
 import { FastCgiConnection } from "./connection.ts";
 import type { FastCgiLimits } from "./limits.ts";
@@ -24,6 +26,8 @@ export interface RequestListenerOptions {
   readonly roles: readonly number[];
   /** Addresses of the web servers that may connect over TCP; all if absent. */
   readonly webServerAddrs: readonly string[] | undefined;
+  /** Folder for bodies that nobody reads yet. */
+  readonly tempFolder: string;
   /** Takes the requests. */
   readonly handler: RequestHandler;
   /** Takes messages about faults. */
@@ -37,11 +41,14 @@ export class RequestListener implements AsyncDisposable {
 
   /** Starts to serve what the listener accepts. */
   constructor(options: RequestListenerOptions) {
-    const { listener, limits, roles, handler, log } = options;
+    const { listener, limits, roles, tempFolder, handler, log } = options;
     const webServerAddrs = options.webServerAddrs && new Set(options.webServerAddrs);
+    const faultLog = new FaultLog(log);
     const host = {
       limits,
+      faultLog,
       roles: new Set(roles),
+      tempFolder,
       admit: () => this.#requestCount < limits.maxReqs && ++this.#requestCount > 0,
       release: () => void this.#requestCount--,
       start: (request: ServerRequest, params: Uint8Array, length: number) =>
@@ -55,20 +62,18 @@ export class RequestListener implements AsyncDisposable {
       limits,
       log,
       open: (conn, sockets) => {
-        const { remoteAddr } = conn;
+        const remoteAddr = unmapped(conn.remoteAddr);
         const isForeign = webServerAddrs !== undefined && "hostname" in remoteAddr &&
-          // An IPv4 address comes in another form to a listener on IPv6.
-          !webServerAddrs.has(remoteAddr.hostname.replace(/^::ffff:/i, ""));
+          !webServerAddrs.has(remoteAddr.hostname);
         if (isForeign) {
-          log(
-            "warning",
+          faultLog.warn(
             `fastcgi: ${remoteAddr.hostname} is not among FCGI_WEB_SERVER_ADDRS: refused`,
           );
           conn.close();
           return null;
         }
         const isFull = this.#sockets.connectionCount >= limits.maxConns &&
-          !this.#sockets.closeOneSpare();
+          !this.#sockets.closeSpare();
         return new FastCgiConnection(conn, host, sockets, isFull ? "overloaded" : "served");
       },
     });
@@ -82,6 +87,11 @@ export class RequestListener implements AsyncDisposable {
   /** Open connections. */
   get connectionCount(): number {
     return this.#sockets.connectionCount;
+  }
+
+  /** Requests that were cut off when it was disposed of. */
+  get cutOffCount(): number {
+    return this.#sockets.cutOffCount;
   }
 
   /** Stops accepting, and closes each connection as soon as what it carries is answered. */

@@ -6,13 +6,17 @@
 
 import type { ProtocolError } from "../errors.ts";
 import type { AbortReason, RequestRole } from "../exchange.ts";
-import { BODY_WINDOW_BYTES, RequestHead } from "../exchange.ts";
+import { RequestHead } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import { logToStderr } from "../log.ts";
-import { parseListenAddress } from "../net/address.ts";
+import { takeSurroundings } from "../surroundings.ts";
+import { addressIn, parseListenAddress } from "../net/address.ts";
 import { listen } from "../net/listen.ts";
 import type { Listening } from "../net/listen.ts";
 import { decodePairs } from "../pairs.ts";
+import { checkNumber, SettingChecks } from "../setting_checks.ts";
+import { ANY_TIME, LIMIT_RANGES, RANGES } from "../setting_ranges.ts";
+import { timerMs } from "../timers.ts";
 import { InputQueue } from "./input_queue.ts";
 import type { InputType } from "./input_stream.ts";
 import type { FastCgiLimits } from "./limits.ts";
@@ -93,6 +97,7 @@ export class FastCgiServer implements AsyncDisposable {
    * Begins to serve at `address`: `[host]:port`, a port, or `unix:PATH[,mode=0660]`.
    *
    * @throws {ConfigError} if that is no address
+   * @throws {SettingsError} if numbers among the options are none that can be
    * @throws {ListenError} if the address cannot be had
    */
   static async listen(
@@ -100,18 +105,25 @@ export class FastCgiServer implements AsyncDisposable {
     handler: FastCgiHandler,
     options: FastCgiServerOptions = {},
   ): Promise<FastCgiServer> {
+    const { limits = {}, backlog } = options;
+    const checks = new SettingChecks();
+    checks.numbers("", { backlog }, { backlog: RANGES.backlog });
+    checks.numbers("limits.", { ...limits }, LIMIT_RANGES);
+    checks.finish();
+    const { cwd, tempFolder } = takeSurroundings();
     const listening = await listen({
-      address: parseListenAddress(address),
-      backlog: options.backlog ?? 511,
+      address: addressIn(cwd, parseListenAddress(address)),
+      backlog: backlog ?? 511,
       tls: undefined,
     });
     const log = options.log ?? logToStderr;
     const roles = options.roles ?? (Object.keys(ROLE_NUMBERS) as RequestRole[]);
     const listener = new RequestListener({
       listener: listening.listener,
-      limits: { ...DEFAULT_FASTCGI_LIMITS, ...options.limits },
+      limits: { ...DEFAULT_FASTCGI_LIMITS, ...limits },
       roles: roles.map((role) => ROLE_NUMBERS[role]),
       webServerAddrs: options.webServerAddrs,
+      tempFolder,
       handler: new StreamHandler(handler, log),
       log,
     });
@@ -125,12 +137,16 @@ export class FastCgiServer implements AsyncDisposable {
 
   /**
    * Stops accepting and finishes what is in flight, for up to `graceMs` milliseconds (default
-   * 30,000); what is not done then is cut off.
+   * 30,000; `Infinity` for any time); what is not done then is cut off.
+   *
+   * @throws {SettingsError} if `graceMs` is no time
    */
   async shutdown(options: { readonly graceMs?: number } = {}): Promise<void> {
+    const { graceMs = DEFAULT_GRACE_MS } = options;
+    checkNumber("graceMs", graceMs, ANY_TIME);
     let timer: ReturnType<typeof setTimeout> | undefined;
     const graceOver = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, options.graceMs ?? DEFAULT_GRACE_MS);
+      timer = setTimeout(resolve, timerMs(graceMs));
     });
     const drained = this.#listener.drain();
     await Promise.race([drained, graceOver]);
@@ -189,8 +205,6 @@ class StreamHandler implements RequestHandler {
 /** Exit status of a request whose handler failed. */
 const FAILED_STATUS = 1;
 const encoder = new TextEncoder();
-/** Bytes that are written before the web server's reading is waited for. */
-const WINDOW_BYTES = BODY_WINDOW_BYTES;
 const MAX_PIECE_BYTES = 65_528;
 
 /** A request as streams. */
@@ -205,7 +219,7 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
   readonly #controller = new AbortController();
   readonly #stdin: InputQueue;
   readonly #data: InputQueue | null;
-  #window = WINDOW_BYTES;
+  #window: number;
   #creditWaiters: (() => void)[] = [];
   /** Chunks that were given to the streams and not written yet. */
   #queuedChunks = 0;
@@ -213,6 +227,7 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
 
   constructor(request: ServerRequest, params: Readonly<Record<string, string>>) {
     this.#request = request;
+    this.#window = request.window;
     this.params = params;
     this.role = roleOf(request.role);
     this.#stdin = new InputQueue((bytes) => request.grant(STDIN, bytes));

@@ -12,15 +12,17 @@ import { CgiResponseWriter } from "./cgi_response.ts";
 import type { FastCgiConnection } from "./connection.ts";
 import type { InputReader, InputType } from "./input_stream.ts";
 import { InputStream } from "./input_stream.ts";
+import { ParamsBuffer } from "./params_buffer.ts";
 import {
   AUTHORIZER,
   DATA,
   FILTER,
+  OVERLOADED,
   REQUEST_COMPLETE,
   STDERR,
   STDIN,
   STDOUT,
-  writeEmptyRecord,
+  writeEnd,
   writeEndRequest,
   writeStream,
 } from "./records.ts";
@@ -46,6 +48,8 @@ const NOBODY: RequestReceiver = {
   onSent() {},
 };
 
+const ONLY_STDOUT = [STDOUT];
+
 /** Exit status of a request that did not come to its own end. */
 const ABORTED_STATUS = 1;
 
@@ -63,20 +67,30 @@ export class ServerRequest {
   startedAt: number;
   /** When something of its input last came, or could come again. */
   inputAt: number;
-  /** Its parameters as far as they have come; `null` once they are complete. */
-  params: OutputBuffer | null;
+  /** Whether its parameters are not complete. */
+  awaitsParams = true;
+  /** Its parameters as far as they have come, until it starts. */
+  readonly params: ParamsBuffer;
   /** Who is told about it. */
   receiver: RequestReceiver = NOBODY;
   /** Whether {@linkcode RequestReceiver.onSent} is wanted. */
   reportSent = false;
   /** Whether something was written to STDOUT. */
   responded = false;
-  /** Whether it has ended. */
+  /** Whether it has ended, be it not told yet ({@linkcode isHeldBack}). */
   ended = false;
+  /** Whether it counts among those that the endpoint may have. */
+  isAdmitted = false;
+  /** Bytes of STDOUT and STDERR that may be written before they are sent. */
+  window = 0;
 
   #stdin: InputStream | null = null;
   #stdinIsEmpty: boolean;
   readonly #data: InputStream | null;
+  /** What a filter writes, which is not to be sent before STDIN is complete (FastCGI 1.0, section 6.4). */
+  readonly #staged: OutputBuffer | null;
+  /** Whether it has ended, and its output waits for the rest of STDIN. */
+  isHeldBack = false;
   #usedStderr = false;
   /** Bytes written since the last sending began, and those in it. */
   #unsentBytes = 0;
@@ -98,13 +112,15 @@ export class ServerRequest {
     this.startedAt = this.inputAt = startedAt;
     // An authorizer is sent no body (FastCGI 1.0, section 6.3).
     this.#stdinIsEmpty = role === AUTHORIZER;
-    this.params = new OutputBuffer(connection.sockets.buffers);
-    this.#data = role === FILTER ? new InputStream(DATA, this.#reader) : null;
+    this.params = new ParamsBuffer(connection.sockets.buffers);
+    const isFilter = role === FILTER;
+    this.#data = isFilter ? this.#stream(DATA) : null;
+    this.#staged = isFilter ? new OutputBuffer(connection.sockets.buffers) : null;
   }
 
   /** The connection's output, for whoever writes records by himself. */
   get out(): OutputBuffer {
-    return this.connection.out;
+    return this.#staged ?? this.connection.out;
   }
 
   /** Whether STDIN is known to be empty. */
@@ -115,7 +131,7 @@ export class ServerRequest {
   /** Whether all that the web server sends for it has come. */
   get inputIsComplete(): boolean {
     const stdinEnded = this.#stdinIsEmpty || this.#stdin?.ended === true;
-    return this.params === null && stdinEnded && (this.#data?.ended ?? true);
+    return !this.awaitsParams && stdinEnded && (this.#data?.ended ?? true);
   }
 
   /** Whether its handler waits for something that has not come. */
@@ -140,6 +156,43 @@ export class ServerRequest {
     } else {
       this.input(type)?.end();
     }
+    if (this.#staged === null || type !== STDIN) return;
+    this.#sendStaged();
+    if (this.isHeldBack) this.#finish();
+  }
+
+  /** Passes on what has come of its input before its parameters were complete. */
+  releaseInput(): void {
+    this.#stdin?.release();
+    this.#data?.release();
+  }
+
+  /** Sends what waits for the rest of STDIN, which does not come. */
+  giveUpInput(): void {
+    if (!this.isHeldBack) return;
+    this.#appendStaged();
+    this.#finish();
+  }
+
+  /** Whether what it writes has to wait for the rest of STDIN. */
+  get #mustWait(): boolean {
+    return this.#staged !== null && !this.awaitsParams && !this.#stdinIsEmpty &&
+      this.#stdin?.ended !== true;
+  }
+
+  /** Sees to it that what was written is sent, if it may be. */
+  #sendStaged(): void {
+    if (this.#mustWait) return;
+    this.#appendStaged();
+    this.#enlist();
+    this.connection.scheduleFlush();
+  }
+
+  #appendStaged(): void {
+    const staged = this.#staged;
+    if (staged === null || staged.length === 0) return;
+    this.connection.out.append(staged.bytes.subarray(0, staged.length));
+    staged.length = 0;
   }
 
   /** Permits `bytes` more of a stream to be delivered. */
@@ -176,9 +229,16 @@ export class ServerRequest {
   /** Ends the request in order. */
   end(appStatus: number): void {
     if (this.ended) return;
-    writeEmptyRecord(this.out, STDOUT, this.id);
-    if (this.#usedStderr) writeEmptyRecord(this.out, STDERR, this.id);
-    writeEndRequest(this.out, this.id, appStatus, REQUEST_COMPLETE);
+    const streams = this.#usedStderr ? [STDOUT, STDERR] : ONLY_STDOUT;
+    writeEnd(this.out, streams, this.id, appStatus);
+    if (this.#mustWait) {
+      this.ended = this.isHeldBack = true;
+      this.#stdinStream.grant(Infinity);
+      this.#data?.grant(Infinity);
+      this.connection.onGrant();
+      return;
+    }
+    this.#appendStaged();
     if (this.reportSent) this.#enlist();
     this.#finish();
   }
@@ -203,8 +263,9 @@ export class ServerRequest {
    */
   breakOff(): void {
     if (this.ended) return;
+    if (this.#staged !== null) this.#staged.length = 0;
     if (this.connection.isShared) {
-      writeEndRequest(this.out, this.id, ABORTED_STATUS, REQUEST_COMPLETE);
+      writeEndRequest(this.connection.out, this.id, ABORTED_STATUS, REQUEST_COMPLETE);
       this.#finish();
     } else {
       this.#finish();
@@ -214,11 +275,12 @@ export class ServerRequest {
 
   /** Ends the request because the web server asked for it, or its time is over. */
   abort(reason: AbortReason): void {
-    if (this.ended) return;
-    writeEndRequest(this.out, this.id, ABORTED_STATUS, REQUEST_COMPLETE);
+    if (this.ended && !this.isHeldBack) return;
+    writeEndRequest(this.connection.out, this.id, ABORTED_STATUS, REQUEST_COMPLETE);
     const { receiver } = this;
+    const wasOpen = !this.ended;
     this.#finish();
-    receiver.onAbort(reason);
+    if (wasOpen) receiver.onAbort(reason);
   }
 
   /** Is told that its connection is gone. */
@@ -240,21 +302,22 @@ export class ServerRequest {
 
   /** Is told that what was being sent was sent. */
   onSent(): void {
-    if (!this.ended) this.receiver.onCredit(this.#inFlightBytes);
+    if (!this.ended) this.receiver.onCredit(this.#inFlightBytes + this.connection.widen(this));
     else if (this.reportSent && !this.#isEnlisted) this.receiver.onSent();
   }
 
-  readonly #reader = (): InputReader => this.receiver;
-
   /** Most requests have no body: they need no stream for it. */
   get #stdinStream(): InputStream {
-    return this.#stdin ??= new InputStream(STDIN, this.#reader);
+    return this.#stdin ??= this.#stream(STDIN);
+  }
+
+  #stream(type: InputType): InputStream {
+    return new InputStream(type, () => this.isHeldBack ? NOBODY : this.receiver);
   }
 
   #count(bytes: number): void {
     this.#unsentBytes += bytes;
-    this.#enlist();
-    this.connection.scheduleFlush();
+    this.#sendStaged();
   }
 
   #enlist(): void {
@@ -265,11 +328,20 @@ export class ServerRequest {
 
   #finish(): void {
     this.ended = true;
+    this.isHeldBack = false;
     this.#closeInput();
     this.connection.onRequestEnded(this);
   }
 
+  /** Ends it before it has started, for want of room. */
+  turnAway(): void {
+    this.ended = true;
+    this.#closeInput();
+    writeEndRequest(this.connection.out, this.id, 0, OVERLOADED);
+  }
+
   #closeInput(): void {
+    if (this.#staged !== null) this.connection.sockets.buffers.give(this.#staged.takeBytes());
     this.#stdin?.close();
     this.#data?.close();
   }

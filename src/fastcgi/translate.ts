@@ -6,14 +6,14 @@
 
 import { OutputBuffer } from "../buffers.ts";
 import type { BufferPool } from "../buffers.ts";
-import { CLASS, CR, DIGIT, FIELD, LF, spells, TOKEN } from "../chars.ts";
+import { CLASS, CR, DIGIT, FIELD, LF, SLASH, spells, TOKEN } from "../chars.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Peer } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
 import { textOf } from "../fields.ts";
 import { checkAuthority, methodOf } from "../request_checks.ts";
-import { bodyTooLarge, targetTooLong, tooManyFields } from "../request_faults.ts";
-import { appendEscaped, checkTarget, PATH_BYTES, TARGET_BYTES } from "../request_target.ts";
+import { bodyTooLarge, headerTooLarge, targetTooLong, tooManyFields } from "../request_faults.ts";
+import { appendEscaped, PATH_BYTES, QUERY_BYTES, takeTarget } from "../request_target.ts";
 import type { FastCgiLimits } from "./limits.ts";
 import { PairReader } from "../pairs.ts";
 import { AUTHORIZER } from "./records.ts";
@@ -37,6 +37,8 @@ const NAMES = [
   "HTTP_CONTENT_TYPE",
 ] as const;
 type Name = typeof NAMES[number];
+const encoder = new TextEncoder();
+const NAME_BYTES = NAMES.map((name) => encoder.encode(name));
 
 /** Places of the names by their length, so that few are compared. */
 const PLACES_BY_LENGTH: readonly (readonly number[])[] = (() => {
@@ -46,7 +48,12 @@ const PLACES_BY_LENGTH: readonly (readonly number[])[] = (() => {
 })();
 const PLACE = Object.fromEntries(NAMES.map((name, place) => [name, place])) as Record<Name, number>;
 
-const HTTP_PREFIX_BYTES = 5;
+const HTTP_PREFIX = encoder.encode("HTTP_");
+const HTTP_PREFIX_BYTES = HTTP_PREFIX.length;
+/** Fields that need a look, as they are named after the prefix. */
+const HOST = encoder.encode("HOST");
+const CONTENT_LENGTH = encoder.encode("CONTENT_LENGTH");
+const CONTENT_TYPE = encoder.encode("CONTENT_TYPE");
 const LOWER_HYPHEN = new Uint8Array(256);
 for (let byte = 0; byte < 256; byte++) {
   if (byte === 0x5f) LOWER_HYPHEN[byte] = 0x2d;
@@ -61,6 +68,7 @@ export class RequestTranslator {
   /** Of each header field: start and end of its name, end of its value. */
   #headers = new Int32Array(64 * 3);
   #headerCount = 0;
+  #headerBytes = 0;
   #params: Uint8Array = EMPTY;
 
   /** Makes a translator with these limits. */
@@ -93,12 +101,12 @@ export class RequestTranslator {
     const block = this.#block;
     block.length = 0;
     block.reserve(length * 2 + 64);
-    this.#writeTarget();
-    head.targetEnd = block.length;
+    this.#writeTarget(head);
     if (block.length > this.#limits.maxTargetBytes) throw targetTooLong(this.#limits);
-    this.#writeAuthority(head);
+    const isAbsolute = head.authorityEnd > head.authorityStart;
+    if (!isAbsolute) this.#writeAuthority(head);
     head.fieldsStart = block.length;
-    this.#writeFields(head);
+    this.#writeFields(head, isAbsolute);
     head.fieldsEnd = block.length;
     head.paramsStart = block.length;
     block.append(length === params.length ? params : params.subarray(0, length));
@@ -135,24 +143,29 @@ export class RequestTranslator {
   #find(length: number): void {
     const params = this.#params;
     this.#found.fill(0);
-    this.#headerCount = 0;
+    this.#headerCount = this.#headerBytes = 0;
     const pairs = new PairReader(params, 0, length);
     while (pairs.next()) {
       const { nameStart, nameEnd, valueEnd } = pairs;
       const nameLength = nameEnd - nameStart;
-      for (const place of PLACES_BY_LENGTH[nameLength] ?? NONE) {
-        if (!equals(params, nameStart, NAMES[place])) continue;
+      const places = nameLength < PLACES_BY_LENGTH.length ? PLACES_BY_LENGTH[nameLength] : NONE;
+      for (let i = 0; i < places.length; i++) {
+        const place = places[i];
+        if (!equals(params, nameStart, NAME_BYTES[place])) continue;
         this.#found[place * 2] = nameEnd;
         this.#found[place * 2 + 1] = valueEnd;
+        break;
       }
-      const isHeader = nameLength > HTTP_PREFIX_BYTES && params[nameStart] === 0x48 &&
-        equals(params, nameStart, "HTTP_");
-      if (isHeader) this.#noteHeader(nameStart, nameEnd, valueEnd);
+      if (nameLength > HTTP_PREFIX_BYTES && equals(params, nameStart, HTTP_PREFIX)) {
+        this.#noteHeader(nameStart, nameEnd, valueEnd);
+      }
     }
   }
 
   #noteHeader(nameStart: number, nameEnd: number, valueEnd: number): void {
     if (this.#headerCount === this.#limits.maxHeaderCount) throw tooManyFields(this.#limits);
+    this.#headerBytes += valueEnd - nameStart;
+    if (this.#headerBytes > this.#limits.maxHeaderBytes) throw headerTooLarge(this.#limits);
     const at = this.#headerCount++ * 3;
     if (at === this.#headers.length) {
       const larger = new Int32Array(at * 2);
@@ -207,13 +220,15 @@ export class RequestTranslator {
   }
 
   /** Writes the target as the client sent it, or else as its parts tell (RFC 3875 3.3). */
-  #writeTarget(): void {
+  #writeTarget(head: RequestHead): void {
     const block = this.#block;
-    if (!this.#isEmpty("REQUEST_URI")) {
-      this.#writeEscaped("REQUEST_URI", TARGET_BYTES);
-      checkTarget(block.bytes, 0, block.length, "REQUEST_URI");
-      return;
-    }
+    if (this.#isEmpty("REQUEST_URI")) this.#writeParts();
+    else block.append(this.#params.subarray(this.#start("REQUEST_URI"), this.#end("REQUEST_URI")));
+    takeTarget(head, block.bytes, 0, block.length, "REQUEST_URI");
+  }
+
+  #writeParts(): void {
+    const block = this.#block;
     this.#writeEscaped("SCRIPT_NAME", PATH_BYTES);
     this.#writeEscaped("PATH_INFO", PATH_BYTES);
     if (block.length === 0) {
@@ -227,7 +242,7 @@ export class RequestTranslator {
     }
     if (this.#isEmpty("QUERY_STRING")) return;
     block.appendLatin1("?");
-    this.#writeEscaped("QUERY_STRING", TARGET_BYTES);
+    this.#writeEscaped("QUERY_STRING", QUERY_BYTES);
   }
 
   #writeEscaped(name: Name, plain: Uint8Array): void {
@@ -237,7 +252,6 @@ export class RequestTranslator {
   /** Without a Host field, the server's own name stands in. */
   #writeAuthority(head: RequestHead): void {
     const block = this.#block;
-    head.authorityStart = head.authorityEnd = block.length;
     if (!this.#isEmpty("HTTP_HOST") || this.#isEmpty("SERVER_NAME")) return;
     const name = this.#text("SERVER_NAME");
     const port = this.#text("SERVER_PORT");
@@ -253,14 +267,14 @@ export class RequestTranslator {
     }
   }
 
-  #writeFields(head: RequestHead): void {
+  #writeFields(head: RequestHead, isAbsolute: boolean): void {
     const params = this.#params;
     const block = this.#block;
     for (let i = 0; i < this.#headerCount; i++) {
       const nameStart = this.#headers[i * 3] + HTTP_PREFIX_BYTES;
       const nameEnd = this.#headers[i * 3 + 1];
       const valueEnd = this.#headers[i * 3 + 2];
-      const isHost = isNamed(params, nameStart, nameEnd, "HOST");
+      const isHost = isNamed(params, nameStart, nameEnd, HOST);
       if (isHost) {
         // Of several the last one counts, as for all variables.
         if (nameEnd !== this.#start("HTTP_HOST") || nameEnd === valueEnd) continue;
@@ -268,9 +282,12 @@ export class RequestTranslator {
         continue;
       }
       if (!this.#writeField(nameStart, nameEnd, nameEnd, valueEnd) || !isHost) continue;
-      head.authorityEnd = block.length - 2;
-      head.authorityStart = head.authorityEnd - (valueEnd - nameEnd);
-      checkAuthority(block.bytes, head.authorityStart, head.authorityEnd);
+      const hostEnd = block.length - 2;
+      const hostStart = hostEnd - (valueEnd - nameEnd);
+      checkAuthority(block.bytes, hostStart, hostEnd);
+      if (isAbsolute) continue;
+      head.authorityStart = hostStart;
+      head.authorityEnd = hostEnd;
     }
     this.#writeContentField("content-type: ", "CONTENT_TYPE");
     this.#writeContentField("content-length: ", "CONTENT_LENGTH");
@@ -279,8 +296,8 @@ export class RequestTranslator {
   /** Whether a field is given once more as CONTENT_LENGTH or CONTENT_TYPE, which count. */
   #isGivenOtherwise(nameStart: number, nameEnd: number): boolean {
     const params = this.#params;
-    if (isNamed(params, nameStart, nameEnd, "CONTENT_LENGTH")) return true;
-    if (!isNamed(params, nameStart, nameEnd, "CONTENT_TYPE")) return false;
+    if (isNamed(params, nameStart, nameEnd, CONTENT_LENGTH)) return true;
+    if (!isNamed(params, nameStart, nameEnd, CONTENT_TYPE)) return false;
     return !this.#isEmpty("CONTENT_TYPE") || nameEnd !== this.#start("HTTP_CONTENT_TYPE");
   }
 
@@ -331,17 +348,15 @@ export class RequestTranslator {
 
 const EMPTY = new Uint8Array(0);
 const NONE: readonly number[] = [];
-const SLASH = 0x2f;
-
-/** Whether the bytes from `start` on begin with `text`. */
-function equals(bytes: Uint8Array, start: number, text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    if (bytes[start + i] !== text.charCodeAt(i)) return false;
+/** Whether the bytes from `start` on begin with `name`. Names differ most at their ends. */
+function equals(bytes: Uint8Array, start: number, name: Uint8Array): boolean {
+  for (let i = name.length - 1; i >= 0; i--) {
+    if (bytes[start + i] !== name[i]) return false;
   }
   return true;
 }
 
 /** Whether `bytes[start, end)` is `name`. */
-function isNamed(bytes: Uint8Array, start: number, end: number, name: string): boolean {
+function isNamed(bytes: Uint8Array, start: number, end: number, name: Uint8Array): boolean {
   return end - start === name.length && equals(bytes, start, name);
 }

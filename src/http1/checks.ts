@@ -5,12 +5,11 @@
  */
 
 import { ProtocolError } from "../errors.ts";
+import { withoutBlanks } from "../fields.ts";
 
 /** Accepts `chunked`, once and alone; tells what is unknown from what is malformed. */
 export function checkTransferCodings(codings: string): void {
-  const names = codings.toLowerCase().split(",").map((name) =>
-    name.replace(/^[ \t]+|[ \t]+$/g, "")
-  );
+  const names = codings.toLowerCase().split(",").map(withoutBlanks);
   if (names.length === 1 && names[0] === "chunked") return;
   const chunkedAt = names.indexOf("chunked");
   const malformed = names.some((name) => !/^[!#$%&'*+\-.^_`|~\w]+$/.test(name)) ||

@@ -8,24 +8,26 @@
 import type { OutputBuffer } from "../buffers.ts";
 import { ProtocolError } from "../errors.ts";
 import type { AbortReason, ExchangeHandler, Peer } from "../exchange.ts";
-import { RequestHead } from "../exchange.ts";
+import { CHUNK_COST_BYTES, RequestHead } from "../exchange.ts";
 import {
   HALF_CLOSED_TIMEOUT_MS,
-  LARGE_READ_BYTES,
   LINGER_TIMEOUT_MS,
   NEW_CONNECTION_MS,
   QUIET_CONNECTION_MS,
-  SMALL_READ_BYTES,
 } from "../net/limits.ts";
-import { closeConn, isConnectionError, Sender } from "../net/sender.ts";
+import { ReadBuffer } from "../net/read_buffer.ts";
+import { isConnectionError, Sender } from "../net/sender.ts";
 import type { SenderOwner } from "../net/sender.ts";
 import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
 import { expired } from "../net/socket_endpoint.ts";
+import { WaitingPlace } from "../net/waiting_list.ts";
 import { bodyTooSlow, headTooSlow } from "../request_faults.ts";
+import { Deliveries } from "./deliveries.ts";
 import { HttpExchange } from "./http_exchange.ts";
 import type { HttpLimits } from "./limits.ts";
-import { MAX_DISCARDED_BYTES, MAX_PIPELINED_REQUESTS } from "./limits.ts";
+import { FEW_UNSENT_BYTES, MAX_DISCARDED_BYTES, MAX_PIPELINED_REQUESTS } from "./limits.ts";
 import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "./parser.ts";
+import { Pipeline } from "./pipeline.ts";
 import type { DateLine } from "./writer.ts";
 import { ResponseWriter } from "./writer.ts";
 
@@ -53,6 +55,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
   readonly writer: ResponseWriter;
   /** What the connections of the endpoint share. */
   readonly host: ConnectionHost<HttpConnection>;
+  readonly place: WaitingPlace<SocketConnection> = new WaitingPlace(this);
 
   readonly #conn: Deno.Conn;
   readonly #http: HttpHost;
@@ -60,13 +63,14 @@ export class HttpConnection implements SocketConnection, SenderOwner {
   readonly #sender: Sender;
   readonly #out: OutputBuffer;
   #state = OPEN;
-  /** Requests whose responses are not complete, in the order in which they came. */
-  readonly #queue: HttpExchange[] = [];
+  readonly #pipeline = new Pipeline();
   /** The request whose body is being read, unless nobody wants it. */
   #receiving: HttpExchange | null = null;
   #requestCount = 0;
+  /** Requests that were answered since the last sending began. */
+  #answeredCount = 0;
   #discardedBytes = 0;
-  #readBuffer: Uint8Array;
+  readonly #readBuffer: ReadBuffer;
   #resumeReading: (() => void) | null = null;
   #pumping = false;
   #peerClosed = false;
@@ -74,13 +78,11 @@ export class HttpConnection implements SocketConnection, SenderOwner {
   #headStartedAt = 0;
   /** Whether a request was refused, so that its client may still be sending. */
   #lingers = false;
+  /** Whether nothing has come over the connection. */
+  #isUnread = true;
   /** When the client was last seen to send. */
   #readAt: number;
-  /** Body bytes in the output since the last write began, and in the write under way. */
-  #outBodyBytes = 0;
-  #inFlightBodyBytes = 0;
-  #unreported: HttpExchange[] = [];
-  #reporting: HttpExchange[] = [];
+  readonly #deliveries = new Deliveries();
 
   /** Makes a connection over `conn`. */
   constructor(conn: Deno.Conn, peer: Peer, http: HttpHost, host: ConnectionHost<HttpConnection>) {
@@ -91,56 +93,73 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     this.#sender = new Sender(conn, host.buffers, host, this);
     this.#out = this.#sender.out;
     this.writer = new ResponseWriter(this.#out, http.date);
-    this.#readBuffer = host.buffers.take(SMALL_READ_BYTES);
+    this.#readBuffer = new ReadBuffer(host.buffers);
     this.#readAt = host.now;
+  }
+
+  get owedCount(): number {
+    if (this.#state >= LINGERING) return 0;
+    return this.#pipeline.length || (this.#sender.pendingBytes > 0 ? 1 : 0);
   }
 
   /** Serves the connection until it is closed. Never rejects. */
   async serve(): Promise<void> {
     try {
       while (this.#state < CLOSED) {
-        const bytes = await this.#conn.read(this.#readBuffer);
+        const bytes = await this.#conn.read(this.#readBuffer.bytes);
         if (bytes === null) {
           this.#onEnd();
           return;
         }
         this.#readAt = this.host.now;
+        this.#isUnread = false;
         if (this.#state === LINGERING) {
           this.#discardedBytes += bytes;
           if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.#close("client-gone");
           continue;
         }
-        this.#parser.push(this.#readBuffer, bytes);
+        this.#parser.push(this.#readBuffer.bytes, bytes);
         this.#pump();
         while (this.#parser.hasUnread) await this.#readingResumed();
-        if (this.#readBuffer.length !== LARGE_READ_BYTES) {
-          if (bytes === this.#readBuffer.length) this.#useReadBuffer(LARGE_READ_BYTES);
-        } else if (!this.#parser.inBody) {
-          this.#useReadBuffer(SMALL_READ_BYTES);
-        }
+        this.#readBuffer.adapt(bytes, this.#parser.inBody ? "in a body" : "between bodies");
       }
     } catch (error) {
       if (!isConnectionError(error)) {
         this.host.log("error", `http: ${error instanceof Error ? error.stack : error}`);
       }
       this.#close("client-gone");
+    } finally {
+      // Nothing is read into it any more, and what was in it has been taken.
+      this.#readBuffer.release();
     }
   }
 
   /** The exchange whose response is to be sent next. */
   get front(): HttpExchange | undefined {
-    return this.#queue[0];
+    return this.#pipeline.front;
   }
 
   /** Whether nothing is under way, not even part of a request. */
   get idle(): boolean {
-    return this.#state === OPEN && this.#queue.length === 0 && this.#parser.betweenRequests &&
+    return this.#owesNothing && this.#parser.betweenRequests;
+  }
+
+  /** Whether all requests that have come are answered, and the answers sent. */
+  get #owesNothing(): boolean {
+    return this.#state === OPEN && this.#pipeline.length === 0 && !this.#parser.inBody &&
       !this.#sender.sending && this.#out.length === 0;
   }
 
-  /** Whether the connection can be closed to make room: idle, and not so new that it had no chance yet. */
-  isSpare(now: number): boolean {
-    return this.idle && (this.#requestCount > 0 || now - this.#readAt > NEW_CONNECTION_MS);
+  /** Takes the place that the connection has now among those that can be closed to make room. */
+  #takePlace(): void {
+    const { place, host } = this;
+    if (!this.#owesNothing) {
+      place.leave();
+      return;
+    }
+    const isIdle = this.#requestCount > 0 && this.#parser.betweenRequests;
+    const list = isIdle ? host.idle : host.awaited;
+    if (place.list !== list) list.add(place, host.now);
   }
 
   /** Whether `exchange` is the last that the connection will carry. */
@@ -148,16 +167,34 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     // A client that was not told to go on may, or may not, send its body.
     if (exchange.awaitsContinue) exchange.isLast = true;
     if (exchange.isLast) return true;
-    if (this.host.draining && this.#queue.length === 1 && !this.#parser.hasUnread) {
+    if (this.host.draining && this.#pipeline.length === 1 && !this.#parser.hasUnread) {
       exchange.isLast = true;
       if (this.#receiving === null) this.#parser.close();
     }
     return exchange.isLast;
   }
 
+  /** Bytes of the body of `exchange` that have not been read; `Infinity` if their number is not known. */
+  unreadBytes(exchange: HttpExchange): number {
+    return this.#receiving === exchange ? this.#parser.remainingBytes : 0;
+  }
+
+  /** Takes note that the response to `exchange`, which comes before its turn, takes `bytes` in all. */
+  onHeld(exchange: HttpExchange, bytes: number): void {
+    this.#pipeline.hold(exchange, bytes);
+    // There may be room for another request now.
+    if (this.#pipeline.isWaiting && !this.#pumping) this.#resume();
+  }
+
+  /** Gives the exchange at the front, whose response has begun, the rest of its window if there is room. */
+  giveOwedCredit(exchange: HttpExchange): void {
+    this.#pipeline.onLarge();
+    exchange.giveCredit(0, this.#sender.pendingBytes <= FEW_UNSENT_BYTES);
+  }
+
   /** Counts body bytes that were put into the output for the exchange at the front. */
   countBody(bytes: number): void {
-    this.#outBodyBytes += bytes;
+    this.#deliveries.count(bytes);
   }
 
   /** Sees to it that what was written is sent. */
@@ -170,23 +207,19 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     if (this.#sender.sending || this.#state >= LINGERING) return;
     const out = this.#out;
     if (out.length === 0) {
-      if (this.#state === FINISHING && this.#queue.length === 0) this.#finish();
+      if (this.#state === FINISHING && this.#pipeline.length === 0) this.#finish();
       return;
     }
-    this.#inFlightBodyBytes = this.#outBodyBytes;
-    this.#outBodyBytes = 0;
-    if (this.#unreported.length > 0) {
-      this.#reporting = this.#unreported;
-      this.#unreported = [];
-    }
+    this.#answeredCount = 0;
+    this.#deliveries.onSending();
     this.#sender.start();
   }
 
   /** Is told that the response of the exchange at the front is complete. */
   onResponseComplete(exchange: HttpExchange): void {
-    this.#queue.shift();
-    if (exchange.reportSent) this.#unreported.push(exchange);
-    this.#outBodyBytes = 0;
+    this.#pipeline.shift();
+    this.#answeredCount++;
+    this.#deliveries.onComplete(exchange);
     if (this.#receiving === exchange) {
       this.#receiving = null;
       this.#discardedBytes = 0;
@@ -199,7 +232,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
       this.#state = FINISHING;
       this.#abandon("client-gone");
     } else {
-      this.#queue[0]?.becomeFront();
+      this.#pipeline.front?.becomeFront();
       if (!this.#pumping) this.#resume();
     }
     this.scheduleFlush();
@@ -217,7 +250,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
   onGrant(exchange: HttpExchange): void {
     // The client could not go on before this: its time begins now.
     this.#readAt = this.host.now;
-    if (exchange.awaitsContinue && exchange === this.#queue[0] && !exchange.responded) {
+    if (exchange.awaitsContinue && exchange === this.#pipeline.front && !exchange.responded) {
       exchange.awaitsContinue = false;
       this.writer.writeContinue();
       this.scheduleFlush();
@@ -236,11 +269,11 @@ export class HttpConnection implements SocketConnection, SenderOwner {
       if (expired(now, this.#sender.progressAt, limits.bodyIdleTimeoutMs)) this.#close("timeout");
       return;
     }
-    const front = this.#queue[0];
+    const front = this.#pipeline.front;
     if (this.#peerClosed) {
       const since = Math.max(this.#readAt, this.#sender.progressAt);
       if (now - since > HALF_CLOSED_TIMEOUT_MS) this.#close("client-gone");
-    } else if (this.#receiving !== null && this.#receiving.granted > 0) {
+    } else if (this.#isAwaitingBody) {
       const bodyOverdue = expired(now, this.#readAt, limits.bodyIdleTimeoutMs);
       if (bodyOverdue) this.#refuse(bodyTooSlow());
     } else if (front === undefined) {
@@ -250,6 +283,11 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     if (front !== undefined && !front.responded) {
       if (expired(now, front.startedAt, limits.requestTimeoutMs)) front.timeOut();
     }
+  }
+
+  /** Whether the client is to send a body that there is room for. */
+  get #isAwaitingBody(): boolean {
+    return this.#receiving !== null && this.#receiving.granted > 0 && !this.#pipeline.isWaiting;
   }
 
   #checkIdleDeadlines(now: number): void {
@@ -293,17 +331,18 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     this.#pumping = true;
     try {
       while (this.#state === OPEN) {
+        if (this.#pipeline.isWaiting && !this.#beginNext()) break;
         const exchange = this.#receiving;
         if (parser.inBody) {
           if (exchange !== null && exchange.granted <= 0 && parser.atBodyData) break;
-        } else if (this.#queue.length >= MAX_PIPELINED_REQUESTS) {
+        } else if (this.#pipeline.length >= MAX_PIPELINED_REQUESTS) {
           break;
         }
         const event = parser.next(exchange === null ? Infinity : exchange.granted);
         if (event === NEED_DATA) break;
         if (event === HEAD) this.#onHead();
         else if (event === BODY) this.#onBody(exchange);
-        else if (event === CHUNK) exchange?.receiver.onChunk(parser.chunkBytes);
+        else if (event === CHUNK) this.#onChunk(exchange);
         else if (event === END) this.#onBodyEnd(exchange);
       }
     } catch (error) {
@@ -312,9 +351,14 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     } finally {
       this.#pumping = false;
     }
-    if (parser.betweenRequests) this.#headStartedAt = 0;
+    const isHeldUp = this.#pipeline.isWaiting || this.#pipeline.length >= MAX_PIPELINED_REQUESTS;
+    if (parser.betweenRequests || isHeldUp) this.#headStartedAt = 0;
     else if (this.#headStartedAt === 0) this.#headStartedAt = this.host.now;
-    this.flush();
+    // A single answer waits until the other connections have been read, too: a client that is woken by
+    // each answer alone costs both sides more than the answer does.
+    if (this.#answeredCount === 1 && this.#state === OPEN) this.host.scheduleFlush(this);
+    else this.flush();
+    this.#takePlace();
   }
 
   #onHead(): void {
@@ -326,16 +370,36 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     exchange.isLast = !parser.keepAlive || this.#requestCount === limits.maxRequestsPerConnection;
     if (parser.inBody) this.#receiving = exchange;
     else if (exchange.isLast) parser.close();
-    this.#queue.push(exchange);
+    this.#pipeline.add(exchange);
+    // The bytes of its head are those of the read buffer.
+    if (!this.#beginNext()) exchange.head.detach();
+  }
+
+  /** Hands the request that waits to the handler; `false` if it has to wait on. */
+  #beginNext(): boolean {
+    const exchange = this.#pipeline.begin(this.#sender.pendingBytes);
+    if (exchange === null) return false;
+    // The client could not go on with its body before this.
+    exchange.startedAt = this.#readAt = this.host.now;
     this.#http.handler.handle(exchange);
+    if (this.#peerClosed) exchange.receiver.onAbort("client-half-closed");
+    return true;
+  }
+
+  #onChunk(exchange: HttpExchange | null): void {
+    if (exchange === null) {
+      this.#discard(CHUNK_COST_BYTES);
+    } else {
+      exchange.granted -= CHUNK_COST_BYTES;
+      exchange.receiver.onChunk(this.#parser.chunkBytes);
+    }
   }
 
   #onBody(exchange: HttpExchange | null): void {
     const parser = this.#parser;
     const bytes = parser.bodyEnd - parser.bodyStart;
     if (exchange === null) {
-      this.#discardedBytes += bytes;
-      if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.breakOff();
+      this.#discard(bytes);
       return;
     }
     exchange.granted -= bytes;
@@ -343,6 +407,12 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     const complete = !parser.inBody;
     if (complete) this.#onBodyComplete(exchange);
     exchange.receiver.onBody(parser.buffer.subarray(parser.bodyStart, parser.bodyEnd));
+  }
+
+  /** Takes note of part of a body that nobody reads: a long one is not worth its connection. */
+  #discard(bytes: number): void {
+    this.#discardedBytes += bytes;
+    if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.breakOff();
   }
 
   #onBodyEnd(exchange: HttpExchange | null): void {
@@ -365,7 +435,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
       const refused = new HttpExchange(this, new RequestHead(), this.host.now);
       refused.isLast = true;
       this.#lingers = true;
-      this.#queue.push(refused);
+      this.#pipeline.addRefused(refused);
       refused.refuse(error);
       return;
     }
@@ -381,16 +451,16 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     this.#peerClosed = true;
     this.#readAt = this.host.now;
     const unfinished = this.#receiving !== null || this.#state === LINGERING ||
-      this.#queue.length === 0 && !this.#sender.sending && this.#out.length === 0;
+      this.#pipeline.length === 0 && !this.#sender.sending && this.#out.length === 0;
     if (unfinished) {
       this.#close("client-gone");
       return;
     }
-    if (this.#queue.length === 0) this.#state = FINISHING;
-    for (const exchange of [...this.#queue]) {
+    if (this.#pipeline.length === 0) this.#state = FINISHING;
+    for (const exchange of [...this.#pipeline]) {
       exchange.receiver.onAbort("client-half-closed");
     }
-    const last = this.#queue.at(-1);
+    const { last } = this.#pipeline;
     if (last !== undefined) last.isLast = true;
     else this.scheduleFlush();
   }
@@ -401,7 +471,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
 
   /** Goes on with what is left in the read buffer, and then with reading. */
   #resume(): void {
-    if (this.#resumeReading === null) return;
+    if (this.#resumeReading === null && !this.#pipeline.isWaiting) return;
     this.#pump();
     if (this.#parser.hasUnread && this.#state === OPEN) return;
     this.#readAt = this.host.now;
@@ -410,21 +480,15 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     resume?.();
   }
 
-  #useReadBuffer(bytes: number): void {
-    this.host.buffers.give(this.#readBuffer);
-    this.#readBuffer = this.host.buffers.take(bytes);
-  }
-
   onSent(): void {
-    if (this.#reporting.length > 0) {
-      for (const exchange of this.#reporting) exchange.receiver.onSent();
-      this.#reporting = [];
+    const bytes = this.#deliveries.onSent();
+    const { front } = this.#pipeline;
+    if (front !== undefined && front.responded) {
+      front.giveCredit(bytes, this.#out.length <= FEW_UNSENT_BYTES);
     }
-    const front = this.#queue[0];
-    if (this.#inFlightBodyBytes > 0 && front !== undefined && front.responded) {
-      front.receiver.onCredit(this.#inFlightBodyBytes);
-    }
+    if (this.#pipeline.isWaiting) this.#resume();
     this.flush();
+    this.#takePlace();
     // The response may have begun before there was a reason to announce the end.
     if (this.host.draining) this.drain();
   }
@@ -458,25 +522,18 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     this.#state = CLOSED;
     this.#parser.close();
     this.#abandon(reason);
-    closeConn(this.#conn);
+    const { writing } = this.#sender;
     this.#sender.release();
     this.#resumeReading?.();
     this.#resumeReading = null;
-    this.host.onClosed(this);
+    this.host.close(this, { conn: this.#conn, isUnread: this.#isUnread, writing });
   }
 
   /** Tells the handlers of all requests under way that their answers will not arrive. */
   #abandon(reason: AbortReason): void {
-    const abandoned = [...this.#queue, ...this.#reportingIfClosed()];
-    this.#queue.length = 0;
+    const unsent = this.#state === CLOSED ? this.#deliveries.abandon() : [];
+    const abandoned = [...this.#pipeline.clear(), ...unsent];
     this.#receiving = null;
     for (const exchange of abandoned) exchange.onAbandoned(reason);
-  }
-
-  #reportingIfClosed(): HttpExchange[] {
-    if (this.#state !== CLOSED) return [];
-    const unsent = [...this.#reporting, ...this.#unreported];
-    this.#reporting = this.#unreported = [];
-    return unsent;
   }
 }

@@ -6,6 +6,7 @@
 
 import type { ExchangeHandler } from "../exchange.ts";
 import type { Log } from "../log.ts";
+import { unmapped } from "../net/address.ts";
 import { SocketEndpoint } from "../net/socket_endpoint.ts";
 import type { HttpHost } from "./connection.ts";
 import { HttpConnection } from "./connection.ts";
@@ -32,7 +33,8 @@ export class HttpEndpoint implements AsyncDisposable {
       limits,
       log,
       open(conn, sockets) {
-        const { remoteAddr, localAddr } = conn;
+        const remoteAddr = unmapped(conn.remoteAddr);
+        const localAddr = unmapped(conn.localAddr);
         const peer = { endpoint: "http", scheme, remoteAddr, localAddr } as const;
         return new HttpConnection(conn, peer, host, sockets);
       },
@@ -48,6 +50,11 @@ export class HttpEndpoint implements AsyncDisposable {
   /** Open connections. */
   get connectionCount(): number {
     return this.#sockets.connectionCount;
+  }
+
+  /** Requests that were cut off when it was disposed of. */
+  get cutOffCount(): number {
+    return this.#sockets.cutOffCount;
   }
 
   /**

@@ -14,9 +14,11 @@ import type {
   RequestHead,
   ResponseHead,
 } from "../exchange.ts";
-import { BODY_WINDOW_BYTES, NOBODY } from "../exchange.ts";
+import { BODY_WINDOW_BYTES, NOBODY, WHOLE_BODY } from "../exchange.ts";
 import { errorResponse } from "../error_response.ts";
 import type { HttpConnection } from "./connection.ts";
+import { bodyTooLong } from "../response_fields.ts";
+import { MAX_DISCARDED_BYTES, WINDOW_PIECE_BYTES } from "./limits.ts";
 
 /** Waiting for the response, within it, or done with it. */
 const AWAITING = 0;
@@ -28,6 +30,8 @@ interface HeldResponse {
   readonly head: ResponseHead;
   readonly body: Uint8Array | string | null;
   readonly chunks: Uint8Array[];
+  /** Bytes of the body that are here. */
+  bodyBytes: number;
   ending: "open" | "ended" | "broken";
 }
 
@@ -44,12 +48,18 @@ export class HttpExchange implements Exchange {
   awaitsContinue: boolean;
   /** Whether the connection ends with this exchange. */
   isLast = false;
-  /** When the request's head was complete, on the endpoint's clock. */
-  readonly startedAt: number;
+  /** When the request was begun, on the endpoint's clock. */
+  startedAt: number;
+  /** What its response takes, or may take, of what its connection holds ({@linkcode Pipeline.hold}). */
+  heldBytes = 0;
+  /** Whether its response had a small window, and has needed no more. */
+  isSmall = false;
 
   readonly #connection: HttpConnection;
   #state = AWAITING;
   #held: HeldResponse | null = null;
+  /** What the window for the response lacks until it is its turn, and there is room. */
+  #owedWindow = 0;
 
   /** Makes the exchange for a request that came over `connection`. */
   constructor(connection: HttpConnection, head: RequestHead, startedAt: number) {
@@ -63,6 +73,24 @@ export class HttpExchange implements Exchange {
   /** Whether the response has begun. */
   get responded(): boolean {
     return this.#state !== AWAITING;
+  }
+
+  /** Lets the handler send no more than `bytes` of the response's body, for the time being. */
+  limitWindow(bytes: number): void {
+    this.isSmall = true;
+    this.#owedWindow = BODY_WINDOW_BYTES - bytes;
+    this.head.responseWindow = bytes;
+  }
+
+  /** Gives the handler credit: `bytes`, and if there is room a piece of what its window lacks. */
+  giveCredit(bytes: number, hasRoom: boolean): void {
+    if (hasRoom) {
+      const piece = Math.min(this.#owedWindow, WINDOW_PIECE_BYTES);
+      this.#owedWindow -= piece;
+      bytes += piece;
+      this.isSmall = false;
+    }
+    if (bytes > 0) this.receiver.onCredit(bytes);
   }
 
   grant(bytes: number): void {
@@ -80,32 +108,42 @@ export class HttpExchange implements Exchange {
   respond(head: ResponseHead, body: Uint8Array | string | null): void {
     if (this.#state !== AWAITING) return;
     this.#state = RESPONDING;
-    if (this.#connection.front === this) this.#begin(head, body);
-    else this.#hold(head, body);
+    if (this.#connection.front === this) {
+      this.#begin(head, body);
+      this.#claimWindow();
+    } else {
+      this.#hold(head, body);
+    }
   }
 
   write(chunk: Uint8Array): void {
-    if (this.#state !== RESPONDING) return;
+    if (this.#state !== RESPONDING) {
+      if (this.#state === COMPLETE && chunk.length > 0) this.#onSurplus();
+      return;
+    }
     if (this.#held !== null) {
+      if (this.#held.ending !== "open") return;
       this.#held.chunks.push(chunk.slice());
+      this.#held.bodyBytes += chunk.length;
+      this.#countHeld(this.#held);
       return;
     }
     const { writer } = this.#connection;
-    try {
-      writer.write(chunk);
-    } catch (error) {
-      this.#onInvalid(error);
-      return;
+    const written = writer.write(chunk);
+    this.#connection.countBody(written);
+    // What was announced is complete: the client and its connection have no part in what is too much.
+    if (written < chunk.length) this.#onSurplus();
+    if (writer.idle) {
+      this.#complete();
+    } else {
+      this.#connection.scheduleFlush();
     }
-    this.#connection.countBody(chunk.length);
-    if (writer.idle) this.#complete();
-    else this.#connection.scheduleFlush();
   }
 
   end(): void {
     if (this.#state !== RESPONDING) return;
     if (this.#held !== null) {
-      this.#held.ending = "ended";
+      this.#endHeld(this.#held, "ended");
       return;
     }
     try {
@@ -121,7 +159,7 @@ export class HttpExchange implements Exchange {
     if (this.#state === AWAITING) {
       this.#respondWithError(status, "", fieldLines);
     } else if (this.#held !== null) {
-      this.#held.ending = "broken";
+      this.#endHeld(this.#held, "broken");
     } else if (this.#state === RESPONDING) {
       this.#state = COMPLETE;
       this.#connection.breakOff();
@@ -152,6 +190,7 @@ export class HttpExchange implements Exchange {
     for (const chunk of held.chunks) this.write(chunk);
     if (held.ending === "ended") this.end();
     else if (held.ending === "broken") this.fail(502);
+    this.#claimWindow();
   }
 
   /** Is told that its connection is gone or will end before its turn. */
@@ -167,7 +206,9 @@ export class HttpExchange implements Exchange {
   #begin(head: ResponseHead, body: Uint8Array | string | null): void {
     const connection = this.#connection;
     const { writer } = connection;
-    if (connection.isLast(this)) writer.closes = true;
+    const unreadBytes = head.bodyLength === WHOLE_BODY ? connection.unreadBytes(this) : 0;
+    const leavesBody = unreadBytes > MAX_DISCARDED_BYTES && unreadBytes !== Infinity;
+    if (leavesBody || connection.isLast(this)) writer.closes = true;
     try {
       writer.begin(this.head, head, body);
     } catch (error) {
@@ -182,6 +223,11 @@ export class HttpExchange implements Exchange {
     connection.scheduleFlush();
   }
 
+  /** Has the connection give the rest of the window, if the response needs it. */
+  #claimWindow(): void {
+    if (this.#owedWindow > 0 && this.#state === RESPONDING) this.#connection.giveOwedCredit(this);
+  }
+
   #hold(head: ResponseHead, body: Uint8Array | string | null): void {
     const { fieldLines } = head;
     this.#held = {
@@ -192,8 +238,24 @@ export class HttpExchange implements Exchange {
       },
       body: body === null || typeof body === "string" ? body : body.slice(),
       chunks: [],
+      bodyBytes: body?.length ?? 0,
       ending: "open",
     };
+    this.#countHeld(this.#held);
+  }
+
+  /** Takes note of the end of a response that is held; the first one counts. */
+  #endHeld(held: HeldResponse, ending: "ended" | "broken"): void {
+    if (held.ending !== "open") return;
+    held.ending = ending;
+    this.#countHeld(held);
+  }
+
+  /** Tells the connection what is held of a response that is complete. */
+  #countHeld({ head, bodyBytes, ending }: HeldResponse): void {
+    const isComplete = ending !== "open" || head.bodyLength === WHOLE_BODY ||
+      head.bodyLength === bodyBytes;
+    if (isComplete) this.#connection.onHeld(this, head.fieldLines.length + bodyBytes);
   }
 
   #complete(): void {
@@ -202,8 +264,19 @@ export class HttpExchange implements Exchange {
   }
 
   #respondWithError(status: number, detail: string, fieldLines = ""): void {
+    // A body that may not be read to its end closes the connection, and the client is to know.
+    if (this.#connection.unreadBytes(this) > MAX_DISCARDED_BYTES) this.isLast = true;
     const { head, body } = errorResponse(status, detail, fieldLines);
     this.respond(head, body);
+  }
+
+  /** The body goes on after what was announced of it, which was sent. */
+  #onSurplus(): void {
+    const { receiver } = this;
+    if (receiver === NOBODY) return;
+    this.receiver = NOBODY;
+    this.#connection.host.log("error", `http: ${bodyTooLong().message}`);
+    receiver.onAbort("invalid-response");
   }
 
   #onInvalid(error: unknown): void {

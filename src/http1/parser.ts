@@ -11,30 +11,31 @@
 import { ProtocolError } from "../errors.ts";
 import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
 import type { Peer } from "../exchange.ts";
-import { textOf } from "../fields.ts";
+import { listHas, textOf } from "../fields.ts";
 import { checkAuthority, methodOf } from "../request_checks.ts";
+import { checkPath, isAsterisk, malformedTarget, takeAuthority } from "../request_target.ts";
 import {
   CLASS,
   COLON,
   CR,
   DIGIT,
   FIELD,
-  HEX,
-  HTAB,
   isBlank,
   LF,
-  SEMICOLON,
+  PATH,
+  QUERY,
+  QUESTION,
+  SLASH,
   SP,
   spells,
-  TARGET,
   TOKEN,
 } from "../chars.ts";
 import { checkTransferCodings } from "./checks.ts";
+import { CHUNK_BEGINS, CHUNK_DATA, ChunkReader, LAST_CHUNK } from "./chunked.ts";
 import {
   bareCarriageReturn,
   bareLineFeed,
   bodyTooLarge,
-  malformedChunk,
   malformedContentLength,
   malformedFieldName,
   malformedFieldValue,
@@ -42,7 +43,7 @@ import {
   misplacedTrailer,
 } from "./faults.ts";
 import type { HttpLimits } from "./limits.ts";
-import { MAX_CHUNK_LINE_BYTES, MAX_METHOD_BYTES } from "./limits.ts";
+import { MAX_METHOD_BYTES } from "./limits.ts";
 
 /** The parser has used up its bytes and waits for more. */
 export const NEED_DATA = 0;
@@ -68,22 +69,22 @@ export type ParserEvent =
  *
  *     REQUEST_LINE -> FIELDS -> REQUEST_LINE                      no body
  *                            -> LENGTH -> REQUEST_LINE            content-length
- *                            -> CHUNK_SIZE -> CHUNK_DATA -> CHUNK_CRLF -> CHUNK_SIZE
- *                                          -> TRAILERS -> REQUEST_LINE
+ *                            -> CHUNKED -> TRAILERS -> REQUEST_LINE
  *     any of them -> CLOSED                                       an error, or close()
  */
 const REQUEST_LINE = 0;
 const FIELDS = 1;
 const LENGTH = 2;
-const CHUNK_SIZE = 3;
-const CHUNK_DATA = 4;
-const CHUNK_CRLF = 5;
-const TRAILERS = 6;
-const CLOSED = 7;
+const CHUNKED = 3;
+const TRAILERS = 4;
+const CLOSED = 5;
 
 const INCOMPLETE = -1;
 /** Empty lines tolerated before a request line (RFC 9112 2.2), in bytes. */
 const MAX_EMPTY_LINE_BYTES = 8;
+/** Memory for bytes that are kept until more come: at first, and at the most where none are kept. */
+const MIN_KEPT_BYTES = 1024;
+const MAX_IDLE_KEPT_BYTES = 4096;
 const EMPTY = new Uint8Array(0);
 const VERSION_PREFIX = [0x48, 0x54, 0x54, 0x50, 0x2f]; // HTTP/
 
@@ -125,13 +126,20 @@ export class RequestParser {
   #starved = false;
   /** Where the head or the trailers begin that are being read; `#at` when neither is. */
   #mark = 0;
+  /** Bytes of the line at `#at` that were looked at already, so that no byte is looked at twice. */
+  #scannedBytes = 0;
+  /** Bytes of that line's method or field name; 0 until they are known. */
+  #firstWordBytes = 0;
+  /** Whether the line is a request line, and in the query of its target. */
+  #inQuery = false;
   /** Bytes kept from earlier pushes, since their line, head or trailer section was not complete. */
   #kept: Uint8Array = EMPTY;
   #keptBytes = 0;
   #emptyLineBytes = 0;
   #fieldCount = 0;
-  #bodyBytes = 0;
+  /** Bytes of a body of known length that have not come. */
   #remaining = 0;
+  #chunks: ChunkReader | null = null;
 
   // What the head's special fields said; offsets are relative to the mark.
   #hostCount = 0;
@@ -156,7 +164,7 @@ export class RequestParser {
 
   /** Whether the next events would be body bytes. */
   get atBodyData(): boolean {
-    return this.#state === LENGTH || this.#state === CHUNK_DATA;
+    return this.#state === LENGTH || (this.#state === CHUNKED && this.#chunks!.atData);
   }
 
   /** Whether no byte of a next request was seen since the last one ended. */
@@ -179,6 +187,7 @@ export class RequestParser {
   close(): void {
     this.#state = CLOSED;
     this.#at = this.#end = this.#keptBytes = 0;
+    this.#kept = EMPTY;
   }
 
   /**
@@ -220,10 +229,12 @@ export class RequestParser {
           return this.#readHead();
         case LENGTH:
           return this.#readLengthBody(maxBytes);
-        case CLOSED:
-          return NEED_DATA;
-        default:
+        case CHUNKED:
           return this.#readChunked(maxBytes);
+        case TRAILERS:
+          return this.#readTrailers();
+        default:
+          return NEED_DATA;
       }
     } catch (error) {
       this.close();
@@ -295,18 +306,27 @@ export class RequestParser {
     const { buffer } = this;
     const end = this.#headEnd();
     const limits = this.#limits;
-    let at = start;
-    while (at < end && (CLASS[buffer[at]] & TOKEN) !== 0) at++;
-    if (at - start > MAX_METHOD_BYTES) {
-      throw new ProtocolError(501, "the method is too long", "RFC 9112 3");
+    let at = start + this.#scannedBytes;
+    let methodEnd = start + this.#firstWordBytes;
+    if (methodEnd === start) {
+      while (at < end && (CLASS[buffer[at]] & TOKEN) !== 0) at++;
+      if (at - start > MAX_METHOD_BYTES) {
+        throw new ProtocolError(501, "the method is too long", "RFC 9112 3");
+      }
+      if (at === end) return this.#suspendLine(at - start, 0);
+      if (buffer[at] !== SP || at === start) {
+        throw new ProtocolError(400, "the request line has no valid method", "RFC 9112 3.1");
+      }
+      methodEnd = at++;
     }
-    if (at === end) return INCOMPLETE;
-    if (buffer[at] !== SP || at === start) {
-      throw new ProtocolError(400, "the request line has no valid method", "RFC 9112 3.1");
+    const targetStart = methodEnd + 1;
+    if (!this.#inQuery) {
+      while (at < end && (CLASS[buffer[at]] & PATH) !== 0) at++;
+      this.#inQuery = at < end && buffer[at] === QUESTION;
     }
-    const methodEnd = at++;
-    const targetStart = at;
-    while (at < end && (CLASS[buffer[at]] & TARGET) !== 0) at++;
+    if (this.#inQuery) {
+      while (at < end && (CLASS[buffer[at]] & QUERY) !== 0) at++;
+    }
     if (at - targetStart > limits.maxTargetBytes) {
       throw new ProtocolError(
         414,
@@ -314,10 +334,10 @@ export class RequestParser {
         "RFC 9112 3",
       );
     }
+    // The version after it is short: it is read again if it is not complete.
+    this.#suspendLine(at - start, methodEnd - start);
     if (at === end) return INCOMPLETE;
-    if (buffer[at] !== SP || at === targetStart) {
-      throw new ProtocolError(400, "the request target is malformed", "RFC 9112 3.2");
-    }
+    if (buffer[at] !== SP || at === targetStart) throw malformedTarget(buffer[at]);
     const targetEnd = at++;
     for (const byte of VERSION_PREFIX) {
       if (at === end) return INCOMPLETE;
@@ -344,6 +364,8 @@ export class RequestParser {
       );
     }
 
+    this.#suspendLine(0, 0);
+    this.#inQuery = false;
     const head = this.head = new RequestHead();
     head.method = methodOf(buffer, start, methodEnd);
     head.minorVersion = minor === 0x30 ? 0 : 1;
@@ -364,18 +386,20 @@ export class RequestParser {
   /** Reads one field line of the head or the trailers; where the next one begins, or `INCOMPLETE`. */
   #readFieldLine(start: number, end: number): number {
     const { buffer } = this;
-    let at = start;
-    while (at < end && (CLASS[buffer[at]] & TOKEN) !== 0) at++;
-    if (at === end) return INCOMPLETE;
-    if (buffer[at] !== COLON || at === start) throw malformedFieldName(buffer[at], at === start);
-    const nameEnd = at++;
-    while (at < end && (buffer[at] === SP || buffer[at] === HTAB)) at++;
-    const valueStart = at;
+    let at = start + this.#scannedBytes;
+    let nameEnd = start + this.#firstWordBytes;
+    if (nameEnd === start) {
+      while (at < end && (CLASS[buffer[at]] & TOKEN) !== 0) at++;
+      if (at === end) return this.#suspendLine(at - start, 0);
+      if (buffer[at] !== COLON || at === start) throw malformedFieldName(buffer[at], at === start);
+      nameEnd = at++;
+    }
     while (at < end && (CLASS[buffer[at]] & FIELD) !== 0) at++;
-    if (at === end) return INCOMPLETE;
+    if (at === end) return this.#suspendLine(at - start, nameEnd - start);
     if (buffer[at] !== CR) throw malformedFieldValue(buffer[at]);
-    if (at + 1 === end) return INCOMPLETE;
+    if (at + 1 === end) return this.#suspendLine(at - start, nameEnd - start);
     if (buffer[at + 1] !== LF) throw bareCarriageReturn();
+    this.#suspendLine(0, 0);
     if (++this.#fieldCount > this.#limits.maxHeaderCount) {
       throw new ProtocolError(
         431,
@@ -385,11 +409,20 @@ export class RequestParser {
     }
     const length = nameEnd - start;
     if (length === 4 || length === 6 || length === 10 || length === 14 || length === 17) {
+      let valueStart = nameEnd + 1;
       let valueEnd = at;
+      while (valueStart < valueEnd && isBlank(buffer[valueStart])) valueStart++;
       while (valueEnd > valueStart && isBlank(buffer[valueEnd - 1])) valueEnd--;
       this.#readSpecialField(start, nameEnd, valueStart, valueEnd);
     }
     return at + 2;
+  }
+
+  /** Remembers how far the line at `#at` was looked at, and where its first word ends. */
+  #suspendLine(scannedBytes: number, firstWordBytes: number): typeof INCOMPLETE {
+    this.#scannedBytes = scannedBytes;
+    this.#firstWordBytes = firstWordBytes;
+    return INCOMPLETE;
   }
 
   #readSpecialField(start: number, nameEnd: number, valueStart: number, valueEnd: number): void {
@@ -432,15 +465,8 @@ export class RequestParser {
 
   #readConnectionOptions(start: number, end: number): void {
     const { buffer } = this;
-    if (spells(buffer, start, end, "keep-alive")) {
-      this.#keepAliveAsked = true;
-      return;
-    }
-    for (const option of textOf(buffer, start, end).toLowerCase().split(",")) {
-      const name = option.trim();
-      if (name === "close") this.#close = true;
-      else if (name === "keep-alive") this.#keepAliveAsked = true;
-    }
+    if (listHas(buffer, start, end, "close")) this.#close = true;
+    if (listHas(buffer, start, end, "keep-alive")) this.#keepAliveAsked = true;
   }
 
   #readContentLength(start: number, end: number): void {
@@ -498,9 +524,11 @@ export class RequestParser {
       // No proxy: a tunnel is not ours to make, whatever its target.
       throw new ProtocolError(501, "the CONNECT method is not implemented", "RFC 9110 9.3.6");
     }
-    const first = buffer[head.targetStart];
-    if (first === 0x2f) return;
-    if (first === 0x2a && head.targetEnd - head.targetStart === 1) {
+    if (buffer[head.targetStart] === SLASH) {
+      checkPath(buffer, head.targetStart, head.targetEnd);
+      return;
+    }
+    if (isAsterisk(buffer, head.targetStart, head.targetEnd)) {
       if (head.method === "OPTIONS") return;
       throw new ProtocolError(
         400,
@@ -508,15 +536,9 @@ export class RequestParser {
         "RFC 9112 3.2.4",
       );
     }
-    const target = textOf(buffer, head.targetStart, head.targetEnd);
-    const form = /^https?:\/\/([^/?]+)/i.exec(target);
-    if (form === null) {
-      throw new ProtocolError(400, "the request target has no known form", "RFC 9112 3.2");
-    }
-    const slashes = target.indexOf("//") + 2;
-    head.authorityStart = head.targetStart + slashes;
-    head.authorityEnd = head.authorityStart + form[1].length;
-    checkAuthority(buffer, head.authorityStart, head.authorityEnd);
+    // What Host said is checked, and does not count (RFC 9112 3.2.2).
+    takeAuthority(head, buffer, head.targetStart, head.targetEnd, "the request target");
+    checkPath(buffer, head.authorityEnd, head.targetEnd);
   }
 
   /** Decides how long the body is (RFC 9112 6.3). */
@@ -524,7 +546,6 @@ export class RequestParser {
     const { head } = this;
     const codings = this.#transferCodings;
     const length = this.#contentLength;
-    this.#bodyBytes = 0;
     if (codings === null) {
       if (length > this.#limits.maxBodyBytes) throw bodyTooLarge(this.#limits);
       head.bodyLength = length === UNKNOWN_LENGTH ? 0 : length;
@@ -540,7 +561,9 @@ export class RequestParser {
     }
     checkTransferCodings(codings);
     head.bodyLength = UNKNOWN_LENGTH;
-    this.#state = CHUNK_SIZE;
+    this.#chunks ??= new ChunkReader(this.#limits);
+    this.#chunks.begin();
+    this.#state = CHUNKED;
   }
 
   #readLengthBody(maxBytes: number): ParserEvent {
@@ -554,71 +577,24 @@ export class RequestParser {
   }
 
   #readChunked(maxBytes: number): ParserEvent {
-    const { buffer } = this;
-    while (this.#at < this.#end) {
-      switch (this.#state) {
-        case CHUNK_SIZE:
-          if (!this.#readChunkSize()) return this.#keep();
-          if (this.#remaining === 0) {
-            this.#state = TRAILERS;
-            this.#fieldCount = 0;
-            break;
-          }
-          this.#state = CHUNK_DATA;
-          this.chunkBytes = this.#remaining;
-          return CHUNK;
-        case CHUNK_DATA: {
-          const available = Math.min(this.#end - this.#at, this.#remaining, maxBytes);
-          if (available <= 0) return NEED_DATA;
-          this.bodyStart = this.#at;
-          this.bodyEnd = this.#at = this.#mark = this.#at + available;
-          this.#remaining -= available;
-          if (this.#remaining === 0) this.#state = CHUNK_CRLF;
-          return BODY;
-        }
-        case CHUNK_CRLF:
-          if (buffer[this.#at] !== CR) throw malformedChunk("data longer than its size");
-          if (this.#at + 1 === this.#end) return this.#keep();
-          if (buffer[this.#at + 1] !== LF) throw bareCarriageReturn();
-          this.#at = this.#mark = this.#at + 2;
-          this.#state = CHUNK_SIZE;
-          break;
-        default:
-          return this.#readTrailers();
-      }
+    const chunks = this.#chunks!;
+    const event = chunks.next(this.buffer, this.#at, this.#end, maxBytes);
+    this.#at = this.#mark = chunks.at;
+    switch (event) {
+      case CHUNK_BEGINS:
+        this.chunkBytes = chunks.chunkBytes;
+        return CHUNK;
+      case CHUNK_DATA:
+        this.bodyStart = chunks.dataStart;
+        this.bodyEnd = this.#at;
+        return BODY;
+      case LAST_CHUNK:
+        this.#state = TRAILERS;
+        this.#fieldCount = 0;
+        return this.#readTrailers();
+      default:
+        return this.#at === this.#end ? this.#keep() : NEED_DATA;
     }
-    return this.#keep();
-  }
-
-  /** Reads a chunk-size line into `#remaining`; false when it is not complete. */
-  #readChunkSize(): boolean {
-    const { buffer } = this;
-    const end = this.#end;
-    const start = this.#at;
-    let at = start;
-    let size = 0;
-    while (at < end && (CLASS[buffer[at]] & HEX) !== 0) {
-      const byte = buffer[at++];
-      size = size * 16 + (byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x57);
-      if (size > Number.MAX_SAFE_INTEGER) throw malformedChunk("a size out of range");
-    }
-    if (at - start > MAX_CHUNK_LINE_BYTES) throw malformedChunk("a size line that is too long");
-    if (at === end) return false;
-    if (at === start) throw malformedChunk("no hexadecimal size");
-    if (buffer[at] === SEMICOLON) {
-      while (at < end && (CLASS[buffer[at]] & FIELD) !== 0) at++;
-      if (at - start > MAX_CHUNK_LINE_BYTES) throw malformedChunk("a size line that is too long");
-      if (at === end) return false;
-    }
-    if (buffer[at] === LF) throw bareLineFeed("7.1");
-    if (buffer[at] !== CR) throw malformedChunk("a size that is not hexadecimal");
-    if (at + 1 === end) return false;
-    if (buffer[at + 1] !== LF) throw bareCarriageReturn();
-    this.#bodyBytes += size;
-    if (this.#bodyBytes > this.#limits.maxBodyBytes) throw bodyTooLarge(this.#limits);
-    this.#remaining = size;
-    this.#at = this.#mark = at + 2;
-    return true;
   }
 
   #readTrailers(): ParserEvent {
@@ -646,10 +622,16 @@ export class RequestParser {
   #keep(): ParserEvent {
     const bytes = this.#end - this.#mark;
     if (this.#state <= FIELDS || this.#state === TRAILERS) this.#checkHeadSize(bytes);
-    if (this.buffer === this.#kept) {
-      this.#kept.copyWithin(0, this.#mark, this.#end);
-    } else if (bytes > 0) {
-      if (bytes > this.#kept.length) this.#kept = new Uint8Array(Math.max(1024, bytes));
+    if (bytes === 0) {
+      // A large head is over, and the next one is not likely to be as large.
+      if (this.#kept.length > MAX_IDLE_KEPT_BYTES) this.#kept = EMPTY;
+    } else if (this.buffer === this.#kept) {
+      // Bytes that stay move once, when what came before them is complete.
+      if (this.#mark > 0) this.#kept.copyWithin(0, this.#mark, this.#end);
+    } else {
+      if (bytes > this.#kept.length) {
+        this.#kept = new Uint8Array(Math.max(MIN_KEPT_BYTES, bytes));
+      }
       this.#kept.set(this.buffer.subarray(this.#mark, this.#end));
     }
     this.#keptBytes = bytes;

@@ -11,7 +11,7 @@ import type { RequestHead, ResponseHead } from "../exchange.ts";
 import type { OutputBuffer } from "../buffers.ts";
 import { writeUtf8 } from "../text.ts";
 import { CR, LF } from "../chars.ts";
-import { bodyLengthOf, ResponseFields, statusOf } from "../response_fields.ts";
+import { bodyLengthOf, bodyTooLong, ResponseFields, statusOf } from "../response_fields.ts";
 
 const encoder = new TextEncoder();
 
@@ -31,6 +31,9 @@ const CLOSE_LINE = encoder.encode("connection: close\r\n");
 const KEEP_ALIVE_LINE = encoder.encode("connection: keep-alive\r\n");
 const CONTINUE = encoder.encode("HTTP/1.1 100 Continue\r\n\r\n");
 const LAST_CHUNK = encoder.encode("0\r\n\r\n");
+const WORD_BYTES = 8;
+/** A chunk of this size is worth some zeros. */
+const LARGE_CHUNK_BYTES = 4_096;
 /** No frame of a response needs more than this besides its field lines and body. */
 const MAX_OWN_BYTES = 256;
 
@@ -136,28 +139,29 @@ export class ResponseWriter {
   }
 
   /**
-   * Writes part of the body.
-   *
-   * @throws {InvalidResponseError} if the body is longer than its Content-Length; nothing was written
+   * Writes part of the body. Returns how many of its bytes belong to the response: fewer than there are
+   * if the body is longer than its Content-Length. The response is complete then.
    */
-  write(chunk: Uint8Array): void {
+  write(chunk: Uint8Array): number {
     const out = this.#out;
     switch (this.#framing) {
-      case LENGTH:
-        if (chunk.length > this.#remaining) throw bodyTooLong();
-        this.#remaining -= chunk.length;
-        out.append(chunk);
+      case LENGTH: {
+        const bytes = Math.min(chunk.length, this.#remaining);
+        this.#remaining -= bytes;
+        out.append(bytes === chunk.length ? chunk : chunk.subarray(0, bytes));
         this.#finishIfComplete();
-        return;
+        return bytes;
+      }
       case CHUNKED:
-        if (chunk.length === 0) return;
-        out.appendLatin1(`${chunk.length.toString(16)}\r\n`);
+        if (chunk.length === 0) break;
+        this.#writeChunkSize(chunk.length);
         out.append(chunk);
         out.appendLatin1("\r\n");
-        return;
+        break;
       case UNTIL_CLOSE:
         out.append(chunk);
     }
+    return chunk.length;
   }
 
   /**
@@ -175,6 +179,20 @@ export class ResponseWriter {
     if (this.#framing === CHUNKED) this.#out.append(LAST_CHUNK);
     this.#framing = NO_BODY;
     this.#state = IDLE;
+  }
+
+  /**
+   * Writes the size of a chunk (RFC 9112 7.1). Zeros before that of a large one let its data begin at a
+   * multiple of a word: shared memory is copied byte by byte to anywhere else.
+   */
+  #writeChunkSize(bytes: number): void {
+    const out = this.#out;
+    let size = bytes.toString(16);
+    if (bytes >= LARGE_CHUNK_BYTES) {
+      const end = out.length + size.length + 2;
+      size = "0".repeat((WORD_BYTES - end % WORD_BYTES) % WORD_BYTES) + size;
+    }
+    out.appendLatin1(`${size}\r\n`);
   }
 
   #finishIfComplete(): void {
@@ -216,8 +234,4 @@ export class ResponseWriter {
     out.append(CONTENT_LENGTH);
     out.appendLatin1(`${length}\r\n`);
   }
-}
-
-function bodyTooLong(): InvalidResponseError {
-  return new InvalidResponseError("the response's body is longer than its Content-Length");
 }

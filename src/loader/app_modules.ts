@@ -21,11 +21,14 @@ export class AppModuleSet {
   readonly #loader: Loader;
   readonly #graph: PreparedGraph;
   readonly #policy: ImportPolicy;
+  /** Keys of the modules that it was made of at first. */
+  readonly #firstKeys: ReadonlySet<string>;
 
   private constructor(loader: Loader, graph: PreparedGraph, apps: AppSet, policy: ImportPolicy) {
     this.#loader = loader;
     this.#graph = graph;
     this.#policy = policy;
+    this.#firstKeys = new Set(Object.keys(graph.forWorkers.files));
     this.folders = graph.forWorkers.folders;
     const moduleOf = new Map(graph.roots.map((url, index) => [url, graph.modules[index]]));
     const placed = <Source extends { readonly url: string }>(source: Source) => ({
@@ -43,7 +46,8 @@ export class AppModuleSet {
   }
 
   /**
-   * Makes the modules of `apps` ready. While they run, they may import what `policy` lets them.
+   * Makes the modules of `apps` ready. They may import the local files that `policy` lets them, and while
+   * they run all that it lets them.
    *
    * @throws {LoadError} when a module cannot be loaded
    * @throws {ConfigError} when a configuration file is wrong
@@ -54,9 +58,20 @@ export class AppModuleSet {
     policy: ImportPolicy,
     builtins: Builtins = "native",
     freshness: Freshness = "cached",
+    late: readonly string[] = [],
   ): Promise<AppModuleSet> {
-    const graph = await loader.prepare([...new Set(modulesOf(apps))], builtins, freshness);
+    const { files } = policy;
+    const roots = [...new Set(modulesOf(apps))];
+    const graph = await loader.prepare(roots, { builtins, freshness, files, late });
     return new AppModuleSet(loader, graph, apps, policy);
+  }
+
+  /** URLs of the remote modules that the apps have imported while they ran. */
+  get lateUrls(): string[] {
+    return Object.keys(this.#graph.forWorkers.files)
+      .filter((key) => !this.#firstKeys.has(key))
+      .map(urlOfKey)
+      .filter((url) => /^https?:/.test(url));
   }
 
   /** Says which remote modules and packages these are: another text if any is another one. */

@@ -5,12 +5,18 @@
  */
 
 import { dirname, join } from "node:path";
+import { ConfigError } from "../errors.ts";
 
 /** How the names of files begin that are still being written, or were when their process died. */
 export const TEMPORARY_PREFIX = ".tmp-";
 
+/** Mode of folders that are the user's alone. */
+export const PRIVATE_FOLDER = { recursive: true, mode: 0o700 } as const;
+/** Mode of files that are the user's alone. */
+export const PRIVATE_FILE = { mode: 0o600 } as const;
+
 /** Times that a folder is made anew when another process removes it meanwhile. */
-const FOLDER_ATTEMPTS = 3;
+const FOLDER_ATTEMPTS = 10;
 
 /** Times that a folder is moved to its place when other processes put broken ones there. */
 const MOVE_ATTEMPTS = 10;
@@ -24,16 +30,22 @@ export function temporaryPath(path: string): string {
 /**
  * Writes `bytes` to `path`, and makes its folder if need be. Readers find what was there before or
  * all of `bytes`; of several writers the last one wins. After a crash of the machine the file may
- * be cut off, as waiting for the disk would cost more than checking what is read.
+ * be cut off, as waiting for the disk would cost more than checking what is read. The file, and folders
+ * that are made for it, are the user's alone, or `"shared"`: as files are.
  *
  * @throws what the file system says: a full disk, a folder that is not writable
  */
-export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeAtomically(
+  path: string,
+  bytes: Uint8Array,
+  access: "private" | "shared" = "private",
+): Promise<void> {
   for (let attempt = 1;; attempt++) {
-    await Deno.mkdir(dirname(path), { recursive: true });
+    await Deno.mkdir(dirname(path), access === "private" ? PRIVATE_FOLDER : { recursive: true });
     const temporary = temporaryPath(path);
     try {
-      await Deno.writeFile(temporary, bytes, { createNew: true });
+      const { mode } = access === "private" ? PRIVATE_FILE : { mode: 0o644 };
+      await Deno.writeFile(temporary, bytes, { createNew: true, mode });
       await Deno.rename(temporary, path);
       return;
     } catch (error) {
@@ -54,6 +66,12 @@ export async function removeIfThere(path: string): Promise<void> {
   }
 }
 
+/** Whether `error` says that there is no such file or folder, whatever else lies on its way. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+    error instanceof Deno.errors.IsADirectory;
+}
+
 /** The content of the file at `path`; `null` if there is none. */
 export async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
   try {
@@ -62,6 +80,16 @@ export async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer>
     if (error instanceof Deno.errors.NotFound) return null;
     throw error;
   }
+}
+
+/** What is to be told of `error`, which kept something in the cache at `path` from being read. */
+export function unreadable(error: unknown, path: string): unknown {
+  const reason = fileSystemReason(error);
+  if (reason === null) return error;
+  return new ConfigError(
+    `cannot read ${path} in the cache: ${reason}; GATEHOUSE_CACHE can name another folder`,
+    { cause: error },
+  );
 }
 
 /**

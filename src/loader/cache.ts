@@ -4,8 +4,9 @@
  * @module
  */
 
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, normalize, resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
+import type { Environment } from "../surroundings.ts";
 import {
   fileSystemReason,
   readIfThere,
@@ -25,12 +26,6 @@ const TAG_NAME = "CACHEDIR.TAG";
 const TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n" +
   "# This folder is the cache of gatehouse; `gatehouse cache --clean` empties it.\n" +
   "# https://bford.info/cachedir/ says what this file is for.\n";
-
-/** Where environment variables come from; `Deno.env` is one. */
-export interface Environment {
-  /** Value of the variable `name`. */
-  get(name: string): string | undefined;
-}
 
 /**
  * The cache: a folder that several processes may use at once. What is read from it is verified, and
@@ -56,20 +51,25 @@ export class ModuleCache {
   readonly root: string;
   #prepared: Promise<void> | null = null;
 
-  /** A cache in the folder `root`, which need not exist yet. */
+  /** A cache in the folder `root`, an absolute path, which need not exist yet. */
   constructor(root: string) {
-    this.root = resolve(root);
+    if (!isAbsolute(root)) throw new TypeError(`"${root}" is no absolute path`);
+    this.root = normalize(root);
   }
 
   /**
    * Where the cache is unless the user says otherwise: `GATEHOUSE_CACHE`, else the folder for
-   * caches of the platform.
+   * caches of the platform. A relative path begins at `cwd`.
    *
    * @throws {ConfigError} when the environment names no such folder
    */
-  static defaultRoot(env: Environment, os: typeof Deno.build.os = Deno.build.os): string {
+  static defaultRoot(
+    env: Environment,
+    cwd: string,
+    os: typeof Deno.build.os = Deno.build.os,
+  ): string {
     const named = env.get("GATEHOUSE_CACHE");
-    if (named) return resolve(named);
+    if (named) return resolve(cwd, named);
     const home = env.get("HOME");
     const xdg = env.get("XDG_CACHE_HOME");
     const local = env.get("LOCALAPPDATA");
@@ -84,7 +84,7 @@ export class ModuleCache {
         `there is no folder for the cache: set GATEHOUSE_CACHE to one (${missing} is not set)`,
       );
     }
-    return join(parent, "gatehouse");
+    return resolve(cwd, parent, "gatehouse");
   }
 
   /** Folder of one graph of modules. */

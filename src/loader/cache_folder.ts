@@ -95,6 +95,10 @@ export async function cleanCacheFolder(root: string, tagName: string): Promise<C
   return removed;
 }
 
+/** Attempts to remove a folder that others fill meanwhile, and the time between them, in milliseconds. */
+const MAX_REMOVALS = 200;
+const REMOVAL_PAUSE_MS = 10;
+
 /** Removes a folder though other processes may write to it. */
 async function removeAll(path: string): Promise<void> {
   for (let attempt = 1;; attempt++) {
@@ -103,7 +107,9 @@ async function removeAll(path: string): Promise<void> {
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return;
       const isFilled = (error as { code?: unknown }).code === "ENOTEMPTY";
-      if (!isFilled || attempt === 5) throw error;
+      if (!isFilled || attempt === MAX_REMOVALS) throw error;
+      // Whoever fills it comes to an end at some time.
+      await new Promise((resolve) => setTimeout(resolve, REMOVAL_PAUSE_MS));
     }
   }
 }

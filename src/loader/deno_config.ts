@@ -4,13 +4,18 @@
  * @module
  */
 
+import { messageOf } from "../error_message.ts";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 // @ts-types="../types/std_jsonc.d.ts"
 import { parse as parseJsonc } from "@std/jsonc";
 import { ConfigError } from "../errors.ts";
+import { fileSystemReason, isAbsent } from "./atomic_write.ts";
+import type { FileGrant } from "./file_grant.ts";
+import { checkFile } from "./file_grant.ts";
 import type { ImportMap } from "./import_map.ts";
 import { NO_IMPORT_MAP, parseImportMap } from "./import_map.ts";
+import { FileFault, readRegularFile } from "./regular_file.ts";
 
 /** The compiler options that change what a module does when it runs. */
 export interface CompilerOptions {
@@ -29,6 +34,9 @@ export interface CompilerOptions {
   /** Imports stay unless they say `type`. */
   readonly verbatimModuleSyntax?: boolean;
 }
+
+/** Size of the largest `deno.json`. */
+const MAX_CONFIG_BYTES = 8 * 1_048_576;
 
 /** Names of {@linkcode CompilerOptions}; all others are matters of type checks. */
 const OPTION_NAMES = [
@@ -51,13 +59,14 @@ export interface ProjectConfig {
   readonly files: readonly string[];
 }
 
-/** Reads the text of a local or remote import map. */
-export type ReadText = (url: string) => Promise<string>;
+/** Reads the text of an import map, a remote one or one of the files that are `granted`. */
+export type ReadText = (url: string, granted: FileGrant) => Promise<string>;
 
 /**
  * Reads the configuration for the app at `appUrl`: the nearest `deno.json` or `deno.jsonc` in its
  * folder or above it, if the app is a local file, and the import map at `importMapUrl`, which
- * replaces that of the file.
+ * replaces that of the file. The user names the latter; what `deno.json` names has to be among the files
+ * that are `granted` to the app, or beside it.
  *
  * @throws {ConfigError} when a file is not what it should be
  */
@@ -65,25 +74,29 @@ export async function readProjectConfig(
   appUrl: string,
   importMapUrl: string | undefined,
   readText: ReadText,
+  granted: FileGrant = "any",
 ): Promise<ProjectConfig> {
   const files: string[] = [];
   const path = appUrl.startsWith("file:") ? findConfig(dirname(fileURLToPath(appUrl))) : null;
   let compilerOptions: CompilerOptions = {};
   let importMap = NO_IMPORT_MAP;
+  let mapFiles: FileGrant = "any";
   if (path !== null) {
     files.push(path);
     const url = pathToFileURL(path).href;
-    const config = parsed(Deno.readTextFileSync(path), path);
+    const config = parsed(textAt(path), path);
     compilerOptions = compilerOptionsOf(config.compilerOptions, path);
     if (typeof config.importMap === "string" && importMapUrl === undefined) {
       importMapUrl = new URL(config.importMap, url).href;
+      if (typeof granted !== "string") mapFiles = [...granted, dirname(path)];
+      if (importMapUrl.startsWith("file:")) checkFile(importMapUrl, mapFiles);
     } else if (config.imports !== undefined || config.scopes !== undefined) {
       importMap = parseImportMap(config, url, "deno.json");
     }
   }
   if (importMapUrl !== undefined) {
     if (importMapUrl.startsWith("file:")) files.push(fileURLToPath(importMapUrl));
-    const text = await readText(importMapUrl);
+    const text = await readText(importMapUrl, mapFiles);
     const dialect = /\/deno\.jsonc?$/.test(importMapUrl) ? "deno.json" : "standard";
     importMap = parseImportMap(parsed(text, importMapUrl), importMapUrl, dialect);
   }
@@ -103,11 +116,22 @@ export function findConfig(folder: string): string | null {
   }
 }
 
+function textAt(path: string): string {
+  try {
+    return new TextDecoder().decode(readRegularFile(path, MAX_CONFIG_BYTES));
+  } catch (error) {
+    if (error instanceof FileFault) throw new ConfigError(`cannot read ${path}: ${error.message}`);
+    throw error;
+  }
+}
+
 function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
-  } catch {
-    return false;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    const reason = fileSystemReason(error);
+    throw reason === null ? error : new ConfigError(`cannot read ${path}: ${reason}`);
   }
 }
 
@@ -116,7 +140,7 @@ function parsed(text: string, where: string): Record<string, unknown> {
   try {
     value = parseJsonc(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new ConfigError(`${where}: ${reason}`);
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {

@@ -6,6 +6,9 @@
 
 import manifest from "../../deno.json" with { type: "json" };
 import { concatenated } from "../bytes.ts";
+import { timerMs } from "../timers.ts";
+import type { HttpClients } from "./http_clients.ts";
+import { ProxyError } from "./proxies.ts";
 
 /** Limits for fetching modules. */
 export interface FetchLimits {
@@ -57,6 +60,8 @@ export interface DownloadRequest {
   readonly maxBytes: number;
   /** Limits for everything else. */
   readonly limits: FetchLimits;
+  /** What it is sent with; the runtime's own client if absent. */
+  readonly clients?: HttpClients;
 }
 
 /** Something cannot be fetched. The message says why, and leaves it to the catcher to say what. */
@@ -105,7 +110,7 @@ export async function download(request: DownloadRequest): Promise<Answer> {
       const { reason, persistence } = explained(error);
       if (!mayRetry || persistence === "lasting") throw new FetchFault(reason, { cause: error });
     }
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await new Promise((resolve) => setTimeout(resolve, timerMs(delayMs)));
   }
 }
 
@@ -130,10 +135,12 @@ class Attempt {
   async run(): Promise<Answer | Refusal> {
     try {
       this.#expectProgress();
-      const response = await fetch(this.#request.url, {
-        headers: { "user-agent": USER_AGENT, accept: "*/*", ...this.#request.headers },
+      const { url, headers, clients } = this.#request;
+      const response = await fetch(url, {
+        headers: { "user-agent": USER_AGENT, accept: "*/*", ...headers },
         redirect: "manual",
         signal: this.#aborter.signal,
+        client: clients?.clientFor(new URL(url)),
       });
       this.#expectProgress();
       return await this.#answer(response);
@@ -183,12 +190,12 @@ class Attempt {
     const [waitMs, message] = remainingMs < idleTimeoutMs
       ? [remainingMs, `it is not there after ${totalTimeoutMs / 1_000} s`]
       : [idleTimeoutMs, `the server has sent nothing for ${idleTimeoutMs / 1_000} s`];
-    this.#timer = setTimeout(() => this.#aborter.abort(new FetchFault(message)), waitMs);
+    this.#timer = setTimeout(() => this.#aborter.abort(new FetchFault(message)), timerMs(waitMs));
   }
 }
 
 /** A size as people say it. */
-function inWords(bytes: number): string {
+export function inWords(bytes: number): string {
   const mebibytes = bytes / (1024 * 1024);
   return Number.isInteger(mebibytes) ? `${mebibytes} MiB` : `${bytes} bytes`;
 }
@@ -209,6 +216,7 @@ const CERTIFICATE_FAULTS: readonly (readonly [RegExp, string])[] = [
 ];
 
 function explained(error: unknown): Failure {
+  if (error instanceof ProxyError) return { reason: error.message, persistence: "lasting" };
   const text = wholeMessage(error);
   if (/CA file|certificate store/.test(text)) {
     const reason = `DENO_CERT or DENO_TLS_CA_STORE cannot be used: ${lastClause(text)}`;

@@ -76,9 +76,13 @@ function startOfName(text: string, index: number, end: number): number {
   return path === null ? index : start;
 }
 
+const MAP_START = "sourceMappingURL=data:application/json;base64,";
+
 /** The source map at the end of a generated file. */
 function mapIn(path: string): string | null {
   const code = Deno.readTextFileSync(path);
-  const [, map] = /sourceMappingURL=data:application\/json;base64,([\w+/=]+)\s*$/.exec(code) ?? [];
-  return map === undefined ? null : atob(map);
+  const start = code.lastIndexOf(MAP_START);
+  if (start < 0) return null;
+  const map = code.slice(start + MAP_START.length).trimEnd();
+  return /^[\w+/=]+$/.test(map) ? atob(map) : null;
 }

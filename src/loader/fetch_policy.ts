@@ -5,7 +5,7 @@
  */
 
 import { ConfigError } from "../errors.ts";
-import type { Environment } from "./cache.ts";
+import type { Environment } from "../surroundings.ts";
 
 /** Hosts that modules come from unless `--allow-import` says otherwise: the ones Deno allows. */
 export const DEFAULT_IMPORT_HOSTS: readonly string[] = Object.freeze([

@@ -8,11 +8,14 @@ import { LoadError } from "../errors.ts";
 import type { ModuleCache } from "./cache.ts";
 import { download, FetchFault } from "./download.ts";
 import type { Answer, FetchLimits } from "./download.ts";
+import type { DiskQuota } from "./disk_quota.ts";
+import type { FileGrant } from "./file_grant.ts";
 import { ImportHosts, isLoopback, isReloaded, portOf } from "./fetch_policy.ts";
 import type { ReloadPolicy } from "./fetch_policy.ts";
 import { sha256Hex } from "./hash.ts";
 import type { BodyEntry, HttpEntry } from "./http_entry.ts";
 import { readDataSource, readFileSource, shownUrl, withoutFragment } from "./local_source.ts";
+import type { HttpClients } from "./http_clients.ts";
 import type { Lock } from "./lock.ts";
 import type { ModuleSource } from "./sources.ts";
 
@@ -43,6 +46,12 @@ export interface FetchOptions {
   readonly lock: Lock | null;
   /** Called with each URL that a server is asked for. */
   readonly onFetch?: (url: string) => void;
+  /** What servers are asked with; the runtime's own client if absent. */
+  readonly clients?: HttpClients;
+  /** What servers were asked for already, and need not be again; grows. */
+  readonly fresh?: Set<string>;
+  /** What may be fetched and kept; anything if absent. */
+  readonly quota?: DiskQuota;
 }
 
 /** An HTTP server answered with a status that there is no body to, such as 404. */
@@ -129,7 +138,7 @@ export class ModuleFetcher {
   /** Hops under way, by what is asked for. */
   readonly #underWay = new Map<string, Promise<Hop>>();
   /** What a server was asked for already, and need not be again. */
-  readonly #fresh = new Set<string>();
+  readonly #fresh: Set<string>;
 
   /**
    * Makes a fetcher; nothing is fetched yet.
@@ -140,6 +149,7 @@ export class ModuleFetcher {
     this.#cache = cache;
     this.#options = options;
     this.#hosts = new ImportHosts(options.allowImport);
+    this.#fresh = options.fresh ?? new Set();
     this.#slots = new Slots(options.limits.maxConcurrentRequests);
   }
 
@@ -163,12 +173,13 @@ export class ModuleFetcher {
   }
 
   /**
-   * Reads the source of a module from a `file:` URL; nothing is cached.
+   * Reads the source of a module from a `file:` URL, if it is among the files that are `granted`; nothing
+   * is cached.
    *
    * @throws {LoadError} when that cannot be done
    */
-  readFileSource(url: string): Promise<ModuleSource> {
-    return readFileSource(url);
+  readFileSource(url: string, granted: FileGrant = "any"): Promise<ModuleSource> {
+    return readFileSource(url, granted, this.#options.limits.maxModuleBytes);
   }
 
   /**
@@ -283,12 +294,14 @@ export class ModuleFetcher {
     if (this.#options.cachePolicy === "only") {
       throw new FetchFault("it is not in the cache, and --cached-only forbids to fetch it");
     }
+    this.#options.quota?.check(at);
     const validators = cached?.kind === "body" ? validatorsOf(cached.entry) : {};
     const request = {
       url: at,
       headers: { ...headers, ...validators },
       maxBytes: errand.maxBytes,
       limits: this.#options.limits,
+      clients: this.#options.clients,
     };
     const answer = await this.#slots.run(() => {
       this.#options.onFetch?.(at);
@@ -310,6 +323,9 @@ export class ModuleFetcher {
 
   async #keep(errand: Errand, at: string, answer: Answer, cached: Hop | null): Promise<Hop> {
     const fetchedAtMs = Date.now();
+    const { quota } = this.#options;
+    if (answer.kind === "body") quota?.take(at, answer.bytes.length, 2);
+    else quota?.take(at, 0);
     if (answer.kind === "redirect") {
       const location = answer.location === null ? null : URL.parse(answer.location, at);
       if (location === null) {

@@ -10,6 +10,7 @@
 import { isBuiltin } from "node:module";
 import { pathToFileURL } from "node:url";
 import { LoadError } from "../errors.ts";
+import { checkExtent } from "./code_extent.ts";
 import {
   bytesModule,
   commonJsModule,
@@ -162,7 +163,7 @@ class GraphBuilder {
         this.#found.set(key, packaged(key, url.slice(COMMONJS.length), module));
         return;
       }
-      const source = await this.#sources.load(url);
+      const source = await this.#sources.load(url, isPackage ? "packages" : "app");
       this.#countBytes(source);
       if (source.url !== url) {
         this.#redirects.set(url, source.url);
@@ -216,7 +217,11 @@ class GraphBuilder {
     if (type === "text") return textModule(textOf(source));
     const mediaType = this.#sources.mediaTypeOf(source);
     if (type === "json") {
-      if (mediaType === "json") return jsonModule(url, textOf(source));
+      if (mediaType === "json") {
+        const text = textOf(source);
+        checkExtent(url, text, mediaType);
+        return jsonModule(url, text);
+      }
       throw new LoadError(
         url,
         `cannot load ${url}: the import says type "json", and it is ${nameOf(mediaType, source)}`,
@@ -395,25 +400,31 @@ class GraphBuilder {
     };
   }
 
-  /** Modules that cannot be linked, with the first reason for each. */
+  /** Modules that cannot be linked, with a reason for each. */
   #findBroken(): Map<string, LoadError> {
     const broken = new Map<string, LoadError>();
-    for (const [key, found] of this.#found) if (found instanceof LoadError) broken.set(key, found);
-    for (let before = -1; before !== broken.size;) {
-      before = broken.size;
-      for (const [key, found] of this.#found) {
-        if (found instanceof LoadError || broken.has(key)) continue;
-        for (const each of found.links) {
-          const link = this.#settled(each);
-          const error = link instanceof LoadError
-            ? link
-            : link.kind === "module"
-            ? broken.get(link.key)
-            : undefined;
-          if (error === undefined) continue;
-          broken.set(key, error);
+    const importers = new Map<string, string[]>();
+    for (const [key, found] of this.#found) {
+      if (found instanceof LoadError) {
+        broken.set(key, found);
+        continue;
+      }
+      for (const each of found.links) {
+        const link = this.#settled(each);
+        if (link instanceof LoadError) {
+          broken.set(key, link);
           break;
         }
+        if (link.kind !== "module") continue;
+        const known = importers.get(link.key);
+        if (known === undefined) importers.set(link.key, [key]);
+        else known.push(key);
+      }
+    }
+    // The map grows while it is gone through: whoever imports what is broken is so, too.
+    for (const [key, error] of broken) {
+      for (const importer of importers.get(key) ?? []) {
+        if (!broken.has(importer)) broken.set(importer, error);
       }
     }
     return broken;

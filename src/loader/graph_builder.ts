@@ -6,15 +6,23 @@
 
 import { dirname, join } from "node:path";
 import { LoadError } from "../errors.ts";
+import { environmentOf } from "../surroundings.ts";
 import type { ModuleCache } from "./cache.ts";
 import { readProjectConfig } from "./deno_config.ts";
 import type { ProjectConfig, ReadText } from "./deno_config.ts";
 import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "./fetcher.ts";
+import type { FetchLimits } from "./fetcher.ts";
+import type { DiskQuota } from "./disk_quota.ts";
+import { keepQuota, lateQuota } from "./disk_quota.ts";
 import { buildGraph } from "./graph.ts";
 import type { GraphRequest, GraphSources, PackageSet, TransformRequest } from "./graph_types.ts";
 import { DEFAULT_GRAPH_LIMITS } from "./graph_types.ts";
-import { filePath, liesIn } from "./graph_keys.ts";
-import { knownModulesOf, sha256Of, storeGraph } from "./graph_store.ts";
+import type { FileGrant } from "./file_grant.ts";
+import { checkFile, pathOf, withOwnFolders } from "./file_grant.ts";
+import { filePath } from "./graph_keys.ts";
+import { knownModulesOf, storeGraph } from "./graph_store.ts";
+import { sha256Of } from "./hash.ts";
+import type { HttpClients } from "./http_clients.ts";
 import type { StoredGraph } from "./graph_store.ts";
 import { JsrResolver } from "./jsr.ts";
 import type { TransformedModule } from "./link.ts";
@@ -24,15 +32,17 @@ import type {
   Builtins,
   ExtendRequest,
   Extension,
-  Freshness,
   ImportPolicy,
   LoaderOptions,
   LocalFile,
+  PrepareOptions,
 } from "./loader_protocol.ts";
 import { Lock } from "./lock.ts";
 import { mediaTypeOf } from "./media_type.ts";
 import { commonJsExportsIn, PackageInstaller } from "./npm/installer.ts";
-import { guardedBuiltin } from "../worker/lockdown.ts";
+import { checkExtent } from "./code_extent.ts";
+import { guardedBuiltin } from "../sandbox/lockdown.ts";
+import { readRegularFile } from "./regular_file.ts";
 import { textOf } from "./sources.ts";
 import type { ModuleSource } from "./sources.ts";
 
@@ -44,15 +54,32 @@ export interface Prepared {
   readonly local: readonly LocalFile[];
 }
 
+/** What is asked for again, and by whom. */
+interface Fetching {
+  readonly reload: ReloadPolicy;
+  /** By the hosts that they may ask; each asks once for what is to be reloaded. */
+  readonly fetchers: Map<string, ModuleFetcher>;
+  /** What servers were asked for already by those that have a quota. */
+  readonly fresh: Set<string>;
+}
+
+/** Who is told what is done. */
+export interface Progress {
+  /** A server is asked. */
+  readonly onFetch: (url: string) => void;
+  /** The work at a module begins, and may take its time. */
+  readonly onWork?: (url: string) => void;
+}
+
 /** Makes graphs with one set of options. */
 export class GraphBuilder {
   readonly #cache: ModuleCache;
   readonly #options: LoaderOptions;
   readonly #lock: Lock | null;
-  readonly #onFetch: (url: string) => void;
-  /** By the hosts that they may ask; each asks once for what is to be reloaded. */
-  readonly #fetchers = new Map<string, ModuleFetcher>();
-  #reload: ReloadPolicy;
+  readonly #progress: Progress;
+  readonly #clients: HttpClients | undefined;
+  /** What the last graph was fetched with, and what its apps import later is. */
+  #fetching: Fetching;
   /** Paths of the local files that were asked for since the last graph was begun. */
   readonly filesAskedFor: Set<string> = new Set();
 
@@ -60,28 +87,32 @@ export class GraphBuilder {
     cache: ModuleCache,
     options: LoaderOptions,
     lock: Lock | null,
-    onFetch: (url: string) => void,
+    progress: Progress,
+    clients: HttpClients | undefined,
   ) {
     this.#cache = cache;
     this.#options = options;
     this.#lock = lock;
-    this.#onFetch = onFetch;
-    this.#reload = options.reload;
+    this.#progress = progress;
+    this.#clients = clients;
+    this.#fetching = { reload: options.reload, fetchers: new Map(), fresh: new Set() };
   }
 
   /**
-   * Makes a builder.
+   * Makes a builder, which fetches with `clients`, or with the runtime's own.
    *
    * @throws {ConfigError} when the lock file cannot be understood
    */
   static async open(
     cache: ModuleCache,
     options: LoaderOptions,
-    onFetch: (url: string) => void,
+    progress: Progress | ((url: string) => void),
+    clients?: HttpClients,
   ): Promise<GraphBuilder> {
     const { lockFile, lockMode } = options;
     const lock = lockFile === undefined ? null : await Lock.read(lockFile, lockMode);
-    return new GraphBuilder(cache, options, lock, onFetch);
+    const told = typeof progress === "function" ? { onFetch: progress } : progress;
+    return new GraphBuilder(cache, options, lock, told, clients);
   }
 
   /**
@@ -90,41 +121,46 @@ export class GraphBuilder {
    * @throws {LoadError} when a module cannot be loaded
    * @throws {ConfigError} when a configuration file is wrong
    */
-  async prepare(
-    roots: readonly string[],
-    freshness: Freshness,
-    builtins: Builtins,
-  ): Promise<Prepared> {
+  async prepare(roots: readonly string[], options: PrepareOptions = {}): Promise<Prepared> {
+    const { builtins = "native", freshness = "cached" } = options;
+    const files = withOwnFolders(options.files ?? "any", roots);
     await this.#cache.prepare();
-    this.#reload = freshness === "revalidated" ? "all" : this.#options.reload;
-    this.#fetchers.clear();
+    const isLook = freshness === "revalidated";
+    const reload = isLook ? "all" : this.#options.reload;
+    const fetching: Fetching = { reload, fetchers: new Map(), fresh: new Set() };
+    // A look at what there is elsewhere by now does not concern what apps import that serve meanwhile.
+    if (!isLook) this.#fetching = fetching;
     this.filesAskedFor.clear();
     const { allowImport } = this.#options;
     const loading = this.#loading(
+      fetching,
       builtins,
+      files,
       allowImport === "any" ? "any" : [...allowImport, ...hostsOf(roots)],
     );
-    const project = await loading.readProject(roots, this.#readText);
+    const project = await loading.readProject(roots, this.#textReader(fetching));
     const graph = await buildGraph({
       roots: roots.map((specifier) => ({ specifier, type: "", referrer: null })),
       project,
       known: { targets: new Map(), redirects: new Map() },
       requirements: [],
       packageRoot: null,
-      checkFile: () => {},
+      checkFile: (url) => checkFile(url, files),
       limits: DEFAULT_GRAPH_LIMITS,
     }, loading);
     await this.#lock?.write();
     const none: GraphRequest["known"] = { targets: new Map(), redirects: new Map() };
     const parent = join(this.#cache.root, "graphs");
     const stored = await storeGraph(graph, project.importMap, none, parent);
+    const { maxModuleBytes } = DEFAULT_FETCH_LIMITS;
     const local: LocalFile[] = project.files.map((path) => ({
       path,
-      sha256: sha256Of(Deno.readFileSync(path)),
+      sha256: sha256Of(readRegularFile(path, maxModuleBytes)),
     }));
     for (const { origin, url, sha256 } of graph.modules) {
       if (origin === "local") local.push({ path: filePath(url), sha256 });
     }
+    await this.#refresh(fetching, options.late ?? []);
     return { graph: stored, local };
   }
 
@@ -134,69 +170,126 @@ export class GraphBuilder {
    * @throws {LoadError} when a module cannot be loaded, or may not be
    */
   async extend(request: ExtendRequest): Promise<Extension> {
+    const { folder } = request;
+    const quota = await lateQuota(folder);
+    const before = quota.usedBytes;
+    try {
+      return await this.#extended(request, quota);
+    } finally {
+      if (quota.usedBytes > before) await keepQuota(folder, quota);
+    }
+  }
+
+  async #extended(request: ExtendRequest, quota: DiskQuota): Promise<Extension> {
     const { roots, folder, root, policy, packageRoot, requirements } = request;
-    const loading = this.#loading(request.builtins, policy.hosts, policy.hostsOption);
+    const files = withOwnFolders(policy.files, roots);
+    const fetching = this.#fetching;
+    const loading = this.#loading(
+      fetching,
+      request.builtins,
+      files,
+      policy.hosts,
+      policy.hostsOption,
+      quota,
+    );
     const known = knownModulesOf(request);
-    const project = await loading.readProject(roots, this.#readText);
+    const project = await loading.readProject(roots, this.#textReader(fetching));
     const graph = await buildGraph({
       roots: [root],
       project,
       known,
       requirements,
       packageRoot,
-      checkFile: (url) => checkFile(url, policy.files),
+      checkFile: (url) => checkFile(url, files),
       limits: DEFAULT_GRAPH_LIMITS,
     }, loading);
     await this.#lock?.write();
-    const files: Record<string, string> = {};
+    const added: Record<string, string> = {};
     if (graph.modules.length > 0) {
-      const stored = await storeGraph(graph, project.importMap, known, join(folder, "ext"));
+      const parent = join(folder, "ext");
+      const stored = await storeGraph(graph, project.importMap, known, parent, quota);
       const name = stored.folder.slice(folder.length + 1).replaceAll("\\", "/");
-      for (const { key, file } of stored.manifest.modules) files[key] = `${name}/${file}`;
+      for (const { key, file } of stored.manifest.modules) added[key] = `${name}/${file}`;
     }
     const key = graph.roots[0];
-    const file = files[key] ?? request.files[key];
+    const file = added[key] ?? request.files[key];
     return {
       file,
       // Another worker may have asked for it before: this one is to know it from now on.
-      files: { ...files, [key]: file },
+      files: { ...added, [key]: file },
       redirects: Object.fromEntries(graph.redirects),
       requirements: graph.requirements,
       packageRoot: graph.packageRoot ?? packageRoot,
     };
   }
 
+  /**
+   * Fetches again what apps have imported later than others, as it was allowed then: the next version of
+   * them is to find it as new as the rest. What is gone by now may be needed no more.
+   */
+  async #refresh(fetching: Fetching, urls: readonly string[]): Promise<void> {
+    const loading = this.#loading(fetching, "native", [], "any");
+    for (const url of urls) {
+      try {
+        await loading.load(url, "app");
+      } catch (error) {
+        if (!(error instanceof LoadError)) throw error;
+      }
+    }
+  }
+
   /** Reads what the user names: hosts that apps may import from have nothing to do with it. */
-  readonly #readText: ReadText = async (url) => {
-    const { bytes } = await this.#loading("native", "any").load(url);
-    return new TextDecoder().decode(bytes);
-  };
+  #textReader(fetching: Fetching): ReadText {
+    return async (url, files) => {
+      const { bytes } = await this.#loading(fetching, "native", files, "any").load(url, "app");
+      return new TextDecoder().decode(bytes);
+    };
+  }
 
   #loading(
+    { reload, fetchers, fresh }: Fetching,
     builtins: Builtins,
+    files: FileGrant,
     allowImport: "any" | readonly string[],
     allowImportOption: ImportPolicy["hostsOption"] = "--allow-import",
+    quota?: DiskQuota,
   ): Loading {
     const hosts = JSON.stringify([allowImport, allowImportOption]);
-    let fetcher = this.#fetchers.get(hosts);
+    // One that has a quota is for one import, but for what was asked for already.
+    let fetcher = quota === undefined ? fetchers.get(hosts) : undefined;
     if (fetcher === undefined) {
       const { cachePolicy, allowHttp } = this.#options;
       fetcher = new ModuleFetcher(this.#cache, {
-        reload: this.#reload,
+        reload,
         cachePolicy,
         allowImport,
         allowImportOption,
         allowHttp,
-        limits: DEFAULT_FETCH_LIMITS,
+        limits: quota === undefined ? DEFAULT_FETCH_LIMITS : LATE_FETCH_LIMITS,
         lock: this.#lock,
-        onFetch: this.#onFetch,
+        onFetch: this.#progress.onFetch,
+        clients: this.#clients,
+        ...(quota === undefined ? {} : { quota, fresh }),
       });
-      this.#fetchers.set(hosts, fetcher);
+      if (quota === undefined) fetchers.set(hosts, fetcher);
     }
-    const options = { ...this.#options, reload: this.#reload };
-    return new Loading(this.#cache, options, fetcher, this.#lock, builtins, this.filesAskedFor);
+    const options = { ...this.#options, reload };
+    return new Loading(
+      this.#cache,
+      options,
+      fetcher,
+      this.#lock,
+      builtins,
+      files,
+      this.filesAskedFor,
+      quota,
+      this.#progress,
+    );
   }
 }
+
+/** Fetching that an app causes while it runs: less of it at a time. */
+const LATE_FETCH_LIMITS: FetchLimits = { ...DEFAULT_FETCH_LIMITS, maxConcurrentRequests: 8 };
 
 /** The sources of one graph. */
 class Loading implements GraphSources {
@@ -205,10 +298,14 @@ class Loading implements GraphSources {
   readonly #fetcher: ModuleFetcher;
   readonly #lock: Lock | null;
   readonly #builtins: Builtins;
+  readonly #files: FileGrant;
+  readonly #quota: DiskQuota | undefined;
+  readonly #progress: Progress;
   readonly #filesAskedFor: Set<string>;
   #jsr: JsrResolver | null = null;
   #project: ProjectConfig | null = null;
   #folder: string | null = null;
+  #packageRoot: string | null = null;
 
   constructor(
     cache: ModuleCache,
@@ -216,9 +313,15 @@ class Loading implements GraphSources {
     fetcher: ModuleFetcher,
     lock: Lock | null,
     builtins: Builtins,
+    files: FileGrant,
     filesAskedFor: Set<string>,
+    quota: DiskQuota | undefined,
+    progress: Progress,
   ) {
+    this.#progress = progress;
+    this.#quota = quota;
     this.#builtins = builtins;
+    this.#files = files;
     this.#filesAskedFor = filesAskedFor;
     this.#cache = cache;
     this.#options = options;
@@ -230,15 +333,23 @@ class Loading implements GraphSources {
   async readProject(roots: readonly string[], readText: ReadText): Promise<ProjectConfig> {
     const app = roots.find((url) => url.startsWith("file:")) ?? roots[0];
     if (app.startsWith("file:")) this.#folder = dirname(filePath(app));
-    this.#project = await readProjectConfig(app, this.#options.importMapUrl, readText);
+    this.#project = await readProjectConfig(
+      app,
+      this.#options.importMapUrl,
+      readText,
+      this.#files,
+    );
     return this.#project;
   }
 
-  async load(url: string): Promise<ModuleSource> {
+  async load(url: string, owner: "app" | "packages"): Promise<ModuleSource> {
     if (url.startsWith("file:")) {
+      if (owner === "packages") {
+        return await this.#fetcher.readFileSource(url, this.#packageFiles());
+      }
       const path = pathOf(url);
       if (path !== null) this.#filesAskedFor.add(path);
-      return await this.#fetcher.readFileSource(url);
+      return await this.#fetcher.readFileSource(url, this.#files);
     }
     const source = await this.#fetcher.load(url);
     const expected = this.#jsr?.expectedChecksum(source.url);
@@ -258,7 +369,11 @@ class Loading implements GraphSources {
 
   async resolveJsr(specifier: string): Promise<string> {
     const { reload } = this.#options;
-    this.#jsr ??= new JsrResolver(this.#cache, this.#fetcher, { lock: this.#lock, reload });
+    this.#jsr ??= new JsrResolver(this.#cache, this.#fetcher, {
+      lock: this.#lock,
+      reload,
+      env: environmentOf(this.#options.env),
+    });
     return (await this.#jsr.resolve(specifier)).url;
   }
 
@@ -268,13 +383,23 @@ class Loading implements GraphSources {
       lock: this.#lock,
       reload: this.#options.reload,
       npmrcDir: this.#folder,
+      env: environmentOf(this.#options.env),
       rewriter: { version: String(TRANSFORM_VERSION), rewrite: rewriteCommonJs },
+      quota: this.#quota,
     });
-    return await installer.install(requirements, root);
+    const packages = await installer.install(requirements, root);
+    this.#packageRoot = packages.root;
+    return packages;
   }
 
   commonJsExports(path: string, packages: PackageSet | null): readonly string[] {
-    return commonJsExportsIn(path, packages);
+    const files = packages === null ? this.#files : this.#packageFiles();
+    return commonJsExportsIn(path, files, DEFAULT_FETCH_LIMITS.maxModuleBytes);
+  }
+
+  /** What packages may be made of: their own files. */
+  #packageFiles(): FileGrant {
+    return this.#packageRoot === null ? [] : [this.#packageRoot];
   }
 
   async guardedExports(specifier: string): Promise<readonly string[] | null> {
@@ -292,31 +417,13 @@ class Loading implements GraphSources {
     // TypeScript takes its time to start: only when there is something to transform.
     const { transformCode } = await import("./transform.ts");
     const text = textOf(source);
+    checkExtent(url, text, mediaType);
+    this.#progress.onWork?.(url);
     const made = transformCode({ url, text, mediaType, compilerOptions });
+    this.#quota?.take(url, made.map.length + text.length);
     await this.#cache.writeTransform(key, made);
     return made;
   }
-}
-
-/** The path of a `file:` URL; `null` for one that can be none, as with an encoded slash. */
-function pathOf(url: string): string | null {
-  try {
-    return filePath(url);
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof URIError) return null;
-    throw error;
-  }
-}
-
-function checkFile(url: string, allowed: "any" | readonly string[]): void {
-  if (allowed === "any") return;
-  const path = pathOf(url);
-  if (path === null) throw new LoadError(url, `cannot load ${url}: it is no path of a file`);
-  if (allowed.some((folder) => liesIn(path, folder))) return;
-  throw new LoadError(
-    url,
-    `cannot load ${url}: the app may not read it; --app-allow-read=${path} would permit it`,
-  );
 }
 
 /** Hosts of the apps themselves: whoever names an app trusts where it comes from. */

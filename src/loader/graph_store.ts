@@ -8,10 +8,21 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import type { DiskQuota } from "./disk_quota.ts";
+import { urlOfKey } from "./graph_keys.ts";
+import { sha256Of } from "./hash.ts";
+import { Slices } from "./slices.ts";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { moveInto, removeFolder, temporaryPath } from "./atomic_write.ts";
+import {
+  isAbsent,
+  moveInto,
+  PRIVATE_FILE,
+  PRIVATE_FOLDER,
+  removeFolder,
+  temporaryPath,
+  unreadable,
+} from "./atomic_write.ts";
 import type { Graph, KnownModules, Target } from "./graph_types.ts";
 import type { ImportMap } from "./import_map.ts";
 import { linkCode, RUNTIME_MODULE, TRANSFORM_VERSION } from "./link.ts";
@@ -63,20 +74,18 @@ const RUNTIME_CODE = 'export const modules = globalThis[Symbol.for("gatehouse.mo
 
 const MANIFEST = "graph.json";
 
-/** SHA-256 as hexadecimal digits, without waiting. */
-export function sha256Of(content: string | Uint8Array): string {
-  return createHash("sha256").update(content).digest("hex");
-}
-
 /**
  * Writes a graph below `parent`, unless it is there already. Modules in `known` are imported from
- * where they are.
+ * where they are. What is written has to be within the `quota`.
+ *
+ * @throws {LoadError} when it is not
  */
 export async function storeGraph(
   graph: Graph,
   importMap: ImportMap,
   known: KnownModules,
   parent: string,
+  quota?: DiskQuota,
 ): Promise<StoredGraph> {
   const own = new Map(graph.modules.map(({ key }) => [key, `${sha256Of(key).slice(0, 27)}.js`]));
   const specifierOf = (target: Target): string => {
@@ -102,8 +111,11 @@ export async function storeGraph(
   };
   const text = JSON.stringify(manifest);
   const folder = join(parent, sha256Of(text).slice(0, 40));
-  if (readGraph(folder) !== null) return { folder, manifest };
+  if (await readGraph(folder) !== null) return { folder, manifest };
   codes.set(MANIFEST, text);
+  let bytes = 0;
+  for (const code of codes.values()) bytes += code.length;
+  quota?.take(urlOfKey(graph.roots[0]), bytes, codes.size);
   await writeFolder(folder, codes);
   return { folder, manifest };
 }
@@ -111,29 +123,38 @@ export async function storeGraph(
 /** Makes a folder with `files` at once: nobody sees it half-written. */
 async function writeFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
   const temporary = temporaryPath(folder);
-  await Deno.mkdir(temporary, { recursive: true });
+  await Deno.mkdir(temporary, PRIVATE_FOLDER);
   try {
-    for (const [name, text] of files) await Deno.writeTextFile(join(temporary, name), text);
-    await moveInto(temporary, folder, () => Promise.resolve(readGraph(folder) !== null));
+    for (const [name, text] of files) {
+      await Deno.writeTextFile(join(temporary, name), text, PRIVATE_FILE);
+    }
+    await moveInto(temporary, folder, async () => await readGraph(folder) !== null);
   } finally {
     await removeFolder(temporary);
   }
 }
 
-/** Reads the manifest of a graph; `null` if the graph is not there, or not whole. */
-export function readGraph(folder: string): StoredGraph | null {
+/**
+ * Reads the manifest of a graph; `null` if the graph is not there, or not whole.
+ *
+ * @throws {ConfigError} if it may not be read
+ */
+export async function readGraph(folder: string): Promise<StoredGraph | null> {
+  const slices = new Slices();
   try {
     const text = Deno.readTextFileSync(join(folder, MANIFEST));
     if (!folder.endsWith(sha256Of(text).slice(0, 40))) return null;
     const manifest = JSON.parse(text) as GraphManifest;
     if (manifest.version !== TRANSFORM_VERSION) return null;
     for (const { file, fileSha256 } of manifest.modules) {
-      if (sha256Of(Deno.readFileSync(join(folder, file))) !== fileSha256) return null;
+      const bytes = Deno.readFileSync(join(folder, file));
+      if (await slices.sha256(bytes) !== fileSha256) return null;
     }
     if (Deno.readTextFileSync(join(folder, RUNTIME_MODULE)) !== RUNTIME_CODE) return null;
     return { folder, manifest };
-  } catch {
-    return null;
+  } catch (error) {
+    if (isAbsent(error) || error instanceof SyntaxError || error instanceof TypeError) return null;
+    throw unreadable(error, folder);
   }
 }
 

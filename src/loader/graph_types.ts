@@ -38,8 +38,8 @@ export interface TransformRequest {
 
 /** Where a graph's modules come from. */
 export interface GraphSources {
-  /** Loads a module by its URL: `file:`, `http:`, `https:` or `data:`. */
-  load(url: string): Promise<ModuleSource>;
+  /** Loads a module by its URL: `file:`, `http:`, `https:` or `data:`, as one of an app, or of packages. */
+  load(url: string, owner: "app" | "packages"): Promise<ModuleSource>;
   /** What a source is. */
   mediaTypeOf(source: ModuleSource): MediaType;
   /** The URL of a `jsr:` specifier. */

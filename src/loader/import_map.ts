@@ -6,6 +6,8 @@
 
 import { ConfigError, LoadError } from "../errors.ts";
 
+const { Array, Object, URL } = globalThis;
+
 /** Targets by specifier, the longest specifier first. */
 export type SpecifierMap = readonly (readonly [specifier: string, target: string | null])[];
 

@@ -6,7 +6,8 @@
  */
 
 import { LoadError } from "../errors.ts";
-import type { Environment, ModuleCache } from "./cache.ts";
+import type { Environment } from "../surroundings.ts";
+import type { ModuleCache } from "./cache.ts";
 import type { ReloadPolicy } from "./fetch_policy.ts";
 import { StatusError } from "./fetcher.ts";
 import type { Lock } from "./lock.ts";
@@ -67,7 +68,7 @@ export class JsrResolver {
     this.#source = source;
     this.#lock = options.lock ?? null;
     this.#reload = options.reload ?? "none";
-    const url = URL.parse((options.env ?? Deno.env).get("JSR_URL") || DEFAULT_JSR_URL);
+    const url = URL.parse(options.env?.get("JSR_URL") || DEFAULT_JSR_URL);
     this.url = url === null ? DEFAULT_JSR_URL : url.href.replace(/\/*$/, "/");
   }
 

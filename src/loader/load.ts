@@ -4,14 +4,12 @@
  * @module
  */
 
+import { timerMs } from "../timers.ts";
 import { LoadError } from "../errors.ts";
-import { withPermissionHints } from "../worker/permission_hint.ts";
+import { withPermissionHints } from "../sandbox/permission_hint.ts";
 import type { App, MountedApp } from "../worker/apps.ts";
-import type { AppSet, ExportSource } from "../worker/protocol.ts";
+import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
-
-/** Longest time that the platform's timers can be set to, in milliseconds. */
-const MAX_TIMER_MS = 2_147_483_647;
 
 /** Middleware: given an app, makes another around it. */
 export type Middleware = (next: App) => unknown;
@@ -19,9 +17,15 @@ export type Middleware = (next: App) => unknown;
 /** A function that makes apps, or middleware, of settings. */
 type Factory = (settings: Readonly<Record<string, string>>) => unknown;
 
+const { Error, Promise, Set, clearTimeout, setTimeout } = globalThis;
+const { hasOwn, keys } = Object;
+
 /**
  * Loads a set of apps on the current thread. `onLoaded` is told the URL of each app and middleware that
  * is made.
+ *
+ * The apps that are there already share the thread, and may have changed what the platform's objects do:
+ * which modules are imported is for `apps` alone to say.
  *
  * @throws {LoadError} when a module cannot be imported, or what it exports is no app
  */
@@ -29,17 +33,25 @@ export function loadApps(
   apps: AppSet,
   onLoaded: (url: string) => void = () => {},
 ): Promise<MountedApp[]> {
-  return Promise.all(apps.mounts.map(async (source) => {
-    const { prefix, url, exportName, middleware } = source;
-    let app = asApp(await made(source, "app"), url, exportName);
-    onLoaded(url);
-    for (const around of middleware) {
-      const wrap = await loadMiddleware(around);
-      app = asApp(await called(around.url, () => wrap(app)), around.url, around.exportName);
-      onLoaded(around.url);
-    }
-    return { prefix, app };
-  }));
+  return Promise.all(apps.mounts.map((source) => loadMount(source, onLoaded)));
+}
+
+async function loadMount(
+  { middleware, ...source }: AppSource,
+  onLoaded: (url: string) => void,
+): Promise<MountedApp> {
+  const { prefix, url, exportName } = source;
+  let app = asApp(await made(source, "app"), url, exportName);
+  onLoaded(url);
+  let listener = app;
+  for (let i = 0; i < middleware.length; i++) {
+    const around = middleware[i];
+    const wrap = await loadMiddleware(around);
+    app = asApp(await called(around.url, () => wrap(app)), around.url, around.exportName);
+    if (app.onListen !== undefined) listener = app;
+    onLoaded(around.url);
+  }
+  return { prefix, app, listener };
 }
 
 /**
@@ -54,7 +66,7 @@ export async function loadAppsWithin(apps: AppSet, timeoutMs: number): Promise<M
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => late.reject(LoadError.timedOut(loading, timeoutMs)),
-    Math.min(timeoutMs, MAX_TIMER_MS),
+    timerMs(timeoutMs),
   );
   try {
     return await Promise.race([loadApps(apps, (url) => loading.delete(url)), late.promise]);
@@ -102,12 +114,13 @@ async function importExport(source: ExportSource): Promise<unknown> {
   const { url, exportName } = source;
   let module: Record<string, unknown>;
   try {
-    module = await import(source.module ?? url);
+    const placed = hasOwn(source, "module") ? source.module : undefined;
+    module = await import(placed ?? url);
   } catch (error) {
     throw new LoadError(url, `cannot load ${url}: ${reasonOf(error)}`, { cause: error });
   }
   if (!(exportName in module)) {
-    const names = Object.keys(module);
+    const names = keys(module);
     const known = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
     throw new LoadError(url, `cannot load ${url}: it has no ${nameExport(exportName)}; ${known}`);
   }
@@ -125,7 +138,17 @@ async function called(url: string, make: () => unknown): Promise<unknown> {
 /** Takes an object with `fetch`, or a bare function, for an app. */
 export function asApp(value: unknown, url: string, exportName: string): App {
   if (typeof value === "function") return { fetch: value as App["fetch"] };
-  if (typeof (value as App | null)?.fetch === "function") return value as App;
+  if (typeof (value as App | null)?.fetch === "function") {
+    const { onListen } = value as Partial<App>;
+    if (onListen === undefined || typeof onListen === "function") return value as App;
+    throw new LoadError(
+      url,
+      `cannot load ${url}: onListen of its ${nameExport(exportName)} is ${
+        describe(onListen)
+      }, and ` +
+        "should be a function (address) => void",
+    );
+  }
   throw new LoadError(
     url,
     `cannot load ${url}: its ${nameExport(exportName)} is ${describe(value)}, and should be a ` +

@@ -6,25 +6,33 @@
  */
 
 import { basename, dirname, join } from "node:path";
-import { ConfigError, LoadError } from "../errors.ts";
+import { LoadError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { isAbsent, unreadable } from "./atomic_write.ts";
 import { ModuleCache } from "./cache.ts";
+import { markUsed } from "./cache_upkeep.ts";
 import { findConfig } from "./deno_config.ts";
+import { DEFAULT_FETCH_LIMITS } from "./download.ts";
 import type { GraphRoot } from "./graph_types.ts";
 import { filePath } from "./graph_keys.ts";
 import type { StoredGraph, WorkerGraph } from "./graph_store.ts";
-import { readGraph, sha256Of, workerGraphOf } from "./graph_store.ts";
+import { readGraph, workerGraphOf } from "./graph_store.ts";
+import { sha256Of } from "./hash.ts";
 import { TRANSFORM_VERSION } from "./link.ts";
 import type {
   Builtins,
   Extension,
-  Freshness,
   ImportPolicy,
   LoaderOptions,
   LoaderReport,
-  LoaderRequest,
   LocalFile,
+  PrepareOptions,
 } from "./loader_protocol.ts";
+import type { Question } from "./loader_thread.ts";
+import { LoaderThread } from "./loader_thread.ts";
+import { FileFault, readRegularFile } from "./regular_file.ts";
+import { Slices } from "./slices.ts";
+import { timerMs } from "../timers.ts";
 
 /** Apps that workers can import, and what they have imported since. */
 export interface PreparedGraph {
@@ -48,19 +56,13 @@ interface KnownGraph {
   readonly local: readonly LocalFile[];
 }
 
-/** How long the loader's thread waits for more to do, in milliseconds. */
-const IDLE_THREAD_MS = 10_000;
+/** What is to be made, in full. */
+type Preparation = Required<PrepareOptions> & { readonly roots: readonly string[] };
 
-/** A request that the loader's thread works on. */
-interface Pending {
-  resolve(report: LoaderReport): void;
-  reject(error: Error): void;
-}
-
-/** The part of {@linkcode LoaderRequest} that a caller says. */
-type Question<Request = LoaderRequest> = Request extends { readonly id: number }
-  ? Omit<Request, "id">
-  : never;
+/** When the cache is looked after for the first time, in milliseconds after the first app. */
+const FIRST_UPKEEP_MS = 60_000;
+/** How often it is from then on, in milliseconds. */
+const UPKEEP_PERIOD_MS = 24 * 60 * 60 * 1_000;
 
 /** A graph with what only the loader has to know. */
 interface GrowingGraph extends PreparedGraph {
@@ -75,18 +77,24 @@ interface GrowingGraph extends PreparedGraph {
 export class Loader implements Disposable {
   readonly #options: LoaderOptions;
   readonly #log: Log;
-  readonly #pending = new Map<number, Pending>();
-  /** Local files that were asked for by the last {@linkcode prepare} that failed. */
-  filesInVain: readonly string[] = [];
-  #nextId = 1;
-  #thread: Worker | null = null;
-  #idleTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #thread: LoaderThread;
+  /** By the folder of the graph that grows. */
+  readonly #lateThreads = new Map<string, LoaderThread>();
+  /** Folders of graphs and packages in use, by what they were made of: the last two for each. */
+  readonly #inUse = new Map<string, readonly (readonly string[])[]>();
+  #upkeepTimer: ReturnType<typeof setTimeout> | undefined;
   #isEnded = false;
 
   /** Makes a loader. Nothing happens before there is something to load. */
   constructor(options: LoaderOptions, log: Log) {
     this.#options = options;
     this.#log = log;
+    this.#thread = new LoaderThread(options, log);
+  }
+
+  /** Local files that were asked for by the last {@linkcode prepare} that failed. */
+  get filesInVain(): readonly string[] {
+    return this.#thread.filesInVain;
   }
 
   /**
@@ -97,13 +105,15 @@ export class Loader implements Disposable {
    */
   async prepare(
     roots: readonly string[],
-    builtins: Builtins = "native",
-    freshness: Freshness = "cached",
+    options: PrepareOptions = {},
   ): Promise<PreparedGraph> {
-    const unchanged = freshness === "cached" ? this.#unchanged(roots, builtins) : null;
-    const { graph, local } = unchanged ?? await this.#made(roots, builtins, freshness);
+    const { builtins = "native", freshness = "cached", files = "any", late = [] } = options;
+    const question: Preparation = { roots, builtins, freshness, files, late };
+    const unchanged = freshness === "cached" ? await this.#unchanged(question) : null;
+    const { graph, local } = unchanged ?? await this.#made(question);
     const { folder, manifest } = graph;
     const { requirements } = manifest;
+    this.#onUsed(this.#indexPath(question), folder, manifest.packageRoot);
     const packageRoot = manifest.packageRoot ?? this.#latePackageRoot(folder);
     const forWorkers = workerGraphOf(graph, packageRoot);
     const prepared: GrowingGraph = {
@@ -135,24 +145,44 @@ export class Loader implements Disposable {
 
   /** The text of a module of a graph; `null` if it is not at hand. */
   async sourceOf({ folder }: PreparedGraph, url: string): Promise<string | null> {
-    const { modules = [] } = readGraph(folder)?.manifest ?? {};
+    const { modules = [] } = (await readGraph(folder))?.manifest ?? {};
     const found = modules.find((module) => module.url === url);
     if (found === undefined) return null;
     const bytes = found.origin === "remote"
       ? await new ModuleCache(this.#options.cacheRoot).readBlob(found.sha256)
-      : await Deno.readFile(filePath(url)).catch(() => null);
+      : bytesOf(filePath(url));
     return bytes === null ? null : new TextDecoder().decode(bytes);
   }
 
-  /** Ends the loader's thread. */
+  /** Takes note of folders that have to stay, and looks after the cache from time to time. */
+  #onUsed(index: string, folder: string, packageRoot: string | null): void {
+    const folders = [index, folder, ...packageRoot === null ? [] : [packageRoot]];
+    markUsed(folders);
+    // Workers of the generation before may still be at work.
+    const [before = []] = this.#inUse.get(index) ?? [];
+    this.#inUse.set(index, [folders, before]);
+    if (this.#upkeepTimer === undefined) this.#tidyIn(FIRST_UPKEEP_MS);
+  }
+
+  #tidyIn(delayMs: number): void {
+    this.#upkeepTimer = setTimeout(async () => {
+      try {
+        const inUse = [...this.#inUse.values()].flat(2);
+        await this.#ask({ kind: "tidy", inUse });
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        if (!this.#isEnded) this.#log("warning", `the cache is not tidied: ${error.message}`);
+      }
+      if (!this.#isEnded) this.#tidyIn(UPKEEP_PERIOD_MS);
+    }, timerMs(delayMs));
+    Deno.unrefTimer(this.#upkeepTimer as unknown as number);
+  }
+
+  /** Ends the loader's threads. */
   [Symbol.dispose](): void {
     this.#isEnded = true;
-    clearTimeout(this.#idleTimer);
-    this.#thread?.terminate();
-    this.#thread = null;
-    const error = endingError();
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
+    clearTimeout(this.#upkeepTimer);
+    for (const thread of [this.#thread, ...this.#lateThreads.values()]) thread.end(endingError());
   }
 
   async #extended(
@@ -163,7 +193,8 @@ export class Loader implements Disposable {
     const { roots, folder, forWorkers: { files, redirects }, requirements, packageRoot } = graph;
     const known = { roots, folder, files, redirects, requirements, packageRoot };
     const { builtins } = graph;
-    const report = await this.#ask({ kind: "extend", ...known, builtins, root, policy });
+    const question = { kind: "extend", ...known, builtins, root, policy } as const;
+    const report = await this.#lateThread(folder).ask(question);
     const { extension } = report as LoaderReport & { kind: "extended" };
     Object.assign(files, extension.files);
     Object.assign(redirects, extension.redirects);
@@ -172,31 +203,32 @@ export class Loader implements Disposable {
     return extension;
   }
 
-  async #made(
-    roots: readonly string[],
-    builtins: Builtins,
-    freshness: Freshness,
-  ): Promise<KnownGraph> {
-    const report = await this.#ask({ kind: "prepare", roots, builtins, freshness });
+  async #made(question: Preparation): Promise<KnownGraph> {
+    const { roots } = question;
+    const report = await this.#ask({ kind: "prepare", ...question });
     const { folder, local } = report as LoaderReport & { kind: "prepared" };
-    const graph = readGraph(folder);
+    const graph = await readGraph(folder);
     if (graph === null) throw new LoadError(roots[0], `the cache ${folder} changed meanwhile`);
     const index: GraphIndex = { folder, local };
     const cache = new ModuleCache(this.#options.cacheRoot);
     const text = new TextEncoder().encode(JSON.stringify(index));
-    await cache.writeAtomically(this.#indexPath(roots, builtins), text);
+    await cache.writeAtomically(this.#indexPath(question), text);
     return { graph, local };
   }
 
   /** The graph that was made for these apps, if it would be made just so again. */
-  #unchanged(roots: readonly string[], builtins: Builtins): KnownGraph | null {
+  async #unchanged(question: Preparation): Promise<KnownGraph | null> {
     const { reload, lockFile } = this.#options;
     // A lock has to be asked about every module.
     if (reload !== "none" || lockFile !== undefined) return null;
-    const index = readIndex(this.#indexPath(roots, builtins));
+    const index = readIndex(this.#indexPath(question));
     if (index === null) return null;
-    for (const { path, sha256 } of index.local) if (sha256OfFile(path) !== sha256) return null;
-    const graph = readGraph(index.folder);
+    const slices = new Slices();
+    for (const { path, sha256 } of index.local) {
+      const bytes = bytesOf(path);
+      if (bytes === null || await slices.sha256(bytes) !== sha256) return null;
+    }
+    const graph = await readGraph(index.folder);
     if (graph === null) return null;
     const { packageRoot } = graph.manifest;
     return packageRoot === null || isFolder(packageRoot) ? { graph, local: index.local } : null;
@@ -212,7 +244,7 @@ export class Loader implements Disposable {
   }
 
   /** File that says what was made with these options for these apps. */
-  #indexPath(roots: readonly string[], builtins: Builtins): string {
+  #indexPath({ roots, builtins, files }: Preparation): string {
     const { cacheRoot, importMapUrl, allowImport, allowHttp } = this.#options;
     const app = roots.find((url) => url.startsWith("file:"));
     const config = app === undefined ? null : findConfig(dirname(filePath(app)));
@@ -222,6 +254,7 @@ export class Loader implements Disposable {
       importMapUrl,
       allowImport,
       allowHttp,
+      files,
       config,
       // What guarded modules export differs with the runtime.
       builtins === "native" ? builtins : Deno.version.deno,
@@ -229,58 +262,22 @@ export class Loader implements Disposable {
     return join(cacheRoot, "apps", `${sha256Of(JSON.stringify(inputs))}.json`);
   }
 
+  /** Asks the thread of what is loaded before apps run, which apps that run have no part in. */
   #ask(question: Question): Promise<LoaderReport> {
-    // An import that waited for others must not start the thread again.
+    // An import that waited for others must not start a thread again.
     if (this.#isEnded) return Promise.reject(endingError());
-    const id = this.#nextId++;
-    const answer = Promise.withResolvers<LoaderReport>();
-    this.#pending.set(id, answer);
-    clearTimeout(this.#idleTimer);
-    this.#thread ??= this.#startThread();
-    this.#thread.postMessage({ ...question, id } as LoaderRequest);
-    return answer.promise;
+    return this.#thread.ask(question);
   }
 
-  #startThread(): Worker {
-    const thread = new Worker(new URL("./service.ts", import.meta.url), {
-      type: "module",
-      name: "loader",
-    });
-    thread.onmessage = ({ data }: MessageEvent<LoaderReport>) => this.#onReport(data);
-    thread.onerror = (event) => {
-      event.preventDefault();
-      this.#onThreadDeath(event.message);
-    };
-    thread.postMessage({ kind: "start", options: this.#options } satisfies LoaderRequest);
-    return thread;
-  }
-
-  #onReport(report: LoaderReport): void {
-    if (report.kind === "fetching") {
-      this.#log("info", `fetching ${report.url}`);
-      return;
+  /** The thread for what the apps of a graph import late: none waits for the imports of others. */
+  #lateThread(folder: string): LoaderThread {
+    if (this.#isEnded) throw endingError();
+    let thread = this.#lateThreads.get(folder);
+    if (thread === undefined) {
+      thread = new LoaderThread(this.#options, this.#log, "once");
+      this.#lateThreads.set(folder, thread);
     }
-    const pending = this.#pending.get(report.id);
-    this.#pending.delete(report.id);
-    if (report.kind === "failed") {
-      this.filesInVain = report.files;
-      pending?.reject(errorOf(report));
-    } else pending?.resolve(report);
-    if (this.#pending.size > 0) return;
-    // It holds TypeScript, which is large.
-    this.#idleTimer = setTimeout(() => {
-      this.#thread?.terminate();
-      this.#thread = null;
-    }, IDLE_THREAD_MS);
-    Deno.unrefTimer(this.#idleTimer as unknown as number);
-  }
-
-  #onThreadDeath(reason: string): void {
-    this.#thread?.terminate();
-    this.#thread = null;
-    const error = new LoadError("", `the loader failed: ${reason}`);
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
+    return thread;
   }
 }
 
@@ -293,12 +290,6 @@ function remoteStateOf({ manifest: { modules, packageRoot } }: StoredGraph): str
   return JSON.stringify([remote.map(({ url, sha256 }) => [url, sha256]), packageRoot]);
 }
 
-function errorOf(report: LoaderReport & { kind: "failed" }): Error {
-  if (report.error === "ConfigError") return new ConfigError(report.message);
-  if (report.error === "LoadError") return new LoadError(report.url, report.message);
-  return new LoadError("", `the loader failed: ${report.message}`);
-}
-
 /** What was made for some apps. */
 interface GraphIndex {
   readonly folder: string;
@@ -309,23 +300,27 @@ function readIndex(path: string): GraphIndex | null {
   try {
     const index = JSON.parse(Deno.readTextFileSync(path)) as GraphIndex;
     return typeof index.folder === "string" && Array.isArray(index.local) ? index : null;
-  } catch {
-    return null;
+  } catch (error) {
+    if (isAbsent(error) || error instanceof SyntaxError || error instanceof TypeError) return null;
+    throw unreadable(error, path);
   }
 }
 
-function sha256OfFile(path: string): string | null {
+/** What is in a file that an app may have put another thing in the place of. */
+function bytesOf(path: string): Uint8Array | null {
   try {
-    return sha256Of(Deno.readFileSync(path));
-  } catch {
-    return null;
+    return readRegularFile(path, DEFAULT_FETCH_LIMITS.maxModuleBytes);
+  } catch (error) {
+    if (error instanceof FileFault) return null;
+    throw error;
   }
 }
 
 function isFolder(path: string): boolean {
   try {
     return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw unreadable(error, path);
   }
 }

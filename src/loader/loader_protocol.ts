@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { FileGrant } from "./file_grant.ts";
 import type { ReloadPolicy } from "./fetch_policy.ts";
 import type { GraphRoot } from "./graph_types.ts";
 
@@ -25,12 +26,14 @@ export interface LoaderOptions {
   readonly lockFile: string | undefined;
   /** What happens with what the lock does not know. */
   readonly lockMode: "extend" | "frozen";
+  /** The environment, as it was before any app ran. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** What an app that runs may import. */
 export interface ImportPolicy {
-  /** Local files: all, or those in these folders. */
-  readonly files: "any" | readonly string[];
+  /** Local files. */
+  readonly files: FileGrant;
   /** Hosts of remote modules. */
   readonly hosts: "any" | readonly string[];
   /** The option that there can be more hosts by. */
@@ -43,6 +46,21 @@ export type Builtins = "native" | "guarded";
 /** Whether remote modules in the cache are taken as they are, or asked for again. */
 export type Freshness = "cached" | "revalidated";
 
+/** How apps are made ready. */
+export interface PrepareOptions {
+  /** What they get of the runtime's own modules; `"native"` unless it is given. */
+  readonly builtins?: Builtins;
+  /** Whether what is in the cache will do; `"cached"` unless it is given. */
+  readonly freshness?: Freshness;
+  /** Local files that they may be made of; `"any"` unless it is given. */
+  readonly files?: FileGrant;
+  /** URLs that apps have imported while they ran, to ask for again, too; none unless it is given. */
+  readonly late?: readonly string[];
+}
+
+/** How often the loader's thread says that it is still there while it works, in milliseconds. */
+export const LOADER_PULSE_MS = 1_000;
+
 /** What the loader's thread is asked. */
 export type LoaderRequest =
   /** Comes first. */
@@ -54,7 +72,11 @@ export type LoaderRequest =
     readonly roots: readonly string[];
     readonly freshness: Freshness;
     readonly builtins: Builtins;
+    readonly files: FileGrant;
+    readonly late: readonly string[];
   }
+  /** Removes from the cache what nobody uses, but not these folders. */
+  | { readonly kind: "tidy"; readonly id: number; readonly inUse: readonly string[] }
   /** Adds to the graph of an app that runs. */
   | ({ readonly kind: "extend"; readonly id: number } & ExtendRequest);
 
@@ -90,6 +112,8 @@ export interface LocalFile {
 
 /** What the loader's thread reports. */
 export type LoaderReport =
+  /** It is still there, and works at a module. */
+  | { readonly kind: "working"; readonly url: string }
   /** Something is being fetched. */
   | { readonly kind: "fetching"; readonly url: string }
   /** The graph is made. */
@@ -101,6 +125,8 @@ export type LoaderReport =
   }
   /** The graph has grown. */
   | { readonly kind: "extended"; readonly id: number; readonly extension: Extension }
+  /** The cache is tidy. */
+  | { readonly kind: "tidied"; readonly id: number }
   /** It could not be done. */
   | {
     readonly kind: "failed";

@@ -4,39 +4,35 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
 import { LoadError } from "../errors.ts";
+import type { FileGrant } from "./file_grant.ts";
+import { pathOf, readGranted } from "./file_grant.ts";
 import { sha256Hex } from "./hash.ts";
+import { FileFault } from "./regular_file.ts";
 import type { ModuleSource } from "./sources.ts";
 
 /** Length from which on URLs are shortened in messages: those of `data:` have no end. */
 const MAX_SHOWN_LENGTH = 300;
 
 /**
- * Reads the source of a module from a `file:` URL.
+ * Reads the source of a module from a `file:` URL, if it is among the files that are `granted`.
  *
  * @throws {LoadError} when that cannot be done
  */
-export async function readFileSource(url: string): Promise<ModuleSource> {
-  let bytes: Uint8Array<ArrayBuffer>;
+export async function readFileSource(
+  url: string,
+  granted: FileGrant,
+  maxBytes: number,
+): Promise<ModuleSource> {
   try {
-    bytes = await Deno.readFile(fileURLToPath(withoutFragment(url)));
+    const path = pathOf(url);
+    if (path === null) throw new FileFault("it is no path of a file");
+    const bytes = readGranted(path, granted, maxBytes);
+    return { url, bytes, contentType: "", sha256: await sha256Hex(bytes) };
   } catch (error) {
-    const reason = fileFault(error);
-    if (reason === null) throw error;
-    throw new LoadError(url, `cannot load ${shownUrl(url)}: ${reason}`, { cause: error });
+    if (!(error instanceof FileFault)) throw error;
+    throw new LoadError(url, `cannot load ${shownUrl(url)}: ${error.message}`, { cause: error });
   }
-  return { url, bytes, contentType: "", sha256: await sha256Hex(bytes) };
-}
-
-/** What keeps a file from being read, `null` if that is none of a file's faults. */
-function fileFault(error: unknown): string | null {
-  if (error instanceof Deno.errors.NotFound) return "there is no such file";
-  if (error instanceof Deno.errors.NotADirectory) return "there is no such file";
-  if (error instanceof Deno.errors.PermissionDenied) return "the file may not be read";
-  if (error instanceof Deno.errors.IsADirectory) return "it is a folder";
-  if (error instanceof TypeError || error instanceof URIError) return "it is no path of a file";
-  return null;
 }
 
 /**

@@ -157,6 +157,7 @@ export class Lock {
   async write(): Promise<void> {
     if (!this.#isChanged) return;
     this.#isChanged = false;
+    await this.#takeOthers();
     const file: Record<string, unknown> = { version: VERSION };
     for (const part of PART_NAMES) {
       const pins = [...this.#parts[part]];
@@ -164,10 +165,24 @@ export class Lock {
     }
     try {
       const text = `${JSON.stringify(file, null, 2)}\n`;
-      await writeAtomically(this.path, new TextEncoder().encode(text));
+      await writeAtomically(this.path, new TextEncoder().encode(text), "shared");
     } catch (error) {
       this.#isChanged = true;
       throw unusable(error, this.path, "write");
+    }
+  }
+
+  /** Takes over what others have pinned in the file meanwhile, and is not pinned here. */
+  async #takeOthers(): Promise<void> {
+    const others = (await Lock.read(this.path, this.mode).catch((error) => {
+      // Whether it can be written is said by who writes it.
+      if (error instanceof ConfigError) return this;
+      throw error;
+    })).#parts;
+    for (const part of PART_NAMES) {
+      for (const [key, value] of others[part]) {
+        if (!this.#parts[part].has(key)) this.#parts[part].set(key, value);
+      }
     }
   }
 

@@ -92,8 +92,16 @@ function dialectOf(name: string, family: "javascript" | "typescript" | "jsx"): M
 }
 
 function typeOfName(name: string): MediaType {
-  if (/\.d\.(?:.+\.)?ts$|\.d\.[mc]ts$/i.test(name)) return "declaration";
+  if (isDeclaration(name.toLowerCase())) return "declaration";
   return EXTENSIONS.get(extensionOf(name)) ?? "unknown";
+}
+
+/** Whether `name` is `….d.ts`, `….d.….ts`, or `….d.mts` and the like. */
+function isDeclaration(name: string): boolean {
+  if (name.endsWith(".d.mts") || name.endsWith(".d.cts") || name.endsWith(".d.ts")) return true;
+  const start = name.indexOf(".d.");
+  // Something stands between the two.
+  return name.endsWith(".ts") && start >= 0 && start + ".d.".length < name.length - ".ts".length;
 }
 
 function extensionOf(name: string): string {

@@ -6,6 +6,9 @@
 
 import { isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { ConfigError } from "../errors.ts";
+import { withoutPasswords } from "../passwords.ts";
+import { pathOf } from "./file_grant.ts";
 
 /** A module and one of its exports. */
 export interface ModuleExport {
@@ -18,6 +21,8 @@ export interface ModuleExport {
 /**
  * Resolves `specifier`, a URL or a path relative to `baseDir`. A fragment chooses an export other
  * than the default: `app.ts#admin`.
+ *
+ * @throws {ConfigError} when it is a URL that nothing can be loaded from
  */
 export function resolveApp(specifier: string, baseDir: string): ModuleExport {
   const hash = specifier.lastIndexOf("#");
@@ -32,6 +37,16 @@ export function resolveApp(specifier: string, baseDir: string): ModuleExport {
 }
 
 /** The URL in its normal form; specifiers such as `npm:hono@4` keep theirs. */
-function normalized(url: string): string {
-  return /^(?:file|https?):/i.test(url) ? new URL(url).href : url;
+function normalized(text: string): string {
+  if (!/^(?:file|https?):/i.test(text)) return text;
+  const url = URL.parse(text);
+  if (url === null) throw unusable(text, "it is no valid URL");
+  if (url.protocol === "file:" && pathOf(url.href) === null) {
+    throw unusable(text, "it is no path of a file on this machine");
+  }
+  return url.href;
+}
+
+function unusable(text: string, reason: string): ConfigError {
+  return new ConfigError(`cannot load "${withoutPasswords(text)}": ${reason}`);
 }

@@ -5,9 +5,13 @@
  */
 
 import { ConfigError, LoadError } from "../errors.ts";
+import { environmentOf } from "../surroundings.ts";
 import { ModuleCache } from "./cache.ts";
+import { markUsed, tidyCache } from "./cache_upkeep.ts";
 import { GraphBuilder } from "./graph_builder.ts";
+import { HttpClients } from "./http_clients.ts";
 import type { LoaderReport, LoaderRequest } from "./loader_protocol.ts";
+import { LOADER_PULSE_MS } from "./loader_protocol.ts";
 
 /** The part of a worker's global scope that is used here. */
 interface WorkerScope {
@@ -17,14 +21,20 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 let builder: Promise<GraphBuilder>;
+let cacheRoot: string;
 
 scope.onmessage = ({ data }) => {
   if (data.kind === "start") {
     const { options } = data;
+    cacheRoot = options.cacheRoot;
     builder = GraphBuilder.open(
       new ModuleCache(options.cacheRoot),
       options,
-      (url) => scope.postMessage({ kind: "fetching", url }),
+      {
+        onFetch: (url) => scope.postMessage({ kind: "fetching", url }),
+        onWork: (url) => scope.postMessage({ kind: "working", url }),
+      },
+      new HttpClients(environmentOf(options.env)),
     );
     // Whoever asks for something is told.
     builder.catch(() => {});
@@ -35,17 +45,18 @@ scope.onmessage = ({ data }) => {
 
 async function answer(request: Exclude<LoaderRequest, { kind: "start" }>): Promise<void> {
   const { id } = request;
+  const pulse = setInterval(() => scope.postMessage({ kind: "working", url: "" }), LOADER_PULSE_MS);
   let files: ReadonlySet<string> = new Set();
   try {
     if (request.kind === "prepare") {
       const made = await builder;
       files = made.filesAskedFor;
-      const { graph, local } = await made.prepare(
-        request.roots,
-        request.freshness,
-        request.builtins,
-      );
+      const { graph, local } = await made.prepare(request.roots, request);
       scope.postMessage({ kind: "prepared", id, folder: graph.folder, local });
+    } else if (request.kind === "tidy") {
+      await markUsed(request.inUse);
+      await tidyCache(cacheRoot);
+      scope.postMessage({ kind: "tidied", id });
     } else {
       const extension = await (await builder).extend(request);
       scope.postMessage({ kind: "extended", id, extension });
@@ -62,5 +73,7 @@ async function answer(request: Exclude<LoaderRequest, { kind: "start" }>): Promi
         : String((error as Error)?.stack ?? error),
       files: [...files],
     });
+  } finally {
+    clearInterval(pulse);
   }
 }

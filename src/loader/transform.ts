@@ -13,11 +13,20 @@ import ts from "typescript";
 import { codeFrame } from "./code_frame.ts";
 import type { CompilerOptions } from "./deno_config.ts";
 import { LoadError } from "../errors.ts";
+import { isTooLong } from "./code_extent.ts";
+import { sha256Of } from "./hash.ts";
+import { shortened } from "./import_map.ts";
 import type { TransformedModule } from "./link.ts";
 import { RUNTIME_MODULE, SPECIFIER_WIDTH } from "./link.ts";
 import type { MediaType } from "./sources.ts";
 import { DENO_RULES } from "./typescript_rules.ts";
 import { Uses } from "./uses.ts";
+
+/** How the comment begins that names a source map. */
+const MAP_COMMENT = "//# sourceMappingURL=";
+
+/** Names that are numbered, before they are made of hashes. */
+const PLAIN_CANDIDATES = 10;
 
 /** A source to transform. */
 export interface TransformInput {
@@ -44,14 +53,28 @@ export function transformCode(input: TransformInput): TransformedModule {
       fileName: mediaType === "typescript" ? "module.ts" : `module.${mediaType}`,
       reportDiagnostics: true,
       compilerOptions: transpileOptions(input.compilerOptions),
-      transformers: { before: [refuseCommonJs(input), ...DENO_RULES] },
+      transformers: { before: [refuseFaults(input), refuseCommonJs(input), ...DENO_RULES] },
     }));
   const fault = result.diagnostics?.find(({ category }) =>
     category === ts.DiagnosticCategory.Error
   );
   if (fault !== undefined) throw syntaxError(url, input.text, fault);
-  const code = result.outputText.replace(/\/\/# sourceMappingURL=.*\s*$/, "");
-  return openImports(url, code, result.sourceMapText ?? null);
+  const { outputText, sourceMapText } = result;
+  // TypeScript writes one, and it is the last thing that it writes.
+  const end = outputText.lastIndexOf(MAP_COMMENT);
+  const code = end < 0 ? outputText : outputText.slice(0, end);
+  return openImports(url, code, sourceMapText ?? null);
+}
+
+/** Stops at the first syntax error: some make TypeScript fail when it goes on to write JavaScript. */
+function refuseFaults({ url, text }: TransformInput): ts.TransformerFactory<ts.SourceFile> {
+  return () => (file) => {
+    // TypeScript's types leave them out.
+    const { parseDiagnostics } = file as unknown as { parseDiagnostics?: readonly ts.Diagnostic[] };
+    const fault = parseDiagnostics?.[0];
+    if (fault !== undefined) throw syntaxError(url, text, fault);
+    return file;
+  };
 }
 
 /** Stops at the syntax that TypeScript has for CommonJS: modules are none. */
@@ -158,6 +181,7 @@ function unlessTooDeep<Result>(url: string, work: () => Result): Result {
 export function rewriteCommonJs(source: string): string {
   // The keyword has no escapes.
   if (!source.includes("import")) return source;
+  if (isTooLong(source, "javascript")) return throwing("it is too long");
   let uses: Uses;
   try {
     uses = new Uses(source, "script");
@@ -187,18 +211,32 @@ function throwing(message: string): string {
 
 /** Stands for a specifier until the graph is linked; `code` does not hold it. */
 function unusedSpecifier(code: string): string {
-  for (let number = 0;; number++) {
-    const candidate = `"\0${number.toString(36).padStart(SPECIFIER_WIDTH - 3, "_")}"`;
+  for (const text of candidates(code, "", SPECIFIER_WIDTH - 3)) {
+    const candidate = `"\0${text}"`;
     if (!code.includes(candidate)) return candidate;
   }
+  throw new Error("there is no end of candidates");
 }
 
 /** A name that is as long as `name` and does not occur in `code`. */
 function unusedName(code: string, name: string): string {
-  for (let number = 0, candidate = name;; number++) {
+  for (const candidate of candidates(code, name, name.length)) {
     if (!code.includes(candidate)) return candidate;
-    candidate = `$${number.toString(36).padStart(name.length - 1, "_")}`;
   }
+  throw new Error("there is no end of candidates");
+}
+
+/**
+ * `first`, if there is one, and others of `length`. After a few they follow from the whole of `code`: it
+ * cannot hold them, but by chance, so that not as many are looked for as there are in it.
+ */
+function* candidates(code: string, first: string, length: number): Generator<string> {
+  if (first !== "") yield first;
+  const start = first === "" ? "" : "$";
+  for (let number = 0; number < PLAIN_CANDIDATES; number++) {
+    yield start + `${number}`.padStart(length - start.length, "_");
+  }
+  for (let hash = sha256Of(code);; hash = sha256Of(hash)) yield `$${hash.slice(0, length - 1)}`;
 }
 
 function syntaxError(url: string, text: string, fault: ts.Diagnostic): LoadError {
@@ -212,7 +250,9 @@ function syntaxErrorAt(url: string, text: string, start: number, message: string
   const column = before.length - before.lastIndexOf("\n");
   return new LoadError(
     url,
-    `cannot load ${url}: SyntaxError: ${message} (at ${url}:${line}:${column})\n` +
+    `cannot load ${shortened(url)}: SyntaxError: ${message} (at ${
+      shortened(url)
+    }:${line}:${column})\n` +
       codeFrame(text, line, column),
   );
 }

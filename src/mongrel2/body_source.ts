@@ -6,6 +6,7 @@
  */
 
 import { BODY_WINDOW_BYTES } from "../exchange.ts";
+import { Queue } from "../queue.ts";
 
 /** Who takes a body. */
 export interface BodyTaker {
@@ -57,9 +58,17 @@ export class InlineBody implements BodySource {
   }
 }
 
+/** A file that is read from its beginning. */
+export interface ReadableFile {
+  /** Reads the next bytes into `buffer`: how many, or `null` at the end. */
+  read(buffer: Uint8Array): Promise<number | null>;
+  /** Closes the file. */
+  close(): void;
+}
+
 /** A body in a file, which is removed already: it is gone when it was read, or the process ends. */
 export class FileBody implements BodySource {
-  readonly #file: Deno.FsFile;
+  readonly #file: ReadableFile;
   readonly #taker: BodyTaker;
   #granted = BODY_WINDOW_BYTES;
   #remaining: number;
@@ -67,7 +76,7 @@ export class FileBody implements BodySource {
   #isClosed = false;
 
   /** Makes the source of the first `length` bytes of `file`, which it closes. */
-  constructor(file: Deno.FsFile, length: number, taker: BodyTaker) {
+  constructor(file: ReadableFile, length: number, taker: BodyTaker) {
     this.#file = file;
     this.#remaining = length;
     this.#taker = taker;
@@ -123,7 +132,7 @@ export class StreamedBody implements BodySource {
 
   readonly #taker: BodyTaker;
   readonly #giveCredits: (bytes: number) => void;
-  #queue: Uint8Array[] = [];
+  readonly #queue = new Queue<Uint8Array>();
   #granted = 0;
   #receivedBytes = 0;
   #isOver = false;
@@ -166,15 +175,16 @@ export class StreamedBody implements BodySource {
 
   cancel(): void {
     this.#isOver = true;
-    this.#queue = [];
+    this.#queue.clear();
   }
 
   #deliver(): void {
-    while (this.#queue.length > 0 && this.#granted > 0) {
-      const part = this.#queue[0];
+    while (this.#granted > 0) {
+      const part = this.#queue.first;
+      if (part === undefined) break;
       const chunk = part.subarray(0, this.#granted);
       // A chunk of the client's comes whole, however large.
-      if (chunk.length < part.length) this.#queue[0] = part.subarray(chunk.length);
+      if (chunk.length < part.length) this.#queue.replaceFirst(part.subarray(chunk.length));
       else this.#queue.shift();
       this.#granted -= chunk.length;
       this.#taker.onBody(chunk);

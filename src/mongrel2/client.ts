@@ -11,17 +11,21 @@ import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
 import { expired } from "../net/socket_endpoint.ts";
 import { bodyTooLarge } from "../request_faults.ts";
 import type { RequestLimits } from "../request_limits.ts";
-import { MAX_DISCARDED_BYTES, MAX_PIPELINED_REQUESTS } from "../http1/limits.ts";
+import { MAX_DISCARDED_BYTES } from "../http1/limits.ts";
 import type { DateLine } from "../http1/writer.ts";
 import type { Log } from "../log.ts";
+import { timerMs } from "../timers.ts";
 import { FileBody, InlineBody, StreamedBody } from "./body_source.ts";
-import { formatControl, formatReply, headerValue } from "./message.ts";
+import type { ServerFlow } from "./delivery.ts";
+import { DeliveryLine } from "./delivery.ts";
+import { formatControl, formatReply, headerValue, replyHeader } from "./message.ts";
 import type { Mongrel2Message } from "./message.ts";
 import type { ExchangeChannel } from "./mongrel2_exchange.ts";
 import { Mongrel2Exchange } from "./mongrel2_exchange.ts";
-import type { Mongrel2Spec } from "./spec.ts";
 import { isHandshake, translateMessage } from "./translate.ts";
-import { takeUpload, uploadNotice } from "./upload.ts";
+import type { UploadFolder } from "./upload.ts";
+import { uploadNotice } from "./upload.ts";
+import { WaitingRequests } from "./waiting_requests.ts";
 
 /** What the clients of an endpoint have in common. */
 export interface ClientHost {
@@ -29,8 +33,8 @@ export interface ClientHost {
   readonly handler: ExchangeHandler;
   /** Limits of requests. */
   readonly limits: RequestLimits;
-  /** Facts about the server. */
-  readonly spec: Mongrel2Spec;
+  /** Where the server puts uploads. */
+  readonly uploads: UploadFolder;
   /** What is known of the clients beforehand. */
   readonly peers: { readonly http: Peer; readonly https: Peer };
   /** The `Date` line, kept up to date. */
@@ -39,24 +43,19 @@ export interface ClientHost {
   readonly now: number;
   /** Whether replies would only pile up. */
   readonly isCongested: boolean;
-  /** Time after which a message is taken for delivered where there is no word of it, in milliseconds. */
-  readonly assumedDeliveryMs: number;
+  /** What is known of the server's flow control. */
+  readonly flow: ServerFlow;
   /** Takes messages about faults. */
   readonly log: Log;
   /** Sends a reply. */
   send(reply: Uint8Array): void;
+  /** Sends a reply whose beginning is text. */
+  sendParts(beginning: string, rest: Uint8Array): void;
   /** Calls `client.flush()` soon, once for all that is written until then. */
   scheduleFlush(client: Mongrel2Client): void;
   /** Is told that there is nothing more to do for a client. */
   onIdle(client: Mongrel2Client): void;
 }
-
-/** Bytes of a response in one message at the most. */
-const MAX_PAYLOAD_BYTES = 262_144;
-/** Mongrel2 disconnects a client for whom 18 messages wait: so many may wait at the most. */
-const MAX_OUTSTANDING_MESSAGES = 12;
-/** As many where there is no word of what was delivered: more are taken for it as time goes by. */
-const MAX_ASSUMED_OUTSTANDING_MESSAGES = 8;
 
 /** A client's connection. */
 export class Mongrel2Client implements ExchangeChannel {
@@ -68,33 +67,42 @@ export class Mongrel2Client implements ExchangeChannel {
   readonly #host: ClientHost;
   #current: Mongrel2Exchange | null = null;
   /** Requests that came before the response to the current one was complete. */
-  #waiting: Mongrel2Message[] = [];
+  readonly #waiting = new WaitingRequests();
   /** An upload of which parts are still to come. */
   #upload: StreamedBody | null = null;
-  /** Bytes that the server takes for it now, where it says. */
-  #credits = Infinity;
-  /** Messages that were sent, and of which there is no word yet, or that are not taken for delivered. */
-  #outstanding = 0;
+  /** What was sent, and the server may still hold. */
+  readonly #line: DeliveryLine;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When something was last sent. */
-  #sentAt = 0;
   #isScheduled = false;
   #isGone = false;
+  /** What is before the payload of replies to it. */
+  #header: string | undefined;
 
   /** Makes the client with that number. */
   constructor(senderId: string, connId: string, host: ClientHost) {
     this.senderId = senderId;
     this.connId = connId;
     this.#host = host;
+    this.#line = new DeliveryLine(host.flow);
   }
 
   get isCongested(): boolean {
     return this.#host.isCongested;
   }
 
-  /** Whether the server's word on what it takes has to be remembered between requests. */
-  get isFlowControlled(): boolean {
-    return this.#credits !== Infinity && !this.#isGone;
+  /** Whether the server has still to give word of what it was sent. */
+  get awaitsWord(): boolean {
+    return this.#host.flow.state === "on" && !this.#line.isEmpty && !this.#isGone;
+  }
+
+  /** Whether a response depends on what the server says of it. */
+  get needsWord(): boolean {
+    return this.#current !== null && this.#line.isFull;
+  }
+
+  /** Requests that are not answered to their end. */
+  get requestCount(): number {
+    return this.#waiting.length + (this.#current === null ? 0 : 1);
   }
 
   /** Takes a request, or part of one. */
@@ -102,22 +110,35 @@ export class Mongrel2Client implements ExchangeChannel {
     if (headerValue(message, "METHOD") === undefined) {
       this.#onUploadPart(message);
     } else if (this.#current === null) {
-      // Who asks again only now has got what he asked for before.
-      if (this.#credits === Infinity) this.#outstanding = 0;
+      this.#line.asksAgain();
       this.#begin(message);
-    } else if (this.#waiting.length < MAX_PIPELINED_REQUESTS) {
-      this.#waiting.push(message);
     } else {
-      this.#host.log("warning", "mongrel2: a client sends too many requests at once: disconnected");
-      this.disconnect();
+      this.#keep(message);
     }
+  }
+
+  /** Keeps a request for later. What cannot be kept is not answered: the connection ends before. */
+  #keep(message: Mongrel2Message): void {
+    const { isFull } = this.#waiting;
+    if (this.#waiting.push(message)) return;
+    this.#discardUpload(message);
+    if (isFull) return;
+    const count = this.#waiting.length;
+    this.#host.log(
+      "warning",
+      `mongrel2: a client asks too far ahead: its connection ends after ${count} more responses`,
+    );
+  }
+
+  /** Closes the client's connection instead of answering its request. */
+  turnAway(message: Mongrel2Message): void {
+    this.#discardUpload(message);
+    this.cutOff();
   }
 
   /** Takes word that a message with so many bytes was delivered. */
   onDelivered(bytes: number): void {
-    if (this.#credits === Infinity) return;
-    this.#credits += bytes;
-    this.#outstanding--;
+    this.#line.delivered(bytes, performance.now());
     this.flush();
   }
 
@@ -130,18 +151,30 @@ export class Mongrel2Client implements ExchangeChannel {
   onGone(reason: AbortReason): void {
     this.#isGone = true;
     clearTimeout(this.#timer);
-    for (const message of this.#waiting) this.#discardUpload(message);
-    this.#waiting = [];
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      this.#discardUpload(next);
+    }
     const exchange = this.#current;
     this.#current = null;
     exchange?.abort(reason);
     this.#host.onIdle(this);
   }
 
-  /** Closes the client's connection. */
+  /** Closes the client's connection after what was sent. */
   disconnect(): void {
     this.#host.send(formatReply(this.senderId, [this.connId], EMPTY));
     this.onGone("client-gone");
+  }
+
+  /** Closes the client's connection since the gateway goes. */
+  cutOff(): void {
+    const ids = [this.connId];
+    // Where no handler is left to be told, Mongrel2 waits for one after each message that it has delivered.
+    const reply = this.#host.flow.state === "on"
+      ? formatControl(this.senderId, ids, { cancel: true })
+      : formatReply(this.senderId, ids, EMPTY);
+    this.#host.send(reply);
+    this.onGone("shutdown");
   }
 
   /** Ends what has taken too long. */
@@ -151,8 +184,9 @@ export class Mongrel2Client implements ExchangeChannel {
     if (exchange === null) return;
     if (!exchange.responded) {
       if (expired(now, exchange.startedAt, requestTimeoutMs)) exchange.timeOut();
-    } else if (exchange.out.length > 0 && this.#credits !== Infinity) {
-      if (expired(now, this.#sentAt, bodyIdleTimeoutMs)) this.disconnect();
+    } else if (exchange.out.length > 0) {
+      if (expired(now, this.#line.progressAt, bodyIdleTimeoutMs)) this.disconnect();
+      else this.#probe(exchange.out, now);
     }
   }
 
@@ -170,6 +204,7 @@ export class Mongrel2Client implements ExchangeChannel {
     const { out } = exchange;
     this.#send(out);
     if (out.length > 0) return;
+    exchange.releaseOutput();
     if (exchange.complete) {
       this.#onComplete(exchange);
       return;
@@ -180,33 +215,38 @@ export class Mongrel2Client implements ExchangeChannel {
   }
 
   #send(out: OutputBuffer): void {
+    if (out.length === 0) return;
+    const now = performance.now();
     let at = 0;
-    const maxOutstanding = this.#credits === Infinity
-      ? MAX_ASSUMED_OUTSTANDING_MESSAGES
-      : MAX_OUTSTANDING_MESSAGES;
-    while (at < out.length && this.#credits > 0 && this.#outstanding < maxOutstanding) {
-      const bytes = Math.min(out.length - at, this.#credits, MAX_PAYLOAD_BYTES);
-      const payload = out.bytes.subarray(at, at + bytes);
-      this.#host.send(formatReply(this.senderId, [this.connId], payload));
+    for (;;) {
+      const bytes = this.#line.room(out.length - at, now);
+      if (bytes === 0) break;
+      this.#sendPart(out.bytes.subarray(at, at + bytes), now);
       at += bytes;
-      this.#credits -= bytes;
-      this.#outstanding++;
     }
-    if (at === 0) return;
-    out.bytes.copyWithin(0, at, out.length);
-    out.length -= at;
-    this.#sentAt = this.#host.now;
-    if (this.#credits === Infinity) {
-      this.#timer ??= setTimeout(this.#onAssumedDelivery, this.#host.assumedDeliveryMs);
-    }
+    take(out, at);
+    if (out.length === 0) return;
+    const waitMs = this.#line.waitMs(now);
+    if (waitMs < Infinity) this.#timer ??= setTimeout(this.#onTime, timerMs(waitMs));
   }
 
-  readonly #onAssumedDelivery = (): void => {
-    this.#outstanding--;
-    this.#timer = this.#outstanding === 0
-      ? undefined
-      : setTimeout(this.#onAssumedDelivery, this.#host.assumedDeliveryMs);
-    if (this.#current !== null) this.flush();
+  #sendPart(payload: Uint8Array, now: number): void {
+    this.#header ??= replyHeader(this.senderId, [this.connId]);
+    this.#host.sendParts(this.#header, payload);
+    this.#line.sent(payload.length, now);
+  }
+
+  /** Sends a little more if word of what was sent seems to have got lost. */
+  #probe(out: OutputBuffer, now: number): void {
+    const bytes = this.#line.probe(out.length, now);
+    if (bytes === 0) return;
+    this.#sendPart(out.bytes.subarray(0, bytes), now);
+    take(out, bytes);
+  }
+
+  readonly #onTime = (): void => {
+    this.#timer = undefined;
+    this.flush();
   };
 
   #onComplete(exchange: Mongrel2Exchange): void {
@@ -230,6 +270,7 @@ export class Mongrel2Client implements ExchangeChannel {
     this.#upload = null;
     const next = this.#waiting.shift();
     if (next !== undefined) this.#begin(next);
+    else if (this.#waiting.isFull) this.disconnect();
     else this.#checkIdle();
   }
 
@@ -251,11 +292,11 @@ export class Mongrel2Client implements ExchangeChannel {
         return;
       }
       const { head, keepsAlive } = translateMessage(message, peers, limits);
-      exchange = new Mongrel2Exchange(this, head, keepsAlive, date, now, log);
+      const isLast = this.#waiting.isFull && this.#waiting.length === 0;
+      exchange = new Mongrel2Exchange(this, head, keepsAlive && !isLast, date, now, log);
       this.#current = exchange;
       const credits = headerValue(message, "DOWNLOAD_CREDITS");
-      // Said with the first request of a connection only.
-      if (credits !== undefined) this.#credits = Number(credits);
+      if (credits !== undefined) this.#host.flow.announce(credits);
       if (notice.kind === "done") {
         this.#beginWithFile(exchange, notice.path);
         return;
@@ -281,9 +322,9 @@ export class Mongrel2Client implements ExchangeChannel {
   }
 
   async #beginWithFile(exchange: Mongrel2Exchange, path: string): Promise<void> {
-    const { limits, spec, handler } = this.#host;
+    const { limits, uploads, handler } = this.#host;
     try {
-      const { file, length } = await takeUpload(path, spec);
+      const { file, length } = await uploads.take(path);
       if (this.#current !== exchange) {
         file.close();
         return;
@@ -340,7 +381,7 @@ export class Mongrel2Client implements ExchangeChannel {
     try {
       const notice = uploadNotice(message);
       if (notice.kind !== "done") return;
-      (await takeUpload(notice.path, this.#host.spec)).file.close();
+      (await this.#host.uploads.take(notice.path)).file.close();
     } catch (error) {
       // What was refused before is refused again, and was logged then.
       if (!(error instanceof ProtocolError)) throw error;
@@ -357,6 +398,13 @@ export class Mongrel2Client implements ExchangeChannel {
     const told = error.status < 500 ? error : new ProtocolError(error.status, "", error.section);
     this.#current.refuse(told);
   }
+}
+
+/** Takes the first bytes out of a buffer. */
+function take(out: OutputBuffer, bytes: number): void {
+  if (bytes === 0) return;
+  out.bytes.copyWithin(0, bytes, out.length);
+  out.length -= bytes;
 }
 
 const EMPTY = new Uint8Array(0);

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { messageOf } from "../error_message.ts";
+import { dirname, isAbsolute, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { ConfigError } from "../errors.ts";
 import { parseMongrel2Spec } from "./spec.ts";
@@ -59,7 +60,7 @@ export function specFromConfig(path: string, choice: HandlerChoice): Mongrel2Spe
         `--mongrel2-host or --mongrel2-server:\n${listed(matches)}`,
     );
   }
-  const folder = dirname(resolve(path));
+  const folder = dirname(path);
   const chroot = first.chroot === null
     ? undefined
     : isAbsolute(first.chroot)
@@ -87,7 +88,7 @@ function readDatabase(path: string): { rows: Row[]; tempStore: string | undefine
       database.close();
     }
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new ConfigError(`${path} cannot be read as a configuration of Mongrel2: ${reason}`);
   }
 }

@@ -8,14 +8,16 @@
 import { ProtocolError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { logToStderr } from "../log.ts";
+import { timerMs } from "../timers.ts";
 import type { ControlRequest, Mongrel2Message } from "./message.ts";
 import {
   formatControl,
-  formatReply,
   headerValue,
   MAX_REPLY_TARGETS,
-  parseMessage,
+  parseLentMessage,
+  replyHeader,
 } from "./message.ts";
+import { Queue } from "../queue.ts";
 import { Mongrel2Sockets } from "./sockets.ts";
 import type { Mongrel2Spec } from "./spec.ts";
 import { parseMongrel2Spec } from "./spec.ts";
@@ -44,6 +46,7 @@ export class Mongrel2Request implements Mongrel2ClientId {
   /** The body. */
   readonly body: Uint8Array;
   readonly #connection: Mongrel2Connection;
+  readonly #lossCount: number;
 
   /** Makes the request in `message`, which came over `connection`. */
   constructor(message: Mongrel2Message, connection: Mongrel2Connection) {
@@ -53,6 +56,7 @@ export class Mongrel2Request implements Mongrel2ClientId {
     this.headers = message.headers;
     this.body = message.body;
     this.#connection = connection;
+    this.#lossCount = connection.lossCount;
   }
 
   /** Value of the first header of that name; names are matched as they are. */
@@ -76,14 +80,17 @@ export class Mongrel2Request implements Mongrel2ClientId {
     return JSON.parse(decoder.decode(this.body));
   }
 
-  /** Sends `payload` to the client as it is: HTTP responses are the handler's to compose. */
+  /**
+   * Sends `payload` to the client as it is: HTTP responses are the handler's to compose. If Mongrel2 has
+   * gone since, so has the client, and its number may be another one's.
+   */
   reply(payload: Uint8Array | string): void {
-    this.#connection.reply(this, payload);
+    if (this.#lossCount === this.#connection.lossCount) this.#connection.reply(this, payload);
   }
 
   /** Closes the client's connection. */
   disconnect(): void {
-    this.#connection.disconnect(this);
+    this.reply("");
   }
 }
 
@@ -101,9 +108,12 @@ export class Mongrel2Request implements Mongrel2ClientId {
  * ```
  */
 export class Mongrel2Connection implements AsyncDisposable {
+  /** How often Mongrel2 was found to have gone, and its clients with it. */
+  lossCount = 0;
+
   readonly #sockets: Mongrel2Sockets;
   readonly #log: Log;
-  #queue: Mongrel2Request[] = [];
+  readonly #queue = new Queue<Mongrel2Request>();
   readonly #waiters = new Set<() => void>();
   #hasLeft = false;
 
@@ -121,8 +131,11 @@ export class Mongrel2Connection implements AsyncDisposable {
       {
         onMessage: (bytes) => this.#onMessage(bytes),
         onConnected() {},
+        onAwaited() {},
         onRoom() {},
-        onDisconnected() {},
+        onDisconnected: () => {
+          this.lossCount++;
+        },
       },
     );
   }
@@ -156,7 +169,8 @@ export class Mongrel2Connection implements AsyncDisposable {
   deliver(senderId: string, connIds: readonly string[], payload: Uint8Array | string): void {
     const bytes = typeof payload === "string" ? encoder.encode(payload) : payload;
     for (let at = 0; at < connIds.length; at += MAX_REPLY_TARGETS) {
-      this.#sockets.send(formatReply(senderId, connIds.slice(at, at + MAX_REPLY_TARGETS), bytes));
+      const ids = connIds.slice(at, at + MAX_REPLY_TARGETS);
+      this.#sockets.sendParts(replyHeader(senderId, ids), bytes);
     }
   }
 
@@ -193,7 +207,7 @@ export class Mongrel2Connection implements AsyncDisposable {
 
   #onMessage(bytes: Uint8Array): void {
     try {
-      this.#queue.push(new Mongrel2Request(parseMessage(bytes), this));
+      this.#queue.push(new Mongrel2Request(parseLentMessage(bytes), this));
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#log("warning", `mongrel2: ${error.message}: skipped`);
@@ -206,7 +220,7 @@ export class Mongrel2Connection implements AsyncDisposable {
   async #news(timeoutMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiters.add(resolve);
-    const timer = timeoutMs === Infinity ? undefined : setTimeout(resolve, timeoutMs);
+    const timer = timeoutMs === Infinity ? undefined : setTimeout(resolve, timerMs(timeoutMs));
     await promise;
     clearTimeout(timer);
     this.#waiters.delete(resolve);

@@ -12,10 +12,12 @@ import type { Log } from "../log.ts";
 import { FlushQueue } from "../net/flush_queue.ts";
 import { Mongrel2Client } from "./client.ts";
 import type { ClientHost } from "./client.ts";
+import { ServerFlow } from "./delivery.ts";
 import type { Mongrel2Message } from "./message.ts";
-import { headerValue, parseMessage } from "./message.ts";
+import { headerValue, parseLentMessage } from "./message.ts";
 import { Mongrel2Sockets } from "./sockets.ts";
 import type { Mongrel2Spec } from "./spec.ts";
+import { UploadFolder } from "./upload.ts";
 
 /** What a {@linkcode Mongrel2Endpoint} is made of. */
 export interface Mongrel2EndpointOptions {
@@ -32,13 +34,15 @@ export interface Mongrel2EndpointOptions {
 /** Interval at which deadlines are looked at, in milliseconds. */
 const TICK_MS = 100;
 
-/**
- * Where Mongrel2 gives no word of what it has delivered, one message of up to 256 KiB is taken for it in
- * this time, and this much longer for each client that is served at a time: up to 10 MiB a second to
- * one, and 100 MiB to all. Clients that are slower are in Mongrel2's hand.
- */
-const MIN_ASSUMED_DELIVERY_MS = 25;
-const ASSUMED_SHARE_MS = 2.5;
+/** Time that word of what was sent is awaited after the end of a response, in milliseconds. */
+const WORD_TIMEOUT_MS = 60_000;
+
+/** Time that is stayed for large responses, in milliseconds. */
+const MAX_STAY_MS = 10_000;
+/** Interval at which it is looked whether they are done, in milliseconds. */
+const STAY_LOOK_MS = 20;
+/** Looks at which none of them waited for its client: what is left of them can go by time. */
+const MAX_QUIET_LOOKS = 10;
 
 const decoder = new TextDecoder();
 
@@ -47,17 +51,24 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   /** Resolves when Mongrel2 was found to listen, or could not be found for a second. */
   readonly connected: Promise<void>;
 
+  /** Requests that got no answer, or only part of it, since the endpoint was ended. */
+  cutOffCount = 0;
+
   readonly #sockets: Mongrel2Sockets;
   readonly #host: { -readonly [Name in keyof ClientHost]: ClientHost[Name] };
   readonly #log: Log;
   /** The clients that something has to be remembered of, and those with a request under way. */
   readonly #clients = new Map<string, Mongrel2Client>();
   readonly #busy = new Set<Mongrel2Client>();
+  readonly #flow = new ServerFlow();
+  /** Those that have their response, of which Mongrel2 has still to give word, and since when. */
+  readonly #untold = new Map<Mongrel2Client, number>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #onConnected = Promise.withResolvers<void>();
   readonly #flushes = new FlushQueue<Mongrel2Client>();
   #emptyWaiter: PromiseWithResolvers<void> | null = null;
   #closing: Promise<void> | null = null;
+  #isCutting = false;
 
   /**
    * Connects to Mongrel2, now or as soon as it is there.
@@ -70,15 +81,17 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     const sockets = this.#sockets = new Mongrel2Sockets(spec, {
       onMessage: (bytes) => this.#onMessage(bytes),
       onConnected: () => this.#onConnected.resolve(),
+      onAwaited: (where) =>
+        log("warning", `mongrel2: nobody is at ${where} yet: waiting for Mongrel2`),
       onRoom: () => {
         for (const client of this.#busy) client.onRoom();
       },
       // When Mongrel2 comes again, its numbers are other clients'.
       onDisconnected: () => {
+        this.#flow.reset();
         for (const client of [...this.#clients.values()]) client.onGone("client-gone");
       },
     });
-    const busy = this.#busy;
     const address = addressOf(spec.send);
     const peer = (scheme: "http" | "https"): Peer => ({
       endpoint: "mongrel2",
@@ -89,7 +102,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     this.#host = {
       handler,
       limits,
-      spec,
+      uploads: new UploadFolder(spec),
       log,
       peers: { http: peer("http"), https: peer("https") },
       date: new DateLine(),
@@ -97,10 +110,9 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       get isCongested() {
         return sockets.isCongested;
       },
-      get assumedDeliveryMs() {
-        return Math.max(MIN_ASSUMED_DELIVERY_MS, busy.size * ASSUMED_SHARE_MS);
-      },
+      flow: this.#flow,
       send: (reply) => sockets.send(reply),
+      sendParts: (beginning, rest) => sockets.sendParts(beginning, rest),
       scheduleFlush: (client) => this.#flushes.add(client),
       onIdle: (client) => this.#onIdle(client),
     };
@@ -115,10 +127,14 @@ export class Mongrel2Endpoint implements AsyncDisposable {
 
   /**
    * Takes leave of Mongrel2, which gives its requests to other handlers from here on, and finishes what
-   * has come. Resolves when all is answered.
+   * has come. Resolves when all is answered, which is hoped to be within `graceMs`.
    */
-  async drain(): Promise<void> {
+  async drain(graceMs = Infinity): Promise<void> {
+    await this.#awaitLargeResponses(Math.min(graceMs / 3, MAX_STAY_MS));
     await this.#sockets.leave();
+    // What has yet to be delivered is told to the handlers that are left.
+    this.#flow.isHeard = false;
+    for (const client of this.#busy) client.flush();
     if (this.#busy.size > 0) {
       this.#emptyWaiter ??= Promise.withResolvers();
       await this.#emptyWaiter.promise;
@@ -126,11 +142,41 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     await this.#close();
   }
 
-  /** Ends everything at once. */
+  /**
+   * Stays for the large responses that are under way, since Mongrel2 will tell others of their
+   * deliveries from then on.
+   */
+  async #awaitLargeResponses(timeoutMs: number): Promise<void> {
+    const large = new Set([...this.#busy].filter((client) => client.needsWord));
+    const deadline = performance.now() + timeoutMs;
+    let quietLooks = 0;
+    while (large.size > 0 && this.#closing === null && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, STAY_LOOK_MS));
+      for (const client of large) if (!this.#busy.has(client)) large.delete(client);
+      const needWord = [...large].some((client) => client.needsWord);
+      quietLooks = needWord ? 0 : quietLooks + 1;
+      if (quietLooks === MAX_QUIET_LOOKS) break;
+    }
+  }
+
+  /** Ends at once what is under way, and then closes the sockets. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of [...this.#clients.values()]) client.onGone("shutdown");
+    await (this.#closing ??= this.#cutOff());
+  }
+
+  /** Closes the connections of all whose requests were not answered: they would wait for ever. */
+  async #cutOff(): Promise<void> {
     clearInterval(this.#timer);
-    await (this.#closing ??= this.#sockets.abort());
+    this.#isCutting = true;
+    for (const client of [...this.#busy]) {
+      this.cutOffCount += client.requestCount;
+      client.cutOff();
+    }
+    for (const client of [...this.#clients.values()]) client.onGone("shutdown");
+    // Some may have been on their way still.
+    await this.#sockets.close();
+    if (this.cutOffCount === 0) return;
+    this.#log("warning", `mongrel2: requests that were cut off: ${this.cutOffCount}`);
   }
 
   #close(): Promise<void> {
@@ -141,7 +187,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   #onMessage(bytes: Uint8Array): void {
     let message: Mongrel2Message;
     try {
-      message = parseMessage(bytes);
+      message = parseLentMessage(bytes);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#log("warning", `mongrel2: ${error.message}: skipped`);
@@ -149,24 +195,33 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     }
     const key = `${message.senderId} ${message.connId}`;
     const method = headerValue(message, "METHOD");
-    if (method === "JSON" || (method === undefined && !this.#clients.has(key))) {
+    // A client may have these methods, too, in requests that are like others.
+    const isNotice = method === "JSON" && headerValue(message, "VERSION") === undefined;
+    if (isNotice || (method === undefined && !this.#clients.has(key))) {
       this.#onNotice(message, this.#clients.get(key));
       return;
     }
-    // Its frames follow an answer to the handshake, and no app gives one.
-    if (method === "WEBSOCKET") return;
+    // Frames follow an answer to the handshake, and no app gives one.
+    if (method === "WEBSOCKET" && headerValue(message, "FLAGS") !== undefined) return;
     let client = this.#clients.get(key);
     if (client === undefined) {
       client = new Mongrel2Client(message.senderId, message.connId, this.#host);
       this.#clients.set(key, client);
     }
+    if (this.#isCutting) {
+      this.cutOffCount++;
+      client.turnAway(message);
+      return;
+    }
+    this.#untold.delete(client);
     this.#busy.add(client);
     client.onRequest(message);
   }
 
   /** Takes what Mongrel2 says about a client. */
   #onNotice(message: Mongrel2Message, client: Mongrel2Client | undefined): void {
-    if (message.path !== "@*" || client === undefined) return;
+    // What a client sends over a JSON socket has a path in its headers, too.
+    if (message.path !== "@*" || headerValue(message, "PATH") !== undefined) return;
     let notice: { readonly type?: unknown } | null;
     try {
       notice = JSON.parse(decoder.decode(message.body));
@@ -175,17 +230,27 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       this.#log("warning", "mongrel2: a notice that is no JSON: skipped");
       return;
     }
-    if (notice?.type === "disconnect") client.onGone("client-gone");
+    if (notice?.type === "disconnect") client?.onGone("client-gone");
     else if (notice?.type === "credits") {
-      client.onDelivered(Number(headerValue(message, "DOWNLOAD_CREDITS")) || 0);
+      this.#flow.onWord();
+      client?.onDelivered(Number(headerValue(message, "DOWNLOAD_CREDITS")));
+      if (client !== undefined && !client.awaitsWord && this.#untold.delete(client)) {
+        this.#forget(client);
+      }
     }
   }
 
   #onIdle(client: Mongrel2Client): void {
     this.#busy.delete(client);
-    const key = `${client.senderId} ${client.connId}`;
-    if (!client.isFlowControlled && this.#clients.get(key) === client) this.#clients.delete(key);
+    if (client.awaitsWord) this.#untold.set(client, this.#host.now);
+    else this.#forget(client);
     if (this.#busy.size === 0) this.#emptyWaiter?.resolve();
+  }
+
+  #forget(client: Mongrel2Client): void {
+    this.#untold.delete(client);
+    const key = `${client.senderId} ${client.connId}`;
+    if (this.#clients.get(key) === client) this.#clients.delete(key);
   }
 
   #tick(): void {
@@ -193,6 +258,10 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     host.now = performance.now();
     host.date.update(Date.now());
     for (const client of this.#busy) client.checkDeadlines(host.now);
+    for (const [client, since] of this.#untold) {
+      if (host.now - since < WORD_TIMEOUT_MS) break;
+      this.#forget(client);
+    }
   }
 }
 

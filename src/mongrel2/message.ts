@@ -5,12 +5,15 @@
  */
 
 import { ProtocolError } from "../errors.ts";
-import { textOf } from "../fields.ts";
+import { latin1Of } from "../latin1.ts";
 import { formatTnetstring, parseTnetstring, readNetstring } from "./tnetstring.ts";
 import type { TnetValue } from "./tnetstring.ts";
 
 const SPACE = 0x20;
 const COMMA = 0x2c;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 
 /** Connections that one reply can go to, as Mongrel2's `limits.handler_targets` has it by default. */
@@ -55,12 +58,26 @@ export function parseMessage(bytes: Uint8Array): Mongrel2Message {
     throw malformed("has something other than one body at its end");
   }
   return {
-    senderId: textOf(bytes, 0, senderEnd),
-    connId: textOf(bytes, senderEnd + 1, connEnd),
-    path: textOf(bytes, connEnd + 1, pathEnd),
+    senderId: latin1Of(bytes, 0, senderEnd),
+    connId: latin1Of(bytes, senderEnd + 1, connEnd),
+    path: latin1Of(bytes, connEnd + 1, pathEnd),
     headers,
     body: bytes.subarray(body.start, body.end),
   };
+}
+
+/** Bytes of a message up to which its memory may be used again for others. */
+export const MAX_LENT_BYTES = 32_768;
+
+/**
+ * Reads a message whose memory is used again if it has up to {@linkcode MAX_LENT_BYTES}.
+ *
+ * @throws {ProtocolError} if it is malformed
+ */
+export function parseLentMessage(bytes: Uint8Array): Mongrel2Message {
+  const message = parseMessage(bytes);
+  if (bytes.length > MAX_LENT_BYTES) return message;
+  return { ...message, body: message.body.length === 0 ? EMPTY : message.body.slice() };
 }
 
 /** The value of a message's first header of that name; names are matched as they are. */
@@ -68,7 +85,8 @@ export function headerValue(
   { headers }: Pick<Mongrel2Message, "headers">,
   name: string,
 ): string | undefined {
-  return headers.find(([each]) => each === name)?.[1];
+  for (let i = 0; i < headers.length; i++) if (headers[i][0] === name) return headers[i][1];
+  return undefined;
 }
 
 /** The values of all of a message's headers of that name. */
@@ -76,34 +94,73 @@ export function headerValues(
   { headers }: Pick<Mongrel2Message, "headers">,
   name: string,
 ): string[] {
-  return headers.filter(([each]) => each === name).map(([, value]) => value);
+  const values: string[] = [];
+  for (let i = 0; i < headers.length; i++) if (headers[i][0] === name) values.push(headers[i][1]);
+  return values;
 }
 
 /** Mongrel2 writes bytes into its JSON as they are, be they UTF-8 or not: each becomes a code unit. */
 function jsonHeaders(bytes: Uint8Array, start: number, end: number): [string, string][] {
-  let parsed: unknown;
+  const parsed = parseJson(latin1Of(bytes, start, end));
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw malformed("has headers that are no object");
+  }
+  const headers: [string, string][] = [];
+  for (const name of Object.keys(parsed)) {
+    const value = (parsed as Record<string, unknown>)[name];
+    if (typeof value === "string") headers.push([name, value]);
+    else appendTexts(headers, name, value, (each) => typeof each === "string" ? each : null);
+  }
+  return headers;
+}
+
+/** Appends the header, or headers, that `value` has as something that `textIn` finds a text in. */
+function appendTexts(
+  headers: [string, string][],
+  name: string,
+  value: unknown,
+  textIn: (value: unknown) => string | null,
+): void {
+  for (const each of Array.isArray(value) ? value : [value]) {
+    const text = textIn(each);
+    if (text === null) throw malformed("has a header that is no text");
+    headers.push([name, text]);
+  }
+}
+
+function parseJson(json: string): unknown {
   try {
-    const text = textOf(bytes, start, end);
-    // Control characters come as they are, too.
-    // deno-lint-ignore no-control-regex
-    parsed = JSON.parse(text.replace(/[\x00-\x1f]/g, escapeControl));
+    return JSON.parse(json);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  try {
+    return JSON.parse(withEscapedControls(json));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw malformed("has headers that are no JSON");
   }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw malformed("has headers that are no object");
-  }
-  return Object.entries(parsed).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).map((each): [string, string] => {
-      if (typeof each !== "string") throw malformed("has a header that is no text");
-      return [name, each];
-    })
-  );
 }
 
-function escapeControl(char: string): string {
-  return `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+/** `json` with the control characters of its strings escaped: they come as they are, too. */
+function withEscapedControls(json: string): string {
+  // deno-lint-ignore no-control-regex
+  if (!/[\x00-\x1f]/.test(json)) return json;
+  let escaped = "";
+  let copied = 0;
+  let isString = false;
+  for (let at = 0; at < json.length; at++) {
+    const code = json.charCodeAt(at);
+    if (code === QUOTE) {
+      isString = !isString;
+    } else if (isString && code === BACKSLASH) {
+      at++;
+    } else if (isString && code < SPACE) {
+      escaped += `${json.slice(copied, at)}\\u${code.toString(16).padStart(4, "0")}`;
+      copied = at + 1;
+    }
+  }
+  return escaped + json.slice(copied);
 }
 
 function tnetHeaders(bytes: Uint8Array, at: number): [string, string][] {
@@ -111,12 +168,15 @@ function tnetHeaders(bytes: Uint8Array, at: number): [string, string][] {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw malformed("has headers that are no dictionary");
   }
-  return Object.entries(value as { [name: string]: TnetValue }).flatMap(([name, each]) =>
-    (Array.isArray(each) ? each : [each]).map((text): [string, string] => {
-      if (!(text instanceof Uint8Array)) throw malformed("has a header that is no text");
-      return [name, textOf(text, 0, text.length)];
-    })
-  );
+  const headers: [string, string][] = [];
+  for (const [name, each] of Object.entries(value as { [name: string]: TnetValue })) {
+    appendTexts(headers, name, each, bytesAsText);
+  }
+  return headers;
+}
+
+function bytesAsText(value: unknown): string | null {
+  return value instanceof Uint8Array ? latin1Of(value, 0, value.length) : null;
 }
 
 function malformed(what: string): ProtocolError {
@@ -128,12 +188,20 @@ function malformed(what: string): ProtocolError {
 }
 
 /**
- * The bytes before the payload of a reply to these connections, which are no more than
+ * What is before the payload of a reply to these connections, which are no more than
  * {@linkcode MAX_REPLY_TARGETS}: `SENDER NETSTRING:IDS, `. A reply without a payload closes them.
  */
-export function replyHeader(senderId: string, connIds: readonly string[]): Uint8Array<ArrayBuffer> {
-  const ids = connIds.join(" ");
-  return encoder.encode(`${senderId} ${ids.length}:${ids}, `);
+export function replyHeader(senderId: string, connIds: readonly string[]): string {
+  const ids = connIds.length === 1 ? connIds[0] : connIds.join(" ");
+  return `${senderId} ${ids.length}:${ids}, `;
+}
+
+/** A reply of a header, as {@linkcode replyHeader} makes it, and a payload. */
+export function joinReply(header: string, payload: Uint8Array): Uint8Array<ArrayBuffer> {
+  const reply = new Uint8Array(header.length + payload.length);
+  for (let i = 0; i < header.length; i++) reply[i] = header.charCodeAt(i);
+  reply.set(payload, header.length);
+  return reply;
 }
 
 /** A reply with a payload. */
@@ -142,11 +210,7 @@ export function formatReply(
   connIds: readonly string[],
   payload: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
-  const header = replyHeader(senderId, connIds);
-  const reply = new Uint8Array(header.length + payload.length);
-  reply.set(header);
-  reply.set(payload, header.length);
-  return reply;
+  return joinReply(replyHeader(senderId, connIds), payload);
 }
 
 /** What a control reply asks Mongrel2 to do with a connection. */

@@ -19,6 +19,7 @@ import { NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
 import type { DateLine } from "../http1/writer.ts";
 import { ResponseWriter } from "../http1/writer.ts";
 import type { Log } from "../log.ts";
+import { bodyTooLong } from "../response_fields.ts";
 import type { BodySource, BodyTaker } from "./body_source.ts";
 
 /** The connection of a client, as its exchange sees it. */
@@ -92,6 +93,11 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
     return this.#isBroken || this.#writer.closes;
   }
 
+  /** Gives the memory of {@linkcode out} back, of which nothing is left to be sent. */
+  releaseOutput(): void {
+    buffers.give(this.out.takeBytes());
+  }
+
   grant(bytes: number): void {
     this.source?.grant(bytes);
   }
@@ -115,14 +121,14 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
   }
 
   write(chunk: Uint8Array): void {
-    if (this.#state !== RESPONDING) return;
-    try {
-      this.#writer.write(chunk);
-    } catch (error) {
-      this.#onInvalid(error);
+    if (this.#state !== RESPONDING) {
+      if (this.#state === COMPLETE && chunk.length > 0) this.#onSurplus();
       return;
     }
-    this.#onWritten(chunk.length);
+    const written = this.#writer.write(chunk);
+    if (written < chunk.length) this.#writer.closes = true;
+    this.#onWritten(written);
+    if (written < chunk.length) this.#onSurplus();
   }
 
   end(): void {
@@ -210,6 +216,15 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
   #respondWithError(status: number, detail: string, fieldLines = ""): void {
     const { head, body } = errorResponse(status, detail, fieldLines);
     this.respond(head, body);
+  }
+
+  /** The body goes on after what was announced of it, which was sent. */
+  #onSurplus(): void {
+    const { receiver } = this;
+    if (receiver === NOBODY) return;
+    this.receiver = NOBODY;
+    this.#log("error", `mongrel2: ${bodyTooLong().message}`);
+    receiver.onAbort("invalid-response");
   }
 
   #onInvalid(error: unknown): void {

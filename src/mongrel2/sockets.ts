@@ -6,6 +6,7 @@
  */
 
 import { setImmediate } from "node:timers";
+import { Queue } from "../queue.ts";
 import { halfClose } from "../zmq/half_close.ts";
 import {
   EVENT_CONNECTED,
@@ -14,14 +15,18 @@ import {
   ZmqContext,
 } from "../zmq/socket.ts";
 import type { ZmqSocket } from "../zmq/socket.ts";
+import { MAX_LENT_BYTES } from "./message.ts";
+import { Outbox } from "./outbox.ts";
 import type { Mongrel2Spec } from "./spec.ts";
 
 /** What the owner of the sockets is told. */
 export interface Mongrel2SocketsOwner {
-  /** A message has come; the bytes are its own. */
+  /** A message has come; up to `MAX_LENT_BYTES` are lent until this returns. */
   onMessage(bytes: Uint8Array<ArrayBuffer>): void;
-  /** Mongrel2 has begun to listen for replies. */
+  /** Mongrel2 has begun to listen for replies, or has not for a while. */
   onConnected(): void;
+  /** Nobody was found at `endpoint` in due time, where Mongrel2 should be. It is told once. */
+  onAwaited(endpoint: string): void;
   /** Mongrel2 has gone, and with it the clients that it had. */
   onDisconnected(): void;
   /** There is room for replies again, after {@linkcode Mongrel2Sockets.isCongested}. */
@@ -40,9 +45,19 @@ const LOOK_MS = 100;
 const RECONNECT_MS = 500;
 /** Interval at which it is looked whether the connection is still there, in milliseconds. */
 const WATCH_MS = 1_000;
-/** Time without a request that is a good one to leave, and how long it is waited for, in milliseconds. */
-const PAUSE_MS = 10;
-const PAUSE_TIMEOUT_MS = 500;
+/**
+ * Time for which it is relied on that Mongrel2 is still there to get a reply, in milliseconds. Another
+ * one cannot have taken its place: connections are made again after 100 ms at the earliest.
+ */
+const TRUST_MS = 5;
+/**
+ * Time without a request that is a good one to leave, in milliseconds: at first, and at least; it gets
+ * shorter as time goes by, until it is waited for no more.
+ */
+const MAX_PAUSE_MS = 60;
+const MIN_PAUSE_MS = 10;
+const PAUSE_SHRINKING_MS = 300;
+const PAUSE_TIMEOUT_MS = 600;
 /** Time that Mongrel2 is given to end a connection from its side, in milliseconds. */
 const LEAVE_TIMEOUT_MS = 1_000;
 /** Time without a message after which no more are expected on a connection that was ended, in milliseconds. */
@@ -54,6 +69,7 @@ export class Mongrel2Sockets {
   readonly #owner: Mongrel2SocketsOwner;
   readonly #context: ZmqContext;
   readonly #requests: ZmqSocket;
+  readonly #memory = new Uint8Array(MAX_LENT_BYTES);
   /** Tells what becomes of the connection that requests come over. */
   readonly #monitor: ZmqSocket;
   /** That connection's file descriptor, while there is one. */
@@ -63,7 +79,8 @@ export class Mongrel2Sockets {
   /** An XPUB is a PUB to the other side, and tells here who has subscribed. */
   readonly #replies: ZmqSocket;
   #subscriptions = 0;
-  #waiting: Uint8Array[] = [];
+  readonly #outbox = new Outbox();
+  readonly #waiting = new Queue<Uint8Array>();
   #waitingBytes = 0;
   /** While replies cannot be sent at once: until Mongrel2 listens, and when it does not keep up. */
   #sending: Promise<void> | null;
@@ -72,6 +89,8 @@ export class Mongrel2Sockets {
   /** Whether replies are held back, so that who waits for them asks nothing more. */
   #isHolding = false;
   #isClosed = false;
+  /** When Mongrel2 was last found to be there. */
+  #foundAt = -Infinity;
 
   /**
    * Connects to Mongrel2, now or as soon as it is there.
@@ -110,16 +129,44 @@ export class Mongrel2Sockets {
     return this.#waitingBytes > MAX_WAITING_BYTES;
   }
 
-  /** Sends a reply. It waits here if Mongrel2 cannot take it yet. */
+  /** Sends a reply at the end of this turn. It waits here if Mongrel2 cannot take it yet. */
   send(reply: Uint8Array): void {
+    this.sendParts("", reply);
+  }
+
+  /** The same for a reply in two parts; its beginning is text whose code units are bytes. */
+  sendParts(beginning: string, rest: Uint8Array): void {
     if (this.#isClosed) return;
+    const outbox = this.#outbox;
+    const bytes = beginning.length + rest.length;
+    if (!outbox.hasRoom(bytes)) this.#flush();
+    if (outbox.isEmpty) queueMicrotask(this.#flush);
+    outbox.push(beginning, rest);
+  }
+
+  readonly #flush = (): void => {
+    if (this.#outbox.isEmpty || this.#isClosed) return;
     const isFirst = this.#sending === null && this.#waiting.length === 0 && !this.#isHolding;
-    // If the Mongrel2 has gone that it is for, the one that comes next must not get it.
-    const canBeSent = isFirst && !this.#hasLostConnection() && this.#isHeard();
-    if (canBeSent && this.#replies.send(reply)) return;
-    this.#waiting.push(reply);
-    this.#waitingBytes += reply.length;
+    let isTaken = isFirst && this.#isThere();
+    this.#outbox.drain((reply) => {
+      isTaken &&= this.#replies.send(reply);
+      if (isTaken) return;
+      this.#waiting.push(reply.slice());
+      this.#waitingBytes += reply.length;
+    });
     this.#startSending();
+  };
+
+  /**
+   * Whether Mongrel2 takes replies: if the one has gone that a reply is for, the one that comes next must
+   * not get it.
+   */
+  #isThere(): boolean {
+    const now = performance.now();
+    if (now - this.#foundAt < TRUST_MS) return true;
+    if (this.#hasLostConnection() || !this.#isHeard()) return false;
+    this.#foundAt = now;
+    return true;
   }
 
   /**
@@ -143,30 +190,28 @@ export class Mongrel2Sockets {
       new Promise((resolve) => timer = setTimeout(resolve, LINGER_MS)),
     ]);
     clearTimeout(timer);
+    this.#flush();
     this.#isClosed = true;
     await this.#sending;
-    await this.#context[Symbol.asyncDispose]();
-  }
-
-  /** Closes the sockets; what was not sent is lost. */
-  async abort(): Promise<void> {
-    this.#isClosed = true;
-    this.#isLeaving = true;
-    await this.#replies.interrupt();
-    await this.#requests.interrupt();
-    await this.#receiving;
-    await this.#sending;
-    if (!this.#replies.isClosed) this.#replies.setOption("linger", 0);
     await this.#context[Symbol.asyncDispose]();
   }
 
   async #receive(): Promise<void> {
     if (this.#isLeaving) return;
-    this.#requests.connect(this.#spec.send);
+    const { send, recv } = this.#spec;
+    let isExpected = this.#isHeard();
+    if (!isExpected) this.#owner.onAwaited(recv);
+    this.#requests.connect(send);
     this.#owner.onConnected();
+    const deadline = performance.now() + WATCH_MS;
     while (!this.#isLeaving) {
-      if (this.#takeBatch() === MAX_BATCH) await new Promise((resolve) => setImmediate(resolve));
+      // More may have come while these were handled: a wait on another thread costs far more than a look.
+      if (this.#takeBatch() > 0) await nextTurn();
       else if (!this.#isLeaving) await this.#requests.readable(WATCH_MS);
+      if (!isExpected) continue;
+      const isLate = this.#connection === null && performance.now() > deadline;
+      if (isLate) this.#owner.onAwaited(send);
+      isExpected = this.#connection === null && !isLate;
     }
     if (this.#isClosed) return;
     this.#isHolding = true;
@@ -182,30 +227,36 @@ export class Mongrel2Sockets {
   async #takeRest(): Promise<void> {
     await this.#awaitPause();
     if (this.#connection !== null && halfClose(this.#connection)) {
-      const deadline = Date.now() + LEAVE_TIMEOUT_MS;
-      while (this.#connection !== null && Date.now() < deadline) {
+      const deadline = performance.now() + LEAVE_TIMEOUT_MS;
+      while (this.#connection !== null && performance.now() < deadline) {
         if (this.#takeBatch() === 0) await this.#requests.readable(1);
       }
     }
     this.#takeBatch();
     // Nothing is to come over another connection.
     this.#requests.disconnect(this.#spec.send);
-    for (let quietSince = Date.now(); Date.now() - quietSince < QUIET_MS;) {
-      if (this.#takeBatch() > 0) quietSince = Date.now();
+    for (let quietSince = performance.now(); performance.now() - quietSince < QUIET_MS;) {
+      if (this.#takeBatch() > 0) quietSince = performance.now();
       await this.#requests.readable(QUIET_MS / 5);
     }
   }
 
   /**
-   * Waits for a moment without requests. libzmq looks a millisecond after it has sent something, and no
-   * sooner, whether somebody left: what it sends to him meanwhile is lost. Since replies are held back,
-   * such a moment comes soon.
+   * Waits for a moment without requests: what libzmq is given between the end of a connection and its
+   * next look whether one has ended, is lost (docs/mongrel2.md). Since replies are held back, clients
+   * that wait for one ask nothing more, so that such a moment comes, if others are not just as slow.
    */
   async #awaitPause(): Promise<void> {
-    const deadline = Date.now() + PAUSE_TIMEOUT_MS;
-    do await this.#requests.readable(PAUSE_MS); while (
-      this.#takeBatch() > 0 && Date.now() < deadline
-    );
+    const since = performance.now();
+    let requestAt = since;
+    for (let now = since; now - since < PAUSE_TIMEOUT_MS; now = performance.now()) {
+      const shrunk = (now - since) / PAUSE_SHRINKING_MS * (MAX_PAUSE_MS - MIN_PAUSE_MS);
+      const pauseMs = Math.max(MAX_PAUSE_MS - shrunk, MIN_PAUSE_MS);
+      const leftMs = requestAt + pauseMs - now;
+      if (leftMs <= 0) break;
+      await this.#requests.readable(Math.ceil(leftMs));
+      if (this.#takeBatch() > 0) requestAt = performance.now();
+    }
   }
 
   /** Whether Mongrel2 has gone, and its clients were not given up yet. */
@@ -227,7 +278,8 @@ export class Mongrel2Sockets {
   #watchConnection(): void {
     if (!this.#hasLostConnection()) return;
     this.#isLost = false;
-    this.#waiting = [];
+    this.#outbox.clear();
+    this.#waiting.clear();
     this.#waitingBytes = 0;
     this.#owner.onDisconnected();
   }
@@ -236,7 +288,7 @@ export class Mongrel2Sockets {
     this.#watchConnection();
     let taken = 0;
     while (taken < MAX_BATCH) {
-      const message = this.#requests.receivePart();
+      const message = this.#requests.receiveInto(this.#memory);
       if (message === null) break;
       taken++;
       this.#owner.onMessage(message);
@@ -245,8 +297,8 @@ export class Mongrel2Sockets {
   }
 
   async #awaitSubscription(timeoutMs: number): Promise<void> {
-    const deadline = Date.now() + timeoutMs;
-    while (!this.#isHeard() && Date.now() < deadline && !this.#isLeaving) {
+    const deadline = performance.now() + timeoutMs;
+    while (!this.#isHeard() && performance.now() < deadline && !this.#isLeaving) {
       await this.#replies.readable(LOOK_MS);
     }
   }
@@ -274,14 +326,11 @@ export class Mongrel2Sockets {
         continue;
       }
       const wasCongested = this.isCongested;
-      let sent = 0;
-      while (sent < this.#waiting.length) {
-        const reply = this.#waiting[sent];
+      for (let reply = this.#waiting.first; reply !== undefined; reply = this.#waiting.first) {
         if (!this.#replies.send(reply)) break;
         this.#waitingBytes -= reply.length;
-        sent++;
+        this.#waiting.shift();
       }
-      this.#waiting = this.#waiting.slice(sent);
       if (wasCongested && !this.isCongested) this.#owner.onRoom();
       if (this.#waiting.length > 0) await this.#replies.writable(LOOK_MS);
     }
@@ -291,3 +340,7 @@ export class Mongrel2Sockets {
 
 /** Time that replies are given to go out when the sockets are closed, in milliseconds. */
 const LINGER_MS = 2_000;
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

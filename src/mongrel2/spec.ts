@@ -34,19 +34,21 @@ export interface HandlerChoice {
 
 const FORM = "write tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]";
 const KEYS = ["recv", "ident", "chroot", "uploads"] as const;
-const ENDPOINT = /^(?:tcp:\/\/(?:\[[\dA-Fa-f:.]+\]|[^:[\]\s/,*]+):\d{1,5}|(?:ipc|inproc):\/\/.+)$/;
+const ENDPOINT = /^(?:tcp:\/\/(?:\[[\dA-Fa-f:.]+\]|[^:[\]\s/,*@]+):\d{1,5}|(?:ipc|inproc):\/\/.+)$/;
+
+const TCP = "tcp://";
 
 const encoder = new TextEncoder();
 
 /**
  * Reads `ENDPOINT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]`. Without `recv` it is the port
- * before that of the endpoint.
+ * before that of the endpoint. The identity can stand before a host, too, as m2wsgi has it:
+ * `tcp://ID@HOST:PORT`.
  *
  * @throws {ConfigError} if it is none of this form
  */
 export function parseMongrel2Spec(text: string): Mongrel2Spec {
-  const [send, ...settings] = text.split(",");
-  checkEndpoint(text, send);
+  const [first, ...settings] = text.split(",");
   const values: { -readonly [Key in typeof KEYS[number]]?: string } = {};
   for (const setting of settings) {
     const equals = setting.indexOf("=");
@@ -56,11 +58,31 @@ export function parseMongrel2Spec(text: string): Mongrel2Spec {
     if (values[key] !== undefined) throw badSpec(text, `${key} is given more than once`);
     values[key] = value;
   }
-  if (values.recv !== undefined) checkEndpoint(text, values.recv);
+  const { send, recv, ident } = withoutIdentities(text, first, values);
+  if (ident !== undefined) values.ident = ident;
+  checkEndpoint(text, send);
+  if (recv !== undefined) checkEndpoint(text, recv);
   if (values.ident !== undefined && encoder.encode(values.ident).length > 255) {
     throw badSpec(text, "an identity has up to 255 bytes");
   }
-  return { ...values, send, recv: values.recv ?? portBefore(text, send) };
+  return { ...values, send, recv: recv ?? portBefore(text, send) };
+}
+
+/** The endpoints without the identities in front of their hosts, and the one that all of them name. */
+function withoutIdentities(
+  text: string,
+  first: string,
+  { recv: second, ident: named }: { readonly recv?: string; readonly ident?: string },
+): { readonly send: string; readonly recv?: string; readonly ident?: string } {
+  const found = new Set(named === undefined ? [] : [named]);
+  const [send, recv] = [first, second].map((endpoint) => {
+    const at = endpoint?.startsWith(TCP) ? endpoint.indexOf("@") : -1;
+    if (endpoint === undefined || at <= TCP.length) return endpoint;
+    found.add(endpoint.slice(TCP.length, at));
+    return TCP + endpoint.slice(at + 1);
+  });
+  if (found.size > 1) throw badSpec(text, "there is one identity for both sockets");
+  return { send: send!, recv, ident: [...found][0] };
 }
 
 function checkEndpoint(text: string, endpoint: string): void {

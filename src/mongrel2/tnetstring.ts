@@ -90,7 +90,9 @@ function parseValue(
       if (!/^-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$/.test(text)) {
         throw malformed("has a malformed number");
       }
-      return { value: Number(text), next };
+      const value = Number(text);
+      if (!Number.isFinite(value)) throw malformed("has a number that is too large");
+      return { value, next };
     }
     case "!": {
       const text = textOf(bytes, start, end);

@@ -9,16 +9,16 @@ import { CLASS, FIELD, TOKEN } from "../chars.ts";
 import { ProtocolError } from "../errors.ts";
 import type { Peer } from "../exchange.ts";
 import { RequestHead } from "../exchange.ts";
-import { writePairBytes } from "../pairs.ts";
+import { writeLatin1Pair, writePairBytes } from "../pairs.ts";
 import { checkAuthority } from "../request_checks.ts";
 import { headerTooLarge, targetTooLong, tooManyFields } from "../request_faults.ts";
 import type { RequestLimits } from "../request_limits.ts";
-import { appendEscaped, checkTarget, TARGET_BYTES } from "../request_target.ts";
+import { isAbsolute, takeTarget } from "../request_target.ts";
 import { headerValue } from "./message.ts";
 import type { Mongrel2Message } from "./message.ts";
 
 /** Headers that tell the handler of an upload; none of them is the client's. */
-const UPLOAD_HEADER = /^x-mongrel2-upload-/;
+const UPLOAD_HEADER = /^x-mongrel2-upload-/i;
 const BEYOND_BYTES = /[\u0100-\uffff]/;
 
 const encoder = new TextEncoder();
@@ -51,30 +51,43 @@ export function translateMessage(
   const own = new Map<string, string>();
   const fields: (readonly [string, string])[] = [];
   for (const header of message.headers) {
-    if (/^[A-Z]/.test(header[0])) own.set(header[0], header[1]);
+    if (isOwn(header[0])) own.set(header[0], header[1]);
     else if (!UPLOAD_HEADER.test(header[0])) fields.push(header);
   }
   if (fields.length > limits.maxHeaderCount) throw tooManyFields(limits);
   // To apps a handshake is what its client sent: a GET.
-  head.method = isHandshake(message) ? "GET" : methodOf(own.get("METHOD") ?? "");
+  const method = own.get("METHOD") ?? "";
+  const asksForWebSocket = isHandshake(message);
+  head.method = asksForWebSocket || method === "GET" ? "GET" : methodOf(method);
   head.minorVersion = own.get("VERSION") === "HTTP/1.0" ? 0 : 1;
   head.peer = own.get("URL_SCHEME") === "https" ? peers.https : peers.http;
 
   const block = new OutputBuffer(buffers);
-  const target = bytesOf(own.get("URI") ?? "");
-  appendEscaped(block, target, 0, target.length, TARGET_BYTES);
-  head.targetEnd = block.length;
-  checkTarget(block.bytes, 0, block.length, "URI");
+  appendText(block, own.get("URI") ?? "");
   if (block.length > limits.maxTargetBytes) throw targetTooLong(limits);
-  head.authorityStart = head.authorityEnd = head.fieldsStart = block.length;
-  for (const [name, value] of fields) writeField(block, head, name, value);
+  takeTarget(head, block.bytes, 0, block.length, "URI");
+  head.fieldsStart = block.length;
+  let hosts = 0;
+  for (const [name, value] of fields) {
+    if (name === "host" && ++hosts > 1) {
+      throw new ProtocolError(400, "more than one Host field", "RFC 9112 3.2");
+    }
+    writeField(block, head, name, value);
+  }
   head.fieldsEnd = head.paramsStart = block.length;
   if (head.fieldsEnd > limits.maxHeaderBytes) throw headerTooLarge(limits);
-  for (const [name, value] of own) writePairBytes(block, bytesOf(name), bytesOf(value));
+  for (const [name, value] of own) writeOwn(block, name, value);
   head.paramsEnd = block.length;
-  head.block = block.bytes.slice(0, block.length);
+  head.block = block.bytes;
+  head.detach();
   buffers.give(block.takeBytes());
-  return { head, keepsAlive: keepsAlive(head, fields) && !isHandshake(message) };
+  return { head, keepsAlive: keepsAlive(head, fields) && !asksForWebSocket };
+}
+
+/** Whether a header of that name is Mongrel2's own. */
+function isOwn(name: string): boolean {
+  const first = name.charCodeAt(0);
+  return first >= 0x41 && first <= 0x5a;
 }
 
 function methodOf(text: string): string {
@@ -85,39 +98,64 @@ function methodOf(text: string): string {
 }
 
 function writeField(block: OutputBuffer, head: RequestHead, name: string, value: string): void {
-  const isName = [...name].every((char) => (CLASS[char.charCodeAt(0)] & TOKEN) !== 0);
-  if (name === "" || !isName) return;
-  const bytes = bytesOf(value);
-  for (const byte of bytes) {
-    if ((CLASS[byte] & FIELD) === 0) {
+  if (!isToken(name)) return;
+  block.appendLatin1(name);
+  block.appendLatin1(": ");
+  const valueStart = block.length;
+  appendText(block, value);
+  const { bytes, length } = block;
+  for (let at = valueStart; at < length; at++) {
+    if ((CLASS[bytes[at]] & FIELD) === 0) {
       throw new ProtocolError(400, "a header field has a control character", "RFC 9110 5.5");
     }
   }
-  block.appendLatin1(`${name}: `);
-  const valueStart = block.length;
-  block.append(bytes);
   if (name === "host") {
-    if (head.authorityStart > head.targetEnd) {
-      throw new ProtocolError(400, "more than one Host field", "RFC 9112 3.2");
+    checkAuthority(bytes, valueStart, length);
+    if (!isAbsolute(head)) {
+      head.authorityStart = valueStart;
+      head.authorityEnd = length;
     }
-    head.authorityStart = valueStart;
-    head.authorityEnd = block.length;
-    checkAuthority(block.bytes, valueStart, block.length);
   }
   block.appendLatin1("\r\n");
 }
 
-/** What the client wants of its connection (RFC 9112 9.3). */
-function keepsAlive(head: RequestHead, fields: readonly (readonly [string, string])[]): boolean {
-  const options = fields.filter(([name]) => name === "connection")
-    .flatMap(([, value]) => value.toLowerCase().split(",").map((option) => option.trim()));
-  if (options.includes("close")) return false;
-  // After a chunked body, Mongrel2 1.12 never passes on a body with a length over the same connection.
-  if (fields.some(([name]) => name === "transfer-encoding")) return false;
-  return head.minorVersion === 1 || options.includes("keep-alive");
+function isToken(name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    if ((CLASS[name.charCodeAt(i)] & TOKEN) === 0) return false;
+  }
+  return name !== "";
 }
 
-/** The bytes of a text of code units up to 255; of others the UTF-8. */
+/** Appends a header of Mongrel2's own as a pair. */
+function writeOwn(block: OutputBuffer, name: string, value: string): void {
+  if (BEYOND_BYTES.test(name) || BEYOND_BYTES.test(value)) {
+    writePairBytes(block, bytesOf(name), bytesOf(value));
+  } else {
+    writeLatin1Pair(block, name, value);
+  }
+}
+
+/** What the client wants of its connection (RFC 9112 9.3). */
+function keepsAlive(head: RequestHead, fields: readonly (readonly [string, string])[]): boolean {
+  let asksToKeep = head.minorVersion === 1;
+  for (const [name, value] of fields) {
+    // After a chunked body, Mongrel2 1.12 never passes on a body with a length over the same connection.
+    if (name === "transfer-encoding") return false;
+    if (name !== "connection") continue;
+    const options = value.toLowerCase().split(",").map((option) => option.trim());
+    if (options.includes("close")) return false;
+    asksToKeep ||= options.includes("keep-alive");
+  }
+  return asksToKeep;
+}
+
+/** Appends the bytes of a text of code units up to 255; of others the UTF-8. */
+function appendText(block: OutputBuffer, text: string): void {
+  if (BEYOND_BYTES.test(text)) block.append(encoder.encode(text));
+  else block.appendLatin1(text);
+}
+
+/** The bytes that {@linkcode appendText} appends. */
 function bytesOf(text: string): Uint8Array {
   if (BEYOND_BYTES.test(text)) return encoder.encode(text);
   return Uint8Array.from(text, (char) => char.charCodeAt(0));

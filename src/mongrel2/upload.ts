@@ -4,12 +4,19 @@
  * @module
  */
 
-import { join, sep } from "node:path";
+import { messageOf } from "../error_message.ts";
+import { constants, lstat, open, realpath, rename, unlink } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { ProtocolError } from "../errors.ts";
 import { decodeText } from "../pairs.ts";
+import type { ReadableFile } from "./body_source.ts";
 import { headerValue, headerValues } from "./message.ts";
 import type { Mongrel2Message } from "./message.ts";
 import type { Mongrel2Spec } from "./spec.ts";
+
+/** The largest number that Mongrel2 has a length in. */
+const MAX_C_INT = 2_147_483_647;
 
 /** What a message says of an upload: nothing, that one has begun, or that its file is complete. */
 export type UploadNotice =
@@ -17,10 +24,33 @@ export type UploadNotice =
   | { readonly kind: "started" }
   | { readonly kind: "done"; readonly path: string };
 
+/** A file that is open for reading. */
+export class PlainFile implements ReadableFile, Disposable {
+  readonly #handle: FileHandle;
+
+  /** Takes over the open file. */
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  async read(buffer: Uint8Array): Promise<number | null> {
+    const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, null);
+    return bytesRead === 0 ? null : bytesRead;
+  }
+
+  close(): void {
+    this.#handle.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
 /** An upload's file, open, and without a name any more. */
 export interface UploadFile {
   /** The file. */
-  readonly file: Deno.FsFile;
+  readonly file: PlainFile;
   /** Its size in bytes. */
   readonly length: number;
 }
@@ -38,9 +68,7 @@ export function uploadNotice(message: Mongrel2Message): UploadNotice {
     throw forged("its upload headers do not belong together");
   }
   if (done.length === 0) {
-    const hasBody = headerValue(message, "content-length") !== undefined ||
-      headerValue(message, "transfer-encoding") !== undefined;
-    if (!hasBody) throw forged("it has an upload header, and no upload");
+    if (!hasUpload(message)) throw forged("it has an upload header, and no upload");
     return { kind: "started" };
   }
   if (done[0] !== started[0]) throw forged("its upload began with another file");
@@ -48,45 +76,147 @@ export function uploadNotice(message: Mongrel2Message): UploadNotice {
   return { kind: "done", path: decodeText(path, 0, path.length) };
 }
 
+/** Whether Mongrel2 takes a body to follow, as it reads these fields: the first of a name, like C's `atoi`. */
+function hasUpload(message: Mongrel2Message): boolean {
+  const length = headerValue(message, "content-length");
+  if (length === undefined) return headerValue(message, "transfer-encoding") === "chunked";
+  const [, digits = ""] = /^\+?(\d+)/.exec(length) ?? [];
+  return Number(digits) > 0 && Number(digits) <= MAX_C_INT;
+}
+
 /**
- * Opens the file of an upload that Mongrel2 names `path`, and removes it from its folder.
- *
- * @throws {ProtocolError} if it is not in the folder for uploads, or not there at all
+ * The folder that uploads are taken out of. Those who may write there are not trusted; nor are those who
+ * may exchange the folder, once it was looked at.
  */
-export async function takeUpload(path: string, spec: Mongrel2Spec): Promise<UploadFile> {
-  const { chroot = "/", uploads } = spec;
-  if (uploads === undefined) {
-    throw new ProtocolError(
-      500,
-      "an upload came in a file, and no folder is named that may hold one: add ,uploads=DIR",
-      "Mongrel2 manual, uploads",
-    );
+export class UploadFolder {
+  readonly #chroot: string;
+  readonly #path: string | undefined;
+  #identity: Promise<FolderIdentity> | null = null;
+
+  /** Makes the folder that the handler of a server was told of, if it was. */
+  constructor({ chroot = "/", uploads }: Pick<Mongrel2Spec, "chroot" | "uploads">) {
+    this.#chroot = chroot;
+    this.#path = uploads === undefined ? undefined : join(chroot, uploads);
+    // It has to be the one that is there now, or is the first to be.
+    if (this.#path !== undefined) this.#look(this.#path).catch(() => {});
   }
-  try {
-    const folder = await Deno.realPath(join(chroot, uploads));
-    const real = await Deno.realPath(join(chroot, path));
-    const isInside = real.startsWith(folder + sep) &&
-      !real.slice(folder.length + 1).includes(sep);
-    if (!isInside || !(await Deno.lstat(real)).isFile) {
-      throw forged(`the upload ${JSON.stringify(path)} is no file in the folder for uploads`);
+
+  /**
+   * Opens the file of an upload that Mongrel2 names `path`, and removes it from the folder.
+   *
+   * @throws {ProtocolError} if it is not in the folder for uploads, or not there at all
+   */
+  async take(path: string): Promise<UploadFile> {
+    if (this.#path === undefined) {
+      throw new ProtocolError(
+        500,
+        "an upload came in a file, and no folder is named that may hold one: add ,uploads=DIR",
+        "Mongrel2 manual, uploads",
+      );
     }
-    const file = await Deno.open(real);
     try {
-      await Deno.remove(real);
-      return { file, length: (await file.stat()).size };
+      return await this.#take(this.#path, path);
     } catch (error) {
-      file.close();
+      if (error instanceof ProtocolError) throw error;
+      const reason = messageOf(error);
+      throw new ProtocolError(
+        500,
+        `the upload ${JSON.stringify(path)} cannot be read: ${reason}`,
+        "Mongrel2 manual, uploads",
+      );
+    }
+  }
+
+  async #take(folder: string, path: string): Promise<UploadFile> {
+    const noFile = () =>
+      forged(`the upload ${JSON.stringify(path)} is no file in the folder for uploads`);
+    await this.#check(folder);
+    const { path: real } = await this.#look(folder);
+    const target = join(this.#chroot, path);
+    if (path.endsWith("/") || await realpath(dirname(target)) !== real) throw noFile();
+    const named = join(real, basename(target));
+    const seen = await lstat(named, { bigint: true });
+    // One that has another name, too, may be somebody else's.
+    if (!seen.isFile() || seen.nlink !== 1n) throw noFile();
+    const file = await openPlain(named).catch((error) => {
+      throw error.code === "ELOOP" ? noFile() : error;
+    });
+    try {
+      const opened = await file.stat({ bigint: true });
+      const isSame = opened.isFile() && opened.nlink <= 1n && isOneFile(opened, seen) &&
+        isOneFile(await lstat(named, { bigint: true }), seen);
+      if (!isSame) throw noFile();
+      await this.#check(folder);
+      if (!await removeSame(named, seen)) throw noFile();
+      return { file: new PlainFile(file), length: Number(opened.size) };
+    } catch (error) {
+      await file.close();
       throw error;
     }
-  } catch (error) {
-    if (error instanceof ProtocolError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+  }
+
+  /** What the folder was when it was first looked at. */
+  #look(folder: string): Promise<FolderIdentity> {
+    return this.#identity ??= identityOf(folder).catch((error) => {
+      this.#identity = null;
+      throw error;
+    });
+  }
+
+  async #check(folder: string): Promise<void> {
+    const first = await this.#look(folder);
+    const now = await identityOf(folder);
+    if (now.path === first.path && isOneFile(now, first)) return;
     throw new ProtocolError(
       500,
-      `the upload ${JSON.stringify(path)} cannot be read: ${reason}`,
+      `the folder for uploads ${JSON.stringify(folder)} is another one than it was: ` +
+        "start gatehouse again if that is meant to be",
       "Mongrel2 manual, uploads",
     );
   }
+}
+
+/**
+ * Removes the file at `path` if it is the one that was `seen`; `false` if it is another by now, which
+ * stays. It is moved aside first: the folder can be exchanged at any moment, and nobody has a file of such
+ * a name in another one.
+ */
+async function removeSame(path: string, seen: FileIdentity): Promise<boolean> {
+  const aside = join(dirname(path), `.gatehouse-${crypto.randomUUID()}`);
+  await rename(path, aside);
+  if (isOneFile(await lstat(aside, { bigint: true }), seen)) {
+    await unlink(aside);
+    return true;
+  }
+  await rename(aside, path);
+  return false;
+}
+
+/** Opens a file for reading: no link is followed, and nobody waited for at a pipe. */
+function openPlain(path: string): Promise<FileHandle> {
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+  return open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+}
+
+/** What tells a file from others, as long as it is there. */
+interface FileIdentity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+}
+
+interface FolderIdentity extends FileIdentity {
+  /** Its path without links. */
+  readonly path: string;
+}
+
+async function identityOf(folder: string): Promise<FolderIdentity> {
+  const path = await realpath(folder);
+  const { dev, ino } = await lstat(path, { bigint: true });
+  return { dev, ino, path };
+}
+
+function isOneFile(one: FileIdentity, other: FileIdentity): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
 }
 
 function forged(reason: string): ProtocolError {

@@ -4,11 +4,17 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
 
 /** Where an endpoint listens. */
 export type ListenAddress =
-  | { readonly transport: "tcp"; readonly hostname: string; readonly port: number }
+  | {
+    readonly transport: "tcp";
+    /** A name, whose addresses are all meant, or an address; `""` for every interface. */
+    readonly hostname: string;
+    readonly port: number;
+  }
   | {
     readonly transport: "unix";
     readonly path: string;
@@ -16,12 +22,12 @@ export type ListenAddress =
     readonly mode: number | undefined;
   };
 
-const FORMS = "write PORT, HOST:PORT, [IPV6]:PORT, :PORT (every interface) or " +
+const FORMS = "write PORT, HOST:PORT, [IPV6]:PORT, :PORT (every interface, IPv4 and IPv6) or " +
   "unix:PATH[,mode=0660]";
 
 /**
- * Reads an address: `8000` (on 127.0.0.1), `:8000` (on every interface), `host:8000`, `[::1]:8000`, or
- * `unix:PATH`, optionally with `,mode=0660` in octal. Port 0 is any free one.
+ * Reads an address: `8000` (on 127.0.0.1), `:8000` (on every interface, of IPv4 and IPv6), `host:8000`
+ * (on every address of the host), `[::1]:8000`, or `unix:PATH`, optionally with `,mode=0660` in octal. Port 0 is any free one.
  *
  * @throws {ConfigError} if `text` is none of these
  */
@@ -43,7 +49,13 @@ export function parseListenAddress(text: string): ListenAddress {
     throw badAddress(text, `${ipv6} is no IPv6 address`);
   }
   if (whole === digits) return { transport: "tcp", hostname: "127.0.0.1", port };
-  return { transport: "tcp", hostname: ipv6 ?? (host || "0.0.0.0"), port };
+  return { transport: "tcp", hostname: ipv6 ?? host, port };
+}
+
+/** The same address, with a path made absolute that is relative to `folder`. */
+export function addressIn(folder: string, address: ListenAddress): ListenAddress {
+  if (address.transport !== "unix") return address;
+  return { ...address, path: resolve(folder, address.path) };
 }
 
 function isIpv6(text: string): boolean {
@@ -69,8 +81,22 @@ function parseUnixAddress(text: string): ListenAddress {
 export function formatListenAddress(scheme: string, address: Deno.Addr): string {
   if ("path" in address) return `${scheme}+unix:${address.path}`;
   if (!("hostname" in address)) return `${scheme}:?`;
-  const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
-  return `${scheme}://${host}:${address.port}`;
+  return `${scheme}://${hostText(address.hostname)}:${address.port}`;
+}
+
+/** A host as it stands before a port: `*` for every interface. */
+export function hostText(hostname: string): string {
+  if (hostname === "") return "*";
+  return hostname.includes(":") ? `[${hostname}]` : hostname;
+}
+
+const MAPPED = /^::ffff:(\d+(?:\.\d+){3})$/i;
+
+/** `address` in IPv4's own form, if it is one of IPv4 that came to a socket of both versions. */
+export function unmapped(address: Deno.Addr): Deno.Addr {
+  if (!("hostname" in address)) return address;
+  const hostname = MAPPED.exec(address.hostname)?.[1];
+  return hostname === undefined ? address : { ...address, hostname } as Deno.NetAddr;
 }
 
 function badAddress(text: string, reason: string): ConfigError {

@@ -4,15 +4,19 @@
  * @module
  */
 
-/** Size of the read buffer of a connection with little to say, and of one with much, in bytes. */
+/** Size of the read buffer of a connection that waits, of one with little to say, and of one with much, in bytes. */
+export const TINY_READ_BYTES = 512;
 export const SMALL_READ_BYTES = 4_096;
 export const LARGE_READ_BYTES = 65_536;
 
-/**
- * A connection without a request is not closed to make room, or at the gateway's end, before this time,
- * in milliseconds.
- */
+/** A connection without a request is not closed at the gateway's end before this time, in milliseconds. */
 export const NEW_CONNECTION_MS = 1_000;
+
+/**
+ * Time that a client has for its request before its connection can be closed to make room for others, in
+ * milliseconds.
+ */
+export const REQUEST_CHANCE_MS = 250;
 
 /** At the gateway's end, a connection that carried a request within this time may carry one more. */
 export const QUIET_CONNECTION_MS = 250;

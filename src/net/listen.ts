@@ -4,7 +4,12 @@
  * @module
  */
 
+import { messageOf } from "../error_message.ts";
+import { hostText } from "./address.ts";
 import type { ListenAddress } from "./address.ts";
+import { addressesOf, isUnavailable, mayBeIpv6Only } from "./hosts.ts";
+import { JoinedListener } from "./joined_listener.ts";
+import { setUnixBacklog } from "./unix_backlog.ts";
 import { ListenError } from "../errors.ts";
 
 /** Certificate chain and private key of a TLS endpoint, as PEM text. */
@@ -19,7 +24,10 @@ export interface TlsKeyPair {
 export interface ListenSpec {
   /** Where. */
   readonly address: ListenAddress;
-  /** Connections that the system queues until they are accepted. */
+  /**
+   * Connections that the system queues until they are accepted. Of a unix socket this can only be said
+   * with permission to use FFI; else Deno decides.
+   */
   readonly backlog: number;
   /** Keys, to speak TLS. */
   readonly tls: TlsKeyPair | undefined;
@@ -37,30 +45,34 @@ export type SocketSharing = "exclusive" | "shared" | "successor";
 export interface Listening {
   /** The listener. */
   readonly listener: Deno.Listener;
+  /** The addresses that it listens at: several, if those of a name are meant. */
+  readonly addresses: readonly Deno.Addr[];
   /** Removes what the socket left behind, after the listener was closed. */
   cleanUp(): void;
 }
 
 /**
- * Opens the socket of `spec`.
+ * Opens the socket of `spec`, or those of all addresses that it stands for, at the same port. Addresses that
+ * are none of this system's are left out, if there are others.
  *
- * @throws {ListenError} if the address is in use, unknown, or not permitted
+ * @throws {ListenError} if an address is in use, unknown, or not permitted
  */
-export async function listen(spec: ListenSpec): Promise<Listening> {
-  const { address, backlog, tls, sharing = "exclusive" } = spec;
+export async function listen(
+  spec: ListenSpec,
+  lookUp: (hostname: string) => Promise<readonly string[]> = addressesOf,
+): Promise<Listening> {
+  const { address, backlog, sharing = "exclusive" } = spec;
   try {
-    if (address.transport === "unix") return await listenUnix(address, sharing);
-    const options = {
-      hostname: address.hostname,
-      port: address.port,
-      tcpBacklog: backlog,
-      // Named only where it is needed: it is an unstable feature of Deno.
-      ...sharing === "exclusive" ? {} : { reusePort: true },
+    if (address.transport === "unix") return await listenUnix(address, backlog, sharing);
+    const { hostname, port } = address;
+    const listeners = hostname === ""
+      ? openEverywhere(spec, port)
+      : openAtOnePort(spec, await lookUp(hostname), port);
+    return {
+      listener: listeners.length === 1 ? listeners[0] : new JoinedListener(listeners),
+      addresses: listeners.map(({ addr }) => addr),
+      cleanUp() {},
     };
-    const listener = tls === undefined
-      ? Deno.listen(options)
-      : Deno.listenTls({ ...options, ...tls, alpnProtocols: ["http/1.1"] });
-    return { listener, cleanUp() {} };
   } catch (error) {
     throw new ListenError(`cannot listen on ${describe(address)}: ${reasonOf(error, spec)}`, {
       cause: error,
@@ -68,16 +80,88 @@ export async function listen(spec: ListenSpec): Promise<Listening> {
   }
 }
 
+function open(spec: ListenSpec, hostname: string, port: number): Deno.Listener {
+  const { backlog, tls, sharing = "exclusive" } = spec;
+  const options = {
+    hostname,
+    port,
+    tcpBacklog: backlog,
+    // Named only where it is needed: it is an unstable feature of Deno.
+    ...sharing === "exclusive" ? {} : { reusePort: true },
+  };
+  return tls === undefined
+    ? Deno.listen(options)
+    : Deno.listenTls({ ...options, ...tls, alpnProtocols: ["http/1.1"] });
+}
+
+/** Every interface: with one socket for both versions of IP, where the system lets it be for both. */
+function openEverywhere(spec: ListenSpec, port: number): Deno.Listener[] {
+  let both: Deno.Listener;
+  try {
+    both = open(spec, "::", port);
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    return [open(spec, "0.0.0.0", port)];
+  }
+  if (!mayBeIpv6Only()) return [both];
+  try {
+    return [both, open(spec, "0.0.0.0", (both.addr as Deno.NetAddr).port)];
+  } catch (error) {
+    // It is for both already.
+    if (error instanceof Deno.errors.AddrInUse) return [both];
+    both.close();
+    throw error;
+  }
+}
+
+/** Ports that are tried for several addresses at once where any will do. */
+const MAX_PORT_TRIES = 20;
+
+/** Each of `hostnames`, at the same port. */
+function openAtOnePort(
+  spec: ListenSpec,
+  hostnames: readonly string[],
+  port: number,
+): Deno.Listener[] {
+  for (let tries = 1;; tries++) {
+    using listeners = new DisposableStack();
+    const opened: Deno.Listener[] = [];
+    let unavailable: unknown;
+    let chosen = port;
+    try {
+      for (const hostname of hostnames) {
+        try {
+          const listener = open(spec, hostname, chosen);
+          listeners.defer(() => listener.close());
+          opened.push(listener);
+          chosen = (listener.addr as Deno.NetAddr).port;
+        } catch (error) {
+          if (!isUnavailable(error)) throw error;
+          unavailable = error;
+        }
+      }
+      if (opened.length === 0) throw unavailable;
+      listeners.move();
+      return opened;
+    } catch (error) {
+      const isTaken = error instanceof Deno.errors.AddrInUse;
+      // The port is free at one address, and not at another.
+      if (port !== 0 || !isTaken || tries === MAX_PORT_TRIES) throw error;
+    }
+  }
+}
+
 type UnixAddress = Extract<ListenAddress, { transport: "unix" }>;
 
 async function listenUnix(
   { path, mode }: UnixAddress,
+  backlog: number,
   sharing: SocketSharing,
 ): Promise<Listening> {
   if (sharing === "successor") refuseOtherFile(path);
   else await removeStaleSocket(path);
   // Deno removes the path that a listener was made with: by then, it may be a successor's.
-  const ownPath = sharing === "exclusive" ? path : `${path}.${Deno.pid}`;
+  const ownPath = sharing === "exclusive" ? path : `${path}.${crypto.randomUUID().slice(0, 8)}`;
   // The mode is right from the start: there is no time at which others could connect.
   const previous = mode === undefined ? undefined : Deno.umask(0o777 & ~mode);
   let listener: Deno.UnixListener;
@@ -86,6 +170,7 @@ async function listenUnix(
   } finally {
     if (previous !== undefined) Deno.umask(previous);
   }
+  setUnixBacklog(ownPath, backlog);
   if (ownPath !== path) {
     // Clients find the old socket or the new one at every moment.
     Deno.renameSync(ownPath, path);
@@ -94,6 +179,7 @@ async function listenUnix(
   const { ino } = Deno.lstatSync(path);
   return {
     listener,
+    addresses: [listener.addr],
     cleanUp() {
       try {
         // Another process may have taken the place meanwhile.
@@ -148,8 +234,7 @@ function refuseOtherFile(path: string): void {
 
 function describe(address: ListenAddress): string {
   if (address.transport === "unix") return `unix:${address.path}`;
-  const host = address.hostname.includes(":") ? `[${address.hostname}]` : address.hostname;
-  return `${host}:${address.port}`;
+  return `${hostText(address.hostname)}:${address.port}`;
 }
 
 function reasonOf(error: unknown, spec: ListenSpec): string {
@@ -159,5 +244,5 @@ function reasonOf(error: unknown, spec: ListenSpec): string {
   if (spec.tls !== undefined && error instanceof Deno.errors.InvalidData) {
     return `the certificate or key cannot be used: ${error.message}`;
   }
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -38,6 +38,7 @@ export class Sender {
   #start = 0;
   #end = 0;
   #released = false;
+  #writing: Promise<void> | null = null;
 
   /** Makes a sender that writes to `conn`. */
   constructor(conn: Deno.Conn, buffers: BufferPool, clock: Clock, owner: SenderOwner) {
@@ -46,6 +47,16 @@ export class Sender {
     this.#clock = clock;
     this.#owner = owner;
     this.out = new OutputBuffer(buffers);
+  }
+
+  /** The write that is under way, if there is one: settled when it has come to its end, be it a bad one. */
+  get writing(): Promise<void> | null {
+    return this.sending ? this.#writing : null;
+  }
+
+  /** Bytes that have gathered, or are being sent. */
+  get pendingBytes(): number {
+    return this.out.length + this.#end - this.#start;
   }
 
   /** Sends what has gathered. There must be something, and no write under way. */
@@ -69,17 +80,35 @@ export class Sender {
     const bytes = this.#start === 0 && this.#end === this.#inFlight.length
       ? this.#inFlight
       : this.#inFlight.subarray(this.#start, this.#end);
-    this.#conn.write(bytes).then(this.#onWritten, this.#onFailed);
+    this.#writing = this.#conn.write(bytes).then(this.#onWritten, this.#onFailed);
+  }
+
+  /** Moves what is left of a large buffer to a smaller one: it may take long to be sent. */
+  #shrink(): void {
+    const bytes = this.#end - this.#start;
+    if (bytes * 2 > this.#inFlight.length) return;
+    const smaller = this.#buffers.take(bytes);
+    if (smaller.length >= this.#inFlight.length) {
+      this.#buffers.give(smaller);
+      return;
+    }
+    smaller.set(this.#inFlight.subarray(this.#start, this.#end));
+    this.#buffers.give(this.#inFlight);
+    this.#inFlight = smaller;
+    this.#start = 0;
+    this.#end = bytes;
   }
 
   readonly #onWritten = (bytes: number): void => {
     if (this.#released) return;
     this.#start += bytes;
     if (this.#start < this.#end) {
+      this.#shrink();
       this.#write();
       return;
     }
     this.sending = false;
+    this.#start = this.#end = 0;
     this.#buffers.give(this.#inFlight);
     this.#inFlight = EMPTY;
     this.#owner.onSent();

@@ -9,16 +9,27 @@ import { BufferPool } from "../buffers.ts";
 import type { AbortReason } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import type { RequestLimits } from "../request_limits.ts";
+import { timerMs } from "../timers.ts";
+import { AcceptFaults, isExhaustion } from "./accept_faults.ts";
+import { closer } from "./closing.ts";
+import type { RoomMaker } from "./descriptors.ts";
+import { descriptors } from "./descriptors.ts";
 import { FlushQueue } from "./flush_queue.ts";
+import { REQUEST_CHANCE_MS } from "./limits.ts";
+import { closeConn } from "./sender.ts";
+import type { WaitingPlace } from "./waiting_list.ts";
+import { WaitingList } from "./waiting_list.ts";
 
 /** A connection, as its endpoint sees it. */
 export interface SocketConnection {
+  /** Its place among those that can be closed to make room. */
+  readonly place: WaitingPlace<SocketConnection>;
+  /** Requests that have come, and are not answered in full. */
+  readonly owedCount: number;
   /** Serves the connection until it is closed. Never rejects. */
   serve(): Promise<void>;
   /** Sends what was written. */
   flush(): void;
-  /** Whether the connection can be closed to make room: idle, and not so new that it had no chance yet. */
-  isSpare(now: number): boolean;
   /** Ends what has taken too long. */
   checkDeadlines(now: number): void;
   /** Closes the connection if it is idle; else it is closed after what it carries. */
@@ -28,7 +39,7 @@ export interface SocketConnection {
 }
 
 /** What the connections of an endpoint have in common. */
-export interface ConnectionHost<C> {
+export interface ConnectionHost<C extends SocketConnection> {
   /** Memory of the connections. */
   readonly buffers: BufferPool;
   /** Takes messages about faults. */
@@ -37,10 +48,24 @@ export interface ConnectionHost<C> {
   readonly now: number;
   /** Whether connections are to be closed as soon as what they carry is answered. */
   readonly draining: boolean;
+  /** Connections that are idle between requests. */
+  readonly idle: WaitingList<SocketConnection>;
+  /** Connections whose next request is not here in full: those that have just begun, and slow ones. */
+  readonly awaited: WaitingList<SocketConnection>;
   /** Calls `connection.flush()` soon, once for all that is written until then. */
   scheduleFlush(connection: C): void;
-  /** Is told when a connection is closed. */
-  onClosed(connection: C): void;
+  /** Closes the socket of a connection that has ended. */
+  close(connection: C, end: ConnectionEnd): void;
+}
+
+/** How a connection has ended. */
+export interface ConnectionEnd {
+  /** Its socket. */
+  readonly conn: Deno.Conn;
+  /** Whether nothing has come over it. */
+  readonly isUnread: boolean;
+  /** The write that is under way. */
+  readonly writing: Promise<void> | null;
 }
 
 /** What a {@linkcode SocketEndpoint} is made of. */
@@ -66,19 +91,25 @@ const MAX_TICK_MS = 250;
 const MIN_TICK_MS = 10;
 /** Pause after a connection could not be accepted for want of resources, in milliseconds. */
 const ACCEPT_RETRY_MS = 100;
+/** Pause after room was made for it: a socket is closed in a moment. */
+const CLOSED_ONE_MS = 1;
 
 /** A listener and its connections. */
-export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposable {
+export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposable, RoomMaker {
   readonly #options: SocketEndpointOptions<C>;
   readonly #host: { -readonly [Name in keyof ConnectionHost<C>]: ConnectionHost<C>[Name] };
   readonly #connections = new Set<C>();
+  /** Connections that have ended, and whose sockets are not closed yet. */
+  #lingering = 0;
   readonly #tickMs: number;
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #flushes = new FlushQueue<C>();
+  readonly #faults: AcceptFaults;
   #roomWaiter: (() => void) | null = null;
   #emptyWaiter: PromiseWithResolvers<void> | null = null;
   #closed = false;
   #aborted = false;
+  #cutOffCount = 0;
   readonly #accepting: Promise<void>;
 
   /** Starts to accept. */
@@ -89,10 +120,14 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
       log: options.log,
       now: 0,
       draining: false,
+      idle: new WaitingList(),
+      awaited: new WaitingList(),
       scheduleFlush: (connection) => this.#flushes.add(connection),
-      onClosed: (connection) => this.#onClosed(connection),
+      close: (connection, end) => this.#close(connection, end),
     };
     this.#tickMs = tickOf(options.limits);
+    this.#faults = new AcceptFaults(options.protocol, options.log);
+    descriptors.add(this);
     this.#accepting = this.#accept();
   }
 
@@ -103,7 +138,12 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
 
   /** Open connections. */
   get connectionCount(): number {
-    return this.#connections.size;
+    return this.#connections.size + this.#lingering;
+  }
+
+  /** Requests that were cut off when everything was closed at once. */
+  get cutOffCount(): number {
+    return this.#cutOffCount;
   }
 
   /**
@@ -114,7 +154,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     if (!this.#host.draining) {
       this.#host.draining = true;
       // Connections that the system has accepted for us would be reset: take them first.
-      await new Promise((resolve) => setTimeout(resolve, MIN_TICK_MS));
+      await sleep(MIN_TICK_MS);
       this.#stopListening();
       for (const connection of [...this.#connections]) connection.drain();
     }
@@ -129,65 +169,144 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
   async [Symbol.asyncDispose](): Promise<void> {
     this.#host.draining = this.#aborted = true;
     this.#stopListening();
+    this.#roomWaiter?.();
+    const owed = [...this.#connections].reduce((sum, { owedCount }) => sum + owedCount, 0);
+    this.#cutOffCount += owed;
     for (const connection of [...this.#connections]) connection.abort("shutdown");
     await this.#accepting;
+    descriptors.delete(this);
+    if (owed === 0) return;
+    const { protocol, log } = this.#options;
+    log("warning", `${protocol}: requests that were cut off: ${owed}`);
   }
 
-  #onClosed(connection: C): void {
-    this.#connections.delete(connection);
+  get spareSince(): number {
+    return this.#spare?.since ?? Infinity;
+  }
+
+  /** The place of the connection to close first: the one that has waited longest. */
+  get #spare(): WaitingPlace<SocketConnection> | null {
+    const { now, idle, awaited } = this.#host;
+    const slow = awaited.first;
+    // A connection that has just begun is to have its chance.
+    if (slow === null || now - slow.since <= REQUEST_CHANCE_MS) return idle.first;
+    return idle.first === null || slow.since < idle.first.since ? slow : idle.first;
+  }
+
+  /** Closes the connection that has waited longest; `false` if that makes no room, or not yet. */
+  closeSpare(): boolean {
+    const before = this.connectionCount;
+    this.#spare?.owner.abort("shutdown");
+    return this.connectionCount < before;
+  }
+
+  onRoom(): void {
     this.#roomWaiter?.();
-    if (this.#connections.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    this.#emptyWaiter?.resolve();
+  }
+
+  #close(connection: C, { conn, isUnread, writing }: ConnectionEnd): void {
+    connection.place.leave();
+    this.#connections.delete(connection);
+    const closing = closer.close(conn, { isTls: "handshake" in conn, isUnread, writing });
+    if (closing === null) {
+      descriptors.give();
+    } else {
+      this.#lingering++;
+      closing.then(() => {
+        this.#lingering--;
+        descriptors.give();
+      });
+    }
+    this.#stopClockIfUnused();
+    if (this.#connections.size === 0) this.#emptyWaiter?.resolve();
   }
 
   async #accept(): Promise<void> {
-    const { listener, protocol, log, maxConnections } = this.#options;
+    const { listener } = this.#options;
     for (;;) {
       let conn: Deno.Conn;
       try {
         conn = await listener.accept();
       } catch (error) {
-        if (this.#closed) return;
-        // One client's fault, such as a failed handshake, or too many open files: go on.
-        log("warning", `${protocol}: cannot accept a connection: ${error}`);
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+        // Its owner may have closed the listener, too.
+        if (this.#closed || error instanceof Deno.errors.BadResource) break;
+        this.#faults.add(error);
+        await this.#recoverFrom(error);
         continue;
       }
-      if (this.#connections.size >= maxConnections) await this.#makeRoom();
+      this.#faults.clear();
+      closer.onAccepted(conn);
+      if (this.#isFull) await this.#makeRoom();
       // It has waited for room until everything was closed.
-      if (this.#aborted) conn.close();
-      else this.#serve(conn);
+      if (this.#aborted) {
+        closeConn(conn);
+        this.#stopClockIfUnused();
+      } else {
+        this.#serve(conn);
+      }
+    }
+    this.#faults.end();
+  }
+
+  /** Waits as long as `error` makes it necessary: a client that has gone again holds up nobody else. */
+  async #recoverFrom(error: unknown): Promise<void> {
+    if (isExhaustion(error)) {
+      if (descriptors.onExhausted()) await sleep(CLOSED_ONE_MS);
+      else await this.#room(ACCEPT_RETRY_MS);
+    } else if (this.#faults.pauseMs > 0) {
+      await sleep(this.#faults.pauseMs);
     }
   }
 
   #serve(conn: Deno.Conn): void {
-    // The clock stands still while there are no connections.
-    if (this.#timer === undefined) this.#tick();
+    this.#startClock();
     disableNagle(conn);
     const connection = this.#options.open(conn, this.#host);
-    if (connection === null) return;
+    if (connection === null) {
+      this.#stopClockIfUnused();
+      return;
+    }
+    descriptors.take();
     this.#connections.add(connection);
-    this.#timer ??= setInterval(this.#tick, this.#tickMs);
+    this.#host.awaited.add(connection.place, this.#host.now);
     connection.serve();
   }
 
-  /** At the limit of connections: closes the oldest that is idle, or else waits for one that is. */
-  async #makeRoom(): Promise<void> {
-    if (this.closeOneSpare()) return;
-    await new Promise<void>((resolve) => this.#roomWaiter = resolve);
-    this.#roomWaiter = null;
+  get #isFull(): boolean {
+    return this.connectionCount >= this.#options.maxConnections || descriptors.isFull;
   }
 
-  /** Closes the oldest connection that is idle; `false` if there is none. */
-  closeOneSpare(): boolean {
-    for (const connection of this.#connections) {
-      if (!connection.isSpare(this.#host.now)) continue;
-      connection.abort("shutdown");
-      return true;
+  /** At a limit: closes connections that wait, the one that has waited longest first, or else waits for one. */
+  async #makeRoom(): Promise<void> {
+    this.#startClock();
+    while (this.#isFull && !this.#aborted) {
+      const isOwnLimit = this.connectionCount >= this.#options.maxConnections;
+      const hasClosedOne = isOwnLimit ? this.closeSpare() : descriptors.closeSpare();
+      if (!hasClosedOne) await this.#room();
     }
-    return false;
+  }
+
+  /** Waits until there may be room, or for so long. */
+  async #room(timeoutMs?: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = timeoutMs === undefined ? undefined : setTimeout(resolve, timerMs(timeoutMs));
+    this.#roomWaiter = resolve;
+    await promise;
+    this.#roomWaiter = null;
+    clearTimeout(timer);
+  }
+
+  /** The clock stands still while nobody needs it. */
+  #startClock(): void {
+    if (this.#timer !== undefined) return;
+    this.#tick();
+    this.#timer = setInterval(this.#tick, timerMs(this.#tickMs));
+  }
+
+  #stopClockIfUnused(): void {
+    if (this.#connections.size > 0 || this.#roomWaiter !== null) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   readonly #tick = (): void => {
@@ -195,7 +314,8 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     host.now = performance.now();
     this.#options.onTick?.();
     for (const connection of this.#connections) connection.checkDeadlines(host.now);
-    if (this.#roomWaiter !== null) this.closeOneSpare();
+    // Connections that were busy may be idle by now.
+    this.#roomWaiter?.();
   };
 
   #stopListening(): void {
@@ -204,6 +324,10 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     this.#options.listener.close();
     this.#roomWaiter?.();
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, timerMs(ms)));
 }
 
 /** Whether a time limit, 0 for none, has run out. */

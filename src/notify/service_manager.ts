@@ -4,8 +4,14 @@
  * @module
  */
 
+import { messageOf } from "../error_message.ts";
 import type { Log } from "../log.ts";
+import type { Environment } from "../surroundings.ts";
+import { timerMs } from "../timers.ts";
 import { DatagramSender } from "./datagram.ts";
+
+/** Variables of the service manager: its socket, and how often, and by whom, it wants to be told. */
+export const NOTIFY_VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] as const;
 
 /** The service manager that started this process. */
 export class ServiceManager implements Disposable {
@@ -23,20 +29,18 @@ export class ServiceManager implements Disposable {
   }
 
   /**
-   * The service manager that the environment names, if there is one. What names it is taken out of
-   * the environment: it is for this process, and none of its children.
+   * The service manager that the environment names, if there is one: by {@linkcode NOTIFY_VARIABLES},
+   * which are for this process, and none of its children.
    */
-  static fromEnvironment(log: Log): ServiceManager | null {
-    const socket = taken("NOTIFY_SOCKET");
-    const usec = taken("WATCHDOG_USEC");
-    const pid = taken("WATCHDOG_PID");
+  static fromEnvironment(env: Environment, log: Log): ServiceManager | null {
+    const [socket, usec, pid] = NOTIFY_VARIABLES.map((name) => env.get(name));
     if (!socket) return null;
     const isWatched = /^\d+$/.test(usec ?? "") && (pid === undefined || Number(pid) === Deno.pid);
     try {
       if (!/^[/@]/.test(socket)) throw new Error("it is neither a path nor an abstract name");
       return new ServiceManager(new DatagramSender(socket), isWatched ? Number(usec) : 0, log);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log("warning", `the service manager at ${socket} is told nothing: ${reason}`);
       return null;
     }
@@ -49,7 +53,7 @@ export class ServiceManager implements Disposable {
     if (this.#watchdogUsec === 0) return;
     // Twice in the time, as sd_watchdog_enabled(3) recommends.
     const beat = () => this.#send("WATCHDOG=1");
-    this.#timer ??= setInterval(beat, Math.max(1, this.#watchdogUsec / 2_000));
+    this.#timer ??= setInterval(beat, timerMs(Math.max(1, this.#watchdogUsec / 2_000)));
     Deno.unrefTimer(this.#timer);
   }
 
@@ -79,10 +83,4 @@ export class ServiceManager implements Disposable {
     if (!isTaken && !this.#isLost) this.#log("warning", "the service manager cannot be told");
     this.#isLost = !isTaken;
   }
-}
-
-function taken(name: string): string | undefined {
-  const value = Deno.env.get(name);
-  if (value !== undefined) Deno.env.delete(name);
-  return value;
 }

@@ -6,7 +6,8 @@
  */
 
 import type { AbortReason, Exchange, ExchangeReceiver, ResponseHead } from "../exchange.ts";
-import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import { writeChunk } from "../ring/chunks.ts";
 import {
   ABORT,
   abortValue,
@@ -15,20 +16,22 @@ import {
   DATA,
   DATA_END,
   END,
-  MAX_BODY_FRAME_BYTES,
+  MAX_FAULT_BYTES,
+  MIN_FAULT_BYTES,
   OF_DATA,
+  readBody,
   readResponse,
+  readText,
   REPORT_SENT,
   SENT,
   writeBody,
-  writeChunk,
   writeSignal,
 } from "../ring/frames.ts";
 import type { RingReader, RingWriter } from "../ring/ring.ts";
 import { RingError } from "../ring/ring.ts";
 
-/** Reports of faults on one request, in bytes. */
-const MAX_FAULT_BYTES = 1_048_576;
+/** No chunk has begun whose data is still to come. */
+const NO_CHUNK = -1;
 
 /** The worker that an exchange was given to. */
 export interface ExchangeWorker {
@@ -42,6 +45,12 @@ export interface ExchangeWorker {
   onEnded(): void;
   /** Forgets an exchange: nothing more is expected either way. */
   forget(id: number): void;
+  /**
+   * Is told that a frame was of no use. Some are not, for they cross the end of their exchange.
+   *
+   * @throws {RingError} if there are too many of them
+   */
+  onUseless(): void;
 }
 
 /** Where an exchange stands, seen from the gateway. */
@@ -52,70 +61,83 @@ const ENDED = 2;
 /** An exchange that a worker works on: passes on what the client and the worker say. */
 export class ForwardedExchange implements ExchangeReceiver {
   readonly #worker: ExchangeWorker;
-  readonly #id: number;
+  /** The worker's number for it. */
+  readonly id: number;
   readonly #exchange: Exchange;
   #state = AWAITING;
   /** Body bytes that the worker still has to send, when their number is known. */
   #remaining = UNKNOWN_LENGTH;
   /** Body bytes that the worker may send. */
-  #window = BODY_WINDOW_BYTES;
+  #window: number;
   /** Bytes that the worker may still grant, of the request's body and of its file. */
   #grantable: number;
   #grantableOfData = 0;
+  /** Declared size of the chunk that the next data begins. */
+  #chunkBytes = NO_CHUNK;
   #faultBytes = 0;
 
   /** Joins `exchange`, which is the worker's number `id` from here on, with `worker`. */
   constructor(worker: ExchangeWorker, id: number, exchange: Exchange) {
     this.#worker = worker;
-    this.#id = id;
+    this.id = id;
     this.#exchange = exchange;
+    this.#window = exchange.head.responseWindow;
     this.#grantable = exchange.head.expectsContinue ? BODY_WINDOW_BYTES : 0;
   }
 
   onBody(chunk: Uint8Array): void {
     this.#grantable += chunk.length;
-    if (this.#state !== ENDED) writeBody(this.#worker.writing(), BODY, this.#id, chunk);
+    if (this.#state === ENDED) return;
+    const writer = this.#worker.writing();
+    if (this.#chunkBytes === NO_CHUNK) {
+      writeBody(writer, BODY, this.id, chunk);
+    } else {
+      writeChunk(writer, this.id, this.#chunkBytes, chunk);
+      this.#chunkBytes = NO_CHUNK;
+    }
   }
 
   onChunk(declaredBytes: number): void {
-    if (this.#state !== ENDED) writeChunk(this.#worker.writing(), this.#id, declaredBytes);
+    this.#grantable += CHUNK_COST_BYTES;
+    // It is of no use to anybody without its data.
+    this.#chunkBytes = declaredBytes;
   }
 
   onEnd(trailers: Uint8Array): void {
-    if (this.#state !== ENDED) this.#worker.writing().write(END, 0, this.#id, 0, trailers);
+    if (this.#state !== ENDED) this.#worker.writing().write(END, 0, this.id, 0, trailers);
   }
 
   onData(chunk: Uint8Array): void {
     this.#grantableOfData += chunk.length;
-    if (this.#state !== ENDED) writeBody(this.#worker.writing(), DATA, this.#id, chunk);
+    if (this.#state !== ENDED) writeBody(this.#worker.writing(), DATA, this.id, chunk);
   }
 
   onDataEnd(): void {
-    if (this.#state !== ENDED) writeSignal(this.#worker.writing(), DATA_END, this.#id, 0);
+    if (this.#state !== ENDED) writeSignal(this.#worker.writing(), DATA_END, this.id, 0);
   }
 
   onCredit(bytes: number): void {
     this.#window += bytes;
-    if (this.#state !== ENDED) writeSignal(this.#worker.writing(), CREDIT, this.#id, bytes);
+    if (this.#state !== ENDED) writeSignal(this.#worker.writing(), CREDIT, this.id, bytes);
   }
 
   onAbort(reason: AbortReason): void {
-    writeSignal(this.#worker.writing(), ABORT, this.#id, abortValue(reason));
+    writeSignal(this.#worker.writing(), ABORT, this.id, abortValue(reason));
     if (reason === "client-half-closed") return;
-    this.#worker.forget(this.#id);
+    this.#worker.forget(this.id);
     this.#end();
   }
 
   onSent(): void {
-    writeSignal(this.#worker.writing(), SENT, this.#id, 0);
-    this.#worker.forget(this.#id);
+    writeSignal(this.#worker.writing(), SENT, this.id, 0);
+    this.#worker.forget(this.id);
   }
 
   /** Takes the head of the response. */
   onResponse(frame: RingReader): void {
     if (this.#state !== AWAITING) throw new RingError("a second response to a request");
     const { head, body } = readResponse(frame);
-    if (body.length > MAX_BODY_FRAME_BYTES) throw new RingError("a response of more than a frame");
+    this.#spend(body.length);
     this.#state = RESPONDING;
     const { bodyLength } = head;
     this.#exchange.reportSent = (frame.flags & REPORT_SENT) !== 0;
@@ -129,47 +151,61 @@ export class ForwardedExchange implements ExchangeReceiver {
   }
 
   /** Takes some of the response's body. */
-  onResponseBody(chunk: Uint8Array): void {
-    if (this.#state === ENDED) return;
+  onResponseBody(frame: RingReader): void {
+    if (this.#state === ENDED) {
+      this.#worker.onUseless();
+      return;
+    }
     if (this.#state !== RESPONDING) throw new RingError("a body before its response");
-    this.#window -= chunk.length;
-    if (this.#window < 0) throw new RingError("more of a body than there was credit for");
+    const chunk = readBody(frame);
+    this.#spend(chunk.length);
     this.#count(chunk.length);
     this.#exchange.write(chunk);
   }
 
   /** Takes word that the response is complete. */
   onResponseEnd(): void {
-    if (this.#state === ENDED) return;
+    if (this.#state === ENDED) {
+      this.#worker.onUseless();
+      return;
+    }
     if (this.#state !== RESPONDING) throw new RingError("an end before its response");
     this.#complete();
     this.#exchange.end();
   }
 
   /** Takes word that the app takes more of the body, or of the file. */
-  onGrant(bytes: number, flags: number): void {
-    if (this.#state === ENDED) return;
-    if ((flags & OF_DATA) !== 0) {
+  onGrant({ value: bytes, flags }: RingReader): void {
+    if (this.#state === ENDED || bytes === 0) {
+      this.#worker.onUseless();
+    } else if ((flags & OF_DATA) !== 0) {
+      if (bytes > this.#grantableOfData) throw new RingError("a credit for more than has come");
       this.#grantableOfData -= bytes;
-      if (this.#grantableOfData < 0) throw new RingError("a credit for more than has come");
       this.#exchange.grantData(bytes);
     } else {
+      if (bytes > this.#grantable) throw new RingError("a credit for more than has come");
       this.#grantable -= bytes;
-      if (this.#grantable < 0) throw new RingError("a credit for more than has come");
       this.#exchange.grant(bytes);
     }
   }
 
   /** Takes the report of a fault. */
-  onFault(text: string): void {
-    if (this.#state === ENDED || this.#faultBytes > MAX_FAULT_BYTES) return;
-    this.#faultBytes += text.length;
-    this.#exchange.reportFault(text);
+  onFault(frame: RingReader): void {
+    if (this.#state === ENDED || this.#faultBytes > MAX_FAULT_BYTES) {
+      this.#worker.onUseless();
+      return;
+    }
+    this.#faultBytes += Math.max(frame.length, MIN_FAULT_BYTES);
+    this.#exchange.reportFault(readText(frame));
   }
 
   /** Takes word that the request failed. */
   onFail(status: number): void {
-    this.#worker.forget(this.#id);
+    if (this.#state === ENDED) {
+      this.#worker.onUseless();
+      return;
+    }
+    this.#worker.forget(this.id);
     this.#end();
     this.#exchange.fail(status, this.#worker.fieldLine);
   }
@@ -181,6 +217,11 @@ export class ForwardedExchange implements ExchangeReceiver {
     if (!complete) this.#exchange.fail(status, this.#worker.fieldLine);
   }
 
+  #spend(bytes: number): void {
+    this.#window -= bytes;
+    if (this.#window < 0) throw new RingError("more of a body than there was credit for");
+  }
+
   #count(bytes: number): void {
     if (this.#remaining === UNKNOWN_LENGTH) return;
     this.#remaining -= bytes;
@@ -190,7 +231,7 @@ export class ForwardedExchange implements ExchangeReceiver {
 
   /** The response is here in full; only word that it was sent may still be owed. */
   #complete(): void {
-    if (!this.#exchange.reportSent) this.#worker.forget(this.#id);
+    if (!this.#exchange.reportSent) this.#worker.forget(this.id);
     this.#end();
   }
 

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { timerMs } from "../timers.ts";
+
 /** A worker, as far as its life goes. */
 export interface BeatingWorker {
   /** Requests that it has not answered. */
@@ -47,9 +49,6 @@ export interface HeartbeatOptions {
 /** Time between two beats while there are requests, in milliseconds. */
 const MAX_BEAT_MS = 1_000;
 const MIN_BEAT_MS = 20;
-/** Longest time that the platform's timers can be set to, in milliseconds. */
-const MAX_TIMER_MS = 2_147_483_647;
-
 /** When a worker was last seen to be alive, and where it was then. */
 interface LastSign {
   at: number;
@@ -154,6 +153,6 @@ export class Heartbeat<W extends BeatingWorker> {
 
   #set(delayMs: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(this.#beat, Math.min(delayMs, MAX_TIMER_MS));
+    this.#timer = setTimeout(this.#beat, timerMs(delayMs));
   }
 }

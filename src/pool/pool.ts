@@ -8,20 +8,24 @@
 import { LoadError } from "../errors.ts";
 import type { Exchange, ExchangeHandler } from "../exchange.ts";
 import type { Log } from "../log.ts";
+import type { ReservedAddresses } from "../sandbox/rules.ts";
+import { timerMs } from "../timers.ts";
 import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
 import type { AppWorkerOwner } from "./app_worker.ts";
 import type { WorkerLimits } from "../worker_limits.ts";
 import { AppWorker } from "./app_worker.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import type { HeartbeatOwner } from "./heartbeat.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { SlotOwner } from "./slot.ts";
 import { WorkerSlot } from "./slot.ts";
-import { WaitingExchange } from "./waiting.ts";
 
 /** With no worker at hand, requests wait if the next one is started within this time. */
 const MAX_WAIT_MS = 1_000;
-/** Requests that wait for a worker at the most. */
-const MAX_WAITING = 1_024;
+/** How long the first worker is loading alone at the most, in milliseconds. */
+const HEAD_START_MS = 1_000;
+/** Time between the starts of two workers, each of which holds up this thread, in milliseconds. */
+const PAUSE_MS = 10;
 /** How often workers without requests say how much memory they take, if there is a limit, in milliseconds. */
 const MEMORY_BEAT_MS = 5_000;
 /** Status for the requests of a worker that hangs. */
@@ -45,6 +49,10 @@ export interface PoolOptions {
   readonly modules: ModuleSupply | null;
   /** What the apps may do. */
   readonly permissions: Deno.PermissionOptions;
+  /** Addresses that they may not listen at. Default: none. */
+  readonly reserved?: ReservedAddresses;
+  /** Whether there is room for one more worker. Deno ends the process if there are no descriptors left. */
+  readonly hasRoom?: () => boolean;
   /** Number of workers, 1 or more. */
   readonly workers: number;
   /** Bytes of the largest request head. */
@@ -59,18 +67,26 @@ export interface PoolOptions {
   readonly fieldLine?: string;
 }
 
+/** What comes of workers that are started one after the other. */
+export interface StartingWorkers {
+  /** Resolves when the first one is ready for requests. */
+  readonly serving: Promise<void>;
+  /** Resolves when all of them are. */
+  readonly complete: Promise<void>;
+}
+
 /** Workers that all run the same apps. */
 export class WorkerPool
   implements ExchangeHandler, AppWorkerOwner, SlotOwner, HeartbeatOwner<AppWorker> {
   readonly #options: PoolOptions;
+  /** What its workers share, nobody else does. */
+  readonly #group = crypto.randomUUID();
   readonly #log: Log;
   readonly #slots: readonly WorkerSlot[];
   readonly #heartbeat: Heartbeat<AppWorker>;
-  /** The workers that are ready, for the dispatcher. */
-  #ready: AppWorker[] = [];
-  #last = 0;
-  #waiting: WaitingExchange[] = [];
+  readonly #dispatcher: Dispatcher<AppWorker>;
   #closed = false;
+  readonly #ending = Promise.withResolvers<void>();
 
   /** Makes a pool; {@linkcode start} starts its workers. */
   constructor(options: PoolOptions, log: Log) {
@@ -79,10 +95,21 @@ export class WorkerPool
     this.#log = log;
     const common = { limits, drainTimeoutMs, label, log };
     this.#slots = Array.from({ length: workers }, (_, i) => new WorkerSlot(i + 1, this, common));
+    this.#dispatcher = new Dispatcher(workers);
     this.#heartbeat = new Heartbeat(this, {
       hangTimeoutMs: limits.hangTimeoutMs,
       roundMs: limits.maxWorkerMemoryBytes > 0 ? MEMORY_BEAT_MS : Infinity,
     });
+  }
+
+  /** Number of workers. */
+  get workerCount(): number {
+    return this.#slots.length;
+  }
+
+  /** All workers, those that are loading included. */
+  get allWorkers(): AppWorker[] {
+    return this.#slots.flatMap(({ all }) => all);
   }
 
   /**
@@ -99,46 +126,89 @@ export class WorkerPool
     }
   }
 
+  /**
+   * Starts the workers one after the other, so that the first one serves soon. Both promises reject with a
+   * {@linkcode LoadError} when a worker cannot load the apps.
+   */
+  startInTurn(): StartingWorkers {
+    const first = this.#slots[0].start();
+    const complete = this.#startOthers(first).catch((error) => {
+      // A worker that is ended while it loads is no reason to cut short what the others do to the end.
+      if (!this.#closed) this.terminate();
+      throw error;
+    });
+    // Who hears that the first one has failed may not ask for the others.
+    complete.catch(() => {});
+    return { serving: first, complete };
+  }
+
+  async #startOthers(first: Promise<void>): Promise<void> {
+    await within(HEAD_START_MS, first);
+    const all = [first];
+    for (const slot of this.#slots.slice(1)) {
+      await within(PAUSE_MS, this.#ending.promise);
+      if (this.#closed) break;
+      const started = slot.start();
+      // It is waited for when all of them are on their way.
+      started.catch(() => {});
+      all.push(started);
+    }
+    await Promise.all(all);
+  }
+
+  /** Tells the apps of the first worker what addresses are listened at. */
+  announce(addresses: readonly Deno.Addr[]): void {
+    this.#slots[0].announce(addresses);
+  }
+
   handle(exchange: Exchange): void {
-    const worker = this.#leastBusy();
-    if (worker === null) {
-      this.#wait(exchange);
+    if (this.#dispatcher.dispatch(exchange)) {
+      if (!this.#heartbeat.isBeating) this.#heartbeat.start();
       return;
     }
-    worker.handle(exchange);
-    if (!this.#heartbeat.isBeating) this.#heartbeat.start();
+    // It may wait if a worker is ready soon.
+    const mayWait = !this.#closed && this.#workerIsDue();
+    if (!mayWait || !this.#dispatcher.keep(exchange)) exchange.fail(503);
   }
 
   /** Resolves when the workers have done all that they were given; then ends them. */
   async drain(): Promise<void> {
-    this.#closed = true;
+    this.#close();
+    this.#dispatcher.close();
+    this.#watchOver();
     await Promise.all(this.#slots.map((slot) => slot.drain()));
     this.terminate();
   }
 
   /** Hands the requests that wait for a worker to somebody who has one. */
   handWaitingTo(handler: ExchangeHandler): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const each of waiting) each.handTo(handler);
+    for (const each of this.#dispatcher.takeWaiting()) each.handTo(handler);
   }
 
   /** Ends all workers at once. */
   terminate(): void {
-    this.#closed = true;
-    this.#ready = [];
+    this.#close();
+    this.#dispatcher.removeAll();
     this.#heartbeat.stop();
     for (const slot of this.#slots) slot.terminate();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const each of waiting) each.fail(503);
+    for (const each of this.#dispatcher.takeWaiting()) each.fail(503);
+  }
+
+  #close(): void {
+    this.#closed = true;
+    this.#ending.resolve();
   }
 
   makeWorker({ name }: WorkerSlot): AppWorker {
-    const { apps, permissions, maxHeadBytes, fieldLine } = this.#options;
+    const { apps, permissions, reserved, maxHeadBytes, fieldLine, hasRoom } = this.#options;
+    if (hasRoom?.() === false) {
+      throw new LoadError("", `${name} cannot be started: the process has too many files open`);
+    }
     let ringBytes = MIN_RING_BYTES;
     while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
-    return new AppWorker({ name, apps, permissions, ringBytes, fieldLine }, this, this.#log);
+    const group = this.#group;
+    const options = { name, apps, permissions, group, reserved, ringBytes, fieldLine };
+    return new AppWorker(options, this, this.#log);
   }
 
   async untilReady(worker: AppWorker): Promise<void> {
@@ -152,13 +222,25 @@ export class WorkerPool
   }
 
   onReady(worker: AppWorker, replaced: AppWorker | null): void {
-    this.#ready = [...this.#ready.filter((each) => each !== replaced), worker];
-    this.handWaitingTo(this);
+    this.#dispatcher.add(worker, replaced);
+    this.#watchOver();
     this.onSettled();
   }
 
   onLost(worker: AppWorker): void {
-    this.#ready = this.#ready.filter((each) => each !== worker);
+    this.#dispatcher.remove(worker);
+    this.#watchOver();
+  }
+
+  onRing(): void {
+    this.#dispatcher.handOut();
+    this.#watchOver();
+  }
+
+  /** Sees to it that workers which were given what had waited are asked for signs of life. */
+  #watchOver(): void {
+    if (this.#heartbeat.isBeating) return;
+    if (this.workers().some(({ inFlight }) => inFlight > 0)) this.#heartbeat.start();
   }
 
   onSettled(): void {
@@ -199,20 +281,6 @@ export class WorkerPool
     return Promise.resolve({ message: "modules come from the platform here" });
   }
 
-  /** The worker with the fewest requests in flight; among equals, the next after the last one. */
-  #leastBusy(): AppWorker | null {
-    const ready = this.#ready;
-    const { length } = ready;
-    if (length === 0) return null;
-    let best = this.#last = (this.#last + 1) % length;
-    for (let i = 1; i < length && ready[best].load > 0; i++) {
-      const index = (this.#last + i) % length;
-      if (ready[index].load < ready[best].load) best = index;
-    }
-    this.#last = best;
-    return ready[best];
-  }
-
   /** Replaces a worker that has served long enough, unless one is loading: they go one by one. */
   #replaceNext(): void {
     if (this.#closed || this.#slots.some(({ isStarting }) => isStarting)) return;
@@ -225,24 +293,24 @@ export class WorkerPool
     }
   }
 
-  /** Keeps an exchange until a worker is ready, if that will be soon. */
-  #wait(exchange: Exchange): void {
-    if (this.#closed || this.#waiting.length >= MAX_WAITING || !this.#workerIsDue()) {
-      exchange.fail(503);
-      return;
-    }
-    this.#waiting.push(new WaitingExchange(exchange));
-  }
-
   #refuseWaiting(): void {
-    if (this.#ready.length > 0 || this.#workerIsDue()) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const each of waiting) each.fail(503);
+    if (this.#dispatcher.hasReady || this.#workerIsDue()) return;
+    for (const each of this.#dispatcher.takeWaiting()) each.fail(503);
   }
 
   #workerIsDue(): boolean {
     const latest = performance.now() + MAX_WAIT_MS;
     return this.#slots.some((slot) => slot.isDue(latest));
+  }
+}
+
+/** Resolves in `ms`, or when `work` is done, if that is sooner; rejects if `work` does. */
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, timerMs(ms));
+  try {
+    await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }

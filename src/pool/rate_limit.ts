@@ -4,6 +4,9 @@
  * @module
  */
 
+/** How often the clock is looked at when nothing is admitted: that takes longer than to refuse. */
+const REFUSALS_PER_LOOK = 16;
+
 /** Admits things up to a number in each period. */
 export class RateLimit {
   /** How many were refused since this was last set to 0. */
@@ -13,6 +16,7 @@ export class RateLimit {
   readonly #periodMs: number;
   #admitted = 0;
   #periodEnd = 0;
+  #untilLook = 0;
 
   /** Makes a limit of `max` in `periodMs`. */
   constructor(max: number, periodMs: number) {
@@ -22,16 +26,29 @@ export class RateLimit {
 
   /** Whether one more is within the limit. */
   admits(): boolean {
-    const now = performance.now();
-    if (now >= this.#periodEnd) {
-      this.#periodEnd = now + this.#periodMs;
-      this.#admitted = 0;
-    }
+    if (this.#admitted === 0) this.#periodEnd = performance.now() + this.#periodMs;
     if (this.#admitted < this.#max) {
       this.#admitted++;
       return true;
     }
+    if (this.#untilLook === 0) {
+      this.#untilLook = REFUSALS_PER_LOOK;
+      const now = performance.now();
+      if (now >= this.#periodEnd) {
+        this.#periodEnd = now + this.#periodMs;
+        this.#untilLook = 0;
+        this.#admitted = 1;
+        return true;
+      }
+    }
+    this.#untilLook--;
     this.refused++;
     return false;
+  }
+
+  /** Time until more are admitted, in milliseconds, if none are now. */
+  untilNextPeriodMs(): number {
+    this.#untilLook = 0;
+    return Math.max(0, this.#periodEnd - performance.now());
   }
 }

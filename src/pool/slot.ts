@@ -5,18 +5,13 @@
  * @module
  */
 
+import { doubled, FIRST_RESTART_DELAY_MS, HEALTHY_AGE_MS } from "../restart_delays.ts";
+import { timerMs } from "../timers.ts";
+import { messageOf } from "../error_message.ts";
 import type { Log } from "../log.ts";
 import type { WorkerLimits } from "../worker_limits.ts";
 import type { AppWorker } from "./app_worker.ts";
 import { Lifetime } from "./lifetime.ts";
-
-/** Delay before a worker that died is replaced, in milliseconds; doubled each time. */
-const FIRST_RESTART_DELAY_MS = 100;
-const MAX_RESTART_DELAY_MS = 30_000;
-/** A worker that lived this long counts as healthy: the next delay is the first one again. */
-const HEALTHY_AGE_MS = 60_000;
-/** Longest time that the platform's timers can be set to, in milliseconds. */
-const MAX_TIMER_MS = 2_147_483_647;
 
 /** The pool, as its slots see it. */
 export interface SlotOwner {
@@ -78,6 +73,11 @@ export class WorkerSlot {
     return [this.#worker, this.#retiring].filter((worker) => worker !== null);
   }
 
+  /** All workers, one that is loading included. */
+  get all(): AppWorker[] {
+    return this.#starting === null ? this.workers : [...this.workers, this.#starting];
+  }
+
   /** Whether a worker is loading. */
   get isStarting(): boolean {
     return this.#starting !== null;
@@ -98,7 +98,7 @@ export class WorkerSlot {
     const worker = this.#starting = this.#owner.makeWorker(this);
     const timer = loadTimeoutMs === 0 ? undefined : setTimeout(
       () => worker.giveUpLoading(loadTimeoutMs),
-      Math.min(loadTimeoutMs, MAX_TIMER_MS),
+      timerMs(loadTimeoutMs),
     );
     try {
       await this.#owner.untilReady(worker);
@@ -116,6 +116,11 @@ export class WorkerSlot {
     worker.requestLimit = this.#lifetime.maxRequests;
     if (replaced !== null) this.#finish(replaced);
     this.#owner.onReady(worker, replaced);
+  }
+
+  /** Tells the apps of its worker, if there is one, what addresses are listened at. */
+  announce(addresses: readonly Deno.Addr[]): void {
+    this.#worker?.announce(addresses);
   }
 
   /** Why its worker is to be replaced at `now`; `null` if it is not, or not yet. */
@@ -200,7 +205,7 @@ export class WorkerSlot {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#startAgain("ready again");
-    }, delayMs);
+    }, timerMs(delayMs));
     this.#owner.onSettled();
   }
 
@@ -211,7 +216,7 @@ export class WorkerSlot {
       if (!this.#closed) log("info", `${this.name} is ${outcome}`);
     } catch (error) {
       if (this.#closed) return;
-      log("error", error instanceof Error ? error.message : String(error));
+      log("error", messageOf(error));
       this.#startLater();
     }
   }
@@ -223,7 +228,7 @@ export class WorkerSlot {
     const timer = setTimeout(() => {
       log("warning", `${worker.name} was replaced, and is cut off: its requests took too long`);
       worker.terminate();
-    }, Math.min(drainTimeoutMs, MAX_TIMER_MS));
+    }, timerMs(drainTimeoutMs));
     this.#retired = worker.drain().then(() => {
       clearTimeout(timer);
       worker.terminate();
@@ -231,8 +236,4 @@ export class WorkerSlot {
       this.#owner.onSettled();
     });
   }
-}
-
-function doubled(delayMs: number): number {
-  return Math.min(delayMs * 2, MAX_RESTART_DELAY_MS);
 }

@@ -4,14 +4,22 @@
  * @module
  */
 
+import { BufferPool, OutputBuffer } from "../buffers.ts";
 import type { AbortReason, Exchange, ExchangeHandler, ExchangeReceiver } from "../exchange.ts";
 import { NOBODY } from "../exchange.ts";
+
+/** Buffers for what is kept: they are not used again. */
+const unpooled = new BufferPool(0);
 
 /** Holds an exchange until there is somebody to handle it. At most a window of its body is kept. */
 export class WaitingExchange implements ExchangeReceiver {
   /** The exchange that waits. */
   readonly exchange: Exchange;
   readonly #events: ((receiver: ExchangeReceiver) => void)[] = [];
+  /** Where the data goes that comes next, if it follows other data: small pieces cost as little as large ones. */
+  #body: OutputBuffer | null = null;
+  /** Bytes of the response that may be sent beyond those that the head tells of. */
+  #credit = 0;
   #gone = false;
 
   /** Takes charge of `exchange`. */
@@ -21,6 +29,11 @@ export class WaitingExchange implements ExchangeReceiver {
     exchange.receiver = this;
   }
 
+  /** Whether the client has gone: it waits for nothing. */
+  get isGone(): boolean {
+    return this.#gone;
+  }
+
   /** Hands the exchange, and all that has come for it, to `handler`; nothing if the client has gone. */
   handTo(handler: ExchangeHandler): void {
     if (this.#gone) return;
@@ -28,6 +41,7 @@ export class WaitingExchange implements ExchangeReceiver {
     this.exchange.receiver = NOBODY;
     handler.handle(this.exchange);
     for (const event of this.#events) event(this.exchange.receiver);
+    if (this.#credit > 0) this.exchange.receiver.onCredit(this.#credit);
   }
 
   /** Gives the exchange up with `status`. */
@@ -36,12 +50,17 @@ export class WaitingExchange implements ExchangeReceiver {
   }
 
   onBody(chunk: Uint8Array): void {
-    const kept = chunk.slice();
-    this.#events.push((receiver) => receiver.onBody(kept));
+    if (this.#body === null) {
+      const body = new OutputBuffer(unpooled);
+      this.#events.push((receiver) => receiver.onBody(body.bytes.subarray(0, body.length)));
+      this.#body = body;
+    }
+    this.#body.append(chunk);
   }
 
   onChunk(declaredBytes: number): void {
     this.#events.push((receiver) => receiver.onChunk(declaredBytes));
+    this.#body = null;
   }
 
   onEnd(trailers: Uint8Array): void {
@@ -66,7 +85,10 @@ export class WaitingExchange implements ExchangeReceiver {
     }
   }
 
+  onCredit(bytes: number): void {
+    this.#credit += bytes;
+  }
+
   // Nothing is sent while it waits.
-  onCredit(): void {}
   onSent(): void {}
 }

@@ -4,15 +4,16 @@
  * @module
  */
 
+import { copyBytes, Slab } from "../buffers.ts";
+import { charCodeAt, copyOf, lengthOf, setBytes, uncurried, viewOf } from "../captured.ts";
 import type { AbortReason, EndpointKind, Peer, RequestRole, ResponseHead } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
-import { copyBytes, Slab } from "../buffers.ts";
 import { utf8Length, writeUtf8 } from "../text.ts";
 import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
-export const FRAMES_VERSION = 3;
+export const FRAMES_VERSION = 4;
 
 // Kinds of frames. The comment says who sends it, and what its value and payload are.
 
@@ -22,8 +23,8 @@ export const REQUEST = 1;
 export const RESPONSE = 2;
 /** Both: body bytes. */
 export const BODY = 3;
-/** Gateway: a chunk as the client framed it begins. Payload: its size, in two words. */
-export const CHUNK = 4;
+/** Gateway: chunks as the client framed them, or their beginnings. Payload: see `chunks.ts`. */
+export const CHUNKS = 4;
 /** Both: a body of unknown length is complete. Payload: trailer field lines. */
 export const END = 5;
 /** Both: more body bytes may be sent the other way. Value: how many. Flags: OF_DATA. */
@@ -56,6 +57,11 @@ export const OF_DATA = 1;
 /** Flag of RESPONSE: a SENT frame is wanted. */
 export const REPORT_SENT = 1;
 
+/** Reports of faults on one request, in bytes; others are of no use. */
+export const MAX_FAULT_BYTES = 1_048_576;
+/** What each report counts for at the least, in bytes. */
+export const MIN_FAULT_BYTES = 64;
+
 /** Body bytes in one frame at the most. */
 export const MAX_BODY_FRAME_BYTES = 65_536;
 
@@ -71,14 +77,28 @@ const ENDPOINTS: readonly EndpointKind[] = ["http", "fastcgi", "mongrel2"];
 const ROLES: readonly RequestRole[] = ["responder", "authorizer", "filter"];
 
 /** Words before the bytes of a REQUEST's payload. */
-const REQUEST_WORDS = 12;
+const REQUEST_WORDS = 13;
 /** Words before the bytes of a RESPONSE's payload. */
 const RESPONSE_WORDS = 4;
 /** High word of the lengths that are no number of bytes. */
 const SPECIAL_LENGTH = 0xffff_ffff;
+/** What the high word of a length is less than, so that the length is a whole number. */
+const MAX_HIGH_WORD = 0x20_0000;
 
+const { parse } = JSON;
+const { min } = Math;
+const { fromCharCode } = String;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+const encode: (encoder: TextEncoder, text: string) => Uint8Array = uncurried(
+  TextEncoder.prototype.encode,
+);
+const decode: (decoder: TextDecoder, bytes: Uint8Array) => string = uncurried(
+  TextDecoder.prototype.decode,
+);
+const substring: (text: string, start: number, end: number) => string = uncurried(
+  String.prototype.substring,
+);
 const EMPTY = new Uint8Array(0);
 
 /** A value for an ABORT frame. */
@@ -141,8 +161,8 @@ class RemotePeer implements Peer {
 
   #decoded(): readonly [Deno.Addr, Deno.Addr] {
     if (this.#addresses === null) {
-      const encoded = this.#block.subarray(this.#start, this.#end);
-      const parts = JSON.parse(decoder.decode(encoded));
+      const encoded = viewOf(this.#block, this.#start, this.#end);
+      const parts = parse(decode(decoder, encoded));
       this.#addresses = parts.length === 2 ? parts : [
         { transport: "tcp", hostname: parts[0], port: parts[1] },
         { transport: "tcp", hostname: parts[2], port: parts[3] },
@@ -185,6 +205,7 @@ export function writeRequest(writer: RingWriter, id: number, head: RequestHead):
   words[word++] = hasParams ? head.paramsStart - first : fieldsEnd;
   words[word++] = blockBytes;
   words[word++] = peer.length;
+  words[word++] = head.responseWindow;
   let at = writer.at + headerBytes;
   for (let i = 0; i < method.length; i++) bytes[at++] = method.charCodeAt(i);
   copyBytes(bytes, at, block, first, first + blockBytes);
@@ -210,6 +231,7 @@ export function readRequest(reader: RingReader): RequestHead {
   head.paramsStart = words[word++];
   const blockBytes = words[word++];
   const peerBytes = words[word++];
+  head.responseWindow = words[word++];
   const start = reader.at + REQUEST_WORDS * 4;
   const at = requests.keep(
     reader.bytes,
@@ -246,7 +268,7 @@ function methodText(block: Uint8Array, at: number, bytes: number): string {
     return "GET";
   }
   let method = "";
-  for (let i = 0; i < bytes; i++) method += String.fromCharCode(block[at + i]);
+  for (let i = 0; i < bytes; i++) method += fromCharCode(block[at + i]);
   return method;
 }
 
@@ -261,22 +283,28 @@ export function writeResponse(
   body: Uint8Array | string | null,
 ): void {
   const { fieldLines } = head;
-  const bodyBytes = body === null ? 0 : typeof body === "string" ? utf8Length(body) : body.length;
+  const isText = typeof fieldLines === "string";
+  const fieldBytes = isText ? fieldLines.length : lengthOf(fieldLines);
+  const bodyBytes = body === null
+    ? 0
+    : typeof body === "string"
+    ? utf8Length(body)
+    : lengthOf(body);
   const headerBytes = RESPONSE_WORDS * 4;
-  writer.reserve(RESPONSE, flags, id, head.status, headerBytes + fieldLines.length + bodyBytes);
+  writer.reserve(RESPONSE, flags, id, head.status, headerBytes + fieldBytes + bodyBytes);
   const { bytes, words } = writer;
   const word = writer.at >>> 2;
-  words[word] = fieldLines.length;
+  words[word] = fieldBytes;
   writeLength(words, word + 1, head.bodyLength);
   let at = writer.at + headerBytes;
-  if (typeof fieldLines === "string") {
-    for (let i = 0; i < fieldLines.length; i++) bytes[at++] = fieldLines.charCodeAt(i);
+  if (isText) {
+    for (let i = 0; i < fieldBytes; i++) bytes[at++] = charCodeAt(fieldLines, i);
   } else {
-    bytes.set(fieldLines, at);
-    at += fieldLines.length;
+    setBytes(bytes, fieldLines, at);
+    at += fieldBytes;
   }
   if (typeof body === "string") writeUtf8(body, bodyBytes, bytes, at);
-  else if (body !== null) copyBytes(bytes, at, body, 0, body.length);
+  else if (body !== null) copyBytes(bytes, at, body, 0, bodyBytes);
 }
 
 /** A RESPONSE frame as read: the field lines and the body are borrowed from the ring. */
@@ -290,47 +318,57 @@ export interface ResponseFrame {
 /**
  * Reads a RESPONSE frame.
  *
- * @throws {RingError} if its sizes do not fit it
+ * @throws {RingError} if its sizes do not fit it, or are none
  */
 export function readResponse(reader: RingReader): ResponseFrame {
-  const { words, bytes } = reader;
-  const word = reader.at >>> 2;
+  const { words, bytes, at } = reader;
   const headerBytes = RESPONSE_WORDS * 4;
+  if (reader.length < headerBytes) throw new RingError("a response frame is shorter than it says");
+  const word = at >>> 2;
   const fieldBytes = words[word];
-  const bodyStart = reader.at + headerBytes + fieldBytes;
-  const end = reader.at + reader.length;
-  if (reader.length < headerBytes || bodyStart > end) {
-    throw new RingError("a response frame is shorter than it says");
-  }
+  const bodyBytes = reader.length - headerBytes - fieldBytes;
+  if (bodyBytes < 0) throw new RingError("a response frame is shorter than it says");
+  if (bodyBytes > MAX_BODY_FRAME_BYTES) throw new RingError("a response of more than a frame");
+  const fieldsStart = at + headerBytes;
+  const bodyStart = fieldsStart + fieldBytes;
   const head: ResponseHead = {
     status: reader.value,
-    fieldLines: bytes.subarray(reader.at + headerBytes, bodyStart),
+    fieldLines: viewOf(bytes, fieldsStart, bodyStart),
     bodyLength: readLength(words, word + 1),
   };
-  return { head, body: bodyStart === end ? EMPTY : bytes.subarray(bodyStart, end) };
+  return { head, body: bodyBytes === 0 ? EMPTY : viewOf(bytes, bodyStart, bodyStart + bodyBytes) };
 }
 
-/** Writes `chunk` in frames of the kind BODY or DATA. */
+/**
+ * Writes `chunk` in frames of the kind BODY or DATA: what follows what the reader has not seen, in the
+ * same frame.
+ */
 export function writeBody(
   writer: RingWriter,
   kind: typeof BODY | typeof DATA,
   id: number,
   chunk: Uint8Array,
 ): void {
-  for (let at = 0; at < chunk.length; at += MAX_BODY_FRAME_BYTES) {
-    writer.write(kind, 0, id, 0, chunk, at, Math.min(chunk.length, at + MAX_BODY_FRAME_BYTES));
+  const length = lengthOf(chunk);
+  for (let at = 0; at < length;) {
+    const bytes = min(length - at, MAX_BODY_FRAME_BYTES);
+    if (!writer.extend(kind, id, bytes, MAX_BODY_FRAME_BYTES)) writer.reserveOpen(kind, id, bytes);
+    copyBytes(writer.bytes, writer.at, chunk, at, at + bytes);
+    at += bytes;
   }
 }
 
-/** Writes a CHUNK frame. */
-export function writeChunk(writer: RingWriter, id: number, declaredBytes: number): void {
-  writer.reserve(CHUNK, 0, id, 0, 8);
-  writeLength(writer.words, writer.at >>> 2, declaredBytes);
-}
-
-/** The declared size in a CHUNK frame. */
-export function readChunk(reader: RingReader): number {
-  return readLength(reader.words, reader.at >>> 2);
+/**
+ * The payload of a BODY or DATA frame, borrowed.
+ *
+ * @throws {RingError} if it is not of a size that such a frame can have
+ */
+export function readBody(reader: RingReader): Uint8Array {
+  const { length } = reader;
+  if (length === 0 || length > MAX_BODY_FRAME_BYTES) {
+    throw new RingError(`${length} bytes of a body in one frame`);
+  }
+  return reader.payload;
 }
 
 /** Writes a frame without a payload. */
@@ -352,13 +390,14 @@ export function writeText(
   value: number,
   text: string,
 ): void {
-  const bytes = encoder.encode(text);
-  writer.write(kind, 0, id, value, bytes, 0, Math.min(bytes.length, MAX_BODY_FRAME_BYTES));
+  const bytes = encode(encoder, substring(text, 0, MAX_BODY_FRAME_BYTES));
+  writer.write(kind, 0, id, value, bytes, 0, min(lengthOf(bytes), MAX_BODY_FRAME_BYTES));
 }
 
-/** The text of a LOG or FAULT frame. */
+/** The text of a LOG or FAULT frame, as far as it may go. */
 export function readText(reader: RingReader): string {
-  return decoder.decode(reader.bytes.slice(reader.at, reader.at + reader.length));
+  const bytes = min(reader.length, MAX_BODY_FRAME_BYTES);
+  return decode(decoder, copyOf(reader.bytes, reader.at, reader.at + bytes));
 }
 
 function writeLength(words: Uint32Array, at: number, length: number): void {
@@ -371,9 +410,12 @@ function writeLength(words: Uint32Array, at: number, length: number): void {
   }
 }
 
+/** Reads a length: each of its words once. */
 function readLength(words: Uint32Array, at: number): number {
   const low = words[at];
   const high = words[at + 1];
-  if (high === SPECIAL_LENGTH) return low === 2 ? WHOLE_BODY : UNKNOWN_LENGTH;
-  return high * 4_294_967_296 + low;
+  if (high < MAX_HIGH_WORD) return high * 4_294_967_296 + low;
+  if (high === SPECIAL_LENGTH && low === -UNKNOWN_LENGTH) return UNKNOWN_LENGTH;
+  if (high === SPECIAL_LENGTH && low === -WHOLE_BODY) return WHOLE_BODY;
+  throw new RingError("a length that is none");
 }

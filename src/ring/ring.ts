@@ -15,16 +15,22 @@
  */
 
 import { copyBytes } from "../buffers.ts";
+import { lengthOf, setBytes, viewOf } from "../captured.ts";
+
+const { load, store, exchange } = Atomics;
+const { ArrayBuffer, Int32Array, RangeError, SharedArrayBuffer, Uint32Array, Uint8Array } =
+  globalThis;
+const { max } = Math;
 
 /** Where the writer is; written by the writer. */
 const TAIL = 0;
 /** Where the reader is; written by the reader. */
 const HEAD = 16;
-/** How many frames the reader has begun to read, modulo 2^32; written by the reader. */
+/** Where the frame ends that the reader has begun last; written by the reader. */
 const PROGRESS = 17;
 /** 1 while the reader sleeps. */
 const ASLEEP = 32;
-/** 1 while the writer waits for room. */
+/** 1 while the writer waits for room, or for the reader to go on. */
 const BLOCKED = 48;
 const CONTROL_BYTES = 256;
 
@@ -34,6 +40,10 @@ const HEADER_BYTES = 16;
 const WRAP = 0;
 /** The reader makes room known after it has read this many bytes. */
 const RELEASE_BYTES = 65_536;
+/** What each frame counts for at the least, in bytes: the small ones make work, too. */
+const MIN_FRAME_CHARGE = 64;
+/** Size of the blocks that frames wait in, in bytes. */
+const BLOCK_BYTES = 65_536;
 
 /** The other side of a ring broke its rules. */
 export class RingError extends Error {
@@ -51,14 +61,36 @@ export function allocateRing(capacity: number): SharedArrayBuffer {
   return buffer;
 }
 
+/** Memory for frames that wait outside a ring, one after another as they are in it. */
+class Block {
+  readonly bytes: Uint8Array;
+  readonly words: Uint32Array;
+  readonly capacity: number;
+  /** Where the oldest frame begins. */
+  start = 0;
+  /** Where the youngest one ends. */
+  end = 0;
+  /** The block after it. */
+  next: Block | null = null;
+
+  constructor(capacity: number) {
+    const buffer = new ArrayBuffer(capacity);
+    this.bytes = new Uint8Array(buffer);
+    this.words = new Uint32Array(buffer);
+    this.capacity = capacity;
+  }
+}
+
 /** The writing end. */
 export class RingWriter {
   /** The bytes that the payload of the reserved frame goes into. */
   bytes: Uint8Array;
   /** The same memory as 32-bit words. */
   words: Uint32Array;
-  /** Where the payload begins in {@linkcode bytes}: a multiple of 8. */
+  /** Where the payload begins in {@linkcode bytes}: a multiple of 8, unless it goes on. */
   at = 0;
+  /** Largest payload of one frame, in bytes. */
+  readonly maxPayloadBytes: number;
 
   readonly #control: Int32Array;
   readonly #ringBytes: Uint8Array;
@@ -70,27 +102,57 @@ export class RingWriter {
   #published = 0;
   #head = 0;
   /** Frames for which there was no room, oldest first. */
-  #overflow: Uint8Array[] = [];
+  #firstBlock: Block | null = null;
+  #lastBlock: Block | null = null;
   #overflowBytes = 0;
   #readerIsAstray = false;
+
+  /** Kind of the last frame, if its payload can go on; `WRAP` if not. */
+  #openKind = WRAP;
+  #openId = 0;
+  /** Where the open frame begins, in bytes. */
+  #openAt = 0;
+  #openLength = 0;
+  /** The block that the open frame is in; `null` for the ring. */
+  #openBlock: Block | null = null;
 
   /** Makes the writer of `buffer`, which {@linkcode allocateRing} made. `doorbell` wakes the reader. */
   constructor(buffer: SharedArrayBuffer, doorbell: () => void) {
     this.#control = new Int32Array(buffer, 0, CONTROL_BYTES / 4);
     this.#ringBytes = this.bytes = new Uint8Array(buffer, CONTROL_BYTES);
     this.#ringWords = this.words = new Uint32Array(buffer, CONTROL_BYTES);
-    this.#capacity = this.#ringBytes.length;
+    this.#capacity = lengthOf(this.#ringBytes);
+    this.maxPayloadBytes = this.#capacity / 2 - HEADER_BYTES;
     this.#doorbell = doorbell;
-  }
-
-  /** Largest payload of one frame, in bytes. */
-  get maxPayloadBytes(): number {
-    return this.#capacity / 2 - HEADER_BYTES;
   }
 
   /** A number that changes whenever the reader goes on to another frame. */
   get readerProgress(): number {
     return this.#control[PROGRESS];
+  }
+
+  /** Where the frames end that are in the ring. */
+  get position(): number {
+    return this.#tail;
+  }
+
+  /** Whether the reader is done with all that was written. */
+  get isRead(): boolean {
+    return this.#firstBlock === null && load(this.#control, HEAD) === this.#tail;
+  }
+
+  /** Whether the reader is done with what was written before the ring's `position`. */
+  hasPassed(position: number): boolean {
+    const control = this.#control;
+    return ((control[PROGRESS] - position) | 0) > 0 ||
+      ((load(control, HEAD) - position) | 0) >= 0;
+  }
+
+  /** Has the reader ring when it goes on, as it does for room; `false` if there is nothing for it to read. */
+  awaitReader(): boolean {
+    store(this.#control, BLOCKED, 1);
+    // It may have gone on before it saw this.
+    return !this.isRead;
   }
 
   /** Bytes of frames that wait for room in the ring. */
@@ -106,20 +168,56 @@ export class RingWriter {
     if (payloadBytes > this.maxPayloadBytes) {
       throw new RangeError(`a frame of ${payloadBytes} bytes does not fit a ring`);
     }
-    const frameBytes = HEADER_BYTES + ((payloadBytes + 7) & ~7);
-    if (this.#overflow.length > 0 || !this.#reserveInRing(frameBytes)) {
-      const frame = new Uint8Array(frameBytes);
-      this.#overflow.push(frame);
-      this.#overflowBytes += frameBytes;
-      this.bytes = frame;
-      this.words = new Uint32Array(frame.buffer);
-      this.at = HEADER_BYTES;
+    this.#openKind = WRAP;
+    const frameBytes = frameBytesOf(payloadBytes);
+    if (this.#firstBlock !== null || !this.#reserveInRing(frameBytes)) {
+      this.#reserveInBlock(frameBytes);
     }
     const header = (this.at - HEADER_BYTES) >>> 2;
     this.words[header] = kind | (flags << 8);
     this.words[header + 1] = id;
     this.words[header + 2] = payloadBytes;
     this.words[header + 3] = value;
+  }
+
+  /** Begins a frame as {@linkcode reserve} does, whose payload may go on later ({@linkcode extend}). */
+  reserveOpen(kind: number, id: number, payloadBytes: number): void {
+    this.reserve(kind, 0, id, 0, payloadBytes);
+    this.#openKind = kind;
+    this.#openId = id;
+    this.#openAt = this.at - HEADER_BYTES;
+    this.#openLength = payloadBytes;
+    this.#openBlock = this.#lastBlock;
+  }
+
+  /**
+   * Lets the payload of the last frame go on, if it is an open one of `kind` for `id` that the reader
+   * has not seen, would not exceed `maxBytes`, and has room: `payloadBytes` more are to be filled in at
+   * {@linkcode at}. Returns `false` if another frame is needed.
+   */
+  extend(kind: number, id: number, payloadBytes: number, maxBytes: number): boolean {
+    if (kind !== this.#openKind || id !== this.#openId) return false;
+    const before = this.#openLength;
+    const length = before + payloadBytes;
+    if (length > maxBytes) return false;
+    const frameBytes = frameBytesOf(length);
+    const growth = frameBytes - frameBytesOf(before);
+    const block = this.#openBlock;
+    if (block === null) {
+      if (this.#openAt + frameBytes > this.#capacity || !this.#hasRoom(growth)) return false;
+      this.#tail = (this.#tail + (growth >>> UNIT_BITS)) | 0;
+      this.bytes = this.#ringBytes;
+      this.words = this.#ringWords;
+    } else {
+      if (this.#openAt + frameBytes > block.capacity) return false;
+      block.end += growth;
+      this.#overflowBytes += growth;
+      this.bytes = block.bytes;
+      this.words = block.words;
+    }
+    this.#openLength = this.words[(this.#openAt >>> 2) + 2] = length;
+    this.at = this.#openAt + HEADER_BYTES + before;
+    return true;
   }
 
   /** Writes a whole frame with the bytes `payload[start, end)`. */
@@ -130,7 +228,7 @@ export class RingWriter {
     value: number,
     payload: Uint8Array,
     start = 0,
-    end: number = payload.length,
+    end: number = lengthOf(payload),
   ): void {
     this.reserve(kind, flags, id, value, end - start);
     copyBytes(this.bytes, this.at, payload, start, end);
@@ -143,15 +241,15 @@ export class RingWriter {
    */
   publish(): void {
     if (this.#readerIsAstray) throw new RingError("the reader of a ring is where it cannot be");
-    if (this.#overflow.length > 0) this.#moveOverflow();
+    if (this.#firstBlock !== null) this.#moveOverflow();
     // A reader that is woken publishes too: woken for nothing, both would wake each other for ever.
     if (this.#tail === this.#published) return;
     this.#published = this.#tail;
+    // The reader has it now.
+    if (this.#openBlock === null) this.#openKind = WRAP;
     const control = this.#control;
-    Atomics.store(control, TAIL, this.#tail);
-    if (Atomics.load(control, ASLEEP) === 1 && Atomics.exchange(control, ASLEEP, 0) === 1) {
-      this.#doorbell();
-    }
+    store(control, TAIL, this.#tail);
+    if (load(control, ASLEEP) === 1 && exchange(control, ASLEEP, 0) === 1) this.#doorbell();
   }
 
   #reserveInRing(frameBytes: number): boolean {
@@ -159,7 +257,7 @@ export class RingWriter {
     const position = (this.#tail << UNIT_BITS) & (capacity - 1);
     const untilEnd = capacity - position;
     const needed = frameBytes <= untilEnd ? frameBytes : untilEnd + frameBytes;
-    if (needed > capacity - this.#used() && needed > capacity - this.#usedNow()) return false;
+    if (!this.#hasRoom(needed)) return false;
     this.bytes = this.#ringBytes;
     this.words = this.#ringWords;
     if (frameBytes <= untilEnd) {
@@ -172,34 +270,74 @@ export class RingWriter {
     return true;
   }
 
+  #reserveInBlock(frameBytes: number): void {
+    let block = this.#lastBlock;
+    if (block === null || block.capacity - block.end < frameBytes) {
+      const added = new Block(max(BLOCK_BYTES, frameBytes));
+      if (block === null) this.#firstBlock = added;
+      else block.next = added;
+      block = this.#lastBlock = added;
+    }
+    this.bytes = block.bytes;
+    this.words = block.words;
+    this.at = block.end + HEADER_BYTES;
+    block.end += frameBytes;
+    this.#overflowBytes += frameBytes;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    const capacity = this.#capacity;
+    return bytes <= capacity - this.#used() || bytes <= capacity - this.#usedNow();
+  }
+
   #used(): number {
     return ((this.#tail - this.#head) >>> 0) * (1 << UNIT_BITS);
   }
 
   #usedNow(): number {
-    this.#head = Atomics.load(this.#control, HEAD);
+    const before = this.#head;
+    this.#head = load(this.#control, HEAD);
     const used = this.#used();
     if (used <= this.#capacity) return used;
     // Whoever writes has no part in it: that is told when all is published.
     this.#readerIsAstray = true;
+    this.#head = before;
     return this.#capacity;
   }
 
   /** Moves frames that waited into the ring; asks to be rung if some have to wait on. */
   #moveOverflow(): void {
-    let moved = 0;
     for (let attempt = 0; attempt < 2; attempt++) {
-      while (moved < this.#overflow.length && this.#reserveInRing(this.#overflow[moved].length)) {
-        const frame = this.#overflow[moved++];
-        this.#ringBytes.set(frame, this.at - HEADER_BYTES);
-        this.#overflowBytes -= frame.length;
+      let block = this.#firstBlock;
+      while (block !== null && this.#moveFrames(block)) block = this.#firstBlock = block.next;
+      if (block === null) {
+        this.#lastBlock = this.#openBlock = null;
+        this.#openKind = WRAP;
+        return;
       }
-      if (moved === this.#overflow.length) break;
       // The reader may make room before it sees this: so there is a second attempt.
-      Atomics.store(this.#control, BLOCKED, 1);
+      store(this.#control, BLOCKED, 1);
     }
-    this.#overflow = this.#overflow.slice(moved);
   }
+
+  /** Moves the frames of a block, as far as there is room; whether it was all of them. */
+  #moveFrames(block: Block): boolean {
+    while (block.start < block.end) {
+      const { start } = block;
+      const frameBytes = frameBytesOf(block.words[(start >>> 2) + 2]);
+      if (!this.#reserveInRing(frameBytes)) return false;
+      const frame = viewOf(block.bytes, start, start + frameBytes);
+      setBytes(this.#ringBytes, frame, this.at - HEADER_BYTES);
+      block.start += frameBytes;
+      this.#overflowBytes -= frameBytes;
+    }
+    return true;
+  }
+}
+
+/** What a frame takes, with its header. */
+function frameBytesOf(payloadBytes: number): number {
+  return HEADER_BYTES + ((payloadBytes + 7) & ~7);
 }
 
 /** The reading end. */
@@ -225,7 +363,6 @@ export class RingReader {
   readonly #capacity: number;
   readonly #doorbell: () => void;
   #head = 0;
-  #frames = 0;
   #reading = false;
 
   /** Makes the reader of `buffer`. `doorbell` wakes a writer that waits for room. */
@@ -233,16 +370,21 @@ export class RingReader {
     this.#control = new Int32Array(buffer, 0, CONTROL_BYTES / 4);
     this.bytes = new Uint8Array(buffer, CONTROL_BYTES);
     this.words = new Uint32Array(buffer, CONTROL_BYTES);
-    this.#capacity = this.bytes.length;
+    this.#capacity = lengthOf(this.bytes);
     this.#doorbell = doorbell;
+  }
+
+  /** The payload of the current frame. */
+  get payload(): Uint8Array {
+    return viewOf(this.bytes, this.at, this.at + this.length);
   }
 
   /**
    * Calls `onFrame` for each frame that is there, and then sleeps: the writer will ring. Returns
    * `true` then, or if it is called by `onFrame`.
    *
-   * After `maxBytes` it stops, awake, and returns `false`: the writer will not ring, so it has to be
-   * called again.
+   * After `maxBytes`, for which each frame counts as {@linkcode MIN_FRAME_CHARGE} at the least, it stops,
+   * awake, and returns `false`: the writer will not ring, so it has to be called again.
    *
    * @throws {RingError} if the writer broke the rules
    */
@@ -253,37 +395,38 @@ export class RingReader {
       const control = this.#control;
       let left = maxBytes;
       do {
-        Atomics.store(control, ASLEEP, 0);
-        left -= this.#readAvailable(onFrame, left);
+        store(control, ASLEEP, 0);
+        // A look costs something, too: a tail that changes all the time is no reason to stay.
+        left -= this.#readAvailable(onFrame, left) || MIN_FRAME_CHARGE;
         if (left <= 0) return false;
-        Atomics.store(control, ASLEEP, 1);
-      } while (Atomics.load(control, TAIL) !== this.#head);
+        store(control, ASLEEP, 1);
+      } while (load(control, TAIL) !== this.#head);
       return true;
     } finally {
       this.#reading = false;
     }
   }
 
-  /** Reads what is there, up to about `maxBytes`; how many bytes it was. */
+  /** Reads what is there, up to about `maxBytes`; how many bytes that counts for. */
   #readAvailable(onFrame: (reader: RingReader) => void, maxBytes: number): number {
     const control = this.#control;
     const mask = this.#capacity - 1;
     let unreleased = 0;
-    let read = 0;
-    while (read < maxBytes) {
-      const tail = Atomics.load(control, TAIL);
+    let charged = 0;
+    while (charged < maxBytes) {
+      const tail = load(control, TAIL);
       let available = ((tail - this.#head) >>> 0) * (1 << UNIT_BITS);
       if (available === 0) break;
       if (available > this.#capacity) {
         throw new RingError("the writer of a ring is where it cannot be");
       }
-      read += available;
-      while (available > 0) {
+      while (available > 0 && charged < maxBytes) {
         const bytes = this.#readFrame((this.#head << UNIT_BITS) & mask, available);
-        control[PROGRESS] = this.#frames = (this.#frames + 1) | 0;
+        const end = control[PROGRESS] = (this.#head + (bytes >>> UNIT_BITS)) | 0;
         if (this.kind !== WRAP) onFrame(this);
-        this.#head = (this.#head + (bytes >>> UNIT_BITS)) | 0;
+        this.#head = end;
         available -= bytes;
+        charged += bytes < MIN_FRAME_CHARGE ? MIN_FRAME_CHARGE : bytes;
         unreleased += bytes;
         if (unreleased >= RELEASE_BYTES) {
           this.#release();
@@ -292,10 +435,13 @@ export class RingReader {
       }
     }
     this.#release();
-    return read;
+    return charged;
   }
 
-  /** Reads the header at `position`; how many bytes the frame takes in all. */
+  /**
+   * Reads the header at `position`; how many bytes the frame takes in all. Each word is looked at once:
+   * what counts is what was read then, whatever becomes of the memory.
+   */
   #readFrame(position: number, available: number): number {
     const words = this.words;
     const header = position >>> 2;
@@ -306,23 +452,26 @@ export class RingReader {
       if (untilEnd > available) throw new RingError("a ring's wrap mark lies beyond its end");
       return untilEnd;
     }
+    if (untilEnd < HEADER_BYTES) {
+      throw new RingError("the header of a frame lies beyond its ring's end");
+    }
+    const length = words[header + 2];
+    const room = available < untilEnd ? available : untilEnd;
+    // The room is a multiple of 8, too: what fits it does so with its padding.
+    if (length > room - HEADER_BYTES) {
+      throw new RingError(`a frame of ${length} bytes lies beyond its ring's end`);
+    }
     this.flags = kindAndFlags >>> 8;
     this.id = words[header + 1];
-    this.length = words[header + 2];
+    this.length = length;
     this.value = words[header + 3];
     this.at = position + HEADER_BYTES;
-    const frameBytes = HEADER_BYTES + Math.ceil(this.length / 8) * 8;
-    if (frameBytes > available || frameBytes > untilEnd) {
-      throw new RingError(`a frame of ${this.length} bytes lies beyond its ring's end`);
-    }
-    return frameBytes;
+    return frameBytesOf(length);
   }
 
   #release(): void {
     const control = this.#control;
-    Atomics.store(control, HEAD, this.#head);
-    if (Atomics.load(control, BLOCKED) === 1 && Atomics.exchange(control, BLOCKED, 0) === 1) {
-      this.#doorbell();
-    }
+    store(control, HEAD, this.#head);
+    if (load(control, BLOCKED) === 1 && exchange(control, BLOCKED, 0) === 1) this.#doorbell();
   }
 }

@@ -7,6 +7,8 @@
 import { statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Surroundings } from "../surroundings.ts";
+import { environmentOf } from "../surroundings.ts";
 
 /** A program and what comes before gatehouse's own arguments. */
 export interface OwnCommand {
@@ -19,14 +21,15 @@ export interface OwnCommand {
 const PERMISSIONS = ["read", "write", "net", "env", "run", "sys", "ffi", "import"] as const;
 
 /**
- * The command that `args` are arguments of. It is found out now, since what the program's path leads
+ * The command that this process was started by, without its arguments. It is found out now, since what the program's path leads
  * to may be another file later: that is what a rolling restart is for.
  */
-export function ownCommand(args: readonly string[]): OwnCommand {
-  const words = ownCommandLine();
-  const program = programOf(words?.[0]);
+export function ownCommand(surroundings: Surroundings): OwnCommand {
+  const { args, commandLine, mainModule } = surroundings;
+  const program = programOf(surroundings);
   if (Deno.build.standalone) return { program, first: [] };
-  return { program, first: (words && denoArguments(words, args)) ?? derivedArguments() };
+  const first = (commandLine && denoArguments(commandLine, args)) ?? derivedArguments(mainModule);
+  return { program, first };
 }
 
 /** What stands between the program and `args` in a process's command line, if they are its last words. */
@@ -39,30 +42,18 @@ export function denoArguments(
   return isOwn ? words.slice(1, end) : undefined;
 }
 
-/** The words that this process was started with, where the system tells. */
-function ownCommandLine(): string[] | undefined {
-  if (Deno.build.os !== "linux") return undefined;
-  try {
-    return Deno.readTextFileSync("/proc/self/cmdline").split("\0").slice(0, -1);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.NotFound) {
-      return undefined;
-    }
-    throw error;
-  }
-}
-
 /**
  * The executable by the name that it was called by: a symbolic link may lead to a newer one by the
  * time that it is needed.
  */
-function programOf(word: string | undefined): string {
-  const path = Deno.execPath();
-  if (word === undefined) return path;
+function programOf({ commandLine, cwd, env, program }: Surroundings): string {
+  const word = commandLine?.[0];
+  if (word === undefined) return program;
+  const folders = (environmentOf(env).get("PATH") ?? "").split(delimiter);
   const candidates = word.includes("/")
-    ? [resolve(word)]
-    : (Deno.env.get("PATH") ?? "").split(delimiter).map((folder) => resolve(folder, word));
-  return candidates.find((candidate) => isSameFile(candidate, path)) ?? path;
+    ? [resolve(cwd, word)]
+    : folders.map((folder) => resolve(cwd, folder, word));
+  return candidates.find((candidate) => isSameFile(candidate, program)) ?? program;
 }
 
 function isSameFile(one: string, other: string): boolean {
@@ -71,14 +62,13 @@ function isSameFile(one: string, other: string): boolean {
 }
 
 /** Deno's arguments made of what this process may do: lists of what it may are not to be seen. */
-function derivedArguments(): string[] {
+function derivedArguments(mainModule: string): string[] {
   const granted = PERMISSIONS.filter((name) =>
     Deno.permissions.querySync({ name }).state === "granted"
   );
   const flags = granted.length === PERMISSIONS.length
     ? ["--allow-all"]
     : granted.map((name) => `--allow-${name}`);
-  const { mainModule } = Deno;
   const main = mainModule.startsWith("file:") ? fileURLToPath(mainModule) : mainModule;
   return ["run", ...flags, "--unstable-net", "--unstable-worker-options", main];
 }

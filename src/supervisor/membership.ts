@@ -4,12 +4,20 @@
  * @module
  */
 
+import { messageOf } from "../error_message.ts";
 import { ConfigError } from "../errors.ts";
-import { ignoreBrokenPipes } from "../log.ts";
+import { ignoreBrokenPipes, logToStderr } from "../log.ts";
 import type { Assignment, Report } from "./protocol.ts";
-import { PROTOCOL_VERSION, reportMark, SUPERVISED_ARGUMENT } from "./protocol.ts";
+import { MAX_MESSAGE_CHARS, PROTOCOL_VERSION, SUPERVISED_ARGUMENT } from "./protocol.ts";
 
 const LINE_END = 10;
+/** How often it is seen whether the supervisor still lives, in milliseconds. */
+const PARENT_CHECK_MS = 1_000;
+/** How soon after its connection has ended, and how often. */
+const PROMPT_CHECK_MS = 20;
+const PROMPT_CHECKS = 50;
+
+const encoder = new TextEncoder();
 
 /** This process as one of several. */
 export class Membership {
@@ -19,11 +27,16 @@ export class Membership {
   readonly assignment: Assignment;
   /** Resolves when the supervisor is no more. */
   readonly orphaned: Promise<void>;
+  readonly #channel: Deno.Conn;
+  /** Ends when all that was reported has been sent. */
+  #sending: Promise<void>;
 
-  private constructor(number: number, assignment: Assignment, orphaned: Promise<void>) {
+  private constructor(number: number, assignment: Assignment, channel: Deno.Conn) {
     this.number = number;
     this.assignment = assignment;
-    this.orphaned = orphaned;
+    this.#channel = channel;
+    this.orphaned = orphaned(assignment.supervisor, ended(channel));
+    this.#sending = this.#send(`${assignment.token}\n`);
   }
 
   /**
@@ -34,8 +47,8 @@ export class Membership {
   static async join(args: readonly string[]): Promise<Membership | null> {
     if (args[0] === undefined || !args[0].startsWith(SUPERVISED_ARGUMENT)) return null;
     const number = Number(args[0].slice(SUPERVISED_ARGUMENT.length));
-    const reader = Deno.stdin.readable.getReader();
-    const assignment = parseAssignment(await readLine(reader));
+    // Apps may read from it later: by then, there is nothing in it.
+    const assignment = parseAssignment(await readLine(Deno.stdin));
     if (!(number > 0) || assignment === null) {
       throw new ConfigError(
         `${args[0]} is how gatehouse starts processes for itself: it is said by nobody else, and ` +
@@ -44,43 +57,97 @@ export class Membership {
     }
     // Its supervisor may die before it does.
     ignoreBrokenPipes();
-    return new Membership(number, assignment, end(reader));
+    const channel = await connect(assignment.socket);
+    return new Membership(number, assignment, channel);
   }
 
   /** Tells the supervisor. */
   report(report: Report): void {
-    const text = `${reportMark(this.assignment.token)}${JSON.stringify(report)}\n`;
-    let rest = new TextEncoder().encode(text);
+    this.#sending = this.#sending.then(() => this.#send(`${JSON.stringify(report)}\n`));
+  }
+
+  async #send(text: string): Promise<void> {
+    let rest = encoder.encode(text);
     try {
-      while (rest.length > 0) rest = rest.subarray(Deno.stderr.writeSync(rest));
+      while (rest.length > 0) rest = rest.subarray(await this.#channel.write(rest));
     } catch (error) {
-      // There is no supervisor any more: the end of standard input says so, too.
-      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+      // There is no supervisor any more: that is noticed elsewhere.
+      const isEnd = error instanceof Deno.errors.BrokenPipe ||
+        error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BadResource;
+      if (!isEnd) throw error;
     }
   }
 }
 
-async function readLine(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return text;
-    text += decoder.decode(value, { stream: true });
-    if (value.includes(LINE_END)) return text;
+async function connect(path: string): Promise<Deno.Conn> {
+  try {
+    return await Deno.connect({ transport: "unix", path });
+  } catch (error) {
+    throw new ConfigError(`the supervisor cannot be told anything: ${messageOf(error)}`);
   }
+}
+
+async function readLine(
+  input: { read(into: Uint8Array): Promise<number | null> },
+): Promise<string> {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(4_096);
+  let text = "";
+  while (text.length < MAX_MESSAGE_CHARS) {
+    const count = await input.read(buffer);
+    if (count === null) break;
+    const bytes = buffer.subarray(0, count);
+    text += decoder.decode(bytes, { stream: true });
+    if (bytes.includes(LINE_END)) break;
+  }
+  return text;
 }
 
 function parseAssignment(text: string): Assignment | null {
   try {
     const assignment = JSON.parse(text) as Assignment;
-    return assignment.version === PROTOCOL_VERSION ? assignment : null;
+    return assignment?.version === PROTOCOL_VERSION ? assignment : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;
   }
 }
 
-async function end(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  while (!(await reader.read()).done);
+/** Resolves when nothing more can come over `channel`. */
+async function ended(channel: Deno.Conn): Promise<void> {
+  const buffer = new Uint8Array(64);
+  try {
+    // Nothing ever comes.
+    while (await channel.read(buffer) !== null);
+  } catch (error) {
+    // Whatever has befallen it.
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+/**
+ * Resolves when the process `supervisor` is no more. The system says so, which knows this process's
+ * parent; that the connection has ended says when to look. Where something stands between the two
+ * processes, the connection has to do.
+ */
+async function orphaned(supervisor: number, channelEnded: Promise<void>): Promise<void> {
+  if (Deno.ppid !== supervisor) return await channelEnded;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const check = () => {
+    const isGone = Deno.ppid !== supervisor;
+    if (isGone) resolve();
+    return isGone;
+  };
+  const timer = setInterval(check, PARENT_CHECK_MS);
+  Deno.unrefTimer(timer as unknown as number);
+  channelEnded.then(async () => {
+    // A process's connections end a moment before it does.
+    for (let checks = 0; checks < PROMPT_CHECKS; checks++) {
+      if (check()) return;
+      await new Promise((wake) => setTimeout(wake, PROMPT_CHECK_MS));
+    }
+    logToStderr("warning", "the supervisor lives, and cannot be told how this process does");
+  });
+  await promise;
+  clearInterval(timer);
 }

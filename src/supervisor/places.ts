@@ -6,6 +6,7 @@
 
 import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
+import { hostText } from "../net/address.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { listen } from "../net/listen.ts";
 import { portKey } from "./protocol.ts";
@@ -90,7 +91,9 @@ export function place(
       const port = ports[portKey(scheme, index)];
       if (port === undefined) {
         throw new ConfigError(
-          `--${scheme} ${address.hostname}:0: the supervisor has chosen no port for it; ` +
+          `--${scheme} ${
+            hostText(address.hostname)
+          }:0: the supervisor has chosen no port for it; ` +
             "new addresses with port 0 need a restart of all",
         );
       }

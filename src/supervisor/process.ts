@@ -5,10 +5,14 @@
  */
 
 import type { OwnCommand } from "./command.ts";
-import { OutputSplitter } from "./output.ts";
+import { LineSplitter } from "../line_splitter.ts";
 import type { Assignment, Report } from "./protocol.ts";
 import { PROTOCOL_VERSION, SUPERVISED_ARGUMENT } from "./protocol.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { ReportChannel } from "./report_channel.ts";
 
+/** A line that is longer is printed in parts. */
+const MAX_LINE_CHARS = 65_536;
 /** What was printed before a process died is read for so long: its own children may hold the pipe. */
 const LAST_WORDS_MS = 500;
 
@@ -18,8 +22,8 @@ export interface ProcessOptions {
   readonly number: number;
   /** How gatehouse is started. */
   readonly command: OwnCommand;
-  /** The user's arguments. */
-  readonly args: readonly string[];
+  /** What the supervisor was started in and with: its processes are, too. */
+  readonly surroundings: Surroundings;
   /** Ports that were chosen. */
   readonly ports: Assignment["ports"];
   /** Whose place it takes. */
@@ -32,6 +36,8 @@ export interface ProcessOwner {
   onLine(process: GatewayProcess, stream: "stdout" | "stderr", line: string): void;
   /** Takes what a ready process reports. */
   onReport(process: GatewayProcess, report: Report): void;
+  /** The process can report nothing more; `reason` says why, if it is not that it ends. */
+  onReportsEnd(process: GatewayProcess, reason: string | null): void;
   /** The process has ended. */
   onEnd(process: GatewayProcess, status: Deno.CommandStatus): void;
 }
@@ -61,33 +67,49 @@ export class GatewayProcess {
   readonly startedAt = performance.now();
   /** Resolves when it serves; rejects with a {@linkcode StartError} if it ends before. */
   readonly ready: Promise<ReadyReport>;
+  /** Whether it has served. */
+  hasServed = false;
   /** Resolves when it has ended, and what it printed has been read. */
   readonly ended: Promise<Deno.CommandStatus>;
   readonly #child: Deno.ChildProcess;
   readonly #owner: ProcessOwner;
   readonly #whenReady = Promise.withResolvers<ReadyReport>();
-  /** Stays open: its end tells the process that there is no supervisor any more. */
-  readonly #lifeline: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #channel: ReportChannel;
 
   /** Starts a process. */
   constructor(options: ProcessOptions, owner: ProcessOwner) {
-    const { number, command, args, ports, role } = options;
+    const { number, command, surroundings, ports, role } = options;
+    const { args, cwd, env, tempFolder } = surroundings;
     this.number = number;
     this.#owner = owner;
     this.ready = this.#whenReady.promise;
     // Whoever waits for it hears of it; nobody has to.
     this.ready.catch(() => {});
-    this.#child = new Deno.Command(command.program, {
-      args: [...command.first, `${SUPERVISED_ARGUMENT}${number}`, ...args],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
     const token = crypto.randomUUID();
-    this.#lifeline = this.#child.stdin.getWriter();
-    this.#tell({ version: PROTOCOL_VERSION, token, ports, role });
-    const output = Promise.all([this.#read("stdout", token), this.#read("stderr", token)]);
-    this.ended = this.#end(output);
+    this.#channel = new ReportChannel(tempFolder, token, {
+      onReport: (report) => this.#onReport(report),
+      onFault: (reason) => owner.onReportsEnd(this, reason),
+      onEnd: () => owner.onReportsEnd(this, null),
+    });
+    try {
+      this.#child = new Deno.Command(command.program, {
+        args: [...command.first, `${SUPERVISED_ARGUMENT}${number}`, ...args],
+        cwd,
+        env: { ...env },
+        clearEnv: true,
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
+    } catch (error) {
+      this.#channel[Symbol.dispose]();
+      throw error;
+    }
+    const socket = this.#channel.path;
+    const supervisor = Deno.pid;
+    this.#tell({ version: PROTOCOL_VERSION, supervisor, socket, token, ports, role });
+    // An end that cannot be read is one.
+    this.ended = this.#end(Promise.allSettled([this.#read("stdout"), this.#read("stderr")]));
   }
 
   /** Its process id. */
@@ -106,26 +128,32 @@ export class GatewayProcess {
   }
 
   async #tell(assignment: Assignment): Promise<void> {
+    const input = this.#child.stdin.getWriter();
     try {
-      await this.#lifeline.write(new TextEncoder().encode(`${JSON.stringify(assignment)}\n`));
+      await input.write(new TextEncoder().encode(`${JSON.stringify(assignment)}\n`));
+      await input.close();
     } catch (error) {
       // It has died: that is told by its status.
       if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
     }
   }
 
-  async #read(stream: "stdout" | "stderr", token: string): Promise<void> {
-    const splitter = new OutputSplitter(token, {
-      onLine: (line) => this.#owner.onLine(this, stream, line),
-      onReport: (report) => this.#onReport(report),
-    });
+  async #read(stream: "stdout" | "stderr"): Promise<void> {
+    const splitter = new LineSplitter(
+      MAX_LINE_CHARS,
+      (line) => this.#owner.onLine(this, stream, line),
+    );
     for await (const bytes of this.#child[stream]) splitter.push(bytes);
     splitter.end();
   }
 
   #onReport(report: Report): void {
-    if (report.kind === "ready") this.#whenReady.resolve(report);
-    else this.#owner.onReport(this, report);
+    if (report.kind !== "ready") {
+      this.#owner.onReport(this, report);
+      return;
+    }
+    this.hasServed = true;
+    this.#whenReady.resolve(report);
   }
 
   async #end(output: Promise<unknown>): Promise<Deno.CommandStatus> {
@@ -134,9 +162,7 @@ export class GatewayProcess {
     const enough = new Promise((resolve) => timer = setTimeout(resolve, LAST_WORDS_MS));
     await Promise.race([output, enough]);
     clearTimeout(timer);
-    this.#lifeline.close().catch(() => {
-      // The other end is gone.
-    });
+    this.#channel[Symbol.dispose]();
     const message = `it ended before it was ready (${describeStatus(status)})`;
     this.#whenReady.reject(new StartError(message, status.code || 1));
     this.#owner.onEnd(this, status);

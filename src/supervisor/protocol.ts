@@ -2,26 +2,35 @@
  * What the supervisor and its processes say to each other.
  *
  * A process is started with `--supervised=N` before its other arguments. Its standard input carries
- * one line of JSON, the {@linkcode Assignment}, and stays open as long as the supervisor lives. Its
- * {@linkcode Report}s go to standard error among the log's lines, behind a mark that only the two
- * know.
+ * one line of JSON, the {@linkcode Assignment}, and ends. That names a unix socket, at which the
+ * process says the assignment's token, and then its {@linkcode Report}s, a line each. The connection
+ * stays open as long as both live. Apps have no part in it: what they print, and what they read from
+ * standard input, is not of the conversation.
  *
  * @module
  */
 
 import type { LogLevel } from "../log.ts";
+import { LOG_LEVELS } from "../log.ts";
 
 /** Version of what is said here; the two may come from different releases. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** What the first argument of a supervised process begins with; its number follows. */
 export const SUPERVISED_ARGUMENT = "--supervised=";
+
+/** Length of an assignment, and of a report, at the most, in characters. */
+export const MAX_MESSAGE_CHARS = 1_048_576;
 
 /** What a process is told when it starts. */
 export interface Assignment {
   /** Version of the protocol. */
   readonly version: typeof PROTOCOL_VERSION;
-  /** Secret of the two, which no app can know: begins each report. */
+  /** The supervisor's process id. */
+  readonly supervisor: number;
+  /** Path of the socket for reports. */
+  readonly socket: string;
+  /** Secret of the two, which no app can know: it is said first at the socket. */
   readonly token: string;
   /** Ports that were chosen for addresses with port 0, by {@linkcode portKey}. */
   readonly ports: Readonly<Record<string, number>>;
@@ -49,7 +58,21 @@ export function portKey(scheme: string, index: number): string {
   return `${scheme}:${index}`;
 }
 
-/** What a report begins with. */
-export function reportMark(token: string): string {
-  return `\x1e${token} `;
+/** The report that `line` is; `null` if it is none. */
+export function parseReport(line: string): Report | null {
+  let value: Partial<Report & { kind: "ready" }> | null;
+  try {
+    value = JSON.parse(line);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+  const kind: unknown = value?.kind;
+  if (kind === "reloading" || kind === "reloaded") return { kind };
+  if (kind !== "ready") return null;
+  const { urls, notice } = value!;
+  const areUrls = Array.isArray(urls) && urls.every((url) => typeof url === "string");
+  const isNotice = notice === null || Array.isArray(notice) && notice.length === 2 &&
+      LOG_LEVELS.includes(notice[0]) && typeof notice[1] === "string";
+  return areUrls && isNotice ? { kind, urls, notice } : null;
 }

@@ -5,17 +5,15 @@
  * @module
  */
 
+import { doubled, FIRST_RESTART_DELAY_MS, HEALTHY_AGE_MS } from "../restart_delays.ts";
 import type { Log } from "../log.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { timerMs } from "../timers.ts";
 import type { OwnCommand } from "./command.ts";
 import type { ProcessOwner, ReadyReport } from "./process.ts";
 import { describeStatus, GatewayProcess, StartError } from "./process.ts";
 import type { Assignment, Report } from "./protocol.ts";
 
-/** Delay before a process that died is started again, in milliseconds; doubled each time. */
-const FIRST_RESTART_DELAY_MS = 100;
-const MAX_RESTART_DELAY_MS = 30_000;
-/** A process that lived this long counts as healthy: the next delay is the first one again. */
-const HEALTHY_AGE_MS = 60_000;
 /** A process that is to replace another is ready within this time. */
 const READY_TIMEOUT_MS = 120_000;
 /** Processes end their requests by themselves in time; those that do not have this much longer. */
@@ -27,8 +25,8 @@ export interface SupervisorOptions {
   readonly processes: number;
   /** How gatehouse is started. */
   readonly command: OwnCommand;
-  /** The user's arguments. */
-  readonly args: readonly string[];
+  /** What it was started in and with: its processes are, too. */
+  readonly surroundings: Surroundings;
   /** Ports that were chosen. */
   readonly ports: Assignment["ports"];
   /** How long processes take to finish what is in flight at the most, in milliseconds. */
@@ -52,6 +50,9 @@ interface Slot {
   delayMs: number;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
+
+/** For what is told elsewhere. */
+function ignore(): void {}
 
 /** Runs gateway processes. */
 export class Supervisor implements ProcessOwner {
@@ -104,9 +105,14 @@ export class Supervisor implements ProcessOwner {
     }
   }
 
-  /** Sends all processes that serve a signal; the others have not begun, and see what is new. */
+  /** Sends all processes a signal: those that are still starting, which may not hear it, when they are ready. */
   signal(signal: Deno.Signal): void {
-    for (const { process, isReady } of this.#slots) if (isReady) process?.kill(signal);
+    for (const slot of this.#slots) {
+      if (slot.isReady) slot.process?.kill(signal);
+      for (const process of [slot.successor, slot.isReady ? null : slot.process]) {
+        process?.ready.then(() => process.kill(signal), ignore);
+      }
+    }
   }
 
   /**
@@ -122,7 +128,7 @@ export class Supervisor implements ProcessOwner {
     for (this.#rolls = 1; this.#rolls > 0; this.#rolls--) await this.#rollOnce();
   }
 
-  /** Lets all processes finish what is in flight; `false` if one had to be killed. */
+  /** Lets all processes finish what is in flight; `false` if one cut requests off, or had to be killed. */
   async drain(): Promise<boolean> {
     this.#stop();
     const outcomes = await Promise.all([...this.#alive].map((process) => this.#drain(process)));
@@ -153,6 +159,14 @@ export class Supervisor implements ProcessOwner {
     } else {
       this.#endReload(process);
     }
+  }
+
+  onReportsEnd(process: GatewayProcess, reason: string | null): void {
+    // Whoever waits for the end of its reload would wait forever.
+    this.#endReload(process);
+    if (reason === null) return;
+    this.#log("error", `process ${process.number} (${process.pid}) is killed: ${reason}`);
+    process.kill("SIGKILL");
   }
 
   onEnd(process: GatewayProcess, status: Deno.CommandStatus): void {
@@ -187,11 +201,20 @@ export class Supervisor implements ProcessOwner {
     }
   }
 
-  #spawn(slot: Slot, role: Assignment["role"]): GatewayProcess {
-    const { command, args, ports } = this.#options;
-    const process = new GatewayProcess({ number: slot.number, command, args, ports, role }, this);
-    this.#alive.add(process);
-    return process;
+  /** @throws {StartError} if the system starts no process */
+  #spawn({ number }: Slot, role: Assignment["role"]): GatewayProcess {
+    const { command, surroundings, ports } = this.#options;
+    try {
+      const process = new GatewayProcess({ number, command, surroundings, ports, role }, this);
+      this.#alive.add(process);
+      return process;
+    } catch (error) {
+      // The program is being replaced, there is no room for a socket, the system has no more processes.
+      if (!(error instanceof Error)) throw error;
+      const reason = `the system starts none: ${error.message}`;
+      if (this.#state === "starting") this.#log("error", `process ${number}: ${reason}`);
+      throw new StartError(reason, 1);
+    }
   }
 
   /** Starts a process in a slot that has none. */
@@ -204,9 +227,9 @@ export class Supervisor implements ProcessOwner {
 
   #restartLater(slot: Slot): void {
     const { delayMs } = slot;
-    slot.delayMs = Math.min(delayMs * 2, MAX_RESTART_DELAY_MS);
+    slot.delayMs = doubled(delayMs);
     this.#log("info", `process ${slot.number} is started again in ${delayMs / 1000} s`);
-    slot.timer = setTimeout(() => this.#restart(slot), delayMs);
+    slot.timer = setTimeout(() => this.#restart(slot), timerMs(delayMs));
   }
 
   async #restart(slot: Slot): Promise<void> {
@@ -256,8 +279,9 @@ export class Supervisor implements ProcessOwner {
       // It is about to be started anyway: what is new, it will have.
       return true;
     }
-    const successor = slot.successor = this.#spawn(slot, "successor");
+    let successor: GatewayProcess;
     try {
+      successor = slot.successor = this.#spawn(slot, "successor");
       await this.#inTime(successor, successor.ready);
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
@@ -285,16 +309,18 @@ export class Supervisor implements ProcessOwner {
     return true;
   }
 
-  async #drain(process: GatewayProcess): Promise<"drained" | "killed"> {
+  async #drain(process: GatewayProcess): Promise<"drained" | "cut off" | "killed"> {
     process.kill("SIGTERM");
-    let outcome: "drained" | "killed" = "drained";
+    let isKilled = false;
     const timer = setTimeout(() => {
-      outcome = "killed";
+      isKilled = true;
       this.#log("error", `process ${process.number} (${process.pid}) does not end: it is killed`);
       process.kill("SIGKILL");
-    }, this.#options.drainTimeoutMs + KILL_DELAY_MS);
-    await process.ended;
+    }, timerMs(this.#options.drainTimeoutMs + KILL_DELAY_MS));
+    const { success } = await process.ended;
     clearTimeout(timer);
-    return outcome;
+    if (isKilled) return "killed";
+    // One that was still starting fails, and has no requests to cut off.
+    return success || !process.hasServed ? "drained" : "cut off";
   }
 }

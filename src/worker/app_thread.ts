@@ -1,21 +1,27 @@
 /**
- * `new Worker()` for apps of the own loader: the platform would know nothing of their modules.
+ * `new Worker()` for apps: the platform would know nothing of the modules of the own loader, nor of the
+ * sandbox.
  *
  * @module
  */
 
+import { getterOf, uncurried } from "../captured.ts";
 import type { WorkerGraph } from "../loader/graph_store.ts";
+import { lock } from "../sandbox/locks.ts";
+import type { SandboxRules } from "../sandbox/rules.ts";
 import type { AskForModule } from "./modules.ts";
-import type { ImportRequest } from "./protocol.ts";
+import type { Imported, ImportRequest } from "./protocol.ts";
 
-/** What the module of a nested worker is told first. */
+/** What a nested worker is told before it listens to the app that makes it. */
 export interface NestedStart {
-  /** URL of its generated module; `null` if there is none. */
-  readonly module: string | null;
-  /** Why there is none. */
-  readonly message: string;
-  /** The modules of the apps. */
-  readonly graph: WorkerGraph;
+  /** What only this thread and the nested one know: apps can get a word in before. */
+  readonly secret: string;
+  /** URL of its module. */
+  readonly url: string;
+  /** The modules of the apps, if the own loader has made them. */
+  readonly graph: WorkerGraph | undefined;
+  /** What the module is kept from. */
+  readonly sandbox: SandboxRules;
   /** Takes questions for modules, and gives the answers. */
   readonly port: MessagePort;
 }
@@ -28,80 +34,126 @@ export interface NestedQuestion {
   readonly request: ImportRequest;
 }
 
-const NESTED_MODULE = new URL("./nested.ts", import.meta.url);
-
-/**
- * Makes `Worker` load modules of `graph`, and what else `ask` finds, on the current thread. Threads in
- * lockdown have no workers.
- */
-export function installAppThreads(graph: WorkerGraph, ask: AskForModule): void {
-  const Native = globalThis.Worker;
-
-  class AppThread extends Native {
-    constructor(specifier: string | URL, options: WorkerOptions = {}) {
-      const url = new URL(specifier).href;
-      if (options.type !== "module") {
-        throw new Deno.errors.NotSupported(
-          'Classic workers are not supported: give { type: "module" }',
-        );
-      }
-      super(NESTED_MODULE, withReadOf(options, graph.folders));
-      startThread(this, Native.prototype.postMessage, url);
-    }
-  }
-
-  async function startThread(
-    thread: Worker,
-    post: (this: Worker, message: unknown, transfer: Transferable[]) => void,
-    url: string,
-  ): Promise<void> {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = async ({ data }: MessageEvent<NestedQuestion>) => {
-      port1.postMessage({ id: data.id, answer: await ask(data.request) });
-    };
-    const answer = await ask({ specifier: await readable(url), referrer: url, type: "" });
-    const isThere = !("message" in answer);
-    const start: NestedStart = {
-      module: isThere ? `${graph.directory}${answer.file}` : null,
-      message: isThere ? "" : answer.message,
-      graph: isThere ? extended(graph, answer) : graph,
-      port: port2,
-    };
-    post.call(thread, start, [port2]);
-  }
-
-  Object.defineProperty(AppThread, "name", { value: "Worker" });
-  globalThis.Worker = AppThread as typeof Worker;
+/** The answer to a question. */
+export interface NestedAnswer {
+  /** Number of the question. */
+  readonly id: number;
+  /** The answer. */
+  readonly answer: Imported;
 }
 
-/** The graph with what was just added to it. */
-function extended(
-  graph: WorkerGraph,
-  added: Pick<WorkerGraph, "files" | "redirects">,
-): WorkerGraph {
-  return {
-    ...graph,
-    files: { ...graph.files, ...added.files },
-    redirects: { ...graph.redirects, ...added.redirects },
-  };
+// Compiling finds modules by the name of URL itself.
+const { MessageChannel, TypeError, URL: AbsoluteUrl, encodeURIComponent, fetch } = globalThis;
+const { NotSupported } = Deno.errors;
+const { defineProperty } = Object;
+const { construct } = Reflect;
+const randomUUID: () => string = crypto.randomUUID.bind(crypto);
+const NESTED_MODULE = new URL("./nested.ts", import.meta.url).href;
+const hrefOf = getterOf<URL, string>(URL.prototype, "href");
+const startsWith = uncurried(String.prototype.startsWith);
+const startPort = uncurried(MessagePort.prototype.start);
+const postToPort: (port: MessagePort, message: NestedAnswer) => void = uncurried(
+  MessagePort.prototype.postMessage,
+) as never;
+const postToWorker: (worker: Worker, message: NestedStart, transfer: Transferable[]) => void =
+  uncurried(Worker.prototype.postMessage) as never;
+const listen: (
+  target: EventTarget,
+  type: "message",
+  listener: (event: MessageEvent) => void,
+) => void = uncurried(EventTarget.prototype.addEventListener) as never;
+const textOf = uncurried(Response.prototype.text);
+const headersOf = getterOf<Response, Headers>(Response.prototype, "headers");
+const valueOf = uncurried(Headers.prototype.get);
+
+/**
+ * Makes `Worker` guard what it makes as `sandbox` says, and load modules of `graph`, if there is one, and
+ * what else `ask` finds, on the current thread. Threads in lockdown have no workers.
+ */
+export function installAppThreads(
+  graph: WorkerGraph | undefined,
+  sandbox: SandboxRules,
+  ask: AskForModule,
+): void {
+  const Native = globalThis.Worker;
+  const { prototype } = Native;
+
+  function AppThread(specifier: string | URL, options: WorkerOptions = {}): Worker {
+    if (new.target === undefined) throw new TypeError("Worker is a class: it needs new");
+    const url = hrefOf(new AbsoluteUrl(specifier));
+    if (options.type !== "module") {
+      throw new NotSupported('Classic workers are not supported: give { type: "module" }');
+    }
+    const folders = graph === undefined ? [url] : graph.folders;
+    const secret = randomUUID();
+    // The platform calls what apps can replace while it makes a worker and posts to it.
+    const worker = construct(
+      Native,
+      [`${NESTED_MODULE}#${secret}`, withReadOf(options, folders)],
+      new.target,
+    );
+    // Who gets at these can but ask for modules, as every app can.
+    const { port1, port2 } = new MessageChannel();
+    if (graph !== undefined) answerQuestions(port1, url, ask);
+    postToWorker(worker, { secret, url, graph, sandbox, port: port2 }, [port2]);
+    return worker;
+  }
+
+  AppThread.prototype = prototype;
+  defineProperty(AppThread, "name", { value: "Worker" });
+  // The platform's own would make workers that nobody guards.
+  lock(prototype, "constructor", AppThread);
+  globalThis.Worker = AppThread as unknown as typeof Worker;
+}
+
+/** Answers what the nested worker for the module at `url` asks on `port`. */
+function answerQuestions(port: MessagePort, url: string, ask: AskForModule): void {
+  // The app may forget its blob at once.
+  const source = readable(url);
+  listen(port, "message", async ({ data: { id, request } }: MessageEvent<NestedQuestion>) => {
+    const specifier = `${request.specifier}`;
+    const answer = await ask({
+      specifier: specifier === url ? await source : specifier,
+      referrer: `${request.referrer}`,
+      type: request.type,
+    });
+    postToPort(port, { id, answer });
+  });
+  startPort(port);
 }
 
 /** A URL that the loader can read, too: only this thread knows its blobs. */
 async function readable(url: string): Promise<string> {
-  if (!url.startsWith("blob:")) return url;
-  const response = await fetch(url);
-  const text = await response.text();
-  const type = response.headers.get("content-type") || "text/javascript";
-  return `data:${type},${encodeURIComponent(text)}`;
+  if (!startsWith(url, "blob:")) return url;
+  try {
+    const response = await fetch(url);
+    const text = await textOf(response);
+    const type = valueOf(headersOf(response), "content-type") || "text/javascript";
+    return `data:${type},${encodeURIComponent(text)}`;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    // It is gone: the loader says so to the nested worker.
+    return url;
+  }
 }
 
-/** The options with permission to read `folders`, where permissions are narrowed. */
+function asPlace(place: string): string | URL {
+  return startsWith(place, "file:") ? new AbsoluteUrl(place) : place;
+}
+
+/** The options with permission to read `folders`, and a file by its URL, where permissions are narrowed. */
 function withReadOf(options: WorkerOptions, folders: readonly string[]): WorkerOptions {
   const permissions = options.deno?.permissions;
   if (permissions === undefined || permissions === "inherit") return options;
   const given = permissions === "none" ? {} : permissions;
-  const { read } = given;
-  if (read === true || read === "inherit") return options;
-  const readable = [...(read || []), ...folders];
-  return { ...options, deno: { ...options.deno, permissions: { ...given, read: readable } } };
+  if (given.read === true || given.read === "inherit") return options;
+  const places = given.read || [];
+  const read: (string | URL)[] = [];
+  for (let i = 0; i < places.length; i++) read[i] = places[i];
+  for (let i = 0; i < folders.length; i++) {
+    const isRemote = startsWith(folders[i], "http") || startsWith(folders[i], "data:") ||
+      startsWith(folders[i], "blob:");
+    if (!isRemote) read[read.length] = asPlace(folders[i]);
+  }
+  return { ...options, deno: { ...options.deno, permissions: { ...given, read } } };
 }

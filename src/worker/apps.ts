@@ -4,21 +4,27 @@
  * @module
  */
 
+import type { Deferred } from "../captured.ts";
+import { deferred } from "../captured.ts";
 import type { Exchange, ExchangeHandler, FaultReports } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import type { Context } from "./context.ts";
 import { reportingConsole } from "./console_reports.ts";
 import { AppContext } from "./context.ts";
 import { makeRequest } from "./request.ts";
-import { withPermissionHints } from "./permission_hint.ts";
 import { plainResponse } from "./response.ts";
 import type { TaskOwner } from "./task.ts";
 import { AppTask } from "./task.ts";
+import { describe, textOfThrown } from "./thrown.ts";
+
+const { Response: PlatformResponse, TypeError } = globalThis;
 
 /** An app, after the convention of `deno serve`. */
 export interface App {
   /** Answers `request`. */
   fetch(request: Request, context: Context): Response | Promise<Response>;
+  /** Is told each address that is listened at: once, when all are, in the first of the app's workers. */
+  onListen?(address: Deno.Addr): void | Promise<void>;
 }
 
 /** An app with the path prefix that it is mounted at. */
@@ -27,6 +33,8 @@ export interface MountedApp {
   readonly prefix: string;
   /** The app. */
   readonly app: App;
+  /** Whose `onListen` is called, if it is none of the app's: that of an app in middleware. */
+  readonly listener?: App;
 }
 
 /** Runs apps on the current thread. */
@@ -43,7 +51,7 @@ export class AppRunner implements ExchangeHandler {
   };
   #running = 0;
   #background = 0;
-  #idle: PromiseWithResolvers<void> | null = null;
+  #idle: Deferred<void> | null = null;
 
   /** Makes a runner of `mounts`, which the exchanges choose by index. */
   constructor(mounts: readonly MountedApp[], faultReports: FaultReports, log: Log) {
@@ -84,32 +92,40 @@ export class AppRunner implements ExchangeHandler {
     }
   }
 
+  /** Tells the apps what addresses are listened at. */
+  announce(addresses: readonly Deno.Addr[]): void {
+    for (const { app, listener = app } of this.#mounts) {
+      if (listener.onListen === undefined) continue;
+      for (const address of addresses) this.#announce(listener, address);
+    }
+  }
+
+  async #announce(app: App, address: Deno.Addr): Promise<void> {
+    try {
+      await app.onListen?.({ ...address });
+    } catch (error) {
+      this.#log("error", `onListen() failed: ${textOfThrown(error)}`);
+    }
+  }
+
   /** Resolves when no request is under way and nothing is waited for. */
   async drained(): Promise<void> {
     while (this.#running > 0 || this.#background > 0) {
-      this.#idle ??= Promise.withResolvers();
+      this.#idle ??= deferred();
       await this.#idle.promise;
     }
   }
 
   #respond(task: AppTask, response: unknown): void {
-    // What was made here is known at once; the question below is a slow one.
-    const plain = typeof response === "object" && response !== null
-      ? plainResponse(response)
-      : null;
-    if (plain !== null) {
-      task.respondPlain(plain);
-      return;
-    }
-    if (!(response instanceof Response)) {
-      this.#onAppError(
-        task,
-        new TypeError(`the app returned ${describe(response)} instead of a Response`),
-      );
-      return;
-    }
+    // All that an app returns may throw as soon as it is looked at, and more than a ring holds.
     try {
-      task.respond(response);
+      // What was made here is known at once; the question below is a slow one.
+      const plain = typeof response === "object" && response !== null
+        ? plainResponse(response)
+        : null;
+      if (plain !== null) task.respondPlain(plain);
+      else if (response instanceof PlatformResponse) task.respond(response);
+      else throw new TypeError(`the app returned ${describe(response)} instead of a Response`);
     } catch (error) {
       this.#onAppError(task, error);
     }
@@ -118,9 +134,7 @@ export class AppRunner implements ExchangeHandler {
   #onAppError(task: AppTask, error: unknown): void {
     // What fails because its request was cut short is no fault of the app's.
     if (task.ended) return;
-    const text = error instanceof Error
-      ? withPermissionHints(error.stack ?? String(error))
-      : `uncaught ${describe(error)}`;
+    const text = textOfThrown(error);
     const { method } = task.head;
     this.#log("error", `${method} ${makeRequest(task).url} failed: ${text}`);
     task.reportFault(text);
@@ -129,28 +143,23 @@ export class AppRunner implements ExchangeHandler {
 
   readonly #waitUntil = (promise: Promise<unknown>): void => {
     this.#background++;
-    Promise.resolve(promise).catch((error) => {
-      this.#log(
-        "error",
-        withPermissionHints(
-          `waitUntil() promise failed: ${error instanceof Error ? error.stack : error}`,
-        ),
-      );
-    }).finally(() => {
+    this.#wait(promise);
+  };
+
+  async #wait(promise: Promise<unknown>): Promise<void> {
+    try {
+      await promise;
+    } catch (error) {
+      this.#log("error", `waitUntil() promise failed: ${textOfThrown(error)}`);
+    } finally {
       this.#background--;
       this.#checkIdle();
-    });
-  };
+    }
+  }
 
   #checkIdle(): void {
     if (this.#running > 0 || this.#background > 0) return;
     this.#idle?.resolve();
     this.#idle = null;
   }
-}
-
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === "object") return `an object (${value.constructor?.name ?? "no prototype"})`;
-  return `a ${typeof value} (${String(value).slice(0, 80)})`;
 }

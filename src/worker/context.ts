@@ -4,14 +4,22 @@
  * @module
  */
 
+import { resolved } from "../captured.ts";
 import type { EndpointKind, RequestRole } from "../exchange.ts";
 import type { BodyPiece } from "./request_body.ts";
 import { clientAddr, variablesOf } from "./meta_variables.ts";
 import type { AppTask } from "./task.ts";
 
+const { Headers: PlatformHeaders, TypeError } = globalThis;
+
 /** The second argument of an app: a superset of `Deno.ServeHandlerInfo`. */
 export interface Context {
-  /** Address of the client. */
+  /**
+   * Address of the client: over FastCGI and Mongrel2 as the web server told it. Over HTTP it is that of
+   * whoever connected. Behind a web server on a unix socket that is nobody's: `{ transport: "unix" }`
+   * without a path (and `env.REMOTE_ADDR` is empty); look at what the web server sends, such as
+   * `X-Forwarded-For`, if nobody else can connect.
+   */
   readonly remoteAddr: Deno.Addr;
   /** Address of the endpoint that took the request. */
   readonly localAddr: Deno.Addr;
@@ -84,7 +92,7 @@ export class AppContext implements Context {
   }
 
   get trailers(): Promise<Headers> {
-    return this.#task.body?.trailers ?? Promise.resolve(new Headers());
+    return this.#task.body?.trailers ?? resolved(new PlatformHeaders());
   }
 
   get role(): RequestRole {

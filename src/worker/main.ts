@@ -4,85 +4,111 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
+import { uncurried } from "../captured.ts";
 import { LoadError } from "../errors.ts";
 import { loadApps } from "../loader/load.ts";
 import { ignoreBrokenPipes } from "../log.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
+import { tameUncaught } from "../uncaught.ts";
 import { AppRunner } from "./apps.ts";
-import { lockImports } from "./lockdown.ts";
+import { ImportClient } from "./import_client.ts";
+import { guardThread } from "../sandbox/guard.ts";
+import { lockImports } from "../sandbox/lockdown.ts";
 import { installAppThreads } from "./app_thread.ts";
-import { AppModules } from "./modules.ts";
+import { installModules } from "./modules.ts";
 import { WorkerPort } from "./port.ts";
-import type { Imported, ImportedMessage, ImportRequest } from "./protocol.ts";
-import type { StartMessage, WorkerReport } from "./protocol.ts";
-import { DOORBELL } from "./protocol.ts";
-import { guardProcess } from "./process_guard.ts";
+import type {
+  ImportedMessage,
+  ImportRequest,
+  ListeningMessage,
+  StartMessage,
+  WorkerReport,
+} from "./protocol.ts";
+import { DOORBELL, FENCE } from "./protocol.ts";
 import { installLightResponse } from "./response.ts";
 
 /** The part of a worker's global scope that is used here. */
 interface WorkerScope {
-  postMessage(message: WorkerReport | typeof DOORBELL): void;
+  postMessage(message: WorkerReport | typeof DOORBELL | typeof FENCE): void;
   addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
   close(): void;
 }
 
+const { Error } = globalThis;
+const { hasOwn } = Object;
+const { NotSupported } = Deno.errors;
+const { memoryUsage } = Deno;
+const stopImmediatePropagation = uncurried(Event.prototype.stopImmediatePropagation);
+
 const scope = globalThis as unknown as WorkerScope;
 const post = scope.postMessage.bind(globalThis);
-const { memoryUsage } = Deno;
+const ring = (): void => post(DOORBELL);
+// The gateway may answer with another request at once: what was read is to be done with before that.
+const ringLater = (): void => void setImmediate(ring);
+const imports = new ImportClient((id, request) => post({ kind: "import", id, request }));
+const askForModule = (request: ImportRequest) => imports.ask(request);
+let hasStarted = false;
 let port: WorkerPort | null = null;
-/** Imports that the gateway has not answered, by number. */
-const imports = new Map<number, (answer: Imported) => void>();
-let nextImport = 1;
+let runner: AppRunner | null = null;
 
-// Registered before the apps are loaded, so that it hears the gateway first and they do not.
+// Registered before the apps are loaded, so that it hears the gateway first and they do not. They can
+// dispatch events of their own, and so the first message alone, which is there before them, is trusted:
+// what others could say is of no use to them.
 scope.addEventListener("message", (event) => {
-  event.stopImmediatePropagation();
-  if (event.data === DOORBELL) port?.onDoorbell();
-  else if ("imported" in event.data) onImported(event.data as ImportedMessage);
-  else start(event.data as StartMessage);
+  const { data } = event;
+  if (data === DOORBELL) port?.onDoorbell();
+  else if (data === FENCE) post(FENCE);
+  else if (!hasStarted) start(data);
+  else if (isAnswer(data)) imports.onAnswer(data.imported, data.answer);
+  else if (isListening(data)) runner?.announce(data.listening);
+  else return;
+  stopImmediatePropagation(event);
 });
 
-function askForModule(request: ImportRequest): Promise<Imported> {
-  const id = nextImport++;
-  post({ kind: "import", id, request });
-  return new Promise((resolve) => imports.set(id, resolve));
+tameUncaught();
+
+function isAnswer(data: unknown): data is ImportedMessage {
+  return typeof data === "object" && data !== null && hasOwn(data, "imported");
 }
 
-function onImported({ imported, answer }: ImportedMessage): void {
-  imports.get(imported)?.(answer);
-  imports.delete(imported);
+function isListening(data: unknown): data is ListeningMessage {
+  return typeof data === "object" && data !== null && hasOwn(data, "listening");
 }
 
 async function start(message: StartMessage): Promise<void> {
-  if (message.framesVersion !== FRAMES_VERSION) {
-    throw new Error(`the gateway speaks version ${message.framesVersion} of the frames`);
+  hasStarted = true;
+  const { framesVersion, toWorker, toGateway, apps, sandbox } = message;
+  if (framesVersion !== FRAMES_VERSION) {
+    throw new Error(`the gateway speaks version ${framesVersion} of the frames`);
   }
   ignoreBrokenPipes();
-  reportClosing();
+  takeScope();
   installLightResponse();
-  const ring = (): void => post(DOORBELL);
   const opened = new WorkerPort(
-    new RingReader(message.toWorker, ring),
-    new RingWriter(message.toGateway, ring),
+    new RingReader(toWorker, ringLater),
+    new RingWriter(toGateway, ring),
     ownMemoryBytes,
   );
   try {
-    const { graph, lockdown } = message.apps;
+    const { graph, lockdown, faultReports } = apps;
     if (graph !== undefined) {
-      AppModules.install(graph, askForModule, lockdown === undefined ? "native" : "guarded");
+      installModules(graph, askForModule, sandbox.trust === "full" ? "native" : "guarded");
     }
     if (lockdown !== undefined) lockImports(lockdown);
-    else if (graph !== undefined) installAppThreads(graph, askForModule);
-    guardProcess();
-    const mounts = await loadApps(message.apps, (url) => post({ kind: "loaded", url }));
-    const runner = new AppRunner(
-      mounts,
-      message.apps.faultReports,
-      (level, text) => opened.log(level, text),
-    );
+    else if (graph !== undefined || sandbox.trust === "limited") {
+      installAppThreads(graph, sandbox, askForModule);
+    }
+    guardThread(sandbox);
+    const mounts = await loadApps(apps, (url) => post({ kind: "loaded", url }));
+    const running = new AppRunner(mounts, faultReports, (level, text) => opened.log(level, text));
+    runner = running;
     port = opened;
-    opened.start(runner, () => runner.drained().then(() => opened.reportDrained()));
+    opened.start(running, async () => {
+      await running.drained();
+      opened.reportDrained();
+    });
     post({ kind: "ready" });
   } catch (error) {
     if (!(error instanceof LoadError)) throw error;
@@ -96,16 +122,25 @@ function ownMemoryBytes(): number {
   return heapUsed + external;
 }
 
-/** Tells the gateway before the app ends its worker, which would otherwise end unnoticed. */
-function reportClosing(): void {
+/**
+ * Takes from the apps what would speak to the gateway. It is told before an app ends its worker, which
+ * would otherwise end unnoticed.
+ */
+function takeScope(): void {
   const close = scope.close.bind(globalThis);
   scope.close = () => {
     post({ kind: "closed", by: "self.close()" });
     close();
   };
-  const exit = Deno.exit;
+  const { exit } = Deno;
   Deno.exit = (code): never => {
     post({ kind: "closed", by: `Deno.exit(${code ?? ""})` });
     return exit(code);
+  };
+  scope.postMessage = () => {
+    throw new NotSupported(
+      "postMessage() is not available to apps in their own worker: there is nobody to listen " +
+        "(workers that they make themselves, and MessageChannel, have it)",
+    );
   };
 }

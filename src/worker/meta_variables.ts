@@ -4,25 +4,58 @@
  * @module
  */
 
+import { CLASS, HEX } from "../chars.ts";
 import type { RequestHead } from "../exchange.ts";
 import { UNKNOWN_LENGTH } from "../exchange.ts";
-import { parseFieldLines, textOf } from "../fields.ts";
-import { decodePairs } from "../pairs.ts";
+import { textOf } from "../fields.ts";
+import { decodePairs, decodeText, PairReader } from "../pairs.ts";
+import { isAbsolute } from "../request_target.ts";
 import { urlOf } from "../request_url.ts";
+import { requestFields } from "./request_fields.ts";
+
+const { Math, Number, Object, String, URIError, URL, decodeURIComponent } = globalThis;
 
 /** The variables of a request to an app mounted at `mount`. */
 export function variablesOf(head: RequestHead, mount: string): Record<string, string> {
   const { endpoint } = head.peer;
   if (endpoint === "http") return httpVariables(head, mount);
-  const variables = decodePairs(head.block, head.paramsStart, head.paramsEnd);
   if (endpoint === "mongrel2") {
     const { REMOTE_PORT: _, ...others } = httpVariables(head, mount);
-    return { ...others, ...variables };
+    return { ...others, ...decodePairs(head.block, head.paramsStart, head.paramsEnd) };
   }
+  const variables = sentVariables(head);
   variables.FCGI_ROLE = head.role.toUpperCase();
+  if (isAbsolute(head)) {
+    variables.HTTP_HOST = textOf(head.block, head.authorityStart, head.authorityEnd);
+  }
   // The web server knows nothing of mounts.
   if (mount !== "") Object.assign(variables, placeOf(new URL(urlOf(head)), mount));
   return variables;
+}
+
+/**
+ * The parameters that a web server has sent. Of which fields it made them it does not say: those of the
+ * same name are put together as those fields would be (RFC 3875 4.1.18), so that none hides another.
+ */
+function sentVariables(head: RequestHead): Record<string, string> {
+  const { block, paramsStart, paramsEnd } = head;
+  const variables: Record<string, string> = Object.create(null);
+  const pairs = new PairReader(block, paramsStart, paramsEnd);
+  while (pairs.next()) {
+    const name = decodeText(block, pairs.nameStart, pairs.nameEnd);
+    const value = decodeText(block, pairs.nameEnd, pairs.valueEnd);
+    if (name === "HTTP_PROXY") continue;
+    if (name.startsWith("HTTP_") && name !== "HTTP_HOST") addField(variables, name, value);
+    else variables[name] = value;
+  }
+  return variables;
+}
+
+/** Adds a field's value to those of the same variable. */
+function addField(variables: Record<string, string>, variable: string, value: string): void {
+  const separator = variable === "HTTP_COOKIE" ? "; " : ", ";
+  const before = variables[variable];
+  variables[variable] = before === undefined ? value : before + separator + value;
 }
 
 /** The client's address as the front server told it in `variables`, or else `fallback`. */
@@ -63,16 +96,13 @@ function httpVariables(head: RequestHead, mount: string): Record<string, string>
   } else {
     env.REMOTE_ADDR = "";
   }
-  for (const [name, value] of parseFieldLines(head.block, head.fieldsStart, head.fieldsEnd)) {
+  for (const [name, value] of requestFields(head)) {
+    // It would become the variable of a field with a dash.
+    if (name.includes("_")) continue;
     const key = name.toUpperCase().replaceAll("-", "_");
-    if (key === "CONTENT_TYPE" || key === "CONTENT_LENGTH") {
-      env[key] = value;
-    } else if (key !== "PROXY" && !name.includes("_")) {
-      // A Proxy field would pass for the HTTP_PROXY setting of programs that read this.
-      const variable = `HTTP_${key}`;
-      const separator = key === "COOKIE" ? "; " : ", ";
-      env[variable] = variable in env ? env[variable] + separator + value : value;
-    }
+    if (key === "CONTENT_TYPE" || key === "CONTENT_LENGTH") addField(env, key, value);
+    // A Proxy field would pass for the HTTP_PROXY setting of programs that read this.
+    else if (key !== "PROXY") addField(env, `HTTP_${key}`, value);
   }
   if (head.bodyLength !== UNKNOWN_LENGTH && head.bodyLength > 0) {
     env.CONTENT_LENGTH = String(head.bodyLength);
@@ -82,11 +112,32 @@ function httpVariables(head: RequestHead, mount: string): Record<string, string>
 
 /** Percent-decodes a path, but for what is no UTF-8, and for slashes, which would change its meaning. */
 function decodePath(path: string): string {
-  return path.replace(/(?:%[0-9A-Fa-f]{2})+/g, (escapes) => {
-    try {
-      return decodeURIComponent(escapes.replace(/%2f/gi, "%252F"));
-    } catch {
-      return escapes;
-    }
-  });
+  let decoded = "";
+  let at = 0;
+  for (let start = path.indexOf("%"); start >= 0; start = path.indexOf("%", at)) {
+    let end = start;
+    while (isEscape(path, end)) end += 3;
+    decoded += path.slice(at, start);
+    // A sign that begins nothing stands for itself.
+    at = Math.max(end, start + 1);
+    decoded += end === start ? "%" : decodeEscapes(path.slice(start, end));
+  }
+  return decoded + path.slice(at);
+}
+
+function isEscape(path: string, at: number): boolean {
+  return path[at] === "%" && isHex(path.charCodeAt(at + 1)) && isHex(path.charCodeAt(at + 2));
+}
+
+function isHex(code: number): boolean {
+  return (CLASS[code] & HEX) !== 0;
+}
+
+function decodeEscapes(escapes: string): string {
+  try {
+    return decodeURIComponent(escapes.replace(/%2f/gi, "%252F"));
+  } catch (error) {
+    if (!(error instanceof URIError)) throw error;
+    return escapes;
+  }
 }

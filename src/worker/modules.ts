@@ -8,104 +8,139 @@
 import { Buffer } from "node:buffer";
 import nodeModule, { createRequire, isBuiltin } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { moduleKey, urlOfKey } from "../loader/graph_keys.ts";
+import { getterOf, SafeMap, uncurried } from "../captured.ts";
+import { moduleKey } from "../loader/graph_keys.ts";
 import type { WorkerGraph } from "../loader/graph_store.ts";
 import { resolveSpecifier } from "../loader/import_map.ts";
 import type { ImportType } from "../loader/sources.ts";
-import { guardedBuiltin } from "./lockdown.ts";
+import { guardedBuiltin } from "../sandbox/lockdown.ts";
 import type { Imported, ImportRequest } from "./protocol.ts";
+import { SourceNames } from "./source_names.ts";
 
 /** Asks the gateway for a module that the worker does not have. */
 export type AskForModule = (request: ImportRequest) => Promise<Imported>;
 
-/** Where modules of the own loader find {@linkcode AppModules}. */
+/** What the modules of apps are served with. Apps can see it, and do with it what they like. */
+export interface ModuleServices {
+  /** Does `import(specifier, options)` for the module at `referrer`. */
+  import(referrer: string, args: ArrayLike<unknown>): Promise<unknown>;
+  /** Makes `import.meta` tell of the source at `url` instead of the generated file. */
+  describe(meta: ImportMeta, url: string): void;
+  /** Loads the CommonJS module at `path`. */
+  require(path: string): unknown;
+  /** A builtin module, as far as the lockdown leaves it. */
+  builtin(specifier: string): unknown;
+  /** The bytes that `base64` stands for. */
+  bytes(base64: string): Uint8Array;
+  /** Instantiates WebAssembly. */
+  instantiate(
+    bytes: Uint8Array<ArrayBuffer>,
+    imports: WebAssembly.Imports,
+  ): Promise<WebAssembly.WebAssemblyInstantiatedSource>;
+  /** `text` with the URLs of sources in place of the names of generated files. */
+  withSources(text: string): string;
+}
+
+/** The members of `node:process` that matter here. */
+interface NodeProcess {
+  getBuiltinModule(name: string): unknown;
+}
+
+const { Error, TypeError, Uint8Array, URL, decodeURIComponent } = globalThis;
+const { process } = globalThis as unknown as { process: NodeProcess };
+const { defineProperty, freeze, hasOwn, keys, setPrototypeOf } = Object;
+const { parse } = JSON;
+const { permissions, readTextFileSync } = Deno;
+const { os } = Deno.build;
+const { instantiate } = WebAssembly;
+const getBuiltinModule = uncurried(process.getBuiltinModule);
+const querySync = uncurried(Deno.Permissions.prototype.querySync);
+const decodeBase64: (base64: string, encoding: "base64") => Uint8Array = Buffer.from.bind(Buffer);
+const replace: (text: string, pattern: RegExp, by: string) => string = uncurried(
+  String.prototype.replace,
+) as never;
+const pathnameOf = getterOf<URL, string>(URL.prototype, "pathname");
+const startsWith = uncurried(String.prototype.startsWith);
+const includes = uncurried(String.prototype.includes);
+const slice = uncurried(String.prototype.slice);
+
+/** Where modules of the own loader find their {@linkcode ModuleServices}. */
 const WELL_KNOWN = Symbol.for("gatehouse.modules");
 
-/** Names of generated files, alone and in URLs. */
-const FILE_NAME = /(?:file:\/\/[^\s"'()]*?\/|\.{1,2}\/(?:[\w.]+\/)*)?\b([\da-f]{27}\.js)\b/g;
+/**
+ * Makes the services of the current thread for the modules of `graph`. What apps find of them are
+ * functions that lead nowhere else, and take whatever they are given for what it is: text for text.
+ */
+export function installModules(
+  graph: WorkerGraph,
+  ask: AskForModule,
+  builtins: "native" | "guarded",
+): ModuleServices {
+  const modules = new AppModules(graph, ask, builtins);
+  const services: ModuleServices = {
+    import: (referrer, args) => modules.import(referrer, args),
+    describe: (meta, url) => modules.describe(meta, `${url}`),
+    require: (path) => createRequire(`${path}`)(`${path}`),
+    builtin: (specifier) => builtinModule(`${specifier}`),
+    bytes: (base64) => new Uint8Array(decodeBase64(`${base64}`, "base64")),
+    instantiate: (bytes, imports) => instantiate(bytes, imports),
+    withSources: (text) => modules.withSources(`${text}`),
+  };
+  for (const service of Object.values(services)) freeze(setPrototypeOf(service, null));
+  freeze(setPrototypeOf(services, null));
+  defineProperty(globalThis, WELL_KNOWN, { value: services });
+  readCommonJsFromDisk();
+  lookWhereAllowed();
+  return services;
+}
 
-/** The services of a worker to the modules of its apps. */
-export class AppModules {
-  readonly #graph: WorkerGraph;
+function builtinModule(name: string): unknown {
+  return name === "node:process" ? process : getBuiltinModule(process, name);
+}
+
+/** The modules of the apps of a thread. */
+class AppModules {
+  readonly #directory: string;
+  readonly #importMap: WorkerGraph["importMap"];
   readonly #ask: AskForModule;
   readonly #builtins: "native" | "guarded";
-  /** URLs of sources by the names of their files. */
-  readonly #sources = new Map<string, string>();
+  /** Files by key, relative to the folder. */
+  readonly #files = new SafeMap<string, string>();
+  /** URLs that stand for others. */
+  readonly #redirects = new SafeMap<string, string>();
+  readonly #names = new SourceNames();
 
-  private constructor(graph: WorkerGraph, ask: AskForModule, builtins: "native" | "guarded") {
-    this.#graph = graph;
+  constructor(graph: WorkerGraph, ask: AskForModule, builtins: "native" | "guarded") {
+    this.#directory = graph.directory;
+    this.#importMap = graph.importMap;
     this.#ask = ask;
     this.#builtins = builtins;
-    this.#nameSources(graph.files);
+    this.#add(graph);
   }
 
-  /** Makes the services of the current thread for the modules of `graph`. */
-  static install(
-    graph: WorkerGraph,
-    ask: AskForModule,
-    builtins: "native" | "guarded",
-  ): AppModules {
-    const modules = new AppModules(graph, ask, builtins);
-    Object.defineProperty(globalThis, WELL_KNOWN, { value: modules });
-    readCommonJsFromDisk();
-    lookWhereAllowed();
-    return modules;
+  async import(referrer: unknown, args: ArrayLike<unknown>): Promise<unknown> {
+    return await this.#import(`${referrer}`, `${args[0]}`, typeOf(args[1]));
   }
 
-  /** Does `import(specifier, options)` for the module at `referrer`. */
-  import(referrer: string, args: ArrayLike<unknown>): Promise<unknown> {
-    return this.#import(referrer, args[0], args[1]);
-  }
-
-  /** Makes `import.meta` tell of the source at `url` instead of the generated file. */
   describe(meta: ImportMeta, url: string): void {
     meta.url = url;
     meta.main = false;
     meta.resolve = (specifier) => this.#resolved(`${specifier}`, url);
-    const local = url.startsWith("file:") ? pathOf(url) : null;
+    const local = startsWith(url, "file:") ? pathOf(url) : null;
     if (local === null) {
       delete (meta as Partial<ImportMeta>).filename;
       delete (meta as Partial<ImportMeta>).dirname;
     } else {
       meta.filename = local;
-      meta.dirname = local.replace(/[\\/][^\\/]*$/, "") || "/";
+      meta.dirname = replace(local, /[\\/][^\\/]*$/, "") || "/";
     }
   }
 
-  /** Loads the CommonJS module at `path`. */
-  require(path: string): unknown {
-    return createRequire(path)(path);
-  }
-
-  /** A builtin module, as far as the lockdown leaves it. */
-  builtin(specifier: string): unknown {
-    const { process } = globalThis as unknown as {
-      process: { getBuiltinModule(name: string): unknown };
-    };
-    return specifier === "node:process" ? process : process.getBuiltinModule(specifier);
-  }
-
-  /** The bytes that `base64` stands for. */
-  bytes(base64: string): Uint8Array {
-    return new Uint8Array(Buffer.from(base64, "base64"));
-  }
-
-  /** Instantiates WebAssembly. */
-  instantiate(
-    bytes: Uint8Array<ArrayBuffer>,
-    imports: WebAssembly.Imports,
-  ): Promise<WebAssembly.WebAssemblyInstantiatedSource> {
-    return WebAssembly.instantiate(bytes, imports);
-  }
-
-  /** `text` with the URLs of sources in place of the names of generated files. */
   withSources(text: string): string {
-    return text.replace(FILE_NAME, (name, file) => this.#sources.get(file) ?? name);
+    return this.#names.withSources(text);
   }
 
-  async #import(referrer: string, given: unknown, options: unknown): Promise<unknown> {
-    const specifier = `${given}`;
-    const type = typeOf(options);
+  async #import(referrer: string, specifier: string, type: ImportType): Promise<unknown> {
     const builtin = this.#builtinMeant(specifier, referrer);
     if (builtin !== null) return await import(builtin);
     const file = this.#fileOf(specifier, referrer, type) ??
@@ -113,7 +148,7 @@ export class AppModules {
     const name = `${file}`;
     if (!isGeneratedName(name)) throw new TypeError("no such module");
     try {
-      return await import(this.#graph.directory + name);
+      return await import(this.#directory + name);
     } catch (error) {
       throw this.#renamed(error);
     }
@@ -133,39 +168,42 @@ export class AppModules {
   /** The file that an import leads to, if it is known here. */
   #fileOf(specifier: string, referrer: string, type: ImportType): string | undefined {
     // What a package's own specifiers mean, only the loader knows.
-    if (isInPackage(referrer) && !specifier.startsWith("data:")) return undefined;
+    if (isInPackage(referrer) && !startsWith(specifier, "data:")) return undefined;
     const url = this.#resolved(specifier, referrer);
-    const { files, redirects } = this.#graph;
-    return files[moduleKey(redirects[url] ?? url, type)];
+    return this.#files.get(moduleKey(this.#redirects.get(url) ?? url, type));
   }
 
   async #fetched(specifier: string, referrer: string, type: ImportType): Promise<string> {
     const answer = await this.#ask({ specifier, referrer, type });
-    if ("message" in answer) throw new TypeError(answer.message);
-    Object.assign(this.#graph.files, answer.files);
-    Object.assign(this.#graph.redirects, answer.redirects);
-    this.#nameSources(answer.files);
-    return answer.file;
+    if (hasOwn(answer, "message")) throw new TypeError((answer as { message: string }).message);
+    const added = answer as Exclude<Imported, { message: string }>;
+    this.#add(added);
+    return added.file;
   }
 
   #resolved(specifier: string, referrer: string): string {
     try {
-      return resolveSpecifier(specifier, referrer, this.#graph.importMap);
+      return resolveSpecifier(specifier, referrer, this.#importMap);
     } catch (error) {
       throw new TypeError(`${(error as Error).message} (imported by ${referrer})`);
     }
   }
 
-  #nameSources(files: Readonly<Record<string, string>>): void {
-    for (const [key, file] of Object.entries(files)) {
-      this.#sources.set(file.slice(file.lastIndexOf("/") + 1), urlOfKey(key));
+  #add({ files, redirects }: Pick<WorkerGraph, "files" | "redirects">): void {
+    const fileKeys = keys(files);
+    for (let i = 0; i < fileKeys.length; i++) {
+      const key = fileKeys[i];
+      this.#files.set(key, files[key]);
     }
+    this.#names.add(files);
+    const urls = keys(redirects);
+    for (let i = 0; i < urls.length; i++) this.#redirects.set(urls[i], redirects[urls[i]]);
   }
 
   /** An error whose message speaks of sources; others stay what they are. */
   #renamed(error: unknown): unknown {
     if (error instanceof Error) {
-      const message = this.withSources(error.message);
+      const message = this.withSources(`${error.message}`);
       if (message !== error.message) error.message = message;
     }
     return error;
@@ -205,23 +243,37 @@ function typeOf(options: unknown): ImportType {
   if (typeof attributes !== "object" || attributes === null) {
     throw new TypeError("the 'with' option of import() must be an object");
   }
-  for (const [name, value] of Object.entries(attributes)) {
+  const given = attributes as Record<string, unknown>;
+  const names = keys(given);
+  let type: string = "";
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
+    const value = given[name];
     if (typeof value !== "string") {
       throw new TypeError(`the import attribute '${name}' must be a string`);
     }
     if (name !== "type") throw new TypeError(`there is no import attribute '${name}'`);
+    type = value;
   }
-  return (attributes as { type?: ImportType }).type ?? "";
+  if (!isTypeName(type)) throw new TypeError(`the import type '${type}' is not supported`);
+  return type as ImportType;
 }
+
+/** Whether `type` may be the name of a type; which there are, the loader knows. */
+function isTypeName(type: string): boolean {
+  return type.length <= MAX_TYPE_LENGTH && isPlain(type, 0) && !includes(type, "/");
+}
+
+const MAX_TYPE_LENGTH = 64;
 
 /** Whether a module belongs to an installed package. */
 function isInPackage(url: string): boolean {
-  return url.startsWith("file:") && url.includes("/node_modules/");
+  return startsWith(url, "file:") && includes(url, "/node_modules/");
 }
 
 function pathOf(url: string): string {
-  const path = decodeURIComponent(new URL(url).pathname);
-  return Deno.build.os === "windows" ? path.slice(1).replaceAll("/", "\\") : path;
+  const path = decodeURIComponent(pathnameOf(new URL(url)));
+  return os === "windows" ? replace(slice(path, 1), /\//g, "\\") : path;
 }
 
 /** A module as node:module makes it. */
@@ -239,11 +291,11 @@ function readCommonJsFromDisk(): void {
     _extensions: Record<string, (module: CommonJsModule, filename: string) => void>;
   })._extensions;
   const read = (module: CommonJsModule, filename: string): void =>
-    module._compile(Deno.readTextFileSync(filename), filename, "commonjs");
+    module._compile(readTextFileSync(filename), filename, "commonjs");
   const native = extensions[".js"];
   extensions[".cjs"] = read;
   extensions[".json"] = (module, filename) => {
-    module.exports = JSON.parse(Deno.readTextFileSync(filename));
+    module.exports = parse(readTextFileSync(filename));
   };
   extensions[".js"] = (module, filename) => {
     if (isOfModules(filename)) native(module, filename);
@@ -257,16 +309,22 @@ function readCommonJsFromDisk(): void {
  */
 function lookWhereAllowed(): void {
   const module = nodeModule as unknown as { _nodeModulePaths(from: string): string[] };
-  const { permissions } = Deno;
-  const known = new Map<string, boolean>();
+  const known = new SafeMap<string, boolean>();
   const mayRead = (path: string): boolean => {
     const answer = known.get(path) ??
-      permissions.querySync({ name: "read", path }).state === "granted";
+      querySync(permissions, { name: "read", path }).state === "granted";
     known.set(path, answer);
     return answer;
   };
   const all = module._nodeModulePaths;
-  module._nodeModulePaths = (from) => all(from).filter(mayRead);
+  module._nodeModulePaths = (from) => {
+    const paths = all(from);
+    const readable: string[] = [];
+    for (let i = 0; i < paths.length; i++) {
+      if (mayRead(paths[i])) readable[readable.length] = paths[i];
+    }
+    return readable;
+  };
 }
 
 /** Whether the package of a `.js` file says that its files are modules. */
@@ -282,12 +340,12 @@ function isOfModules(filename: string): boolean {
 /** What package.json in a folder says, or that there is none. */
 type PackageType = "module" | "commonjs" | "inherited";
 
-const packageTypes = new Map<string, PackageType>();
+const packageTypes = new SafeMap<string, PackageType>();
 
 function typeOfPackage(folder: string): PackageType {
   if (basename(folder) === "node_modules") return "commonjs";
   try {
-    const { type } = JSON.parse(Deno.readTextFileSync(join(folder, "package.json")));
+    const { type } = parse(readTextFileSync(join(folder, "package.json")));
     return type === "module" ? "module" : "commonjs";
   } catch {
     return "inherited";

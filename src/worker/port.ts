@@ -5,16 +5,19 @@
  * @module
  */
 
+import { copyOf, lengthOf, SafeSet, uncurried } from "../captured.ts";
 import type { Exchange, ExchangeHandler, ExchangeReceiver, RequestHead } from "../exchange.ts";
 import type { ResponseHead } from "../exchange.ts";
 import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import type { LogLevel } from "../log.ts";
 import { LOG_LEVELS } from "../log.ts";
+import { readChunks } from "../ring/chunks.ts";
+import { ExchangeTable } from "../ring/exchange_table.ts";
 import {
   ABORT,
   abortReason,
   BODY,
-  CHUNK,
+  CHUNKS,
   CREDIT,
   DATA,
   DATA_END,
@@ -23,10 +26,12 @@ import {
   FAIL,
   FAULT,
   LOG,
+  MAX_FAULT_BYTES,
+  MIN_FAULT_BYTES,
   OF_DATA,
   PING,
   PONG,
-  readChunk,
+  readBody,
   readRequest,
   REPORT_SENT,
   REQUEST,
@@ -38,10 +43,18 @@ import {
 } from "../ring/frames.ts";
 import type { RingReader, RingWriter } from "../ring/ring.ts";
 
+const { performance, queueMicrotask } = globalThis;
+const { ceil, max } = Math;
+const now: (clock: Performance) => number = uncurried(performance.now);
+
+/** Lines for the log in a period: the gateway takes fewer, and tells how many there were. */
+const MAX_LOG_LINES = 50_000;
+const LOG_PERIOD_MS = 1_000;
+
 /** Takes requests off the ring and sends answers back. */
 export class WorkerPort {
   /** Exchanges that are still told something, by id. */
-  readonly exchanges: Map<number, WorkerExchange> = new Map();
+  readonly exchanges: ExchangeTable<WorkerExchange> = new ExchangeTable();
 
   readonly #reader: RingReader;
   readonly #writer: RingWriter;
@@ -49,8 +62,10 @@ export class WorkerPort {
   #handler: ExchangeHandler | null = null;
   #onDrain: (() => void) | null = null;
   #publishing = false;
+  #logLines = 0;
+  #logPeriodEnd = 0;
   /** Exchanges that wait for room in the ring. */
-  #held = new Set<WorkerExchange>();
+  #held = new SafeSet<WorkerExchange>();
 
   /** Makes a port over the two rings. `memoryBytes` tells how much memory the thread takes. */
   constructor(reader: RingReader, writer: RingWriter, memoryBytes: () => number) {
@@ -93,7 +108,12 @@ export class WorkerPort {
 
   /** Writes a line to the gateway's log. */
   log(level: LogLevel, message: string): void {
-    writeText(this.writing(), LOG, 0, LOG_LEVELS.indexOf(level), message);
+    if (this.#logLines++ === 0) this.#logPeriodEnd = now(performance) + LOG_PERIOD_MS;
+    if (this.#logLines > MAX_LOG_LINES) {
+      if (now(performance) < this.#logPeriodEnd) return;
+      this.#logLines = 0;
+    }
+    writeText(this.writing(), LOG, 0, levelIndex(level), message);
   }
 
   /** Tells the gateway that all work is done. */
@@ -106,14 +126,14 @@ export class WorkerPort {
     this.#writer.publish();
     if (this.#held.size === 0 || this.#writer.overflowBytes > 0) return;
     const held = this.#held;
-    this.#held = new Set();
-    for (const exchange of held) exchange.receiver.onCredit(0);
+    this.#held = new SafeSet();
+    held.forEach(tellOfRoom);
   };
 
   readonly #onFrame = (frame: RingReader): void => {
     if (frame.kind === REQUEST) {
       const exchange = new WorkerExchange(this, frame.id, readRequest(frame));
-      this.exchanges.set(frame.id, exchange);
+      this.exchanges.add(exchange);
       this.#handler!.handle(exchange);
       return;
     }
@@ -122,7 +142,7 @@ export class WorkerPort {
       return;
     }
     if (frame.kind === PING) {
-      writeSignal(this.writing(), PONG, 0, Math.ceil(this.#memoryBytes() / 1024));
+      writeSignal(this.writing(), PONG, 0, ceil(this.#memoryBytes() / 1024));
       return;
     }
     // What comes for an exchange that has ended here crossed its answer on the way.
@@ -131,16 +151,16 @@ export class WorkerPort {
     const { receiver } = exchange;
     switch (frame.kind) {
       case BODY:
-        receiver.onBody(frame.bytes.subarray(frame.at, frame.at + frame.length));
+        receiver.onBody(readBody(frame));
         break;
-      case CHUNK:
-        receiver.onChunk(readChunk(frame));
+      case CHUNKS:
+        readChunks(frame, receiver);
         break;
       case END:
-        receiver.onEnd(frame.bytes.slice(frame.at, frame.at + frame.length));
+        receiver.onEnd(copyOf(frame.bytes, frame.at, frame.at + frame.length));
         break;
       case DATA:
-        receiver.onData(frame.bytes.subarray(frame.at, frame.at + frame.length));
+        receiver.onData(readBody(frame));
         break;
       case DATA_END:
         receiver.onDataEnd();
@@ -161,6 +181,16 @@ export class WorkerPort {
   };
 }
 
+function tellOfRoom({ receiver }: WorkerExchange): void {
+  receiver.onCredit(0);
+}
+
+function levelIndex(level: LogLevel): number {
+  let index = 0;
+  while (LOG_LEVELS[index] !== level) index++;
+  return index;
+}
+
 /** An exchange whose client is on the gateway's thread. */
 class WorkerExchange implements Exchange {
   readonly head: RequestHead;
@@ -168,13 +198,15 @@ class WorkerExchange implements Exchange {
   reportSent = false;
 
   readonly #port: WorkerPort;
-  readonly #id: number;
+  /** The gateway's number for it. */
+  readonly id: number;
   /** Body bytes still to be sent, when their number is known. */
   #remaining = UNKNOWN_LENGTH;
+  #faultBytes = 0;
 
   constructor(port: WorkerPort, id: number, head: RequestHead) {
     this.#port = port;
-    this.#id = id;
+    this.id = id;
     this.head = head;
   }
 
@@ -183,46 +215,48 @@ class WorkerExchange implements Exchange {
   }
 
   grant(bytes: number): void {
-    writeSignal(this.#port.writing(), CREDIT, this.#id, bytes);
+    writeSignal(this.#port.writing(), CREDIT, this.id, bytes);
   }
 
   grantData(bytes: number): void {
-    writeSignal(this.#port.writing(), CREDIT, this.#id, bytes, OF_DATA);
+    writeSignal(this.#port.writing(), CREDIT, this.id, bytes, OF_DATA);
   }
 
   reportFault(text: string): void {
     // Only FastCGI can pass it on.
-    if (this.head.peer.endpoint !== "fastcgi") return;
-    writeText(this.#port.writing(), FAULT, this.#id, 0, text);
+    if (this.head.peer.endpoint !== "fastcgi" || this.#faultBytes > MAX_FAULT_BYTES) return;
+    this.#faultBytes += max(text.length, MIN_FAULT_BYTES);
+    writeText(this.#port.writing(), FAULT, this.id, 0, text);
   }
 
   respond(head: ResponseHead, body: Uint8Array | string | null): void {
     const flags = this.reportSent ? REPORT_SENT : 0;
-    writeResponse(this.#port.writing(), this.#id, flags, head, body);
+    writeResponse(this.#port.writing(), this.id, flags, head, body);
     if (head.bodyLength === WHOLE_BODY) this.#ended();
     else if (head.bodyLength !== UNKNOWN_LENGTH) {
-      this.#remaining = head.bodyLength - (body?.length ?? 0);
+      // Only a whole body can be text.
+      this.#remaining = head.bodyLength - (body === null ? 0 : lengthOf(body as Uint8Array));
     }
   }
 
   write(chunk: Uint8Array): void {
-    writeBody(this.#port.writing(), BODY, this.#id, chunk);
+    writeBody(this.#port.writing(), BODY, this.id, chunk);
     if (this.#remaining === UNKNOWN_LENGTH) return;
-    this.#remaining -= chunk.length;
+    this.#remaining -= lengthOf(chunk);
     if (this.#remaining <= 0) this.#ended();
   }
 
   end(): void {
-    writeSignal(this.#port.writing(), END, this.#id, 0);
+    writeSignal(this.#port.writing(), END, this.id, 0);
     this.#ended();
   }
 
   fail(status: number): void {
-    writeSignal(this.#port.writing(), FAIL, this.#id, status);
-    this.#port.exchanges.delete(this.#id);
+    writeSignal(this.#port.writing(), FAIL, this.id, status);
+    this.#port.exchanges.delete(this.id);
   }
 
   #ended(): void {
-    if (!this.reportSent) this.#port.exchanges.delete(this.#id);
+    if (!this.reportSent) this.#port.exchanges.delete(this.id);
   }
 }

@@ -8,6 +8,7 @@
 import type { FaultReports } from "../exchange.ts";
 import type { WorkerGraph } from "../loader/graph_store.ts";
 import type { ImportType } from "../loader/sources.ts";
+import type { SandboxRules } from "../sandbox/rules.ts";
 
 /** An export of a module, as the worker is to load it. */
 export interface ExportSource {
@@ -83,6 +84,8 @@ export interface StartMessage {
   readonly toGateway: SharedArrayBuffer;
   /** The apps to load. */
   readonly apps: AppSet;
+  /** What they are kept from. */
+  readonly sandbox: SandboxRules;
 }
 
 /** The answer to an import, with the number of its request. */
@@ -91,6 +94,12 @@ export interface ImportedMessage {
   readonly imported: number;
   /** The answer. */
   readonly answer: Imported;
+}
+
+/** Word for the apps of what is listened at. */
+export interface ListeningMessage {
+  /** The addresses. */
+  readonly listening: readonly Deno.Addr[];
 }
 
 /** What a worker reports, besides ringing. */
@@ -108,3 +117,12 @@ export type WorkerReport =
 
 /** The doorbell: says that frames, or room for them, are there. */
 export const DOORBELL = 0;
+
+/** What a worker sends back at once: all that was sent before it has been heard then. */
+export const FENCE = 1;
+
+/** Imports that a worker may wait for at a time. */
+export const MAX_PENDING_IMPORTS = 64;
+
+/** Length of the specifiers of these in all, in characters, unless it is one alone. */
+export const MAX_PENDING_IMPORT_CHARS = 16 * 1_048_576;

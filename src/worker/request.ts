@@ -8,12 +8,15 @@
  * @module
  */
 
-import { parseFieldLines } from "../fields.ts";
-import { standFor } from "./stand_for.ts";
+import { rejected, resolved } from "../captured.ts";
+import { requestFields } from "./request_fields.ts";
+import { LIGHT, lightBehind, standFor } from "./stand_for.ts";
 import type { AppTask } from "./task.ts";
 import { urlOf } from "../request_url.ts";
 
 const PlatformRequest = globalThis.Request;
+const { Headers, TypeError, Uint8Array } = globalThis;
+const { parse } = JSON;
 const decoder = new TextDecoder();
 
 /** Makes the request of `task`. */
@@ -25,10 +28,16 @@ class LightRequest {
     standFor(
       LightRequest.prototype,
       new PlatformRequest("http://localhost/"),
-      (light) => light.#materialized(),
+      (light) => LightRequest.#behind(light).#materialized(),
     );
   }
 
+  /** What `receiver` is, or is a proxy of, or inherits from. */
+  static #behind(receiver: LightRequest): LightRequest {
+    return #task in receiver ? receiver : lightBehind(receiver);
+  }
+
+  readonly [LIGHT]: this = this;
   readonly #task: AppTask;
   #url: string | null = null;
   #headers: Headers | null = null;
@@ -39,70 +48,75 @@ class LightRequest {
   }
 
   get method(): string {
-    const { method } = this.#task.head;
+    const self = LightRequest.#behind(this);
+    const { method } = self.#task.head;
     // The Fetch standard upper-cases the methods that it knows.
-    return /[a-z]/.test(method) ? this.#materialized().method : method;
+    return /[a-z]/.test(method) ? self.#materialized().method : method;
   }
 
   get url(): string {
-    return this.#url ??= urlOf(this.#task.head);
+    const self = LightRequest.#behind(this);
+    return self.#url ??= urlOf(self.#task.head);
   }
 
   get headers(): Headers {
-    return this.#headers ??= this.#platform?.headers ?? new Headers(this.#fields());
+    const self = LightRequest.#behind(this);
+    return self.#headers ??= self.#platform?.headers ??
+      new Headers(requestFields(self.#task.head));
   }
 
   get signal(): AbortSignal {
-    return this.#task.signal;
+    return LightRequest.#behind(this).#task.signal;
   }
 
   get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
-    return this.#task.body === null ? null : this.#materialized().body;
+    const self = LightRequest.#behind(this);
+    return self.#task.body === null ? null : self.#materialized().body;
   }
 
   get bodyUsed(): boolean {
-    return this.#platform?.bodyUsed ?? this.#task.body?.used ?? false;
+    const self = LightRequest.#behind(this);
+    return self.#platform?.bodyUsed ?? self.#task.body?.used ?? false;
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    if (this.#platform !== null) return this.#platform.arrayBuffer();
-    return (await this.#readAll()).buffer;
+    const self = LightRequest.#behind(this);
+    if (self.#platform !== null) return self.#platform.arrayBuffer();
+    return (await self.#readAll()).buffer;
   }
 
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#platform !== null) return this.#platform.bytes();
-    return await this.#readAll();
+    const self = LightRequest.#behind(this);
+    if (self.#platform !== null) return self.#platform.bytes();
+    return await self.#readAll();
   }
 
   async text(): Promise<string> {
-    if (this.#platform !== null) return this.#platform.text();
-    return decoder.decode(await this.#readAll());
+    const self = LightRequest.#behind(this);
+    if (self.#platform !== null) return self.#platform.text();
+    return decoder.decode(await self.#readAll());
   }
 
   async json(): Promise<unknown> {
-    if (this.#platform !== null) return this.#platform.json();
-    return JSON.parse(decoder.decode(await this.#readAll()));
+    const self = LightRequest.#behind(this);
+    if (self.#platform !== null) return self.#platform.json();
+    return parse(decoder.decode(await self.#readAll()));
   }
 
   #readAll(): Promise<Uint8Array<ArrayBuffer>> {
     const { body } = this.#task;
-    if (body === null) return Promise.resolve(new Uint8Array());
-    if (body.used) return Promise.reject(new TypeError("Body already consumed."));
+    if (body === null) return resolved(new Uint8Array());
+    if (body.used) return rejected(new TypeError("Body already consumed."));
     return body.readAll();
-  }
-
-  #fields(): [string, string][] {
-    const { block, fieldsStart, fieldsEnd } = this.#task.head;
-    return parseFieldLines(block, fieldsStart, fieldsEnd);
   }
 
   #materialized(): Request {
     if (this.#platform === null) {
       const { body } = this.#task;
       const used = body?.used ?? false;
-      this.#platform = new PlatformRequest(this.url, {
+      this.#platform = new PlatformRequest(this.#url ??= urlOf(this.#task.head), {
         method: this.#task.head.method,
-        headers: this.#headers ?? this.#fields(),
+        headers: this.#headers ?? requestFields(this.#task.head),
         body: body === null ? null : used ? new Uint8Array() : body.stream(),
         signal: this.#task.signal,
       });

@@ -5,13 +5,31 @@
  * @module
  */
 
-import { concatenated } from "../bytes.ts";
+import { copyBytes } from "../buffers.ts";
+import type { Deferred } from "../captured.ts";
+import { copyOf, deferred, ignoreRejection, lengthOf, uncurried } from "../captured.ts";
 import type { AbortReason, Exchange } from "../exchange.ts";
-import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH } from "../exchange.ts";
+import { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, UNKNOWN_LENGTH } from "../exchange.ts";
 import { parseFieldLines } from "../fields.ts";
+import { ChunkMarks } from "./chunk_marks.ts";
+
+const { DOMException, Headers, Promise, ReadableStream, Uint8Array: Bytes } = globalThis;
+const { max, min } = Math;
+type Controller = ReadableByteStreamController;
+const { prototype } = ReadableByteStreamController;
+const enqueue: (controller: Controller, part: Uint8Array<ArrayBuffer>) => void = uncurried(
+  prototype.enqueue,
+);
+const close = uncurried(prototype.close);
+const { get: byobRequestOf } = Object.getOwnPropertyDescriptor(prototype, "byobRequest")!;
+const pendingRequest = uncurried(byobRequestOf!);
+const respond = uncurried(ReadableStreamBYOBRequest.prototype.respond);
 
 /** Credit is given back in portions of this size, so that not every read sends one. */
 const GRANT_BYTES = BODY_WINDOW_BYTES / 4;
+/** Memory that is taken for pieces which come one after another, in bytes. */
+const MIN_SEGMENT_BYTES = 1_024;
+const MAX_SEGMENT_BYTES = 65_536;
 
 /** One piece of a body as its client framed it. */
 export interface BodyPiece {
@@ -19,6 +37,18 @@ export interface BodyPiece {
   readonly chunkBytes?: number;
   /** The data, as much as has arrived. */
   readonly data: Uint8Array<ArrayBuffer>;
+}
+
+/** Data that has arrived, in memory that may have room for more. */
+interface Segment {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly capacity: number;
+  /** Where the data begins that is still to be read. */
+  start: number;
+  end: number;
+  /** Chunks that begin in it. */
+  chunks: number;
+  next: Segment | null;
 }
 
 /** The incoming body of one request, or its file. It is read once: whole, as a stream, or in pieces. */
@@ -29,14 +59,23 @@ export class RequestBody {
   readonly #exchange: Exchange;
   readonly #source: "body" | "data";
   readonly #length: number;
-  /** Data, and the declared sizes of chunks (as numbers) before their data. */
-  readonly #queue: (Uint8Array<ArrayBuffer> | number)[] = [];
+  #first: Segment | null = null;
+  #last: Segment | null = null;
+  /** Where the client's chunks begin; `null` when nobody will ask. */
+  #marks: ChunkMarks | null = null;
+  #wantsMarks = true;
   #receivedBytes = 0;
-  #ungrantedBytes = 0;
+  #readBytes = 0;
+  /** Chunks that have begun, of which the data has come, and of which all was read. */
+  #chunksBegun = 0;
+  #chunksReceived = 0;
+  #chunksRead = 0;
+  /** What was given back, for bytes and for chunks. */
+  #granted = 0;
   #ended: boolean;
   #error: Error | null = null;
   #wake: (() => void) | null = null;
-  #trailers: PromiseWithResolvers<Headers> | null = null;
+  #trailers: Deferred<Headers> | null = null;
   #trailerFields: Headers | null = null;
 
   /** Makes the body of `exchange`, which has one, or the file that comes with a filter's request. */
@@ -50,8 +89,8 @@ export class RequestBody {
   /** The trailer fields, once the body has ended. */
   get trailers(): Promise<Headers> {
     if (this.#trailers === null) {
-      this.#trailers = Promise.withResolvers();
-      this.#trailers.promise.catch(() => {});
+      this.#trailers = deferred();
+      ignoreRejection(this.#trailers.promise);
       if (this.#error !== null) this.#trailers.reject(this.#error);
       else if (this.#ended) this.#trailers.resolve(this.#trailerFields ?? new Headers());
     }
@@ -60,20 +99,29 @@ export class RequestBody {
 
   /** Takes data that has arrived; it is copied. */
   push(chunk: Uint8Array): void {
-    this.#queue.push(chunk.slice() as Uint8Array<ArrayBuffer>);
-    this.#receivedBytes += chunk.length;
+    const bytes = lengthOf(chunk);
+    const segment = this.#roomFor(bytes);
+    copyBytes(segment.bytes, segment.end, chunk, 0, bytes);
+    segment.end += bytes;
+    segment.chunks += this.#chunksBegun - this.#chunksReceived;
+    this.#chunksReceived = this.#chunksBegun;
+    this.#receivedBytes += bytes;
     if (this.#receivedBytes === this.#length) this.#end(null);
     this.#wakeUp();
   }
 
   /** Takes note that a chunk of `declaredBytes` begins. */
   beginChunk(declaredBytes: number): void {
-    this.#queue.push(declaredBytes);
+    this.#chunksBegun++;
+    if (!this.#wantsMarks) return;
+    this.#marks ??= new ChunkMarks();
+    this.#marks.add(declaredBytes);
   }
 
   /** Takes note that a body of unknown length is complete. */
   end(trailerLines: Uint8Array): void {
-    this.#end(trailerLines.length === 0 ? null : new Headers(parseFieldLines(trailerLines)));
+    const isEmpty = lengthOf(trailerLines) === 0;
+    this.#end(isEmpty ? null : new Headers(parseFieldLines(trailerLines)));
     this.#wakeUp();
   }
 
@@ -89,41 +137,51 @@ export class RequestBody {
   }
 
   /** Reads the whole body. */
-  readAll(): Promise<Uint8Array<ArrayBuffer>> {
+  async readAll(): Promise<Uint8Array<ArrayBuffer>> {
     this.#begin();
-    const [only, ...more] = this.#queue;
-    if (this.#ended && more.length === 0 && typeof only === "object") {
-      this.#queue.length = 0;
-      return Promise.resolve(only);
+    this.#dropMarks();
+    for (;;) {
+      // What is here counts as read: there is to be no end of room for the rest.
+      for (let credited = -1; credited < this.#receivedBytes;) {
+        credited = this.#receivedBytes;
+        // On the gateway's own thread, more can come at once.
+        this.#giveCredit(credited, this.#chunksReceived);
+      }
+      if (this.#error !== null) throw this.#error;
+      if (this.#ended) break;
+      await this.#change();
     }
-    return this.#collect();
-  }
-
-  async #collect(): Promise<Uint8Array<ArrayBuffer>> {
-    const parts: Uint8Array<ArrayBuffer>[] = [];
-    for (let part = await this.#next(); part !== null; part = await this.#next()) {
-      parts.push(part);
+    const only = this.#first;
+    if (only !== null && only.next === null) return this.#take(only, only.end);
+    const whole = new Bytes(this.#receivedBytes - this.#readBytes);
+    let at = 0;
+    for (let segment = only; segment !== null; segment = segment.next) {
+      copyBytes(whole, at, segment.bytes, segment.start, segment.end);
+      at += segment.end - segment.start;
     }
-    return parts.length === 1 ? parts[0] : concatenated(parts);
+    this.#clear();
+    return whole;
   }
 
   /** A byte stream of the body. Data is taken from the client only as the stream is read. */
   stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return new ReadableStream({
       type: "bytes",
-      start: () => this.#begin(),
+      start: () => {
+        this.#begin();
+        this.#dropMarks();
+      },
       pull: async (controller) => {
-        const part = await this.#next();
-        if (part !== null) {
-          controller.enqueue(part);
+        if (await this.#hasMore()) {
+          const segment = this.#first!;
+          enqueue(controller, this.#take(segment, segment.end));
           return;
         }
-        controller.close();
-        controller.byobRequest?.respond(0);
+        close(controller);
+        const request = pendingRequest(controller);
+        if (request !== null) respond(request, 0);
       },
-      cancel: () => {
-        this.#queue.length = 0;
-      },
+      cancel: () => this.#clear(),
     }, { highWaterMark: 0 });
   }
 
@@ -131,10 +189,15 @@ export class RequestBody {
   async *pieces(): AsyncGenerator<BodyPiece, void, void> {
     this.#begin();
     let chunkBytes = this.#length > 0 ? this.#length : undefined;
-    for (;;) {
-      while (typeof this.#queue[0] === "number") chunkBytes = this.#queue.shift() as number;
-      const data = await this.#next((size) => chunkBytes = size);
-      if (data === null) return;
+    while (await this.#hasMore()) {
+      const segment = this.#first!;
+      const marks = this.#marks;
+      let end = segment.end;
+      if (marks !== null) {
+        while (marks.position === this.#readBytes) chunkBytes = marks.take();
+        end = min(end, segment.start + marks.position - this.#readBytes);
+      }
+      const data = this.#take(segment, end);
       yield chunkBytes === undefined ? { data } : { chunkBytes, data };
       chunkBytes = undefined;
     }
@@ -147,31 +210,68 @@ export class RequestBody {
     if (awaited) this.#exchange.grant(BODY_WINDOW_BYTES);
   }
 
-  /** The next data: at once if it is there, `null` at the end. */
-  #next(
-    onChunk?: (declaredBytes: number) => void,
-  ): Uint8Array<ArrayBuffer> | null | Promise<Uint8Array<ArrayBuffer> | null> {
-    for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift()) {
-      if (typeof item === "number") {
-        onChunk?.(item);
-        continue;
-      }
-      this.#giveCredit(item.length);
-      return item;
-    }
-    if (this.#error !== null) throw this.#error;
-    if (this.#ended) return null;
-    return new Promise<void>((resolve) => this.#wake = resolve).then(() => this.#next(onChunk));
+  #dropMarks(): void {
+    this.#wantsMarks = false;
+    this.#marks = null;
   }
 
-  #giveCredit(bytes: number): void {
+  /** The segment that `bytes` more go into. */
+  #roomFor(bytes: number): Segment {
+    const last = this.#last;
+    if (last !== null && bytes <= last.capacity - last.end) return last;
+    // The first one is made to measure: mostly it is all there is.
+    const capacity = last === null
+      ? bytes
+      : max(bytes, MIN_SEGMENT_BYTES, min(last.capacity * 2, MAX_SEGMENT_BYTES));
+    const added = { bytes: new Bytes(capacity), capacity, start: 0, end: 0, chunks: 0, next: null };
+    if (last === null) this.#first = added;
+    else last.next = added;
+    return this.#last = added;
+  }
+
+  /** Takes the data of the first segment up to `end`. */
+  #take(segment: Segment, end: number): Uint8Array<ArrayBuffer> {
+    const { bytes, start, capacity } = segment;
+    const data = start === 0 && end === capacity ? bytes : copyOf(bytes, start, end);
+    segment.start = end;
+    if (end === segment.end) {
+      this.#chunksRead += segment.chunks;
+      this.#first = segment.next;
+      if (segment.next === null) this.#last = null;
+    }
+    this.#readBytes += end - start;
+    this.#giveCredit(this.#readBytes, this.#chunksRead);
+    return data;
+  }
+
+  #clear(): void {
+    this.#first = this.#last = null;
+    this.#readBytes = this.#receivedBytes;
+    this.#chunksRead = this.#chunksReceived;
+  }
+
+  /** Waits for data; whether there is some, or the end. */
+  async #hasMore(): Promise<boolean> {
+    while (this.#first === null) {
+      if (this.#error !== null) throw this.#error;
+      if (this.#ended) return false;
+      await this.#change();
+    }
+    return true;
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#wake = resolve);
+  }
+
+  /** Gives credit for all that was read, `readBytes` in `readChunks`, once it is worth a frame. */
+  #giveCredit(readBytes: number, readChunks: number): void {
     const neverShort = this.#length !== UNKNOWN_LENGTH && this.#length <= BODY_WINDOW_BYTES;
-    if (neverShort || this.#ended) return;
-    this.#ungrantedBytes += bytes;
-    if (this.#ungrantedBytes < GRANT_BYTES) return;
-    if (this.#source === "body") this.#exchange.grant(this.#ungrantedBytes);
-    else this.#exchange.grantData(this.#ungrantedBytes);
-    this.#ungrantedBytes = 0;
+    const bytes = readBytes + readChunks * CHUNK_COST_BYTES - this.#granted;
+    if (neverShort || this.#ended || bytes < GRANT_BYTES) return;
+    this.#granted += bytes;
+    if (this.#source === "body") this.#exchange.grant(bytes);
+    else this.#exchange.grantData(bytes);
   }
 
   #end(trailers: Headers | null): void {

@@ -5,14 +5,32 @@
  * @module
  */
 
-import { standFor } from "./stand_for.ts";
+import { uncurried } from "../captured.ts";
+import { copyOfBytes } from "./byte_source.ts";
+import { CODED_FIELDS, followDecodedBodies, isRemade } from "./decoded_bodies.ts";
+import { internalSlot, LIGHT, lightBehind, standFor } from "./stand_for.ts";
 
 const PlatformResponse = globalThis.Response;
 const PlatformHeaders = globalThis.Headers;
+const { TypeError } = globalThis;
+const { stringify } = JSON;
+const { isInteger } = Number;
+const { ownKeys } = Reflect;
+const { isArray } = Array;
+const { getPrototypeOf } = Object;
+const ordinaryPrototype = Object.prototype;
+const platformHeadersPrototype = PlatformHeaders.prototype;
+const isInstance = uncurried(Function.prototype[Symbol.hasInstance]);
 
+/** Where the platform keeps headers as they were set. */
+const HEADER_LIST = internalSlot(new PlatformHeaders(), "header list");
 const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
 /** A header value that needs no trimming and no check: printable ASCII that neither begins nor ends blank. */
 const PLAIN_VALUE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+/** Characters that are no bytes: cut down to their low halves, they might be anything. */
+const BEYOND_BYTES = /[\u0100-\uffff]/;
+/** More fields than these are looked through by the platform, whose way to find a name is quicker then. */
+const MAX_PLAIN_FIELDS = 32;
 const TEXT_TYPE = "content-type: text/plain;charset=UTF-8\r\n";
 const JSON_TYPE = "content-type: application/json\r\n";
 
@@ -37,8 +55,9 @@ class LightResponse {
     plainResponse = (response) => #status in response ? response.#plain() : null;
     Object.setPrototypeOf(LightResponse, PlatformResponse);
     standFor(LightResponse.prototype, new PlatformResponse(), (light) => {
-      light.#bodyExposed = true;
-      return light.#materialized();
+      const self = LightResponse.#behind(light);
+      self.#bodyExposed = true;
+      return self.#materialized();
     });
     // The platform's names for what this class stands for.
     Object.defineProperty(LightResponse, "name", { value: "Response" });
@@ -50,20 +69,50 @@ class LightResponse {
   }
 
   static [Symbol.hasInstance](value: unknown): boolean {
-    return this === LightResponse
-      ? value instanceof PlatformResponse
-      : Function.prototype[Symbol.hasInstance].call(this, value);
+    return this === LightResponse ? value instanceof PlatformResponse : isInstance(this, value);
   }
 
   static json(data: unknown, init?: ResponseInit): Response {
-    if (init !== undefined) return PlatformResponse.json(data, init);
-    const body = JSON.stringify(data);
-    if (body === undefined) return PlatformResponse.json(data);
-    const response = new LightResponse(body);
-    response.#fieldLines = JSON_TYPE;
+    const body = stringify(data);
+    const lines = init === undefined ? "" : linesOf(body, init);
+    const status = init?.status ?? 200;
+    if (body === undefined || lines === null || !isPlainStatus(status, body)) {
+      const platform = PlatformResponse.json(data, init);
+      if (isRemade("", init)) deleteCodedFields(platform);
+      return LightResponse.#around(platform);
+    }
+    const response = new LightResponse();
+    response.#status = status;
+    response.#body = body;
+    response.#fieldLines = hasContentType(lines) ? lines : lines + JSON_TYPE;
     return response as unknown as Response;
   }
 
+  static redirect(url: string | URL, status?: number): Response {
+    return LightResponse.#around(PlatformResponse.redirect(url, status));
+  }
+
+  static error(): Response {
+    return LightResponse.#around(PlatformResponse.error());
+  }
+
+  /**
+   * A light response that stands for `platform`. Apps are given none of the platform's where that can be
+   * helped: in Deno 2.9, `headers` of a `Proxy` of one breaks the memory of the whole process.
+   */
+  static #around(platform: Response): Response {
+    const response = new LightResponse();
+    response.#platform = platform;
+    response.#bodyExposed = true;
+    return response as unknown as Response;
+  }
+
+  /** What `receiver` is, or is a proxy of, or inherits from. */
+  static #behind(receiver: LightResponse): LightResponse {
+    return #status in receiver ? receiver : lightBehind(receiver);
+  }
+
+  readonly [LIGHT]: this = this;
   #status = 200;
   #fieldLines = "";
   #body: string | Uint8Array<ArrayBuffer> | null = null;
@@ -72,56 +121,71 @@ class LightResponse {
   #bodyExposed = false;
 
   constructor(body?: BodyInit | null, init?: ResponseInit) {
-    const lines = init === undefined ? "" : plainFieldLines(init);
+    // The caller may go on to use its array: copied here, as the platform copies by the array's slice().
+    const content = typeof body === "object" && body !== null ? copyOfBytes(body) ?? body : body;
+    const isPlainBody = typeof content === "string" || content === null || content === undefined ||
+      content !== body;
     const status = init?.status ?? 200;
-    const plainBody = typeof body === "string" || body === null || body === undefined ||
-      (body instanceof Uint8Array && body.buffer instanceof ArrayBuffer);
-    if (lines === null || !plainBody || !isPlainStatus(status, body)) {
-      this.#platform = new PlatformResponse(body, init);
+    const lines = !isPlainBody || !isPlainStatus(status, content)
+      ? null
+      : init === undefined
+      ? ""
+      : linesOf(body, init);
+    if (lines === null) {
+      this.#platform = new PlatformResponse(content, init);
       this.#bodyExposed = true;
+      if (isRemade(body, init)) deleteCodedFields(this.#platform);
       return;
     }
-    this.#status = status;
-    if (typeof body === "string") {
-      this.#body = body;
+    this.#status = status as number;
+    if (typeof content === "string") {
+      this.#body = content;
       this.#fieldLines = hasContentType(lines) ? lines : lines + TEXT_TYPE;
     } else {
-      // The caller may go on to use its array.
-      if (body !== null && body !== undefined) this.#body = (body as Uint8Array).slice();
+      this.#body = (content ?? null) as Uint8Array<ArrayBuffer> | null;
       this.#fieldLines = lines;
     }
   }
 
+  clone(): Response {
+    const self = LightResponse.#behind(this);
+    self.#bodyExposed = true;
+    return LightResponse.#around(self.#materialized().clone());
+  }
+
   get type(): ResponseType {
-    return this.#platform?.type ?? "default";
+    return LightResponse.#behind(this).#platform?.type ?? "default";
   }
 
   get url(): string {
-    return this.#platform?.url ?? "";
+    return LightResponse.#behind(this).#platform?.url ?? "";
   }
 
   get redirected(): boolean {
-    return this.#platform?.redirected ?? false;
+    return LightResponse.#behind(this).#platform?.redirected ?? false;
   }
 
   get status(): number {
-    return this.#platform?.status ?? this.#status;
+    const self = LightResponse.#behind(this);
+    return self.#platform?.status ?? self.#status;
   }
 
   get ok(): boolean {
-    return this.status >= 200 && this.status <= 299;
+    const self = LightResponse.#behind(this);
+    const status = self.#platform?.status ?? self.#status;
+    return status >= 200 && status <= 299;
   }
 
   get statusText(): string {
-    return this.#platform?.statusText ?? "";
+    return LightResponse.#behind(this).#platform?.statusText ?? "";
   }
 
   get headers(): Headers {
-    return this.#materialized().headers;
+    return LightResponse.#behind(this).#materialized().headers;
   }
 
   get bodyUsed(): boolean {
-    return this.#platform?.bodyUsed ?? false;
+    return LightResponse.#behind(this).#platform?.bodyUsed ?? false;
   }
 
   #plain(): PlainResponse | null {
@@ -161,29 +225,85 @@ const Light = LightResponse as unknown as typeof Response;
  */
 export function installLightResponse(): void {
   globalThis.Response = Light;
+  followDecodedBodies();
 }
 
-/** The field lines of `headers`, one code unit a byte. */
-export function fieldLinesOf(headers: Headers): string {
+/**
+ * The field lines of `headers`, one code unit a byte, but for those of the names in `omitted`; not all,
+ * if they are more than `maxBytes`.
+ *
+ * @throws {TypeError} if they are no platform's own, and have what no field can have
+ */
+export function fieldLinesOf(
+  headers: Headers,
+  maxBytes = Infinity,
+  omitted: readonly string[] = [],
+): string {
   let lines = "";
-  for (const [name, value] of headers) lines += `${name}: ${value}\r\n`;
+  for (const [name, value] of headers) {
+    if (!omitted.includes(name)) lines += `${name}: ${value}\r\n`;
+    if (lines.length > maxBytes) break;
+  }
+  if (BEYOND_BYTES.test(lines)) throw new TypeError("a header field has a character beyond U+00FF");
   return lines;
 }
 
-/** The field lines that `init` asks for, or `null` if they are not plain. */
-function plainFieldLines(init: ResponseInit): string | null {
+function deleteCodedFields({ headers }: Response): void {
+  for (const name of CODED_FIELDS) headers.delete(name);
+}
+
+/**
+ * The field lines that `init` asks for, or `null` if the platform is to look at it: it gives a reason
+ * phrase, or the fields of a decoded response for `body`, or is none.
+ *
+ * @throws {TypeError} if there are fields that cannot be
+ */
+function linesOf(body: unknown, init: ResponseInit): string | null {
   if (typeof init !== "object" || init === null || init.statusText) return null;
   const { headers } = init;
   if (headers === undefined) return "";
-  if (Object.getPrototypeOf(headers) !== Object.prototype) return null;
+  if (headers === null || isRemade(body, init)) return null;
+  const lines = getPrototypeOf(headers) === ordinaryPrototype
+    ? plainFieldLines(headers as Record<string, unknown>)
+    : listedFieldLines(headers);
+  return lines ?? fieldLinesOf(new PlatformHeaders(headers));
+}
+
+/**
+ * The field lines of the platform's own headers, or `null` if they are none, or not plain. Their iterator,
+ * which sorts and joins them, is slow.
+ */
+function listedFieldLines(headers: HeadersInit): string | null {
+  if (HEADER_LIST === null || getPrototypeOf(headers) !== platformHeadersPrototype) return null;
+  const list = (headers as unknown as Record<symbol, unknown>)[HEADER_LIST];
+  // Not all are kept there: those of a response of fetch() are made when they are asked for.
+  if (!isArray(list) || list.length > MAX_PLAIN_FIELDS) return null;
+  const names: string[] = [];
+  let lines = "";
+  for (let i = 0; i < list.length; i++) {
+    const name: unknown = list[i]?.[0];
+    const value: unknown = list[i]?.[1];
+    if (typeof name !== "string" || !NAME.test(name)) return null;
+    if (typeof value !== "string" || !PLAIN_VALUE.test(value)) return null;
+    const lower = name.toLowerCase();
+    // Those of one name are one line (RFC 9110 5.3), unless they are cookies.
+    if (names.includes(lower) && lower !== "set-cookie") return null;
+    names.push(lower);
+    lines += `${lower}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+/** The field lines of an ordinary object, or `null` if not all of its values are plain. */
+function plainFieldLines(headers: Record<string, unknown>): string | null {
   let lines = "";
   const names: string[] = [];
-  for (const key of Reflect.ownKeys(headers)) {
+  for (const key of ownKeys(headers)) {
     if (typeof key !== "string") return null;
-    const value = (headers as Record<string, unknown>)[key];
+    const value = headers[key];
     if (typeof value !== "string" || !PLAIN_VALUE.test(value) || !NAME.test(key)) return null;
     const name = key.toLowerCase();
-    if (names.includes(name)) return null;
+    if (names.length === MAX_PLAIN_FIELDS || names.includes(name)) return null;
     names.push(name);
     lines += `${name}: ${value}\r\n`;
   }
@@ -196,7 +316,7 @@ function hasContentType(lines: string): boolean {
 
 /** Whether `status` goes with `body` without a question. */
 function isPlainStatus(status: unknown, body: unknown): status is number {
-  if (typeof status !== "number" || !Number.isInteger(status)) return false;
+  if (typeof status !== "number" || !isInteger(status)) return false;
   if (status < 200 || status > 599) return false;
   const nullBody = status === 204 || status === 205 || status === 304;
   return !nullBody || body === null || body === undefined;

@@ -4,6 +4,21 @@
  * @module
  */
 
+const { Object, TypeError } = globalThis;
+
+/**
+ * Where a light object has itself. The platform has its internal slots in properties of such symbols,
+ * too: that is why what inherits from its objects, and a `Proxy` of one, can stand for them.
+ */
+export const LIGHT: unique symbol = Symbol("light");
+
+/** The light object that `receiver` inherits from, or is a proxy of. */
+export function lightBehind<Light>(receiver: { readonly [LIGHT]?: Light }): Light {
+  const light = receiver[LIGHT];
+  if (light === undefined) throw new TypeError("Illegal invocation");
+  return light;
+}
+
 /**
  * Makes objects with the prototype `light` pass for the platform's kind that `sample` is of: they are
  * its instances, and its methods and internal slots, wherever the platform looks for them, are those
@@ -29,4 +44,12 @@ export function standFor<Light extends object>(
     Object.defineProperty(light, name, { enumerable: true });
   }
   Object.setPrototypeOf(light, Object.getPrototypeOf(sample));
+}
+
+/** The internal slot of the platform's kind that `sample` is of, by its description; `null` if it has none. */
+export function internalSlot(sample: object, description: string): symbol | null {
+  for (const symbol of Object.getOwnPropertySymbols(sample)) {
+    if (symbol.description === description) return symbol;
+  }
+  return null;
 }

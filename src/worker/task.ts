@@ -4,17 +4,36 @@
  * @module
  */
 
+import type { Deferred } from "../captured.ts";
+import {
+  charCodeAt,
+  deferred,
+  ignoreRejection,
+  lengthOf,
+  settle,
+  uncurried,
+  viewOf,
+} from "../captured.ts";
 import type { AbortReason, Exchange, ExchangeReceiver, RequestHead } from "../exchange.ts";
-import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import { CODED_FIELDS, isDecoded } from "./decoded_bodies.ts";
 import { RequestBody } from "./request_body.ts";
 import { utf8Length } from "../text.ts";
 import type { PlainResponse } from "./response.ts";
 import { fieldLinesOf } from "./response.ts";
 
+const { AbortController, DOMException, Promise, RangeError, TypeError, Uint8Array } = globalThis;
+const { isInteger } = Number;
+const { Interrupted } = Deno.errors;
+const { min } = Math;
 const encoder = new TextEncoder();
+const encodeInto = uncurried(TextEncoder.prototype.encodeInto);
+const substring = uncurried(String.prototype.substring);
 /** Body bytes handed over in one piece. */
 const MAX_PIECE_BYTES = 65_536;
 
+/** Bytes of a response's field lines at the most: with a piece of its body they fit any ring. */
+const MAX_FIELD_BYTES = 262_144;
 /** Bytes that one character takes at the most. */
 const MAX_CHARACTER_BYTES = 4;
 /** Where large texts are encoded, one piece at a time. */
@@ -47,8 +66,8 @@ export class AppTask implements ExchangeReceiver {
   #state = RUNNING;
   #abortReason: AbortReason | null = null;
   #abortController: AbortController | null = null;
-  #completed: PromiseWithResolvers<void> | null = null;
-  #window = BODY_WINDOW_BYTES;
+  #completed: Deferred<void> | null = null;
+  #window: number;
   #creditWaiter: (() => void) | null = null;
   #reader: ReadableStreamDefaultReader<unknown> | null = null;
 
@@ -57,6 +76,7 @@ export class AppTask implements ExchangeReceiver {
     this.#exchange = exchange;
     this.#owner = owner;
     this.head = exchange.head;
+    this.#window = this.head.responseWindow;
     const { bodyLength, method } = this.head;
     // A Request cannot have a body with these methods.
     const hasBody = bodyLength !== 0 && method !== "GET" && method !== "HEAD";
@@ -77,8 +97,8 @@ export class AppTask implements ExchangeReceiver {
   /** Settles when the response was sent, or was not. */
   get completed(): Promise<void> {
     if (this.#completed === null) {
-      this.#completed = Promise.withResolvers();
-      this.#completed.promise.catch(() => {});
+      this.#completed = deferred();
+      ignoreRejection(this.#completed.promise);
       if (this.#abortReason !== null) this.#rejectCompleted(this.#abortReason);
       else if (this.#state === ENDED) this.#completed.resolve();
       else this.#exchange.reportSent = true;
@@ -93,27 +113,38 @@ export class AppTask implements ExchangeReceiver {
 
   /** Sends a response that needs no stream. */
   respondPlain({ status, fieldLines, body }: PlainResponse): void {
-    if (this.#state === RUNNING) this.#sendPlain(status, fieldLines, body);
+    if (this.#state !== RUNNING) return;
+    checkFields(fieldLines);
+    this.#sendPlain(status, fieldLines, body);
   }
 
   /** Sends what the app returned. */
   respond(response: Response): void {
     if (this.#state !== RUNNING) {
-      if (response.body !== null && !response.bodyUsed) response.body.cancel().catch(ignore);
+      if (!response.bodyUsed) discard(response.body);
       return;
     }
-    if (response.status === 0) {
+    // What is no platform's own may say something else each time.
+    const { body, status } = response;
+    if (status === 0) {
       throw new TypeError("the app returned an error response (Response.error())");
     }
     if (response.bodyUsed) throw new TypeError("the app returned a response whose body was used");
-    const fieldLines = fieldLinesOf(response.headers);
-    const { body, status } = response;
+    if (!isInteger(status) || status < 200 || status > 599) {
+      throw new RangeError("the app returned a response whose status is none from 200 to 599");
+    }
+    const fieldLines = fieldLinesOf(
+      response.headers,
+      MAX_FIELD_BYTES,
+      isDecoded(response, body) ? CODED_FIELDS : undefined,
+    );
+    checkFields(fieldLines);
     if (body === null) {
       this.#sendPlain(status, fieldLines, null);
     } else if (this.head.method === "HEAD") {
       this.#state = RESPONDED;
       this.#exchange.respond({ status, fieldLines, bodyLength: UNKNOWN_LENGTH }, null);
-      body.cancel().catch(ignore);
+      discard(body);
       this.#end();
     } else {
       this.#state = RESPONDED;
@@ -174,7 +205,7 @@ export class AppTask implements ExchangeReceiver {
     const resume = this.#creditWaiter;
     this.#creditWaiter = null;
     resume?.();
-    this.#reader?.cancel(abortError(reason)).catch(ignore);
+    discard(this.#reader, abortError(reason));
     this.#end();
   }
 
@@ -183,8 +214,8 @@ export class AppTask implements ExchangeReceiver {
   }
 
   #sendPlain(status: number, fieldLines: string, body: string | Uint8Array | null): void {
-    const bytes = body === null ? 0 : typeof body === "string" ? utf8Length(body) : body.length;
-    if (body === null || bytes <= MAX_PIECE_BYTES) {
+    const bytes = body === null ? 0 : typeof body === "string" ? utf8Length(body) : lengthOf(body);
+    if (body === null || bytes <= min(MAX_PIECE_BYTES, this.#window)) {
       this.#exchange.respond({ status, fieldLines, bodyLength: WHOLE_BODY }, body);
       this.#end();
       return;
@@ -197,30 +228,42 @@ export class AppTask implements ExchangeReceiver {
     }
     const sent = typeof body === "string" ? this.#sendText(body) : this.#sendWithin(body);
     if (sent === undefined) this.#end();
-    else sent.then((open) => open && this.#end());
+    else settle(sent, (open) => open && this.#end(), rethrow);
   }
 
   /** Sends a large text, encoded piece by piece; returns as {@linkcode #sendWithin} does. */
   #sendText(text: string): undefined | Promise<boolean> {
-    let at = 0;
+    const at = this.#sendTextNow(text, 0);
+    return at === text.length ? undefined : this.#sendRestOfText(text, at);
+  }
+
+  async #sendRestOfText(text: string, at: number): Promise<boolean> {
     while (at < text.length) {
-      const room = this.#exchange.congested ? 0 : Math.min(this.#window, MAX_PIECE_BYTES);
-      if (room < MAX_CHARACTER_BYTES) {
-        const rest = text.substring(at);
-        return this.#credit().then((open) => open && (this.#sendText(rest) ?? true));
-      }
-      let end = Math.min(at + room, text.length);
+      if (!(await this.#credit())) return false;
+      at = this.#sendTextNow(text, at);
+    }
+    return true;
+  }
+
+  /** Sends text from `at` as far as the window goes; returns where it stands. */
+  #sendTextNow(text: string, at: number): number {
+    while (at < text.length) {
+      const room = min(this.#window, MAX_PIECE_BYTES);
+      // Whether there is congestion is asked last: the end of it is told to all who did.
+      if (room < MAX_CHARACTER_BYTES || this.#exchange.congested) break;
+      let end = min(at + room, text.length);
       // Both halves of a character go into the same piece.
-      if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end--;
-      const { read, written } = encoder.encodeInto(
-        text.substring(at, end),
-        room === MAX_PIECE_BYTES ? piece : piece.subarray(0, room),
+      if (end < text.length && (charCodeAt(text, end - 1) & 0xfc00) === 0xd800) end--;
+      const { read, written } = encodeInto(
+        encoder,
+        substring(text, at, end),
+        room === MAX_PIECE_BYTES ? piece : viewOf(piece, 0, room),
       );
       at += read;
       this.#window -= written;
-      this.#exchange.write(piece.subarray(0, written));
+      this.#exchange.write(viewOf(piece, 0, written));
     }
-    return undefined;
+    return at;
   }
 
   async #sendStream(
@@ -246,7 +289,7 @@ export class AppTask implements ExchangeReceiver {
       this.#end();
     } catch (error) {
       if (this.ended) return;
-      this.#reader?.cancel(error).catch(ignore);
+      discard(this.#reader, error);
       this.#owner.onStreamError(this, error);
     }
   }
@@ -256,22 +299,29 @@ export class AppTask implements ExchangeReceiver {
    * promise of whether the task is still open when it was.
    */
   #sendWithin(body: Uint8Array): undefined | Promise<boolean> {
-    let at = 0;
-    while (at < body.length) {
-      if (this.#window <= 0 || this.#exchange.congested) {
-        return this.#sendRest(body.subarray(at));
-      }
-      const bytes = Math.min(body.length - at, this.#window, MAX_PIECE_BYTES);
-      this.#window -= bytes;
-      this.#exchange.write(body.subarray(at, at + bytes));
-      at += bytes;
-    }
-    return undefined;
+    const at = this.#sendNow(body, 0);
+    return at === lengthOf(body) ? undefined : this.#sendRest(body, at);
   }
 
-  async #sendRest(body: Uint8Array): Promise<boolean> {
-    if (!(await this.#credit())) return false;
-    return await (this.#sendWithin(body) ?? true);
+  async #sendRest(body: Uint8Array, at: number): Promise<boolean> {
+    while (at < lengthOf(body)) {
+      if (!(await this.#credit())) return false;
+      at = this.#sendNow(body, at);
+    }
+    return true;
+  }
+
+  /** Sends `body` from `at` as far as the window goes; returns where it stands. */
+  #sendNow(body: Uint8Array, at: number): number {
+    // What an array of the app's says of itself need not be so.
+    const length = lengthOf(body);
+    while (at < length && this.#window > 0 && !this.#exchange.congested) {
+      const bytes = min(length - at, this.#window, MAX_PIECE_BYTES);
+      this.#window -= bytes;
+      this.#exchange.write(viewOf(body, at, at + bytes));
+      at += bytes;
+    }
+    return at;
   }
 
   /** Waits for room in the window; resolves to whether the task is still open. */
@@ -293,7 +343,7 @@ export class AppTask implements ExchangeReceiver {
 
   #rejectCompleted(reason: AbortReason): void {
     this.#completed?.reject(
-      new Deno.errors.Interrupted(`the response was not sent in full (${reason})`),
+      new Interrupted(`the response was not sent in full (${reason})`),
     );
   }
 }
@@ -304,7 +354,31 @@ function abortError(reason: AbortReason): DOMException {
     : new DOMException(`the request was aborted (${reason})`, "AbortError");
 }
 
+/** @throws {RangeError} if there are more than a response may have */
+function checkFields(fieldLines: string): void {
+  if (fieldLines.length <= MAX_FIELD_BYTES) return;
+  throw new RangeError(
+    `the header fields of the app's response are larger than ${MAX_FIELD_BYTES} bytes`,
+  );
+}
+
+/** Gives up a stream, which need not be one of the platform's own. Never throws. */
+function discard(
+  source: { cancel(reason?: unknown): Promise<void> } | null,
+  reason?: unknown,
+): void {
+  try {
+    source?.cancel(reason).catch(ignore);
+  } catch {
+    // Nobody waits for what it has to say.
+  }
+}
+
 const NO_TRAILERS = new Uint8Array(0);
+
+function rethrow(error: unknown): never {
+  throw error;
+}
 
 /** For promises whose rejection says what is known already. */
 function ignore(): void {}

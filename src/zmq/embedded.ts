@@ -4,16 +4,18 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { embeddedFile } from "../embedded_files.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { environmentOf } from "../surroundings.ts";
+import { tell } from "../log.ts";
 
 /** What `libraries.json` in the executable tells. */
 export interface EmbeddedLibraries {
-  /** Names of libraries, which are beside it as `NAME.gz`: each after those that it needs, libzmq last. */
+  /** Names of libraries, which are embedded as `NAME.gz`: each after those that it needs, libzmq last. */
   readonly files: readonly string[];
 }
-
-/** From here to the place in the executable; there is nothing in a checkout. */
-const FOLDER = new URL("../lib/libraries.json", import.meta.url);
 
 /**
  * Opens the embedded libzmq by `open`; `null` if there is none, or it cannot be used here.
@@ -22,12 +24,15 @@ const FOLDER = new URL("../lib/libraries.json", import.meta.url);
  * as soon as they are open. What libzmq needs is taken from the system where it is there: later
  * libraries are satisfied by names that are loaded already.
  */
-export function openEmbedded<Library>(open: (path: string) => Library): Library | null {
+export function openEmbedded<Library>(
+  surroundings: Surroundings,
+  open: (path: string) => Library,
+): Library | null {
   const { files } = readManifest();
   const library = files.at(-1);
   if (library === undefined) return null;
   let failure: Error | null = null;
-  for (const parent of writableParents()) {
+  for (const parent of writableParents(surroundings)) {
     let folder: string;
     try {
       folder = Deno.makeTempDirSync({ dir: parent, prefix: "gatehouse-" });
@@ -47,19 +52,19 @@ export function openEmbedded<Library>(open: (path: string) => Library): Library 
       remove(folder);
     }
   }
-  if (failure !== null) console.error(`libzmq in the executable is of no use here: ${failure}`);
+  if (failure !== null) tell(`libzmq in the executable is of no use here: ${failure}`);
   return null;
 }
 
 function readManifest(): EmbeddedLibraries {
-  if (!Deno.build.standalone) return { files: [] };
-  return JSON.parse(Deno.readTextFileSync(FOLDER));
+  const manifest = embeddedFile("libraries.json");
+  return manifest === null ? { files: [] } : JSON.parse(new TextDecoder().decode(manifest));
 }
 
 /** The folder for temporary files, and another one where no library can be loaded from that. */
-function writableParents(): (string | undefined)[] {
-  const cache = Deno.env.get("GATEHOUSE_CACHE");
-  return cache ? [undefined, cache] : [undefined];
+function writableParents({ env, cwd, tempFolder }: Surroundings): string[] {
+  const cache = environmentOf(env).get("GATEHOUSE_CACHE");
+  return cache ? [tempFolder, resolve(cwd, cache)] : [tempFolder];
 }
 
 function canOpen(name: string): boolean {
@@ -75,7 +80,8 @@ function canOpen(name: string): boolean {
 
 function extract(name: string, folder: string): string {
   const path = `${folder}/${name}`;
-  const compressed = Deno.readFileSync(new URL(`${name}.gz`, FOLDER));
+  const compressed = embeddedFile(`${name}.gz`);
+  if (compressed === null) throw new Error(`${name} is not in the executable`);
   Deno.writeFileSync(path, gunzipSync(compressed), { createNew: true });
   return path;
 }

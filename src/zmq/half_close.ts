@@ -14,13 +14,18 @@ const SYMBOLS = { shutdown: { parameters: ["i32", "i32"], result: "i32" } } as c
 
 let libc: Deno.DynamicLibrary<typeof SYMBOLS> | null | undefined;
 
+/** Opens the system's library, if there is one that has the function. */
+export function openLibc(): void {
+  if (libc === undefined) libc = load();
+}
+
 /**
  * Tells the other side of the connection `fd` that no more will come, while what it has sent can still
  * be received; `false` where the system has no such function.
  */
 export function halfClose(fd: number): boolean {
-  libc ??= load();
-  return libc !== null && libc.symbols.shutdown(fd, SHUT_WR) === 0;
+  openLibc();
+  return libc != null && libc.symbols.shutdown(fd, SHUT_WR) === 0;
 }
 
 function load(): Deno.DynamicLibrary<typeof SYMBOLS> | null {

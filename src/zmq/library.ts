@@ -4,8 +4,12 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { ZmqError, ZmqLibraryError } from "../errors.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { environmentOf, takeSurroundings } from "../surroundings.ts";
 import { openEmbedded } from "./embedded.ts";
+import { openLibc } from "./half_close.ts";
 
 /** Variable of the environment that names the library's file. */
 const LIBRARY_VARIABLE = "GATEHOUSE_LIBZMQ";
@@ -63,12 +67,23 @@ interface Loaded {
 let loaded: Loaded | null = null;
 
 /**
- * The library; it is loaded once.
+ * Loads the library, once: the one that `surroundings` lead to. A gateway does so before it runs apps,
+ * which may set the variables that say which library it is.
+ *
+ * @throws {ZmqLibraryError} if there is none, or FFI is not permitted
+ */
+export function openLibzmq(surroundings: Surroundings): void {
+  loaded ??= load(surroundings);
+  openLibc();
+}
+
+/**
+ * The library; it is loaded now if it was not before.
  *
  * @throws {ZmqLibraryError} if there is none, or FFI is not permitted
  */
 export function libzmq(): ZmqLibrary {
-  return (loaded ??= load()).symbols;
+  return (loaded ??= load(takeSurroundings())).symbols;
 }
 
 /**
@@ -77,11 +92,14 @@ export function libzmq(): ZmqLibrary {
  * @throws {ZmqLibraryError} if there is none, or FFI is not permitted
  */
 export function zmqLibraryOrigin(): ZmqLibraryOrigin {
-  return (loaded ??= load()).origin;
+  return (loaded ??= load(takeSurroundings())).origin;
 }
 
-function load(): Loaded {
-  const named = environmentVariable();
+function load(surroundings: Surroundings): Loaded {
+  const { env, cwd } = surroundings;
+  const text = environmentOf(env).get(LIBRARY_VARIABLE) || undefined;
+  // The system looks for a bare name in folders of its own.
+  const named = text !== undefined && /[/\\]/.test(text) ? resolve(cwd, text) : text;
   const names = named !== undefined ? [named] : LIBRARY_NAMES[Deno.build.os] ?? UNIX_LIBRARY_NAMES;
   for (const name of names) {
     try {
@@ -102,22 +120,12 @@ function load(): Loaded {
       `libzmq cannot be loaded from ${JSON.stringify(named)}, which ${LIBRARY_VARIABLE} names`,
     );
   }
-  const symbols = openEmbedded((path) => Deno.dlopen(path, SYMBOLS).symbols);
+  const symbols = openEmbedded(surroundings, (path) => Deno.dlopen(path, SYMBOLS).symbols);
   if (symbols !== null) return { symbols, origin: "embedded" };
   throw new ZmqLibraryError(
     "libzmq is not installed: install libzmq5 (Debian), zeromq (Homebrew, Fedora, Arch) or " +
       `libzmq.dll (Windows), or name its file in ${LIBRARY_VARIABLE}`,
   );
-}
-
-function environmentVariable(): string | undefined {
-  try {
-    return Deno.env.get(LIBRARY_VARIABLE) || undefined;
-  } catch (error) {
-    // Programs that use the library need not be permitted to read the environment.
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
-  }
 }
 
 /** The version of the library, such as `[4, 3, 4]`. */

@@ -102,6 +102,7 @@ const [POLL_ITEM_BYTES, POLL_EVENTS_AT] = Deno.build.os === "windows" ? [24, 16]
 /** Error numbers of interest; they differ by platform. */
 const EAGAIN = Deno.build.os === "darwin" || Deno.build.os === "freebsd" ? 35 : 11;
 const EINTR = 4;
+const NOTHING = new Uint8Array(0);
 /** Sent within a poll's pair of sockets to end the poll. */
 const WAKE = new Uint8Array(1);
 
@@ -111,6 +112,11 @@ const decoder = new TextDecoder();
 /** A text as the library takes it. */
 function cString(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(`${text}\0`);
+}
+
+/** Memory that stays where it is: arrays that are small are moved by V8, unless they have a buffer. */
+function pinned(bytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new ArrayBuffer(bytes));
 }
 
 let pairNumber = 0;
@@ -187,7 +193,7 @@ export class ZmqSocket implements AsyncDisposable {
   readonly #context: ZmqContext;
   readonly #handle: Deno.PointerValue;
   readonly #onClosed: (socket: ZmqSocket) => void;
-  readonly #message = new Uint8Array(MESSAGE_BYTES);
+  readonly #message = pinned(MESSAGE_BYTES);
   #waker: Waker | null = null;
   #poll: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
@@ -289,6 +295,11 @@ export class ZmqSocket implements AsyncDisposable {
 
   /** The next message of one part (or the next part of one), if there is one. */
   receivePart(): Uint8Array<ArrayBuffer> | null {
+    return this.receiveInto(NOTHING);
+  }
+
+  /** The same: a view of `memory` if it fits there, and else bytes of its own. */
+  receiveInto(memory: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | null {
     this.#check();
     const bytes = this.#library.zmq_msg_recv(this.#message, this.#handle, DONTWAIT);
     if (bytes < 0) {
@@ -296,7 +307,9 @@ export class ZmqSocket implements AsyncDisposable {
       if (code === EAGAIN || code === EINTR) return null;
       throw lastError("receive");
     }
-    const part = new Uint8Array(bytes);
+    const part = bytes > memory.length || bytes === 0
+      ? new Uint8Array(bytes)
+      : memory.subarray(0, bytes);
     if (bytes > 0) {
       const data = this.#library.zmq_msg_data(this.#message);
       Deno.UnsafePointerView.copyInto(data!, part);
@@ -391,8 +404,8 @@ class Waker {
   readonly #library: ZmqLibrary;
   readonly #polled: Deno.PointerValue;
   readonly #waking: Deno.PointerValue;
-  readonly #items = new Uint8Array(POLL_ITEM_BYTES * 2);
-  readonly #received = new Uint8Array(MESSAGE_BYTES);
+  readonly #items = pinned(POLL_ITEM_BYTES * 2);
+  readonly #received = pinned(MESSAGE_BYTES);
 
   constructor(library: ZmqLibrary, context: Deno.PointerValue) {
     this.#library = library;

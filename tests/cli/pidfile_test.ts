@@ -1,10 +1,24 @@
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
-import { runGateway, startGateway } from "../support/gateway.ts";
-import { inFolder } from "../support/processes.ts";
+import { FROM_SOURCE, runGateway, startGateway } from "../support/gateway.ts";
+import { run } from "../support/peers.ts";
+import { inFolder, until } from "../support/processes.ts";
 
 const FILES = { "app.js": 'export default () => new Response("hello");' };
 const exists = (folder: string, name: string) =>
   [...Deno.readDirSync(folder)].some((entry) => entry.name === name);
+
+const AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+/** Whether another user can be had, who may run gatehouse from where it is. */
+function canBeNobody(): boolean {
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
+  const [program, ...args] = AS_NOBODY;
+  const { success } = new Deno.Command(program, {
+    args: [...args, "test", "-x", FROM_SOURCE[0], "-a", "-r", FROM_SOURCE.at(-1)!],
+  }).outputSync();
+  if (!success) console.error("SKIPPED: another user may not run gatehouse from here");
+  return success;
+}
 
 for (const processes of ["0", "2"]) {
   Deno.test(`the pidfile has the process's number until its end (--processes ${processes})`, () =>
@@ -64,6 +78,23 @@ Deno.test("the pidfile of another program that has the number by now is replaced
     }
   }));
 
+for (const kind of ["a text", "a folder", "another number", "nothing"]) {
+  Deno.test(`${kind} in the place of the pidfile by the end stays, and the end is a good one`, () =>
+    inFolder(FILES, async (folder) => {
+      const path = `${folder}/pid`;
+      const args = [`${folder}/app.js`, "--workers=1", "--pidfile", path];
+      await using gateway = await startGateway(args);
+      await Deno.remove(path);
+      if (kind === "a folder") await Deno.mkdir(path);
+      else if (kind !== "nothing") {
+        await Deno.writeTextFile(path, kind === "a text" ? "no number" : "1\n");
+      }
+      gateway.kill("SIGTERM");
+      assertEquals((await gateway.status).code, 0);
+      assertEquals(exists(folder, "pid"), kind !== "nothing");
+    }));
+}
+
 Deno.test("a second signal removes the pidfile, too", () =>
   inFolder({ "app.js": "export default () => new Promise(() => {});" }, async (folder) => {
     const path = `${folder}/pid`;
@@ -91,6 +122,168 @@ Deno.test("a file of another kind is no pidfile, and stays: exit status 2", () =
     assertMatch(stderr, /app\.js has something else in it than a process's number/);
     assertEquals(await Deno.readTextFile(path), FILES["app.js"]);
   }));
+
+Deno.test("links at the pidfile's name, or at one that it may have before, are not written through", () =>
+  inFolder({ ...FILES, victim: "precious" }, async (folder) => {
+    const path = `${folder}/run/pid`;
+    await Deno.mkdir(`${folder}/run`);
+    await Deno.symlink("../victim", path);
+    // What could be foreseen: the number of the process that is started next.
+    const planted = Array.from({ length: 500 }, (_, index) => `pid.${Deno.pid + index}`);
+    for (const name of planted) await Deno.symlink("../victim", `${folder}/run/${name}`);
+    await using gateway = await startGateway([
+      `${folder}/app.js`,
+      "--workers=1",
+      "--pidfile",
+      path,
+    ]);
+    assert((await Deno.lstat(path)).isFile);
+    assertEquals((await Deno.lstat(path)).mode! & 0o022, 0);
+    assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+    assertEquals(await Deno.readTextFile(`${folder}/victim`), "precious");
+    gateway.kill("SIGTERM");
+    assertEquals((await gateway.status).code, 0);
+    assertEquals([...Deno.readDirSync(`${folder}/run`)].length, planted.length);
+  }));
+
+for (const kind of ["a pipe", "a large file", "a folder"]) {
+  Deno.test(`${kind} in the place of the pidfile is told, not read: exit status 2`, () =>
+    inFolder(FILES, async (folder) => {
+      const path = `${folder}/pid`;
+      if (kind === "a pipe") await run("mkfifo", path);
+      else if (kind === "a folder") await Deno.mkdir(path);
+      else await Deno.writeTextFile(path, "1".repeat(100));
+      const { code, stderr } = await runGateway([
+        `${folder}/app.js`,
+        "--http=0",
+        "--workers=1",
+        "--pidfile",
+        path,
+      ]);
+      assertEquals(code, 2);
+      assertMatch(stderr, /\/pid has something else in it than a process's number/);
+      assert(exists(folder, "pid"));
+    }));
+}
+
+Deno.test("the pidfile of another Deno that has the number by now is replaced", () =>
+  inFolder({ ...FILES, "other.js": "setTimeout(() => {}, 60_000);" }, async (folder) => {
+    const path = `${folder}/pid`;
+    const other = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-config", `${folder}/other.js`],
+      stdin: "null",
+    }).spawn();
+    try {
+      await Deno.writeTextFile(path, `${other.pid}\n`);
+      await using gateway = await startGateway([
+        `${folder}/app.js`,
+        "--workers=1",
+        "--pidfile",
+        path,
+      ]);
+      assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+    } finally {
+      other.kill();
+      await other.status;
+    }
+  }));
+
+Deno.test({
+  name: "the pidfile of another user's process that has the number by now is replaced",
+  ignore: !canBeNobody(),
+  fn: () =>
+    inFolder(FILES, async (folder) => {
+      // To another user, the folder of a process of root's tells its name, and not its program.
+      const path = `${folder}/pid`;
+      await Deno.chmod(folder, 0o777);
+      await Deno.writeTextFile(path, "1\n");
+      const command = [...AS_NOBODY, ...FROM_SOURCE];
+      const deno = await Deno.makeTempDir();
+      await Deno.chmod(deno, 0o777);
+      try {
+        await using gateway = await startGateway(
+          [`${folder}/app.js`, "--workers=1", "--pidfile", path],
+          { command, env: { DENO_DIR: deno, HOME: deno } },
+        );
+        assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+      } finally {
+        await Deno.remove(deno, { recursive: true });
+      }
+    }),
+});
+
+Deno.test({
+  name: "the pidfile of another user's Deno that has the number by now is replaced",
+  ignore: !canBeNobody(),
+  fn: () =>
+    inFolder({ ...FILES, "other.js": "setTimeout(() => {}, 60_000);" }, async (folder) => {
+      const path = `${folder}/pid`;
+      await Deno.chmod(folder, 0o777);
+      const other = new Deno.Command(Deno.execPath(), {
+        args: ["run", "--no-config", `${folder}/other.js`],
+        stdin: "null",
+      }).spawn();
+      const deno = await Deno.makeTempDir();
+      await Deno.chmod(deno, 0o777);
+      try {
+        await Deno.writeTextFile(path, `${other.pid}\n`);
+        await using gateway = await startGateway(
+          [`${folder}/app.js`, "--workers=1", "--pidfile", path],
+          { command: [...AS_NOBODY, ...FROM_SOURCE], env: { DENO_DIR: deno, HOME: deno } },
+        );
+        assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+      } finally {
+        other.kill();
+        await other.status;
+        await Deno.remove(deno, { recursive: true });
+      }
+    }),
+});
+
+Deno.test({
+  name: "the pidfile of a gateway that has ended, and that nobody waits for, is replaced",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    inFolder(FILES, async (folder) => {
+      const path = `${folder}/pid`;
+      const app = `${folder}/app.js`;
+      // What the shell becomes does not know of the child that it has then.
+      const parent = new Deno.Command("sh", {
+        args: ["-c", '"$@" & echo $!; exec sleep 60', "sh", ...FROM_SOURCE, app, "--http=none"],
+        stdin: "null",
+        stdout: "piped",
+        stderr: "null",
+      }).spawn();
+      try {
+        const reader = parent.stdout.getReader();
+        const pid = new TextDecoder().decode((await reader.read()).value).trim();
+        await until(() => /^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`)));
+        await Deno.writeTextFile(path, `${pid}\n`);
+        await using gateway = await startGateway([app, "--workers=1", "--pidfile", path]);
+        assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+        await reader.cancel();
+      } finally {
+        parent.kill("SIGKILL");
+        await parent.status;
+      }
+    }),
+});
+
+Deno.test({
+  name: "the number of a thread is no process's",
+  ignore: Deno.build.os !== "linux",
+  fn: () =>
+    inFolder(FILES, async (folder) => {
+      const path = `${folder}/pid`;
+      const app = `${folder}/app.js`;
+      await using other = await startGateway([app, "--workers=1"]);
+      const threads = [...Deno.readDirSync(`/proc/${other.pid}/task`)].map(({ name }) => name);
+      const thread = threads.find((name) => Number(name) !== other.pid)!;
+      await Deno.writeTextFile(path, `${thread}\n`);
+      await using gateway = await startGateway([app, "--workers=1", "--pidfile", path]);
+      assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+    }),
+});
 
 Deno.test("a pidfile in a folder that is not there is told: exit status 2", () =>
   inFolder(FILES, async (folder) => {

@@ -80,6 +80,11 @@ const loadFailures: Record<string, [Record<string, string>, string, RegExp]> = {
     "app.ts",
     /its default export is a number, and should be a function or an object with a fetch/,
   ],
+  "an onListen that is no function": [
+    { "app.ts": "export default { fetch: () => new Response(), onListen: 8000 }" },
+    "app.ts",
+    /onListen of its default export is a number, and should be a function/,
+  ],
   "a URL that cannot be fetched": [
     {},
     "http://127.0.0.1:9/app.ts",
@@ -94,8 +99,8 @@ for (const [name, [files, app, message]] of Object.entries(loadFailures)) {
         const { code, stderr } = await runGateway([specifier, "--http", "0", "--workers", workers]);
         assertEquals(code, 1, stderr);
         assertMatch(stderr, message);
-        // Deno itself says what it downloads.
-        const lines = stderr.trimEnd().split("\n").filter((line) => !line.startsWith("Download "));
+        // The loader says what it fetches.
+        const lines = stderr.trimEnd().split("\n").filter((line) => !line.startsWith("fetching "));
         assertEquals(lines.length, 1, stderr);
       }));
   }
@@ -151,17 +156,22 @@ Deno.test("several apps are mounted, the longest prefix of whole segments wins",
         ["/a/x%20y?q", ["/a", "/a", "/x y", "/a/x%20y"]],
         ["/a/b/c", ["/a/b", "/a/b", "/c", "/a/b/c"]],
         ["/a/bc", ["/a", "/a", "/bc", "/a/bc"]],
-        ["/x/../a/b", ["/a/b", "/a/b", "", "/a/b"]],
-        ["/a/b/%2e%2e/c", ["/a", "/a", "/c", "/a/c"]],
+        ["/a/x/../y", ["/a", "/a", "/y", "/a/y"]],
+        ["/a/b/x/%2e%2e/c", ["/a/b", "/a/b", "/c", "/a/b/c"]],
       ];
       using client = await RawClient.connect(gateway.port);
       for (const [path, expected] of cases) {
         await client.send(get(path));
         assertEquals(JSON.parse((await client.receive()).body), expected, path);
       }
-      for (const path of ["/", "/ab", "/a/../x"]) {
+      for (const path of ["/", "/ab", "/x/../y"]) {
         await client.send(get(path));
         assertEquals((await client.receive()).status, 404, path);
+      }
+      // Servers in front could take these for the paths of other mounts.
+      for (const path of ["/x/../a/b", "/a/b/%2e%2e/c", "/a/../x", "//a", "/%61"]) {
+        await client.send(get(path));
+        assertEquals((await client.receive()).status, 400, path);
       }
     }
   }));
@@ -179,6 +189,54 @@ Deno.test("middleware wraps the app, the last outermost; --factory makes apps", 
     });
     assertEquals(await (await fetch(gateway.url)).text(), "2(1(app object))");
   }));
+
+const LISTENER = `export default {
+  count: 0,
+  fetch: () => new Response("listening"),
+  onListen(address) {
+    console.error("told " + JSON.stringify([this.count++, address]));
+    if (address.transport === "unix") throw new Error("not this one");
+  },
+};
+export const wrap = (next) => (request, context) => next.fetch(request, context);
+export const own = (next) => ({
+  fetch: (request, context) => next.fetch(request, context),
+  onListen: ({ port }) => console.error("told of " + port),
+});`;
+
+const FIRST = "127.0.0.1:0";
+// As `deno serve --parallel` does: in the first worker alone.
+for (const workers of ["3", "0"]) {
+  Deno.test(`onListen of an app is told each address, once (--workers ${workers})`, () =>
+    inFolder({ "app.js": LISTENER }, async (folder) => {
+      const app = `${folder}/app.js`;
+      const path = `${folder}/a.sock`;
+      const all = ["--http", FIRST, "--http", `unix:${path}`, "--fastcgi", FIRST];
+      await using gateway = await startGateway([app, ...all, "--workers", workers]);
+      await gateway.logged(/onListen\(\) failed: Error: not this one/);
+      await gateway.logged(/^told \[2,/);
+      const told = gateway.log.flatMap((line) => /^told (.*)$/.exec(line)?.slice(1) ?? []);
+      const { port } = gateway;
+      const fastcgi = /^listening fastcgi:\/\/127.0.0.1:(\d+)$/m.exec(gateway.log.join("\n"))?.[1];
+      assertEquals(told.map((each) => JSON.parse(each)), [
+        [0, { transport: "tcp", hostname: "127.0.0.1", port }],
+        [1, { transport: "unix", path }],
+        [2, { transport: "tcp", hostname: "127.0.0.1", port: Number(fastcgi) }],
+      ]);
+      assertEquals(await (await fetch(gateway.url)).text(), "listening");
+    }));
+
+  Deno.test(`middleware may have an onListen of its own, or the app's counts (--workers ${workers})`, () =>
+    inFolder({ "app.js": LISTENER }, async (folder) => {
+      const app = `${folder}/app.js`;
+      for (const [name, expected] of [["wrap", /^told \[0,/], ["own", /^told of \d+$/]] as const) {
+        const args = [app, `${app}#${name}`, "--http", FIRST, "--workers", workers];
+        await using gateway = await startGateway(args);
+        await gateway.logged(expected);
+        assertEquals(gateway.log.filter((line) => line.startsWith("told")).length, 1);
+      }
+    }));
+}
 
 Deno.test("several addresses are served at once, IPv6 and unix sockets among them", () =>
   inFolder({}, async (folder) => {
@@ -208,6 +266,11 @@ Deno.test("several addresses are served at once, IPv6 and unix sockets among the
       await client.send(get("/info"));
       const info = JSON.parse((await client.receive()).body);
       assertEquals(info.localAddr, { transport: "unix", path });
+      // Whoever connects to a unix socket has no address.
+      assertEquals([info.remoteAddr, info.env.REMOTE_ADDR], [
+        { transport: "unix", path: null },
+        "",
+      ]);
       const second = await runGateway([APP, "--http", `unix:${path}`]);
       assertEquals(second.code, 1);
       assertStringIncludes(second.stderr, "the address is in use");
@@ -288,6 +351,6 @@ Deno.test("--drain-timeout cuts off what takes longer", async () => {
   const pending = fetch(`${gateway.url}/slow?ms=30000`).catch(() => "broken");
   await new Promise((resolve) => setTimeout(resolve, 200));
   gateway.kill("SIGTERM");
-  assertEquals((await gateway.status).code, 0);
+  assertEquals((await gateway.status).code, 1);
   assertEquals(await pending, "broken");
 });

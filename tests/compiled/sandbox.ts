@@ -1,7 +1,21 @@
+import { descriptorTests } from "../sandbox/descriptors.ts";
 import { escapeTests } from "../sandbox/escapes.ts";
+import { fatalCallTests } from "../sandbox/fatal_calls.ts";
+import { importTests } from "../sandbox/imports.ts";
+import { portTests } from "../sandbox/ports.ts";
+import { sharedStateTests } from "../sandbox/shared_state.ts";
 import { executable } from "./executable_path.ts";
 
 if (executable !== null) {
+  const command = [executable];
+  descriptorTests({ name: "executable", command, args: [] });
+  portTests({ name: "executable", command, args: [] });
+  importTests({ name: "executable", command, args: [] });
+  fatalCallTests({ name: "executable", command, args: [] });
+  sharedStateTests({ name: "executable", command, args: [] });
+  const args = ["--app-allow-read"];
+  portTests({ name: "executable, all files readable", command, args });
+  descriptorTests({ name: "executable, all files readable", command, args });
   escapeTests({
     name: "executable",
     command: [executable],

@@ -7,7 +7,9 @@ import {
   withReadOf,
 } from "../../src/config/app_permissions.ts";
 import { ConfigError } from "../../src/errors.ts";
+import { inFolder } from "../support/processes.ts";
 
+const ROOT = { cwd: "/", env: {} };
 const LOCAL = "file:///srv/site/app.ts";
 const REMOTE = "https://example.com/apps/app.ts";
 const NOTHING: Exclude<WorkerPermissions, string> = {
@@ -77,17 +79,20 @@ const cases: Record<
 };
 for (const [name, [urls, asked, expected]] of Object.entries(cases)) {
   Deno.test(`permissions: ${name}`, () => {
-    assertEquals(permissionsFor(urls, asked, "/cwd"), { ...NOTHING, ...expected });
+    assertEquals(permissionsFor(urls, asked, { cwd: "/cwd", env: {} }), {
+      ...NOTHING,
+      ...expected,
+    });
   });
 }
 
 Deno.test("permissions: apps from both places do not share defaults", () => {
-  const error = assertThrows(() => permissionsFor([LOCAL, REMOTE], {}, "/"), ConfigError);
+  const error = assertThrows(() => permissionsFor([LOCAL, REMOTE], {}, ROOT), ConfigError);
   assertStringIncludes(error.message, `${LOCAL} and ${REMOTE} would share workers`);
 });
 
 Deno.test("permissions: all that gatehouse may stays that", () => {
-  assertEquals(permissionsFor([LOCAL, REMOTE], "inherit", "/"), "inherit");
+  assertEquals(permissionsFor([LOCAL, REMOTE], "inherit", ROOT), "inherit");
   assertEquals(withReadOf("inherit", ["/a"]), "inherit");
 });
 
@@ -108,7 +113,32 @@ const notices: [string[], AppPermissions | "inherit", RegExp][] = [
 ];
 for (const [urls, asked, pattern] of notices) {
   Deno.test(`the start says what ${urls} may do, asked ${JSON.stringify(asked)}`, () => {
-    const notice = permissionsNotice(urls, permissionsFor(urls, asked, "/"));
+    const notice = permissionsNotice(urls, permissionsFor(urls, asked, ROOT));
     assertEquals(pattern.test(notice), true, notice);
   });
 }
+
+Deno.test({
+  name: "programs are those that PATH finds first, by its copy, and in it what can be run",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    inFolder({}, (folder) => {
+      for (const name of ["a", "b"]) Deno.mkdirSync(`${folder}/${name}`);
+      for (const name of ["a/tool", "b/tool", "b/other"]) {
+        Deno.writeTextFileSync(`${folder}/${name}`, "");
+      }
+      Deno.chmodSync(`${folder}/b/tool`, 0o755);
+      Deno.mkdirSync(`${folder}/a/other`);
+      Deno.chmodSync(`${folder}/b/other`, 0o755);
+      const env = { PATH: `/nowhere:${folder}/a:b` };
+      const run = ["tool", "other", "nothing", "./tool"];
+      const permissions = permissionsFor([LOCAL], { run }, { cwd: folder, env });
+      assertEquals(permissions === "inherit" ? [] : permissions.run, [
+        `${folder}/b/tool`,
+        `${folder}/b/other`,
+        "nothing",
+        `${folder}/tool`,
+      ]);
+      return Promise.resolve();
+    }),
+});

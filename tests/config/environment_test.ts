@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import { variableOf } from "../../src/config/environment.ts";
-import { NO_SURROUNDINGS } from "../../src/config/gather.ts";
+import { NO_SOURCES } from "../../src/config/gather.ts";
 import { hasOptionalValue, OPTIONS } from "../../src/config/options.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
 import { ConfigError } from "../../src/errors.ts";
@@ -12,7 +12,7 @@ function read(
 ): { settings: ServeSettings; warnings: string[] } {
   const warnings: string[] = [];
   const command = parseCommandLine(["app.ts", ...args], {
-    ...NO_SURROUNDINGS,
+    ...NO_SOURCES,
     env,
     readTextFile: () => "[server:main]\nworkers = 2\nfactory = yes\nhttp = 1 2\n",
     warn: (message) => void warnings.push(message),
@@ -92,13 +92,13 @@ for (const text of ["0", "false", "no", "off", "OFF"]) {
 Deno.test("the app of the command line sets aside those of GATEHOUSE_MOUNT", () => {
   const env = { GATEHOUSE_MOUNT: "/=a.ts /b=b.ts" };
   assertEquals(read(env).settings.mounts, [{ prefix: "", app: "app.ts" }]);
-  const command = parseCommandLine([], { ...NO_SURROUNDINGS, env });
+  const command = parseCommandLine([], { ...NO_SOURCES, env });
   assert(command.kind === "serve");
   assertEquals(command.settings.mounts, [
     { prefix: "", app: "a.ts" },
     { prefix: "/b", app: "b.ts" },
   ]);
-  const flagged = parseCommandLine(["--mount=/c=c.ts"], { ...NO_SURROUNDINGS, env });
+  const flagged = parseCommandLine(["--mount=/c=c.ts"], { ...NO_SOURCES, env });
   assert(flagged.kind === "serve");
   assertEquals(flagged.settings.mounts, [{ prefix: "/c", app: "c.ts" }]);
 });
@@ -149,7 +149,7 @@ const refusals: [Record<string, string>, string][] = [
 for (const [env, message] of refusals) {
   Deno.test(`${Object.entries(env)[0].join("=")} is refused by its own name`, () => {
     assertThrows(
-      () => parseCommandLine(env.GATEHOUSE_MOUNT ? [] : ["a"], { ...NO_SURROUNDINGS, env }),
+      () => parseCommandLine(env.GATEHOUSE_MOUNT ? [] : ["a"], { ...NO_SOURCES, env }),
       ConfigError,
       message,
     );
@@ -158,7 +158,7 @@ for (const [env, message] of refusals) {
 
 Deno.test("gatehouse status takes its endpoint from the environment, and serve does not mind", () => {
   const env = { GATEHOUSE_MONGREL2_CONTROL: "ipc://c" };
-  const status = parseCommandLine(["status"], { ...NO_SURROUNDINGS, env });
+  const status = parseCommandLine(["status"], { ...NO_SOURCES, env });
   assertEquals(status, { kind: "status", endpoint: "ipc://c" });
   assertEquals(read(env).settings.mounts.length, 1);
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
-import { NO_SURROUNDINGS } from "../../src/config/gather.ts";
+import { NO_SOURCES } from "../../src/config/gather.ts";
 import { helpText } from "../../src/config/help.ts";
 import { OPTIONS } from "../../src/config/options.ts";
 
@@ -50,7 +50,7 @@ Deno.test("the help says what each exit status means", () => {
 });
 
 /** Where every file is a configuration file. */
-const WITH_FILE = { ...NO_SURROUNDINGS, readTextFile: () => "[app:main]\nuse = app.ts" };
+const WITH_FILE = { ...NO_SOURCES, readTextFile: () => "[app:main]\nuse = app.ts" };
 
 Deno.test("the examples of the help are command lines that are understood", () => {
   const examples = [...helpText().split("Examples:")[1].matchAll(/^ {2}gatehouse (.+)$/gm)];

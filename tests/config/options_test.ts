@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import type { ListenAddress } from "../../src/net/address.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
-import { NO_SURROUNDINGS } from "../../src/config/gather.ts";
+import { NO_SOURCES } from "../../src/config/gather.ts";
 import { OPTIONS } from "../../src/config/options.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
 import { defaultSettings } from "../../src/config/settings.ts";
@@ -9,7 +9,7 @@ import { ConfigError } from "../../src/errors.ts";
 
 /** Where every file is a configuration file with these sections. */
 const WITH_FILE = {
-  ...NO_SURROUNDINGS,
+  ...NO_SOURCES,
   readTextFile: () => "[server:s]\n[server:main]\n[app:a]\nuse = a.ts\n[app:main]\nuse = b.ts\n",
 };
 
@@ -39,10 +39,10 @@ const effects: Record<
   string,
   [string[], Partial<ServeSettings> | Partial<ServeSettings["limits"]>]
 > = {
-  "http": [["--http", "1", "--http=:2"], { http: [tcp("127.0.0.1", 1), tcp("0.0.0.0", 2)] }],
+  "http": [["--http", "1", "--http=:2"], { http: [tcp("127.0.0.1", 1), tcp("", 2)] }],
   "https": [
     ["--https", "1", "--cert", "c", "--key", "k"],
-    { http: [], https: [tcp("127.0.0.1", 1)], certFile: "c", keyFile: "k" },
+    { http: [], https: [tcp("127.0.0.1", 1)], certFile: "/c", keyFile: "/k" },
   ],
   "fastcgi": [["--fastcgi", "1", "--fastcgi=unix:/a,mode=0660"], {
     http: [],
@@ -52,12 +52,12 @@ const effects: Record<
   "mongrel2": [["--mongrel2", "tcp://a:9", "--mongrel2=ipc://b,recv=ipc://c,chroot=/d"], {
     http: [],
     mongrel2: [{ send: "tcp://a:9", recv: "tcp://a:8" }, {
-      send: "ipc://b",
-      recv: "ipc://c",
+      send: "ipc:///b",
+      recv: "ipc:///c",
       chroot: "/d",
     }],
   }],
-  "mongrel2-config": [["--mongrel2-config", "c.sqlite"], { mongrel2Config: "c.sqlite" }],
+  "mongrel2-config": [["--mongrel2-config", "c.sqlite"], { mongrel2Config: "/c.sqlite" }],
   "mongrel2-handler": [["--mongrel2-config=c", "--mongrel2-handler=3"], {
     mongrel2Choice: { handlerId: 3 },
   }],
@@ -70,8 +70,8 @@ const effects: Record<
   "mongrel2-server": [["--mongrel2-config=c", "--mongrel2-server=s"], {
     mongrel2Choice: { server: "s" },
   }],
-  "cert": [["--cert=c", "--key=k", "--https=1"], { certFile: "c" }],
-  "key": [["--cert=c", "--key=k", "--https=1"], { keyFile: "k" }],
+  "cert": [["--cert=c", "--key=k", "--https=1"], { certFile: "/c" }],
+  "key": [["--cert=c", "--key=k", "--https=1"], { keyFile: "/k" }],
   "backlog": [["--backlog", "7"], { backlog: 7 }],
   "mount": [["--mount", "/api/=b.ts", "--mount=/c=d=e"], {
     mounts: [{ prefix: "", app: "app.ts" }, { prefix: "/api", app: "b.ts" }, {
@@ -85,14 +85,14 @@ const effects: Record<
   "server-name": [["--config=c", "--server-name=s"], { serverName: "s" }],
   "app-name": [["--config=c", "--app-name=a"], { appName: "a" }],
   "loader": [["--loader", "own"], { loading: loading({ loader: "own" }) }],
-  "import-map": [["--import-map", "m.json"], { loading: loading({ importMap: "m.json" }) }],
+  "import-map": [["--import-map", "m.json"], { loading: loading({ importMap: "/m.json" }) }],
   "reload": [["--reload=https://a/,npm:", "--reload=jsr:"], {
     loading: loading({ reload: ["https://a/", "npm:", "jsr:"] }),
   }],
   "cached-only": [["--cached-only"], { loading: loading({ cachePolicy: "only" }) }],
-  "lock": [["--lock", "l.json"], { loading: loading({ lockFile: "l.json" }) }],
+  "lock": [["--lock", "l.json"], { loading: loading({ lockFile: "/l.json" }) }],
   "frozen": [["--frozen", "--lock=l"], {
-    loading: loading({ lockFile: "l", lockMode: "frozen" }),
+    loading: loading({ lockFile: "/l", lockMode: "frozen" }),
   }],
   "allow-import": [["--allow-import=a.example", "--allow-import"], {
     loading: loading({ allowImport: "any" }),
@@ -104,17 +104,19 @@ const effects: Record<
   "watch-remote": [["--watch-remote", "60"], { watchRemoteMs: 60_000 }],
   "generation-header": [["--generation-header", "x-gen"], { generationHeader: "x-gen" }],
   "processes": [["--processes", "4"], { processes: 4 }],
-  "pidfile": [["--pidfile", "p"], { pidfile: "p" }],
-  "inspect": [["--inspect=worker"], { inspect: "workers" }],
+  "pidfile": [["--pidfile", "p"], { pidfile: "/p" }],
+  "inspect": [["--inspect=[::1]:9300"], {
+    inspect: { transport: "tcp", hostname: "::1", port: 9300 },
+  }],
   "app-allow-net": [["--app-allow-net=a.example,[::1]:80", "--app-allow-net=*.b:1"], {
     appPermissions: { net: ["a.example", "[::1]:80", "*.b:1"] },
   }],
-  "app-allow-read": [["--app-allow-read=/a,b,,c"], { appPermissions: { read: ["/a", "b,c"] } }],
+  "app-allow-read": [["--app-allow-read=/a,b,,c"], { appPermissions: { read: ["/a", "/b,c"] } }],
   "app-allow-write": [["--app-allow-write"], { appPermissions: { write: true } }],
   "app-allow-env": [["--app-allow-env=A,B_*"], { appPermissions: { env: ["A", "B_*"] } }],
   "app-allow-run": [["--app-allow-run=ls", "--app-allow-run"], { appPermissions: { run: true } }],
   "app-allow-sys": [["--app-allow-sys", "--app-allow-sys=uid"], { appPermissions: { sys: true } }],
-  "app-allow-ffi": [["--app-allow-ffi=./lib.so"], { appPermissions: { ffi: ["./lib.so"] } }],
+  "app-allow-ffi": [["--app-allow-ffi=./lib.so"], { appPermissions: { ffi: ["/lib.so"] } }],
   "app-allow-import": [["--app-allow-import=esm.sh:443"], {
     appPermissions: { import: ["esm.sh:443"] },
   }],
@@ -143,6 +145,9 @@ const effects: Record<
   }],
   "max-worker-age": [["--max-worker-age", "1h"], {
     workerLimits: limited({ maxWorkerAgeMs: 3_600_000 }),
+  }],
+  "max-worker-descriptors": [["--max-worker-descriptors", "99"], {
+    workerLimits: limited({ maxWorkerDescriptors: 99 }),
   }],
   "max-worker-memory": [["--max-worker-memory", "256m"], {
     workerLimits: limited({ maxWorkerMemoryBytes: 268_435_456 }),
@@ -285,3 +290,19 @@ for (const text of ["/x?y=b", "/x#y=b"]) {
     );
   });
 }
+
+Deno.test("relative paths begin at the working directory, and in lists keep its commas", () => {
+  const args = ["--app-allow-read=a,/b,,c", "--http=unix:s.sock,mode=0600", "--lock=l"];
+  const settingsIn = (cwd: string) => {
+    const command = parseCommandLine(["app.ts", ...args], { ...WITH_FILE, cwd });
+    assert(command.kind === "serve");
+    return command.settings;
+  };
+  const { appPermissions, http, loading } = settingsIn("/srv");
+  assertEquals(appPermissions.read, ["/srv/a", "/b,c"]);
+  assertEquals(http, [{ transport: "unix", path: "/srv/s.sock", mode: 0o600 }]);
+  assertEquals(loading.lockFile, "/srv/l");
+  assertThrows(() => settingsIn("/s,rv"), ConfigError, "there is a comma in the name of a folder");
+  args.splice(1, 1);
+  assertEquals(settingsIn("/s,rv").appPermissions.read, ["/s,rv/a", "/b,c"]);
+});

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import { variableOf } from "../../src/config/environment.ts";
-import { NO_SURROUNDINGS } from "../../src/config/gather.ts";
+import { NO_SOURCES } from "../../src/config/gather.ts";
 import { OPTIONS } from "../../src/config/options.ts";
 import { ALIASES } from "../../src/config/server_keys.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
@@ -12,7 +12,7 @@ import { ConfigError, ConfigFileError } from "../../src/errors.ts";
 /** The settings of a file in the folder /srv, called `f.ini`. */
 function read(text: string, ...args: string[]): ServeSettings {
   const command = parseCommandLine(["--config", "f.ini", ...args], {
-    ...NO_SURROUNDINGS,
+    ...NO_SOURCES,
     cwd: "/srv",
     readTextFile(path) {
       assertEquals(path, "/srv/f.ini");
@@ -34,7 +34,7 @@ const servers: [string, Partial<ServeSettings>][] = [
   ["use = http", { http: [tcp("127.0.0.1", 8000)] }],
   ["use = http\nport = 80", { http: [tcp("127.0.0.1", 80)] }],
   ["use = http\nhost = 0.0.0.0\nport = 80", { http: [tcp("0.0.0.0", 80)] }],
-  ["use = http\nhost = *", { http: [tcp("0.0.0.0", 8000)] }],
+  ["use = http\nhost = *", { http: [tcp("", 8000)] }],
   ["use = http\nhost = ::1", { http: [tcp("::1", 8000)] }],
   ["use = http\nhost = [::1]", { http: [tcp("::1", 8000)] }],
   ["use = http\nprotocol = HTTP/1.1", { http: [tcp("127.0.0.1", 8000)] }],
@@ -51,7 +51,7 @@ const servers: [string, Partial<ServeSettings>][] = [
     http: [{ transport: "unix", path: "/a.sock", mode: undefined }],
   }],
   ["use = fastcgi\nhttp = :1\n  unix:b.sock,mode=600", {
-    http: [tcp("0.0.0.0", 1), { transport: "unix", path: "/srv/b.sock", mode: 0o600 }],
+    http: [tcp("", 1), { transport: "unix", path: "/srv/b.sock", mode: 0o600 }],
     fastcgi: [tcp("127.0.0.1", 5000)],
   }],
   ["use = mongrel2\nsend_spec = tcp://a:9", {
@@ -61,7 +61,13 @@ const servers: [string, Partial<ServeSettings>][] = [
   [
     "use = mongrel2\nsend_spec = ipc://a\nrecv_spec = ipc://b\nident = i\nchroot = /c\nuploads = /u",
     {
-      mongrel2: [{ send: "ipc://a", recv: "ipc://b", ident: "i", chroot: "/c", uploads: "/u" }],
+      mongrel2: [{
+        send: "ipc:///srv/a",
+        recv: "ipc:///srv/b",
+        ident: "i",
+        chroot: "/c",
+        uploads: "/u",
+      }],
     },
   ],
   ["use = mongrel2\nmongrel2_config = m2.sqlite\nmongrel2-route = /r", {
@@ -278,7 +284,7 @@ set workers = many
 
 Deno.test("a folder with a # in its name is no export", () => {
   const command = parseCommandLine(["--config", "f.ini"], {
-    ...NO_SURROUNDINGS,
+    ...NO_SOURCES,
     cwd: "/a#b",
     readTextFile: () => APP,
   });
@@ -430,7 +436,7 @@ Deno.test("a file without apps is refused, unless the command line has one", () 
 
 Deno.test("a file that cannot be read is refused with the reason", () => {
   assertThrows(
-    () => parseCommandLine(["--config", "f.ini"], NO_SURROUNDINGS),
+    () => parseCommandLine(["--config", "f.ini"], NO_SOURCES),
     ConfigError,
     "--config f.ini cannot be read: /f.ini is not there",
   );
@@ -464,4 +470,13 @@ Deno.test("every key of other servers that is accepted has its row in a migratio
     // cogen's key has no table yet.
     if (key !== "request_queue_size") assertStringIncludes(texts.join("\n"), `\`${key}\``);
   }
+});
+
+Deno.test("values that double at each step are refused, and not expanded without end", () => {
+  const steps = Array.from({ length: 40 }, (_, i) => `k${i} = %(k${i + 1})s%(k${i + 1})s`);
+  const problems = problemsOf(`[app:main]\nuse = a.ts\n${steps.join("\n")}\nk40 =\n`);
+  assertEquals(problems.length, 32);
+  assertEquals(problems[0], "f.ini:3: k0 stands for more than 1000 names in all");
+  // Those near the end stand for few.
+  assertEquals(problems.at(-1), "f.ini:34: k31 stands for more than 1000 names in all");
 });

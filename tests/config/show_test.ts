@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import { configText } from "../../src/config/config_show.ts";
-import { NO_SURROUNDINGS } from "../../src/config/gather.ts";
+import { NO_SOURCES } from "../../src/config/gather.ts";
 import { OPTIONS } from "../../src/config/options.ts";
 import { ConfigError } from "../../src/errors.ts";
 
@@ -34,7 +34,7 @@ factory = yes
 /** What `gatehouse config show` prints, with blanks squeezed. */
 function shown(args: readonly string[], env: Record<string, string> = {}): string[] {
   const command = parseCommandLine(["config", "show", ...args], {
-    ...NO_SURROUNDINGS,
+    ...NO_SOURCES,
     cwd: "/srv",
     env,
     readTextFile: () => FILE,
@@ -114,7 +114,7 @@ const refusals: [string[], string][] = [
 for (const [args, message] of refusals) {
   Deno.test(`"${args.join(" ")}" is refused`, () => {
     assertThrows(
-      () => parseCommandLine(args, { ...NO_SURROUNDINGS, readTextFile: () => FILE }),
+      () => parseCommandLine(args, { ...NO_SOURCES, readTextFile: () => FILE }),
       ConfigError,
       message,
     );

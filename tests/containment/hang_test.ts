@@ -47,6 +47,30 @@ Deno.test("a worker that hangs after its answer is found out, though it has no r
   await endsInOrder(gateway);
 });
 
+Deno.test("a request that waited for its worker to start, and hangs it, is found out, too", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".js" });
+  await Deno.writeTextFile(
+    path,
+    `await new Promise((resolve) => setTimeout(resolve, 1_500));
+    export default {
+      fetch({ url }) {
+        if (url.endsWith("/loop")) for (;;);
+        queueMicrotask(() => { throw new Error("crash"); });
+        return new Promise(() => {});
+      },
+    };`,
+  );
+  try {
+    await using gateway = await startGateway([path, "--workers=1", "--hang-timeout=2"]);
+    const { url } = gateway;
+    assertEquals((await text(`${url}/crash`))[0], 502);
+    assertEquals((await text(`${url}/loop`))[0], 504);
+    await gateway.logged(HANGS);
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
 Deno.test("a response that has begun when its worker hangs is broken off", async () => {
   await using gateway = await startGateway([APP, "--workers=1", "--hang-timeout=2"]);
   using client = await RawClient.connect(gateway.port);

@@ -80,6 +80,30 @@ Deno.test("a head is read at every split, with CRLF and with LF", async (test) =
   }
 });
 
+// RFC 9110 15.2.
+Deno.test("heads of interim responses are skipped at every split", () => {
+  const [, text, expected] = HEADS[1];
+  const interim = [
+    "Status: 100 Continue\r\n\r\n",
+    "Status: 103\r\nLink: </a>; rel=preload\r\n\r\n",
+  ];
+  for (const before of [interim[0], interim[1], interim.join(""), interim[0].repeat(3)]) {
+    const bytes = bytesOf(`${before}${text}body`);
+    for (const pieces of [[bytes], ...splits(bytes)]) {
+      assertEquals(read(pieces), { head: expected, body: "body" });
+    }
+    assertEquals(read([bytesOf(before)]), null);
+  }
+});
+
+Deno.test("interim responses without end are too long a head", () => {
+  const reader = new CgiHeadReader();
+  const many = bytesOf("Status: 102 Processing\r\n\r\n".repeat(1_000));
+  assertEquals(reader.push(many), null);
+  assertEquals(reader.push(many), null);
+  assertThrows(() => reader.push(many), ProtocolError, "too long");
+});
+
 Deno.test("a head that is not complete is waited for", () => {
   for (const text of ["", "X", "X: 1", "X: 1\r", "X: 1\r\n", "X: 1\r\n\r", "X: 1\n\r"]) {
     assertEquals(read([bytesOf(text)]), null, JSON.stringify(text));
@@ -103,7 +127,8 @@ const MALFORMED: readonly (readonly [name: string, text: string])[] = [
   ["a status that runs into its text", "Status: 200OK\r\n\r\n"],
   ["a status too short", "Status: 20\r\n\r\n"],
   ["a status too long", "Status: 2000\r\n\r\n"],
-  ["an interim status", "Status: 100 Continue\r\n\r\n"],
+  ["a change of protocol", "Status: 101 Switching Protocols\r\n\r\n"],
+  ["a status of four digits", "Status: 1000\r\n\r\n"],
   ["a status out of range", "Status: 600\r\n\r\n"],
 ];
 

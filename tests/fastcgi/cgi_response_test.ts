@@ -316,7 +316,7 @@ Deno.test("field lines and statuses that cannot be sent are refused, and nothing
   }
 });
 
-Deno.test("a body that is not as long as announced is refused where that shows", () => {
+Deno.test("a body longer than announced ends there, a shorter one cannot be ended", () => {
   const heads = [headOf(200, "", 5), headOf(200, "content-length: 5\r\n", UNKNOWN_LENGTH)];
   for (const head of heads) {
     const { writer, written } = newWriter();
@@ -324,9 +324,8 @@ Deno.test("a body that is not as long as announced is refused where that shows",
     writer.write(bytesOf("123"));
     const before = written();
     assertThrows(() => writer.end(), InvalidResponseError, "2 bytes shorter");
-    assertThrows(() => writer.write(bytesOf("456")), InvalidResponseError);
     assertEquals(written(), before);
-    writer.write(bytesOf("45"));
+    assertEquals(writer.write(bytesOf("456")), 2);
     assert(writer.complete);
     assertEquals(written(), `${before}45`);
   }

@@ -1,6 +1,12 @@
 import type { FastCgiClientOptions, FastCgiHandler, FastCgiServerOptions } from "gatehouse";
 import { FastCgiClient, FastCgiError, FastCgiServer, ProtocolError } from "gatehouse";
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+} from "../support/assert.ts";
 import type { Received } from "../support/fastcgi.ts";
 import {
   BEGIN_REQUEST,
@@ -507,11 +513,23 @@ async function outcome(promise: Promise<unknown>): Promise<unknown> {
 test("refusals of a server are told", async (test) => {
   const cases = [
     ["roles", { roles: ["authorizer"] }, 3],
-    ["limits", { limits: { maxReqs: 0 } }, 2],
+    ["limits", { limits: { maxReqs: 1 } }, 2],
   ] as const;
   for (const [name, server, status] of cases) {
     await test.step(name, async () => {
-      await using pair = await Pair.of(describe, { server });
+      const arrived = Promise.withResolvers<void>();
+      const release = Promise.withResolvers<void>();
+      await using pair = await Pair.of(async (request) => {
+        arrived.resolve();
+        await release.promise;
+        await describe(request);
+      }, { server });
+      let first: Promise<unknown> = Promise.resolve();
+      if (name === "limits") {
+        // It is the one request that there may be.
+        first = pair.client.fetch("http://x/").then((response) => response.text());
+        await arrived.promise;
+      }
       for (let i = 0; i < 2; i++) {
         const error = await assertRejects(() => pair.client.fetch("http://x/"), FastCgiError);
         assertEquals(error.protocolStatus, status);
@@ -519,6 +537,8 @@ test("refusals of a server are told", async (test) => {
         assertEquals((await outcome(reply.appStatus) as FastCgiError).protocolStatus, status);
         assertInstanceOf(await outcome(Array.fromAsync(reply.stdout)), FastCgiError);
       }
+      release.resolve();
+      await first;
     });
   }
 });
@@ -882,6 +902,53 @@ test("a response without a body does not end what its handler does", async (test
     assertEquals(await (await pair.client.fetch("http://x/", { method: "HEAD" })).text(), "");
     await soon("the server's signal", ended.promise);
   });
+});
+
+// RFC 9110 8.6.
+test("a body that is not as long as its Content-Length is an error", async (test) => {
+  const cases: [string, string, RegExp | string][] = [
+    ["the same length", "Content-Length: 5\r\n\r\n12345", "12345"],
+    ["the same length, twice", "Content-Length: 5, 5\r\n\r\n12345", "12345"],
+    ["no body", "Content-Length: 0\r\n\r\n", ""],
+    ["a shorter one", "Content-Length: 7\r\n\r\n12345", /2 bytes shorter than its Content-Length/],
+    ["none of one", "Content-Length: 7\r\n\r\n", /7 bytes shorter than its Content-Length/],
+    ["a longer one", "Content-Length: 3\r\n\r\n12345", /longer than its Content-Length/],
+    ["one of none", "Content-Length: 0\r\n\r\n12345", /longer than its Content-Length/],
+    ["lengths that differ", "Content-Length: 5\r\nContent-Length: 6\r\n\r\n12345", /malformed/],
+    ["no length", "Content-Length: -5\r\n\r\n12345", /malformed/],
+    ["an interim response before", "Status: 103\r\n\r\nContent-Length: 2\r\n\r\n12", "12"],
+    ["an empty head", "\r\n12345", /the response's head is empty/],
+    ["a head without an end", "Content-Length: 5\r\n", /within the head of its response/],
+    ["nothing at all", "", /without a response/],
+  ];
+  for (const [name, stdout, expected] of cases) {
+    await test.step(name, async () => {
+      await using server = answering(stdout);
+      await using client = new FastCgiClient(server.address);
+      const body = client.fetch("http://x/").then((response) => response.text());
+      if (typeof expected === "string") assertEquals(await body, expected);
+      else assertMatch((await outcome(body) as Error).message, expected);
+    });
+  }
+  await test.step("of a response to HEAD, or a 304, it says nothing", async () => {
+    await using server = answering("Content-Length: 5\r\n\r\n");
+    await using client = new FastCgiClient(server.address);
+    assertEquals(await (await client.fetch("http://x/", { method: "HEAD" })).text(), "");
+  });
+  for (const [length, message] of [["4", /longer/], ["6", /1 bytes shorter/]] as const) {
+    await test.step(`a request's of 5 bytes instead of ${length}`, async () => {
+      await using pair = await Pair.of(async ({ stdin, stdout }) => {
+        await stdin.pipeTo(new WritableStream()).catch(() => {});
+        await stdout.getWriter().write(HEAD).catch(() => {});
+      });
+      const body = new Blob(["12345"]).stream();
+      const headers = { "content-length": length };
+      const failed = pair.client.fetch("http://x/", { method: "POST", body, headers });
+      const error = await outcome(failed.then((response) => response.text()));
+      assertInstanceOf(error, FastCgiError);
+      assertMatch(error.message, message);
+    });
+  }
 });
 
 test("a response that breaks is seen to break", async (test) => {

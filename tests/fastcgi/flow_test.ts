@@ -5,6 +5,7 @@ import {
   bothWays,
   concat,
   eventually,
+  GET_VALUES,
   opening,
   PARAMS,
   pieces,
@@ -18,6 +19,7 @@ import {
   stream,
 } from "../support/fastcgi.ts";
 import { residentBytes } from "../support/peers.ts";
+import { inFolder } from "../support/processes.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
 const MEGABYTE = 1_048_576;
@@ -239,4 +241,80 @@ Deno.test("a response to a web server that leaves before its end does no harm", 
   using gone = await RawFastCgiClient.connect(fastcgiPort);
   gone[Symbol.dispose]();
   await assertRejects(() => gone.ask(1, "/"), Error);
+});
+
+/** Sends what `make` makes for each number from 1 to `count`, until the gateway takes no more; how many were sent. */
+async function sendUnread(
+  client: RawFastCgiClient,
+  count: number,
+  make: (id: number) => Uint8Array,
+): Promise<number> {
+  let sent = 0;
+  (async () => {
+    for (; sent < count; sent += 100) {
+      await client.send(...Array.from({ length: 100 }, (_, i) => make(sent + i + 1)));
+    }
+    // It is cut off in the end.
+  })().catch(() => {});
+  for (let last = -1; last !== sent;) {
+    last = sent;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+  return sent;
+}
+
+Deno.test({
+  name: "a web server that asks and never reads costs no more than a window",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const app = `const big = "x".repeat(200_000); export default () => new Response(big);`;
+    await inFolder({ "app.ts": app }, async (folder) => {
+      await using gateway = await startFastCgi([`${folder}/app.ts`, "--workers=1"]);
+      const { fastcgiPort, pid } = gateway;
+      using other = await RawFastCgiClient.connect(fastcgiPort);
+      await other.ask(1, "/");
+      const before = residentBytes(pid);
+      using client = await RawFastCgiClient.connect(fastcgiPort);
+      await sendUnread(client, 2_000, (id) => request(id, "/"));
+      const grown = residentBytes(pid) - before;
+      assert(grown < 64 * MEGABYTE, `it has grown by ${Math.round(grown / MEGABYTE)} MB`);
+      client[Symbol.dispose]();
+      await eventually("others are served", async () => {
+        return (await other.ask(1, "/")).body.length === 200_000;
+      });
+    });
+  },
+});
+
+const answeredRecords: Record<string, Uint8Array> = {
+  "records that nobody knows": record(99, 0),
+  "records that ask for values": record(GET_VALUES, 0, "\x0e\x00FCGI_MAX_CONNS"),
+};
+
+for (const [what, bytes] of Object.entries(answeredRecords)) {
+  Deno.test(`${what} are not read without end where nobody reads the answers`, async () => {
+    await using gateway = await startFastCgi([APP, "--workers=1"]);
+    using client = await RawFastCgiClient.connect(gateway.fastcgiPort);
+    const count = 40_000_000 / bytes.length;
+    assert(await sendUnread(client, count, () => bytes) < count);
+    using other = await RawFastCgiClient.connect(gateway.fastcgiPort);
+    assertEquals((await other.ask(1, "/")).body, "hello");
+  });
+}
+
+Deno.test("a web server that reads late gets the answers to all that it asked", async () => {
+  await using gateway = await startFastCgi([APP, "--workers=1"]);
+  using client = await RawFastCgiClient.connect(gateway.fastcgiPort);
+  const sending = (async () => {
+    for (let i = 0; i < 30; i++) {
+      for (let id = 1; id <= 10; id++) await client.send(request(i * 10 + id, "/large?n=100000"));
+      await client.send(record(GET_VALUES, 0, "\x0e\x00FCGI_MAX_CONNS"), record(99, 0));
+    }
+  })();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  for (let id = 1; id <= 300; id++) {
+    assertEquals((await client.reply(id)).body.length, 100_000);
+  }
+  for (let i = 0; i < 60; i++) await client.management();
+  await sending;
 });

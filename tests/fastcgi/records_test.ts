@@ -33,6 +33,7 @@ function read(parts: readonly Uint8Array[], way: Way, atMost = Infinity): Read[]
     for (;;) {
       if (!reader.inRecord) {
         if (!reader.readHeader()) break;
+        reader.checkLength();
         const { type, requestId, contentLength } = reader;
         records.push([type, requestId, contentLength, way === "skip" ? null : []]);
       }

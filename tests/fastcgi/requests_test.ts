@@ -122,6 +122,21 @@ bothWays("an app answers what clients of the web server ask", async ({ fastcgiPo
   });
 });
 
+// RFC 6265 5.4, RFC 3875 4.1.18.
+bothWays("cookies in several parameters are one list of pairs", async ({ fastcgiPort }) => {
+  using client = await RawFastCgiClient.connect(fastcgiPort);
+  const cookies = ["a=1", "b=2", "c=3"].map((cookie) => ["HTTP_COOKIE", cookie]);
+  const pairs = [...Object.entries(paramsOf("/info")), ...cookies, ["HTTP_X", "1"], [
+    "HTTP_X",
+    "2",
+  ]];
+  await client.send(begin(1), params(1, pairs), record(STDIN, 1));
+  const { headers, env } = JSON.parse((await client.reply(1)).body);
+  const fields = new Headers(headers);
+  assertEquals([fields.get("cookie"), env.HTTP_COOKIE], ["a=1; b=2; c=3", "a=1; b=2; c=3"]);
+  assertEquals([fields.get("x"), env.HTTP_X], ["1, 2", "1, 2"]);
+});
+
 /** The pairs of `values`, with 4-byte lengths throughout. */
 function splitPairs(values: Record<string, string>): Uint8Array[] {
   const encoder = new TextEncoder();
@@ -135,8 +150,9 @@ function splitPairs(values: Record<string, string>): Uint8Array[] {
 
 bothWays("requests that cannot be served get their status", async ({ fastcgiPort }, test) => {
   const cases: [string, number, string, RequestOptions?][] = [
-    ["parameters within the limit", 200, "/", { params: { X: "x".repeat(800) } }],
-    ["too many bytes of parameters", 431, "/", { params: { X: "x".repeat(1_100) } }],
+    ["parameters within the limit", 200, "/", { params: { X: "x".repeat(2_500) } }],
+    ["a header field that is too large", 431, "/", { params: { HTTP_X: "x".repeat(1_100) } }],
+    ["too many bytes of parameters", 431, "/", { params: { X: "x".repeat(3_100) } }],
     ["too many bytes of parameters, by far", 431, "/", { params: { X: "x".repeat(300_000) } }],
     ["headers within the limit", 200, "/", { params: { HTTP_A: "", HTTP_B: "", HTTP_C: "" } }],
     ["too many headers", 431, "/", {
@@ -248,7 +264,14 @@ bothWays("an app that fails costs no more than its own request", async (gateway,
     assertStringIncludes(reply.stderr, "x-bad");
     await gateway.logged(/^error: fastcgi: .*x-bad/);
   });
-  for (const path of ["/break", "/length?n=7", "/length?n=3"]) {
+  await test.step("a body longer than its length: that length, and the END_REQUEST tells", async () => {
+    const reply = await client.ask(1, "/length?n=3");
+    assertEquals([reply.body, reply.stdoutEnded], ["123", true]);
+    assert(reply.appStatus !== 0);
+    assertStringIncludes(reply.stderr, "longer than its Content-Length");
+    await gateway.logged(/^error: fastcgi: the response's body is longer than its Content-Length$/);
+  });
+  for (const path of ["/break", "/length?n=7"]) {
     await test.step(`${path} alone: the connection breaks, and STDOUT has no end`, async () => {
       using alone = await RawFastCgiClient.connect(fastcgiPort);
       await alone.send(request(1, path));
@@ -319,8 +342,8 @@ bothWays("filters get the file that comes with a request", async ({ fastcgiPort 
     const options = { role: FILTER, body: "", data: "hello file" };
     assertEquals((await client.ask(1, "/filter", options)).body, "HELLO FILE");
     await client.send(opening(1, "/filter", { role: FILTER }), stream(DATA, 1, "first"));
-    assertEquals((await client.reply(1)).body, "FIRST");
     await client.send(record(STDIN, 1));
+    assertEquals((await client.reply(1)).body, "FIRST");
   });
   await test.step("an empty one", async () => {
     const reply = await client.ask(2, "/filter", { role: FILTER, data: "" });

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { startGateway } from "../support/gateway.ts";
 import type { GatewayProcess } from "../support/gateway.ts";
 import { get, RawClient } from "../support/raw_client.ts";
+import { eventually } from "../support/zmq.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
 
@@ -118,7 +119,7 @@ bothWays("an app answers what clients ask", async ({ url, port }, test) => {
   });
 });
 
-bothWays("responses are framed as HTTP demands", async ({ port }, test) => {
+bothWays("responses are framed as HTTP demands", async ({ port, log, logged }, test) => {
   const cases: [
     string,
     string,
@@ -196,10 +197,24 @@ bothWays("responses are framed as HTTP demands", async ({ port }, test) => {
     assert(await closing.closed());
   });
 
-  await test.step("a body longer than its declared length breaks the connection", async () => {
-    using broken = await RawClient.connect(port);
-    await broken.send(get("/length?n=3"));
-    assertEquals((await broken.rest()).endsWith("\r\n\r\n"), true);
+  // RFC 9112 6.3: a response ends where its Content-Length says.
+  await test.step("of a body longer than its length that length is sent, and no more", async () => {
+    using client = await RawClient.connect(port);
+    await client.send(get("/length?n=3") + get("/"));
+    assertEquals((await client.receive()).body, "123");
+    assertEquals((await client.receive()).body, "hello");
+    await logged(/^error: http: the response's body is longer than its Content-Length$/);
+  });
+
+  await test.step("pieces after the last byte that was announced harm no other response", async () => {
+    using client = await RawClient.connect(port);
+    const surplus = log.filter((line) => line.includes("longer than its Content-Length")).length;
+    await client.send(get("/endless?n=7") + get("/"));
+    assertEquals((await client.receive()).body, "pieces ");
+    assertEquals((await client.receive()).body, "hello");
+    await eventually(() =>
+      log.filter((line) => line.includes("longer than its Content-Length")).length > surplus
+    );
   });
 
   await test.step("a body shorter than its declared length breaks the connection", async () => {

@@ -61,6 +61,59 @@ Deno.test("requests over the limits get their status, and the connection ends", 
   });
 });
 
+for (const workers of ["1", "0"]) {
+  Deno.test(`an answer that leaves most of a body unread says that its connection closes (--workers ${workers})`, async (test) => {
+    await using gateway = await startGateway([
+      ...[APP, `--workers=${workers}`, "--max-body-bytes=1m", "--request-timeout=300ms"],
+    ]);
+    const length = "Content-Length: 1000000\r\n";
+    const chunked = "Transfer-Encoding: chunked\r\n";
+    const cases: [string, number, string][] = [
+      ["an app that does not wait for it", 404, `POST /no HTTP/1.1\r\nHost: a\r\n${length}\r\n`],
+      ["an app that fails", 500, `POST /throw HTTP/1.1\r\nHost: a\r\n${length}\r\n`],
+      [
+        "an app that fails with a chunked one",
+        500,
+        `POST /throw HTTP/1.1\r\nHost: a\r\n${chunked}\r\n5\r\nhello\r\n`,
+      ],
+      ["an app that is too slow", 504, `POST /hang HTTP/1.1\r\nHost: a\r\n${length}\r\n`],
+      [
+        "a method that no Request can have",
+        501,
+        `TRACE / HTTP/1.1\r\nHost: a\r\n${chunked}\r\n5\r\nhello\r\n`,
+      ],
+      [
+        "a body that is too large",
+        413,
+        `POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: 10000000\r\n\r\n`,
+      ],
+      [
+        "a chunked body that is too large",
+        413,
+        `POST /text HTTP/1.1\r\nHost: a\r\n${chunked}\r\n5\r\nhello\r\n100000\r\n`,
+      ],
+    ];
+    for (const [name, status, text] of cases) {
+      await test.step(`${name}: ${status}`, async () => {
+        using client = await RawClient.connect(gateway.port);
+        await client.send(text);
+        const response = await client.receive();
+        assertEquals([response.status, response.headers.get("connection")], [status, "close"]);
+        await (client.conn as Deno.TcpConn).closeWrite();
+        assert(await client.closed());
+      });
+    }
+    await test.step("a small rest of a body costs no connection", async () => {
+      using client = await RawClient.connect(gateway.port);
+      await client.send("POST /no HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf");
+      const response = await client.receive();
+      assertEquals([response.status, response.headers.get("connection")], [404, null]);
+      await client.send("x".repeat(996) + get("/"));
+      assertEquals((await client.receive()).body, "hello");
+    });
+  });
+}
+
 Deno.test("time limits end what takes too long", async (test) => {
   await using gateway = await startGateway([
     APP,

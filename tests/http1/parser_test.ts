@@ -5,6 +5,7 @@ import { textOf } from "../../src/fields.ts";
 import type { HttpLimits } from "../../src/http1/limits.ts";
 import {
   DEFAULT_HTTP_LIMITS,
+  MAX_CHUNK_EXTENSION_BYTES,
   MAX_CHUNK_LINE_BYTES,
   MAX_METHOD_BYTES,
 } from "../../src/http1/limits.ts";
@@ -14,9 +15,12 @@ import { bytesOf, parse, splits } from "../support/parsing.ts";
 
 const HOST = "Host: a\r\n";
 const TOKEN_CHARS = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/** All that is visible in ASCII, but `#`. */
-const TARGET_CHARS = Array.from({ length: 94 }, (_, i) => String.fromCharCode(0x21 + i)).join("")
-  .replace("#", "");
+/** What RFC 3986 3.3 has in a path, and what browsers send there besides. */
+const PATH_CHARS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" +
+  "-._~!$&'()*+,;=:@/%[]|";
+/** What there can be in a query. */
+const QUERY_CHARS = `${PATH_CHARS}?\\^\`{}`;
+const TARGET_CHARS = `${PATH_CHARS}?${QUERY_CHARS}`;
 
 const request = (target: string, fields = "") => `GET ${target} HTTP/1.1\r\n${HOST}${fields}\r\n`;
 const withField = (field: string) => `POST / HTTP/1.1\r\n${HOST}${field}\r\n\r\n`;
@@ -338,6 +342,11 @@ const refused: Record<string, [number, string]> = {
   "a byte beyond ASCII in the target": [400, `GET /\xe4 HTTP/1.1\r\n${HOST}\r\n`],
   "a control character in the target": [400, `GET /\x01 HTTP/1.1\r\n${HOST}\r\n`],
   "a NUL in the target": [400, `GET /\0 HTTP/1.1\r\n${HOST}\r\n`],
+  "a backslash in the path": [400, `GET /x\\..\\admin HTTP/1.1\r\n${HOST}\r\n`],
+  "a backslash in the path of an absolute target": [
+    400,
+    `GET http://a/x\\y HTTP/1.1\r\n${HOST}\r\n`,
+  ],
   "HTTP/0.9": [400, "GET /\r\n"],
   "a version without a dot": [400, `GET / HTTP/11\r\n${HOST}\r\n`],
   "a version without a minor digit": [400, `GET / HTTP/1.\r\n${HOST}\r\n`],
@@ -377,6 +386,8 @@ const refused: Record<string, [number, string]> = {
   "a Host with a scheme": [400, "GET / HTTP/1.1\r\nHost: http://a\r\n\r\n"],
   "a Host with user information": [400, "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n"],
   "a Host with a space": [400, "GET / HTTP/1.1\r\nHost: a b\r\n\r\n"],
+  "a Host with a percent sign": [400, "GET / HTTP/1.1\r\nHost: a%2eb\r\n\r\n"],
+  "a Host that is an address to some": [400, "GET / HTTP/1.1\r\nHost: 0x7f.1\r\n\r\n"],
   "a Host with a port only": [400, "GET / HTTP/1.1\r\nHost: :80\r\n\r\n"],
   "a Host with a port out of range": [400, "GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n"],
   "a Host with a port that is no number": [400, "GET / HTTP/1.1\r\nHost: a:b\r\n\r\n"],
@@ -530,7 +541,8 @@ Deno.test("a refusal takes nothing from the request before it, and nothing after
 
 const permitted: [string, string, (char: string) => string][] = [
   ["a method", TOKEN_CHARS, (char) => `G${char}T / HTTP/1.1\r\n${HOST}\r\n`],
-  ["a target", TARGET_CHARS, (char) => `GET /${char} HTTP/1.1\r\n${HOST}\r\n`],
+  ["a path", PATH_CHARS + "?", (char) => `GET /${char} HTTP/1.1\r\n${HOST}\r\n`],
+  ["a query", QUERY_CHARS, (char) => `GET /?${char} HTTP/1.1\r\n${HOST}\r\n`],
   ["a field name", TOKEN_CHARS, (char) => withField(`X${char}: y`)],
   ["a version", "", (char) => `GET / HTTP/1.1${char}\r\n${HOST}\r\n`],
   ["a Content-Length", "0123456789", (char) => withField(`Content-Length: 1${char}1`)],
@@ -676,6 +688,49 @@ Deno.test("the bytes of a chunk-size line may be up to their limit, and are refu
         assertEquals(parse([bytes.subarray(0, at), bytes.subarray(at)]).error, error);
       }
     }
+  }
+});
+
+Deno.test("the chunk extensions of a body may have so many bytes in all, and are refused above it", () => {
+  // Zeros before a size say nothing, either.
+  const pads: ((bytes: number) => string)[] = [
+    (bytes) => `1;${"x".repeat(bytes - 1)}`,
+    (bytes) => `${"0".repeat(15)}1;${"x".repeat(bytes - 1)}`,
+    (bytes) => `${"0".repeat(bytes + 15)}1`,
+    (bytes) => `${"0".repeat(bytes + 15 - 5)}1;abcd`,
+  ];
+  const lines = 16;
+  const share = MAX_CHUNK_EXTENSION_BYTES / lines;
+  for (const pad of pads) {
+    for (const [excess, error] of [[-1, null], [0, null], [1, 400]] as const) {
+      const chunks = Array.from(
+        { length: lines },
+        (_, i) => `${pad(i === 0 ? share + excess : share)}\r\nx\r\n`,
+      );
+      const bytes = bytesOf(chunked(`${chunks.join("")}0\r\n\r\n`));
+      assertEquals(parse([bytes]).error, error);
+      assertEquals(parse(Array.from(bytes, (_, at) => bytes.subarray(at, at + 1))).error, error);
+    }
+  }
+});
+
+Deno.test("the chunk extensions of one body are no other's", () => {
+  const body = `1;${"x".repeat(4_000)}\r\nx\r\n`.repeat(4) + `0;${"x".repeat(300)}\r\n\r\n`;
+  const { requests, error } = parse([bytesOf(chunked(body).repeat(5))]);
+  assertEquals([requests.length, error], [5, null]);
+});
+
+Deno.test("chunks of one byte cost as little as their bytes, in any split", () => {
+  const count = 50_000;
+  const bytes = bytesOf(chunked(`${"1\r\nx\r\n".repeat(count)}0\r\n\r\n`));
+  for (const pieceBytes of [bytes.length, 4_096, 7, 1]) {
+    const pieces: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
+      pieces.push(bytes.subarray(at, at + pieceBytes));
+    }
+    const { requests, error } = parse(pieces);
+    assertEquals(error, null);
+    assertEquals([requests[0].body.length, requests[0].chunks.length], [count, count]);
   }
 });
 

@@ -584,18 +584,18 @@ for (const [name, [head, body]] of Object.entries(tooLong)) {
   });
 }
 
-Deno.test("a body longer than its length is refused, a shorter one cannot be ended", () => {
+// RFC 9112 6.3: the body ends where its length says.
+Deno.test("a body longer than its length ends there, a shorter one cannot be ended", () => {
   for (const head of [headOf(200, "", 3), headOf(200, "content-length: 3\r\n", UNKNOWN_LENGTH)]) {
     const { writer, written } = newWriter();
     writer.begin(requestOf(), head, null);
     assertThrows(() => writer.end(), InvalidResponseError, "3 bytes shorter");
-    writer.write(bytesOf("ab"));
+    assertEquals(writer.write(bytesOf("ab")), 2);
     const before = written();
-    assertThrows(() => writer.write(bytesOf("cd")), InvalidResponseError, "longer");
     assertThrows(() => writer.end(), InvalidResponseError, "1 bytes shorter");
     assertEquals(written(), before);
     assert(!writer.idle);
-    writer.write(bytesOf("c"));
+    assertEquals(writer.write(bytesOf("cde")), 1);
     assertEquals(written(), `${before}c`);
     assert(writer.idle);
   }
@@ -730,7 +730,9 @@ Deno.test("large bodies arrive unchanged in the buffer", () => {
     writer.begin(requestOf(), headOf(200, "", bodyLength), null);
     let at = out.length;
     for (let i = 0; i < 30; i++) {
-      const before = bodyLength === UNKNOWN_LENGTH ? "186a0\r\n" : "";
+      // Zeros may precede the size of a large chunk, so that its data begins at a multiple of 8.
+      const size = "186a0\r\n".padStart(7 + (8 - (at + 7) % 8) % 8, "0");
+      const before = bodyLength === UNKNOWN_LENGTH ? size : "";
       const after = bodyLength === UNKNOWN_LENGTH ? "\r\n" : "";
       writer.write(part(i));
       assertEquals(textOf(out.bytes, at, at + before.length), before);

@@ -48,17 +48,17 @@ for (const [name, os, variables, expected] of ROOTS) {
   Deno.test(`folder of the cache by ${name}`, () => {
     const env = { get: (variable: string) => variables[variable] };
     if (expected !== null) {
-      assertEquals(ModuleCache.defaultRoot(env, os), expected);
+      assertEquals(ModuleCache.defaultRoot(env, "/work", os), expected);
       return;
     }
-    const error = assertThrows(() => ModuleCache.defaultRoot(env, os), ConfigError);
+    const error = assertThrows(() => ModuleCache.defaultRoot(env, "/work", os), ConfigError);
     assertMatch(error.message, /^there is no folder for the cache: set GATEHOUSE_CACHE to one/);
   });
 }
 
 Deno.test("a relative GATEHOUSE_CACHE is relative to the working directory", () => {
   const env = { get: (name: string) => name === "GATEHOUSE_CACHE" ? "c" : undefined };
-  assertEquals(ModuleCache.defaultRoot(env), `${Deno.cwd()}/c`);
+  assertEquals(ModuleCache.defaultRoot(env, "/work"), "/work/c");
 });
 
 Deno.test("a blob is read as it was written, and lies under its hash", async () => {

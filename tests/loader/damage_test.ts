@@ -47,6 +47,7 @@ function optionsFor(lab: LoaderLab): LoaderOptions {
     allowHttp: "loopback",
     lockFile: undefined,
     lockMode: "extend",
+    env: {},
   };
 }
 
@@ -107,7 +108,7 @@ test("files of the cache that are damaged are noticed and made again", async (co
         if (dropped.length > 0) lab.dropCache(...dropped);
         const again = await prepared();
         assertEquals(again.folder, folder, `${done}`);
-        assert(readGraph(folder) !== null, `the graph is whole after ${done}`);
+        assert(await readGraph(folder) !== null, `the graph is whole after ${done}`);
         assertEquals(packages(), installed, `${done}`);
       }
     });

@@ -4,7 +4,12 @@ import { pathToFileURL } from "node:url";
 import { ConfigError } from "../../src/errors.ts";
 import { findConfig, readProjectConfig } from "../../src/loader/deno_config.ts";
 import { resolveSpecifier } from "../../src/loader/import_map.ts";
-import { assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import {
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "../support/assert.ts";
 import { LoaderLab } from "../support/loader_lab.ts";
 import { test } from "../support/strict.ts";
 
@@ -31,6 +36,18 @@ test("the nearest deno.json or deno.jsonc is the one", async () => {
   for (const [folder, config] of Object.entries(found)) {
     assertEquals(findConfig(lab.path(folder).replace(/\/$/, "")), lab.path(config), folder);
   }
+});
+
+test("a deno.json that cannot be looked at is told, and not passed over", async () => {
+  await using lab = new LoaderLab({ "deno.json": "{}", "a/app.ts": "" });
+  // Root may read everything, but not a link to itself.
+  for (const name of ["deno.json", "deno.jsonc"]) {
+    Deno.symlinkSync(lab.path(`a/${name}`), lab.path(`a/${name}`));
+    const error = assertThrows(() => findConfig(lab.path("a")), ConfigError);
+    assertStringIncludes(error.message, `cannot read ${lab.path(`a/${name}`)}: `);
+    Deno.removeSync(lab.path(`a/${name}`));
+  }
+  assertEquals(findConfig(lab.path("a")), lab.path("deno.json"));
 });
 
 test("the options that change what modules do are taken, others not", async () => {

@@ -4,7 +4,9 @@ import { LoadError } from "../../src/errors.ts";
 import { ModuleCache } from "../../src/loader/cache.ts";
 import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "../../src/loader/fetcher.ts";
 import type { FetchLimits, FetchOptions } from "../../src/loader/fetcher.ts";
+import { HttpClients } from "../../src/loader/http_clients.ts";
 import { Lock } from "../../src/loader/lock.ts";
+import { environmentOf } from "../../src/surroundings.ts";
 import { assertEquals, assertNotMatch, assertRejects } from "../support/assert.ts";
 import { ModuleServer, TemporaryFolder } from "./module_server.ts";
 import type { Page } from "./module_server.ts";
@@ -24,6 +26,7 @@ export class Bench implements AsyncDisposable {
   readonly cache = new ModuleCache(`${this.folder.path}/cache`);
   readonly server: ModuleServer;
   readonly origin: string;
+  readonly clients = new HttpClients(environmentOf({}));
 
   constructor(pages: Record<string, Page> = { "/m.ts": MODULE }) {
     this.server = new ModuleServer(pages);
@@ -39,6 +42,7 @@ export class Bench implements AsyncDisposable {
       allowHttp: "loopback",
       limits: LIMITS,
       lock: null,
+      clients: this.clients,
       ...options,
     });
   }
@@ -60,6 +64,7 @@ export class Bench implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server[Symbol.asyncDispose]();
     await this.folder[Symbol.asyncDispose]();
+    this.clients[Symbol.dispose]();
   }
 }
 

@@ -313,13 +313,12 @@ for (const [name, path, options, expected] of FAULTS) {
 }
 
 Deno.test("a port at which nobody listens is one line that says so", async () => {
-  const bench = new Bench();
+  await using bench = new Bench();
   await bench.server[Symbol.asyncDispose]();
   assertEquals(
     await bench.fault("/m.ts"),
     "cannot load /m.ts: its host refuses connections at this port",
   );
-  await bench.folder[Symbol.asyncDispose]();
 });
 
 Deno.test("a host to import from that is none is an error of the configuration", () => {

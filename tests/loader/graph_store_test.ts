@@ -1,15 +1,22 @@
 /** Folders of graphs. */
 
+import { sha256Of } from "../../src/loader/hash.ts";
 import { pathToFileURL } from "node:url";
 import { NO_IMPORT_MAP, parseImportMap } from "../../src/loader/import_map.ts";
 import {
   knownModulesOf,
   readGraph,
-  sha256Of,
   storeGraph,
   workerGraphOf,
 } from "../../src/loader/graph_store.ts";
-import { assert, assertEquals, assertMatch, assertNotEquals } from "../support/assert.ts";
+import { ConfigError } from "../../src/errors.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertRejects,
+} from "../support/assert.ts";
 import { test } from "../support/strict.ts";
 import { graphOf, NOTHING_KNOWN } from "./graph_store_fixture.ts";
 import { filesIn, TemporaryFolder } from "./module_server.ts";
@@ -33,7 +40,7 @@ test("a graph's folder is named by its content, and can be imported and read", a
     ),
   );
   assertEquals(new Set([folder, ...others.map((other) => other.folder)]).size, 4);
-  assertEquals(readGraph(folder), { folder, manifest });
+  assertEquals(await readGraph(folder), { folder, manifest });
 
   const files = await filesIn(folder);
   assertEquals(files.length, 4);
@@ -79,7 +86,7 @@ test("an extension imports what the graph has from where it is", async () => {
     `${pathToFileURL(extension.folder)}/${extension.manifest.modules[0].file}`
   );
   assertEquals(value, 1);
-  assert(readGraph(base.folder) !== null, "the graph is as it was");
+  assert(await readGraph(base.folder) !== null, "the graph is as it was");
 });
 
 test("what is not as it was written is noticed, and written again", async () => {
@@ -106,10 +113,29 @@ test("what is not as it was written is noticed, and written again", async () => 
   };
   for (const [name, inflict] of Object.entries(damages)) {
     inflict();
-    assertEquals(readGraph(folder), null, name);
+    assertEquals(await readGraph(folder), null, name);
     assertEquals((await store(temporary.path, 2)).folder, folder, name);
-    assertEquals(readGraph(folder), { folder, manifest }, name);
+    assertEquals(await readGraph(folder), { folder, manifest }, name);
     assertEquals([...Deno.readDirSync(temporary.path)].length, 1, `${name}: nothing is left over`);
+  }
+});
+
+test("what cannot be read is told, and not taken for what is not there", async () => {
+  await using temporary = new TemporaryFolder();
+  const { folder, manifest } = await store(temporary.path, 2);
+  const file = `${folder}/${manifest.modules[1].file}`;
+  for (const path of [file, `${folder}/runtime.js`, `${folder}/graph.json`]) {
+    Deno.removeSync(path);
+    // Root may read everything, but not a link to itself.
+    Deno.symlinkSync(path, path);
+    const error = await assertRejects(() => readGraph(folder), ConfigError);
+    assertMatch(
+      error.message,
+      /^cannot read \S+ in the cache: .*; GATEHOUSE_CACHE can name another/,
+    );
+    Deno.removeSync(path);
+    assertEquals(await readGraph(folder), null);
+    await store(temporary.path, 2);
   }
 });
 
@@ -120,7 +146,7 @@ test("the graph of another version is none", async () => {
   const folder = `${temporary.path}/${sha256Of(text).slice(0, 40)}`;
   Deno.mkdirSync(folder);
   Deno.writeTextFileSync(`${folder}/graph.json`, text);
-  assertEquals(readGraph(folder), null);
+  assertEquals(await readGraph(folder), null);
 });
 
 test("processes that store the same graph at once agree, on a broken one too", async () => {
@@ -135,9 +161,9 @@ test("processes that store the same graph at once agree, on a broken one too", a
   };
   const [folder, ...others] = await Promise.all([run(), run(), run(), run()]);
   for (const other of others) assertEquals(other, folder);
-  assertNotEquals(readGraph(folder), null);
+  assertNotEquals(await readGraph(folder), null);
   Deno.truncateSync(`${folder}/graph.json`, 10);
   await Promise.all([run(), run(), run(), run()]);
-  assertNotEquals(readGraph(folder), null);
+  assertNotEquals(await readGraph(folder), null);
   assertEquals([...Deno.readDirSync(temporary.path)].map(({ name }) => name).length, 1);
 });

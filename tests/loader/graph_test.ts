@@ -12,7 +12,7 @@ import type {
 } from "../../src/loader/graph_types.ts";
 import { NO_IMPORT_MAP, parseImportMap } from "../../src/loader/import_map.ts";
 import type { ModuleSource } from "../../src/loader/sources.ts";
-import { sha256Of } from "../../src/loader/graph_store.ts";
+import { sha256Of } from "../../src/loader/hash.ts";
 import { mediaTypeOf } from "../../src/loader/media_type.ts";
 import { textOf } from "../../src/loader/sources.ts";
 import { transformCode } from "../../src/loader/transform.ts";

@@ -29,9 +29,10 @@ Deno.test("an import map from another host is read whatever hosts the app may im
       allowHttp: "loopback",
       lockFile: undefined,
       lockMode: "extend",
+      env: {},
     }, () => {});
     const roots = [`${app.origin}/app.js`];
-    const { graph } = await builder.prepare(roots, "cached", "native");
+    const { graph } = await builder.prepare(roots);
     const { modules, redirects } = graph.manifest;
     const files = Object.fromEntries(modules.map(({ key, file }) => [key, file]));
     const extend = (specifier: string, known: Readonly<Record<string, string>>) => {

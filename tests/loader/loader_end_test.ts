@@ -27,6 +27,7 @@ Deno.test("a loader that has ended answers what still waits, and starts nothing 
     allowHttp: "loopback",
     lockFile: undefined,
     lockMode: "extend",
+    env: {},
   }, () => {});
   const graph = await loader.prepare([`${origin}/app.js`]);
   const late = ["./first.js", "./second.js"].map((specifier) => {

@@ -1,9 +1,12 @@
 /** Loads URLs, and says of which content type they are or why not: `tls_process.ts ROOT URL…`. */
 
 import { ModuleCache } from "../../src/loader/cache.ts";
+import { HttpClients } from "../../src/loader/http_clients.ts";
+import { environmentOf } from "../../src/surroundings.ts";
 import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "../../src/loader/fetcher.ts";
 
 const [root, ...urls] = Deno.args;
+const clients = new HttpClients(environmentOf(Deno.env.toObject()));
 for (const url of urls) {
   const fetcher = new ModuleFetcher(new ModuleCache(root), {
     reload: "all",
@@ -12,6 +15,7 @@ for (const url of urls) {
     allowHttp: "loopback",
     limits: DEFAULT_FETCH_LIMITS,
     lock: null,
+    clients,
   });
   try {
     console.log((await fetcher.load(url)).contentType);

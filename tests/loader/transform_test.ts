@@ -2,7 +2,7 @@ import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
 import { LoadError } from "../../src/errors.ts";
 import { linkCode, SPECIFIER_WIDTH } from "../../src/loader/link.ts";
 import { rewriteCommonJs, transformCode } from "../../src/loader/transform.ts";
-import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
 
 const URL_OF_MODULE = "https://example.com/module.js";
 
@@ -84,6 +84,29 @@ Deno.test("transform: names, clauses and strings that look like the loader's own
   );
 });
 
+Deno.test("transform: names are found however many are taken, and the same ones for the same code", () => {
+  for (const count of [9, 10, 11, 5_000]) {
+    const taken = Array.from({ length: count }, (_, number) => `$${`${number}`.padStart(7, "_")}`);
+    const code = `import.meta; $modules; ${taken.join(";")}`;
+    const [, name] = /^import\{modules as ([$\w]{8})\}/.exec(codeOf(code)) ?? [];
+    assert(name !== undefined && !code.includes(name), name);
+    assertEquals(codeOf(code), codeOf(code));
+  }
+});
+
+Deno.test("transform: comments that name source maps stay, but for that of TypeScript itself", () => {
+  const comments = "//# sourceMappingURL=a.map\n".repeat(3);
+  const { parts } = transformCode({
+    url: "file:///a.ts",
+    text: `${comments}export default 1 as number;\n`,
+    mediaType: "typescript",
+    compilerOptions: {},
+  });
+  const code = parts.join("");
+  assertStringIncludes(code, "export default 1;");
+  assertEquals(code.includes("module.js.map"), false, code);
+});
+
 Deno.test("transform: long sums and chains are no trouble, deep nesting is an error that says so", () => {
   assertStringIncludes(codeOf(`${"1+".repeat(20_000)}import('a')`), "$mport('a')");
   const error = assertThrows(() => transformed("[".repeat(100_000)), LoadError);
@@ -93,6 +116,12 @@ Deno.test("transform: long sums and chains are no trouble, deep nesting is an er
     LoadError,
     "nested too deeply",
   );
+});
+
+Deno.test("transform: a syntax error that TypeScript fails at is told like any other", () => {
+  const error = assertThrows(() => transformed("const a = 1;\n@c class", "typescript"), LoadError);
+  assertStringIncludes(error.message, `cannot load ${URL_OF_MODULE}: SyntaxError: `);
+  assertStringIncludes(error.message, `(at ${URL_OF_MODULE}:2:`);
 });
 
 Deno.test("transform: source maps lead to the source's lines and columns", () => {

@@ -17,6 +17,7 @@ interface Site {
   readonly endpoint: Mongrel2Endpoint;
   readonly exchanges: Exchange[];
   readonly told: string[];
+  readonly lines: string[];
 }
 
 function test(name: string, fn: (site: Site) => Promise<void>): void {
@@ -27,10 +28,11 @@ function test(name: string, fn: (site: Site) => Promise<void>): void {
       await using server = new FakeMongrel2();
       const exchanges: Exchange[] = [];
       const told: string[] = [];
+      const lines: string[] = [];
       await using endpoint = new Mongrel2Endpoint({
         spec: server,
         limits: { ...DEFAULT_REQUEST_LIMITS, maxBodyBytes: MAX_BODY_BYTES },
-        log() {},
+        log: (level, line) => lines.push(`${level}: ${line}`),
         handler: {
           handle(exchange) {
             exchanges.push(exchange);
@@ -43,7 +45,7 @@ function test(name: string, fn: (site: Site) => Promise<void>): void {
           },
         },
       });
-      await fn({ server, endpoint, exchanges, told });
+      await fn({ server, endpoint, exchanges, told, lines });
     },
   });
 }
@@ -82,22 +84,200 @@ test("a streamed upload of unknown length that is too large is answered 413", as
   assertEquals(site.endpoint.clientCount, 0);
 });
 
-test("a client that asks ahead is sent no more at once than another", async (site) => {
-  const { server, exchanges } = site;
-  await server.request(1, "/first");
-  await server.request(1, "/second");
+test("of a body longer than its length that length is sent, and the client disconnected", async (site) => {
+  const { server, exchanges, told } = site;
+  await server.request(1, "/");
   await eventually(() => exchanges.length === 1);
-  exchanges[0].respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, "first");
-  assert((await server.reply()).endsWith("\r\n\r\nfirst"));
-  await eventually(() => exchanges.length === 2);
-  // Time goes by without anything to send.
-  assertEquals(await server.replyWithin(1_000), null);
-  const second = exchanges[1];
-  second.receiver = { ...NOBODY, onCredit: () => second.write(PIECE) };
-  const begin = performance.now();
-  second.respond({ status: 200, fieldLines: "", bodyLength: UNKNOWN_LENGTH }, PIECE);
-  let messages = 0;
-  while (performance.now() - begin < 100) messages += await server.replyWithin(10) === null ? 0 : 1;
-  const paced = 8 + (performance.now() - begin) / 25;
-  assert(messages <= paced + 2, `${messages} messages instead of ${paced}`);
+  const fieldLines = "content-length: 3\r\n";
+  exchanges[0].respond({ status: 200, fieldLines, bodyLength: UNKNOWN_LENGTH }, null);
+  exchanges[0].write(new TextEncoder().encode("12345"));
+  let replies = "";
+  for (let reply = ""; reply !== "server 1:1, "; replies += reply) reply = await server.reply();
+  assert(replies.includes("123") && !replies.includes("1234"), replies);
+  assertEquals(told, ["invalid-response"]);
 });
+
+/** Bytes that Mongrel2 lets wait for a client under flow control. */
+const WINDOW_BYTES = 102_400;
+
+/** Word that a message of so many bytes was delivered to the client 1. */
+function credits(server: FakeMongrel2, bytes: number | string): Promise<void> {
+  const headers = JSON.stringify({ METHOD: "JSON", DOWNLOAD_CREDITS: String(bytes) });
+  return server.sendRaw(`server 1 @* ${headers.length}:${headers},18:{"type":"credits"},`);
+}
+
+/** What one request is answered. Word comes late, and of several messages at once. */
+async function answered(site: Site, headers: object, maxWaiting: number): Promise<string> {
+  const { server, exchanges } = site;
+  await server.request(1, "/", headers);
+  await eventually(() => exchanges.length === 1);
+  const [exchange] = exchanges;
+  let left = 4;
+  const write = () => {
+    if (left-- > 1) exchange.write(PIECE);
+    else exchange.end();
+  };
+  exchange.receiver = { ...NOBODY, onCredit: write };
+  exchange.respond({ status: 200, fieldLines: "", bodyLength: UNKNOWN_LENGTH }, PIECE);
+  let text = "";
+  let untold: number[] = [];
+  const waiting = () => untold.reduce((sum, bytes) => sum + bytes, 0);
+  while (!text.endsWith("\r\n0\r\n\r\n")) {
+    const payload = (await server.reply()).slice("server 1:1, ".length);
+    text += payload;
+    untold.push(payload.length);
+    assert(waiting() <= maxWaiting, `${waiting()} bytes wait`);
+    if (waiting() < WINDOW_BYTES / 2) continue;
+    for (const bytes of untold) await credits(server, bytes);
+    untold = [];
+  }
+  for (const bytes of untold) await credits(server, bytes);
+  return text;
+}
+
+for (const said of ["102400", "no number", "0"]) {
+  test(`a response goes out as it is delivered, with DOWNLOAD_CREDITS ${said}`, async (site) => {
+    const text = await answered(site, { DOWNLOAD_CREDITS: said }, WINDOW_BYTES);
+    assert(text.length > 4 * PIECE.length, `${text.length}`);
+  });
+}
+
+test("a response goes out whole where the first word of flow control is a notice", async (site) => {
+  assert((await answered(site, {}, Infinity)).length > 4 * PIECE.length);
+});
+
+test("a notice of credits that is no number does not keep the rest of a response back", async (site) => {
+  const { server, exchanges } = site;
+  await server.request(1, "/", { DOWNLOAD_CREDITS: String(WINDOW_BYTES) });
+  await eventually(() => exchanges.length === 1);
+  const body = new Uint8Array(150_000);
+  exchanges[0].respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, body);
+  let received = 0;
+  while (received < body.length) {
+    const { length } = (await server.reply()).slice("server 1:1, ".length);
+    received += length;
+    // The first ones are told wrongly; what follows tells of them, too.
+    await credits(server, received < 90_000 ? "many" : length);
+  }
+});
+
+test("requests that an end cuts off are closed, also those that were on their way", async (site) => {
+  const { server, endpoint, exchanges, told } = site;
+  await server.request(1, "/answered");
+  await eventually(() => exchanges.length === 1);
+  exchanges[0].respond({ status: 204, fieldLines: "", bodyLength: WHOLE_BODY }, null);
+  assert((await server.reply()).startsWith("server 1:1, HTTP/1.1 204 "));
+  await server.request(2, "/begun");
+  await server.request(3, "/waiting");
+  await server.request(3, "/behind");
+  await eventually(() => exchanges.length === 3);
+  exchanges[1].respond({ status: 200, fieldLines: "", bodyLength: UNKNOWN_LENGTH }, PIECE);
+  await server.request(4, "/late");
+  const ended = endpoint[Symbol.asyncDispose]();
+  const closed = new Set<string>();
+  while (closed.size < 3) {
+    const reply = await server.reply();
+    if (/^server 1:\d, $/.test(reply)) closed.add(reply);
+  }
+  await ended;
+  assertEquals([...closed].sort(), ["server 1:2, ", "server 1:3, ", "server 1:4, "]);
+  assertEquals(endpoint.cutOffCount, 4);
+  assert(told.every((reason) => reason === "shutdown"), told.join());
+});
+
+test("what a client says over a JSON socket is no word of Mongrel2's", async (site) => {
+  const { server, exchanges } = site;
+  await server.request(1, "/");
+  await eventually(() => exchanges.length === 1);
+  const said = { METHOD: "JSON", PATH: "@*", PATTERN: "@*", REMOTE_ADDR: "127.0.0.1" };
+  for (const type of ["credits", "disconnect"]) {
+    const headers = JSON.stringify({ ...said, DOWNLOAD_CREDITS: "1" });
+    const body = JSON.stringify({ type });
+    await server.sendRaw(`server 1 @* ${headers.length}:${headers},${body.length}:${body},`);
+  }
+  await server.request(2, "/");
+  await eventually(() => exchanges.length === 2);
+  // No word of deliveries is waited for, and the client has not gone.
+  const body = new Uint8Array(1_000_000);
+  exchanges[0].respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, body);
+  let received = 0;
+  while (received < body.length) received += (await server.reply()).length;
+});
+
+/** Answers the requests of the client 1 one after the other; what was sent until its connection ended. */
+async function answeredInTurn({ server, exchanges }: Site): Promise<string[]> {
+  const decoder = new TextDecoder();
+  const replies: string[] = [];
+  for (let i = 0;; i++) {
+    if (i < exchanges.length) {
+      const { block, targetStart, targetEnd } = exchanges[i].head;
+      const target = decoder.decode(block.subarray(targetStart, targetEnd));
+      exchanges[i].respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, target);
+    }
+    const reply = await server.reply();
+    if (reply === "server 1:1, ") return replies;
+    replies.push(reply);
+    if (reply.endsWith("/last")) return replies;
+  }
+}
+
+test("hundreds of requests that a client asks ahead are answered, all of them in their order", async (site) => {
+  const { server, exchanges } = site;
+  for (let i = 0; i < 500; i++) await server.request(1, `/${i}`);
+  await server.request(1, "/last");
+  await eventually(() => exchanges.length === 1);
+  const replies = await answeredInTurn(site);
+  assertEquals(replies.length, 501);
+  for (const [i, reply] of replies.slice(0, -1).entries()) {
+    assert(reply.startsWith("server 1:1, HTTP/1.1 200 ") && reply.endsWith(`\r\n\r\n/${i}`), reply);
+  }
+});
+
+test("who asks too far ahead gets what could be kept, and then the end of its connection", async (site) => {
+  const { server, exchanges, lines } = site;
+  for (let i = 0; i < 2_000; i++) await server.request(1, `/${i}`, { "x-pad": "x".repeat(1_000) });
+  await server.request(2, "/other");
+  await eventually(() => exchanges.length === 2);
+  const [other] = exchanges.splice(1);
+  const replies = await answeredInTurn(site);
+  assert(replies.length > 64 && replies.length < 1_500, `${replies.length}`);
+  for (const [i, reply] of replies.entries()) {
+    const isLast = i === replies.length - 1;
+    assert(reply.endsWith(`\r\n\r\n/${i}`), reply);
+    assertEquals(/\r\nconnection: close\r\n/i.test(reply), isLast, `${i}`);
+  }
+  const told = lines.filter((line) => line.includes("too far ahead"));
+  assertEquals(told, [
+    `warning: mongrel2: a client asks too far ahead: its connection ends after ${
+      replies.length - 1
+    } more responses`,
+  ]);
+  other.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, "other");
+  assert((await server.reply()).startsWith("server 1:2, HTTP/1.1 200 "));
+});
+
+for (const missing of ["recv", "send"] as const) {
+  Deno.test({
+    name: `it is said once that nobody is at the endpoint ${missing} yet`,
+    ignore,
+    async fn() {
+      await using server = new FakeMongrel2();
+      await using elsewhere = new FakeMongrel2();
+      const nowhere = elsewhere[missing];
+      await elsewhere[Symbol.asyncDispose]();
+      const lines: string[] = [];
+      await using endpoint = new Mongrel2Endpoint({
+        spec: { send: server.send, recv: server.recv, [missing]: nowhere },
+        limits: DEFAULT_REQUEST_LIMITS,
+        log: (level, line) => lines.push(`${level}: ${line}`),
+        handler: { handle() {} },
+      });
+      // It subscribes when it is looked at.
+      await Promise.all([endpoint.connected, server.replyWithin(500)]);
+      await eventually(() => lines.length > 0);
+      assertEquals(lines, [
+        `warning: mongrel2: nobody is at ${nowhere} yet: waiting for Mongrel2`,
+      ]);
+    },
+  });
+}

@@ -14,6 +14,12 @@ const specs: Record<string, Mongrel2Spec> = {
   "inproc://a b,recv=inproc://c": { send: "inproc://a b", recv: "inproc://c" },
   "tcp://a:9,ident=x": { send: "tcp://a:9", recv: "tcp://a:8", ident: "x" },
   "tcp://a:9,ident=a=b": { send: "tcp://a:9", recv: "tcp://a:8", ident: "a=b" },
+  "tcp://me@a:9": { send: "tcp://a:9", recv: "tcp://a:8", ident: "me" },
+  "tcp://34f9-ceee@[::1]:9": { send: "tcp://[::1]:9", recv: "tcp://[::1]:8", ident: "34f9-ceee" },
+  "tcp://me@a:9,recv=tcp://me@b:7": { send: "tcp://a:9", recv: "tcp://b:7", ident: "me" },
+  "tcp://a:9,recv=tcp://me@b:7": { send: "tcp://a:9", recv: "tcp://b:7", ident: "me" },
+  "tcp://me@a:9,ident=me": { send: "tcp://a:9", recv: "tcp://a:8", ident: "me" },
+  "ipc://@abstract,recv=ipc://me@path": { send: "ipc://@abstract", recv: "ipc://me@path" },
   "tcp://a:9,chroot=/var/www,uploads=/tmp": {
     send: "tcp://a:9",
     recv: "tcp://a:8",
@@ -59,6 +65,11 @@ const refused: Record<string, string[]> = {
     "tcp://*:9",
     "tcp://::1:9",
     "tcp://[::1:9",
+    "tcp://@a:9",
+    "tcp://me@:9",
+    "tcp://me@you@a:9",
+    "tcp://me@a",
+    "tcp://me@a:9#bind",
     "tcp://[x]:9",
     "tcp:a:9",
     "TCP://a:9",
@@ -99,7 +110,12 @@ const refused: Record<string, string[]> = {
     "tcp://a:9,ident=x,ident=x",
     "tcp://a:9,recv=tcp://a:8,ident=x,recv=tcp://a:8",
   ],
+  "there is one identity for both sockets": [
+    "tcp://me@a:9,ident=you",
+    "tcp://me@a:9,recv=tcp://you@a:8",
+  ],
   "an identity has up to 255 bytes": [
+    `tcp://${"x".repeat(256)}@a:9`,
     `tcp://a:9,ident=${"x".repeat(256)}`,
     `tcp://a:9,ident=${"é".repeat(128)}`,
   ],
@@ -108,7 +124,9 @@ for (const [reason, texts] of Object.entries(refused)) {
   for (const text of texts) {
     Deno.test(`${JSON.stringify(text.slice(0, 60))} is refused: ${reason.trim()}`, () => {
       const { message } = assertThrows(() => parseMongrel2Spec(text), ConfigError);
-      assertStringIncludes(message, `bad Mongrel2 address ${JSON.stringify(text)}: `);
+      // What stands before a host might be a password.
+      const told = JSON.stringify(text).replace(/\/\/[^/]*@/g, "//***@");
+      assertStringIncludes(message, `bad Mongrel2 address ${told}: `);
       assertStringIncludes(message, `${reason}; write tcp://HOST:PORT[,recv=ENDPOINT]`);
     });
   }

@@ -139,6 +139,8 @@ const malformed: Record<string, string[]> = {
     "2:1e^",
     "2:+1^",
     "3:0x1^",
+    "5:1e309^",
+    "6:-1e421^",
   ],
   "a malformed boolean": ["0:!", "1:1!", "4:True!", "5:true !"],
   "a null with a value": ["1:a~", "4:null~"],

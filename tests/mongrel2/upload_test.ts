@@ -3,8 +3,8 @@ import { bytesOf } from "../support/parsing.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import { parseMessage } from "../../src/mongrel2/message.ts";
 import type { Mongrel2Message } from "../../src/mongrel2/message.ts";
-import { takeUpload, uploadNotice } from "../../src/mongrel2/upload.ts";
-import type { UploadNotice } from "../../src/mongrel2/upload.ts";
+import { UploadFolder, uploadNotice } from "../../src/mongrel2/upload.ts";
+import type { PlainFile, UploadNotice } from "../../src/mongrel2/upload.ts";
 
 const START = "x-mongrel2-upload-start";
 const DONE = "x-mongrel2-upload-done";
@@ -19,6 +19,12 @@ const notices: Record<string, [[string, string][], UploadNotice]> = {
     kind: "none",
   }],
   "the start": [[["content-length", "5"], [START, "/tmp/m2.a"]], { kind: "started" }],
+  "the start, in chunks": [[["transfer-encoding", "chunked"], [START, "/tmp/m2.a"]], {
+    kind: "started",
+  }],
+  "the start, as Mongrel2 reads lengths": [[["content-length", "+30000, 0"], [START, "/a"]], {
+    kind: "started",
+  }],
   "both, and the same": [[[DONE, "/tmp/m2.a"], ["host", "a"], [START, "/tmp/m2.a"]], {
     kind: "done",
     path: "/tmp/m2.a",
@@ -46,6 +52,31 @@ const forged: Record<string, [[string, string][], string]> = {
   "two starts and an end": [[[START, "/tmp/a"], [START, "/tmp/b"], [DONE, "/tmp/a"]], ""],
   "two ends": [[[START, "/tmp/a"], [DONE, "/tmp/a"], [DONE, "/tmp/a"]], ""],
   "a start without an upload": [[[START, "/tmp/a"]], ""],
+  ...Object.fromEntries(
+    ["0", "00", "+0", "-0", "-1", "", "abc", "0, 5", "2147483648", "18446744073709551616"].map(
+      (
+        length,
+      ) => [`a start with the length ${length}`, [[["content-length", length], [START, "/a"]], ""]],
+    ),
+  ),
+  "a start with two lengths, of which the first counts": [
+    [["content-length", "0"], ["content-length", "30000"], [START, "/a"]],
+    "",
+  ],
+  ...Object.fromEntries(
+    ["", "identity", "Chunked", "gzip, chunked"].map(
+      (
+        coding,
+      ) => [`a start in the coding ${coding}`, [
+        [["transfer-encoding", coding], [START, "/a"]],
+        "",
+      ]],
+    ),
+  ),
+  "a start in chunks with the length 0": [
+    [["transfer-encoding", "chunked"], ["content-length", "0"], [START, "/a"]],
+    "",
+  ],
   "a start with a body": [[[START, "/tmp/a"]], "x"],
   "an end with a body": [[[START, "/tmp/a"], [DONE, "/tmp/a"]], "x"],
 };
@@ -95,11 +126,21 @@ async function withFolder(body: (chroot: string) => Promise<void>): Promise<void
 
 const encodedLength = (text: string) => new TextEncoder().encode(text).length;
 
+async function textOf(file: PlainFile): Promise<string> {
+  const buffer = new Uint8Array(5);
+  let text = "";
+  const decoder = new TextDecoder();
+  for (let bytes = await file.read(buffer); bytes !== null; bytes = await file.read(buffer)) {
+    text += decoder.decode(buffer.subarray(0, bytes), { stream: true });
+  }
+  return text;
+}
+
 /** Takes an upload, which must be gone from its folder, and readable. */
 async function taken(path: string, chroot: string | undefined, uploads: string): Promise<string> {
-  const { file, length } = await takeUpload(path, { send: "", recv: "", chroot, uploads });
+  const { file, length } = await new UploadFolder({ chroot, uploads }).take(path);
   using _ = file;
-  const text = await new Response(file.readable).text();
+  const text = await textOf(file);
   assertEquals(encodedLength(text), length);
   return text;
 }
@@ -151,15 +192,20 @@ Deno.test("the folders may be named by symbolic links", () =>
 
 Deno.test("an upload is refused where no folder is named, and stays", () =>
   withFolder(async (chroot) => {
-    const spec = { send: "", recv: "", chroot };
+    const folder = new UploadFolder({ chroot });
     const error = await assertRejects(
-      () => takeUpload("/tmp/m2.a", spec),
+      () => folder.take("/tmp/m2.a"),
       ProtocolError,
       ",uploads=DIR",
     );
     assertEquals(error.status, 500);
     assertEquals(await exists(`${chroot}/tmp/m2.a`), true);
   }));
+
+async function makePipe(path: string): Promise<void> {
+  const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
+  assert(success);
+}
 
 /** Paths that are refused as forged, and others that cannot be read, with what is told. */
 const refused: Record<string, [string, number, string]> = {
@@ -178,10 +224,13 @@ const refused: Record<string, [string, number, string]> = {
   "an empty path": ["", 400, "no file in the folder"],
   "a link to a file outside": ["/tmp/link-out", 400, "no file in the folder"],
   "a link to a device": ["/tmp/link-device", 400, "no file in the folder"],
-  "a link to nothing": ["/tmp/link-nothing", 500, "cannot be read"],
-  "a link to itself": ["/tmp/link-loop", 500, "cannot be read"],
+  "a link to nothing": ["/tmp/link-nothing", 400, "no file in the folder"],
+  "a link to itself": ["/tmp/link-loop", 400, "no file in the folder"],
+  "a link to an upload": ["/tmp/link-upload", 400, "no file in the folder"],
+  "another name of a file outside": ["/tmp/hard-link", 400, "no file in the folder"],
+  "a pipe": ["/tmp/pipe", 400, "no file in the folder"],
   "a file that is gone": ["/tmp/m2.gone", 500, "cannot be read"],
-  "a file that is taken for a folder": ["/tmp/m2.a/", 500, "cannot be read"],
+  "a file that is taken for a folder": ["/tmp/m2.a/", 400, "no file in the folder"],
   "a path with a null character": ["/tmp/m2.a\0", 500, "cannot be read"],
 };
 for (const [what, [path, status, told]] of Object.entries(refused)) {
@@ -191,8 +240,11 @@ for (const [what, [path, status, told]] of Object.entries(refused)) {
       await Deno.symlink("/dev/null", `${chroot}/tmp/link-device`);
       await Deno.symlink("nothing", `${chroot}/tmp/link-nothing`);
       await Deno.symlink("link-loop", `${chroot}/tmp/link-loop`);
-      const spec = { send: "", recv: "", chroot, uploads: "/tmp" };
-      const error = await assertRejects(() => takeUpload(path, spec), ProtocolError, told);
+      await Deno.symlink("m2.a", `${chroot}/tmp/link-upload`);
+      await Deno.link(`${chroot}/secret`, `${chroot}/tmp/hard-link`);
+      await makePipe(`${chroot}/tmp/pipe`);
+      const folder = new UploadFolder({ chroot, uploads: "/tmp" });
+      const error = await assertRejects(() => folder.take(path), ProtocolError, told);
       assertEquals(error.status, status);
       assert(error.message.includes(JSON.stringify(path)));
       for (
@@ -212,9 +264,9 @@ for (const [what, [path, status, told]] of Object.entries(refused)) {
 
 Deno.test("an upload cannot be taken twice", () =>
   withFolder(async (chroot) => {
-    const spec = { send: "", recv: "", chroot, uploads: "/tmp" };
+    const folder = new UploadFolder({ chroot, uploads: "/tmp" });
     const attempts = await Promise.allSettled(
-      Array.from({ length: 8 }, () => takeUpload("/tmp/m2.a", spec)),
+      Array.from({ length: 8 }, () => folder.take("/tmp/m2.a")),
     );
     const files = attempts.flatMap((each) => each.status === "fulfilled" ? [each.value.file] : []);
     for (const file of files) file.close();
@@ -226,9 +278,57 @@ Deno.test("an upload cannot be taken twice", () =>
     }
   }));
 
-Deno.test("an upload is refused if its folder is gone", () =>
+Deno.test("an upload is refused while its folder is not there", () =>
   withFolder(async (chroot) => {
-    const spec = { send: "", recv: "", chroot, uploads: "/nowhere" };
-    const error = await assertRejects(() => takeUpload("/tmp/m2.a", spec), ProtocolError);
+    const folder = new UploadFolder({ chroot, uploads: "/later" });
+    const error = await assertRejects(() => folder.take("/later/m2.a"), ProtocolError);
     assertEquals(error.status, 500);
+    await Deno.rename(`${chroot}/tmp`, `${chroot}/later`);
+    const { file } = await folder.take("/later/m2.a");
+    assertEquals(await textOf(file), "the upload");
+    file.close();
   }));
+
+/** What somebody who may write in the folder puts in the place of an upload. */
+const EXCHANGES: Record<string, (chroot: string) => Promise<void>> = {
+  async "a link to a file outside"(chroot) {
+    await Deno.symlink("../secret", `${chroot}/tmp/new`);
+    await Deno.rename(`${chroot}/tmp/new`, `${chroot}/tmp/m2.a`);
+  },
+  async "a file outside by another name"(chroot) {
+    await Deno.link(`${chroot}/secret`, `${chroot}/tmp/new`);
+    await Deno.rename(`${chroot}/tmp/new`, `${chroot}/tmp/m2.a`);
+  },
+  async "a pipe"(chroot) {
+    await makePipe(`${chroot}/tmp/new`);
+    await Deno.rename(`${chroot}/tmp/new`, `${chroot}/tmp/m2.a`);
+  },
+  async "a folder, by a link to one outside with a file of that name"(chroot) {
+    await Deno.rename(`${chroot}/tmp`, `${chroot}/tmp-before`);
+    await Deno.symlink("tmp-other", `${chroot}/tmp`);
+  },
+};
+
+for (const [what, exchange] of Object.entries(EXCHANGES)) {
+  Deno.test(`an upload that is exchanged for ${what} at any moment is never read from there`, async () => {
+    // The calls of the file system that there are in between, one after the other.
+    for (let calls = 0; calls < 12; calls++) {
+      await withFolder(async (chroot) => {
+        const folder = new UploadFolder({ chroot, uploads: "/tmp" });
+        (await folder.take("/tmp/m2.b")).file.close();
+        const taking = folder.take("/tmp/m2.a").then(({ file }) => file, (error) => error);
+        for (let call = 0; call < calls; call++) await Deno.lstat(chroot);
+        await exchange(chroot).catch(() => {});
+        const file = await taking;
+        if (file instanceof Error) {
+          assert(file instanceof ProtocolError, `${file}`);
+        } else {
+          assertEquals(await textOf(file), "the upload");
+          file.close();
+        }
+        assertEquals(await Deno.readTextFile(`${chroot}/secret`), "secret");
+        assertEquals(await Deno.readTextFile(`${chroot}/tmp-other/m2.a`), "beside");
+      });
+    }
+  });
+}

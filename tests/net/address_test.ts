@@ -13,7 +13,8 @@ const unix = (path: string, mode?: number): ListenAddress => ({ transport: "unix
 const addresses: Record<string, ListenAddress> = {
   "8000": tcp("127.0.0.1", 8000),
   "0": tcp("127.0.0.1", 0),
-  ":80": tcp("0.0.0.0", 80),
+  ":80": tcp("", 80),
+  "0.0.0.0:80": tcp("0.0.0.0", 80),
   "localhost:81": tcp("localhost", 81),
   "10.0.0.1:65535": tcp("10.0.0.1", 65535),
   "[::1]:8000": tcp("::1", 8000),

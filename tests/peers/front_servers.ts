@@ -30,6 +30,9 @@ interface Setup {
   readonly env?: Record<string, string>;
 }
 
+/** Makes the sites of a server's configuration; its own files are in `folder`. */
+export type Sites = (folder: string) => string | Promise<string>;
+
 const ROOT = Deno.uid() === 0;
 const ERROR_LOG = "error.log";
 const ATTEMPTS = 200;
@@ -40,10 +43,15 @@ const decoder = new TextDecoder();
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** Starts a server in front of `upstream` (`HOST:PORT`, or `unix:PATH` for nginx), and waits until it accepts. */
-export async function startFront(name: FrontName, upstream: string): Promise<Front> {
+export function startFront(name: FrontName, upstream: string): Promise<Front> {
   const port = freePort();
+  return startSites(name, port, () => README_SITES[name](port, upstream));
+}
+
+/** Starts a server with these sites, and waits until it accepts connections at `port`. */
+export async function startSites(name: FrontName, port: number, sites: Sites): Promise<Front> {
   const folder = await Deno.makeTempDir();
-  const { config, args, env } = await SETUPS[name](port, upstream, folder);
+  const { config, args, env } = SETUPS[name](port, await sites(folder), folder);
   await Deno.writeTextFile(`${folder}/config`, config);
   const child = new Deno.Command(FRONT_PROGRAMS[name], {
     args,
@@ -101,19 +109,30 @@ async function snippet(
   return text;
 }
 
-const SETUPS: Record<
-  FrontName,
-  (port: number, upstream: string, folder: string) => Promise<Setup>
-> = {
-  async nginx(port, upstream, folder) {
-    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-      .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n");
-    const server = await snippet("nginx", [
+/** The sites of the README's snippets. */
+const README_SITES: Record<FrontName, (port: number, upstream: string) => Promise<string>> = {
+  nginx: async (port, upstream) =>
+    await snippet("nginx", [
       ["127.0.0.1:9000", upstream],
       ["listen 80;", `listen 127.0.0.1:${port};`],
       // A relative path would be looked for beside this configuration.
       ["include fastcgi_params;", `include ${await nginxFolder()}/fastcgi_params;`],
-    ]);
+    ]),
+  apache: async (port, upstream) =>
+    `Listen 127.0.0.1:${port}\n` +
+    await snippet("apache", [["127.0.0.1:9000", upstream], ["*:80", `127.0.0.1:${port}`]]),
+  lighttpd: (_port, upstream) => snippet("lighttpd", [["9000", upstream.split(":")[1]]]),
+  caddy: (port, upstream) =>
+    snippet("caddy", [["127.0.0.1:9000", upstream], [
+      ":80 {",
+      `http://:${port} {\n  bind 127.0.0.1`,
+    ]]),
+};
+
+const SETUPS: Record<FrontName, (port: number, sites: string, folder: string) => Setup> = {
+  nginx(_port, sites, folder) {
+    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+      .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n");
     return {
       // As root, nginx would give its workers another user, who cannot reach the folder.
       config: `${ROOT ? "user root;" : ""}
@@ -126,27 +145,24 @@ http {
 access_log off;
 client_max_body_size 0;
 ${temporary}
-${server}
+${sites}
 }
 `,
       args: ["-c", `${folder}/config`, "-e", `${folder}/${ERROR_LOG}`],
     };
   },
 
-  async apache(port, upstream, folder) {
+  apache(_port, sites, folder) {
     const modules = apacheModules([
       "mpm_event",
       "unixd",
       "authz_core",
       "env",
       "proxy",
+      "proxy_http",
       "proxy_fcgi",
     ])
       .map(([name, path]) => `LoadModule ${name}_module ${path}`).join("\n");
-    const site = await snippet("apache", [["127.0.0.1:9000", upstream], [
-      "*:80",
-      `127.0.0.1:${port}`,
-    ]]);
     return {
       // As root, Apache wants another user for its processes: 65534 is nobody. A response that
       // breaks is seen to break when the connection is closed, for which the default is 5 seconds.
@@ -157,17 +173,15 @@ PidFile ${folder}/pid
 ErrorLog ${folder}/${ERROR_LOG}
 ${modules}
 ${ROOT ? "User #65534\nGroup #65534" : ""}
-Listen 127.0.0.1:${port}
 LimitRequestBody 0
 KeepAliveTimeout 1
-${site}
+${sites}
 `,
       args: ["-f", `${folder}/config`, "-DFOREGROUND"],
     };
   },
 
-  async lighttpd(port, upstream, folder) {
-    const rest = await snippet("lighttpd", [["9000", upstream.split(":")[1]]]);
+  lighttpd(port, sites, folder) {
     return {
       config: `server.document-root = "${folder}"
 server.errorlog = "${folder}/${ERROR_LOG}"
@@ -175,19 +189,15 @@ server.upload-dirs = ( "${folder}" )
 server.bind = "127.0.0.1"
 server.port = ${port}
 server.max-request-size = 0
-${rest}
+${sites}
 `,
       args: ["-D", "-f", `${folder}/config`],
     };
   },
 
-  async caddy(port, upstream, folder) {
-    const site = await snippet("caddy", [["127.0.0.1:9000", upstream], [
-      ":80 {",
-      `http://:${port} {\n  bind 127.0.0.1`,
-    ]]);
+  caddy(_port, sites, folder) {
     return {
-      config: `{\n  admin off\n  grace_period 1s\n}\n${site}`,
+      config: `{\n  admin off\n  grace_period 1s\n}\n${sites}`,
       args: ["run", "--config", `${folder}/config`, "--adapter", "caddyfile"],
       env: { HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
     };
@@ -195,7 +205,7 @@ ${rest}
 };
 
 /** The folder that nginx looks for its configuration in. */
-async function nginxFolder(): Promise<string> {
+export async function nginxFolder(): Promise<string> {
   const { stderr } = await new Deno.Command("nginx", {
     args: ["-V"],
     env: { PATH: `${Deno.env.get("PATH")}:/usr/sbin:/usr/local/sbin` },

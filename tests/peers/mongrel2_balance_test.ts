@@ -205,6 +205,10 @@ Deno.test({
   async fn() {
     await using server = await Mongrel2Server.prepare();
     await using gateway = await startHandler(server, "--workers=2");
+    const waits = () => gateway.log.filter((line) => line.includes("waiting for Mongrel2"));
+    assertEquals(waits(), [
+      `warning: mongrel2: nobody is at ${server.handlers.main.recv} yet: waiting for Mongrel2`,
+    ]);
     await server.start();
     assert(await isServed(server), gateway.log.join("\n"));
     for (const signal of ["SIGINT", "SIGKILL", "SIGTERM"] as const) {
@@ -216,6 +220,7 @@ Deno.test({
       );
       assertEquals(new Set(answers), new Set(["hello"]));
     }
+    assertEquals(waits().length, 1);
   },
 });
 

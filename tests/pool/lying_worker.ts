@@ -5,12 +5,14 @@ import { RingReader, RingWriter } from "../../src/ring/ring.ts";
 
 interface Scope {
   readonly name: string;
-  postMessage(message: unknown): void;
+  postMessage(message: unknown, transfer?: Transferable[]): void;
   onmessage: ((event: MessageEvent) => void) | null;
 }
 const scope = globalThis as unknown as Scope;
 const HEADERS = "content-type: text/plain\r\n";
 const CONTROL_BYTES = 256;
+/** The control word that says that a writer waits for room. */
+const BLOCKED = 48;
 
 /** What a forgery can lay its hands on. */
 interface Hands {
@@ -53,6 +55,16 @@ function lieAboutPosition({ control }: Hands, position: number): void {
   Atomics.wait(control, 63, 0, 200);
 }
 
+/** Does `write` more often than any worker needs to, and lets the gateway read. */
+function flood({ publish }: Hands, write: () => void): void {
+  for (let i = 0; i < 1_000_000; i++) {
+    write();
+    if (i % 1_000 === 0) publish();
+  }
+}
+
+const IMPORT = { specifier: "data:text/javascript,0", referrer: "https://a/", type: "" };
+
 const forgeries: Record<string, (hands: Hands) => void> = {
   "random frames": (hands) => {
     for (let i = 0; i < 2_000; i++) {
@@ -93,6 +105,31 @@ const forgeries: Record<string, (hands: Hands) => void> = {
       frames.writeBody(hands.writer, frames.BODY, hands.id, new Uint8Array(65_536));
     }
   },
+  "a body of nothing": (hands) => {
+    respond(hands, {});
+    raw(hands, frames.BODY, hands.id, 0, new Uint8Array(0));
+  },
+  "a body of more than a frame": (hands) => {
+    respond(hands, {});
+    raw(hands, frames.BODY, hands.id, 0, new Uint8Array(65_537));
+  },
+  "a response of more than a frame": (hands) =>
+    respond(hands, { bodyLength: WHOLE_BODY }, "x".repeat(65_537)),
+  "a body for no request": (hands) => raw(hands, frames.BODY, 0, 0, new Uint8Array(8)),
+  "credit of nothing without end": (hands) =>
+    flood(hands, () => frames.writeSignal(hands.writer, frames.CREDIT, hands.id, 0)),
+  "log lines beyond all limits": (hands) =>
+    flood(hands, () => frames.writeText(hands.writer, frames.LOG, 0, 0, "")),
+  "faults beyond all limits": (hands) =>
+    flood(hands, () => frames.writeText(hands.writer, frames.FAULT, hands.id, 0, "")),
+  "frames for requests that it has answered": (hands) => {
+    respond(hands, { bodyLength: WHOLE_BODY }, "answered");
+    for (let i = 0; i < 5_000; i++) raw(hands, frames.BODY, hands.id, 0, new Uint8Array(8));
+  },
+  "frames without end for a request that it has answered": (hands) => {
+    respond(hands, { bodyLength: WHOLE_BODY }, "answered");
+    flood(hands, () => frames.writeSignal(hands.writer, frames.END, hands.id, 0));
+  },
   "credit for what never came": (hands) => {
     frames.writeSignal(hands.writer, frames.CREDIT, hands.id, 0xffff_ffff);
   },
@@ -111,6 +148,17 @@ const forgeries: Record<string, (hands: Hands) => void> = {
   "doorbells without end": () => {
     for (let i = 0; i < 30_000; i++) scope.postMessage(0);
   },
+  "a sleep that it does not sleep": (hands) => {
+    const { writer, id, control, publish } = hands;
+    respond(hands, { bodyLength: WHOLE_BODY }, "answered");
+    // It claims to wait for room all the time, and does not listen to what it is rung for.
+    for (;;) {
+      frames.writeSignal(writer, frames.END, id, 0);
+      publish();
+      Atomics.store(control, BLOCKED, 1);
+      if (writer.overflowBytes === 0) scope.postMessage(0);
+    }
+  },
   "a flood of unknown messages": () => {
     for (let i = 0; i < 10_000; i++) scope.postMessage({ kind: "what", i });
   },
@@ -127,11 +175,30 @@ const forgeries: Record<string, (hands: Hands) => void> = {
   "imports that are none": () => scope.postMessage({ kind: "import", id: {}, request: null }),
   "an import with a number": () =>
     scope.postMessage({ kind: "import", id: 1, request: { specifier: 1, referrer: 2, type: 3 } }),
-  "ready twice, then frames without end": (hands) => {
-    scope.postMessage({ kind: "ready" });
-    scope.postMessage({ kind: "ready" });
-    raw(hands, 77, hands.id, 0, new Uint8Array(8));
+  "ready twice": () => scope.postMessage({ kind: "ready" }),
+  "a deep message": () => {
+    let deep: unknown = 1;
+    for (let i = 0; i < 2_000; i++) deep = [deep];
+    scope.postMessage({ kind: "loaded", url: deep });
   },
+  "a message with ports": () => {
+    const { port1 } = new MessageChannel();
+    scope.postMessage({ kind: "import", id: 1, request: IMPORT }, [port1]);
+  },
+  "word of modules that it did not load": () => scope.postMessage({ kind: "loaded", url: "x" }),
+  "a fence that nobody sent": () => scope.postMessage(1),
+  "more imports than it may wait for": () => {
+    for (let id = 0; id < 1_000; id++) scope.postMessage({ kind: "import", id, request: IMPORT });
+  },
+  "longer imports than it may wait for": () => {
+    const specifier = `data:text/javascript,${"0".repeat(9_000_000)}`;
+    const request = { ...IMPORT, specifier };
+    for (let id = 0; id < 3; id++) scope.postMessage({ kind: "import", id, request });
+  },
+  "an import of a type that is none": () =>
+    scope.postMessage({ kind: "import", id: 1, request: { ...IMPORT, type: "json https://b/" } }),
+  "a length beyond numbers": (hands) => respond(hands, { bodyLength: 2 ** 60 }),
+  "a length of no known kind": (hands) => respond(hands, { bodyLength: -3 }),
   // These are harmless, or only the request's own loss.
   "a status that is none": (hands) => respond(hands, { status: 99, bodyLength: WHOLE_BODY }, "x"),
   "field lines with a line end within": (hands) =>
@@ -143,7 +210,6 @@ const forgeries: Record<string, (hands: Hands) => void> = {
     respond(hands, { fieldLines: "no colon here\r\n", bodyLength: WHOLE_BODY }, "x"),
   "very many field lines": (hands) =>
     respond(hands, { fieldLines: "a: b\r\n".repeat(40_000), bodyLength: WHOLE_BODY }, "x"),
-  "a length beyond numbers": (hands) => respond(hands, { bodyLength: 2 ** 60 }),
   "a content-length that lies": (hands) =>
     respond(
       hands,

@@ -22,30 +22,48 @@ const outcomes: Record<string, RegExp | number> = {
   "an end before its response": /an end before its response/,
   "a body longer than announced": /longer than it was announced/,
   "a body without credit": /more of a body than there was credit for/,
+  "a body of nothing": /0 bytes of a body in one frame/,
+  "a body of more than a frame": /65537 bytes of a body in one frame/,
+  "a response of more than a frame": /more than a frame/,
+  "a body for no request": /for no request/,
   "credit for what never came": /credit for more than has come/,
   "credit for a file that never came": /credit for more than has come/,
+  "credit of nothing without end": /of no use/,
   "a failure of no known status": /failure of no known status/,
   "an end of work that nobody asked for": /was not asked for/,
   "a sign of life that nobody asked for": /sign of life that was not asked for/,
+  "log lines beyond all limits": /of no use/,
+  "faults beyond all limits": /of no use/,
   "doorbells without end": /rings without end/,
+  "a sleep that it does not sleep": /rings without end|does not hear its doorbell|of no use/,
   "a flood of unknown messages": /none of the gateway's/,
   "a huge message": /none of the gateway's/,
   "no message at all": /none of the gateway's/,
+  "a deep message": /none of the gateway's|cannot be read/,
+  "a message with ports": /none of the gateway's/,
+  "word of modules that it did not load": /none of the gateway's/,
+  "a fence that nobody sent": /none of the gateway's/,
+  "more imports than it may wait for": /imports in a way that modules do not/,
+  "longer imports than it may wait for": /imports in a way that modules do not/,
+  "an import of a type that is none": /imports in a way that modules do not/,
   "a message that is no text where text is due": /the app called $/,
-  "a failure that is none": 0,
+  "a failure that is none": /none of the gateway's/,
   "imports that are none": /imports in a way that modules do not/,
   "an import with a number": /imports in a way that modules do not/,
-  "ready twice, then frames without end": /unknown kind 77/,
+  "ready twice": /none of the gateway's/,
   "a status that is none": 500,
   "field lines with a line end within": 500,
   "field lines that are not": 500,
   "very many field lines": 0,
-  "a length beyond numbers": 500,
+  "a length beyond numbers": /a length that is none/,
+  "a length of no known kind": /a length that is none/,
   "a content-length that lies": 200,
   "transfer-encoding of its own": 200,
   "log lines without end": 200,
-  "frames for others": 200,
-  "frames that never stop": 0,
+  "frames for others": /there never was/,
+  "frames for requests that it has answered": 200,
+  "frames without end for a request that it has answered": /of no use/,
+  "frames that never stop": /there never was/,
 };
 
 class Workers implements ExchangeHandler {
@@ -62,11 +80,13 @@ class Workers implements ExchangeHandler {
   #start(name: string): AppWorker {
     const apps = { mounts: [], faultReports: "none" } as const;
     const owner = {
-      supply: () => Promise.resolve({ message: "none" }),
+      // It takes its time.
+      supply: () => new Promise<never>(() => {}),
       onDeath: (worker: AppWorker, reason: string) => {
         if (worker === this.liar) this.deaths.resolve(reason);
         else this.deaths.reject(new Error(`the honest one died: ${reason}`));
       },
+      onRing: () => {},
       onRequestLimit: () => {},
     };
     const options = { name, apps, permissions: "inherit", ringBytes: 1_048_576, module: MODULE };

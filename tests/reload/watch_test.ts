@@ -352,3 +352,76 @@ Deno.test("--watch-remote reloads an app from a URL", async () => {
   server.files.set("/app.ts", app("two"));
   await becomes(gateway, "two");
 });
+
+const LATE_APP = (server: ModuleServer) =>
+  `import { part } from ${JSON.stringify(server.url("/part.ts"))};
+export default async (request) => {
+  if (!request.url.endsWith("/late")) return new Response(part);
+  const { late } = await import(${JSON.stringify(server.url("/"))} + "late.ts");
+  return new Response(part + " " + late);
+};
+`;
+
+Deno.test("--watch-remote: what is imported late is of the version of the generation that imports it", async (test) => {
+  await using server = new ModuleServer();
+  server.files.set("/part.ts", 'export const part = "one";\n');
+  server.files.set("/late.ts", 'export const late = "late one";\n');
+  await using project = await Project.make({ "app.ts": LATE_APP(server) });
+  const args = ["app.ts", `--allow-import=${new URL(server.url("/")).host}`] as const;
+  const asked = async () => {
+    const { requests } = server;
+    await until("it has asked again", () => server.requests >= requests + 4);
+  };
+  await test.step("from the cache, though a look has asked for all else", async () => {
+    {
+      await using gateway = await project.start(...args, "--loader=own");
+      assertEquals(await answerOf(gateway, "/late"), "one late one");
+    }
+    server.files.set("/late.ts", 'export const late = "late two";\n');
+    await using gateway = await project.start(...args, "--watch-remote=100ms");
+    await asked();
+    assertEquals(await answerOf(gateway, "/late"), "one late one");
+  });
+  await test.step("asked for again before the next generation", async () => {
+    await using gateway = await project.start(...args, "--watch-remote=100ms");
+    assertEquals(await answerOf(gateway, "/late"), "one late one");
+    await asked();
+    assertEquals(await answerOf(gateway, "/late"), "one late one");
+    server.files.set("/part.ts", 'export const part = "two";\n');
+    await becomes(gateway, "two");
+    assertEquals(await answerOf(gateway, "/late"), "two late two");
+  });
+});
+
+Deno.test("--watch-remote: apps of different permissions get the same version of what they share", async () => {
+  await using server = new ModuleServer();
+  server.files.set("/part.ts", 'export const part = "one";\n');
+  const shared = `import { part } from ${JSON.stringify(server.url("/part.ts"))};
+export default () => new Response(part);
+`;
+  const config = `[composite:main]
+use = urlmap
+/ = a
+/b = b
+[app:a]
+use = a.ts
+[app:b]
+use = b.ts
+app-allow-net = a.example
+`;
+  await using project = await Project.make({
+    "a.ts": shared,
+    "b.ts": shared,
+    "gatehouse.ini": config,
+  });
+  await using gateway = await project.start(
+    "",
+    `--config=${project.path("gatehouse.ini")}`,
+    "--watch-remote=100ms",
+    `--allow-import=${new URL(server.url("/")).host}`,
+  );
+  assertEquals([await answerOf(gateway), await answerOf(gateway, "/b")], ["one", "one"]);
+  server.files.set("/part.ts", 'export const part = "two";\n');
+  await gateway.logged(/^generation 2 serves$/);
+  assertEquals([await answerOf(gateway), await answerOf(gateway, "/b")], ["two", "two"]);
+});

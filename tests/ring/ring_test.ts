@@ -215,3 +215,54 @@ Deno.test("a reader stops after so many bytes, and goes on where it stopped", ()
   assertEquals(reader.drain(({ id }) => ids.push(id), 1_000), true);
   assertEquals(ids, Array.from({ length: seen + 1 }, (_, i) => i));
 });
+
+Deno.test("frames of nothing count for something: a reader stops at them, too", () => {
+  const buffer = allocateRing(8_192);
+  const writer = new RingWriter(buffer, nothing);
+  const reader = new RingReader(buffer, nothing);
+  let seen = 0;
+  const write = () => {
+    writer.reserve(1, 0, 1, 0, 0);
+    writer.publish();
+  };
+  write();
+  const onFrame = () => {
+    seen++;
+    write();
+  };
+  assertEquals(reader.drain(onFrame, 6_400), false);
+  assertEquals(seen, 100);
+  // All that is there already is not read at once either.
+  const full = allocateRing(1024);
+  const filler = new RingWriter(full, nothing);
+  for (let i = 0; i < 60; i++) filler.reserve(1, 0, i, 0, 0);
+  filler.publish();
+  let read = 0;
+  const late = new RingReader(full, nothing);
+  assertEquals(late.drain(() => read++, 640), false);
+  assertEquals(read, 10);
+  assertEquals(late.drain(() => read++), true);
+  assertEquals(read, 60);
+});
+
+Deno.test("frames that wait take no more memory than their bytes, and keep their order", () => {
+  const buffer = allocateRing(1024);
+  const writer = new RingWriter(buffer, nothing);
+  const reader = new RingReader(buffer, nothing);
+  const total = 20_000;
+  for (let i = 0; i < total; i++) writer.write(1, 0, i, i, payloadOf(i, i % 40));
+  const bytes = Array.from({ length: total }, (_, i) => 16 + Math.ceil((i % 40) / 8) * 8)
+    .reduce((sum, each) => sum + each);
+  // What fits the ring is there.
+  assert(writer.overflowBytes <= bytes && writer.overflowBytes >= bytes - 1_024);
+  let next = 0;
+  while (next < total) {
+    writer.publish();
+    reader.drain(({ id, value, bytes, at, length }) => {
+      assertEquals([id, value, length], [next, next, next % 40]);
+      assertEquals(bytes.slice(at, at + length), payloadOf(next, length));
+      next++;
+    });
+  }
+  assertEquals(writer.overflowBytes, 0);
+});

@@ -123,6 +123,7 @@ const attempts: Record<string, (places: Places) => unknown> = {
   "Deno.chdir": ({ folder }) => Deno.chdir(folder),
   "Deno.chdir to the app": () => Deno.chdir(own.protocol === "file:" ? new URL(".", own) : "/"),
   "Deno.umask": () => Deno.umask(0o777),
+  "process.umask": () => (globalThis as Any).process.umask(0o777),
   "v8 flags": async () => (await import("node:v8")).default.setFlagsFromString("--stack-size=1"),
   "process.setuid": async () => (await import("node:process")).setuid!(65_534),
   "the inspector": async () => new ((await import("node:inspector")).Session)().connect(),

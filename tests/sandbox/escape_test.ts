@@ -2,7 +2,12 @@ import { assert, assertEquals } from "../support/assert.ts";
 import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
 import { escapeTests } from "./escapes.ts";
 
-escapeTests({ name: "Deno's loader", command: FROM_SOURCE, args: [], refusals: /^denied$/ });
+escapeTests({
+  name: "Deno's loader",
+  command: FROM_SOURCE,
+  args: ["--loader=native"],
+  refusals: /^denied$/,
+});
 escapeTests({
   name: "own loader",
   command: FROM_SOURCE,
@@ -15,8 +20,6 @@ const endings: Record<string, string> = {
   "process.exit": 'import("node:process").then((process) => process.exit(0))',
   "self.close": "self.close()",
   "an error that nobody catches": 'setTimeout(() => { throw new Error("uncaught") })',
-  "messages without end": "for (let i = 0; i < 1e5; i++) self.postMessage({ i })",
-  "doorbells without end": "for (let i = 0; i < 1e5; i++) self.postMessage(0)",
   "a signal that it listens to": 'Deno.addSignalListener("SIGTERM", () => {}); self.close()',
 };
 for (const [name, code] of Object.entries(endings)) {
@@ -57,6 +60,18 @@ const pollutions: Record<string, string> = {
   "Promise.prototype.then": "Promise.prototype.then = () => {}",
   "String.prototype":
     "String.prototype.charCodeAt = () => 13; String.prototype.toLowerCase = () => '\\r\\n'",
+  "Function.prototype":
+    "Function.prototype.call = Function.prototype.apply = Function.prototype.bind = () => 7",
+  "iterators":
+    "Array.prototype[Symbol.iterator] = function* () { yield 1 }; Map.prototype[Symbol.iterator] = () => 1",
+  "the prototype of all objects":
+    "for (const k of ['kind', 'message', 'file', 'type', 'data', 'then', 'status', 'id']) Object.defineProperty(Object.prototype, k, { get: () => 1, set() {}, configurable: true })",
+  "JSON and decoders":
+    "JSON.parse = JSON.stringify = () => ({}); TextDecoder.prototype.decode = () => 5; TextEncoder.prototype.encodeInto = () => ({})",
+  "the constructors of promises":
+    "Object.defineProperty(Promise.prototype, 'constructor', { get: () => Object })",
+  "species":
+    "Object.defineProperty(Object.getPrototypeOf(Uint8Array), Symbol.species, { get: () => Array })",
   "stolen rings": `const store = Atomics.store; Atomics.store = (array, index, value) => {
       new Uint8Array(array.buffer).fill(0x5a); return store(array, index, 0x12345678);
     }`,
@@ -83,7 +98,9 @@ for (const [name, code] of Object.entries(pollutions)) {
         return await response?.text().catch(() => "") === "alive";
       }));
       assert(alive.filter(Boolean).length >= 5, `${alive}`);
-      assert(!gateway.log.some((line) => line.includes("in promise")), gateway.log.join("\n"));
+      // Its worker may die of it, but nothing of the gateway's fails.
+      const isOwnFault = (line: string) => /in promise/.test(line) && !/worker \d/.test(line);
+      assert(!gateway.log.some(isOwnFault), gateway.log.join("\n"));
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

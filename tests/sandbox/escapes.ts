@@ -79,6 +79,7 @@ const expected: Record<string, [RegExp, RegExp]> = {
   "Deno.chdir": [DENIED, DENIED],
   "Deno.chdir to the app": [DENIED, DENIED],
   "Deno.umask": [DENIED, DENIED],
+  "process.umask": [DENIED, DENIED],
   "v8 flags": [DENIED, DENIED],
   "process.setuid": [/denied|not supported in workers/, /denied|not supported in workers/],
   "the inspector": [DENIED, DENIED],

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "../support/assert.ts";
-import { liesWithin, mayImport } from "../../src/worker/lockdown.ts";
+import { liesWithin, mayImport } from "../../src/sandbox/lockdown.ts";
 
 const imports: Record<string, boolean> = {
   "import('x')": true,

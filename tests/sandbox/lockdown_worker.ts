@@ -1,7 +1,7 @@
 /** Tries everything that might lead to an `import()` after the lockdown, and says what came of it. */
 import vmBefore from "node:vm";
 import nodeModule, { createRequire } from "node:module";
-import { guardedBuiltin, lockImports } from "../../src/worker/lockdown.ts";
+import { guardedBuiltin, lockImports } from "../../src/sandbox/lockdown.ts";
 
 // deno-lint-ignore no-explicit-any
 type Any = any;

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "../support/assert.ts";
 import { inFolder, PID_APP, pidsAt } from "../support/processes.ts";
 import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
 import { denoArguments, ownCommand } from "../../src/supervisor/command.ts";
+import { takeSurroundings } from "../../src/surroundings.ts";
 
 Deno.test("Deno's own arguments are what stands before gatehouse's", () => {
   const words = ["deno", "run", "-A", "--no-lock", "cli.ts", "app.ts", "--processes=2"];
@@ -20,7 +21,7 @@ Deno.test("a command line that does not end as it should is not taken", () => {
 });
 
 Deno.test("where the command line is not to be seen, permissions and main module make one", () => {
-  const { program, first } = ownCommand(["words", "that", "nobody", "said"]);
+  const { program, first } = ownCommand({ ...takeSurroundings(), commandLine: undefined });
   assert(program.startsWith("/"));
   assertEquals(first.slice(0, 2), ["run", "--allow-all"]);
   assert(first.at(-1)!.length > 0);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
-import { runGateway, startGateway } from "../support/gateway.ts";
+import { FROM_SOURCE, runGateway, startGateway } from "../support/gateway.ts";
 import { askPid, inFolder, isRunning, PID_APP, pidsAt, until } from "../support/processes.ts";
 import { get, RawClient } from "../support/raw_client.ts";
 
@@ -51,6 +51,25 @@ Deno.test("each process has its own unix socket, by its number, and removes it",
     assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["app.js"]);
   }));
 
+Deno.test("what others have put beside the path of a unix socket is not in its way", () =>
+  inFolder(FILES, async (folder) => {
+    await Deno.writeTextFile(`${folder}/victim`, "precious");
+    // Names that a process could have for its socket before it is at its place.
+    for (let number = Deno.pid; number < Deno.pid + 500; number++) {
+      await Deno.symlink("victim", `${folder}/1.sock.${number}`);
+    }
+    await using gateway = await startGateway([
+      `${folder}/app.js`,
+      "--processes=1",
+      "--workers=1",
+      `--http=unix:${folder}/{n}.sock`,
+    ]);
+    assert((await Deno.lstat(`${folder}/1.sock`)).isSocket);
+    gateway.kill("SIGTERM");
+    assertEquals((await gateway.status).code, 0);
+    assertEquals(await Deno.readTextFile(`${folder}/victim`), "precious");
+  }));
+
 Deno.test("a unix socket without {n} cannot be shared: exit status 2", async () => {
   const { code, stderr } = await runGateway(["a.js", ...TWO, "--fastcgi", "unix:/tmp/a.sock"]);
   assertEquals(code, 2);
@@ -99,6 +118,28 @@ Deno.test("wrong settings of a process end the start with its exit status", () =
     assertEquals(code, 2);
     assertMatch(stderr, /^\[1\] gatehouse: --cert \/no cannot be read/);
   }));
+
+for (
+  const [missing, message] of [
+    ["run", /--processes starts processes: Deno needs --allow-run, or -A/],
+    [
+      "write",
+      /--processes lets processes report over sockets: Deno needs .*--allow-write=\S+, or -A/,
+    ],
+  ] as const
+) {
+  Deno.test(`--processes without --allow-${missing} says what it needs: exit status 2`, () =>
+    inFolder(FILES, async (folder) => {
+      const granted = ["run", "read", "write", "net", "env", "sys", "ffi"]
+        .filter((name) => name !== missing).map((name) => `--allow-${name}`);
+      const command = FROM_SOURCE.flatMap((word) =>
+        word === "-A" ? ["--no-prompt", ...granted] : [word]
+      );
+      const { code, stderr } = await runGateway([`${folder}/app.js`, ...TWO, "--http=0"], command);
+      assertEquals(code, 2);
+      assertMatch(stderr, message);
+    }));
+}
 
 Deno.test("nobody else says --supervised", async () => {
   const { code, stderr } = await runGateway(["--supervised=1", "app.js"]);

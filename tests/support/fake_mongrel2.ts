@@ -60,7 +60,7 @@ export class FakeMongrel2 implements AsyncDisposable {
 
   /** The next reply, as text; fails if none comes. */
   async reply(): Promise<string> {
-    const reply = await this.replyWithin(10_000);
+    const reply = await this.replyWithin(60_000);
     if (reply === null) throw new Error("no reply has come");
     return reply;
   }

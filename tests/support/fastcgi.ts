@@ -30,7 +30,7 @@ export const OVERLOADED = 2;
 export const UNKNOWN_ROLE = 3;
 
 /** Time after which a test stops to wait for something, in milliseconds. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 90_000;
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
 const encoder = new TextEncoder();
@@ -452,7 +452,7 @@ export interface FastCgiGateway extends GatewayProcess {
 /** Starts gatehouse with `args`, and with a FastCGI endpoint on a free port if they name none. */
 export async function startFastCgi(
   args: readonly string[],
-  options: { readonly env?: Record<string, string> } = {},
+  options: Parameters<typeof startGateway>[1] = {},
 ): Promise<FastCgiGateway> {
   const named = args.includes("--fastcgi");
   const gateway = await startGateway(

@@ -68,7 +68,7 @@ export async function startGateway(
     ended = true;
     wake();
   })();
-  const logged = async (pattern: RegExp, timeoutMs = 20_000): Promise<string> => {
+  const logged = async (pattern: RegExp, timeoutMs = 90_000): Promise<string> => {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const line = log.find((each) => pattern.test(each));

@@ -4,7 +4,7 @@ import { FROM_SOURCE, startGateway } from "./gateway.ts";
 import type { GatewayProcess } from "./gateway.ts";
 
 /** Time after which a run that should end has failed, in milliseconds. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 90_000;
 
 /** How a run came to its end. */
 export interface Ended {

@@ -41,14 +41,15 @@ export async function askPid(port: number, path = "/"): Promise<number> {
   return Number((await client.receive()).body);
 }
 
-/** Asks until `isEnough` holds for the processes that have answered. */
+/** Asks for `path` until `isEnough` holds for the processes that have answered. */
 export async function pidsAt(
   port: number,
   isEnough: (pids: Set<number>) => boolean,
+  path = "/",
 ): Promise<Set<number>> {
   const pids = new Set<number>();
   for (let tries = 0; tries < 2_000; tries++) {
-    pids.add(await askPid(port));
+    pids.add(await askPid(port, path));
     if (isEnough(pids)) return pids;
   }
   throw new Error(`only these processes have answered: ${[...pids].join(", ")}`);
@@ -65,7 +66,7 @@ export function isRunning(pid: number): boolean {
 }
 
 /** Waits until `holds` does, for at most so long. */
-export async function until(holds: () => boolean, timeoutMs = 20_000): Promise<void> {
+export async function until(holds: () => boolean, timeoutMs = 90_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`it never came to be: ${holds}`);

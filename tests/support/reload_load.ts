@@ -3,11 +3,11 @@
  * and what is answered wrongly.
  */
 
-import { RawFastCgiClient, request } from "./fastcgi.ts";
 import type { Target } from "./fastcgi.ts";
 import { startGateway } from "./gateway.ts";
 import type { GatewayProcess } from "./gateway.ts";
-import { RawClient } from "./raw_client.ts";
+import type { Lane, Question } from "./lanes.ts";
+import { FastCgiLane, FastCgiLine, HttpLane } from "./lanes.ts";
 import { appSource, GENERATION, until } from "./reloading.ts";
 
 /** Ways to the gateway. */
@@ -53,105 +53,9 @@ export interface LoadOptions {
   readonly onReload?: (count: number) => void;
 }
 
-/** What is asked. */
-interface Question {
-  readonly path: string;
-  readonly body: string | undefined;
-}
-
-/** What is answered. */
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: string;
-}
-
-/** A way to ask one request after the other. */
-interface Lane {
-  ask(question: Question): Promise<Answer>;
-  close(): void;
-}
-
 const MAX_FAULTS = 20;
 const STREAM_PARTS = 10;
 const STREAM_PAUSE_MS = 25;
-
-/** HTTP over connections that are kept, or over a new one each time. */
-class HttpLane implements Lane {
-  #client: RawClient | null = null;
-
-  constructor(readonly target: Target, readonly kept: boolean) {}
-
-  async ask({ path, body }: Question): Promise<Answer> {
-    const client = this.#client ??= await connect(this.target);
-    const lines = [
-      `${body === undefined ? "GET" : "POST"} ${path} HTTP/1.1`,
-      "Host: 127.0.0.1",
-      ...(body === undefined ? [] : [`Content-Length: ${body.length}`]),
-      ...(this.kept ? [] : ["Connection: close"]),
-    ];
-    await client.send(`${lines.join("\r\n")}\r\n\r\n${body ?? ""}`);
-    const answer = await client.receive();
-    if (!this.kept) this.close();
-    return answer;
-  }
-
-  close(): void {
-    this.#client?.[Symbol.dispose]();
-    this.#client = null;
-  }
-}
-
-async function connect(target: Target): Promise<RawClient> {
-  return typeof target === "number"
-    ? await RawClient.connect(target)
-    : new RawClient(await Deno.connect({ transport: "unix", path: target.path }));
-}
-
-/** A FastCGI connection that several lanes share, or one has for itself. */
-class FastCgiLine {
-  #client: Promise<RawFastCgiClient> | null = null;
-  #sending: Promise<void> = Promise.resolve();
-
-  constructor(readonly target: Target) {}
-
-  client(): Promise<RawFastCgiClient> {
-    return this.#client ??= RawFastCgiClient.connect(this.target);
-  }
-
-  /** Sends `bytes` after what others send, and not in the middle of it. */
-  send(bytes: Uint8Array): Promise<void> {
-    const sent = this.#sending.then(async () => await (await this.client()).send(bytes));
-    this.#sending = sent.catch(() => {});
-    return sent;
-  }
-
-  close(): void {
-    this.#client?.then((client) => client[Symbol.dispose](), () => {});
-    this.#client = null;
-  }
-}
-
-/** FastCGI over a line, with a request number of its own. */
-class FastCgiLane implements Lane {
-  constructor(readonly line: FastCgiLine, readonly id: number, readonly kept: boolean) {}
-
-  async ask({ path, body }: Question): Promise<Answer> {
-    const client = await this.line.client();
-    await this.line.send(request(this.id, path, { body, keepConn: this.kept }));
-    const reply = await client.reply(this.id);
-    if (!this.kept) this.close();
-    if (!reply.stdoutEnded) throw new Error("the connection ended within STDOUT");
-    if (reply.appStatus !== 0 || reply.protocolStatus !== 0) {
-      throw new Error(`it ended with ${reply.appStatus} and ${reply.protocolStatus}`);
-    }
-    return reply;
-  }
-
-  close(): void {
-    this.line.close();
-  }
-}
 
 /** Keeps the gateway busy while it loads its app `reloads` times, in a new version each time. */
 export async function reloadUnderLoad(options: LoadOptions): Promise<LoadReport> {

@@ -1,6 +1,7 @@
 /** Apps that tell which version they are, and a gateway on this thread that loads them anew. */
 
 import type { LoadableApps, ReloadOutcome } from "../../src/generations.ts";
+import { NOTHING_RESERVED } from "../../src/sandbox/rules.ts";
 import { Generations } from "../../src/generations.ts";
 import { HttpEndpoint } from "../../src/http1/endpoint.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
@@ -8,7 +9,7 @@ import { DEFAULT_WORKER_LIMITS } from "../../src/worker_limits.ts";
 import { RawClient } from "./raw_client.ts";
 
 /** Time after which a test stops to wait for something, in milliseconds. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 90_000;
 
 /** The header that says the generation. */
 export const GENERATION = "x-generation";
@@ -173,10 +174,13 @@ export class ReloadLab implements AsyncDisposable {
       prepare: async () => [await (prepare?.(usual, folder) ?? usual())],
       maxHeadBytes: 65_536,
       drainTimeoutMs,
+      hasRoom: () => true,
+      reserved: NOTHING_RESERVED,
       headerName: GENERATION,
       workerLimits: DEFAULT_WORKER_LIMITS,
       log,
     });
+    await generations.complete;
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const endpoint = new HttpEndpoint(listener, "http", generations, DEFAULT_HTTP_LIMITS, log);
     return new ReloadLab(generations, endpoint, folder, lines);
@@ -221,8 +225,22 @@ export class ReloadLab implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#endpoint[Symbol.asyncDispose]();
     this.generations.terminate();
-    await Deno.remove(this.folder, { recursive: true });
+    await removeFolder(this.folder);
   }
+}
+
+/** Removes a folder where a worker that has just ended may still have put something. */
+async function removeFolder(folder: string): Promise<void> {
+  await until("the folder is gone", async () => {
+    try {
+      await Deno.remove(folder, { recursive: true });
+      return true;
+    } catch (error) {
+      // ENOTEMPTY has no class of its own.
+      if (error instanceof Error && error.message.includes("(os error 39)")) return null;
+      throw error;
+    }
+  });
 }
 
 /** An app as its workers are to load it, natively. */

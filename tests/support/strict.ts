@@ -1,7 +1,7 @@
 /** Tests that neither leave anything behind nor wait for ever. */
 
 /** Time after which a test stops to wait for something, in milliseconds. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 90_000;
 
 /** A test that leaves nothing behind. */
 export function test(name: string, body: (test: Deno.TestContext) => Promise<void>): void {

@@ -19,7 +19,7 @@ export function pythonWithZmq(): string | null {
   return null;
 }
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 90_000;
 
 /** The next message that `socket` receives. */
 export async function received(socket: ZmqSocket): Promise<Uint8Array<ArrayBuffer>[]> {

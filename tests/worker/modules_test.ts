@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { NO_IMPORT_MAP } from "../../src/loader/import_map.ts";
-import { AppModules } from "../../src/worker/modules.ts";
+import { installModules } from "../../src/worker/modules.ts";
 import type { Imported } from "../../src/worker/protocol.ts";
 import { assertEquals, assertRejects } from "../support/assert.ts";
 
@@ -17,7 +17,7 @@ Deno.writeTextFileSync(`${folder}/secret.js`, "export const place = 'outside';")
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 
 // One for the thread: it cannot be taken back.
-const modules = AppModules.install(
+const modules = installModules(
   {
     directory: `${pathToFileURL(`${folder}/graph`).href}/`,
     files: { " https://example.com/a.js": inside },
@@ -94,3 +94,28 @@ Deno.test("what is wrong with import() is said by a rejection, as the runtime do
   const kind = { with: { kind: "json" } };
   await assertRejects(() => modules.import(REFERRER, ["./a.js", kind]), TypeError, "kind");
 });
+
+/** Texts with the name of a generated file, and what they are with its source instead. */
+const NAMED: Record<string, string> = {
+  [`at ${inside}:1:2`]: "at URL:1:2",
+  [`at file:///tmp/graph/${inside}:1:2`]: "at URL:1:2",
+  [`at f (file:///tmp/graph/${inside}:1:2)`]: "at f (URL:1:2)",
+  [`"file:///a/${inside}" and './${inside}'`]: "\"URL\" and 'URL'",
+  [`from ./a.b/c/${inside} and ../../${inside}`]: "from URL and URL",
+  [`a/${inside}`]: "a/URL",
+  [`/a/./${inside}`]: "/a/URL",
+  [`x./${inside}`]: "xURL",
+  [`.//${inside}`]: ".//URL",
+  [`file://${inside}`]: "file://URL",
+  [`file://host file:///a/${inside}`]: "file://host URL",
+  [`file:///a/${inside}/${inside}`]: "URL/URL",
+  [`x${inside}`]: `x${inside}`,
+  ["1".repeat(27) + ".js"]: "1".repeat(27) + ".js",
+  [`file:///a/${"1".repeat(27)}.js`]: `file:///a/${"1".repeat(27)}.js`,
+};
+
+for (const [text, expected] of Object.entries(NAMED)) {
+  Deno.test(`errors name sources instead of generated files: ${text.replaceAll(inside, "FILE")}`, () => {
+    assertEquals(modules.withSources(text), expected.replaceAll("URL", "https://example.com/a.js"));
+  });
+}

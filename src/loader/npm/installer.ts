@@ -4,11 +4,18 @@
  * @module
  */
 
+import { dirname, resolve as resolvePath } from "node:path";
 import { LoadError } from "../../errors.ts";
-import type { Environment, ModuleCache } from "../cache.ts";
+import type { Environment } from "../../surroundings.ts";
+import { environmentOf } from "../../surroundings.ts";
+import type { ModuleCache } from "../cache.ts";
+import type { DiskQuota } from "../disk_quota.ts";
 import type { ReloadPolicy } from "../fetch_policy.ts";
+import type { FileGrant } from "../file_grant.ts";
+import { readGranted, staysWithin } from "../file_grant.ts";
 import { sha256Hex } from "../hash.ts";
 import type { Lock } from "../lock.ts";
+import { FileFault } from "../regular_file.ts";
 import { commonJsExports, resolveRequired } from "./commonjs.ts";
 import { keyInstances, reachable } from "./instances.ts";
 import type { Draft } from "./instances.ts";
@@ -47,12 +54,14 @@ export interface InstallerOptions {
   readonly reload?: ReloadPolicy;
   /** Folder whose `.npmrc` is that of the project. */
   readonly npmrcDir?: string | null;
-  /** The environment. */
+  /** The environment; an empty one if absent. */
   readonly env?: Environment;
   /** Changes CommonJS files that use `import()`. */
   readonly rewriter?: CommonJsRewriter;
   /** Limits of packages. */
   readonly limits?: UnpackLimits;
+  /** What may be written; anything if absent. */
+  readonly quota?: DiskQuota;
   /** What the packages are to run on. */
   readonly platform?: Platform;
 }
@@ -67,7 +76,8 @@ export interface InstallerOptions {
 export class PackageInstaller {
   readonly #cache: ModuleCache;
   readonly #source: ResourceSource;
-  readonly #options: Required<InstallerOptions>;
+  readonly #options: Required<Omit<InstallerOptions, "quota">>;
+  readonly #quota: DiskQuota | undefined;
   #config: Promise<NpmConfig> | null = null;
   #registries: NpmRegistries | null = null;
 
@@ -75,11 +85,12 @@ export class PackageInstaller {
   constructor(cache: ModuleCache, source: ResourceSource, options: InstallerOptions = {}) {
     this.#cache = cache;
     this.#source = source;
+    this.#quota = options.quota;
     this.#options = {
       lock: options.lock ?? null,
       reload: options.reload ?? "none",
       npmrcDir: options.npmrcDir ?? null,
-      env: options.env ?? Deno.env,
+      env: options.env ?? environmentOf({}),
       rewriter: options.rewriter ?? NO_REWRITER,
       limits: options.limits ?? DEFAULT_UNPACK_LIMITS,
       platform: options.platform ?? thisPlatform(),
@@ -165,6 +176,7 @@ export class PackageInstaller {
       lock,
       isReloaded: this.#isReloaded,
       limits,
+      quota: this.#quota,
     });
     const resolver = new NpmResolver({ registries, lock, platform, earlier });
     const { roots, keys, instances } = await this.#resolved(requirements, resolver, store);
@@ -191,7 +203,10 @@ export class PackageInstaller {
     for (const instance of instances.values()) {
       if (await folder.has(instance)) continue;
       const { manifest, registry } = await resolver.manifestOf(instance.id);
-      await folder.add(instance, await store.get(manifest, registry));
+      const stored = await store.get(manifest, registry);
+      // Its files are linked, but for those that are changed.
+      this.#quota?.take(`npm:${instance.id}`, 0, stored.files.length);
+      await folder.add(instance, stored);
     }
     await folder.offer(offeredInstances(manifest));
     const hash = await folder.writeManifest(manifest);
@@ -286,13 +301,25 @@ function unique(requirements: readonly Requirement[]): Requirement[] {
 }
 
 /**
- * The names that the CommonJS module at `path` exports. `packages` is the set that it belongs to, if
- * it belongs to one.
+ * The names that the CommonJS module at `path` exports. Files that are not `granted`, or larger than
+ * `maxBytes`, are taken to export nothing.
  */
-export function commonJsExportsIn(
-  path: string,
-  packages: { readonly root: string } | null,
-): string[] {
-  void packages;
-  return commonJsExports(path, (file) => Deno.readTextFileSync(file), resolveRequired);
+export function commonJsExportsIn(path: string, granted: FileGrant, maxBytes: number): string[] {
+  const textOf = (file: string) => {
+    try {
+      return new TextDecoder().decode(readGranted(file, granted, maxBytes));
+    } catch (error) {
+      if (error instanceof FileFault) return "";
+      throw error;
+    }
+  };
+  const resolve = (specifier: string, importer: string) => {
+    // Where nothing may be read, nothing is even looked for.
+    const isPath = /^(?:\.{0,2}[/\\]|[a-z]:)/i.test(specifier);
+    const isWithin = isPath
+      ? staysWithin(resolvePath(dirname(importer), specifier), granted)
+      : !specifier.split(/[/\\]/).includes("..");
+    return isWithin ? resolveRequired(specifier, importer) : null;
+  };
+  return commonJsExports(path, textOf, resolve);
 }

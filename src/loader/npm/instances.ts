@@ -9,7 +9,7 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import { sha256Of } from "../hash.ts";
 import type { Requirement } from "./specifier.ts";
 import { compareVersions } from "./versions.ts";
 
@@ -300,7 +300,7 @@ export function keyInstances(
         });
         const { id, earlierKey } = representatives.get(number)!;
         if (earlierKey !== null) return [number, ""];
-        return [number, sha256(JSON.stringify([id, identify(id), children]))];
+        return [number, sha256Of(JSON.stringify([id, identify(id), children]))];
       }));
     }
     for (const number of circle) {
@@ -409,8 +409,4 @@ function circles(
   };
   for (const number of numbers) if (!indexes.has(number)) visit(number);
   return found;
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

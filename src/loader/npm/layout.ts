@@ -14,10 +14,12 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
+import { sha256Of } from "../hash.ts";
 import { dirname, join, relative } from "node:path";
 import {
   moveInto,
+  PRIVATE_FILE,
+  PRIVATE_FOLDER,
   readIfThere,
   removeFolder,
   temporaryPath,
@@ -88,7 +90,7 @@ export class SetFolder {
   async add(instance: Instance, stored: StoredPackage): Promise<void> {
     if (await this.has(instance)) return;
     const folder = join(this.root, ".store", instance.key);
-    await Deno.mkdir(dirname(folder), { recursive: true });
+    await Deno.mkdir(dirname(folder), PRIVATE_FOLDER);
     const temporary = temporaryPath(folder);
     try {
       const modules = join(temporary, "node_modules");
@@ -100,7 +102,7 @@ export class SetFolder {
         await this.#link(join(temporary, path), join(folder, path), key);
       }
       const list = files.map(({ path, sizeBytes }) => [path, sizeBytes]);
-      await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list));
+      await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list), PRIVATE_FILE);
       await moveInto(temporary, folder, () => this.has(instance));
     } finally {
       await removeFolder(temporary);
@@ -114,7 +116,7 @@ export class SetFolder {
     for (const file of stored.files) {
       const from = join(stored.folder, file.path);
       const to = join(target, file.path);
-      if (!folders.has(dirname(to))) Deno.mkdirSync(dirname(to), { recursive: true });
+      if (!folders.has(dirname(to))) Deno.mkdirSync(dirname(to), PRIVATE_FOLDER);
       folders.add(dirname(to));
       const changed = this.#rewritten(from, file.path, types);
       if (changed === null) {
@@ -122,11 +124,11 @@ export class SetFolder {
         files.push(file);
       } else {
         const bytes = new TextEncoder().encode(changed);
-        await Deno.writeFile(to, bytes);
+        await Deno.writeFile(to, bytes, PRIVATE_FILE);
         files.push({ path: file.path, sizeBytes: bytes.length });
       }
     }
-    await Deno.mkdir(target, { recursive: true });
+    await Deno.mkdir(target, PRIVATE_FOLDER);
     return files;
   }
 
@@ -160,7 +162,7 @@ export class SetFolder {
 
   /** Makes a link to an instance at `at`, from where it will be moved to `finalPath`. */
   async #link(at: string, finalPath: string, key: string): Promise<void> {
-    await Deno.mkdir(dirname(at), { recursive: true });
+    await Deno.mkdir(dirname(at), PRIVATE_FOLDER);
     const target = packageFolder(this.root, key, idOfKey(key));
     if (Deno.build.os === "windows") {
       // Unlike symbolic links, these need no privileges; they are absolute.
@@ -178,7 +180,7 @@ export class SetFolder {
       instances: Object.fromEntries(instances),
       integrities: Object.fromEntries(integrities),
     }));
-    const hash = sha256(bytes);
+    const hash = sha256Of(bytes);
     await writeAtomically(join(this.root, "sets", `${hash}.json`), bytes);
     return hash;
   }
@@ -186,7 +188,7 @@ export class SetFolder {
   /** What was kept; `null` if it is not there, or not as it was. */
   async readManifest(hash: string): Promise<SetManifest | null> {
     const bytes = await readIfThere(join(this.root, "sets", `${hash}.json`));
-    if (bytes === null || sha256(bytes) !== hash) return null;
+    if (bytes === null || sha256Of(bytes) !== hash) return null;
     const json = JSON.parse(new TextDecoder().decode(bytes));
     return {
       requirements: new Map<string, string>(Object.entries(json.requirements)),
@@ -281,8 +283,4 @@ function linkOrCopy(from: string, to: string): void {
     }
     Deno.copyFileSync(from, to);
   }
-}
-
-function sha256(content: Uint8Array): string {
-  return createHash("sha256").update(content).digest("hex");
 }

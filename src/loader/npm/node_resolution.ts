@@ -7,6 +7,7 @@
 import { isBuiltin } from "node:module";
 import { dirname, join, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { liesIn } from "../graph_keys.ts";
 import { hasModuleSyntax } from "./commonjs.ts";
 import { resolveExports, ResolveFault, resolveImports } from "./package_exports.ts";
 import type { PackageFiles, PackageJson } from "./package_files.ts";
@@ -34,11 +35,17 @@ const MAIN_ENDINGS = ["", ".js", ".json", ".node", "/index.js", "/index.json", "
 /** Resolves what is imported within packages. */
 export class NodeResolver {
   readonly #files: PackageFiles;
+  readonly #root: string;
   readonly #conditions: ReadonlySet<string>;
 
-  /** A resolver that looks at `files`. */
-  constructor(files: PackageFiles, conditions: ReadonlySet<string> = IMPORT_CONDITIONS) {
+  /** A resolver that looks at `files`, and at none that is not below `root`, a real path. */
+  constructor(
+    files: PackageFiles,
+    root: string,
+    conditions: ReadonlySet<string> = IMPORT_CONDITIONS,
+  ) {
     this.#files = files;
+    this.#root = root;
     this.#conditions = conditions;
   }
 
@@ -108,7 +115,7 @@ export class NodeResolver {
         if (this.#files.kindOf(candidate) === "folder") return Deno.realPathSync(candidate);
       }
       const parent = dirname(folder);
-      if (parent === folder) return null;
+      if (folder === this.#root || parent === folder) return null;
       folder = parent;
     }
   }
@@ -140,6 +147,8 @@ export class NodeResolver {
   }
 
   #file(path: string, wanted: string): ResolvedFile {
+    // Whether there is such a file elsewhere, nobody is told.
+    if (!liesIn(path, this.#root)) throw new ResolveFault("packages cannot import files of others");
     const kind = this.#files.kindOf(path);
     if (kind === "file" && !/[/\\]$/.test(path)) return this.#found(path);
     const endings = [".js", ".mjs", ".cjs", "/index.js", "/index.mjs", "/index.cjs"];

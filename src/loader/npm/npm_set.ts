@@ -30,13 +30,15 @@ export class NpmSet {
   /** Absolute and real path of the folder that all of them lie in. */
   readonly root: string;
   readonly #manifest: SetManifest;
-  readonly #files = new PackageFiles();
-  readonly #resolver = new NodeResolver(this.#files);
+  readonly #files: PackageFiles;
+  readonly #resolver: NodeResolver;
 
   /** What `manifest` says of the packages in `folder`. */
   constructor(folder: SetFolder, manifest: SetManifest) {
     this.root = Deno.realPathSync(folder.root);
     this.#manifest = manifest;
+    this.#files = new PackageFiles(this.root);
+    this.#resolver = new NodeResolver(this.#files, this.root);
   }
 
   /** Requirements that it meets, such as `hono@^4`, and the version for each. */

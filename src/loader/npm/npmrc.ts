@@ -9,13 +9,16 @@ import { join } from "node:path";
 // @ts-types="../../types/ini.d.ts"
 import { parse as parseIni } from "ini";
 import { ConfigError } from "../../errors.ts";
-import { readIfThere } from "../atomic_write.ts";
-import type { Environment } from "../cache.ts";
+import type { Environment } from "../../surroundings.ts";
+import { FileFault, readRegularFile } from "../regular_file.ts";
 
 /** The registry unless another one is named. */
 export const DEFAULT_REGISTRY = "https://registry.npmjs.org/";
 /** Where JSR offers its packages to npm, under the scope `@jsr`. */
 const JSR_NPM_REGISTRY = "https://npm.jsr.io/";
+
+/** Size of the largest `.npmrc`. */
+const MAX_NPMRC_BYTES = 1_048_576;
 
 /** Settings by key, as they stand in `.npmrc`; what comes first counts. */
 type Settings = ReadonlyMap<string, string>;
@@ -50,20 +53,8 @@ export class NpmConfig {
    *
    * @throws {ConfigError} when a file cannot be used
    */
-  static async read(projectDir: string | null, env: Environment): Promise<NpmConfig> {
-    const settings: Settings[] = [];
-    const registry = env.get("NPM_CONFIG_REGISTRY") || env.get("npm_config_registry");
-    if (registry) {
-      settings.push(new Map([["registry", registryUrl(registry, "NPM_CONFIG_REGISTRY")]]));
-    }
-    const home = env.get("HOME") || env.get("USERPROFILE");
-    const userFile = env.get("NPM_CONFIG_USERCONFIG") || (home ? join(home, ".npmrc") : null);
-    for (const path of [projectDir === null ? null : join(projectDir, ".npmrc"), userFile]) {
-      if (path === null) continue;
-      const bytes = await readConfig(path);
-      if (bytes !== null) settings.push(parseNpmrc(new TextDecoder().decode(bytes), env, path));
-    }
-    return new NpmConfig(settings);
+  static read(projectDir: string | null, env: Environment): Promise<NpmConfig> {
+    return new Promise((resolve) => resolve(new NpmConfig(settingsIn(projectDir, env))));
   }
 
   /** URL of the registry that has the package `name`; ends with a slash. */
@@ -109,6 +100,23 @@ export class NpmConfig {
   }
 }
 
+/** What the files and the environment say, what counts most first. */
+function settingsIn(projectDir: string | null, env: Environment): Settings[] {
+  const settings: Settings[] = [];
+  const registry = env.get("NPM_CONFIG_REGISTRY") || env.get("npm_config_registry");
+  if (registry) {
+    settings.push(new Map([["registry", registryUrl(registry, "NPM_CONFIG_REGISTRY")]]));
+  }
+  const home = env.get("HOME") || env.get("USERPROFILE");
+  const userFile = env.get("NPM_CONFIG_USERCONFIG") || (home ? join(home, ".npmrc") : null);
+  for (const path of [projectDir === null ? null : join(projectDir, ".npmrc"), userFile]) {
+    if (path === null) continue;
+    const bytes = readConfig(path);
+    if (bytes !== null) settings.push(parseNpmrc(new TextDecoder().decode(bytes), env, path));
+  }
+  return settings;
+}
+
 /**
  * What the text of an `.npmrc` says about registries. `${NAME}` stands for a variable of the
  * environment, `${NAME?}` for one that may be missing.
@@ -125,15 +133,29 @@ export function parseNpmrc(text: string, env: Environment, path: string): Settin
       settings.set(key, registryUrl(value, `${path}: ${key}`));
     } else if (key.startsWith("//")) {
       // With or without a slash before the name of the setting.
-      settings.set(key.replace(/\/*:(?=[^:/]*$)/, "/:"), value);
+      settings.set(withSlash(key), value);
     }
   }
   return settings;
 }
 
+/** A key whose last colon has one slash before it: `//host/path/:_authToken`. */
+function withSlash(key: string): string {
+  const colon = key.lastIndexOf(":");
+  if (colon < key.lastIndexOf("/")) return key;
+  return `${withoutSlashes(key.slice(0, colon))}/${key.slice(colon)}`;
+}
+
+/** `text` without the slashes at its end. */
+function withoutSlashes(text: string): string {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === "/") end--;
+  return text.slice(0, end);
+}
+
 /** As npm does: what is not set is left as it stands. */
 function expanded(text: string, env: Environment): string {
-  return text.replace(/(\\*)\$\{([^${}?]+)(\?)?\}/g, (whole, slashes, name, optional) => {
+  return text.replace(/(?<!\\)(\\*)\$\{([^${}?]+)(\?)?\}/g, (whole, slashes, name, optional) => {
     if (slashes.length % 2 === 1) return whole.slice((slashes.length + 1) / 2);
     return slashes.slice(slashes.length / 2) +
       (env.get(name) ?? (optional ? "" : `\${${name}}`));
@@ -148,15 +170,16 @@ function registryUrl(text: string, where: string): string {
     );
   }
   url.search = url.hash = "";
-  return url.href.replace(/\/*$/, "/");
+  return `${withoutSlashes(url.href)}/`;
 }
 
-async function readConfig(path: string): Promise<Uint8Array | null> {
+function readConfig(path: string): Uint8Array | null {
   try {
-    return await readIfThere(path);
+    return readRegularFile(path, MAX_NPMRC_BYTES);
   } catch (error) {
-    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    throw new ConfigError(`cannot read ${path}: permission denied`, { cause: error });
+    if (!(error instanceof FileFault)) throw error;
+    if (error.kind === "missing") return null;
+    throw new ConfigError(`cannot read ${path}: ${error.message}`, { cause: error });
   }
 }
 

@@ -19,7 +19,7 @@ const ASSIGNMENT = /(?:^|[^.\w$])module\s*\.\s*exports\s*=\s*\{/g;
 /** A name, a string that is one, or a number. */
 const KEY = /([\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*)|(["'])((?:(?!\2)[^\\\n])*)\2|\d+/uy;
 const SPREAD_REQUIRE = /\.\.\.\s*require\s*\(\s*(["'])([^"'\\\n]+)\1\s*\)/y;
-const BLANK = /(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)+/y;
+const SPACE = /\s*/y;
 /** After these, a slash begins a regular expression. */
 const BEFORE_EXPRESSION = /(?:[(,=:[!&|?{};+*%<>~^-]|\b(?:return|typeof|case|in|of|void))$/;
 
@@ -27,8 +27,16 @@ const BEFORE_EXPRESSION = /(?:[(,=:[!&|?{};+*%<>~^-]|\b(?:return|typeof|case|in|
 export function objectExports(source: string): ObjectExports {
   const exports = new Set<string>();
   const reexports = new Set<string>();
-  for (const match of source.matchAll(ASSIGNMENT)) {
-    new LiteralReader(source, match.index + match[0].length, exports, reexports).read();
+  const assignment = new RegExp(ASSIGNMENT);
+  try {
+    // One that stands within another is read with that: each part of the text is read once.
+    while (assignment.exec(source) !== null) {
+      const reader = new LiteralReader(source, assignment.lastIndex, exports, reexports);
+      assignment.lastIndex = reader.read();
+    }
+  } catch (error) {
+    // Templates in templates without end: what was found till then has to do.
+    if (!(error instanceof RangeError)) throw error;
   }
   return { exports: [...exports], reexports: [...reexports] };
 }
@@ -39,6 +47,8 @@ class LiteralReader {
   readonly #exports: Set<string>;
   readonly #reexports: Set<string>;
   #at: number;
+  /** From here on, comments have no end. */
+  #openComment = Infinity;
 
   constructor(source: string, start: number, exports: Set<string>, reexports: Set<string>) {
     this.#source = source;
@@ -47,22 +57,24 @@ class LiteralReader {
     this.#reexports = reexports;
   }
 
-  read(): void {
+  /** Reads on; returns where it has come to. */
+  read(): number {
     while (this.#at < this.#source.length) {
-      this.#match(BLANK);
-      if (this.#source[this.#at] === "}") return;
+      this.#skipBlanks();
+      if (this.#source[this.#at] === "}") break;
       const spread = this.#match(SPREAD_REQUIRE);
       if (spread !== null) this.#reexports.add(spread[2]);
       else this.#readKey();
-      if (!this.#skipValue()) return;
+      if (!this.#skipValue()) break;
     }
+    return this.#at;
   }
 
   #readKey(): void {
     this.#match(/(?:async\b\s*)?\*\s*/y);
     let key = this.#match(KEY);
     if (key !== null && /^(?:get|set|async)$/.test(key[0])) {
-      this.#match(BLANK);
+      this.#skipBlanks();
       this.#match(/\*\s*/y);
       key = this.#match(KEY) ?? key;
     }
@@ -74,7 +86,7 @@ class LiteralReader {
   #skipValue(): boolean {
     let depth = 0;
     for (; this.#at < this.#source.length; this.#at++) {
-      if (this.#match(BLANK) !== null) {
+      if (this.#skipBlanks()) {
         this.#at--;
         continue;
       }
@@ -128,6 +140,29 @@ class LiteralReader {
       else if (char === "[") isInClass = true;
       else if (char === "]") isInClass = false;
     }
+  }
+
+  /** Goes behind white space and comments; whether there was any. */
+  #skipBlanks(): boolean {
+    const start = this.#at;
+    for (;;) {
+      this.#match(SPACE);
+      if (this.#source.startsWith("//", this.#at)) {
+        this.#at = this.#endOf("\n", this.#at);
+      } else if (this.#source.startsWith("/*", this.#at) && this.#at < this.#openComment) {
+        const end = this.#source.indexOf("*/", this.#at + 2);
+        // None that begins later has an end either.
+        if (end < 0) this.#openComment = this.#at;
+        else this.#at = end + 2;
+      } else {
+        return this.#at > start;
+      }
+    }
+  }
+
+  #endOf(text: string, from: number): number {
+    const end = this.#source.indexOf(text, from);
+    return end < 0 ? this.#source.length : end;
   }
 
   #match(pattern: RegExp): RegExpExecArray | null {

@@ -27,7 +27,13 @@ export interface PackageJson {
 
 /** Looks at files, and remembers what it saw of `package.json`: packages do not change. */
 export class PackageFiles {
+  readonly #root: string;
   readonly #known = new Map<string, PackageJson | null>();
+
+  /** Packages in the folder `root`. */
+  constructor(root: string) {
+    this.#root = root;
+  }
 
   /** What is at `path`. */
   kindOf(path: string): "file" | "folder" | "nothing" {
@@ -64,7 +70,7 @@ export class PackageFiles {
       const found = this.packageJsonIn(folder);
       if (found !== null) return found;
       const parent = dirname(folder);
-      if (parent === folder) return null;
+      if (folder === this.#root || parent === folder) return null;
       folder = parent;
     }
   }

@@ -6,7 +6,15 @@
 
 import { dirname, join } from "node:path";
 import { LoadError } from "../../errors.ts";
-import { moveInto, readIfThere, removeFolder, temporaryPath } from "../atomic_write.ts";
+import {
+  moveInto,
+  PRIVATE_FILE,
+  PRIVATE_FOLDER,
+  readIfThere,
+  removeFolder,
+  temporaryPath,
+} from "../atomic_write.ts";
+import type { DiskQuota } from "../disk_quota.ts";
 import type { ModuleCache } from "../cache.ts";
 import type { Lock } from "../lock.ts";
 import { checkIntegrity, strongestIntegrity } from "./integrity.ts";
@@ -42,6 +50,8 @@ export interface PackageStoreOptions {
   readonly isReloaded: (name: string) => boolean;
   /** Limits of archives. */
   readonly limits: UnpackLimits;
+  /** What may be unpacked; anything within the limits if absent. */
+  readonly quota?: DiskQuota;
 }
 
 /** Keeps packages in the cache. */
@@ -98,13 +108,15 @@ export class PackageStore {
     }
     const bytes = await this.#download(manifest, specifier, integrity);
     await this.#options.cache.prepare();
-    await Deno.mkdir(dirname(folder), { recursive: true });
+    await Deno.mkdir(dirname(folder), PRIVATE_FOLDER);
     const temporary = temporaryPath(folder);
     try {
       const files = await unpackTarball(bytes, join(temporary, CONTENT_NAME), this.#options.limits);
+      const unpackedBytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      this.#options.quota?.take(specifier, unpackedBytes, files.length);
       const list = { integrity, files: files.map(({ path, sizeBytes }) => [path, sizeBytes]) };
-      await Deno.mkdir(temporary, { recursive: true });
-      await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list));
+      await Deno.mkdir(temporary, PRIVATE_FOLDER);
+      await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list), PRIVATE_FILE);
       await moveInto(
         temporary,
         folder,

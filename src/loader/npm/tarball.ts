@@ -9,6 +9,7 @@
  */
 
 import { dirname, join } from "node:path";
+import { PRIVATE_FOLDER } from "../atomic_write.ts";
 // @ts-types="../../types/modern_tar.d.ts"
 import { createTarDecoder } from "modern-tar";
 
@@ -70,10 +71,10 @@ export async function unpackTarball(
       const file = join(target, ...path.split("/"));
       const folder = dirname(file);
       if (!folders.has(folder)) {
-        await Deno.mkdir(folder, { recursive: true });
+        await Deno.mkdir(folder, PRIVATE_FOLDER);
         folders.add(folder);
       }
-      const mode = ((header.mode ?? 0) & 0o111) === 0 ? 0o644 : 0o755;
+      const mode = ((header.mode ?? 0) & 0o111) === 0 ? 0o600 : 0o700;
       const content = new Uint8Array(await new Response(body).arrayBuffer());
       if (content.length !== header.size) throw new TarballFault(`it ends within ${path}`);
       await Deno.writeFile(file, content, { mode });

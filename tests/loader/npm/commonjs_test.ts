@@ -3,6 +3,7 @@ import {
   hasModuleSyntax,
   resolveRequired,
 } from "../../../src/loader/npm/commonjs.ts";
+import { objectExports } from "../../../src/loader/npm/object_exports.ts";
 import { assertEquals } from "../../support/assert.ts";
 
 const FILES: Readonly<Record<string, string>> = {
@@ -61,6 +62,22 @@ for (const [file, names] of Object.entries(CASES)) {
     assertEquals(found.toSorted().join(" "), names.split(" ").toSorted().join(" "));
   });
 }
+
+Deno.test("CommonJS: what is not closed is read to its end once, and the names before it count", () => {
+  const cases: [source: string, exports: string[]][] = [
+    ["module.exports = { a: 1, /* no end ".repeat(3), ["a"]],
+    ["module.exports = { a: 1, b: { ".repeat(3), ["a", "b"]],
+    ["module.exports = { a: 1, b: `${".repeat(50_000), ["a", "b"]],
+    ["module.exports = { a: 1 /* b */ /**/, // c\n d: 2 }; module.exports = { e }", [
+      "a",
+      "d",
+      "e",
+    ]],
+  ];
+  for (const [source, exports] of cases) {
+    assertEquals([...objectExports(source).exports], exports, source.slice(0, 40));
+  }
+});
 
 Deno.test("CommonJS: what require() means is found as Node finds it", async () => {
   const folder = await Deno.makeTempDir({ prefix: "gatehouse-cjs-" });

@@ -57,7 +57,7 @@ Deno.test({
       assertEquals(file.format, format, specifier);
       assert(set.packageOf(file.path) !== null);
       if (format !== "commonjs") continue;
-      const names = commonJsExportsIn(file.path, set);
+      const names = commonJsExportsIn(file.path, [set.root], 67_108_864);
       for (const each of exports.split(" ").filter(Boolean)) assert(names.includes(each), each);
       const missing = native[specifier].filter((each) => !names.includes(each));
       // Deno names these itself.

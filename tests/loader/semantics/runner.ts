@@ -53,7 +53,7 @@ interface Run {
 const PARALLEL_STARTS = 3;
 
 /** Time after which a case has failed, in milliseconds. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 90_000;
 
 /** Apps of one gateway, at the most. */
 const GROUP_SIZE = 40;

@@ -1,0 +1,45 @@
+/**
+ * Benches that are no tables of ratios: they print what they find, and pass or fail.
+ *
+ * @module
+ */
+
+/** A bench that passes or fails. */
+export interface Check {
+  readonly name: string;
+  readonly script: string;
+  /** What makes it short. */
+  readonly args: readonly string[];
+  /** Whether all that it prints is a result, or the last line. */
+  readonly result: "all" | "last line";
+}
+
+/** The checks. */
+export const checks: readonly Check[] = [
+  {
+    name: "cold starts",
+    script: "./cold_start.ts",
+    args: ["--rounds", "3", "--only", "JavaScript"],
+    result: "all",
+  },
+  { name: "memory", script: "./memory.ts", args: ["--only", "at rest"], result: "all" },
+  {
+    name: "hostile",
+    script: "./hostile.ts",
+    args: ["--seconds", "1", "--only", "pipelines"],
+    result: "all",
+  },
+  {
+    name: "reload",
+    script: "./reload.ts",
+    args: ["--reloads", "10", "--loader", "own"],
+    result: "all",
+  },
+  {
+    name: "soak",
+    script: "./soak.ts",
+    args: ["--requests", "20000", "--reloads", "4", "--deaths", "2"],
+    result: "all",
+  },
+  { name: "scaling", script: "./scaling.ts", args: ["FastCGI"], result: "last line" },
+];

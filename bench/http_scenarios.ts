@@ -1,0 +1,90 @@
+/**
+ * What the HTTP benches ask of a server.
+ *
+ * @module
+ */
+
+import type { Case } from "./bench.ts";
+import type { Contestant, Load } from "./contest.ts";
+import { delay } from "./harness.ts";
+import { paced } from "./loads/paced.ts";
+import { idealTail, tail } from "./loads/tail.ts";
+import { PIPELINE, POST_JSON, POST_LARGE, wrk } from "./loads/wrk.ts";
+
+/** An app of the folder `apps`. */
+export type AppName = "trivial" | "routed" | "hono";
+
+/** A peer beside gatehouse and `deno serve`. */
+export type PeerName = "node:http" | "bare loop";
+
+/** A load, and who can take it. */
+export interface Scenario extends Pick<Case, "workers" | "remark"> {
+  readonly name: string;
+  readonly app: AppName;
+  /** Peers that can take part. */
+  readonly peers: readonly PeerName[];
+  /** Threads of `deno serve`, which share its port. Default: 1. */
+  readonly denoThreads?: number;
+  load(contestant: Contestant, seconds: number): Promise<Load>;
+}
+
+/** Connections at a time. */
+const CONNECTIONS = 32;
+
+export const scenarios: readonly Scenario[] = [
+  saturated("hello", "routed", "/", { peers: ["node:http", "bare loop"] }),
+  saturated("hello, trivial app", "trivial", "/"),
+  saturated("hello, Hono", "hono", "/"),
+  saturated("JSON of 1 KiB", "routed", "/json", { script: POST_JSON, peers: ["node:http"] }),
+  saturated("1 MiB of bytes", "routed", "/bytes", { connections: 16, peers: ["node:http"] }),
+  saturated("1 MiB of text", "routed", "/text", { connections: 16, peers: ["node:http"] }),
+  saturated("stream of 64 KiB pieces", "routed", "/stream", { connections: 16 }),
+  saturated("pipelines, 16 deep", "routed", "/", { script: PIPELINE }),
+  saturated("upload, counted", "routed", "/count", { script: POST_LARGE, connections: 16 }),
+  saturated("upload, hashed", "routed", "/hash", { script: POST_LARGE, connections: 16 }),
+  saturated("5 ms of computing", "routed", "/burn?ms=5", { connections: 8 }),
+  {
+    name: "200 requests a second",
+    app: "routed",
+    peers: ["node:http"],
+    load: ({ port }, seconds) => paced({ port, requestsPerSecond: 200, seconds }),
+  },
+  ...[200, 400].map(withTail),
+  {
+    name: "nothing (CPU µs in all)",
+    app: "routed",
+    peers: [],
+    async load(_contestant, seconds) {
+      await delay(seconds * 1000);
+      return { requests: 1, seconds };
+    },
+  },
+];
+
+/** Some requests compute for long: how long do the others wait? */
+function withTail(requestsPerSecond: number): Scenario {
+  return {
+    name: `${requestsPerSecond} requests a second, 5 % of them 50 ms of computing`,
+    app: "routed",
+    peers: [],
+    workers: [2],
+    denoThreads: 2,
+    remark: (seconds) => idealTail({ requestsPerSecond, seconds }),
+    load: ({ port }, seconds) => tail({ port, requestsPerSecond, seconds }),
+  };
+}
+
+function saturated(
+  name: string,
+  app: AppName,
+  path: string,
+  options: { peers?: PeerName[]; script?: string; connections?: number } = {},
+): Scenario {
+  const { peers = [], script, connections = CONNECTIONS } = options;
+  return {
+    name,
+    app,
+    peers,
+    load: ({ port }, seconds) => wrk({ port, path, connections, seconds, script }),
+  };
+}

@@ -1,0 +1,77 @@
+/**
+ * Warns of files that say what gatehouse runs, and that everybody on the machine can change.
+ *
+ * @module
+ */
+
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isLocal } from "../config/app_permissions.ts";
+import type { ServeSettings } from "../config/settings.ts";
+import { resolveApp } from "../loader/resolve.ts";
+import type { Log } from "../log.ts";
+import type { Surroundings } from "../surroundings.ts";
+
+const OTHERS_WRITE = 0o002;
+const OTHERS_READ = 0o004;
+const STICKY = 0o1000;
+
+/**
+ * Tells `log` of each file that `settings` name and that everybody can write to, or replace, and of a
+ * private key that everybody can read. Whose the files are is not asked: those of a service often belong
+ * to whoever deploys it.
+ */
+export function warnOfOpenFiles(settings: ServeSettings, { cwd }: Surroundings, log: Log): void {
+  // There, who may do what is said by other means.
+  if (Deno.build.os === "windows") return;
+  const told = new Set<string>();
+  for (const path of filesOf(settings, cwd)) {
+    const open = everybodyWrites(path, 0) ? path : dirname(path);
+    if (told.has(open) || open !== path && !everybodyWrites(open, STICKY)) continue;
+    told.add(open);
+    const what = open === path ? path : `${open}, where ${path} is,`;
+    log(
+      "warning",
+      `everybody on this machine can write to ${what} and so decide what is run: chmod o-w ${open}`,
+    );
+  }
+  const { keyFile } = settings;
+  if (keyFile !== undefined && ((modeOf(keyFile) ?? 0) & OTHERS_READ) !== 0) {
+    log(
+      "warning",
+      `everybody on this machine can read the private key ${keyFile}: chmod o-r ${keyFile}`,
+    );
+  }
+}
+
+/** Paths of the files that say what is run. */
+function filesOf(settings: ServeSettings, cwd: string): Set<string> {
+  const { configFile, certFile, keyFile, mounts, middleware, loading } = settings;
+  const modules = [
+    ...mounts.flatMap((
+      { app, middleware = [] },
+    ) => [app, ...middleware.map((each) => each.module)]),
+    ...middleware,
+  ].map((module) => resolveApp(module, cwd).url);
+  if (loading.importMap !== undefined) modules.push(resolveApp(loading.importMap, cwd).url);
+  const paths = [configFile, loading.lockFile, certFile, keyFile]
+    .flatMap((path) => path === undefined ? [] : [resolve(cwd, path)]);
+  return new Set([...paths, ...modules.filter(isLocal).map((url) => fileURLToPath(url))]);
+}
+
+/** Whether everybody can write there, unless a bit of `unless` is set. */
+function everybodyWrites(path: string, unless: number): boolean {
+  const mode = modeOf(path) ?? 0;
+  return (mode & OTHERS_WRITE) !== 0 && (mode & unless) === 0;
+}
+
+/** Mode of what is at `path`, or where links there lead; `null` if it cannot be told. */
+function modeOf(path: string): number | null {
+  try {
+    return Deno.statSync(path).mode;
+  } catch (error) {
+    // What is not there, or may not be looked at: whoever needs it says so.
+    if (error instanceof Error) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+/**
+ * What FastCGI connections are told of the endpoint that they belong to.
+ *
+ * @module
+ */
+
+import type { FaultLog } from "../net/fault_log.ts";
+import type { FastCgiLimits } from "./limits.ts";
+import type { RequestHandler } from "./request_handler.ts";
+
+/** What the FastCGI connections of an endpoint have in common. */
+export interface FastCgiHost extends RequestHandler {
+  /** Limits of each connection. */
+  readonly limits: FastCgiLimits;
+  /** Takes warnings about what is wrong with connections. */
+  readonly faultLog: FaultLog;
+  /** The roles that can be asked for. */
+  readonly roles: ReadonlySet<number>;
+  /** Folder for bodies that nobody reads yet. */
+  readonly tempFolder: string;
+  /** Counts one more request in, unless there are too many. */
+  admit(): boolean;
+  /** Counts a request out. */
+  release(): void;
+}
+
+/** What becomes of the requests of a connection: they are served, or told that there is no room. */
+export type Admission = "served" | "overloaded";

@@ -1,0 +1,118 @@
+/**
+ * The requests of one connection whose responses are not complete, in the order in which they came:
+ * which of them may be worked on, and how much of their responses there may be before its turn.
+ *
+ * @module
+ */
+
+import type { HttpExchange } from "./http_exchange.ts";
+import {
+  AHEAD_WINDOW_BYTES,
+  FEW_UNSENT_BYTES,
+  MAX_HELD_BYTES,
+  MAX_UNSENT_BYTES,
+  MIN_HELD_BYTES,
+} from "./limits.ts";
+
+/** The requests of one connection. At most the last of them waits to be begun. */
+export class Pipeline {
+  #exchanges: HttpExchange[] = [];
+  #waiting: HttpExchange | null = null;
+  /** Bytes that responses before their turn take, or may take. */
+  #heldBytes = 0;
+  /** Bytes that they may take: more as long as they are small, and few again when one is not. */
+  #maxHeldBytes = MIN_HELD_BYTES;
+
+  /** Requests whose responses are not complete. */
+  get length(): number {
+    return this.#exchanges.length;
+  }
+
+  /** The request whose response is to be sent next. */
+  get front(): HttpExchange | undefined {
+    return this.#exchanges[0];
+  }
+
+  /** The request that came last. */
+  get last(): HttpExchange | undefined {
+    return this.#exchanges.at(-1);
+  }
+
+  /** Whether the last request waits to be begun: none is to be read before that. */
+  get isWaiting(): boolean {
+    return this.#waiting !== null;
+  }
+
+  /** Takes in a request that has come; it waits to be begun. */
+  add(exchange: HttpExchange): void {
+    this.#exchanges.push(exchange);
+    this.#waiting = exchange;
+  }
+
+  /** Takes in a response to what was no request. */
+  addRefused(exchange: HttpExchange): void {
+    this.#exchanges.push(exchange);
+  }
+
+  /**
+   * The request that waits, if it may begin: one that is not safe (RFC 9110 9.2.1) does so after all
+   * others before it were answered, and what comes after it waits for its answer (RFC 9112 9.3.2).
+   * `unsentBytes` of responses that are on their way were not sent yet.
+   */
+  begin(unsentBytes: number): HttpExchange | null {
+    const exchange = this.#waiting;
+    if (exchange === null || unsentBytes > MAX_UNSENT_BYTES) return null;
+    const front = this.#exchanges[0];
+    if (front !== exchange) {
+      const mayOvertake = isSafe(front.head.method) && isSafe(exchange.head.method) &&
+        this.#heldBytes + AHEAD_WINDOW_BYTES <= this.#maxHeldBytes;
+      if (!mayOvertake) return null;
+      exchange.heldBytes = AHEAD_WINDOW_BYTES;
+      this.#heldBytes += AHEAD_WINDOW_BYTES;
+      exchange.limitWindow(AHEAD_WINDOW_BYTES);
+    } else if (unsentBytes > FEW_UNSENT_BYTES) {
+      exchange.limitWindow(AHEAD_WINDOW_BYTES);
+    }
+    this.#waiting = null;
+    return exchange;
+  }
+
+  /** Takes note that the response to a request before its turn takes `bytes`, or may come to do so. */
+  hold(exchange: HttpExchange, bytes: number): void {
+    this.#heldBytes += bytes - exchange.heldBytes;
+    exchange.heldBytes = bytes;
+  }
+
+  /** Takes note that a response needs more than the window that it has before its turn. */
+  onLarge(): void {
+    this.#maxHeldBytes = MIN_HELD_BYTES;
+  }
+
+  /** Takes out the request at the front, whose response is complete; it is another one's turn. */
+  shift(): void {
+    if (this.#exchanges.shift()!.isSmall && this.#maxHeldBytes < MAX_HELD_BYTES) {
+      this.#maxHeldBytes += AHEAD_WINDOW_BYTES;
+    }
+    const next = this.#exchanges[0];
+    if (next !== undefined) this.hold(next, 0);
+  }
+
+  /** Takes all requests out. */
+  clear(): readonly HttpExchange[] {
+    const exchanges = this.#exchanges;
+    this.#exchanges = [];
+    this.#waiting = null;
+    this.#heldBytes = 0;
+    return exchanges;
+  }
+
+  /** The requests. */
+  [Symbol.iterator](): Iterator<HttpExchange> {
+    return this.#exchanges.values();
+  }
+}
+
+/** Whether a method asks for no change, so that the order of such requests does not matter. */
+function isSafe(method: string): boolean {
+  return method === "GET" || method === "HEAD" || method === "OPTIONS" || method === "TRACE";
+}

@@ -1,0 +1,235 @@
+/**
+ * How much of its responses a server may be sent now, so that it neither idles nor disconnects the
+ * client: Mongrel2 does that when too much waits for one. It does no I/O, and has no clock.
+ *
+ * @module
+ */
+
+/** Bytes that Mongrel2 1.12 lets wait for a client under `download.flow_control`. */
+const DEFAULT_WINDOW_BYTES = 102_400;
+/** Bytes of one message at the most. */
+const MAX_MESSAGE_BYTES = 262_144;
+/** The same where there is word of each, so that several are on their way, and word can get lost. */
+const MAX_TOLD_MESSAGE_BYTES = 32_768;
+/** Part of the window that is kept for probes. */
+const PROBE_RESERVE_BYTES = 2_048;
+/** Messages from here on differ in size, so that word of one tells which it was. */
+const MIN_UNIQUE_BYTES = 4_096;
+/** A message that surely goes into a client's empty socket buffer at once. */
+const SMALL_BYTES = 4_096;
+/** Mongrel2 disconnects a client for whom 17 messages wait: so many may wait at the most. */
+const MAX_ASSUMED_MESSAGES = 12;
+/** The same where it counts bytes instead. */
+const MAX_TOLD_MESSAGES = 64;
+
+/** Time without word of a small message after which there may be no flow control, in milliseconds. */
+const SILENCE_MS = 250;
+/** How often that is before it is taken for certain. */
+const MAX_SILENCES = 3;
+/** Time without word of anything after which it may have got lost, in milliseconds. */
+const PROBE_AFTER_MS = 250;
+
+/** Bytes a millisecond that are taken for delivered to one client, and to all that are sent to together. */
+const CLIENT_BYTES_PER_MS = 10_486;
+const SERVER_BYTES_PER_MS = 104_858;
+/** Time for a small message at least, in milliseconds. */
+const MIN_DELIVERY_MS = 0.5;
+/** Bytes a millisecond where word goes to another handler, unless more is known of the client. */
+const UNHEARD_BYTES_PER_MS = 1_024;
+const MIN_UNHEARD_BYTES_PER_MS = 128;
+
+/** What is known of a server's flow control. All its clients share it. */
+export class ServerFlow {
+  /** Whether Mongrel2 gives word of what it has delivered. It says so only once for each connection. */
+  state: "unknown" | "on" | "off" = "unknown";
+  /** Whether that word comes to this handler, and not to one that has taken its place. */
+  isHeard = true;
+  /** Bytes that may wait for a client where there is flow control. */
+  windowBytes = DEFAULT_WINDOW_BYTES;
+
+  #silences = 0;
+  #sentAt = -1;
+  /** When Mongrel2 will have taken all that it was sent. */
+  #takenAt = 0;
+
+  /** Takes what a first request says of the window. What is no number leaves the usual one. */
+  announce(credits: string): void {
+    this.state = "on";
+    const bytes = /^\d{1,9}$/.test(credits) ? Number(credits) : 0;
+    if (bytes > 0) this.windowBytes = bytes;
+  }
+
+  /** Takes note that word of a delivery has come. */
+  onWord(): void {
+    this.state = "on";
+  }
+
+  /** Forgets everything: another server has taken the place. */
+  reset(): void {
+    this.state = "unknown";
+    this.windowBytes = DEFAULT_WINDOW_BYTES;
+    this.#silences = 0;
+    this.#sentAt = -1;
+  }
+
+  /** Takes note that a small message was sent, of which word would come at once. */
+  onSmallSent(now: number): void {
+    if (this.state === "unknown" && this.#sentAt < 0) this.#sentAt = now;
+  }
+
+  /** Takes note of the time. */
+  look(now: number): void {
+    if (this.state !== "unknown" || this.#sentAt < 0 || now - this.#sentAt < SILENCE_MS) return;
+    this.#sentAt = -1;
+    if (++this.#silences === MAX_SILENCES) this.state = "off";
+  }
+
+  /** When Mongrel2 will have taken so many bytes more, all that was sent before included. */
+  take(bytes: number, now: number): number {
+    return this.#takenAt = Math.max(this.#takenAt, now) + bytes / SERVER_BYTES_PER_MS;
+  }
+}
+
+/** Messages to one client that Mongrel2 may still hold. */
+export class DeliveryLine {
+  readonly #flow: ServerFlow;
+  /** Sizes of the messages, the oldest first, and when each is taken for delivered if no word comes. */
+  #sizes: number[] = [];
+  #dueAt: number[] = [];
+  #bytes = 0;
+  /** Bytes of which there was word, and since when, to know how fast the client reads. */
+  #toldBytes = 0;
+  #since = 0;
+  #progressAt = 0;
+  #probedAt = 0;
+
+  /** Makes the line to a client of that server. */
+  constructor(flow: ServerFlow) {
+    this.#flow = flow;
+  }
+
+  /** Whether there is nothing that has to be remembered. */
+  get isEmpty(): boolean {
+    return this.#sizes.length === 0;
+  }
+
+  /** Whether the client reads less than is there for it, and only word of the server says how much. */
+  get isFull(): boolean {
+    return this.#waitsForWord && this.#bytes >= this.#flow.windowBytes >> 1;
+  }
+
+  /** When something was last delivered, or sent while nothing waited. */
+  get progressAt(): number {
+    return this.#progressAt;
+  }
+
+  /** Bytes that may go in the next message, of `waiting` that are to be sent; 0 if none may. */
+  room(waiting: number, now: number): number {
+    this.#settle(now);
+    const flow = this.#flow;
+    const count = this.#sizes.length;
+    if (flow.state === "off") {
+      return count < MAX_ASSUMED_MESSAGES ? Math.min(waiting, MAX_MESSAGE_BYTES) : 0;
+    }
+    const reserve = Math.min(PROBE_RESERVE_BYTES, flow.windowBytes >> 1);
+    const window = flow.windowBytes - reserve;
+    const room = Math.min(waiting, window - this.#bytes);
+    if (room <= 0 || count >= MAX_TOLD_MESSAGES) return 0;
+    if (flow.state === "on") return this.#unique(Math.min(room, MAX_TOLD_MESSAGE_BYTES));
+    // Word of a small message comes at once, if any comes.
+    return count === 0 ? Math.min(room, SMALL_BYTES) : room;
+  }
+
+  /** Takes note that a message was sent. */
+  sent(bytes: number, now: number): void {
+    const flow = this.#flow;
+    const isFirst = this.#sizes.length === 0;
+    if (isFirst) {
+      this.#progressAt = now;
+      if (this.#toldBytes === 0) this.#since = now;
+      if (bytes <= SMALL_BYTES) flow.onSmallSent(now);
+    }
+    this.#sizes.push(bytes);
+    this.#dueAt.push(this.#due(bytes, now));
+    this.#bytes += bytes;
+    this.#probedAt = now;
+  }
+
+  /** Takes word that a message of so many bytes was delivered, and with it all before. */
+  delivered(bytes: number, now: number): void {
+    const index = this.#sizes.indexOf(bytes);
+    // It was of another handler's, or of one whose word was given up.
+    if (index < 0) return;
+    this.#progressAt = now;
+    this.#drop(index + 1);
+  }
+
+  /** The client has asked again, which it does when it has what it asked for before. */
+  asksAgain(): void {
+    this.#toldBytes = 0;
+    // Where there is word, it is waited for: clients can ask ahead.
+    if (this.#flow.state !== "on") this.#drop(this.#sizes.length);
+  }
+
+  /** Bytes that are worth sending only to learn whether word of what was sent before got lost; 0 if none. */
+  probe(waiting: number, now: number): number {
+    const { state, isHeard, windowBytes } = this.#flow;
+    if (state !== "on" || !isHeard || waiting === 0 || this.isEmpty) return 0;
+    if (now - Math.max(this.#progressAt, this.#probedAt) < PROBE_AFTER_MS) return 0;
+    let bytes = 1;
+    while (this.#sizes.includes(bytes)) bytes++;
+    return bytes <= waiting && this.#bytes + bytes <= windowBytes ? bytes : 0;
+  }
+
+  /** Time until more may be sent though no word comes, in milliseconds; `Infinity` if only word helps. */
+  waitMs(now: number): number {
+    const due = this.#dueAt[0];
+    if (due === undefined || this.#waitsForWord) return Infinity;
+    return Math.max(due - now, 0);
+  }
+
+  get #waitsForWord(): boolean {
+    return this.#flow.state === "on" && this.#flow.isHeard;
+  }
+
+  #due(bytes: number, now: number): number {
+    const flow = this.#flow;
+    if (flow.state === "unknown") return now + SILENCE_MS;
+    const last = Math.max(this.#dueAt.at(-1) ?? 0, now);
+    if (flow.state === "on") return last + bytes / this.#unheardBytesPerMs(now);
+    if (bytes <= SMALL_BYTES) return last + MIN_DELIVERY_MS;
+    return Math.max(flow.take(bytes, now), last) + bytes / CLIENT_BYTES_PER_MS;
+  }
+
+  /** Half as fast as the client was seen to read. */
+  #unheardBytesPerMs(now: number): number {
+    const lasted = now - this.#since;
+    if (this.#toldBytes === 0 || lasted <= 0) return UNHEARD_BYTES_PER_MS;
+    return Math.max(this.#toldBytes / lasted / 2, MIN_UNHEARD_BYTES_PER_MS);
+  }
+
+  #settle(now: number): void {
+    this.#flow.look(now);
+    if (this.#waitsForWord) return;
+    let count = 0;
+    while (count < this.#dueAt.length && this.#dueAt[count] <= now) count++;
+    if (count === 0) return;
+    this.#progressAt = now;
+    this.#drop(count);
+  }
+
+  #drop(count: number): void {
+    for (let i = 0; i < count; i++) {
+      this.#bytes -= this.#sizes[i];
+      this.#toldBytes += this.#sizes[i];
+    }
+    this.#sizes.splice(0, count);
+    this.#dueAt.splice(0, count);
+  }
+
+  #unique(bytes: number): number {
+    let unique = bytes;
+    while (unique > MIN_UNIQUE_BYTES && this.#sizes.includes(unique)) unique--;
+    return unique;
+  }
+}

@@ -1,0 +1,307 @@
+/**
+ * The gateway's end of a worker's rings: makes frames of exchanges, and answers of frames. It takes a
+ * worker at its word in nothing.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { concatenated } from "../bytes.ts";
+import type { Exchange, ResponseHead } from "../exchange.ts";
+import type { Log } from "../log.ts";
+import { LOG_LEVELS } from "../log.ts";
+import {
+  BODY,
+  CREDIT,
+  DRAINED,
+  END,
+  FAIL,
+  FAULT,
+  LOG,
+  PING,
+  PONG,
+  readText,
+  RESPONSE,
+  writeRequest,
+  writeSignal,
+} from "../ring/frames.ts";
+import { ExchangeTable } from "../ring/exchange_table.ts";
+import type { RingReader } from "../ring/ring.ts";
+import { allocateRing, RingError, RingReader as Reader, RingWriter } from "../ring/ring.ts";
+import { ForwardedExchange } from "./forwarded_exchange.ts";
+import type { ExchangeWorker } from "./forwarded_exchange.ts";
+import { Backlog } from "./backlog.ts";
+import { RateLimit } from "./rate_limit.ts";
+
+/** Statuses that a worker may give a failed request. */
+const FAIL_STATUSES = new Set([500, 501, 502, 503, 504]);
+
+/** Bytes that are read from a worker's ring before others have their turn. */
+const MAX_BYTES_AT_A_TIME = 1_048_576;
+/** Frames in a period that nobody has use for, such as those that cross the end of their exchange. */
+const MAX_USELESS_FRAMES = 100_000;
+const USELESS_PERIOD_MS = 1_000;
+/** Log lines of one worker in a period. */
+const MAX_LOG_LINES = 1_000;
+const LOG_PERIOD_MS = 1_000;
+/** Ids of exchanges go from 1 to this, and then from 1 again. */
+const MAX_ID = 0xffff_ffff;
+
+/** What a port is made of. */
+export interface GatewayPortOptions {
+  /** Name of the worker for the log, such as `"worker 1"`. */
+  readonly name: string;
+  /** Size of each ring. */
+  readonly ringBytes: number;
+  /** Field line, with CRLF, that is added to each response; `""` for none. */
+  readonly fieldLine?: string;
+}
+
+/** What the owner of a port is told and asked. */
+export interface GatewayPortOwner {
+  /** The worker is to be rung. */
+  ring(): void;
+  /** A frame has come. */
+  onFrame(): void;
+  /**
+   * Something went wrong with what the worker sent: it broke the rules if the error is a
+   * {@linkcode RingError}. The worker is to be ended.
+   */
+  onBroken(error: unknown): void;
+}
+
+/** Gives a worker requests, and takes its answers. */
+export class GatewayPort implements ExchangeWorker {
+  /** Memory of the ring to the worker. */
+  readonly toWorker: SharedArrayBuffer;
+  /** Memory of the ring to the gateway. */
+  readonly toGateway: SharedArrayBuffer;
+  /** Field line, with CRLF, that is added to each response; `""` for none. */
+  readonly fieldLine: string;
+  /** Requests that the worker has not answered in full. */
+  inFlight = 0;
+  /** Requests that the worker was given. */
+  requestCount = 0;
+  /** Whether the worker was asked for a sign of life, and has not given it. */
+  isAsked = false;
+  /** Whether the worker would only let requests wait. A sign of life ends it. */
+  isSluggish = false;
+  /** Memory of the worker's own as it last said, in bytes. */
+  memoryBytes = 0;
+  /** What the worker has not read yet. */
+  readonly backlog: Backlog;
+  /** Resolves when the worker has told the end of its work, or has ended. */
+  readonly drained: Promise<void>;
+
+  readonly #name: string;
+  readonly #fieldLineBytes: Uint8Array;
+  readonly #writer: RingWriter;
+  readonly #reader: Reader;
+  readonly #owner: GatewayPortOwner;
+  readonly #log: Log;
+  readonly #exchanges = new ExchangeTable<ForwardedExchange>();
+  readonly #drained = Promise.withResolvers<void>();
+  readonly #logLimit = new RateLimit(MAX_LOG_LINES, LOG_PERIOD_MS);
+  readonly #uselessLimit = new RateLimit(MAX_USELESS_FRAMES, USELESS_PERIOD_MS);
+  #nextId = 1;
+  /** Whether ids have begun again. */
+  #hasWrapped = false;
+  /** Ends of work that the worker was asked for, and has not told. */
+  #drainsDue = 0;
+  #hasEnded = false;
+  #publishing = false;
+  #isResuming = false;
+
+  /** Makes a port, with its rings. */
+  constructor(options: GatewayPortOptions, owner: GatewayPortOwner, log: Log) {
+    const { name, ringBytes, fieldLine = "" } = options;
+    this.#name = name;
+    this.fieldLine = fieldLine;
+    this.#fieldLineBytes = new TextEncoder().encode(fieldLine);
+    this.#owner = owner;
+    this.#log = log;
+    this.drained = this.#drained.promise;
+    this.toWorker = allocateRing(ringBytes);
+    this.toGateway = allocateRing(ringBytes);
+    const ring = () => owner.ring();
+    this.#writer = new RingWriter(this.toWorker, ring);
+    this.#reader = new Reader(this.toGateway, ring);
+    this.backlog = new Backlog(this.#writer);
+  }
+
+  /** A number that changes when the worker reads what it is sent. */
+  get progress(): number {
+    return this.#writer.readerProgress;
+  }
+
+  /** Gives the worker a request. */
+  handle(exchange: Exchange): void {
+    const id = this.#takeId();
+    const forwarded = new ForwardedExchange(this, id, exchange);
+    exchange.receiver = forwarded;
+    this.#exchanges.add(forwarded);
+    this.requestCount++;
+    this.inFlight++;
+    writeRequest(this.writing(), id, exchange.head);
+  }
+
+  /** Asks the worker for a sign of life. */
+  ask(): void {
+    this.isAsked = true;
+    writeSignal(this.writing(), PING, 0, 0);
+  }
+
+  /** Lets the worker tell the end of its work ({@linkcode drained}): there will be no more. */
+  askForEnd(): void {
+    this.#drainsDue++;
+    writeSignal(this.writing(), DRAINED, 0, 0);
+  }
+
+  /** Gives up all requests with `status`: the worker has ended. */
+  end(status: number): void {
+    this.#hasEnded = true;
+    this.#drained.resolve();
+    this.#exchanges.clear((each) => each.onWorkerEnd(status));
+  }
+
+  #takeId(): number {
+    let id: number;
+    do {
+      id = this.#nextId;
+      this.#hasWrapped ||= id === MAX_ID;
+      this.#nextId = id === MAX_ID ? 1 : id + 1;
+    } while (this.#exchanges.isTaken(id));
+    return id;
+  }
+
+  /** The ring to the worker; what is written to it is published soon, once for all that is. */
+  writing(): RingWriter {
+    if (!this.#publishing) {
+      this.#publishing = true;
+      queueMicrotask(this.#publish);
+    }
+    return this.#writer;
+  }
+
+  /** A response's head as it goes out. */
+  completed(head: ResponseHead): ResponseHead {
+    if (this.#fieldLineBytes.length === 0) return head;
+    // What a worker sends is bytes.
+    const fieldLines = concatenated([head.fieldLines as Uint8Array, this.#fieldLineBytes]);
+    return { ...head, fieldLines };
+  }
+
+  /** Is told by an exchange that the worker has no more to say about it. */
+  onEnded(): void {
+    this.inFlight--;
+  }
+
+  /** Forgets an exchange: nothing more is expected either way. */
+  forget(id: number): void {
+    this.#exchanges.delete(id);
+  }
+
+  onUseless(): void {
+    if (!this.#uselessLimit.admits()) throw new RingError("frames without end that are of no use");
+  }
+
+  readonly #publish = (): void => {
+    this.#publishing = false;
+    this.exchangeFrames();
+  };
+
+  /** Writes what is to be written, and reads what is there: a ring full of it at a time. */
+  readonly exchangeFrames = (): void => {
+    if (this.#hasEnded) return;
+    try {
+      this.#writer.publish();
+      // The worker may have answered in the meantime: this saves its doorbell.
+      const done = this.#reader.drain(this.#onFrame, MAX_BYTES_AT_A_TIME);
+      // Others are to have their turn with a worker that never stops.
+      if (done || this.#isResuming) return;
+      this.#isResuming = true;
+      setImmediate(this.#resume);
+    } catch (error) {
+      this.#owner.onBroken(error);
+    }
+  };
+
+  readonly #resume = (): void => {
+    this.#isResuming = false;
+    this.exchangeFrames();
+  };
+
+  readonly #onFrame = (frame: RingReader): void => {
+    this.#owner.onFrame();
+    if (frame.id === 0) {
+      this.#onOwnFrame(frame);
+      return;
+    }
+    const forwarded = this.#exchanges.get(frame.id);
+    if (forwarded === undefined) {
+      if (frame.id >= this.#nextId && !this.#hasWrapped) {
+        throw new RingError("a frame for a request that there never was");
+      }
+      // It crossed the end of its exchange on the way.
+      this.onUseless();
+      return;
+    }
+    switch (frame.kind) {
+      case RESPONSE:
+        forwarded.onResponse(frame);
+        break;
+      case BODY:
+        forwarded.onResponseBody(frame);
+        break;
+      case END:
+        forwarded.onResponseEnd();
+        break;
+      case CREDIT:
+        forwarded.onGrant(frame);
+        break;
+      case FAULT:
+        forwarded.onFault(frame);
+        break;
+      case FAIL:
+        if (!FAIL_STATUSES.has(frame.value)) throw new RingError("a failure of no known status");
+        forwarded.onFail(frame.value);
+        break;
+      default:
+        throw new RingError(`a frame of the unknown kind ${frame.kind}`);
+    }
+  };
+
+  /** Takes a frame that belongs to no exchange. */
+  #onOwnFrame(frame: RingReader): void {
+    switch (frame.kind) {
+      case LOG:
+        this.#onLogLine(frame);
+        break;
+      case DRAINED:
+        if (this.#drainsDue === 0) throw new RingError("the end of work that was not asked for");
+        this.#drainsDue--;
+        this.#drained.resolve();
+        break;
+      case PONG:
+        if (!this.isAsked) throw new RingError("a sign of life that was not asked for");
+        this.isAsked = this.isSluggish = false;
+        this.memoryBytes = frame.value * 1024;
+        break;
+      default:
+        throw new RingError(`a frame of the kind ${frame.kind} for no request`);
+    }
+  }
+
+  #onLogLine(frame: RingReader): void {
+    const limit = this.#logLimit;
+    if (!limit.admits()) {
+      this.onUseless();
+      return;
+    }
+    if (limit.refused > 0) {
+      this.#log("warning", `${this.#name}: ${limit.refused} more lines, too many to be logged`);
+      limit.refused = 0;
+    }
+    this.#log(LOG_LEVELS[frame.value] ?? "info", `${this.#name}: ${readText(frame)}`);
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * The thread of a worker: starts and ends it, and takes what it posts, which can be anything that can be
+ * cloned.
+ *
+ * @module
+ */
+
+import { ConfigError, LoadError } from "../errors.ts";
+import { FRAMES_VERSION } from "../ring/frames.ts";
+import type { ReservedAddresses } from "../sandbox/rules.ts";
+import { NOTHING_RESERVED } from "../sandbox/rules.ts";
+import type {
+  AppSet,
+  Imported,
+  ImportRequest,
+  ListeningMessage,
+  StartMessage,
+} from "../worker/protocol.ts";
+import { DOORBELL, FENCE } from "../worker/protocol.ts";
+import { Doorbells } from "./doorbells.ts";
+import { ImportDesk } from "./import_desk.ts";
+import { LoadingReports } from "./loading_reports.ts";
+
+/** What runs in the worker. */
+const WORKER_MODULE = new URL("../worker/main.ts", import.meta.url);
+
+/** Where this program's modules are. */
+const OWN_MODULES = new URL("../", import.meta.url);
+
+/** Longest text in a message, in characters. */
+const MAX_TEXT_LENGTH = 65_536;
+
+/** What a thread is made of. */
+export interface WorkerThreadOptions {
+  /** Name for the log, such as `"worker 1"`. */
+  readonly name: string;
+  /** The apps to load. */
+  readonly apps: AppSet;
+  /** What they may do. */
+  readonly permissions: Deno.PermissionOptions;
+  /** Name of the workers that share channels and locks. Default: one of its own. */
+  readonly group?: string;
+  /** Addresses that they may not listen at. Default: none. */
+  readonly reserved?: ReservedAddresses;
+  /** Module to run. */
+  readonly module?: URL;
+}
+
+/** What the owner of a thread is told and asked. */
+export interface WorkerThreadOwner {
+  /** The thread rings: there is something on a ring, or room. */
+  onDoorbell(): void;
+  /** The apps are loaded. */
+  onReady(): void;
+  /** An app could not be loaded: the thread is of no use. */
+  onFailed(error: LoadError): void;
+  /** The thread has ended, or is at fault; it is to be ended then. */
+  onFault(reason: string): void;
+  /** The gateway could not do what it had to do for it. */
+  onBroken(error: unknown): void;
+  /** An app imports a module that is not in the thread. */
+  supply(request: ImportRequest): Promise<Imported>;
+}
+
+/** The thread of a worker. */
+export class WorkerThread {
+  readonly #owner: WorkerThreadOwner;
+  readonly #worker: Worker;
+  readonly #loading: LoadingReports;
+  readonly #imports: ImportDesk;
+  readonly #doorbells: Doorbells;
+  /** Counts what it opens. */
+  readonly #opens = new Int32Array(new SharedArrayBuffer(4));
+  #hasEnded = false;
+
+  /**
+   * Starts a thread, which gets the two rings.
+   *
+   * @throws {ConfigError} if it cannot have these permissions
+   */
+  constructor(
+    options: WorkerThreadOptions,
+    { toWorker, toGateway }: Pick<StartMessage, "toWorker" | "toGateway">,
+    owner: WorkerThreadOwner,
+  ) {
+    const {
+      name,
+      apps,
+      permissions,
+      group = crypto.randomUUID(),
+      reserved = NOTHING_RESERVED,
+      module = WORKER_MODULE,
+    } = options;
+    const trust = permissions === "inherit" ? "full" : "limited";
+    this.#owner = owner;
+    this.#loading = new LoadingReports(apps);
+    const worker = this.#worker = startWorker(module, name, permissions);
+    this.#doorbells = new Doorbells(() => worker.postMessage(FENCE));
+    this.#imports = new ImportDesk({
+      supply: (request) => owner.supply(request),
+      answer: (imported, answer) => worker.postMessage({ imported, answer }),
+      onBroken: (error) => owner.onBroken(error),
+    });
+    worker.onmessage = (event) => this.#onMessage(event);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      // The worker has told where it comes from.
+      owner.onFault(`uncaught error: ${textOf(event.message).split("\n    at ", 1)[0]}`);
+    };
+    worker.onmessageerror = () => owner.onFault("it sent a message that cannot be read");
+    worker.postMessage(
+      {
+        framesVersion: FRAMES_VERSION,
+        toWorker,
+        toGateway,
+        apps,
+        sandbox: {
+          trust,
+          group,
+          opens: this.#opens.buffer as SharedArrayBuffer,
+          ports: reserved.ports,
+          socketPaths: reserved.socketPaths,
+        },
+      } satisfies StartMessage,
+    );
+  }
+
+  /** URLs of the modules that are still being loaded. */
+  get loading(): Iterable<string> {
+    return this.#loading.loading;
+  }
+
+  /** Files and sockets that it has opened so far, as far as it counts them, from 0 on again after 2^31. */
+  get opens(): number {
+    return Atomics.load(this.#opens, 0);
+  }
+
+  /** Rings: there is something on a ring, or room. */
+  ring(): void {
+    this.#worker.postMessage(DOORBELL);
+    this.#doorbells.onSent();
+    if (this.#doorbells.isFlood) this.#owner.onFault("it does not hear its doorbell");
+  }
+
+  /** Tells its apps what addresses are listened at. */
+  announce(addresses: readonly Deno.Addr[]): void {
+    this.#worker.postMessage({ listening: addresses } satisfies ListeningMessage);
+  }
+
+  /** Takes note that it had a reason to ring. */
+  onFrame(): void {
+    this.#doorbells.onFrame();
+  }
+
+  /**
+   * Ends it at once. If it is blocked it may outlive this: Deno stops it when it is no longer blocked, and
+   * some versions of it not before.
+   */
+  terminate(): void {
+    this.#hasEnded = true;
+    this.#worker.terminate();
+    this.#imports.close();
+  }
+
+  #onMessage({ data, ports }: MessageEvent): void {
+    // Nobody else would close them.
+    for (const port of ports) port.close();
+    if (this.#hasEnded) return;
+    if (data === DOORBELL) {
+      this.#doorbells.onReceived();
+      this.#owner.onDoorbell();
+      if (this.#doorbells.isFlood) this.#owner.onFault("it rings without end");
+    } else {
+      const isDue = data === FENCE ? this.#doorbells.onFence() : this.#onReport(data);
+      const isWelcome = isDue && ports.length === 0;
+      if (!isWelcome) this.#owner.onFault("it sent a message that is none of the gateway's");
+    }
+  }
+
+  /** Takes what may be a report; whether it is one that was due. */
+  #onReport(message: unknown): boolean {
+    if (typeof message !== "object" || message === null) return false;
+    const report = message as Record<string, unknown>;
+    switch (report.kind) {
+      case "loaded":
+        return this.#loading.onLoaded(textOf(report.url));
+      case "ready":
+        if (!this.#loading.onOutcome()) return false;
+        this.#owner.onReady();
+        return true;
+      case "failed":
+        if (!this.#loading.onOutcome()) return false;
+        this.#owner.onFailed(new LoadError(textOf(report.url), textOf(report.message)));
+        return true;
+      case "closed":
+        this.#owner.onFault(`the app called ${textOf(report.by)}`);
+        return true;
+      case "import":
+        if (!this.#imports.take(report.id, report.request)) {
+          this.#owner.onFault("it imports in a way that modules do not");
+        }
+        return true;
+      default:
+        return false;
+    }
+  }
+}
+
+/** Text that a worker sent, if it is that. */
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value.slice(0, MAX_TEXT_LENGTH) : "";
+}
+
+function startWorker(module: URL, name: string, permissions: Deno.PermissionOptions): Worker {
+  if (permissions === "inherit") return new Worker(module, { type: "module", name });
+  try {
+    const deno = { permissions: withOwnModules(permissions) };
+    return new Worker(module, { type: "module", name, deno });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new ConfigError(
+      error instanceof Deno.errors.NotCapable
+        ? "apps cannot be given permissions that gatehouse itself has not " +
+          `(run it with deno run -A): ${error.message}`
+        : `the permissions for apps are not understood: ${error.message}`,
+    );
+  }
+}
+
+/** With the permission to read this program, where it is in files: workers of apps begin with one of them. */
+function withOwnModules(permissions: Deno.PermissionOptions): Deno.PermissionOptions {
+  if (Deno.build.standalone || OWN_MODULES.protocol !== "file:") return permissions;
+  if (permissions === "inherit" || permissions === "none") return permissions;
+  const { read = false } = permissions;
+  if (read === true || read === "inherit") return permissions;
+  const { state } = Deno.permissions.querySync({ name: "read", path: OWN_MODULES });
+  if (state !== "granted") return permissions;
+  return { ...permissions, read: [...read || [], OWN_MODULES] };
+}

@@ -1,0 +1,29 @@
+/**
+ * The sandbox of a thread that runs apps, beyond what Deno's permissions are.
+ *
+ * @module
+ */
+
+import { guardDescriptors, guardTerminals } from "./descriptors.ts";
+import { guardFatalCalls } from "./fatal_calls.ts";
+import { isGranted } from "./granted.ts";
+import { guardProcess } from "./process_guard.ts";
+import { countOpens } from "./open_counts.ts";
+import { guardPorts } from "./ports.ts";
+import type { SandboxRules } from "./rules.ts";
+import { divideSharedState } from "./shared_state.ts";
+import { guardThreads } from "./threads.ts";
+
+/** Guards everybody else against the apps of the current thread, before they are loaded. */
+export function guardThread(rules: SandboxRules): void {
+  guardProcess();
+  countOpens(rules);
+  // Who may do everything can reach all of it in other ways, and may need it.
+  if (rules.trust === "full") return;
+  divideSharedState(rules);
+  guardPorts(rules);
+  guardDescriptors();
+  guardThreads();
+  guardFatalCalls();
+  if (isGranted("read")) guardTerminals();
+}

@@ -1,0 +1,345 @@
+/**
+ * Closes every way to the runtime's own `import()` in an app worker.
+ *
+ * The runtime of the executable does not check the permission to read when it imports a file from
+ * disk: with a native `import()` an app could read any JSON or JavaScript file there. Modules that
+ * the own loader made have no native `import()`; this takes it from code that is made at run time.
+ * What else such code does is not restricted: it has the worker's permissions like all code.
+ *
+ * The prototypes belong to the app by the time these functions are called. So they use nothing that
+ * it can change: operators, indices of strings, and what was taken aside when this module was loaded.
+ *
+ * @module
+ */
+
+import { lockInternals } from "./internals.ts";
+
+const { apply, construct, defineProperty, getPrototypeOf, ownKeys, setPrototypeOf } = Reflect;
+const { freeze } = Object;
+const Deny = EvalError;
+const Unsupported = Deno.errors.NotSupported;
+const readTextFile = Deno.readTextFileSync;
+
+/** Builtin modules with parts that evaluate code, or that would end the process. */
+const GUARDED = [
+  "crypto",
+  "inspector",
+  "inspector/promises",
+  "module",
+  "process",
+  "repl",
+  "tty",
+  "v8",
+  "vm",
+  "worker_threads",
+] as const;
+
+/**
+ * The name of the builtin module that `specifier` means, such as `vm`, if apps that may not do
+ * everything are to get it by its object, whose parts the sandbox replaces; named imports would be the
+ * runtime's own. `null` for all others.
+ */
+export function guardedBuiltin(specifier: string): string | null {
+  for (let i = 0; i < GUARDED.length; i++) {
+    const name = GUARDED[i];
+    if (specifier === name || specifier === "node:" + name) return name;
+  }
+  return null;
+}
+
+/**
+ * Whether `path`, a path or URL, lies in `folder`, for sure: without any `..` or escape on the way.
+ * It holds for primitive strings whatever an app did to prototypes.
+ */
+export function liesWithin(path: string, folder: string): boolean {
+  const start = folder.length;
+  if (path.length <= start) return false;
+  for (let i = 0; i < start; i++) if (path[i] !== folder[i]) return false;
+  if (!isSlash(folder[start - 1]) && !isSlash(path[start])) return false;
+  for (let i = start; i < path.length; i++) {
+    if (path[i] === "%" || path[i] === "." && path[i + 1] === ".") return false;
+  }
+  return true;
+}
+
+/**
+ * Whether `source` may contain `import()` or `import.meta` and the like: the word, and after it, with
+ * white space and comments between, `(` or `.`. Strings and comments that look so count, too.
+ */
+export function mayImport(source: string): boolean {
+  for (let i = 0; i + 6 < source.length; i++) {
+    if (source[i] !== "i" || !spells(source, i, "import")) continue;
+    // Part of a longer name. The keyword has no escapes, and no other letters can be before it.
+    if (i > 0 && isNameCharacter(source[i - 1])) continue;
+    const next = source[afterBlanks(source, i + 6)];
+    if (next === "(" || next === ".") return true;
+  }
+  return false;
+}
+
+/**
+ * Locks the current thread. Modules below `trustedFolders`, absolute paths, are the loader's: their
+ * CommonJS is taken as it is.
+ */
+export function lockImports(trustedFolders: readonly string[]): void {
+  const folders = freeze([...trustedFolders]);
+  lockInternals();
+  lockFunctionConstructors();
+  lockEval();
+  lockTimers();
+  lockBuiltins();
+  lockCommonJs(folders);
+  for (const name of ["Worker", "SharedWorker", "ShadowRealm", "importScripts"]) {
+    if (name in globalThis) replace(globalThis, name, refusal(name));
+  }
+}
+
+function lockFunctionConstructors(): void {
+  const samples = [function () {}, async () => {}, function* () {}, async function* () {}];
+  let guardedFunction: unknown;
+  for (let i = 0; i < samples.length; i++) {
+    const prototype = getPrototypeOf(samples[i])!;
+    const native = prototype.constructor as FunctionConstructor;
+    // The three others inherit from Function itself.
+    if (guardedFunction !== undefined) setPrototypeOf(native, guardedFunction as object);
+    const guarded = new Proxy(
+      native,
+      // Without a prototype: an app could give it traps else.
+      {
+        __proto__: null,
+        apply: (target, self, args) => apply(target, self, checkedAll(args)),
+        construct: (target, args, newTarget) => construct(target, checkedAll(args), newTarget),
+      } as ProxyHandler<FunctionConstructor>,
+    );
+    guardedFunction ??= guarded;
+    replace(prototype, "constructor", guarded);
+    if (i === 0) replace(globalThis, "Function", guarded);
+  }
+}
+
+/** The arguments of a function constructor as text that is what was checked. */
+function checkedAll(args: unknown[]): string[] {
+  let joined = "";
+  for (let i = 0; i < args.length; i++) {
+    args[i] = `${args[i]}`;
+    joined += args[i] + (i < args.length - 2 ? "," : "\n");
+  }
+  checked(joined);
+  return args as string[];
+}
+
+function checked(source: string): string {
+  if (!mayImport(source)) return source;
+  throw new Deny(
+    "code that is made at run time cannot use import() in gatehouse's executable: it could read " +
+      "files without permission (text that looks like it counts as well)",
+  );
+}
+
+/** `eval` becomes an ordinary function: what it evaluates sees the global scope only. */
+function lockEval(): void {
+  const native = globalThis.eval;
+  replace(
+    globalThis,
+    "eval",
+    { eval: (source: unknown) => typeof source === "string" ? native(checked(source)) : source }
+      .eval,
+  );
+}
+
+/** Timers evaluate what is no function as text. */
+function lockTimers(): void {
+  for (const name of ["setTimeout", "setInterval"] as const) {
+    const native = globalThis[name] as unknown as (...args: unknown[]) => number;
+    const { [name]: guarded } = {
+      [name](this: unknown, ...args: unknown[]): number {
+        if (args.length > 0 && typeof args[0] !== "function") args[0] = checked(`${args[0]}`);
+        return apply(native, this, args);
+      },
+    };
+    for (const key of ownKeys(native)) {
+      if (typeof key === "symbol") {
+        defineProperty(guarded, key, Reflect.getOwnPropertyDescriptor(native, key)!);
+      }
+    }
+    replace(globalThis, name, guarded);
+  }
+}
+
+/** What builtin modules have that evaluates code elsewhere: in other contexts and threads. */
+const REFUSED: Readonly<Record<string, readonly string[]>> = {
+  vm: [
+    "Script",
+    "SourceTextModule",
+    "SyntheticModule",
+    "compileFunction",
+    "createContext",
+    "createScript",
+    "runInContext",
+    "runInNewContext",
+    "runInThisContext",
+  ],
+  worker_threads: ["Worker"],
+  repl: ["REPLServer", "start"],
+  inspector: ["Session", "open"],
+  "inspector/promises": ["Session", "open"],
+  v8: ["setFlagsFromString", "startupSnapshot"],
+  process: ["abort", "binding", "_linkedBinding"],
+};
+
+function lockBuiltins(): void {
+  // They need each other as they are to be loaded.
+  const loaded = Object.entries(REFUSED).map(([module, names]) =>
+    [module, names, builtin(module)] as const
+  );
+  for (const [module, names, exported] of loaded) {
+    if (exported === undefined) continue;
+    for (const name of names) {
+      if (name in exported) replace(exported, name, refusal(`${module}.${name}`));
+    }
+  }
+}
+
+/** CommonJS: files of the loader's are compiled as they are; others, and text, if they do not import. */
+function lockCommonJs(folders: readonly string[]): void {
+  const Module = builtin("module")! as unknown as {
+    readonly prototype: object;
+    readonly _extensions: Record<string, unknown>;
+    wrapper: readonly string[];
+    wrap: (script: string) => string;
+  };
+  const native = (Module.prototype as { _compile: (...args: unknown[]) => unknown })._compile;
+  const [before, after] = [`${Module.wrapper[0]}`, `${Module.wrapper[1]}`];
+  const wrapper = freeze([before, after]);
+  const wrap = (script: string) => before + withoutHashbang(`${script}`) + after;
+  // The runtime asks these for what it evaluates. Some versions let nobody replace them for good.
+  const isOpen = Object.getOwnPropertyDescriptor(Module, "wrap")!.configurable === false;
+  if (!isOpen) {
+    replace(Module, "wrapper", wrapper, "for good");
+    replace(Module, "wrap", wrap, "for good");
+  }
+  const compile = (module: unknown, source: string, path: string) => {
+    if (isOpen) {
+      Module.wrapper = wrapper;
+      Module.wrap = wrap;
+    }
+    return apply(native, module, [source, path, "commonjs"]);
+  };
+  replace(
+    Module.prototype,
+    "_compile",
+    function (this: unknown, source: unknown, path: unknown) {
+      return compile(this, checked(`${source}`), `${path}`);
+    },
+  );
+  const load = (module: unknown, filename: unknown) => {
+    const path = `${filename}`;
+    const source = readTextFile(path);
+    compile(module, isIn(folders, path) ? source : checked(source), path);
+  };
+  for (const extension of Object.keys(Module._extensions)) {
+    if (extension === ".json" || extension === ".node") continue;
+    const isScript = extension === ".js" || extension === ".cjs";
+    Module._extensions[extension] = isScript ? load : refusal(`require() of ${extension} modules`);
+  }
+}
+
+function isIn(folders: readonly string[], path: string): boolean {
+  for (let i = 0; i < folders.length; i++) if (liesWithin(path, folders[i])) return true;
+  return false;
+}
+
+function withoutHashbang(source: string): string {
+  if (source[0] !== "#" || source[1] !== "!") return source;
+  let rest = "";
+  let inFirstLine = true;
+  for (let i = 0; i < source.length; i++) {
+    if (source[i] === "\n") inFirstLine = false;
+    if (!inFirstLine) rest += source[i];
+  }
+  return rest;
+}
+
+function builtin(name: string): Record<string, unknown> | undefined {
+  const { process } = globalThis as unknown as {
+    process: { getBuiltinModule(name: string): Record<string, unknown> | undefined };
+  };
+  return name === "process"
+    ? process as unknown as Record<string, unknown>
+    : process.getBuiltinModule(name);
+}
+
+/** Something to be called or constructed in vain. */
+function refusal(name: string): (...args: unknown[]) => never {
+  return function (): never {
+    throw new Unsupported(
+      `${name} is not available to apps in gatehouse's executable, unless they may read everything ` +
+        "(--app-allow-read, --app-allow-all)",
+    );
+  };
+}
+
+/**
+ * Puts `value` in the place of what was there. Where the runtime itself asks for it later, it has to be
+ * for good; otherwise an app can do with it what it likes: what was there is gone.
+ */
+function replace(
+  target: object,
+  key: PropertyKey,
+  value: unknown,
+  how: "open" | "for good" = "open",
+): void {
+  const before = Object.getOwnPropertyDescriptor(target, key);
+  const done = defineProperty(target, key, {
+    value,
+    writable: how === "open",
+    enumerable: before?.enumerable ?? false,
+    configurable: how === "open",
+  });
+  if (!done) throw new Error(`${String(key)} cannot be locked`);
+}
+
+function spells(source: string, at: number, word: string): boolean {
+  for (let i = 0; i < word.length; i++) if (source[at + i] !== word[i]) return false;
+  return true;
+}
+
+/** Where, from `at` on, something comes that is neither white space nor a comment. */
+function afterBlanks(source: string, at: number): number {
+  for (;;) {
+    const character = source[at];
+    if (isBlank(character)) {
+      at++;
+    } else if (character === "/" && source[at + 1] === "*") {
+      at += 2;
+      while (at < source.length && !(source[at] === "*" && source[at + 1] === "/")) at++;
+      at += 2;
+    } else if (
+      spells(source, at, "//") || spells(source, at, "<!--") || spells(source, at, "-->")
+    ) {
+      while (at < source.length && !isLineEnd(source[at])) at++;
+    } else {
+      return at;
+    }
+  }
+}
+
+function isLineEnd(character: string): boolean {
+  return character === "\n" || character === "\r" || character === "\u2028" ||
+    character === "\u2029";
+}
+
+/** White space, line ends included. Whatever else is not ASCII is taken for it, too. */
+function isBlank(character: string | undefined): boolean {
+  return character !== undefined &&
+    (character === " " || character >= "\t" && character <= "\r" || character > "~");
+}
+
+function isNameCharacter(character: string): boolean {
+  return character >= "a" && character <= "z" || character >= "A" && character <= "Z" ||
+    character >= "0" && character <= "9" || character === "_" || character === "$";
+}
+
+function isSlash(character: string): boolean {
+  return character === "/" || character === "\\";
+}

@@ -1,0 +1,25 @@
+/**
+ * What a worker's sandbox is told.
+ *
+ * @module
+ */
+
+/** The rules of a worker's sandbox. */
+export interface SandboxRules {
+  /** Whether its apps may do all that gatehouse may: then most of what would be closed stays open. */
+  readonly trust: "full" | "limited";
+  /** Name of the group of workers that share what the platform shares; nobody else can guess it. */
+  readonly group: string;
+  /** Memory with a counter of what the workers' thread opens. */
+  readonly opens: SharedArrayBuffer;
+  /** TCP ports that the gateway listens at. */
+  readonly ports: readonly number[];
+  /** Paths of the unix sockets that the gateway listens at. */
+  readonly socketPaths: readonly string[];
+}
+
+/** The addresses that the gateway keeps for itself. */
+export type ReservedAddresses = Pick<SandboxRules, "ports" | "socketPaths">;
+
+/** No addresses. */
+export const NOTHING_RESERVED: ReservedAddresses = Object.freeze({ ports: [], socketPaths: [] });

@@ -1,0 +1,48 @@
+/**
+ * The fields of a request as its app gets them.
+ *
+ * @module
+ */
+
+import type { RequestHead } from "../exchange.ts";
+import { parseFieldLines, textOf } from "../fields.ts";
+import { isAbsolute } from "../request_target.ts";
+
+/**
+ * Names and values of the fields of a request. Several `Cookie` lines are one list of pairs (RFC 6265
+ * 4.2.1), and `Host` is what an absolute target says (RFC 9112 3.2.2): so it agrees with the URL.
+ */
+export function requestFields(head: RequestHead): [string, string][] {
+  const { block, fieldsStart, fieldsEnd, authorityStart, authorityEnd } = head;
+  const fields = parseFieldLines(block, fieldsStart, fieldsEnd);
+  joinCookies(fields);
+  if (!isAbsolute(head)) return fields;
+  const others = fields.filter(([name]) => !isNamed(name, "host"));
+  return [["host", textOf(block, authorityStart, authorityEnd)], ...others];
+}
+
+function joinCookies(fields: [string, string][]): void {
+  let first = -1;
+  let values: string[] | null = null;
+  for (let i = 0; i < fields.length; i++) {
+    const [name, value] = fields[i];
+    if (!isNamed(name, "cookie")) continue;
+    if (first < 0) {
+      first = i;
+    } else {
+      values ??= [fields[first][1]];
+      values.push(value);
+    }
+  }
+  if (values === null) return;
+  fields[first] = [fields[first][0], values.join("; ")];
+  let to = first + 1;
+  for (let i = to; i < fields.length; i++) {
+    if (!isNamed(fields[i][0], "cookie")) fields[to++] = fields[i];
+  }
+  fields.length = to;
+}
+
+function isNamed(name: string, lowerCase: string): boolean {
+  return name.length === lowerCase.length && name.toLowerCase() === lowerCase;
+}

@@ -1,0 +1,45 @@
+/**
+ * What apps throw, and return in the place of a response, in words. Either can be made to throw when it
+ * is looked at: that costs its words, and nothing else.
+ *
+ * @module
+ */
+
+import { uncurried } from "../captured.ts";
+import { withPermissionHints } from "../sandbox/permission_hint.ts";
+
+const { Error, String } = globalThis;
+const substring = uncurried(String.prototype.substring);
+
+/** More of a stack trace is told to nobody, in characters. */
+const MAX_TEXT_LENGTH = 32_768;
+/** More of a value is told to nobody, in characters. */
+const MAX_VALUE_LENGTH = 80;
+
+/** The stack trace of what an app threw, or what it is. Never throws. */
+export function textOfThrown(thrown: unknown): string {
+  try {
+    if (!(thrown instanceof Error)) return `uncaught ${describe(thrown)}`;
+    return withPermissionHints(start(String(thrown.stack ?? thrown), MAX_TEXT_LENGTH));
+  } catch {
+    return "uncaught error, which throws another one when it is looked at";
+  }
+}
+
+/** What a value is that should be another. Never throws. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  try {
+    if (typeof value !== "object") {
+      return `a ${typeof value} (${start(String(value), MAX_VALUE_LENGTH)})`;
+    }
+    const name: unknown = value.constructor?.name ?? "no prototype";
+    return `an object (${start(String(name), MAX_VALUE_LENGTH)})`;
+  } catch {
+    return "an object that throws when it is looked at";
+  }
+}
+
+function start(text: string, length: number): string {
+  return substring(text, 0, length);
+}

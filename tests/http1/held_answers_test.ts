@@ -1,0 +1,76 @@
+import { BufferPool } from "../../src/buffers.ts";
+import type { Exchange } from "../../src/exchange.ts";
+import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
+import { HttpConnection } from "../../src/http1/connection.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
+import { DateLine } from "../../src/http1/writer.ts";
+import { textOf } from "../../src/fields.ts";
+import { WaitingList } from "../../src/net/waiting_list.ts";
+import { readResponses } from "../fuzz/response_reading.ts";
+import { assertEquals } from "../support/assert.ts";
+import { MemoryConn } from "../support/memory_conn.ts";
+import { bytesOf } from "../support/parsing.ts";
+import { peersOf } from "../support/protocol_heads.ts";
+
+/** What is done to an answer before its turn, and what its client sees of it. */
+const answers: Record<string, [(exchange: Exchange) => void, body: string, isWhole: boolean]> = {
+  "that goes on after its end": [
+    (exchange) => {
+      exchange.write(bytesOf("a"));
+      exchange.end();
+      exchange.write(bytesOf("b"));
+    },
+    "a",
+    true,
+  ],
+  "that ends after it broke": [
+    (exchange) => {
+      exchange.write(bytesOf("a"));
+      exchange.fail(502);
+      exchange.write(bytesOf("b"));
+      exchange.end();
+    },
+    "a",
+    false,
+  ],
+  "that breaks after its end": [
+    (exchange) => {
+      exchange.write(bytesOf("a"));
+      exchange.end();
+      exchange.fail(502);
+    },
+    "a",
+    true,
+  ],
+};
+
+for (const [name, [answer, body, isWhole]] of Object.entries(answers)) {
+  Deno.test(`an answer before its turn ${name} is what it was at its first end`, async () => {
+    const conn = new MemoryConn([bytesOf("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2))]);
+    const exchanges: Exchange[] = [];
+    const closed = Promise.withResolvers<void>();
+    const handler = { handle: (exchange: Exchange) => void exchanges.push(exchange) };
+    const http = { handler, limits: DEFAULT_HTTP_LIMITS, date: new DateLine() };
+    const connection = new HttpConnection(conn, peersOf("http").http, http, {
+      buffers: new BufferPool(),
+      log() {},
+      now: 0,
+      draining: false,
+      idle: new WaitingList(),
+      awaited: new WaitingList(),
+      scheduleFlush: (each) => queueMicrotask(() => each.flush()),
+      close: () => closed.resolve(),
+    });
+    await connection.serve();
+    const [first, second] = exchanges;
+    second.respond({ status: 200, fieldLines: "", bodyLength: UNKNOWN_LENGTH }, null);
+    answer(second);
+    first.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, bytesOf("first"));
+    await closed.promise;
+    const written = textOf(conn.written, 0, conn.written.length);
+    assertEquals(readResponses(written, () => "GET"), [
+      { status: 200, body: "first", isWhole: true },
+      { status: 200, body, isWhole },
+    ]);
+  });
+}

@@ -1,0 +1,10 @@
+import { FROM_SOURCE } from "../support/gateway.ts";
+import { descriptorTests } from "./descriptors.ts";
+
+descriptorTests({ name: "Deno's loader", command: FROM_SOURCE, args: [] });
+descriptorTests({ name: "own loader", command: FROM_SOURCE, args: ["--loader=own"] });
+descriptorTests({
+  name: "own loader, all files readable",
+  command: FROM_SOURCE,
+  args: ["--loader=own", "--app-allow-read"],
+});

@@ -1,0 +1,10 @@
+import { FROM_SOURCE } from "../support/gateway.ts";
+import { fatalCallTests } from "./fatal_calls.ts";
+
+fatalCallTests({
+  name: "Deno's loader",
+  command: FROM_SOURCE,
+  args: [],
+  openWays: ["named import", "import()"],
+});
+fatalCallTests({ name: "own loader", command: FROM_SOURCE, args: ["--loader=own"] });
