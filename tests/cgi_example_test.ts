@@ -78,19 +78,20 @@ await script(
   echo unheard >&2; ${print(`${TEXT}hello`)}`,
 );
 
-function cgi(
-  behaviour: string,
-  body: (gateway: GatewayProcess) => Promise<void>,
-  env: Record<string, string> = {},
-): void {
-  for (const workers of ["1", "0"] as const) {
-    Deno.test(`examples/cgi.ts ${behaviour} (--workers ${workers})`, async () => {
-      await using gateway = await startGateway([APP, `--workers=${workers}`, ...ALLOWED[workers]], {
-        env: { CGI_FOLDER: folder, CGI_TIMEOUT: "300", ...env },
-      });
-      await body(gateway);
-    });
-  }
+/** What is none of the scripts' business. */
+const FOREIGN = { SECRET: "secret", HTTP_PROXY: "http://localhost:1", LD_SECRET: "secret" };
+
+interface Behaviour {
+  readonly name: string;
+  readonly body: (gateway: GatewayProcess) => Promise<void>;
+}
+
+/** What the app does, by the settings it does it with. */
+const behaviours = new Map<string, Behaviour[]>();
+
+function cgi(name: string, body: Behaviour["body"], env: Record<string, string> = {}): void {
+  const settings = JSON.stringify(env);
+  behaviours.set(settings, [...behaviours.get(settings) ?? [], { name, body }]);
 }
 
 /** Polls until `condition` holds. */
@@ -187,7 +188,7 @@ cgi("gives scripts the environment of RFC 3875 and nothing else", async ({ port 
       SERVER_SOFTWARE: "gatehouse",
     },
   });
-}, { SECRET: "secret", HTTP_PROXY: "http://localhost:1", LD_SECRET: "secret" });
+});
 
 const PATHS: [string, string, string, string][] = [
   ["/env.sh", "/env.sh", "", ""],
@@ -609,6 +610,17 @@ cgi("logs what a script writes to standard error, up to a limit", async (gateway
   assert(log.length < 60_000, `${log.length} characters`);
   assert(!log.includes("unheard"));
 });
+
+for (const [settings, steps] of behaviours) {
+  for (const workers of ["1", "0"] as const) {
+    Deno.test(`examples/cgi.ts does what it should (${settings}, --workers ${workers})`, async (test) => {
+      await using gateway = await startGateway([APP, `--workers=${workers}`, ...ALLOWED[workers]], {
+        env: { ...FOREIGN, CGI_FOLDER: folder, CGI_TIMEOUT: "300", ...JSON.parse(settings) },
+      });
+      for (const { name, body } of steps) await test.step(`it ${name}`, () => body(gateway));
+    });
+  }
+}
 
 Deno.test("examples/cgi.ts does not start with settings that mean nothing", async () => {
   const settings: [Record<string, string>, string][] = [

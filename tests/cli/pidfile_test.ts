@@ -1,9 +1,28 @@
-import { assert, assertEquals, assertMatch } from "../support/assert.ts";
+import { Pidfile } from "../../src/cli/pidfile.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { takeSurroundings } from "../../src/surroundings.ts";
+import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
 import { FROM_SOURCE, runGateway, startGateway } from "../support/gateway.ts";
 import { run } from "../support/peers.ts";
 import { inFolder, until } from "../support/processes.ts";
+import { get, RawClient } from "../support/raw_client.ts";
 
 const FILES = { "app.js": 'export default () => new Response("hello");' };
+/** What a process that was started from source knows of itself. */
+const SURROUNDINGS = {
+  ...takeSurroundings(),
+  program: FROM_SOURCE[0],
+  mainModule: FROM_SOURCE.at(-1)!,
+};
+
+/** Whether this process may put its number in the place of what is at `path`. */
+async function isReplaced(path: string): Promise<void> {
+  const pidfile = new Pidfile(path, SURROUNDINGS);
+  pidfile.write();
+  assertEquals(await Deno.readTextFile(path), `${Deno.pid}\n`);
+  pidfile.remove();
+}
+
 const exists = (folder: string, name: string) =>
   [...Deno.readDirSync(folder)].some((entry) => entry.name === name);
 
@@ -50,13 +69,16 @@ Deno.test("the pidfile of a gateway that runs is refused, and stays", () =>
 Deno.test("the pidfile of a gateway that was killed is replaced", () =>
   inFolder(FILES, async (folder) => {
     const path = `${folder}/pid`;
-    const args = [`${folder}/app.js`, "--workers=1", "--pidfile", path];
-    await using killed = await startGateway(args);
+    await using killed = await startGateway([
+      `${folder}/app.js`,
+      "--workers=1",
+      "--pidfile",
+      path,
+    ]);
     killed.kill("SIGKILL");
     await killed.status;
     assert(exists(folder, "pid"));
-    await using gateway = await startGateway(args);
-    assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+    await isReplaced(path);
   }));
 
 Deno.test("the pidfile of another program that has the number by now is replaced", () =>
@@ -65,13 +87,7 @@ Deno.test("the pidfile of another program that has the number by now is replaced
     const other = new Deno.Command("sleep", { args: ["60"] }).spawn();
     try {
       await Deno.writeTextFile(path, `${other.pid}\n`);
-      await using gateway = await startGateway([
-        `${folder}/app.js`,
-        "--workers=1",
-        "--pidfile",
-        path,
-      ]);
-      assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+      await isReplaced(path);
     } finally {
       other.kill();
       await other.status;
@@ -79,24 +95,38 @@ Deno.test("the pidfile of another program that has the number by now is replaced
   }));
 
 for (const kind of ["a text", "a folder", "another number", "nothing"]) {
-  Deno.test(`${kind} in the place of the pidfile by the end stays, and the end is a good one`, () =>
+  Deno.test(`${kind} in the place of the pidfile by the end stays`, () =>
     inFolder(FILES, async (folder) => {
       const path = `${folder}/pid`;
-      const args = [`${folder}/app.js`, "--workers=1", "--pidfile", path];
-      await using gateway = await startGateway(args);
+      const pidfile = new Pidfile(path, SURROUNDINGS);
+      pidfile.write();
       await Deno.remove(path);
       if (kind === "a folder") await Deno.mkdir(path);
       else if (kind !== "nothing") {
         await Deno.writeTextFile(path, kind === "a text" ? "no number" : "1\n");
       }
-      gateway.kill("SIGTERM");
-      assertEquals((await gateway.status).code, 0);
+      pidfile.remove();
       assertEquals(exists(folder, "pid"), kind !== "nothing");
     }));
 }
 
+Deno.test("a folder in the place of the pidfile by the end is no reason not to end well", () =>
+  inFolder(FILES, async (folder) => {
+    const path = `${folder}/pid`;
+    const args = [`${folder}/app.js`, "--workers=1", "--pidfile", path];
+    await using gateway = await startGateway(args);
+    await Deno.remove(path);
+    await Deno.mkdir(path);
+    gateway.kill("SIGTERM");
+    assertEquals((await gateway.status).code, 0);
+    assert(exists(folder, "pid"));
+  }));
+
 Deno.test("a second signal removes the pidfile, too", () =>
-  inFolder({ "app.js": "export default () => new Promise(() => {});" }, async (folder) => {
+  inFolder({
+    "app.js":
+      "export default ({ url }) => url.endsWith('/idle') ? new Response() : new Promise(() => {});",
+  }, async (folder) => {
     const path = `${folder}/pid`;
     await using gateway = await startGateway([
       `${folder}/app.js`,
@@ -104,13 +134,16 @@ Deno.test("a second signal removes the pidfile, too", () =>
       "--pidfile",
       path,
     ]);
-    const asked = fetch(gateway.url).catch((error) => error);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    using idle = await RawClient.connect(gateway.port);
+    await idle.send(get("/idle"));
+    await idle.receive();
+    using client = await RawClient.connect(gateway.port);
+    await client.send(get("/idle") + get("/"));
+    await client.receive();
     gateway.kill("SIGTERM");
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert(await idle.closed(), "the first one has come");
     gateway.kill("SIGTERM");
     assertEquals((await gateway.status).code, 1);
-    assert(await asked instanceof Error);
     assert(!exists(folder, "pid"));
   }));
 
@@ -128,40 +161,28 @@ Deno.test("links at the pidfile's name, or at one that it may have before, are n
     const path = `${folder}/run/pid`;
     await Deno.mkdir(`${folder}/run`);
     await Deno.symlink("../victim", path);
-    // What could be foreseen: the number of the process that is started next.
+    // What could be foreseen: the number of the process.
     const planted = Array.from({ length: 500 }, (_, index) => `pid.${Deno.pid + index}`);
     for (const name of planted) await Deno.symlink("../victim", `${folder}/run/${name}`);
-    await using gateway = await startGateway([
-      `${folder}/app.js`,
-      "--workers=1",
-      "--pidfile",
-      path,
-    ]);
+    const pidfile = new Pidfile(path, SURROUNDINGS);
+    pidfile.write();
     assert((await Deno.lstat(path)).isFile);
     assertEquals((await Deno.lstat(path)).mode! & 0o022, 0);
-    assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+    assertEquals(await Deno.readTextFile(path), `${Deno.pid}\n`);
     assertEquals(await Deno.readTextFile(`${folder}/victim`), "precious");
-    gateway.kill("SIGTERM");
-    assertEquals((await gateway.status).code, 0);
+    pidfile.remove();
     assertEquals([...Deno.readDirSync(`${folder}/run`)].length, planted.length);
   }));
 
 for (const kind of ["a pipe", "a large file", "a folder"]) {
-  Deno.test(`${kind} in the place of the pidfile is told, not read: exit status 2`, () =>
+  Deno.test(`${kind} in the place of the pidfile is told, not read`, () =>
     inFolder(FILES, async (folder) => {
       const path = `${folder}/pid`;
       if (kind === "a pipe") await run("mkfifo", path);
       else if (kind === "a folder") await Deno.mkdir(path);
       else await Deno.writeTextFile(path, "1".repeat(100));
-      const { code, stderr } = await runGateway([
-        `${folder}/app.js`,
-        "--http=0",
-        "--workers=1",
-        "--pidfile",
-        path,
-      ]);
-      assertEquals(code, 2);
-      assertMatch(stderr, /\/pid has something else in it than a process's number/);
+      const error = assertThrows(() => new Pidfile(path, SURROUNDINGS), ConfigError);
+      assertMatch(error.message, /\/pid has something else in it than a process's number/);
       assert(exists(folder, "pid"));
     }));
 }
@@ -175,13 +196,7 @@ Deno.test("the pidfile of another Deno that has the number by now is replaced", 
     }).spawn();
     try {
       await Deno.writeTextFile(path, `${other.pid}\n`);
-      await using gateway = await startGateway([
-        `${folder}/app.js`,
-        "--workers=1",
-        "--pidfile",
-        path,
-      ]);
-      assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+      await isReplaced(path);
     } finally {
       other.kill();
       await other.status;
@@ -259,8 +274,7 @@ Deno.test({
         const pid = new TextDecoder().decode((await reader.read()).value).trim();
         await until(() => /^State:\s+Z/m.test(Deno.readTextFileSync(`/proc/${pid}/status`)));
         await Deno.writeTextFile(path, `${pid}\n`);
-        await using gateway = await startGateway([app, "--workers=1", "--pidfile", path]);
-        assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+        await isReplaced(path);
         await reader.cancel();
       } finally {
         parent.kill("SIGKILL");
@@ -280,20 +294,14 @@ Deno.test({
       const threads = [...Deno.readDirSync(`/proc/${other.pid}/task`)].map(({ name }) => name);
       const thread = threads.find((name) => Number(name) !== other.pid)!;
       await Deno.writeTextFile(path, `${thread}\n`);
-      await using gateway = await startGateway([app, "--workers=1", "--pidfile", path]);
-      assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
+      await isReplaced(path);
     }),
 });
 
-Deno.test("a pidfile in a folder that is not there is told: exit status 2", () =>
-  inFolder(FILES, async (folder) => {
-    const { code, stderr } = await runGateway([
-      `${folder}/app.js`,
-      "--http=0",
-      "--workers=1",
-      "--pidfile",
-      `${folder}/no/pid`,
-    ]);
-    assertEquals(code, 2);
-    assertMatch(stderr, /--pidfile .*\/no\/pid cannot be used: No such file/);
+Deno.test("a pidfile in a folder that is not there is told", () =>
+  inFolder(FILES, (folder) => {
+    const pidfile = new Pidfile(`${folder}/no/pid`, SURROUNDINGS);
+    const error = assertThrows(() => pidfile.write(), ConfigError);
+    assertMatch(error.message, /--pidfile .*\/no\/pid cannot be used: No such file/);
+    return Promise.resolve();
   }));

@@ -7,8 +7,11 @@ const reasons: string[] = [];
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-function block(ms: number): void {
-  for (const end = Date.now() + ms; Date.now() < end;);
+const nothing = new Int32Array(new SharedArrayBuffer(4));
+
+/** Holds the thread up, as a computation would, and leaves the processor to others. */
+function block(ms?: number): void {
+  Atomics.wait(nothing, 0, 0, ms);
 }
 
 export default {
@@ -21,22 +24,20 @@ export default {
       case "/loop":
         for (;;);
       case "/wait":
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+        block();
         break;
       case "/microtasks":
         for (;;) await null;
-      case "/loop-later":
-        setTimeout(() => {
-          for (;;);
-        }, 20);
+      case "/hang-later":
+        setTimeout(block, 20);
         return new Response("later");
-      case "/stream-then-loop":
+      case "/stream-then-hang":
         return new Response(
           new ReadableStream({
             async pull(controller) {
               controller.enqueue(new TextEncoder().encode("begun"));
               await sleep(100);
-              for (;;);
+              block();
             },
           }, { highWaterMark: 0 }),
         );

@@ -41,7 +41,7 @@ for (const [name, path] of Object.entries(hangs)) {
 Deno.test("a worker that hangs after its answer is found out, though it has no request", async () => {
   await using gateway = await startGateway([APP, "--workers=1", "--hang-timeout=2"]);
   const { url } = gateway;
-  assertEquals(await text(`${url}/loop-later`), [200, "later"]);
+  assertEquals(await text(`${url}/hang-later`), [200, "later"]);
   await gateway.logged(HANGS);
   assertEquals(await text(url), [200, "hello"]);
   await endsInOrder(gateway);
@@ -54,7 +54,7 @@ Deno.test("a request that waited for its worker to start, and hangs it, is found
     `await new Promise((resolve) => setTimeout(resolve, 1_500));
     export default {
       fetch({ url }) {
-        if (url.endsWith("/loop")) for (;;);
+        if (url.endsWith("/hang")) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
         queueMicrotask(() => { throw new Error("crash"); });
         return new Promise(() => {});
       },
@@ -64,7 +64,7 @@ Deno.test("a request that waited for its worker to start, and hangs it, is found
     await using gateway = await startGateway([path, "--workers=1", "--hang-timeout=2"]);
     const { url } = gateway;
     assertEquals((await text(`${url}/crash`))[0], 502);
-    assertEquals((await text(`${url}/loop`))[0], 504);
+    assertEquals((await text(`${url}/hang`))[0], 504);
     await gateway.logged(HANGS);
   } finally {
     await Deno.remove(path);
@@ -74,7 +74,7 @@ Deno.test("a request that waited for its worker to start, and hangs it, is found
 Deno.test("a response that has begun when its worker hangs is broken off", async () => {
   await using gateway = await startGateway([APP, "--workers=1", "--hang-timeout=2"]);
   using client = await RawClient.connect(gateway.port);
-  await client.send(get("/stream-then-loop"));
+  await client.send(get("/stream-then-hang"));
   const received = await client.rest();
   assertMatch(received, /^HTTP\/1\.1 200 [\s\S]*begun/);
   assert(!received.endsWith("0\r\n\r\n"));
@@ -120,6 +120,6 @@ Deno.test("a worker that is blocked gets no requests while others have time", as
   );
   const { url } = gateway;
   // Its request has timed out, so that it looks as if it had nothing to do.
-  assertEquals((await text(`${url}/loop`))[0], 504);
+  assertEquals((await text(`${url}/wait`))[0], 504);
   for (let i = 0; i < 20; i++) assertEquals(await text(url), [200, "hello"]);
 });

@@ -110,8 +110,8 @@ async function attack(random: Random, target: Target, bytes: Uint8Array): Promis
   clearTimeout(timer);
 }
 
-for (const workers of ["2", "0"]) {
-  Deno.test(`5,000 mutated streams hurt nobody (--workers ${workers})`, async () => {
+for (const workers of ["1", "0"]) {
+  Deno.test(`1,000 mutated streams hurt nobody (--workers ${workers})`, async () => {
     await using gateway = await startFastCgi([
       APP,
       "--workers",
@@ -120,7 +120,7 @@ for (const workers of ["2", "0"]) {
     ]);
     const { fastcgiPort } = gateway;
     const random = new Random(11);
-    let left = 5_000;
+    let left = 1_000;
     const attackOn = async (): Promise<void> => {
       while (left-- > 0) {
         const parts: Uint8Array[] = [];

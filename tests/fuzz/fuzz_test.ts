@@ -1,11 +1,7 @@
 import { Random } from "../support/random.ts";
 import { TARGETS } from "./targets.ts";
 
-/** Rounds of each target. */
-const ROUNDS = 3;
-
+// One round of each target, always the same one: `deno task fuzz` has others.
 for (const { name, run } of TARGETS) {
-  Deno.test(`random input does no harm: ${name}`, async () => {
-    for (let seed = 1; seed <= ROUNDS; seed++) await run(new Random(seed));
-  });
+  Deno.test(`random input does no harm: ${name}`, () => run(new Random(1)));
 }

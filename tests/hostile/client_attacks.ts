@@ -125,7 +125,7 @@ export async function largeBodies({ httpPort }: Site): Promise<void> {
 
 /** Many requests for much on many connections, of which none reads at first. */
 export async function unreadPipelines({ httpPort }: Site): Promise<void> {
-  const clients = await each(60, async () => {
+  const clients = await each(30, async () => {
     const client = await RawClient.connect(httpPort);
     await client.send(get("/large?bytes=1000000").repeat(30));
     return client;

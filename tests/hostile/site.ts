@@ -28,7 +28,7 @@ export const MAX_BODY_BYTES = 8_388_608;
 const MAX_GROWTH_BYTES = 402_653_184;
 /** Right answers that the neighbour has to give after an attack, over each protocol. */
 const ANSWERS_AFTER = 5;
-const PAUSE_MS = 3;
+const PAUSE_MS = 10;
 
 const APPS = new URL("./apps.ts", import.meta.url).pathname;
 const isLinux = Deno.build.os === "linux";
@@ -76,7 +76,7 @@ export class Site implements AsyncDisposable {
         ? []
         : ["--https=127.0.0.1:0", `--cert=${own.certFile}`, `--key=${own.keyFile}`],
       ...[`--max-connections=${MAX_CONNECTIONS}`, `--max-body-bytes=${MAX_BODY_BYTES}`],
-      ...workers > 0 ? ["--hang-timeout=4"] : [],
+      ...workers > 0 ? ["--hang-timeout=2"] : [],
       ...product.args,
     ], { command: product.command, env: { GATEHOUSE_CACHE: `${folder}/cache` } });
     return new Site(gateway, folder, own?.cert ?? null);

@@ -40,8 +40,8 @@ const LOST: Outcome = [502, /./];
 const HANGS: Outcome = [504, /./];
 const REFUSED = /^(?:[\w.:, ]+: refused: .*(?:\n|$))+$/;
 
-/** Deeds of apps. Their own clients get this; the neighbour's get their answers. */
-const APPS: Record<string, Outcome> = {
+/** Deeds after which an app's workers are not what they were. Their clients get this; the neighbour's get their answers. */
+const SPOILING_DEEDS: Record<string, Outcome> = {
   "loop": HANGS,
   "wait": HANGS,
   "microtasks": HANGS,
@@ -50,6 +50,14 @@ const APPS: Record<string, Outcome> = {
   "close": LOST,
   "uncaught": LOST,
   "rejection": LOST,
+  "messages": [200, /^postMessage: refused: /],
+  "spoil-rings": [0, /./],
+  "spoil-objects": [0, /./],
+  "workers": [200, /^they came to their ends$/],
+};
+
+/** Deeds of apps that come to nothing. */
+const VAIN_DEEDS: Record<string, Outcome> = {
   "signals?pid=PID": [200, REFUSED],
   "reach?secret=SECRET": [200, REFUSED],
   "listen?port=PORT": [200, REFUSED],
@@ -57,11 +65,7 @@ const APPS: Record<string, Outcome> = {
   "fatal": [200, REFUSED],
   "shared": [200, /^\["undefined",\[\],0\]$/],
   "environment": [200, /./],
-  "messages": [200, /^postMessage: refused: /],
   "services": [200, /^change: refused: .*\nprototype: refused: /],
-  "spoil-rings": [0, /./],
-  "spoil-objects": [0, /./],
-  "workers": [200, /^they came to their ends$/],
 };
 
 /** Answers that are none, of apps with or without a worker. */
@@ -108,10 +112,9 @@ export function hostileTests(product: Product): void {
           fn: () => site.survives("clients", () => attack(site)),
         });
       }
-      const deeds = workers === 0 ? ANSWERS : { ...ANSWERS, ...APPS };
+      const deeds = workers === 0 ? ANSWERS : { ...ANSWERS, ...VAIN_DEEDS, ...SPOILING_DEEDS };
       for (const [deed, [status, text]] of Object.entries(deeds)) {
         await test.step(`an app: ${deed}`, async () => {
-          if (deed in APPS) await site.renew();
           await site.survives("apps", async () => {
             const { gateway, folder } = site;
             const outcome = await site.askHostile(
@@ -121,6 +124,7 @@ export function hostileTests(product: Product): void {
             if (status > 0) assertEquals(outcome.status, status, outcome.text);
             assertMatch(outcome.text, text);
           });
+          if (deed in SPOILING_DEEDS) await site.renew();
         });
       }
       await site.end();

@@ -11,7 +11,7 @@ function tagged(tag: string): string {
   return `POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: ${tag.length}\r\n\r\n${tag}`;
 }
 
-Deno.test("100,000 mutated requests hurt nobody, and no answer gets mixed with another", async () => {
+Deno.test("20,000 mutated requests hurt nobody, and no answer gets mixed with another", async () => {
   await using gateway = await startGateway([APP, "--workers=2"]);
   const { port } = gateway;
   const random = new Random(3);
@@ -22,7 +22,7 @@ Deno.test("100,000 mutated requests hurt nobody, and no answer gets mixed with a
     "POST /text HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "HEAD / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
   ];
-  const total = 100_000;
+  const total = 20_000;
   const perConnection = 25;
   let sent = 0;
   const attack = async (): Promise<void> => {
@@ -65,11 +65,11 @@ Deno.test("100,000 mutated requests hurt nobody, and no answer gets mixed with a
   assert(!gateway.log.some((line) => /died|stack|at file:/.test(line)), gateway.log.join("\n"));
 });
 
-Deno.test("5,000 idle connections leave an active client unharmed", async () => {
+Deno.test("2,000 idle connections leave an active client unharmed", async () => {
   await using gateway = await startGateway([APP, "--workers=1"]);
   const idle: RawClient[] = [];
   try {
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 40; i++) {
       idle.push(
         ...await Promise.all(Array.from({ length: 50 }, () => RawClient.connect(gateway.port))),
       );
@@ -79,7 +79,7 @@ Deno.test("5,000 idle connections leave an active client unharmed", async () => 
       await client.send(tagged(`request ${i}`));
       assertEquals((await client.receive()).body, `request ${i}`);
     }
-    for (const each of [idle[0], idle[2_500], idle[4_999]]) {
+    for (const each of [idle[0], idle[1_000], idle[1_999]]) {
       await each.send(get("/"));
       assertEquals((await each.receive()).body, "hello");
     }

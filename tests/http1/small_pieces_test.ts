@@ -47,15 +47,15 @@ for (const workers of ["1", "0"]) {
     }
   });
 
-  Deno.test(`a body in 300,000 chunks is read whole (--workers ${workers})`, async () => {
+  Deno.test(`a body in 100,000 chunks is read whole (--workers ${workers})`, async () => {
     await using gateway = await startGateway([APP, `--workers=${workers}`]);
     using client = await RawClient.connect(gateway.port);
     for (const path of ["count", "text", "slow-read?ms=100"]) {
-      const sending = client.send(`${head(path)}${tiny(300_000)}0\r\n\r\n`);
+      const sending = client.send(`${head(path)}${tiny(100_000)}0\r\n\r\n`);
       const { status, body } = await client.receive();
       await sending;
       assertEquals(status, 200);
-      assertEquals(path === "text" ? body.length : Number(body), 300_000, path);
+      assertEquals(path === "text" ? body.length : Number(body), 100_000, path);
     }
   });
 }
@@ -82,7 +82,7 @@ const HOLDER = `
 export default async (request) => {
   const { pathname } = new URL(request.url);
   if (pathname === "/hold") await new Promise(() => {});
-  if (pathname === "/block") for (const end = Date.now() + 3000; Date.now() < end;);
+  if (pathname === "/block") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3_000);
   return new Response("ok");
 };
 `;

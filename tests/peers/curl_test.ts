@@ -4,7 +4,7 @@ import { isMissing, residentBytes, run } from "../support/peers.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
 const ignore = isMissing("curl");
-const GIB = 1_073_741_824;
+const QUARTER_GIB = 268_435_456;
 
 Deno.test({
   name: "curl is served: 1.0, 1.1, uploads in chunks, HEAD, unix socket, 100-continue",
@@ -71,38 +71,36 @@ Deno.test({
         .split(" "),
       ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert],
     );
-    for (const workers of ["1", "0"]) {
-      await using gateway = await startGateway([
-        APP,
-        `--workers=${workers}`,
-        "--https=127.0.0.1:0",
-        "--cert",
-        cert,
-        "--key",
-        key,
-      ]);
-      const { url } = gateway;
-      assertMatch(url, /^https:/);
-      const curl = (...args: string[]) =>
-        run("curl", "-s", "--max-time", "20", "--cacert", cert, ...args);
-      assertEquals(await curl(`${url}/`), "hello");
-      assertEquals(await curl(`${url}/`, `${url}/stream`), "hellopart 0\npart 1\npart 2\n");
-      assertEquals(await curl("-d", "x".repeat(100_000), `${url}/text`), "x".repeat(100_000));
-      const info = JSON.parse(await curl(`${url}/info`));
-      assertEquals(info.url, `${url}/info`);
-      assertEquals(info.env.HTTPS, "on");
-      assertEquals(await curl("-w", "%{http_version}", "-o", "/dev/null", `${url}/`), "1.1");
-      // Somebody who does not speak TLS is no trouble.
-      await run("curl", "-s", "--max-time", "5", url.replace("https", "http")).catch(() => {});
-      assertEquals(await curl(`${url}/`), "hello");
-    }
+    await using gateway = await startGateway([
+      APP,
+      "--workers=1",
+      "--https=127.0.0.1:0",
+      "--cert",
+      cert,
+      "--key",
+      key,
+    ]);
+    const { url } = gateway;
+    assertMatch(url, /^https:/);
+    const curl = (...args: string[]) =>
+      run("curl", "-s", "--max-time", "20", "--cacert", cert, ...args);
+    assertEquals(await curl(`${url}/`), "hello");
+    assertEquals(await curl(`${url}/`, `${url}/stream`), "hellopart 0\npart 1\npart 2\n");
+    assertEquals(await curl("-d", "x".repeat(100_000), `${url}/text`), "x".repeat(100_000));
+    const info = JSON.parse(await curl(`${url}/info`));
+    assertEquals(info.url, `${url}/info`);
+    assertEquals(info.env.HTTPS, "on");
+    assertEquals(await curl("-w", "%{http_version}", "-o", "/dev/null", `${url}/`), "1.1");
+    // Somebody who does not speak TLS is no trouble.
+    await run("curl", "-s", "--max-time", "5", url.replace("https", "http")).catch(() => {});
+    assertEquals(await curl(`${url}/`), "hello");
     await Deno.remove(folder, { recursive: true });
   },
 });
 
 for (const workers of ["1", "0"]) {
   Deno.test({
-    name: `a body of 1 GiB leaves memory flat, either way (--workers ${workers})`,
+    name: `a body of 256 MiB leaves memory flat, either way (--workers ${workers})`,
     ignore,
     async fn(test) {
       await using gateway = await startGateway([APP, `--workers=${workers}`]);
@@ -121,19 +119,19 @@ for (const workers of ["1", "0"]) {
             "/dev/null",
             "-w",
             "%{size_download}",
-            `${url}/bytes?n=${GIB}`,
+            `${url}/bytes?n=${QUARTER_GIB}`,
           );
-          assertEquals(Number(size), GIB);
+          assertEquals(Number(size), QUARTER_GIB);
           assert(peak - before < 150_000_000, megabytes());
         });
         await test.step("upload", async () => {
           const folder = await Deno.makeTempDir();
           const file = await Deno.open(`${folder}/zeros`, { create: true, write: true });
-          await file.truncate(GIB);
+          await file.truncate(QUARTER_GIB);
           file.close();
           assertEquals(
             await run("curl", "-s", "-T", `${folder}/zeros`, `${url}/count`),
-            String(GIB),
+            String(QUARTER_GIB),
           );
           await Deno.remove(folder, { recursive: true });
           assert(peak - before < 150_000_000, megabytes());
@@ -141,7 +139,7 @@ for (const workers of ["1", "0"]) {
         await test.step("a download that its client does not read", async () => {
           const conn = await Deno.connect({ hostname: "127.0.0.1", port: gateway.port });
           await conn.write(
-            new TextEncoder().encode(`GET /bytes?n=${GIB} HTTP/1.1\r\nHost: a\r\n\r\n`),
+            new TextEncoder().encode(`GET /bytes?n=${QUARTER_GIB} HTTP/1.1\r\nHost: a\r\n\r\n`),
           );
           await new Promise((resolve) => setTimeout(resolve, 1_000));
           conn.close();
@@ -160,7 +158,7 @@ Deno.test({
   async fn() {
     for (const workers of ["2", "0"]) {
       await using gateway = await startGateway([APP, `--workers=${workers}`]);
-      const report = await run("wrk", "-t1", "-c200", "-d2s", `${gateway.url}/`);
+      const report = await run("wrk", "-t1", "-c200", "-d1s", `${gateway.url}/`);
       assertMatch(report, /\d+ requests in/);
       assert(!/Non-2xx|Socket errors/.test(report), report);
       assertStringIncludes(await run("curl", "-s", `${gateway.url}/`), "hello");

@@ -324,78 +324,78 @@ Deno.test("each spelling of a target leads to its mount, over HTTP and FastCGI, 
   }
 });
 
-for (const { name, how, sites } of SETUPS) {
-  Deno.test({
-    name: `what ${name} guards by its path (${how}) is reached by no other spelling`,
-    ignore: isMissing(FRONT_PROGRAMS[name]),
-    async fn() {
-      const folder = await Deno.makeTempDir();
-      try {
-        const { gateway, http, fastcgi } = await startMounts(folder);
-        await using _gateway = gateway;
+/** Each of the servers in front of a gateway, in both ways to guard. */
+async function behindEachServer(
+  test: Deno.TestContext,
+  setups: readonly Setup[],
+  gateway: { readonly http: number; readonly fastcgi: number },
+  check: (front: number, guard: Guard) => Promise<void>,
+): Promise<void> {
+  for (const { name, how, sites } of setups) {
+    await test.step({
+      name: `${name} (${how})`,
+      ignore: isMissing(FRONT_PROGRAMS[name]),
+      async fn() {
         for (const guard of ["all but /admin", "none but /public/"] as const) {
           const front = freePort();
-          await using _front = await startSites(
-            name,
-            front,
-            sites({ http, fastcgi, front }, guard),
-          );
-          const isOpen = (answer: string | number) =>
-            guard === "all but /admin"
-              ? answer !== "ADMIN"
-              : answer !== "ADMIN" && answer !== "SITE";
-          const seen = new Set<string | number>();
-          for (const target of Object.keys(SPELLINGS)) {
-            const answer = await nameOf(ask(front, target));
-            assert(isOpen(answer), `${guard}: ${target} has got to ${answer}`);
-            seen.add(answer);
-          }
-          // It does guard, and it does pass on the rest.
-          assert(seen.has(403) && seen.has("PUBLIC"), [...seen].join(" "));
+          await using _front = await startSites(name, front, sites({ ...gateway, front }, guard));
+          await check(front, guard);
         }
-      } finally {
-        await Deno.remove(folder, { recursive: true });
-      }
-    },
-  });
+      },
+    });
+  }
 }
 
-for (const { name, how, sites } of SETUPS) {
-  // What nginx has decoded once, it does not decode a second time; who asks for it gets it.
-  if (how === "proxy_pass of $uri") continue;
-  Deno.test({
-    name: `what ${name} guards of one app (${how}) is what the app sees`,
-    ignore: isMissing(FRONT_PROGRAMS[name]),
-    async fn() {
-      const folder = await Deno.makeTempDir();
-      try {
-        const app = `${folder}/app.js`;
-        await Deno.writeTextFile(
-          app,
-          "export default (request) => new Response(new URL(request.url).pathname);",
-        );
-        await using gateway = await startGateway([
-          app,
-          "--workers=1",
-          "--http=127.0.0.1:0",
-          "--fastcgi=127.0.0.1:0",
-        ]);
-        const ports = { http: gateway.port, fastcgi: fastcgiPort(gateway.log) };
-        for (const guard of ["all but /admin", "none but /public/"] as const) {
-          const front = freePort();
-          await using _front = await startSites(name, front, sites({ ...ports, front }, guard));
-          for (const target of Object.keys(SPELLINGS)) {
-            const answer = await ask(front, target);
-            if (typeof answer === "number") continue;
-            const isLetThrough = guard === "all but /admin"
-              ? !/^\/admin(?:\/|$)/.test(answer)
-              : answer.startsWith("/public");
-            assert(isLetThrough, `${guard}: ${target} is ${answer} to the app`);
-          }
-        }
-      } finally {
-        await Deno.remove(folder, { recursive: true });
+Deno.test("what a server guards by its path is reached by no other spelling", async (test) => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { gateway, ...ports } = await startMounts(folder);
+    await using _gateway = gateway;
+    await behindEachServer(test, SETUPS, ports, async (front, guard) => {
+      const isOpen = (answer: string | number) =>
+        guard === "all but /admin" ? answer !== "ADMIN" : answer !== "ADMIN" && answer !== "SITE";
+      const seen = new Set<string | number>();
+      for (const target of Object.keys(SPELLINGS)) {
+        const answer = await nameOf(ask(front, target));
+        assert(isOpen(answer), `${guard}: ${target} has got to ${answer}`);
+        seen.add(answer);
       }
-    },
-  });
-}
+      // It does guard, and it does pass on the rest.
+      assert(seen.has(403) && seen.has("PUBLIC"), [...seen].join(" "));
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("what a server guards of one app is what the app sees", async (test) => {
+  // What nginx has decoded once, it does not decode a second time; who asks for it gets it.
+  const setups = SETUPS.filter(({ how }) => how !== "proxy_pass of $uri");
+  const folder = await Deno.makeTempDir();
+  try {
+    const app = `${folder}/app.js`;
+    await Deno.writeTextFile(
+      app,
+      "export default (request) => new Response(new URL(request.url).pathname);",
+    );
+    await using gateway = await startGateway([
+      app,
+      "--workers=1",
+      "--http=127.0.0.1:0",
+      "--fastcgi=127.0.0.1:0",
+    ]);
+    const ports = { http: gateway.port, fastcgi: fastcgiPort(gateway.log) };
+    await behindEachServer(test, setups, ports, async (front, guard) => {
+      for (const target of Object.keys(SPELLINGS)) {
+        const answer = await ask(front, target);
+        if (typeof answer === "number") continue;
+        const isLetThrough = guard === "all but /admin"
+          ? !/^\/admin(?:\/|$)/.test(answer)
+          : answer.startsWith("/public");
+        assert(isLetThrough, `${guard}: ${target} is ${answer} to the app`);
+      }
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

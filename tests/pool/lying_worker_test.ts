@@ -66,26 +66,38 @@ const outcomes: Record<string, RegExp | number> = {
   "frames that never stop": /there never was/,
 };
 
+/** An honest worker, and one that lies, which is another one for each lie. */
 class Workers implements ExchangeHandler {
-  readonly deaths = Promise.withResolvers<string>();
-  readonly log: string[] = [];
-  readonly honest = this.#start("honest");
-  readonly liar = this.#start("liar");
+  readonly honest = this.#start("honest", (reason) => this.#fault = reason);
+  log: string[] = [];
+  #liar: AppWorker | null = null;
+  #fault: string | null = null;
 
   handle(exchange: Exchange): void {
-    const worker = urlOf(exchange.head).endsWith("/honest") ? this.honest : this.liar;
-    worker.handle(exchange);
+    const isHonest = urlOf(exchange.head).endsWith("/honest");
+    (isHonest ? this.honest : this.#liar!).handle(exchange);
   }
 
-  #start(name: string): AppWorker {
+  /** Calls `body` with what will be the reason for the end of a new liar. */
+  async withLiar(body: (death: Promise<string>) => Promise<void>): Promise<void> {
+    const death = Promise.withResolvers<string>();
+    this.log = [];
+    const liar = this.#liar = this.#start("liar", death.resolve);
+    try {
+      await liar.ready;
+      await body(death.promise);
+    } finally {
+      liar.terminate();
+    }
+    assertEquals(this.#fault, null, "the honest one lives");
+  }
+
+  #start(name: string, onDeath: (reason: string) => void): AppWorker {
     const apps = { mounts: [], faultReports: "none" } as const;
     const owner = {
       // It takes its time.
       supply: () => new Promise<never>(() => {}),
-      onDeath: (worker: AppWorker, reason: string) => {
-        if (worker === this.liar) this.deaths.resolve(reason);
-        else this.deaths.reject(new Error(`the honest one died: ${reason}`));
-      },
+      onDeath: (_: AppWorker, reason: string) => onDeath(reason),
       onRing: () => {},
       onRequestLimit: () => {},
     };
@@ -98,40 +110,42 @@ class Workers implements ExchangeHandler {
   }
 }
 
-for (const [name, expected] of Object.entries(outcomes)) {
-  Deno.test(`a worker that forges ${name} does no harm but to its own requests`, async () => {
-    const workers = new Workers();
-    await Promise.all([workers.honest.ready, workers.liar.ready]);
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr as Deno.NetAddr;
-    const log = (_: unknown, line: string) => workers.log.push(line);
-    const endpoint = new HttpEndpoint(listener, "http", workers, DEFAULT_HTTP_LIMITS, log);
-    const client = Deno.createHttpClient({});
-    const ask = async (path: string): Promise<[number, string]> => {
-      const response = await fetch(`http://127.0.0.1:${port}/${path}`, { client });
-      return [response.status, await response.text()];
-    };
-    try {
-      const lie = ask(encodeURIComponent(name)).catch(() => [0, "broken off"] as const);
-      // While it goes on, others are served.
-      for (let i = 0; i < 20; i++) assertEquals(await ask("honest"), [200, "honest"]);
-      if (typeof expected !== "number") {
-        const reason = await workers.deaths.promise;
-        assert(expected.test(reason), reason);
-        const [status] = await lie;
-        assert(status === 502 || status === 0 || status === 200, `${status}`);
-      } else if (expected > 0) {
-        const [status, body] = await lie;
-        assertEquals(status, expected);
-        assertEquals(/evil|HTTP/.test(body), false);
-      }
-      assertEquals(await ask("honest"), [200, "honest"]);
-      assert(workers.log.length < 1_100, "logs are limited");
-    } finally {
-      workers.liar.terminate();
-      workers.honest.terminate();
-      client.close();
-      await endpoint[Symbol.asyncDispose]();
+Deno.test("a worker that forges what it sends does no harm but to its own requests", async (test) => {
+  const workers = new Workers();
+  await workers.honest.ready;
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const log = (_: unknown, line: string) => workers.log.push(line);
+  const endpoint = new HttpEndpoint(listener, "http", workers, DEFAULT_HTTP_LIMITS, log);
+  const client = Deno.createHttpClient({});
+  const ask = async (path: string): Promise<[number, string]> => {
+    const response = await fetch(`http://127.0.0.1:${port}/${path}`, { client });
+    return [response.status, await response.text()];
+  };
+  try {
+    for (const [name, expected] of Object.entries(outcomes)) {
+      await test.step(name, () =>
+        workers.withLiar(async (death) => {
+          const lie = ask(encodeURIComponent(name)).catch(() => [0, "broken off"] as const);
+          // While it goes on, others are served.
+          for (let i = 0; i < 20; i++) assertEquals(await ask("honest"), [200, "honest"]);
+          if (typeof expected !== "number") {
+            const reason = await death;
+            assert(expected.test(reason), reason);
+            const [status] = await lie;
+            assert(status === 502 || status === 0 || status === 200, `${status}`);
+          } else if (expected > 0) {
+            const [status, body] = await lie;
+            assertEquals(status, expected);
+            assertEquals(/evil|HTTP/.test(body), false);
+          }
+          assertEquals(await ask("honest"), [200, "honest"]);
+          assert(workers.log.length < 1_100, "logs are limited");
+        }));
     }
-  });
-}
+  } finally {
+    workers.honest.terminate();
+    client.close();
+    await endpoint[Symbol.asyncDispose]();
+  }
+});

@@ -40,7 +40,11 @@ Deno.test("whatever the header of a frame says, wherever it is, the gateway goes
   const neighbour = new HonestNeighbour();
   let faults = 0;
   let attempts = 0;
-  for (let unit = 0; unit < UNITS; unit === 0 ? unit += 2 : unit++) {
+  // Everywhere near the ends, and here and there between; there is no header at the second one.
+  const units = [...Array(UNITS).keys()].filter((unit) =>
+    unit !== 1 && (unit < 8 || unit >= UNITS - 16 || unit % 8 === 5)
+  );
+  for (const unit of units) {
     const untilEnd = RING_BYTES - unit * 8;
     for (const kind of KINDS) {
       for (const length of lengthsAt(untilEnd)) {
@@ -65,7 +69,7 @@ Deno.test("whatever the header of a frame says, wherever it is, the gateway goes
       }
     }
   }
-  assert(attempts > 30_000, `${attempts} attempts`);
+  assert(attempts > 10_000, `${attempts} attempts`);
   assert(faults > attempts / 2, `${faults} faults`);
 });
 

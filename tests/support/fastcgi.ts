@@ -3,6 +3,7 @@
  * `src/fastcgi`, so that the tests do not check the code with itself.
  */
 
+import { Buffer } from "node:buffer";
 import { startGateway } from "./gateway.ts";
 import type { GatewayProcess } from "./gateway.ts";
 
@@ -230,11 +231,7 @@ export function parsePairs(bytes: Uint8Array): [string, string][] {
 
 /** Bytes as text, each byte one code unit. */
 export function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8_192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
-  }
-  return text;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 
 /** What came for one request, up to its END_REQUEST. */
@@ -463,16 +460,36 @@ export async function startFastCgi(
   return { ...gateway, fastcgiPort: Number(/:(\d+)$/.exec(line ?? "")?.[1] ?? 0) };
 }
 
-/** Runs `body` against the app of the tests in a worker, and against it on the gateway's own thread. */
+/** Something that holds of a gateway, whatever it was asked before. */
+interface Behaviour {
+  readonly name: string;
+  readonly body: (gateway: FastCgiGateway, test: Deno.TestContext) => Promise<void>;
+}
+
+/** What a file has to say of gateways, by their arguments. */
+const behaviours = new Map<string, Behaviour[]>();
+
+/**
+ * Runs `body` against the app of the tests in a worker, and against it on the gateway's own thread. All that
+ * a file has for the same arguments are steps of one test, with one gateway.
+ */
 export function bothWays(
   name: string,
-  body: (gateway: FastCgiGateway, test: Deno.TestContext) => Promise<void>,
+  body: Behaviour["body"],
   args: readonly string[] = [],
 ): void {
-  for (const workers of ["1", "0"]) {
-    Deno.test(`${name} (--workers ${workers})`, async (test) => {
-      await using gateway = await startFastCgi([APP, "--workers", workers, ...args]);
-      await body(gateway, test);
+  const key = args.join(" ");
+  const steps = behaviours.get(key);
+  if (steps !== undefined) {
+    steps.push({ name, body });
+    return;
+  }
+  const all = [{ name, body }];
+  behaviours.set(key, all);
+  for (const workers of [1, 0]) {
+    Deno.test(`a FastCGI endpoint does what it should (--workers=${workers} ${key})`, async (test) => {
+      await using gateway = await startFastCgi([APP, `--workers=${workers}`, ...args]);
+      for (const { name, body } of all) await test.step(name, (step) => body(gateway, step));
     });
   }
 }

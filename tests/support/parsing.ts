@@ -30,7 +30,9 @@ export interface Parsed {
 
 /** Bytes of a text whose code units are bytes. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return bytes;
 }
 
 /** Parses `pieces`, pushed one after another. Each piece is wiped afterwards, as a read buffer would be. */
