@@ -66,7 +66,7 @@ const UPGRADE = [
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 ];
 
-for (const option of ["--inspect", "--inspect=worker", "--inspect=127.0.0.1:0"]) {
+for (const option of ["--inspect", "--inspect=worker"]) {
   Deno.test({
     name: `${option} opens an inspector on the loopback interface, which shows the workers`,
     ignore: ignore || !showsWorkers,
@@ -99,6 +99,7 @@ Deno.test({
         "--inspect=127.0.0.1:0",
       ]);
       const url = await inspectorOf(gateway);
+      assertEquals(url.hostname, "127.0.0.1");
       for (const host of [url.host, `localhost:${url.port}`, "[::1]", "192.168.1.5:9229"]) {
         const text = await answerTo(url, `Host: ${host}`);
         assertMatch(text, /^HTTP\/1\.1 200 OK\r\n/);
@@ -137,7 +138,6 @@ const choices: [args: string[], verdict: "refused" | "served"][] = [
   [["--app-allow-net=127.0.0.1:9300", "--inspect=9300"], "refused"],
   [["--app-allow-net=[::1]"], "refused"],
   [["--app-allow-net=a.example:443,[::1]:80"], "served"],
-  [["--app-allow-all"], "served"],
 ];
 for (const [args, verdict] of choices) {
   const inspect = args.some((arg) => arg.startsWith("--inspect")) ? [] : ["--inspect"];

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals } from "../support/assert.ts";
 import { FROM_SOURCE } from "../support/gateway.ts";
-import { inFolder, isRunning, PID_APP, until } from "../support/processes.ts";
+import { inFolder, isRunning, PID_APP } from "../support/processes.ts";
 import { ThreeProtocols } from "./three_protocols.ts";
 
 /** What becomes of the program, a link in `folder`, and how that is told. */
@@ -15,10 +15,6 @@ const faults: Record<string, [spoil: (link: string) => void, told: RegExp]> = {
     Deno.removeSync(link);
     Deno.writeTextFileSync(link, "no program", { mode: 0o644 });
   }, /starts none: .*permission denied/i],
-  "is a folder": [(link) => {
-    Deno.removeSync(link);
-    Deno.mkdirSync(link);
-  }, /starts none: /],
 };
 
 for (const [name, [spoil, told]] of Object.entries(faults)) {
@@ -51,10 +47,7 @@ for (const [name, [spoil, told]] of Object.entries(faults)) {
       await Deno.symlink(program, link);
       await gateway.logged(/^process [12] \(\d+\) is ready again$/);
       const pids = new Set<string>();
-      await until(() => {
-        lab.askAll().then((answers) => answers.forEach(({ body }) => pids.add(body)));
-        return pids.size === 2;
-      });
+      while (pids.size < 2) for (const { body } of await lab.askAll()) pids.add(body);
       gateway.kill("SIGTERM");
       assertEquals((await gateway.status).code, 0);
     }));
