@@ -4,7 +4,8 @@
  * @module
  */
 
-import { copyOf, getterOf } from "../captured.ts";
+import { getterOf } from "../captured.ts";
+import { sharedCopy } from "./body_copies.ts";
 
 const { ArrayBuffer, DataView, Uint8Array } = globalThis;
 const { isView } = ArrayBuffer;
@@ -30,7 +31,8 @@ function viewGetters(prototype: object) {
 
 /**
  * A copy of the bytes of `source` (Web IDL 3.2.26), whatever its methods and properties say. `null` if
- * it has none, or is something else: in shared memory, say.
+ * it has none, or is something else: in shared memory, say. Nobody may change the copy
+ * ({@linkcode sharedCopy}).
  */
 export function copyOfBytes(source: object): Uint8Array<ArrayBuffer> | null {
   if (!isView(source)) {
@@ -42,7 +44,7 @@ export function copyOfBytes(source: object): Uint8Array<ArrayBuffer> | null {
       // It has the prototype alone.
       return null;
     }
-    return length === 0 ? null : copyOf(new Uint8Array(source), 0, length);
+    return length === 0 ? null : sharedCopy(source, 0, length);
   }
   const get = typeOf(source) === undefined ? ofDataView : ofTypedArray;
   const buffer = get.buffer(source);
@@ -50,5 +52,5 @@ export function copyOfBytes(source: object): Uint8Array<ArrayBuffer> | null {
   // A DataView whose buffer was detached or has shrunk has no length, not even 0.
   const length = lengthOfBuffer(buffer) === 0 ? 0 : get.byteLength(source);
   if (length === 0) return null;
-  return copyOf(new Uint8Array(buffer, get.byteOffset(source), length), 0, length);
+  return sharedCopy(buffer, get.byteOffset(source), length);
 }
