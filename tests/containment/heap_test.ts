@@ -9,7 +9,7 @@ function withHeapOf(mebibytes: number): Record<string, string> {
 }
 
 Deno.test("a worker that exhausts V8's heap ends the process, and not with 0", async () => {
-  await using gateway = await startGateway([APP, "--workers=2"], { env: withHeapOf(100) });
+  await using gateway = await startGateway([APP, "--workers=2"], { env: withHeapOf(48) });
   const asking = fetch(`${gateway.url}/exhaust`).then(() => "answered", () => "broken off");
   const { code } = await gateway.status;
   assert(code !== 0);
@@ -19,7 +19,7 @@ Deno.test("a worker that exhausts V8's heap ends the process, and not with 0", a
 Deno.test("with --processes, the others go on, and the process is started again", async () => {
   await using gateway = await startGateway(
     [APP, "--workers=1", "--processes=2"],
-    { env: withHeapOf(100) },
+    { env: withHeapOf(48) },
   );
   const { url } = gateway;
   using client = Deno.createHttpClient({ poolMaxIdlePerHost: 0 });
@@ -44,14 +44,14 @@ Deno.test("--max-worker-memory replaces a slowly leaking worker before that", as
       `${folder}/app.js`,
       `const kept = [];
       export default async () => {
-        for (let i = 0; i < 5_000; i++) kept.push({ i });
+        for (let i = 0; i < 10_000; i++) kept.push({ i });
         await new Promise((resolve) => setTimeout(resolve, 10));
         return new Response("kept");
       };`,
     );
     await using gateway = await startGateway(
-      [`${folder}/app.js`, "--workers=1", "--max-worker-memory=48m"],
-      { env: withHeapOf(256) },
+      [`${folder}/app.js`, "--workers=1", "--max-worker-memory=32m"],
+      { env: withHeapOf(160) },
     );
     const replaced = () => gateway.log.filter((line) => line === "worker 1 is replaced").length;
     for (let i = 0; i < 10_000 && replaced() < 2; i++) {

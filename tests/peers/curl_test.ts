@@ -105,7 +105,7 @@ for (const workers of ["1", "0"]) {
     async fn(test) {
       await using gateway = await startGateway([APP, `--workers=${workers}`]);
       const { url, pid } = gateway;
-      await run("curl", "-s", "-o", "/dev/null", `${url}/bytes?n=100000000`);
+      await run("curl", "-s", "-o", "/dev/null", `${url}/bytes?n=50000000`);
       const before = residentBytes(pid);
       let peak = before;
       const watch = setInterval(() => peak = Math.max(peak, residentBytes(pid)), 50);

@@ -165,7 +165,8 @@ ${sites}
       .map(([name, path]) => `LoadModule ${name}_module ${path}`).join("\n");
     return {
       // As root, Apache wants another user for its processes: 65534 is nobody. A response that
-      // breaks is seen to break when the connection is closed, for which the default is 5 seconds.
+      // breaks is seen to break when the connection is closed, for which the default is 5 seconds;
+      // less than this, and a slow client sends on a connection that is just being closed.
       config: `ServerRoot ${folder}
 ServerName localhost
 DefaultRuntimeDir ${folder}
@@ -174,7 +175,7 @@ ErrorLog ${folder}/${ERROR_LOG}
 ${modules}
 ${ROOT ? "User #65534\nGroup #65534" : ""}
 LimitRequestBody 0
-KeepAliveTimeout 1
+KeepAliveTimeout 3
 ${sites}
 `,
       args: ["-f", `${folder}/config`, "-DFOREGROUND"],
