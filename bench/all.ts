@@ -5,34 +5,39 @@
  * @module
  */
 
-import { measureBench } from "./bench.ts";
-import { benches } from "./benches.ts";
-import { chart } from "./chart.ts";
+import { measureBench } from "./measuring/bench.ts";
+import { benches, named } from "./benches.ts";
+import { chart } from "./report/chart.ts";
 import { checks } from "./checks.ts";
 import type { Check } from "./checks.ts";
-import { commandLine, text, whole } from "./command_line.ts";
+import { commandLine, number, text, whole } from "./command_line.ts";
 import { headline, OPTIONS } from "./main.ts";
-import { isReached, reportTable, rowsOf } from "./report.ts";
-import type { Row } from "./report.ts";
-import { currentRevision } from "./revisions.ts";
-import { replaceResults } from "./results.ts";
+import { outcomesText, reportTable, rowsOf } from "./report/table.ts";
+import type { Row } from "./report/table.ts";
+import { currentRevision } from "./measuring/revisions.ts";
+import { replaceResults } from "./report/results.ts";
 
 const options = commandLine({
   usage: "bench",
-  about: `All benches, one server at a time, in a short form: about ten minutes on a quiet machine.
-At the end, one table has each case, gatehouse's figure, its ratio to each reference with
-quartiles, and the goals. The table goes to bench/RESULTS.md, too, and a picture of it to
+  about:
+    `All benches in a short form, which takes less than ten minutes on a quiet machine: what has
+a goal, beside whom it is about. At the end, one table has each case, gatehouse's figure, its
+ratio to each reference with quartiles, and the goals, which are limits to a ratio or to the
+figure itself. The table goes to bench/RESULTS.md, too, and a picture of it to
 bench/results.svg.`,
   options: {
     ...OPTIONS,
     rounds: whole(3, "rounds after the warm-up"),
-    seconds: whole(1, "seconds of each sample"),
+    seconds: number(0.7, "seconds of each sample", 0.1),
     bench: text("NAME", "only this bench"),
   },
 });
 
-const isChosen = (name: string) =>
-  options.bench === undefined || name.toLowerCase() === options.bench.toLowerCase();
+const [chosen, chosenChecks] = [named(benches, options.bench), named(checks, options.bench)];
+if (chosen.length + chosenChecks.length === 0) {
+  console.error(`the benches are ${[...benches, ...checks].map(({ name }) => name).join(", ")}`);
+  Deno.exit(2);
+}
 
 const since = performance.now();
 const head = `${await currentRevision()}, ${new Date().toISOString().slice(0, 10)}, ` +
@@ -41,10 +46,14 @@ console.log(`${head}\n`);
 
 const rows: Row[] = [];
 const failed: string[] = [];
-for (const bench of benches.filter(({ name }) => isChosen(name))) {
+for (const bench of chosen) {
   console.log(`## ${bench.name}\n`);
   try {
-    rows.push(...(await measureBench(bench, options)).flatMap(rowsOf));
+    const found = await measureBench(bench, { ...options, scope: "goals" });
+    rows.push(...found.flatMap(rowsOf));
+    for (const { measured, results } of found) {
+      if (results.length === 0) failed.push(`${bench.name}: ${measured.name}`);
+    }
   } catch (error) {
     // The others are measured all the same.
     failed.push(bench.name);
@@ -54,16 +63,14 @@ for (const bench of benches.filter(({ name }) => isChosen(name))) {
   }
 }
 const checked: string[] = [];
-for (const check of checks.filter(({ name }) => isChosen(name))) {
+for (const check of chosenChecks) {
   console.log(`## ${check.name}\n`);
   checked.push(await run(check));
 }
 
 const minutes = ((performance.now() - since) / 60_000).toFixed(1);
-const withGoals = rows.filter((row) => isReached(row) !== null);
-const reached = withGoals.filter((row) => isReached(row));
 const summary = [
-  `${head}; ${minutes} minutes in all. ${reached.length} of ${withGoals.length} goals are reached.`,
+  `${head}; ${minutes} minutes in all. ${outcomesText(rows)}`,
   reportTable(rows),
   ...checked,
 ].join("\n\n");
@@ -75,7 +82,7 @@ await new Deno.Command(Deno.execPath(), {
   cwd: here(".."),
 }).output();
 if (failed.length > 0) {
-  console.error(`failed: ${failed.join(", ")}`);
+  console.error(`failed: ${failed.join("; ")}`);
   Deno.exit(1);
 }
 

@@ -4,10 +4,29 @@
  * @module
  */
 
-import type { Bench } from "./bench.ts";
+import type { Bench } from "./measuring/bench.ts";
+import { coldStartBench } from "./cold_start.ts";
 import { fastCgiBench } from "./fastcgi.ts";
 import { httpBench } from "./http.ts";
+import { memoryBench } from "./memory.ts";
 import { mongrel2Bench } from "./mongrel2.ts";
 
 /** The benches. */
-export const benches: readonly Bench[] = [httpBench, fastCgiBench, mongrel2Bench];
+export const benches: readonly Bench[] = [
+  httpBench,
+  fastCgiBench,
+  mongrel2Bench,
+  memoryBench,
+  coldStartBench,
+];
+
+/** The names of the benches. */
+export const NAMES = benches.map(({ name }) => name).join(", ");
+
+/** Those of all that are called so, or all. */
+export function named<T extends { readonly name: string }>(
+  all: readonly T[],
+  name: string | undefined,
+): readonly T[] {
+  return all.filter((each) => name === undefined || each.name.toLowerCase() === name.toLowerCase());
+}

@@ -33,7 +33,7 @@ export interface CommandLineSpec<O extends Record<string, OptionKind<unknown>>> 
 /** What a bench was told. */
 export type CommandLine<O extends Record<string, OptionKind<unknown>>> =
   & {
-    readonly [name in keyof O]: O[name]["standard"];
+    readonly [name in keyof O]: NonNullable<O[name]>["standard"];
   }
   & {
     /** Arguments without a name. */

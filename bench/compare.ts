@@ -4,31 +4,39 @@
  * @module
  */
 
-import { compareBench } from "./bench.ts";
-import { benches } from "./benches.ts";
+import { compareBench } from "./measuring/bench.ts";
+import { benches, named, NAMES } from "./benches.ts";
 import { commandLine, text } from "./command_line.ts";
 import { headline, OPTIONS } from "./main.ts";
-
-const NAMES = benches.map(({ name }) => name).join(", ");
 
 const options = commandLine({
   usage: "bench:compare REV",
   about: `This gatehouse beside the one of a revision of git, in all benches or one of them
 (${NAMES}): a table for each case and number of workers. The row 'again' is the
-revision a second time: how far it is from 1 is how far to trust the rest.`,
+revision a second time: how far it is from 1 is how far to trust the rest. Executables,
+which cold starts are of, are made of both revisions.`,
   options: { ...OPTIONS, bench: text("NAME", "only this bench") },
   maxArguments: 1,
 });
 const [revision] = options.given;
-const chosen = benches.filter(({ name }) =>
-  options.bench === undefined || name.toLowerCase() === options.bench.toLowerCase()
-);
+const chosen = named(benches, options.bench);
 if (revision === undefined || chosen.length === 0) {
   console.error(revision === undefined ? "which revision?" : `the benches are ${NAMES}`);
   Deno.exit(2);
 }
 console.log(`${headline(options)}\n`);
+const failed: string[] = [];
 for (const bench of chosen) {
   console.log(`## ${bench.name}\n`);
-  await compareBench(bench, revision, options);
+  try {
+    failed.push(...await compareBench(bench, revision, options));
+  } catch (error) {
+    // The others are measured all the same.
+    console.log(`not measured: ${error instanceof Error ? error.message : error}\n`);
+    failed.push(bench.name);
+  }
+}
+if (failed.length > 0) {
+  console.error(`failed: ${failed.join("; ")}`);
+  Deno.exit(1);
 }

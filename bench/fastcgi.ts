@@ -5,15 +5,17 @@
  * @module
  */
 
-import type { Bench, Case, Goal, PreparedLoad } from "./bench.ts";
-import { simply } from "./bench.ts";
-import type { Contestant } from "./contest.ts";
-import { untilListening } from "./contest.ts";
-import { freePort } from "./harness.ts";
+import type { Bench, Case, Goal } from "./measuring/bench.ts";
+import { underLoad } from "./measuring/bench.ts";
+import type { PreparedLoad } from "./measuring/contest.ts";
+import { simply } from "./measuring/contest.ts";
+import { freePort } from "./measuring/harness.ts";
 import { FastCgiLoader } from "./loads/fcgi.ts";
 import { wrk } from "./loads/wrk.ts";
 import { runAlone } from "./main.ts";
 import { FastCgiPeers } from "./peers/fcgi.ts";
+import type { Contestant } from "./measuring/processes.ts";
+import { untilListening } from "./measuring/processes.ts";
 
 const CONNECTIONS = 32;
 
@@ -30,7 +32,7 @@ export const fastCgiBench: Bench = {
     const make = (
       name: string,
       peerNames: readonly string[],
-      prepare: Case["prepare"],
+      prepare: Parameters<typeof underLoad>[0],
       goals: readonly Goal[] = [],
     ): Case => ({
       name,
@@ -39,7 +41,7 @@ export const fastCgiBench: Bench = {
       goals,
       peer: (peer, name) => peers.contestant(peer, name),
       gatehouse,
-      prepare,
+      measure: underLoad(prepare),
     });
     const directly = (connections: number, requestsPerConnection: number) =>
       simply(({ port }, seconds) =>
@@ -106,7 +108,7 @@ class Nginx implements PreparedLoad {
       stdout: "null",
       stderr: "null",
     }).spawn();
-    for (const port of ports.values()) await untilListening("nginx", port);
+    for (const port of ports.values()) await untilListening({ name: "nginx", port });
     return new Nginx(child, ports, asked);
   }
 
@@ -136,4 +138,4 @@ error_log ${folder}/error.log;\nevents {}\nhttp { access_log off; keepalive_requ
 ${temporary}\n${servers} }\n`;
 }
 
-if (import.meta.main) await runAlone(fastCgiBench, "bench:fastcgi");
+if (import.meta.main) await runAlone(fastCgiBench, { task: "bench:fastcgi" });

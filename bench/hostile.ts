@@ -19,7 +19,7 @@ import {
   residentBytesOf,
   startDeno,
   untilAnswered,
-} from "./harness.ts";
+} from "./measuring/harness.ts";
 import type { Attack } from "./hostile/attacks.ts";
 import { attacks } from "./hostile/attacks.ts";
 

@@ -5,14 +5,15 @@
  * @module
  */
 
-import type { Bench, Case } from "./bench.ts";
-import { simply } from "./bench.ts";
-import type { Contestant } from "./contest.ts";
-import { freePort } from "./harness.ts";
-import { goals } from "./http_goals.ts";
-import { scenarios } from "./http_scenarios.ts";
-import type { PeerName, Scenario } from "./http_scenarios.ts";
+import type { Bench, Case } from "./measuring/bench.ts";
+import { underLoad } from "./measuring/bench.ts";
+import { simply } from "./measuring/contest.ts";
+import { freePort } from "./measuring/harness.ts";
+import { goals } from "./http/goals.ts";
+import { scenarios } from "./http/scenarios.ts";
+import type { PeerName, Scenario } from "./http/scenarios.ts";
 import { runAlone } from "./main.ts";
+import type { Contestant } from "./measuring/processes.ts";
 
 const DENO_SERVE = "deno serve";
 
@@ -32,7 +33,7 @@ function caseOf(scenario: Scenario): Case {
     peer: (peer, name) =>
       peer === DENO_SERVE ? denoServe(name, scenario) : script(name, peer as PeerName),
     gatehouse: (name, folder, workers) => gatehouse(name, folder, scenario, workers),
-    prepare: simply(scenario.load),
+    measure: underLoad(simply(scenario.load)),
   };
 }
 
@@ -61,4 +62,4 @@ function script(name: string, peer: PeerName): Contestant {
   return { name, port, command: [Deno.execPath(), "run", "-A", here(file), String(port)] };
 }
 
-if (import.meta.main) await runAlone(httpBench, "bench:http");
+if (import.meta.main) await runAlone(httpBench, { task: "bench:http" });

@@ -6,10 +6,12 @@
  * @module
  */
 
-import type { Bench, Case, Goal, PreparedLoad } from "./bench.ts";
-import type { Contestant, Load } from "./contest.ts";
+import type { Bench, Case, Goal } from "./measuring/bench.ts";
+import { underLoad } from "./measuring/bench.ts";
+import type { Load, PreparedLoad } from "./measuring/contest.ts";
 import type { Mongrel2Load } from "./loads/mongrel2.ts";
 import { runAlone } from "./main.ts";
+import type { Contestant } from "./measuring/processes.ts";
 import { pythonWithZmq } from "../tests/support/zmq.ts";
 
 const here = (path: string) => new URL(path, import.meta.url).pathname;
@@ -35,8 +37,8 @@ const scenarios: readonly Scenario[] = [
     clients: 32,
     reference: "pyzmq",
     goals: [
-      { workers: 1, figure: "rate", atLeast: 2 },
-      { workers: 1, figure: "cpuUs", atMost: 0.6 },
+      { workers: 1, figure: "rate", reference: "pyzmq", atLeast: 2 },
+      { workers: 1, figure: "cpuUs", reference: "pyzmq", atMost: 0.6 },
     ],
   },
   {
@@ -45,7 +47,7 @@ const scenarios: readonly Scenario[] = [
     bodyBytes: 1_048_576,
     clients: 8,
     reference: "C",
-    goals: [{ workers: 1, figure: "rate", atLeast: 1 }],
+    goals: [{ workers: 1, figure: "rate", reference: "C", atLeast: 1 }],
   },
 ];
 
@@ -87,8 +89,9 @@ function caseOf(
         ...[here("./apps/routed.ts"), `--workers=${workers}`],
         ...["--mongrel2", `${send},recv=${recv}`],
       ]),
-    prepare: (contestants) =>
-      Promise.resolve(new OwnLoads(contestants as readonly Handler[], scenario)),
+    measure: underLoad((contestants) =>
+      Promise.resolve(new OwnLoads(contestants as readonly Handler[], scenario))
+    ),
   };
 }
 
@@ -142,4 +145,4 @@ async function compiled(source: string, program: string): Promise<boolean> {
   return false;
 }
 
-if (import.meta.main) await runAlone(mongrel2Bench, "bench:mongrel2");
+if (import.meta.main) await runAlone(mongrel2Bench, { task: "bench:mongrel2" });

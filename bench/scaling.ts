@@ -46,8 +46,8 @@ import { requestFields } from "../src/worker/request_fields.ts";
 import { RequestBody } from "../src/worker/request_body.ts";
 import { SourceNames } from "../src/worker/source_names.ts";
 
-/** The time for twice as much may be so many times that for once. */
 const LETTER = new TextEncoder().encode("x");
+/** The time for twice as much may be so many times that for once. */
 const MAX_RATIO = 3;
 /** How many of something a reader gets: where the work is in proportion to the square, that shows. */
 const N = 32_768;
@@ -431,9 +431,15 @@ const { given } = commandLine({
   options: {},
   maxArguments: Infinity,
 });
+const named = Object.entries(READERS).filter(([name]) =>
+  given.length === 0 || given.some((arg) => name.includes(arg))
+);
+if (named.length === 0) {
+  console.error(`there is no reader called ${given.join(", or ")}`);
+  Deno.exit(2);
+}
 let failed = 0;
-for (const [name, workFor] of Object.entries(READERS)) {
-  if (given.length > 0 && !given.some((arg) => name.includes(arg))) continue;
+for (const [name, workFor] of named) {
   let [single, double] = await measure(workFor(N), workFor(2 * N));
   // Others may have kept the machine busy: what is slow by itself is so each time.
   for (let again = 0; again < RETRIES && double / single > MAX_RATIO; again++) {
@@ -451,3 +457,4 @@ if (failed > 0) {
   console.error(`${failed} take more than ${MAX_RATIO} times as long for twice as much`);
   Deno.exit(1);
 }
+console.log(`${named.length} readers: the work of each is in proportion to what it gets`);

@@ -21,7 +21,7 @@ import { BrokenAnswer, FastCgiLane, FastCgiLine, HttpLane } from "../tests/suppo
 import { isMissing, libzmqIsMissing } from "../tests/support/peers.ts";
 import { appSource, GENERATION, until } from "../tests/support/reloading.ts";
 import { commandLine, whole } from "./command_line.ts";
-import { openDescriptorsOf, residentBytesOf } from "./harness.ts";
+import { openDescriptorsOf, residentBytesOf } from "./measuring/harness.ts";
 
 /** Requests before memory is looked at for the first time: by then all code has run. */
 const WARM_UP_SHARE = 0.02;

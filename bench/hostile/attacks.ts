@@ -4,7 +4,7 @@
  * @module
  */
 
-import { delay } from "../harness.ts";
+import { delay } from "../measuring/harness.ts";
 
 /** Where an attack goes, and what it says of itself. */
 export interface Target {

@@ -15,8 +15,8 @@ import {
   writeEmptyRecord,
   writeStream,
 } from "../../src/fastcgi/records.ts";
-import type { Load } from "../contest.ts";
-import { run } from "../harness.ts";
+import type { Load } from "../measuring/contest.ts";
+import { run } from "../measuring/harness.ts";
 
 /** What is asked of a server. */
 export interface FastCgiLoad {

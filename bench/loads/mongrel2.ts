@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Load } from "../contest.ts";
-import { delay } from "../harness.ts";
+import type { Load } from "../measuring/contest.ts";
+import { delay } from "../measuring/harness.ts";
 
 /** What the clients of a load ask for. */
 export interface Mongrel2LoadOptions {

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { quantile } from "../harness.ts";
-import type { Load } from "../contest.ts";
+import { quantile } from "../measuring/harness.ts";
+import type { Load } from "../measuring/contest.ts";
 
 /** What is sent. */
 export interface PacedLoad {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Load } from "../contest.ts";
-import { quantile } from "../harness.ts";
+import type { Load } from "../measuring/contest.ts";
+import { quantile } from "../measuring/harness.ts";
 import { paced } from "./paced.ts";
 
 /** What is sent. */

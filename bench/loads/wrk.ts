@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Load } from "../contest.ts";
+import type { Load } from "../measuring/contest.ts";
 
 /** What wrk sends. */
 export interface WrkLoad {
@@ -34,23 +34,35 @@ export const PIPELINE = `init = function()
 end
 request = function() return all end`;
 
+/** Seconds in the units that wrk writes times in. */
+const SECONDS: Readonly<Record<string, number>> = { ms: 0.001, s: 1, m: 60 };
+
 /** @throws {Error} A request failed, or was not answered with 2xx. */
 export async function wrk(load: WrkLoad): Promise<Load> {
   const scriptFile = await Deno.makeTempFile({ prefix: "gatehouse-bench-", suffix: ".lua" });
   try {
     await Deno.writeTextFile(scriptFile, load.script ?? "");
-    const { stdout, stderr } = await new Deno.Command("wrk", {
+    const wrk = new Deno.Command("wrk", {
       args: [
-        ...["-t1", `-c${load.connections}`, `-d${load.seconds}s`, "-s", scriptFile],
+        ...["-t1", `-c${load.connections}`, `-d${Math.ceil(load.seconds)}s`, "-s", scriptFile],
         `http://127.0.0.1:${load.port}${load.path}`,
       ],
-    }).output();
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    // It takes whole seconds only, but ends well when it is interrupted.
+    const timer = Number.isInteger(load.seconds)
+      ? undefined
+      : setTimeout(() => wrk.kill("SIGINT"), load.seconds * 1_000);
+    const { stdout, stderr } = await wrk.output();
+    clearTimeout(timer);
     const report = new TextDecoder().decode(stdout);
-    const counts = /(\d+) requests in ([\d.]+)(m?)s/.exec(report);
+    const counts = /(\d+) requests in ([\d.]+)(ms|s|m),/.exec(report);
     if (counts === null || /Non-2xx|Socket errors/.test(report)) {
       throw new Error(`wrk: ${report}${new TextDecoder().decode(stderr)}`);
     }
-    return { requests: Number(counts[1]), seconds: load.seconds };
+    const [, requests, count, unit] = counts;
+    return { requests: Number(requests), seconds: Number(count) * SECONDS[unit] };
   } finally {
     await Deno.remove(scriptFile);
   }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Contestant } from "../contest.ts";
-import { freePort, run } from "../harness.ts";
+import type { Contestant } from "../measuring/processes.ts";
+import { freePort, run } from "../measuring/harness.ts";
 
 const here = (path: string) => new URL(path, import.meta.url).pathname;
 

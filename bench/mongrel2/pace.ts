@@ -7,10 +7,10 @@
  * @module
  */
 
-import { commandLine } from "./command_line.ts";
-import { quantile } from "./harness.ts";
-import { startGateway } from "../tests/support/gateway.ts";
-import { Mongrel2Server } from "../tests/peers/mongrel2_server.ts";
+import { commandLine } from "../command_line.ts";
+import { quantile } from "../measuring/harness.ts";
+import { startGateway } from "../../tests/support/gateway.ts";
+import { Mongrel2Server } from "../../tests/peers/mongrel2_server.ts";
 
 const WAITING = 200;
 const EVENTS = 50;
@@ -20,7 +20,7 @@ const SHARED_EVENTS = 20;
 const SHARED_EVENT_MS = 200;
 const DOWNLOAD_BYTES = 4_194_304;
 
-const APP = new URL("./apps/waiting.ts", import.meta.url).pathname;
+const APP = new URL("../apps/waiting.ts", import.meta.url).pathname;
 const decoder = new TextDecoder();
 
 /** How late each event of a stream was, in milliseconds. */

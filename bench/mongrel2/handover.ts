@@ -8,12 +8,12 @@
  * @module
  */
 
-import { startGateway } from "../tests/support/gateway.ts";
-import type { GatewayProcess } from "../tests/support/gateway.ts";
-import { get, RawClient } from "../tests/support/raw_client.ts";
-import { Mongrel2Server } from "../tests/peers/mongrel2_server.ts";
-import { commandLine, text, whole } from "./command_line.ts";
-import { delay } from "./harness.ts";
+import { startGateway } from "../../tests/support/gateway.ts";
+import type { GatewayProcess } from "../../tests/support/gateway.ts";
+import { get, RawClient } from "../../tests/support/raw_client.ts";
+import { Mongrel2Server } from "../../tests/peers/mongrel2_server.ts";
+import { commandLine, text, whole } from "../command_line.ts";
+import { delay } from "../measuring/harness.ts";
 
 const { handovers, clients, rate, only } = commandLine({
   usage: "bench:handover",
@@ -31,7 +31,7 @@ const LOST_MS = 5_000;
 /** Time that each gateway serves before the next one comes. */
 const SERVING_MS = 500;
 
-const APP = new URL("./apps/trivial.ts", import.meta.url).pathname;
+const APP = new URL("../apps/trivial.ts", import.meta.url).pathname;
 
 let sent = 0;
 let lost = 0;

@@ -1,13 +1,13 @@
 /**
  * A picture of ratios: a line for each case and reference, with a dot for each number of workers, the
- * quartiles around it, and the goals. It is an SVG that adapts to light and dark.
+ * quartiles around it, and the goals that are ratios. It is an SVG that adapts to light and dark.
  *
  * @module
  */
 
-import type { Figure } from "./bench.ts";
-import type { Row } from "./report.ts";
-import { labelOf } from "./report.ts";
+import type { Figure } from "../measuring/figures.ts";
+import type { Row } from "./table.ts";
+import type { Spread } from "../measuring/standings.ts";
 
 const LABEL_WIDTH = 360;
 const PANEL_WIDTH = 320;
@@ -18,10 +18,32 @@ const LINE_HEIGHT = 26;
 const LEAST = 0.05;
 const MOST = 16;
 const MARKS = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16];
-/** The figures that have a panel each. */
-const PANELS: readonly Figure[] = ["rate", "cpuUs"];
+/** Figures of which a case has one at most have a panel together. */
+const PANELS: readonly Panel[] = [
+  { label: "rate", better: "more", figures: ["rate"] },
+  { label: "CPU time", better: "less", figures: ["cpuUs"] },
+  {
+    label: "memory, start",
+    better: "less",
+    figures: ["startMs", "residentMiB", "furtherMB", "connectionKiB", "grownMiB"],
+  },
+];
 /** Distance between the dots of different numbers of workers. */
 const DOT_STEP = 6;
+
+/** A part of the picture with a scale of its own. */
+interface Panel {
+  readonly label: string;
+  readonly better: "more" | "less";
+  readonly figures: readonly Figure[];
+}
+
+/** A row that can be drawn. */
+interface Dot extends Row {
+  readonly ratio: Spread;
+  /** Which panel it is in. */
+  readonly panel: number;
+}
 
 const STYLE = `
 text { font: 12px system-ui, sans-serif; fill: #24292f; }
@@ -45,7 +67,11 @@ text { font: 12px system-ui, sans-serif; fill: #24292f; }
 
 /** Draws the rows; `title` says what they are. */
 export function chart(title: string, rows: readonly Row[]): string {
-  const shown = rows.filter(({ figure }) => PANELS.includes(figure));
+  const shown = rows.flatMap((row): Dot[] => {
+    const panel = PANELS.findIndex(({ figures }) => figures.includes(row.figure));
+    const ratio = row.summary?.ratio;
+    return panel < 0 || !ratio ? [] : [{ ...row, ratio, panel }];
+  });
   const lines = [...Map.groupBy(shown, lineOf)];
   const height = TOP + lines.length * LINE_HEIGHT + 30;
   const width = LABEL_WIDTH + PANELS.length * (PANEL_WIDTH + GAP) + 10;
@@ -55,7 +81,7 @@ export function chart(title: string, rows: readonly Row[]): string {
     `<style>${STYLE}\n</style>`,
     text(10, 20, title, "title"),
     legend(width),
-    ...PANELS.map((figure, i) => axis(figure, panelStart(i), height - 30)),
+    ...PANELS.map((panel, i) => axis(panel, panelStart(i), height - 30)),
     ...lines.map(([label, ofLine], i) => line(label, ofLine, TOP + i * LINE_HEIGHT)),
     "</svg>",
   ];
@@ -85,27 +111,27 @@ function legend(width: number): string {
   }).join("") + `<path class="goal one" d="M${width - 85} 10v12"/>` + text(width - 78, 20, "goal");
 }
 
-function axis(figure: Figure, start: number, bottom: number): string {
+function axis({ label, better }: Panel, start: number, bottom: number): string {
   const marks = MARKS.map((ratio) => {
     const x = round(start + placeOf(ratio));
     return `<path class="${ratio === 1 ? "one" : "grid"}" d="M${x} ${TOP - 8}V${bottom}"/>` +
       text(x, TOP - 12, String(ratio), "small", "middle");
   });
-  const better = figure === "rate" ? "more is better" : "less is better";
-  return text(start, TOP - 26, `${labelOf(figure)}, as a ratio (${better})`) + marks.join("");
+  return text(start, TOP - 26, `${label}, as a ratio (${better} is better)`) + marks.join("");
 }
 
-function line(label: string, rows: readonly Row[], top: number): string {
+function line(label: string, rows: readonly Dot[], top: number): string {
   const middle = top + LINE_HEIGHT / 2;
   const shown = label.length > 54 ? `${label.slice(0, 53)}…` : label;
   return text(10, middle + 4, shown) +
     rows.map((row) => {
-      const start = panelStart(PANELS.indexOf(row.figure));
+      const start = panelStart(row.panel);
       const y = middle + (row.workers - 1) * DOT_STEP;
       const [low, median, high] = [row.ratio.low, row.ratio.median, row.ratio.high]
         .map((ratio) => round(start + placeOf(ratio)));
       const { goal } = row;
-      const at = goal && round(start + placeOf(goal.atLeast ?? goal.atMost ?? 1));
+      const limit = goal?.of === "figure" ? undefined : goal?.atLeast ?? goal?.atMost;
+      const at = limit && round(start + placeOf(limit));
       const name = `workers${row.workers}`;
       return `<path class="${name}" d="M${low} ${y}H${high}"/>` +
         `<circle class="${name}" cx="${median}" cy="${y}" r="3"/>` +

@@ -10,7 +10,8 @@ export interface Revision extends AsyncDisposable {
   readonly folder: string;
 }
 
-const root = new URL("..", import.meta.url).pathname;
+/** The folder of this gatehouse. */
+export const HERE = new URL("../..", import.meta.url).pathname;
 
 /**
  * Checks out a revision into a temporary folder, which is removed when it is disposed of.
@@ -36,7 +37,7 @@ export async function currentRevision(): Promise<string> {
 
 /** Runs git, and gives what it printed. */
 async function git(...args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command("git", { args, cwd: root }).output();
+  const { success, stdout, stderr } = await new Deno.Command("git", { args, cwd: HERE }).output();
   if (!success) throw new Error(`git ${args[0]}: ${new TextDecoder().decode(stderr).trim()}`);
   return new TextDecoder().decode(stdout).trim();
 }

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Case } from "./bench.ts";
-import type { Contestant, Load } from "./contest.ts";
-import { delay } from "./harness.ts";
-import { paced } from "./loads/paced.ts";
-import { idealTail, tail } from "./loads/tail.ts";
-import { PIPELINE, POST_JSON, POST_LARGE, wrk } from "./loads/wrk.ts";
+import type { Case } from "../measuring/bench.ts";
+import type { Load } from "../measuring/contest.ts";
+import { paced } from "../loads/paced.ts";
+import { idealTail, tail } from "../loads/tail.ts";
+import { PIPELINE, POST_JSON, POST_LARGE, wrk } from "../loads/wrk.ts";
+import type { Contestant } from "../measuring/processes.ts";
 
 /** An app of the folder `apps`. */
 export type AppName = "trivial" | "routed" | "hono";
@@ -36,6 +36,7 @@ export const scenarios: readonly Scenario[] = [
   saturated("hello, trivial app", "trivial", "/"),
   saturated("hello, Hono", "hono", "/"),
   saturated("JSON of 1 KiB", "routed", "/json", { script: POST_JSON, peers: ["node:http"] }),
+  saturated("JSON of 1 KiB, Hono", "hono", "/json", { script: POST_JSON }),
   saturated("1 MiB of bytes", "routed", "/bytes", { connections: 16, peers: ["node:http"] }),
   saturated("1 MiB of text", "routed", "/text", { connections: 16, peers: ["node:http"] }),
   saturated("stream of 64 KiB pieces", "routed", "/stream", { connections: 16 }),
@@ -50,15 +51,6 @@ export const scenarios: readonly Scenario[] = [
     load: ({ port }, seconds) => paced({ port, requestsPerSecond: 200, seconds }),
   },
   ...[200, 400].map(withTail),
-  {
-    name: "nothing (CPU µs in all)",
-    app: "routed",
-    peers: [],
-    async load(_contestant, seconds) {
-      await delay(seconds * 1000);
-      return { requests: 1, seconds };
-    },
-  },
 ];
 
 /** Some requests compute for long: how long do the others wait? */
