@@ -1,4 +1,5 @@
-import { executableLeg, semanticsTests } from "../loader/semantics/runner.ts";
+import { executableLeg } from "../loader/semantics/launcher.ts";
+import { semanticsTests } from "../loader/semantics/runner.ts";
 import { executable } from "./executable_path.ts";
 
 if (executable !== null) semanticsTests(executableLeg(executable));

@@ -12,8 +12,11 @@ export interface GatewayProcess extends AsyncDisposable {
   readonly port: number;
   /** All lines that were written to standard error so far. */
   readonly log: readonly string[];
-  /** Waits until a line of the log matches. */
-  logged(pattern: RegExp, timeoutMs?: number): Promise<string>;
+  /** Waits until a line of the log matches; one of those after the first `before`, if that is given. */
+  logged(
+    pattern: RegExp,
+    options?: { readonly timeoutMs?: number; readonly before?: number },
+  ): Promise<string>;
   /** Sends a signal. */
   kill(signal: Deno.Signal): void;
   /** The exit status. */
@@ -68,10 +71,11 @@ export async function startGateway(
     ended = true;
     wake();
   })();
-  const logged = async (pattern: RegExp, timeoutMs = 90_000): Promise<string> => {
+  const logged: GatewayProcess["logged"] = async (pattern, options = {}) => {
+    const { timeoutMs = 90_000, before = 0 } = options;
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      const line = log.find((each) => pattern.test(each));
+      const line = log.find((each, index) => index >= before && pattern.test(each));
       if (line !== undefined) return line;
       if (ended || Date.now() > deadline) {
         throw new Error(`no line of the log matches ${pattern}:\n${log.join("\n")}`);

@@ -52,8 +52,13 @@ export interface SemanticsCase {
   readonly status?: number;
   /** What the gateway logs: texts that must be in it, patterns that must match. */
   readonly logs?: readonly (string | RegExp)[];
-  /** What the gateway says when it cannot load the app, and so ends with status 1. */
+  /**
+   * What the gateway says when it cannot load the app: with other cases, one that serves another app and
+   * goes on doing so.
+   */
   readonly fails?: readonly (string | RegExp)[];
+  /** That it is a gateway's first app: one that `fails` ends it with status 1. */
+  readonly atStart?: true;
   /** What it says besides where gatehouse's own loader is at work. */
   readonly failsOwn?: readonly (string | RegExp)[];
   /** Legs that cannot do it, and why. */

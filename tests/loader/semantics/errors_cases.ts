@@ -10,6 +10,7 @@ export const ERRORS: Theme = {
   cases: [
     {
       name: "an app that is not there is named",
+      atStart: true,
       entry: "nothing_here.ts",
       files: { "app.ts": APP },
       fails: ["{base}/nothing_here.ts", /not found|no such file|404/i],
@@ -64,6 +65,7 @@ export const ERRORS: Theme = {
     },
     {
       name: "a syntax error in the app is told with its place and a code frame",
+      atStart: true,
       files: {
         "app.ts": `export const fine: number = 1;\nexport const broken: = 2;\n${APP}`,
       },
@@ -256,6 +258,7 @@ export const ERRORS: Theme = {
     },
     {
       name: "an error thrown at load is told with its place",
+      atStart: true,
       files: {
         "app.ts": `import "./lib/throws.ts";\n${APP}`,
         "lib/throws.ts":

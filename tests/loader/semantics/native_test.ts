@@ -1,3 +1,4 @@
-import { NATIVE_LEG, semanticsTests } from "./runner.ts";
+import { NATIVE_LEG } from "./launcher.ts";
+import { semanticsTests } from "./runner.ts";
 
 semanticsTests(NATIVE_LEG);

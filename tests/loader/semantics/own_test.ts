@@ -1,3 +1,4 @@
-import { OWN_LEG, semanticsTests } from "./runner.ts";
+import { OWN_LEG } from "./launcher.ts";
+import { semanticsTests } from "./runner.ts";
 
 semanticsTests(OWN_LEG);
