@@ -12,19 +12,22 @@ import { TABLE } from "./table.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 
-/** Registers one test for each theme of the table, with a step for each case. */
+/** Registers a test with a step for each theme of the table, and one within for each case. */
 export function semanticsTests(leg: Leg): void {
-  for (const theme of TABLE) {
-    Deno.test(`${theme.name} (${leg.name} loader)`, async (test) => {
-      await using site = new Site(leg.name === "native" ? withImportsOfGatehouse : asItIs);
-      const placed = placeCases(theme, leg, site);
-      const runs = await runAll(placed, await launcherOf(leg, site), site);
-      for (const [index, each] of placed.entries()) {
-        const { semanticsCase, place } = each;
-        await test.step(`${semanticsCase.name} (${place})`, () => check(each, runs[index], leg));
-      }
-    });
-  }
+  Deno.test(`modules mean what they do with deno run (${leg.name} loader)`, async (test) => {
+    await using site = new Site(leg.name === "native" ? withImportsOfGatehouse : asItIs);
+    const themes = TABLE.map((theme) => ({ ...theme, placed: placeCases(theme, leg, site) }));
+    const cases = themes.map(({ placed }) => placed);
+    const runs = await runAll(cases, await launcherOf(leg, site), site);
+    for (const { name, placed } of themes) {
+      await test.step(name, async (theme) => {
+        for (const each of placed) {
+          const title = `${each.semanticsCase.name} (${each.place})`;
+          await theme.step(title, () => check(each, runs.get(each)!, leg));
+        }
+      });
+    }
+  });
 }
 
 function placeCases({ name, cases }: Theme, leg: Leg, site: Site): PlacedCase[] {

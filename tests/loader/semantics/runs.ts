@@ -1,4 +1,4 @@
-/** Runs cases: as many as possible in one gateway, at the same time or one after the other. */
+/** Runs cases: almost all in one gateway, a generation for each, or for many at a time. */
 
 import type { GatewayProcess } from "../../support/gateway.ts";
 import { denoConfigOf, PATIENCE_MS } from "./launcher.ts";
@@ -11,43 +11,48 @@ export interface Run {
   readonly log: string;
 }
 
-/** Gateways that start at a time. */
-const PARALLEL_STARTS = 3;
+/** Gateways at a time. */
+const PARALLEL_STARTS = 2;
 
-/** Apps of one gateway, at the most. */
+/** Apps of one generation, at the most. */
 const GROUP_SIZE = 40;
 
-/** Runs `placed` and says what became of each, in order. */
+/** Runs the cases of all themes, and says what became of each. */
 export async function runAll(
-  placed: readonly PlacedCase[],
+  themes: readonly (readonly PlacedCase[])[],
   launcher: Launcher,
   site: Site,
-): Promise<Run[]> {
+): Promise<ReadonlyMap<PlacedCase, Run>> {
   const runs = new Map<PlacedCase, Run>();
-  const { alone, successive, together } = shared(placed, launcher);
-  const jobs = alone.map((each) => () => runAlone(each, launcher, runs));
-  if (successive.length > 0) jobs.unshift(() => runSuccessively(successive, launcher, site, runs));
-  for (let at = 0; at < together.length; at += GROUP_SIZE) {
-    const group = together.slice(at, at + GROUP_SIZE);
-    jobs.unshift(() => runTogether(group, launcher, runs));
-  }
-  const next = jobs.values();
+  const { alone, successive, together } = sorted(themes, launcher);
+  const jobs = [
+    () => runInGenerations(together, successive, launcher, site, runs),
+    ...alone.map((each) => () => runAlone(each, launcher, runs)),
+  ].values();
   await Promise.all(Array.from({ length: PARALLEL_STARTS }, async () => {
-    for (const job of next) await job();
+    for (const job of jobs) await job();
   }));
-  return placed.map((each) => runs.get(each)!);
+  return runs;
 }
 
-/** Which cases need a gateway each, which can follow one another in one, and which share one. */
-function shared(placed: readonly PlacedCase[], launcher: Launcher) {
-  const alone: PlacedCase[] = [], successive: PlacedCase[] = [], together: PlacedCase[] = [];
-  for (const each of placed) {
-    const { args, fails, permissions, atStart } = each.semanticsCase;
-    const needsStart = args !== undefined || atStart !== undefined || launcher.needsOwnStart(each);
-    const { files } = each.semanticsCase;
-    const fits = fails === undefined && permissions === undefined &&
-      denoConfigOf(files) === undefined;
-    (needsStart ? alone : fits ? together : successive).push(each);
+/** Which cases need a gateway each, which one a generation each, and which share one. */
+function sorted(themes: readonly (readonly PlacedCase[])[], launcher: Launcher) {
+  const alone: PlacedCase[] = [], successive: PlacedCase[] = [], together: PlacedCase[][] = [];
+  for (const placed of themes) {
+    let group: PlacedCase[] = [];
+    for (const each of placed) {
+      const { args, fails, permissions, files, atStart } = each.semanticsCase;
+      if (args !== undefined || atStart !== undefined || launcher.needsOwnStart(each)) {
+        alone.push(each);
+      } else if (
+        fails !== undefined || permissions !== undefined || denoConfigOf(files) !== undefined
+      ) {
+        successive.push(each);
+      } else {
+        if (group.length % GROUP_SIZE === 0) together.push(group = []);
+        group.push(each);
+      }
+    }
   }
   return { alone, successive, together };
 }
@@ -72,68 +77,57 @@ async function runAlone(
 }
 
 /**
- * Runs cases in one gateway, one after the other: a configuration file names one at a time, and a reload
- * takes it, or says why it cannot.
+ * Runs cases in one gateway, one generation after the other: a configuration file names what is next, and a
+ * reload takes it, or says why it cannot. Those that should go together, but do not, follow one by one.
  */
-async function runSuccessively(
+async function runInGenerations(
+  together: readonly (readonly PlacedCase[])[],
   successive: readonly PlacedCase[],
   launcher: Launcher,
   site: Site,
   runs: Map<PlacedCase, Run>,
 ): Promise<void> {
-  const config = `${site.folder}/successive.ini`;
-  const name = (appUrl: string, permissions: string) =>
-    Deno.writeTextFile(config, `[app:main]\nuse = ${appUrl}\n${permissions}`);
+  const config = `${site.folder}/generations.ini`;
   await Deno.mkdir(`${site.folder}/first`);
   await Deno.writeTextFile(`${site.folder}/first/app.js`, "export default () => new Response();\n");
-  await name(`file://${site.folder}/first/app.js`, "");
+  await Deno.writeTextFile(config, `[app:main]\nuse = file://${site.folder}/first/app.js\n`);
   await using gateway = await launcher.startConfigured(config);
-  for (const placed of successive) {
-    const { permissions } = placed.semanticsCase;
-    await name(placed.appUrl, permissions === "default" ? "" : "app-allow-all = yes\n");
+  /** Reloads, and returns what is said of a failure. */
+  const reload = async (text: string): Promise<string | null> => {
+    await Deno.writeTextFile(config, text);
     const before = gateway.log.length;
-    try {
-      gateway.kill("SIGHUP");
-      const end = await gateway.logged(/^generation \d+ (?:goes on )?serv(?:es|ing)$/, { before });
-      if (end.endsWith("serves")) runs.set(placed, await ask(placed, gateway, "/"));
-      else {
-        const log = gateway.log.slice(before).join("\n");
-        runs.set(placed, { outcome: { kind: "refused", log }, log });
-      }
-    } catch (error) {
-      runs.set(placed, failedRun(error));
+    gateway.kill("SIGHUP");
+    const end = await gateway.logged(/^generation \d+ (?:serves|goes on serving)$/, { before });
+    return end.endsWith(" serves") ? null : gateway.log.slice(before).join("\n");
+  };
+  const runOne = async (placed: PlacedCase) => {
+    const log = await reload(section("main", placed));
+    const run = log === null
+      ? await ask(placed, gateway, "/")
+      : { outcome: { kind: "refused", log }, log } as const;
+    runs.set(placed, run);
+  };
+  for (const group of together) {
+    if (await reload(composite(group)) === null) {
+      for (const placed of group) runs.set(placed, await ask(placed, gateway, `/${placed.id}/`));
+    } else {
+      for (const placed of group) await runOne(placed);
     }
   }
+  for (const placed of successive) await runOne(placed);
 }
 
-/** Runs cases in one gateway; looks for the culprits in smaller groups if it does not start. */
-async function runTogether(
-  group: readonly PlacedCase[],
-  launcher: Launcher,
-  runs: Map<PlacedCase, Run>,
-): Promise<void> {
-  if (group.length <= 1) {
-    for (const placed of group) await runAlone(placed, launcher, runs);
-    return;
-  }
-  let gateway: GatewayProcess;
-  try {
-    const mounts = group.map(({ id, appUrl }) => `--mount=/${id}=${appUrl}`);
-    gateway = await launcher.start(mounts, group[0]);
-  } catch {
-    const half = group.length >> 1;
-    await runTogether(group.slice(0, half), launcher, runs);
-    await runTogether(group.slice(half), launcher, runs);
-    return;
-  }
-  await using _ = gateway;
-  for (const placed of group) {
-    try {
-      runs.set(placed, await ask(placed, gateway, `/${placed.id}/`));
-    } catch (error) {
-      runs.set(placed, failedRun(error));
-    }
-  }
+/** The section of a configuration file that names a case's app. */
+function section(name: string, { appUrl, semanticsCase: { permissions } }: PlacedCase): string {
+  const allowed = permissions === "default" ? "" : "app-allow-all = yes\n";
+  return `[app:${name}]\nuse = ${appUrl}\n${allowed}`;
+}
+
+/** A configuration file that mounts the apps of cases, each at its id. */
+function composite(group: readonly PlacedCase[]): string {
+  const mounts = group.map(({ id }) => `/${id} = ${id}\n`).join("");
+  const sections = group.map((placed) => section(placed.id, placed)).join("");
+  return `[composite:main]\nuse = urlmap\n${mounts}${sections}`;
 }
 
 async function ask({ semanticsCase, fill }: PlacedCase, gateway: GatewayProcess, path: string) {
