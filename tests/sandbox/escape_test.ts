@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "../support/assert.ts";
 import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
+import type { GatewayProcess } from "../support/gateway.ts";
 import { escapeTests } from "./escapes.ts";
 
 escapeTests({
@@ -22,30 +23,20 @@ const endings: Record<string, string> = {
   "an error that nobody catches": 'setTimeout(() => { throw new Error("uncaught") })',
   "a signal that it listens to": 'Deno.addSignalListener("SIGTERM", () => {}); self.close()',
 };
-for (const [name, code] of Object.entries(endings)) {
-  Deno.test(`${name} costs an app its worker, and nobody else anything`, async () => {
-    const source = `export default (request) => {
+Deno.test("what ends an app costs it its worker, and nobody else anything", (test) =>
+  withNewApps(test, endings, ["--workers", "2"], (code) =>
+    `export default (request) => {
       if (new URL(request.url).pathname === "/end") { ${code}; return new Promise(() => {}); }
       return new Response("alive");
-    };`;
-    const folder = await Deno.makeTempDir();
-    await Deno.writeTextFile(`${folder}/app.js`, source);
-    try {
-      await using gateway = await startGateway([`${folder}/app.js`, "--workers", "2"]);
-      const end = await fetch(`${gateway.url}/end`);
-      assertEquals(end.status, 502);
-      await end.body?.cancel();
-      for (let i = 0; i < 10; i++) {
-        assertEquals(await (await fetch(gateway.url)).text(), "alive");
-      }
-      await gateway.logged(/^worker \d is ready again$/);
-      gateway.kill("SIGTERM");
-      assertEquals((await gateway.status).code, 0);
-    } finally {
-      await Deno.remove(folder, { recursive: true });
+    };`, async (gateway, before) => {
+    const end = await fetch(`${gateway.url}/end`);
+    assertEquals(end.status, 502);
+    await end.body?.cancel();
+    for (let i = 0; i < 10; i++) {
+      assertEquals(await (await fetch(gateway.url)).text(), "alive");
     }
-  });
-}
+    await gateway.logged(/^worker \d of generation \d+ is ready again$/, { before });
+  }));
 
 const pollutions: Record<string, string> = {
   "Array.prototype":
@@ -76,21 +67,18 @@ const pollutions: Record<string, string> = {
       new Uint8Array(array.buffer).fill(0x5a); return store(array, index, 0x12345678);
     }`,
 };
-for (const [name, code] of Object.entries(pollutions)) {
-  Deno.test(`an app that spoils ${name} for itself spoils it for nobody else`, async () => {
-    const folder = await Deno.makeTempDir();
-    await Deno.writeTextFile(
-      `${folder}/app.js`,
+Deno.test("an app that spoils the platform for itself spoils it for nobody else", (test) =>
+  withNewApps(
+    test,
+    pollutions,
+    ["--workers", "2", "--request-timeout", "2"],
+    (code) =>
       `let spoilt = false;
-      export default (request) => {
-        if (new URL(request.url).pathname === "/spoil") { spoilt = true; ${code}; }
-        return new Response("alive");
-      };`,
-    );
-    try {
-      await using gateway = await startGateway(
-        [`${folder}/app.js`, "--workers", "2", "--request-timeout", "2"],
-      );
+    export default (request) => {
+      if (new URL(request.url).pathname === "/spoil") { spoilt = true; ${code}; }
+      return new Response("alive");
+    };`,
+    async (gateway, before) => {
       await (await fetch(`${gateway.url}/spoil`).catch(() => null))?.body?.cancel();
       // Half of them at the least are the other worker's.
       const alive: boolean[] = await Promise.all(Array.from({ length: 20 }, async () => {
@@ -100,9 +88,38 @@ for (const [name, code] of Object.entries(pollutions)) {
       assert(alive.filter(Boolean).length >= 5, `${alive}`);
       // Its worker may die of it, but nothing of the gateway's fails.
       const isOwnFault = (line: string) => /in promise/.test(line) && !/worker \d/.test(line);
-      assert(!gateway.log.some(isOwnFault), gateway.log.join("\n"));
-    } finally {
-      await Deno.remove(folder, { recursive: true });
+      const log = gateway.log.slice(before);
+      assert(!log.some(isOwnFault), log.join("\n"));
+    },
+  ));
+
+/**
+ * Makes a step of each of `cases`, with one gateway for all, which loads a new app for each: what the one
+ * before has done to its workers has to end with them. The gateway still hears signals in the end.
+ */
+async function withNewApps(
+  test: Deno.TestContext,
+  cases: Readonly<Record<string, string>>,
+  args: readonly string[],
+  appOf: (code: string) => string,
+  check: (gateway: GatewayProcess, before: number) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/app.js`, appOf(""));
+    await using gateway = await startGateway([`${folder}/app.js`, ...args]);
+    for (const [name, code] of Object.entries(cases)) {
+      await test.step(name, async () => {
+        await Deno.writeTextFile(`${folder}/app.js`, appOf(code));
+        const before = gateway.log.length;
+        gateway.kill("SIGHUP");
+        await gateway.logged(/^generation \d+ serves$/, { before });
+        await check(gateway, before);
+      });
     }
-  });
+    gateway.kill("SIGTERM");
+    assertEquals((await gateway.status).code, 0);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 }
