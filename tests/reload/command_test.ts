@@ -36,7 +36,7 @@ for (const loader of ["own", "native"]) {
   Deno.test(`SIGHUP loads the app anew, and a broken one not (${loader} loader)`, () =>
     withApp(async (folder) => {
       await using gateway = await startGateway(
-        [`${folder}/app.ts`, "--workers=2", `--loader=${loader}`],
+        [`${folder}/app.ts`, "--workers=1", `--loader=${loader}`],
         { env: { GATEHOUSE_CACHE: `${folder}/cache` } },
       );
       assertEquals(await textOf(gateway), "1 ");
@@ -176,7 +176,7 @@ function residentMegabytes(pid: number): number {
 }
 
 Deno.test({
-  name: "fifty reloads leave no thread and no memory behind",
+  name: "twenty-five reloads leave no thread and no memory behind",
   ignore: Deno.build.os !== "linux",
   fn: () =>
     withApp(async (folder) => {
@@ -189,10 +189,10 @@ Deno.test({
           await textOf(gateway);
         }
       };
-      await reloadTo(11);
+      await reloadTo(6);
       const threads = threadsOf(gateway.pid);
       const megabytes = residentMegabytes(gateway.pid);
-      await reloadTo(51);
+      await reloadTo(26);
       await until("the threads have ended", () => threadsOf(gateway.pid) <= threads + 2);
       const grown = residentMegabytes(gateway.pid) - megabytes;
       // A worker takes about 10 MB.
