@@ -12,26 +12,53 @@ import { startGateway } from "./support/gateway.ts";
 
 const EXAMPLES = new URL("../examples/", import.meta.url).pathname;
 
+/** What is to hold of an example. */
+interface Behaviour {
+  readonly text: string;
+  readonly body: (url: string, gateway: GatewayProcess) => Promise<void>;
+}
+
+/** What one gateway can tell, by the arguments and variables that it is started with. */
+const starts = new Map<string, {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly env: Record<string, string>;
+  readonly behaviours: Behaviour[];
+}>();
+
+/** Adds a behaviour of an example, which becomes a step of its test. */
 function example(
   name: string,
-  behaviour: string,
-  body: (url: string, gateway: GatewayProcess) => Promise<void>,
+  text: string,
+  body: Behaviour["body"],
   args: readonly string[] = [],
   env: Record<string, string> = {},
 ): void {
-  for (const workers of ["1", "0"]) {
-    Deno.test(`examples/${name} ${behaviour} (--workers ${workers})`, async () => {
-      const app = `${EXAMPLES}${name}`;
-      const { FILES_ROOT } = env;
-      const allowed = FILES_ROOT === undefined || workers === "0"
-        ? []
-        : [`--app-allow-read=${FILES_ROOT}`];
-      await using gateway = await startGateway(
-        [app, ...args, ...allowed, `--workers=${workers}`],
-        { env },
-      );
-      await body(gateway.url, gateway);
-    });
+  const key = JSON.stringify([name, args, env]);
+  const start = starts.get(key) ?? { name, args, env, behaviours: [] };
+  starts.set(key, start);
+  start.behaviours.push({ text, body });
+}
+
+/** Registers a test for each way in which examples are started, with workers and without. */
+function registerExamples(): void {
+  for (const { name, args, env, behaviours } of starts.values()) {
+    const options = args.map((arg) => arg.replace(EXAMPLES, "")).join(" ");
+    for (const workers of ["1", "0"]) {
+      Deno.test(`examples/${name} ${options} (--workers ${workers})`, async (test) => {
+        const { FILES_ROOT } = env;
+        const allowed = FILES_ROOT === undefined || workers === "0"
+          ? []
+          : [`--app-allow-read=${FILES_ROOT}`];
+        await using gateway = await startGateway(
+          [`${EXAMPLES}${name}`, ...args, ...allowed, `--workers=${workers}`],
+          { env },
+        );
+        for (const { text, body } of behaviours) {
+          await test.step(text, () => body(gateway.url, gateway));
+        }
+      });
+    }
   }
 }
 
@@ -555,3 +582,5 @@ async function evaluated(code: string): Promise<string> {
   console.error(decoder.decode(stderr));
   return decoder.decode(stdout);
 }
+
+registerExamples();

@@ -10,24 +10,22 @@ const ANSWER = "export default () => new Response(String(Deno.pid));";
 
 /** What an app does as it is loaded, to what its supervisor and its process say to each other. */
 const MEDDLERS: Readonly<Record<string, string>> = {
-  "reads standard input": `
-    try { Deno.stdin.readSync(new Uint8Array(65536)); } catch { /* it may not */ }`,
+  "reads standard input, and prints what looks like reports, and much without an end of line": `
+    try { Deno.stdin.readSync(new Uint8Array(65536)); } catch { /* it may not */ }
+    const report = JSON.stringify({ kind: "ready", urls: ["http://forged.example"], notice: null });
+    console.error(report);
+    console.log("\\x1e" + crypto.randomUUID() + " " + report);
+    const text = new TextEncoder().encode("x".repeat(100_000));
+    for (const out of [Deno.stdout, Deno.stderr]) {
+      try { for (let at = 0; at < text.length;) at += out.writeSync(text.subarray(at)); }
+      catch { /* it may not */ }
+    }`,
   "closes standard input": `
     try { Deno.stdin.close(); } catch { /* it may not */ }`,
   "reads and closes standard input as Node does": `
     import fs from "node:fs";
     try { fs.readSync(0, new Uint8Array(65536)); } catch { /* it may not */ }
     try { fs.closeSync(0); } catch { /* it may not */ }`,
-  "prints much without an end of line": `
-    const text = new TextEncoder().encode("x".repeat(100_000));
-    for (const out of [Deno.stdout, Deno.stderr]) {
-      try { for (let at = 0; at < text.length;) at += out.writeSync(text.subarray(at)); }
-      catch { /* it may not */ }
-    }`,
-  "prints what looks like reports": `
-    const report = JSON.stringify({ kind: "ready", urls: ["http://forged.example"], notice: null });
-    console.error(report);
-    console.log("\\x1e" + crypto.randomUUID() + " " + report);`,
 };
 
 for (const [what, code] of Object.entries(MEDDLERS)) {

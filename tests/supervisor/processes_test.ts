@@ -6,49 +6,70 @@ import { get, RawClient } from "../support/raw_client.ts";
 const FILES = { "app.js": PID_APP };
 const TWO = ["--processes", "2", "--workers", "1"];
 
-Deno.test("processes share a port, and the supervisor answers nothing", () =>
+Deno.test("processes share ports, which are chosen once, and have unix sockets of their own", (test) =>
   inFolder(FILES, async (folder) => {
-    await using gateway = await startGateway([`${folder}/app.js`, ...TWO]);
-    const pids = await pidsAt(gateway.port, (pids) => pids.size === 2);
-    assert(!pids.has(gateway.pid));
-    gateway.kill("SIGTERM");
-    assertEquals((await gateway.status).code, 0);
-    for (const pid of pids) assert(!isRunning(pid));
-  }));
-
-Deno.test("listening, ready and what is to be said at the start are told once", () =>
-  inFolder(FILES, async (folder) => {
-    await using gateway = await startGateway([`${folder}/app.js`, ...TWO]);
-    const { log, url } = gateway;
-    assertEquals(log.slice(1), [`listening ${url}`, "ready"]);
-    assertMatch(log[0], /^apps may use: /);
-  }));
-
-Deno.test("several ports, over TLS and for FastCGI too, are chosen once for all processes", () =>
-  inFolder(FILES, async (folder) => {
-    const ports = ["--http", "0", "--http", "[::1]:0", "--fastcgi", "127.0.0.1:0"];
-    await using gateway = await startGateway([`${folder}/app.js`, ...TWO, ...ports]);
-    const urls = gateway.log.filter((line) => line.startsWith("listening "));
-    assertEquals(urls.length, 3, urls.join("\n"));
-    for (const url of urls) assertMatch(url, /:[1-9]\d*$/);
-  }));
-
-Deno.test("each process has its own unix socket, by its number, and removes it", () =>
-  inFolder(FILES, async (folder) => {
-    const address = `unix:${folder}/{n}.sock,mode=0600`;
-    await using gateway = await startGateway([`${folder}/app.js`, ...TWO, "--http", address]);
-    const pids = new Set<number>();
-    for (const number of [1, 2]) {
-      const path = `${folder}/${number}.sock`;
-      assertStringIncludes(gateway.log.join("\n"), `listening http+unix:${path}\n`);
-      using client = new RawClient(await Deno.connect({ transport: "unix", path }));
-      await client.send(get("/"));
-      pids.add(Number((await client.receive()).body));
-    }
-    assertEquals(pids.size, 2);
-    gateway.kill("SIGTERM");
-    assertEquals((await gateway.status).code, 0);
-    assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["app.js"]);
+    const http = [
+      "--http",
+      "0",
+      "--http",
+      "[::1]:0",
+      "--http",
+      `unix:${folder}/{n}.sock,mode=0600`,
+    ];
+    await using gateway = await startGateway([
+      `${folder}/app.js`,
+      ...TWO,
+      ...http,
+      ...["--fastcgi", "127.0.0.1:0"],
+    ]);
+    const { port, log } = gateway;
+    const printed = log.length;
+    await test.step("listening, ready and what is to be said at the start are told once", () => {
+      assertMatch(log[0], /^apps may use: /);
+      const urls = log.slice(1, -1).filter((line) => !line.includes("unix:"));
+      assertEquals(urls.length, 3, log.join("\n"));
+      for (const url of urls) assertMatch(url, /^listening .*:[1-9]\d*$/);
+      assertEquals(log.slice(1, -1).length, urls.length + 2);
+      assertEquals(log.at(-1), "ready");
+    });
+    const pids = await pidsAt(port, (pids) => pids.size === 2);
+    await test.step("the supervisor answers nothing", () => assert(!pids.has(gateway.pid)));
+    await test.step("each process has a unix socket, by its number", async () => {
+      const found = new Set<number>();
+      for (const number of [1, 2]) {
+        const path = `${folder}/${number}.sock`;
+        assertStringIncludes(log.join("\n"), `listening http+unix:${path}\n`);
+        using client = new RawClient(await Deno.connect({ transport: "unix", path }));
+        await client.send(get("/"));
+        found.add(Number((await client.receive()).body));
+      }
+      assertEquals(found, pids);
+    });
+    await test.step("for others their port is in use, though it may be shareable", async () => {
+      const args = [`${folder}/app.js`, ...TWO, "--http", `${port}`];
+      const { code, stderr } = await runGateway(args);
+      assertEquals(code, 1);
+      assertEquals(
+        stderr,
+        `gatehouse: cannot listen on 127.0.0.1:${port}: the address is in use\n`,
+      );
+    });
+    await test.step("what processes print has their number, and whole lines", async () => {
+      const found = new Set<number>();
+      for (let i = 0; i < 100 && found.size < 2; i++) {
+        const asked = [askPid(port, "/print"), askPid(port, "/print"), askPid(port, "/print")];
+        for (const pid of await Promise.all(asked)) found.add(pid);
+      }
+      assertEquals(found.size, 2);
+      for (const line of log.slice(printed)) assertMatch(line, /^\[[12]\] e{2000}$/);
+      for (const number of [1, 2]) assert(log.some((line) => line.startsWith(`[${number}] `)));
+    });
+    await test.step("they end together, and remove their unix sockets", async () => {
+      gateway.kill("SIGTERM");
+      assertEquals((await gateway.status).code, 0);
+      for (const pid of pids) assert(!isRunning(pid));
+      assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["app.js"]);
+    });
   }));
 
 Deno.test("what others have put beside the path of a unix socket is not in its way", () =>
@@ -75,29 +96,6 @@ Deno.test("a unix socket without {n} cannot be shared: exit status 2", async () 
   assertEquals(code, 2);
   assertMatch(stderr, /^gatehouse: --fastcgi unix:\/tmp\/a\.sock: .* put \{n\}.*\n$/);
 });
-
-Deno.test("a port of somebody else is refused, though it may be shareable: exit status 1", () =>
-  inFolder(FILES, async (folder) => {
-    await using gateway = await startGateway([`${folder}/app.js`, ...TWO]);
-    const { port } = gateway;
-    const { code, stderr } = await runGateway([`${folder}/app.js`, ...TWO, "--http", `${port}`]);
-    assertEquals(code, 1);
-    assertEquals(stderr, `gatehouse: cannot listen on 127.0.0.1:${port}: the address is in use\n`);
-  }));
-
-Deno.test("what processes print has their number, and whole lines", () =>
-  inFolder(FILES, async (folder) => {
-    await using gateway = await startGateway([`${folder}/app.js`, ...TWO]);
-    const { port, log } = gateway;
-    const pids = new Set<number>();
-    for (let i = 0; i < 100 && pids.size < 2; i++) {
-      const asked = [askPid(port, "/print"), askPid(port, "/print"), askPid(port, "/print")];
-      for (const pid of await Promise.all(asked)) pids.add(pid);
-    }
-    assertEquals(pids.size, 2);
-    for (const line of log.slice(3)) assertMatch(line, /^\[[12]\] e{2000}$/);
-    for (const number of [1, 2]) assert(log.some((line) => line.startsWith(`[${number}] `)));
-  }));
 
 Deno.test("an app that cannot be loaded ends the start with one line, exit status 1, and no process", () =>
   inFolder({ "app.js": 'throw new Error("no way");' }, async (folder) => {
