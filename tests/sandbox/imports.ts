@@ -1,7 +1,7 @@
 /** What the imports of apps lead to, whatever runs them: static ones, and late ones of others beside them. */
 
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
-import { startGateway } from "../support/gateway.ts";
+import { reloadOf, startGateway } from "../support/gateway.ts";
 import { IMPORTING_APP } from "../support/loader_lab.ts";
 
 /** A way to run gatehouse with its own loader. */
@@ -61,18 +61,26 @@ export function importTests({ name, command, args }: ImportLeg): void {
   };
 
   test("an app that imports statically what it may not read is not loaded", async (folder) => {
+    await using gateway = await start(folder, `${folder}/app/app.ts`);
     for (const [what, [source, reason]] of Object.entries(REFUSED)) {
-      Deno.writeTextFileSync(`${folder}/app/static.ts`, source);
-      const outcome = await start(folder, `${folder}/app/static.ts`).then(
-        async (gateway) => {
-          await gateway[Symbol.asyncDispose]();
-          return "it is loaded";
-        },
-        (error) => String(error),
-      );
+      Deno.writeTextFileSync(`${folder}/app/app.ts`, source);
+      const said = await reloadOf(gateway);
+      assertEquals(said.at(-1), "generation 1 goes on serving", what);
+      const outcome = said.join("\n");
       assertStringIncludes(outcome, reason, what);
       assert(!outcome.includes(SECRET), outcome);
     }
+    const [[source, reason]] = Object.values(REFUSED);
+    Deno.writeTextFileSync(`${folder}/app/static.ts`, source);
+    const outcome = await start(folder, `${folder}/app/static.ts`).then(
+      async (gateway) => {
+        await gateway[Symbol.asyncDispose]();
+        return "it is loaded";
+      },
+      (error) => String(error),
+    );
+    assertStringIncludes(outcome, reason);
+    assert(!outcome.includes(SECRET), outcome);
   });
 
   test("a late import obeys the permission, whether there is anything or not", async (folder) => {

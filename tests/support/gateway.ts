@@ -117,6 +117,14 @@ export async function startGateway(
   };
 }
 
+/** Lets a gateway load its apps anew, and returns what it says of that. */
+export async function reloadOf(gateway: GatewayProcess): Promise<string[]> {
+  const before = gateway.log.length;
+  gateway.kill("SIGHUP");
+  await gateway.logged(/^generation \d+ (?:serves|goes on serving)$/, { before });
+  return gateway.log.slice(before);
+}
+
 /** Runs gatehouse with `args` to its end. */
 export async function runGateway(
   args: readonly string[],

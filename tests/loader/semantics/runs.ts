@@ -1,5 +1,6 @@
 /** Runs cases: almost all in one gateway, a generation for each, or for many at a time. */
 
+import { reloadOf } from "../../support/gateway.ts";
 import type { GatewayProcess } from "../../support/gateway.ts";
 import { denoConfigOf, PATIENCE_MS } from "./launcher.ts";
 import type { Launcher, Outcome } from "./launcher.ts";
@@ -95,10 +96,8 @@ async function runInGenerations(
   /** Reloads, and returns what is said of a failure. */
   const reload = async (text: string): Promise<string | null> => {
     await Deno.writeTextFile(config, text);
-    const before = gateway.log.length;
-    gateway.kill("SIGHUP");
-    const end = await gateway.logged(/^generation \d+ (?:serves|goes on serving)$/, { before });
-    return end.endsWith(" serves") ? null : gateway.log.slice(before).join("\n");
+    const said = await reloadOf(gateway);
+    return said.at(-1)!.endsWith(" serves") ? null : said.join("\n");
   };
   const runOne = async (placed: PlacedCase) => {
     const log = await reload(section("main", placed));
