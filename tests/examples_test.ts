@@ -43,9 +43,9 @@ function example(
 /** Registers a test for each way in which examples are started, with workers and without. */
 function registerExamples(): void {
   for (const { name, args, env, behaviours } of starts.values()) {
-    const options = args.map((arg) => arg.replace(EXAMPLES, "")).join(" ");
+    const words = [name, ...args.map((arg) => arg.replace(EXAMPLES, ""))].join(" ");
     for (const workers of ["1", "0"]) {
-      Deno.test(`examples/${name} ${options} (--workers ${workers})`, async (test) => {
+      Deno.test(`examples/${words} (--workers ${workers})`, async (test) => {
         const { FILES_ROOT } = env;
         const allowed = FILES_ROOT === undefined || workers === "0"
           ? []
