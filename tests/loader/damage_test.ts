@@ -94,12 +94,15 @@ test("files of the cache that are damaged are noticed and made again", async (co
   const installed = packages();
   for (const [kind, { files, dropped }] of Object.entries(KINDS)) {
     await context.step(kind, async () => {
-      const damages = Object.entries(DAMAGES);
-      // Where there are several files, one run sees all damages.
+      const all = Object.entries(DAMAGES);
+      const several = lab.filesInCache().filter((path) => files.test(path)).length >= all.length;
+      // Where there are several files, one run sees all damages. Else each costs one, and what notices that
+      // a file is cut off is what notices that nothing of it is left.
+      const damages = several ? all : all.filter(([damage]) => damage !== "emptied");
       for (let run = 0, runs = damages.length; run < runs; run++) {
         const found = lab.filesInCache().filter((path) => files.test(path));
         assert(found.length > 0, "there is something to damage");
-        if (found.length >= damages.length) runs = 1;
+        if (several) runs = 1;
         const done = found.map((path, index) => {
           const [damage, inflict] = damages[(run + index) % damages.length];
           inflict(`${lab.cache}/${path}`);
