@@ -220,7 +220,7 @@ async function run(
   const reload = async () => {
     await putVersion(folder, ++generation);
     gateway.kill("SIGHUP");
-    await gateway.logged(new RegExp(`^generation ${generation} serves$`), 60_000);
+    await gateway.logged(new RegExp(`^generation ${generation} serves$`), { timeoutMs: 60_000 });
     if (generation % 10 === 1) console.error(`${generation - 1} reloads, ${soak.answered} answers`);
   };
   let died = 0;
