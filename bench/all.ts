@@ -28,7 +28,7 @@ bench/results.svg.`,
   options: {
     ...OPTIONS,
     rounds: whole(3, "rounds after the warm-up"),
-    seconds: number(0.7, "seconds of each sample", 0.1),
+    seconds: number(0.6, "seconds of each sample", 0.1),
     bench: text("NAME", "only this bench"),
   },
 });

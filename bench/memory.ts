@@ -23,6 +23,8 @@ import { HERE } from "./measuring/revisions.ts";
 const MEBIBYTE = 1_048_576;
 /** Time for which CPU time at rest is counted, in milliseconds. */
 const REST_MS = 5_000;
+/** Time in which an engine tidies up what a start has left, in milliseconds. */
+const TIDYING_MS = 6_000;
 /** How long servers are left alone after something has happened, in milliseconds. */
 const SETTLE_MS = 2_000;
 /** Time in which servers notice that connections have ended, in milliseconds. */
@@ -156,9 +158,13 @@ async function restAndLoad(
   running: readonly Running[],
   { seconds }: BenchOptions,
 ): Promise<Sample[]> {
-  const atRest = running.map((server) => ({ cpu: server.cpuSeconds(), memory: memoryOf(server) }));
+  await delay(TIDYING_MS);
+  const before = running.map((server) => server.cpuSeconds());
   await delay(REST_MS);
-  const restCpuMs = running.map((server, i) => (server.cpuSeconds() - atRest[i].cpu) * 1_000);
+  const atRest = running.map((server, i) => ({
+    memory: memoryOf(server),
+    restCpuMs: Math.round((server.cpuSeconds() - before[i]) * 1_000),
+  }));
   const resting: Promise<number>[] = [];
   for (const server of running) {
     const { port } = server.contestant;
@@ -170,10 +176,10 @@ async function restAndLoad(
     resting.push(rested.then(() => memoryOf(server).residentMiB));
   }
   const loaded = await Promise.all(resting);
-  return atRest.map(({ memory }, i) => {
+  return atRest.map(({ memory, restCpuMs }, i) => {
     const loadedMiB = loaded[i];
     const loadedTimes = loadedMiB / memory.residentMiB;
-    return { ...memory, restCpuMs: Math.round(restCpuMs[i]), loadedMiB, loadedTimes };
+    return { ...memory, restCpuMs, loadedMiB, loadedTimes };
   });
 }
 

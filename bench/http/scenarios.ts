@@ -53,6 +53,9 @@ export const scenarios: readonly Scenario[] = [
   ...[200, 400].map(withTail),
 ];
 
+/** Samples in which some requests compute for long are not shorter, in seconds: there are few such requests. */
+const LEAST_TAIL_SECONDS = 1.5;
+
 /** Some requests compute for long: how long do the others wait? */
 function withTail(requestsPerSecond: number): Scenario {
   return {
@@ -61,9 +64,13 @@ function withTail(requestsPerSecond: number): Scenario {
     peers: [],
     workers: [2],
     denoThreads: 2,
-    remark: (seconds) => idealTail({ requestsPerSecond, seconds }),
-    load: ({ port }, seconds) => tail({ port, requestsPerSecond, seconds }),
+    remark: (seconds) => idealTail({ requestsPerSecond, seconds: tailSeconds(seconds) }),
+    load: ({ port }, seconds) => tail({ port, requestsPerSecond, seconds: tailSeconds(seconds) }),
   };
+}
+
+function tailSeconds(seconds: number): number {
+  return Math.max(seconds, LEAST_TAIL_SECONDS);
 }
 
 function saturated(
