@@ -14,11 +14,10 @@ import type { RequestLimits } from "../request_limits.ts";
 import { MAX_DISCARDED_BYTES } from "../http1/limits.ts";
 import type { DateLine } from "../http1/writer.ts";
 import type { Log } from "../log.ts";
-import { timerMs } from "../timers.ts";
+import type { OutputHost } from "./client_output.ts";
+import { ClientOutput } from "./client_output.ts";
 import { FileBody, InlineBody, StreamedBody } from "./body_source.ts";
-import type { ServerFlow } from "./delivery.ts";
-import { DeliveryLine } from "./delivery.ts";
-import { formatControl, formatReply, headerValue, replyHeader } from "./message.ts";
+import { formatControl, formatReply, headerValue } from "./message.ts";
 import type { Mongrel2Message } from "./message.ts";
 import type { ExchangeChannel } from "./mongrel2_exchange.ts";
 import { Mongrel2Exchange } from "./mongrel2_exchange.ts";
@@ -28,7 +27,7 @@ import { uploadNotice } from "./upload.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
 /** What the clients of an endpoint have in common. */
-export interface ClientHost {
+export interface ClientHost extends OutputHost {
   /** Takes the requests. */
   readonly handler: ExchangeHandler;
   /** Limits of requests. */
@@ -43,14 +42,10 @@ export interface ClientHost {
   readonly now: number;
   /** Whether replies would only pile up. */
   readonly isCongested: boolean;
-  /** What is known of the server's flow control. */
-  readonly flow: ServerFlow;
   /** Takes messages about faults. */
   readonly log: Log;
   /** Sends a reply. */
   send(reply: Uint8Array): void;
-  /** Sends a reply whose beginning is text. */
-  sendParts(beginning: string, rest: Uint8Array): void;
   /** Calls `client.flush()` soon, once for all that is written until then. */
   scheduleFlush(client: Mongrel2Client): void;
   /** Is told that there is nothing more to do for a client. */
@@ -70,50 +65,58 @@ export class Mongrel2Client implements ExchangeChannel {
   readonly #waiting = new WaitingRequests();
   /** An upload of which parts are still to come. */
   #upload: StreamedBody | null = null;
-  /** What was sent, and the server may still hold. */
-  readonly #line: DeliveryLine;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #output: ClientOutput;
   #isScheduled = false;
   #isGone = false;
-  /** What is before the payload of replies to it. */
-  #header: string | undefined;
 
   /** Makes the client with that number. */
   constructor(senderId: string, connId: string, host: ClientHost) {
     this.senderId = senderId;
     this.connId = connId;
     this.#host = host;
-    this.#line = new DeliveryLine(host.flow);
+    this.#output = new ClientOutput(senderId, connId, host, this);
+  }
+
+  get out(): OutputBuffer {
+    return this.#output.buffer;
   }
 
   get isCongested(): boolean {
     return this.#host.isCongested;
   }
 
+  /** Whether it has left, or was left. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
   /** Whether the server has still to give word of what it was sent. */
   get awaitsWord(): boolean {
-    return this.#host.flow.state === "on" && !this.#line.isEmpty && !this.#isGone;
+    return this.#host.flow.state === "on" && !this.#output.line.isEmpty && !this.#isGone;
   }
 
   /** Whether a response depends on what the server says of it. */
   get needsWord(): boolean {
-    return this.#current !== null && this.#line.isFull;
+    return this.#current !== null && this.#output.line.isFull;
   }
 
   /** Requests that are not answered to their end. */
   get requestCount(): number {
-    return this.#waiting.length + (this.#current === null ? 0 : 1);
+    const { joinedCount } = this.#output;
+    return joinedCount + this.#waiting.length + (this.#current === null ? 0 : 1);
   }
 
   /** Takes a request, or part of one. */
   onRequest(message: Mongrel2Message): void {
     if (headerValue(message, "METHOD") === undefined) {
       this.#onUploadPart(message);
-    } else if (this.#current === null) {
-      this.#line.asksAgain();
+    } else if (this.#current === null && this.#output.isEmpty) {
+      this.#output.line.asksAgain();
       this.#begin(message);
     } else {
+      this.#output.line.asksAhead(performance.now());
       this.#keep(message);
+      if (this.#current?.complete ?? true) this.flush();
     }
   }
 
@@ -138,7 +141,7 @@ export class Mongrel2Client implements ExchangeChannel {
 
   /** Takes word that a message with so many bytes was delivered. */
   onDelivered(bytes: number): void {
-    this.#line.delivered(bytes, performance.now());
+    this.#output.line.delivered(bytes, performance.now());
     this.flush();
   }
 
@@ -150,7 +153,7 @@ export class Mongrel2Client implements ExchangeChannel {
   /** Takes word that the client has gone, or that the gateway goes. */
   onGone(reason: AbortReason): void {
     this.#isGone = true;
-    clearTimeout(this.#timer);
+    this.#output.drop((exchange) => exchange.abort(reason));
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       this.#discardUpload(next);
     }
@@ -180,14 +183,20 @@ export class Mongrel2Client implements ExchangeChannel {
   /** Ends what has taken too long. */
   checkDeadlines(now: number): void {
     const exchange = this.#current;
+    const output = this.#output;
     const { requestTimeoutMs, bodyIdleTimeoutMs } = this.#host.limits;
-    if (exchange === null) return;
-    if (!exchange.responded) {
-      if (expired(now, exchange.startedAt, requestTimeoutMs)) exchange.timeOut();
-    } else if (exchange.out.length > 0) {
-      if (expired(now, this.#line.progressAt, bodyIdleTimeoutMs)) this.disconnect();
-      else this.#probe(exchange.out, now);
+    const isWorkedOn = exchange !== null && !exchange.responded;
+    if (isWorkedOn && expired(now, exchange.startedAt, requestTimeoutMs)) {
+      exchange.timeOut();
+      return;
     }
+    if (output.isEmpty) return;
+    if (expired(now, output.line.progressAt, bodyIdleTimeoutMs)) {
+      this.disconnect();
+      return;
+    }
+    output.probe(now);
+    if (output.isEmpty) this.#onSent();
   }
 
   onOutput(): void {
@@ -196,58 +205,45 @@ export class Mongrel2Client implements ExchangeChannel {
     this.#host.scheduleFlush(this);
   }
 
-  /** Sends what the server takes of the current response. */
+  /** Sends what the server takes, and goes on with what waited for that. */
   flush(): void {
     this.#isScheduled = false;
+    if (this.#isGone) return;
+    const output = this.#output;
     const exchange = this.#current;
-    if (exchange === null) return;
-    const { out } = exchange;
-    this.#send(out);
-    if (out.length > 0) return;
-    exchange.releaseOutput();
-    if (exchange.complete) {
+    const hadOutput = !output.isEmpty;
+    output.send();
+    if (output.isEmpty) {
+      if (hadOutput || exchange !== null) this.#onSent();
+    } else if (exchange === null) {
+      if (output.joins) this.#beginNext();
+    } else if (this.#joins(exchange)) {
+      output.join(exchange);
+      this.#current = null;
+      this.#beginNext();
+    }
+  }
+
+  /** Goes on after all was sent that there was. */
+  #onSent(): void {
+    this.#output.release();
+    const exchange = this.#current;
+    if (exchange === null) {
+      this.#beginNext();
+    } else if (exchange.complete) {
       this.#onComplete(exchange);
-      return;
+    } else {
+      const { bodyBytes } = exchange;
+      exchange.bodyBytes = 0;
+      if (bodyBytes > 0) exchange.receiver.onCredit(bodyBytes);
     }
-    const { bodyBytes } = exchange;
-    exchange.bodyBytes = 0;
-    if (bodyBytes > 0) exchange.receiver.onCredit(bodyBytes);
   }
 
-  #send(out: OutputBuffer): void {
-    if (out.length === 0) return;
-    const now = performance.now();
-    let at = 0;
-    for (;;) {
-      const bytes = this.#line.room(out.length - at, now);
-      if (bytes === 0) break;
-      this.#sendPart(out.bytes.subarray(at, at + bytes), now);
-      at += bytes;
-    }
-    take(out, at);
-    if (out.length === 0) return;
-    const waitMs = this.#line.waitMs(now);
-    if (waitMs < Infinity) this.#timer ??= setTimeout(this.#onTime, timerMs(waitMs));
+  /** Whether the next request may begin, though the response of `exchange` was not sent to its end. */
+  #joins(exchange: Mongrel2Exchange): boolean {
+    return exchange.complete && !exchange.closes && this.#upload === null &&
+      this.#waiting.length > 0 && this.#output.joins;
   }
-
-  #sendPart(payload: Uint8Array, now: number): void {
-    this.#header ??= replyHeader(this.senderId, [this.connId]);
-    this.#host.sendParts(this.#header, payload);
-    this.#line.sent(payload.length, now);
-  }
-
-  /** Sends a little more if word of what was sent seems to have got lost. */
-  #probe(out: OutputBuffer, now: number): void {
-    const bytes = this.#line.probe(out.length, now);
-    if (bytes === 0) return;
-    this.#sendPart(out.bytes.subarray(0, bytes), now);
-    take(out, bytes);
-  }
-
-  readonly #onTime = (): void => {
-    this.#timer = undefined;
-    this.flush();
-  };
 
   #onComplete(exchange: Mongrel2Exchange): void {
     this.#current = null;
@@ -270,14 +266,13 @@ export class Mongrel2Client implements ExchangeChannel {
     this.#upload = null;
     const next = this.#waiting.shift();
     if (next !== undefined) this.#begin(next);
+    else if (!this.#output.isEmpty) return;
     else if (this.#waiting.isFull) this.disconnect();
     else this.#checkIdle();
   }
 
   #checkIdle(): void {
     if (this.#current !== null || this.#waiting.length > 0 || this.#upload !== null) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.#host.onIdle(this);
   }
 
@@ -365,7 +360,10 @@ export class Mongrel2Client implements ExchangeChannel {
   #onUploadPart(message: Mongrel2Message): void {
     const offset = headerValue(message, "UPLOAD_STREAM");
     const upload = this.#upload;
-    if (upload === null || offset === undefined) return;
+    if (upload === null || offset === undefined) {
+      this.#checkIdle();
+      return;
+    }
     const { limits } = this.#host;
     if (Number(offset) + message.body.length > limits.maxBodyBytes) {
       this.#current?.refuseBody(bodyTooLarge(limits));
@@ -398,13 +396,6 @@ export class Mongrel2Client implements ExchangeChannel {
     const told = error.status < 500 ? error : new ProtocolError(error.status, "", error.section);
     this.#current.refuse(told);
   }
-}
-
-/** Takes the first bytes out of a buffer. */
-function take(out: OutputBuffer, bytes: number): void {
-  if (bytes === 0) return;
-  out.bytes.copyWithin(0, bytes, out.length);
-  out.length -= bytes;
 }
 
 const EMPTY = new Uint8Array(0);

@@ -8,7 +8,7 @@
 /** Bytes that Mongrel2 1.12 lets wait for a client under `download.flow_control`. */
 const DEFAULT_WINDOW_BYTES = 102_400;
 /** Bytes of one message at the most. */
-const MAX_MESSAGE_BYTES = 262_144;
+const MAX_MESSAGE_BYTES = 393_216;
 /** The same where there is word of each, so that several are on their way, and word can get lost. */
 const MAX_TOLD_MESSAGE_BYTES = 32_768;
 /** Part of the window that is kept for probes. */
@@ -17,8 +17,12 @@ const PROBE_RESERVE_BYTES = 2_048;
 const MIN_UNIQUE_BYTES = 4_096;
 /** A message that surely goes into a client's empty socket buffer at once. */
 const SMALL_BYTES = 4_096;
-/** Mongrel2 disconnects a client for whom 17 messages wait: so many may wait at the most. */
-const MAX_ASSUMED_MESSAGES = 12;
+/** Messages that Mongrel2 lets wait for a client: it disconnects those for whom there is one more. */
+const MAX_MESSAGES = 16;
+/** How many are taken to wait at the most: the rest is for the times in which it delivers none. */
+const MAX_ASSUMED_MESSAGES = 8;
+/** The same for a client that asks ahead. */
+const MAX_AHEAD_MESSAGES = 4;
 /** The same where it counts bytes instead. */
 const MAX_TOLD_MESSAGES = 64;
 
@@ -32,8 +36,14 @@ const PROBE_AFTER_MS = 250;
 /** Bytes a millisecond that are taken for delivered to one client, and to all that are sent to together. */
 const CLIENT_BYTES_PER_MS = 10_486;
 const SERVER_BYTES_PER_MS = 104_858;
-/** Time for a small message at least, in milliseconds. */
-const MIN_DELIVERY_MS = 0.5;
+/**
+ * Time for a message at least, for a small one, and for one to a client that asks ahead, in
+ * milliseconds. Mongrel2 delivers none while it is not scheduled, nor while it reads all that a client
+ * asks ahead, and then finds at once what has come in the meantime.
+ */
+const MIN_DELIVERY_MS = 25;
+const SMALL_DELIVERY_MS = 40;
+const AHEAD_DELIVERY_MS = 50;
 /** Bytes a millisecond where word goes to another handler, unless more is known of the client. */
 const UNHEARD_BYTES_PER_MS = 1_024;
 const MIN_UNHEARD_BYTES_PER_MS = 128;
@@ -101,7 +111,10 @@ export class DeliveryLine {
   #toldBytes = 0;
   #since = 0;
   #progressAt = 0;
-  #probedAt = 0;
+  #sentAt = 0;
+  /** When all was taken that was sent, if the client's requests prove nothing. */
+  #takenAt = 0;
+  #asksAhead = false;
 
   /** Makes the line to a client of that server. */
   constructor(flow: ServerFlow) {
@@ -129,13 +142,14 @@ export class DeliveryLine {
     const flow = this.#flow;
     const count = this.#sizes.length;
     if (flow.state === "off") {
-      return count < MAX_ASSUMED_MESSAGES ? Math.min(waiting, MAX_MESSAGE_BYTES) : 0;
+      return count < this.#maxAssumed ? Math.min(waiting, MAX_MESSAGE_BYTES) : 0;
     }
     const reserve = Math.min(PROBE_RESERVE_BYTES, flow.windowBytes >> 1);
     const window = flow.windowBytes - reserve;
     const room = Math.min(waiting, window - this.#bytes);
     if (room <= 0 || count >= MAX_TOLD_MESSAGES) return 0;
     if (flow.state === "on") return this.#unique(Math.min(room, MAX_TOLD_MESSAGE_BYTES));
+    if (count >= this.#maxAssumed && now < this.#pacedAt) return 0;
     // Word of a small message comes at once, if any comes.
     return count === 0 ? Math.min(room, SMALL_BYTES) : room;
   }
@@ -143,16 +157,17 @@ export class DeliveryLine {
   /** Takes note that a message was sent. */
   sent(bytes: number, now: number): void {
     const flow = this.#flow;
-    const isFirst = this.#sizes.length === 0;
-    if (isFirst) {
+    if (this.#sizes.length === 0) {
       this.#progressAt = now;
       if (this.#toldBytes === 0) this.#since = now;
-      if (bytes <= SMALL_BYTES) flow.onSmallSent(now);
     }
     this.#sizes.push(bytes);
     this.#dueAt.push(this.#due(bytes, now));
     this.#bytes += bytes;
-    this.#probedAt = now;
+    if (this.#bytes <= SMALL_BYTES) flow.onSmallSent(now);
+    this.#sentAt = now;
+    const latest = now + MAX_MESSAGES * AHEAD_DELIVERY_MS;
+    this.#takenAt = Math.min(Math.max(this.#takenAt, now) + AHEAD_DELIVERY_MS, latest);
   }
 
   /** Takes word that a message of so many bytes was delivered, and with it all before. */
@@ -164,18 +179,31 @@ export class DeliveryLine {
     this.#drop(index + 1);
   }
 
-  /** The client has asked again, which it does when it has what it asked for before. */
+  /** The client has asked again, which it does when it has what it asked for before, or asks ahead. */
   asksAgain(): void {
     this.#toldBytes = 0;
-    // Where there is word, it is waited for: clients can ask ahead.
-    if (this.#flow.state !== "on") this.#drop(this.#sizes.length);
+    // Where there is word, it is waited for.
+    if (this.#flow.state !== "on" && !this.#asksAhead) this.#drop(this.#sizes.length);
+  }
+
+  /** The client has asked before it was answered: that it asks again has proved nothing, and never will. */
+  asksAhead(now: number): void {
+    if (this.#asksAhead) return;
+    this.#asksAhead = true;
+    if (this.#flow.state === "on") return;
+    const count = Math.ceil((this.#takenAt - now) / AHEAD_DELIVERY_MS);
+    while (this.#sizes.length < count) {
+      this.#sizes.unshift(0);
+      this.#dueAt.unshift(0);
+    }
+    this.#dueAt = this.#dueAt.map((due, i) => Math.max(due, now + (i + 1) * AHEAD_DELIVERY_MS));
   }
 
   /** Bytes that are worth sending only to learn whether word of what was sent before got lost; 0 if none. */
   probe(waiting: number, now: number): number {
     const { state, isHeard, windowBytes } = this.#flow;
     if (state !== "on" || !isHeard || waiting === 0 || this.isEmpty) return 0;
-    if (now - Math.max(this.#progressAt, this.#probedAt) < PROBE_AFTER_MS) return 0;
+    if (now - Math.max(this.#progressAt, this.#sentAt) < PROBE_AFTER_MS) return 0;
     let bytes = 1;
     while (this.#sizes.includes(bytes)) bytes++;
     return bytes <= waiting && this.#bytes + bytes <= windowBytes ? bytes : 0;
@@ -185,7 +213,17 @@ export class DeliveryLine {
   waitMs(now: number): number {
     const due = this.#dueAt[0];
     if (due === undefined || this.#waitsForWord) return Infinity;
-    return Math.max(due - now, 0);
+    const isPaced = this.#flow.state === "unknown" && now < this.#pacedAt;
+    return Math.max((isPaced ? Math.min(due, this.#pacedAt) : due) - now, 0);
+  }
+
+  /** When there may be one message more than are taken to wait, as long as there may still be word. */
+  get #pacedAt(): number {
+    return this.#asksAhead ? Infinity : this.#sentAt + SMALL_DELIVERY_MS;
+  }
+
+  get #maxAssumed(): number {
+    return this.#asksAhead ? MAX_AHEAD_MESSAGES : MAX_ASSUMED_MESSAGES;
   }
 
   get #waitsForWord(): boolean {
@@ -197,8 +235,11 @@ export class DeliveryLine {
     if (flow.state === "unknown") return now + SILENCE_MS;
     const last = Math.max(this.#dueAt.at(-1) ?? 0, now);
     if (flow.state === "on") return last + bytes / this.#unheardBytesPerMs(now);
-    if (bytes <= SMALL_BYTES) return last + MIN_DELIVERY_MS;
-    return Math.max(flow.take(bytes, now), last) + bytes / CLIENT_BYTES_PER_MS;
+    const isSmall = bytes <= SMALL_BYTES;
+    const since = isSmall ? last : Math.max(flow.take(bytes, now), last);
+    const leastMs = isSmall ? SMALL_DELIVERY_MS : MIN_DELIVERY_MS;
+    const ms = this.#asksAhead ? AHEAD_DELIVERY_MS : leastMs;
+    return since + Math.max(bytes / CLIENT_BYTES_PER_MS, ms);
   }
 
   /** Half as fast as the client was seen to read. */

@@ -36,6 +36,8 @@ const TICK_MS = 100;
 
 /** Time that word of what was sent is awaited after the end of a response, in milliseconds. */
 const WORD_TIMEOUT_MS = 60_000;
+/** Time that it is remembered what a client was sent of which there is no word, in milliseconds. */
+const MEMORY_MS = 1_000;
 
 /** Time that is stayed for large responses, in milliseconds. */
 const MAX_STAY_MS = 10_000;
@@ -63,6 +65,8 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   readonly #flow = new ServerFlow();
   /** Those that have their response, of which Mongrel2 has still to give word, and since when. */
   readonly #untold = new Map<Mongrel2Client, number>();
+  /** The same for those of whom there is no word: if it turns out that they ask ahead, it counts. */
+  readonly #recent = new Map<Mongrel2Client, number>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #onConnected = Promise.withResolvers<void>();
   readonly #flushes = new FlushQueue<Mongrel2Client>();
@@ -214,6 +218,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       return;
     }
     this.#untold.delete(client);
+    this.#recent.delete(client);
     this.#busy.add(client);
     client.onRequest(message);
   }
@@ -243,12 +248,14 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   #onIdle(client: Mongrel2Client): void {
     this.#busy.delete(client);
     if (client.awaitsWord) this.#untold.set(client, this.#host.now);
-    else this.#forget(client);
+    else if (this.#flow.state === "on" || client.isGone) this.#forget(client);
+    else this.#recent.set(client, this.#host.now);
     if (this.#busy.size === 0) this.#emptyWaiter?.resolve();
   }
 
   #forget(client: Mongrel2Client): void {
     this.#untold.delete(client);
+    this.#recent.delete(client);
     const key = `${client.senderId} ${client.connId}`;
     if (this.#clients.get(key) === client) this.#clients.delete(key);
   }
@@ -258,8 +265,14 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     host.now = performance.now();
     host.date.update(Date.now());
     for (const client of this.#busy) client.checkDeadlines(host.now);
-    for (const [client, since] of this.#untold) {
-      if (host.now - since < WORD_TIMEOUT_MS) break;
+    this.#forgetOld(this.#untold, WORD_TIMEOUT_MS);
+    this.#forgetOld(this.#recent, MEMORY_MS);
+  }
+
+  /** Forgets those who have been in `clients`, in their order, for longer than `maxMs`. */
+  #forgetOld(clients: ReadonlyMap<Mongrel2Client, number>, maxMs: number): void {
+    for (const [client, since] of clients) {
+      if (this.#host.now - since < maxMs) break;
       this.#forget(client);
     }
   }

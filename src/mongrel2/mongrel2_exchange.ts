@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BufferPool, OutputBuffer } from "../buffers.ts";
+import type { OutputBuffer } from "../buffers.ts";
 import { errorResponse } from "../error_response.ts";
 import { InvalidResponseError } from "../errors.ts";
 import type { ProtocolError } from "../errors.ts";
@@ -24,6 +24,8 @@ import type { BodySource, BodyTaker } from "./body_source.ts";
 
 /** The connection of a client, as its exchange sees it. */
 export interface ExchangeChannel {
+  /** Where responses are written to. */
+  readonly out: OutputBuffer;
   /** Whether what is sent would only pile up. */
   readonly isCongested: boolean;
   /** Takes note that there is something in its exchange's output, or that it has ended. */
@@ -35,16 +37,12 @@ const AWAITING = 0;
 const RESPONDING = 1;
 const COMPLETE = 2;
 
-const buffers = new BufferPool();
-
 /** An exchange over Mongrel2. */
 export class Mongrel2Exchange implements Exchange, BodyTaker {
   readonly head: RequestHead;
   receiver: ExchangeReceiver = NOBODY;
   reportSent = false;
-  /** Bytes of the response that are to be sent. */
-  readonly out: OutputBuffer = new OutputBuffer(buffers);
-  /** Bytes of the body among them, for which the handler gets credit. */
+  /** Bytes of the body that were written, for which the handler gets credit when they are sent. */
   bodyBytes = 0;
   /** Where the request's body comes from; `null` if it has none. */
   source: BodySource | null = null;
@@ -68,7 +66,7 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
   ) {
     this.#channel = channel;
     this.head = head;
-    this.#writer = new ResponseWriter(this.out, date);
+    this.#writer = new ResponseWriter(channel.out, date);
     this.#writer.closes = !keepsAlive;
     this.#log = log;
     this.startedAt = startedAt;
@@ -91,11 +89,6 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
   /** Whether the client's connection has to be closed after the response. */
   get closes(): boolean {
     return this.#isBroken || this.#writer.closes;
-  }
-
-  /** Gives the memory of {@linkcode out} back, of which nothing is left to be sent. */
-  releaseOutput(): void {
-    buffers.give(this.out.takeBytes());
   }
 
   grant(bytes: number): void {

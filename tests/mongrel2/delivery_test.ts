@@ -111,7 +111,7 @@ Deno.test("small messages are not held up by large ones to others, nor by client
     for (let bytes = download.room(1e7, now); bytes > 0; bytes = download.room(1e7, now)) {
       download.sent(bytes, now);
     }
-    if (now % 10 !== 0) continue;
+    if (now % 50 !== 0) continue;
     if (events.room(50, now) === 50) events.sent(50, now);
     else late++;
   }
@@ -131,6 +131,88 @@ Deno.test("without flow control, no more messages wait for a client than Mongrel
     assert(line.waitMs(0) > 0 && line.waitMs(0) < 1_000);
     assert(line.room(size, line.waitMs(0)) > 0);
   }
+});
+
+/** Time for which a busy machine may keep Mongrel2 from delivering anything, in milliseconds. */
+const STALL_MS = 240;
+
+for (const state of ["unknown", "off"] as const) {
+  Deno.test(`a Mongrel2 that holds still keeps the client of a stream of events (${state})`, () => {
+    const flow = new ServerFlow();
+    flow.state = state;
+    const line = new DeliveryLine(flow);
+    let waiting = 0;
+    let held = 0;
+    let written = 0;
+    let sentAt = 0;
+    for (let now = 0; now < 10_000; now++) {
+      // It stands still now and again, and then delivers all at once.
+      if (now % 600 >= STALL_MS) held = 0;
+      waiting += 30;
+      written += 30;
+      const bytes = line.room(waiting, now);
+      if (bytes === 0) {
+        const waitMs = line.waitMs(now);
+        assert(waitMs > 0 && waitMs <= 40, `${waitMs}`);
+        continue;
+      }
+      line.sent(bytes, now);
+      waiting -= bytes;
+      held++;
+      assert(held <= OUTSTANDING_MESSAGES, `${held} after ${now} ms`);
+      assert(now - sentAt < 50, `${now - sentAt} ms`);
+      sentAt = now;
+    }
+    assert(written - waiting > 290_000, `${written - waiting}`);
+  });
+
+  Deno.test(`a client that asks one after the other is answered at once (${state})`, () => {
+    const flow = new ServerFlow();
+    flow.state = state;
+    const line = new DeliveryLine(flow);
+    for (let i = 0; i < 10_000; i++) {
+      line.asksAgain();
+      assertEquals(line.room(100, i / 10), 100);
+      line.sent(100, i / 10);
+    }
+  });
+
+  Deno.test(`what a client asked ahead counts, though it looked as if it had its answers (${state})`, () => {
+    for (let answered = 0; answered <= OUTSTANDING_MESSAGES; answered++) {
+      const flow = new ServerFlow();
+      flow.state = state;
+      const line = new DeliveryLine(flow);
+      let held = 0;
+      for (; held < answered; held++) {
+        line.asksAgain();
+        line.sent(100, held / 10);
+      }
+      line.asksAhead(2);
+      for (let now = 2; now < 2 + STALL_MS; now++) {
+        // Its further requests prove nothing any more.
+        line.asksAgain();
+        for (let bytes = line.room(100, now); bytes > 0; bytes = line.room(100, now)) {
+          line.sent(bytes, now);
+          held++;
+        }
+      }
+      assert(held <= OUTSTANDING_MESSAGES, `${held} after ${answered}`);
+      assert(line.room(100, 1_000) > 0);
+    }
+  });
+}
+
+Deno.test("what a client asked ahead is forgotten with time", () => {
+  const line = new DeliveryLine(known());
+  for (let i = 0; i < 1_000; i++) {
+    line.asksAgain();
+    line.sent(100, i / 10);
+  }
+  line.asksAhead(1_000);
+  let sent = 0;
+  for (; line.room(100, 1_000) > 0; sent++) line.sent(100, 1_000);
+  // All but its last answer, which it has not asked after.
+  assertEquals(sent, 3);
 });
 
 Deno.test("time does not help where there is word, and word helps at once", () => {

@@ -18,6 +18,8 @@ interface Site {
   readonly exchanges: Exchange[];
   readonly told: string[];
   readonly lines: string[];
+  /** Answers the requests from now on with their targets, unless `prepare` has answered them. */
+  answer(prepare: (exchange: Exchange) => void): void;
 }
 
 function test(name: string, fn: (site: Site) => Promise<void>): void {
@@ -29,6 +31,7 @@ function test(name: string, fn: (site: Site) => Promise<void>): void {
       const exchanges: Exchange[] = [];
       const told: string[] = [];
       const lines: string[] = [];
+      let prepare: ((exchange: Exchange) => void) | null = null;
       await using endpoint = new Mongrel2Endpoint({
         spec: server,
         limits: { ...DEFAULT_REQUEST_LIMITS, maxBodyBytes: MAX_BODY_BYTES },
@@ -40,12 +43,22 @@ function test(name: string, fn: (site: Site) => Promise<void>): void {
               ...NOBODY,
               onBody: (chunk) => told.push(`${chunk.length} bytes`),
               onEnd: () => told.push("end"),
+              onSent: () => told.push("sent"),
               onAbort: (reason) => told.push(reason),
             };
+            if (prepare === null) return;
+            prepare(exchange);
+            const { block, targetStart, targetEnd } = exchange.head;
+            const target = new TextDecoder().decode(block.subarray(targetStart, targetEnd));
+            exchange.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, target);
+            told.push("answered");
           },
         },
       });
-      await fn({ server, endpoint, exchanges, told, lines });
+      await fn({
+        ...{ server, endpoint, exchanges, told, lines },
+        answer: (each) => prepare = each,
+      });
     },
   });
 }
@@ -204,33 +217,87 @@ test("what a client says over a JSON socket is no word of Mongrel2's", async (si
   while (received < body.length) received += (await server.reply()).length;
 });
 
-/** Answers the requests of the client 1 one after the other; what was sent until its connection ended. */
-async function answeredInTurn({ server, exchanges }: Site): Promise<string[]> {
-  const decoder = new TextDecoder();
-  const replies: string[] = [];
-  for (let i = 0;; i++) {
-    if (i < exchanges.length) {
-      const { block, targetStart, targetEnd } = exchanges[i].head;
-      const target = decoder.decode(block.subarray(targetStart, targetEnd));
-      exchanges[i].respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, target);
+/** The responses to the client 1, up to the one that ends with `last`, or the end of its connection. */
+async function responses(
+  { server }: Site,
+  last: string,
+): Promise<{ readonly responses: string[]; readonly messages: number }> {
+  let text = "";
+  for (let messages = 0;; messages++) {
+    const isDone = text.endsWith(`\r\n\r\n${last}`);
+    const reply = isDone ? "server 1:1, " : await server.reply();
+    if (reply === "server 1:1, ") {
+      return { responses: text.split(/(?=HTTP\/1\.1 )/), messages };
     }
-    const reply = await server.reply();
-    if (reply === "server 1:1, ") return replies;
-    replies.push(reply);
-    if (reply.endsWith("/last")) return replies;
+    assert(reply.startsWith("server 1:1, "), reply);
+    text += reply.slice("server 1:1, ".length);
   }
 }
 
-test("hundreds of requests that a client asks ahead are answered, all of them in their order", async (site) => {
-  const { server, exchanges } = site;
-  for (let i = 0; i < 500; i++) await server.request(1, `/${i}`);
-  await server.request(1, "/last");
-  await eventually(() => exchanges.length === 1);
-  const replies = await answeredInTurn(site);
-  assertEquals(replies.length, 501);
-  for (const [i, reply] of replies.slice(0, -1).entries()) {
-    assert(reply.startsWith("server 1:1, HTTP/1.1 200 ") && reply.endsWith(`\r\n\r\n/${i}`), reply);
+function assertAnswersTo(responses: readonly string[], first: number): void {
+  for (const [i, response] of responses.entries()) {
+    assert(response.startsWith("HTTP/1.1 200 "), response);
+    assert(response.endsWith(`\r\n\r\n/${first + i}`), response);
   }
+}
+
+/** Makes known, as far as time tells, that the server says nothing of what it delivers. */
+async function stayUntold({ server }: Site): Promise<void> {
+  for (let i = 0; i < 4; i++) {
+    await server.request(9, "/untold");
+    assert((await server.reply()).startsWith("server 1:9, HTTP/1.1 200 "));
+    await new Promise((resolve) => setTimeout(resolve, 260));
+  }
+}
+
+for (const state of ["before it is known that there is no flow control", "without flow control"]) {
+  test(`hundreds of requests asked ahead are answered in order, in few messages (${state})`, async (site) => {
+    const { server, endpoint, told } = site;
+    site.answer((exchange) => exchange.reportSent = true);
+    if (state.startsWith("without")) await stayUntold(site);
+    told.length = 0;
+    const since = performance.now();
+    // Nothing is received meanwhile.
+    for (let i = 0; i < 500; i++) await server.request(1, `/${i}`);
+    await eventually(() => told.filter((what) => what === "answered").length === 500);
+    const answers = await responses(site, "/499");
+    const lastedMs = performance.now() - since;
+    assertEquals(answers.responses.length, 500);
+    assertAnswersTo(answers.responses, 0);
+    // Eight, and one more each 25 ms, at the most.
+    const most = 9 + lastedMs / 25;
+    assert(answers.messages <= most, `${answers.messages} messages in ${lastedMs} ms`);
+    await eventually(() => told.filter((what) => what === "sent").length === 500);
+    assertEquals(endpoint.clientCount, 0);
+  });
+}
+
+test("responses that were put together and not sent count as cut off", async (site) => {
+  const { server, endpoint, told } = site;
+  site.answer(() => {});
+  for (let i = 0; i < 50; i++) await server.request(1, `/${i}`);
+  await eventually(() => told.filter((what) => what === "answered").length === 50);
+  await endpoint[Symbol.asyncDispose]();
+  const answers = await responses(site, "");
+  assertAnswersTo(answers.responses, 0);
+  assertEquals(answers.responses.length + endpoint.cutOffCount, 50);
+});
+
+test("no more is put together than a client may keep a gateway from sending", async (site) => {
+  const { server, exchanges } = site;
+  const body = "x".repeat(50_000);
+  site.answer((exchange) => {
+    exchange.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, body);
+  });
+  for (let i = 0; i < 200; i++) await server.request(1, `/${i}`);
+  // Not all are worked on before something was sent of the first ones.
+  await server.request(2, "/other");
+  const targets = () =>
+    exchanges.map(({ head: { block, targetStart, targetEnd } }) =>
+      new TextDecoder().decode(block.subarray(targetStart, targetEnd))
+    );
+  await eventually(() => targets().includes("/other"));
+  assert(targets().indexOf("/other") < 100, `${targets().indexOf("/other")}`);
 });
 
 test("who asks too far ahead gets what could be kept, and then the end of its connection", async (site) => {
@@ -238,18 +305,20 @@ test("who asks too far ahead gets what could be kept, and then the end of its co
   for (let i = 0; i < 2_000; i++) await server.request(1, `/${i}`, { "x-pad": "x".repeat(1_000) });
   await server.request(2, "/other");
   await eventually(() => exchanges.length === 2);
-  const [other] = exchanges.splice(1);
-  const replies = await answeredInTurn(site);
-  assert(replies.length > 64 && replies.length < 1_500, `${replies.length}`);
-  for (const [i, reply] of replies.entries()) {
-    const isLast = i === replies.length - 1;
-    assert(reply.endsWith(`\r\n\r\n/${i}`), reply);
-    assertEquals(/\r\nconnection: close\r\n/i.test(reply), isLast, `${i}`);
+  const [first, other] = exchanges;
+  site.answer(() => {});
+  first.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, "/0");
+  const answers = (await responses(site, "none")).responses;
+  assert(answers.length > 64 && answers.length < 1_500, `${answers.length}`);
+  assertAnswersTo(answers, 0);
+  for (const [i, answer] of answers.entries()) {
+    const isLast = i === answers.length - 1;
+    assertEquals(/\r\nconnection: close\r\n/i.test(answer), isLast, `${i}`);
   }
   const told = lines.filter((line) => line.includes("too far ahead"));
   assertEquals(told, [
     `warning: mongrel2: a client asks too far ahead: its connection ends after ${
-      replies.length - 1
+      answers.length - 1
     } more responses`,
   ]);
   other.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, "other");
