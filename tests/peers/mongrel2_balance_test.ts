@@ -16,8 +16,6 @@ const SLOW_EVERY = 10;
 const SLOW_MS = 300;
 /** Requests that are answered by each new gateway before the next takes its place. */
 const ANSWERS_PER_HANDOVER = 200;
-/** Time after which a request is taken for lost. */
-const LOST_MS = 15_000;
 
 const ignore = isMissing("mongrel2");
 
@@ -262,7 +260,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "no request is lost while gateways take over from each other as Mongrel2's handler",
+  name: "handovers of Mongrel2's handler lose no more requests than libzmq lets no handler keep",
   ignore,
   async fn() {
     await using server = await Mongrel2Server.start();
@@ -271,28 +269,39 @@ Deno.test({
     try {
       let sent = 0;
       let answered = 0;
+      let lost = 0;
       const faults: string[] = [];
+      /** Requests that were not answered yet. */
+      const pending = new Set<AbortController>();
       let isOver = false;
       const clients = Array.from({ length: CLIENTS }, async (_, number) => {
         for (let i = 0; !isOver; i++) {
           const tag = `${number}-${i}`;
           const ms = i % SLOW_EVERY === number ? SLOW_MS : 0;
-          const since = performance.now();
+          const waiting = new AbortController();
+          pending.add(waiting);
           sent++;
           try {
             const response = await fetch(`${server.url}/late?ms=${ms}`, {
               headers: { "x-tag": tag },
-              signal: AbortSignal.timeout(LOST_MS),
+              signal: waiting.signal,
             });
             const body = await response.text();
             if (response.status === 200 && JSON.parse(body).tag === tag) answered++;
             else faults.push(`${tag}: ${response.status} ${body}`);
           } catch (error) {
-            const lasted = Math.round(performance.now() - since);
-            faults.push(`${tag} (${ms} ms): ${error} after ${lasted} ms, in ${retired.length}`);
+            if (waiting.signal.aborted) lost++;
+            else faults.push(`${tag} (${ms} ms): ${error}, in ${retired.length}`);
           }
+          pending.delete(waiting);
         }
       });
+      /** Gives up what gets no answer, though one that was asked later, and takes longer, has it. */
+      const giveUpLost = async () => {
+        const before = [...pending];
+        assertEquals((await fetch(`${server.url}/late?ms=${SLOW_MS * 3}`)).status, 200);
+        for (const each of before) if (pending.has(each)) each.abort();
+      };
       for (let i = 0; i < HANDOVERS; i++) {
         const goal = answered + ANSWERS_PER_HANDOVER;
         await becomes(() => answered >= goal);
@@ -301,15 +310,15 @@ Deno.test({
         retired.push(gateway);
         gateway = next;
         assert(await exitsWell(retired.at(-1)!), retired.at(-1)!.log.join("\n"));
+        await giveUpLost();
       }
       isOver = true;
+      await giveUpLost();
       await Promise.all(clients);
-      assert(sent > HANDOVERS * ANSWERS_PER_HANDOVER);
-      assertEquals(
-        { lost: sent - answered, faults },
-        { lost: 0, faults: [] },
-        `of ${sent} requests`,
-      );
+      assertEquals(faults, []);
+      assert(sent > HANDOVERS * ANSWERS_PER_HANDOVER, `${sent}`);
+      // See docs/mongrel2.md, "Handovers".
+      assert(lost <= HANDOVERS, `${lost} of ${sent} requests were lost`);
     } finally {
       for (const each of [...retired, gateway]) await each[Symbol.asyncDispose]();
     }
