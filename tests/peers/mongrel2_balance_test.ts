@@ -103,106 +103,80 @@ Deno.test({
 });
 
 Deno.test({
-  name: "routes of a Mongrel2 can have different handlers",
+  name: "routes can have different handlers, one gateway can be several, and serve HTTP beside",
   ignore,
   async fn() {
-    await using server = await Mongrel2Server.start({ routes: { "/": "main", "/path/": "other" } });
+    await using server = await Mongrel2Server.start({
+      routes: { "/": "main", "/path/": "other", "/worker": "third" },
+    });
     await using _main = await startHandler(server, "--workers=1");
-    await using _other = await startGateway([
-      APP,
-      "--mongrel2",
-      server.spec("other"),
-      "--workers=1",
+    await using both = await startGateway([
+      ...[APP, "--workers=1", "--http", "127.0.0.1:0"],
+      ...["--mongrel2", server.spec("other"), "--mongrel2", server.spec("third")],
     ]);
     assertEquals(await text(fetch(`${server.url}/`)), "hello");
     const { env } = await (await fetch(`${server.url}/path/x`)).json();
     assertEquals([env.PATTERN, env.PATH], ["/path/", "/path/x"]);
+    assertEquals((await (await fetch(`${both.url}/path/x`)).json()).env.PATTERN, undefined);
+    assertEquals(
+      await text(fetch(`${both.url}/worker`)),
+      await text(fetch(`${server.url}/worker`)),
+    );
+    both.kill("SIGTERM");
+    assert(await exitsWell(both));
   },
 });
 
 Deno.test({
-  name: "one gateway can be several handlers, and serve HTTP beside",
+  name:
+    "SIGINT and SIGTERM end a handler of Mongrel2, idle or busy, once its requests are answered",
   ignore,
   async fn() {
-    await using server = await Mongrel2Server.start({ routes: { "/": "main", "/path/": "other" } });
-    await using gateway = await startGateway([
-      APP,
-      "--workers=1",
-      ...["--http", "127.0.0.1:0", "--mongrel2", server.spec(), "--mongrel2", server.spec("other")],
-    ]);
-    const workers = new Set<string>();
-    for (const url of [server.url, gateway.url]) {
-      workers.add(await text(fetch(`${url}/worker`)));
-      assertEquals(
-        (await fetch(`${url}/path/x`).then((response) => response.json())).env.PATTERN,
-        {
-          [server.url]: "/path/",
-        }[url],
-      );
+    await using server = await Mongrel2Server.start();
+    {
+      await using idle = await startHandler(server, "--workers=1");
+      assertEquals(await text(fetch(`${server.url}/`)), "hello");
+      idle.kill("SIGINT");
+      assert(await exitsWell(idle), idle.log.join("\n"));
     }
-    assertEquals(workers.size, 1);
-    gateway.kill("SIGTERM");
-    assert(await exitsWell(gateway));
+    await using busy = await startHandler(server, "--workers=1");
+    const slow = Array.from({ length: 20 }, () => text(fetch(`${server.url}/slow?ms=1000`)));
+    const stream = text(fetch(`${server.url}/stream?count=50&ms=20`));
+    assert(
+      await becomes(async () =>
+        (await (await fetch(`${server.url}/tally`)).json()).active === slow.length
+      ),
+    );
+    busy.kill("SIGTERM");
+    assertEquals(new Set(await Promise.all(slow)), new Set(["slow"]));
+    assertEquals((await stream).split("\n").length, 51);
+    assert(await exitsWell(busy), busy.log.join("\n"));
   },
 });
 
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.test({
-    name: `${signal} ends an idle handler of Mongrel2`,
-    ignore,
-    async fn() {
-      await using server = await Mongrel2Server.start();
-      await using gateway = await startHandler(server, "--workers=1");
-      assertEquals(await text(fetch(`${server.url}/`)), "hello");
-      gateway.kill(signal);
-      assert(await exitsWell(gateway), gateway.log.join("\n"));
-    },
-  });
-
-  Deno.test({
-    name: `${signal} ends a busy handler of Mongrel2 once its requests are answered`,
-    ignore,
-    async fn() {
-      await using server = await Mongrel2Server.start();
-      await using gateway = await startHandler(server, "--workers=1");
-      const slow = Array.from({ length: 20 }, () => text(fetch(`${server.url}/slow?ms=1000`)));
-      const stream = text(fetch(`${server.url}/stream?count=50&ms=20`));
-      assert(
-        await becomes(async () =>
-          (await (await fetch(`${server.url}/tally`)).json()).active === slow.length
-        ),
-      );
-      gateway.kill(signal);
-      assertEquals(new Set(await Promise.all(slow)), new Set(["slow"]));
-      assertEquals((await stream).split("\n").length, 51);
-      assert(await exitsWell(gateway), gateway.log.join("\n"));
-    },
-  });
-
-  Deno.test({
-    name: `${signal} ends a handler of a Mongrel2 that is not there, or has gone`,
-    ignore,
-    async fn() {
-      await using server = await Mongrel2Server.prepare();
-      await using never = await startHandler(server, "--workers=1");
-      never.kill(signal);
-      assert(await exitsWell(never), never.log.join("\n"));
-      await server.start();
-      await using gateway = await startHandler(server, "--workers=1");
-      assert(await isServed(server));
-      await server.stop("SIGKILL");
-      gateway.kill(signal);
-      assert(await exitsWell(gateway), gateway.log.join("\n"));
-    },
-  });
-}
+Deno.test({
+  name: "signals end a handler of a Mongrel2 that is not there, or has gone",
+  ignore,
+  async fn() {
+    await using server = await Mongrel2Server.prepare();
+    await using never = await startHandler(server, "--workers=1");
+    never.kill("SIGINT");
+    assert(await exitsWell(never), never.log.join("\n"));
+    await server.start();
+    await using gateway = await startHandler(server, "--workers=1");
+    assert(await isServed(server));
+    await server.stop("SIGKILL");
+    gateway.kill("SIGTERM");
+    assert(await exitsWell(gateway), gateway.log.join("\n"));
+  },
+});
 
 Deno.test({
   name: "a Mongrel2 that starts after its handler, and one that starts again, is served",
   ignore,
   async fn() {
     await using server = await Mongrel2Server.prepare();
-    await using gateway = await startHandler(server, "--workers=2");
+    await using gateway = await startHandler(server, "--workers=1");
     const waits = () => gateway.log.filter((line) => line.includes("waiting for Mongrel2"));
     assertEquals(waits(), [
       `warning: mongrel2: nobody is at ${server.handlers.main.recv} yet: waiting for Mongrel2`,
