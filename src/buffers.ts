@@ -5,10 +5,11 @@
  * @module
  */
 
-import { setBytes, viewOf } from "./captured.ts";
+import { setBytes, uncurried, viewOf } from "./captured.ts";
 
-const { Array, Uint8Array: Bytes } = globalThis;
+const { Array, ArrayBuffer, Uint8Array: Bytes } = globalThis;
 const { clz32, max } = Math;
+const transfer = uncurried(ArrayBuffer.prototype.transfer);
 
 const EMPTY = new Bytes(0);
 /** An append of this size makes room for more of them, in bytes. */
@@ -62,24 +63,32 @@ export class Slab {
   }
 }
 
+const DEFAULT_POOL_BYTES = 16_777_216;
+/** Buffers of this size are not left to the garbage collector: it comes when much more has gathered. */
+const LARGE_BUFFER = 65_536;
+
 /** Buffers by powers of two from 512 bytes to 1 MiB. */
 export class BufferPool {
   readonly #free: Uint8Array[][] = Array.from({ length: MAX_BITS + 1 }, () => []);
+  /** How many of each size were not needed since the last look. */
+  readonly #spare: number[] = Array.from({ length: MAX_BITS + 1 }, () => 0);
   readonly #maxBytes: number;
   #bytes = 0;
 
   /** Makes a pool that keeps at most `maxBytes` of unused buffers. */
-  constructor(maxBytes = 16_777_216) {
+  constructor(maxBytes: number = DEFAULT_POOL_BYTES) {
     this.#maxBytes = maxBytes;
   }
 
   /** A buffer of at least `bytes`, with whatever contents. */
   take(bytes: number): Uint8Array {
     const bits = bytes <= 1 << MIN_BITS ? MIN_BITS : 32 - clz32(bytes - 1);
-    const free = this.#free[bits]?.pop();
-    if (free === undefined) return new Bytes(bits > MAX_BITS ? bytes : 1 << bits);
-    this.#bytes -= free.length;
-    return free;
+    const buffers = this.#free[bits];
+    const buffer = buffers?.pop();
+    if (buffer === undefined) return new Bytes(bits > MAX_BITS ? bytes : 1 << bits);
+    this.#bytes -= buffer.length;
+    if (buffers.length < this.#spare[bits]) this.#spare[bits] = buffers.length;
+    return buffer;
   }
 
   /** Takes a buffer back that nobody uses any more. */
@@ -87,9 +96,38 @@ export class BufferPool {
     const bits = 31 - clz32(buffer.length);
     const kept = bits >= MIN_BITS && bits <= MAX_BITS && buffer.length === 1 << bits &&
       this.#bytes + buffer.length <= this.#maxBytes;
-    if (!kept) return;
+    if (!kept) {
+      BufferPool.#discard(buffer);
+      return;
+    }
     this.#bytes += buffer.length;
     this.#free[bits].push(buffer);
+  }
+
+  /** Frees half of the buffers that nobody has needed since the last time. */
+  trim(): void {
+    for (let bits = MIN_BITS; bits <= MAX_BITS; bits++) {
+      for (let spare = this.#spare[bits]; spare > 0; spare -= 2) this.#freeOne(bits);
+      this.#spare[bits] = this.#free[bits].length;
+    }
+  }
+
+  /** Frees buffers, the largest first, until they take no more than `maxBytes`. */
+  trimTo(maxBytes: number): void {
+    for (let bits = MAX_BITS; this.#bytes > maxBytes; bits--) {
+      while (this.#bytes > maxBytes && this.#free[bits].length > 0) this.#freeOne(bits);
+      this.#spare[bits] = this.#free[bits].length;
+    }
+  }
+
+  #freeOne(bits: number): void {
+    const buffer = this.#free[bits].pop()!;
+    this.#bytes -= buffer.length;
+    BufferPool.#discard(buffer);
+  }
+
+  static #discard({ buffer }: Uint8Array): void {
+    if (buffer.byteLength >= LARGE_BUFFER) transfer(buffer as ArrayBuffer, 0);
   }
 }
 
@@ -99,6 +137,8 @@ export class OutputBuffer {
   bytes: Uint8Array = EMPTY;
   /** Bytes in use. */
   length = 0;
+  /** Room that is made after a large chunk for more of them, in bytes. */
+  roomBytes: number = LARGE_ROOM;
 
   readonly #pool: BufferPool;
 
@@ -129,7 +169,7 @@ export class OutputBuffer {
   /** Makes room for a chunk of `bytes`, and for more of them if it is large. */
   reserveChunk(bytes: number): void {
     // Where there is much, more is to follow: growing step by step would copy it again and again.
-    this.reserve(bytes < LARGE_CHUNK ? bytes : bytes + LARGE_ROOM);
+    this.reserve(bytes < LARGE_CHUNK ? bytes : bytes + this.roomBytes);
   }
 
   /** Appends bytes. */

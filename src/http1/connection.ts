@@ -25,7 +25,13 @@ import { bodyTooSlow, headTooSlow } from "../request_faults.ts";
 import { Deliveries } from "./deliveries.ts";
 import { HttpExchange } from "./http_exchange.ts";
 import type { HttpLimits } from "./limits.ts";
-import { FEW_UNSENT_BYTES, MAX_DISCARDED_BYTES, MAX_PIPELINED_REQUESTS } from "./limits.ts";
+import {
+  FEW_UNSENT_BYTES,
+  FIRST_WINDOW_BYTES,
+  MAX_DISCARDED_BYTES,
+  MAX_PIPELINED_REQUESTS,
+  WINDOW_PIECE_BYTES,
+} from "./limits.ts";
 import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "./parser.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { DateLine } from "./writer.ts";
@@ -92,6 +98,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     this.#parser = new RequestParser(http.limits, peer);
     this.#sender = new Sender(conn, host.buffers, host, this);
     this.#out = this.#sender.out;
+    this.#setWindow(FIRST_WINDOW_BYTES);
     this.writer = new ResponseWriter(this.#out, http.date);
     this.#readBuffer = new ReadBuffer(host.buffers);
     this.#readAt = host.now;
@@ -199,7 +206,10 @@ export class HttpConnection implements SocketConnection, SenderOwner {
 
   /** Sees to it that what was written is sent. */
   scheduleFlush(): void {
-    if (!this.#sender.sending && !this.#pumping) this.host.scheduleFlush(this);
+    if (this.#sender.sending || this.#pumping) return;
+    // A handler that has used its window up waits for this: what is sent at once needs no memory.
+    if (this.#out.length >= this.#pipeline.windowBytes) this.flush();
+    else this.host.scheduleFlush(this);
   }
 
   /** Sends what was written, unless a write is under way already. */
@@ -483,14 +493,25 @@ export class HttpConnection implements SocketConnection, SenderOwner {
   onSent(): void {
     const bytes = this.#deliveries.onSent();
     const { front } = this.#pipeline;
-    if (front !== undefined && front.responded) {
-      front.giveCredit(bytes, this.#out.length <= FEW_UNSENT_BYTES);
-    }
+    if (front !== undefined && front.responded) this.#giveCredit(front, bytes);
     if (this.#pipeline.isWaiting) this.#resume();
     this.flush();
     this.#takePlace();
     // The response may have begun before there was a reason to announce the end.
     if (this.host.draining) this.drain();
+  }
+
+  /** Gives the exchange at the front credit for `bytes` of its response that were sent. */
+  #giveCredit(front: HttpExchange, bytes: number): void {
+    // The system holds much for a client that is behind, and there is no need to hold much more here.
+    if (this.#sender.wasHeldUp) front.giveLessCredit(bytes);
+    else front.giveCredit(bytes, this.#out.length <= FEW_UNSENT_BYTES);
+    if (!front.isSmall) this.#setWindow(front.windowBytes);
+  }
+
+  #setWindow(bytes: number): void {
+    this.#pipeline.windowBytes = bytes;
+    this.#out.roomBytes = bytes - WINDOW_PIECE_BYTES;
   }
 
   onSendFailed(error: unknown): void {

@@ -18,7 +18,12 @@ import { BODY_WINDOW_BYTES, NOBODY, WHOLE_BODY } from "../exchange.ts";
 import { errorResponse } from "../error_response.ts";
 import type { HttpConnection } from "./connection.ts";
 import { bodyTooLong } from "../response_fields.ts";
-import { MAX_DISCARDED_BYTES, WINDOW_PIECE_BYTES } from "./limits.ts";
+import {
+  FIRST_WINDOW_BYTES,
+  LARGEST_WINDOW_BYTES,
+  MAX_DISCARDED_BYTES,
+  WINDOW_PIECE_BYTES,
+} from "./limits.ts";
 
 /** Waiting for the response, within it, or done with it. */
 const AWAITING = 0;
@@ -58,7 +63,7 @@ export class HttpExchange implements Exchange {
   readonly #connection: HttpConnection;
   #state = AWAITING;
   #held: HeldResponse | null = null;
-  /** What the window for the response lacks until it is its turn, and there is room. */
+  /** What the window for the response lacks: until it is its turn, and as long as its client takes no more. */
   #owedWindow = 0;
 
   /** Makes the exchange for a request that came over `connection`. */
@@ -75,10 +80,14 @@ export class HttpExchange implements Exchange {
     return this.#state !== AWAITING;
   }
 
+  /** Bytes of the response's body that its handler may send ahead of its client. */
+  get windowBytes(): number {
+    return LARGEST_WINDOW_BYTES - this.#owedWindow;
+  }
+
   /** Lets the handler send no more than `bytes` of the response's body, for the time being. */
-  limitWindow(bytes: number): void {
-    this.isSmall = true;
-    this.#owedWindow = BODY_WINDOW_BYTES - bytes;
+  openWindow(bytes: number): void {
+    this.#owedWindow = LARGEST_WINDOW_BYTES - bytes;
     this.head.responseWindow = bytes;
   }
 
@@ -91,6 +100,13 @@ export class HttpExchange implements Exchange {
       this.isSmall = false;
     }
     if (bytes > 0) this.receiver.onCredit(bytes);
+  }
+
+  /** Gives the handler as much credit of `bytes` as a client needs that takes less than it is sent. */
+  giveLessCredit(bytes: number): void {
+    const surplus = Math.min(bytes, Math.max(0, this.windowBytes - FIRST_WINDOW_BYTES));
+    this.#owedWindow += surplus;
+    if (bytes > surplus) this.receiver.onCredit(bytes - surplus);
   }
 
   grant(bytes: number): void {
@@ -223,9 +239,9 @@ export class HttpExchange implements Exchange {
     connection.scheduleFlush();
   }
 
-  /** Has the connection give the rest of the window, if the response needs it. */
+  /** Has the connection give more of the window, if the response needs it. */
   #claimWindow(): void {
-    if (this.#owedWindow > 0 && this.#state === RESPONDING) this.#connection.giveOwedCredit(this);
+    if (this.isSmall && this.#state === RESPONDING) this.#connection.giveOwedCredit(this);
   }
 
   #hold(head: ResponseHead, body: Uint8Array | string | null): void {

@@ -40,6 +40,12 @@ export const FEW_UNSENT_BYTES = 65_536;
 /** Bytes by which a window grows that was small, each time that something was sent. */
 export const WINDOW_PIECE_BYTES = 65_536;
 
+/** Bytes of a response's body that its handler may send ahead of a client that has not shown that it takes more. */
+export const FIRST_WINDOW_BYTES = 65_536;
+
+/** As much ahead of one that has: with a head, and in chunks, it fits a buffer of 256 KiB. */
+export const LARGEST_WINDOW_BYTES = 258_048;
+
 /** Bytes of a body that nobody reads which are taken off the connection to keep it usable. */
 export const MAX_DISCARDED_BYTES = 262_144;
 

@@ -9,6 +9,7 @@ import type { HttpExchange } from "./http_exchange.ts";
 import {
   AHEAD_WINDOW_BYTES,
   FEW_UNSENT_BYTES,
+  FIRST_WINDOW_BYTES,
   MAX_HELD_BYTES,
   MAX_UNSENT_BYTES,
   MIN_HELD_BYTES,
@@ -22,6 +23,9 @@ export class Pipeline {
   #heldBytes = 0;
   /** Bytes that they may take: more as long as they are small, and few again when one is not. */
   #maxHeldBytes = MIN_HELD_BYTES;
+
+  /** Bytes of a response's body that may be sent ahead of the client when it is its turn. */
+  windowBytes: number = FIRST_WINDOW_BYTES;
 
   /** Requests whose responses are not complete. */
   get length(): number {
@@ -69,10 +73,11 @@ export class Pipeline {
       if (!mayOvertake) return null;
       exchange.heldBytes = AHEAD_WINDOW_BYTES;
       this.#heldBytes += AHEAD_WINDOW_BYTES;
-      exchange.limitWindow(AHEAD_WINDOW_BYTES);
-    } else if (unsentBytes > FEW_UNSENT_BYTES) {
-      exchange.limitWindow(AHEAD_WINDOW_BYTES);
+      exchange.isSmall = true;
+    } else {
+      exchange.isSmall = unsentBytes > FEW_UNSENT_BYTES;
     }
+    exchange.openWindow(exchange.isSmall ? AHEAD_WINDOW_BYTES : this.windowBytes);
     this.#waiting = null;
     return exchange;
   }

@@ -27,6 +27,8 @@ export class Sender {
   readonly out: OutputBuffer;
   /** Whether a write is under way. */
   sending = false;
+  /** Whether the system had no room for all that {@linkcode Sender.start} took last. */
+  wasHeldUp = false;
   /** When the other side was last seen to take bytes, on the clock. */
   progressAt = 0;
 
@@ -65,6 +67,7 @@ export class Sender {
     this.#end = this.out.length;
     this.#inFlight = this.out.takeBytes();
     this.sending = true;
+    this.wasHeldUp = false;
     this.#write();
   }
 
@@ -103,6 +106,7 @@ export class Sender {
     if (this.#released) return;
     this.#start += bytes;
     if (this.#start < this.#end) {
+      this.wasHeldUp = true;
       this.#shrink();
       this.#write();
       return;

@@ -94,6 +94,11 @@ const ACCEPT_RETRY_MS = 100;
 /** Pause after room was made for it: a socket is closed in a moment. */
 const CLOSED_ONE_MS = 1;
 
+/** What is kept of the buffers of connections, in bytes: those that are not needed are freed little by little. */
+const MAX_POOL_BYTES = 67_108_864;
+/** What is kept of them when there are no connections, in bytes. */
+const MAX_SPARE_BYTES = 1_048_576;
+
 /** A listener and its connections. */
 export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposable, RoomMaker {
   readonly #options: SocketEndpointOptions<C>;
@@ -116,7 +121,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
   constructor(options: SocketEndpointOptions<C>) {
     this.#options = options;
     this.#host = {
-      buffers: new BufferPool(),
+      buffers: new BufferPool(MAX_POOL_BYTES),
       log: options.log,
       now: 0,
       draining: false,
@@ -307,11 +312,13 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     if (this.#connections.size > 0 || this.#roomWaiter !== null) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+    this.#host.buffers.trimTo(MAX_SPARE_BYTES);
   }
 
   readonly #tick = (): void => {
     const host = this.#host;
     host.now = performance.now();
+    host.buffers.trim();
     this.#options.onTick?.();
     for (const connection of this.#connections) connection.checkDeadlines(host.now);
     // Connections that were busy may be idle by now.

@@ -65,6 +65,7 @@ const GUARDED = [
   "src/ring/ring.ts",
   "src/text.ts",
   "src/worker/app_thread.ts",
+  "src/worker/body_copies.ts",
   "src/worker/chunk_marks.ts",
   "src/worker/console_reports.ts",
   "src/worker/import_client.ts",
