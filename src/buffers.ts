@@ -63,6 +63,9 @@ export class Slab {
   }
 }
 
+/** As many buffers of the smallest size as fit this are parts of one. */
+const SMALL_SLAB_BYTES = 16_384;
+const NO_SLAB = new ArrayBuffer(0);
 const DEFAULT_POOL_BYTES = 16_777_216;
 /** Buffers of this size are not left to the garbage collector: it comes when much more has gathered. */
 const LARGE_BUFFER = 65_536;
@@ -74,6 +77,9 @@ export class BufferPool {
   readonly #spare: number[] = Array.from({ length: MAX_BITS + 1 }, () => 0);
   readonly #maxBytes: number;
   #bytes = 0;
+  /** Where buffers of the smallest size are taken from. */
+  #slab = NO_SLAB;
+  #slabUsed = SMALL_SLAB_BYTES;
 
   /** Makes a pool that keeps at most `maxBytes` of unused buffers. */
   constructor(maxBytes: number = DEFAULT_POOL_BYTES) {
@@ -85,7 +91,9 @@ export class BufferPool {
     const bits = bytes <= 1 << MIN_BITS ? MIN_BITS : 32 - clz32(bytes - 1);
     const buffers = this.#free[bits];
     const buffer = buffers?.pop();
-    if (buffer === undefined) return new Bytes(bits > MAX_BITS ? bytes : 1 << bits);
+    if (buffer === undefined) {
+      return bits === MIN_BITS ? this.#smallest() : new Bytes(bits > MAX_BITS ? bytes : 1 << bits);
+    }
     this.#bytes -= buffer.length;
     if (buffers.length < this.#spare[bits]) this.#spare[bits] = buffers.length;
     return buffer;
@@ -118,6 +126,17 @@ export class BufferPool {
       while (this.#bytes > maxBytes && this.#free[bits].length > 0) this.#freeOne(bits);
       this.#spare[bits] = this.#free[bits].length;
     }
+  }
+
+  /** A new buffer of the smallest size. Idle connections have one each, and an `ArrayBuffer` of its own takes as much again. */
+  #smallest(): Uint8Array {
+    if (this.#slabUsed === SMALL_SLAB_BYTES) {
+      this.#slab = new ArrayBuffer(SMALL_SLAB_BYTES);
+      this.#slabUsed = 0;
+    }
+    const at = this.#slabUsed;
+    this.#slabUsed += 1 << MIN_BITS;
+    return new Bytes(this.#slab, at, 1 << MIN_BITS);
   }
 
   #freeOne(bits: number): void {

@@ -374,7 +374,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
   #onHead(): void {
     const parser = this.#parser;
     const { limits } = this.#http;
-    const exchange = new HttpExchange(this, parser.head, this.host.now);
+    const exchange = new HttpExchange(this, parser.takeHead(), this.host.now);
     this.#headStartedAt = 0;
     this.#requestCount++;
     exchange.isLast = !parser.keepAlive || this.#requestCount === limits.maxRequestsPerConnection;

@@ -86,6 +86,8 @@ const MAX_EMPTY_LINE_BYTES = 8;
 const MIN_KEPT_BYTES = 1024;
 const MAX_IDLE_KEPT_BYTES = 4096;
 const EMPTY = new Uint8Array(0);
+/** No head was read, or it was taken. */
+const NO_HEAD = new RequestHead();
 const VERSION_PREFIX = [0x48, 0x54, 0x54, 0x50, 0x2f]; // HTTP/
 
 /**
@@ -103,8 +105,11 @@ const VERSION_PREFIX = [0x48, 0x54, 0x54, 0x50, 0x2f]; // HTTP/
  * ```
  */
 export class RequestParser {
-  /** The last head that was read. Its bytes are borrowed until {@linkcode next} is called again. */
-  head: RequestHead = new RequestHead();
+  /**
+   * The last head that was read, unless it was taken. Its bytes are borrowed until {@linkcode next} is
+   * called again.
+   */
+  head: RequestHead = NO_HEAD;
   /** Whether the connection may carry another request after this one, as far as the client goes. */
   keepAlive = true;
   /** The bytes that events point into. */
@@ -381,6 +386,13 @@ export class RequestParser {
     this.#keepAliveAsked = false;
     this.#expectsContinue = false;
     return at;
+  }
+
+  /** The last head that was read. It may own much memory, so it is not kept here. */
+  takeHead(): RequestHead {
+    const { head } = this;
+    this.head = NO_HEAD;
+    return head;
   }
 
   /** Reads one field line of the head or the trailers; where the next one begins, or `INCOMPLETE`. */

@@ -37,6 +37,9 @@ const LARGE_CHUNK_BYTES = 4_096;
 /** No frame of a response needs more than this besides its field lines and body. */
 const MAX_OWN_BYTES = 256;
 
+/** The fields of the response that is being begun: there is one at a time. */
+const fields = new ResponseFields();
+
 const statusLines: Uint8Array[] = [];
 
 function statusLine(status: number): Uint8Array {
@@ -74,7 +77,6 @@ export class ResponseWriter {
   #state = IDLE;
   #framing = NO_BODY;
   #remaining = 0;
-  readonly #fields = new ResponseFields();
 
   /** Makes a writer that appends to `out`. */
   constructor(out: OutputBuffer, date: DateLine) {
@@ -110,7 +112,6 @@ export class ResponseWriter {
     out.reserve(MAX_OWN_BYTES + fieldLines.length);
     out.bytes.set(line, out.length);
     out.length += line.length;
-    const fields = this.#fields;
     try {
       fields.append(out, fieldLines);
     } catch (error) {
@@ -211,7 +212,6 @@ export class ResponseWriter {
   }
 
   #writeFraming(request: RequestHead, status: number, bodyLength: number): void {
-    const fields = this.#fields;
     fields.frame(request.method, status, bodyLength);
     const { contentLength } = fields;
     if (contentLength !== UNKNOWN_LENGTH) this.#writeContentLength(contentLength);

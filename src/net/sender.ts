@@ -53,7 +53,7 @@ export class Sender {
 
   /** The write that is under way, if there is one: settled when it has come to its end, be it a bad one. */
   get writing(): Promise<void> | null {
-    return this.sending ? this.#writing : null;
+    return this.#writing;
   }
 
   /** Bytes that have gathered, or are being sent. */
@@ -112,6 +112,7 @@ export class Sender {
       return;
     }
     this.sending = false;
+    this.#writing = null;
     this.#start = this.#end = 0;
     this.#buffers.give(this.#inFlight);
     this.#inFlight = EMPTY;
@@ -121,6 +122,7 @@ export class Sender {
   readonly #onFailed = (error: unknown): void => {
     if (this.#released) return;
     this.sending = false;
+    this.#writing = null;
     this.#inFlight = EMPTY;
     this.#owner.onSendFailed(error);
   };

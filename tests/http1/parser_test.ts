@@ -1,4 +1,4 @@
-import { assertEquals, assertStrictEquals, assertThrows } from "../support/assert.ts";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "../support/assert.ts";
 import { ProtocolError } from "../../src/errors.ts";
 import type { Peer } from "../../src/exchange.ts";
 import { textOf } from "../../src/fields.ts";
@@ -976,4 +976,15 @@ Deno.test("each request has a head of its own, with the peer of the connection",
   assertEquals(parser.next(), HEAD);
   assertStrictEquals(parser.head.peer, peer);
   assertEquals([first.method, parser.head.method], ["GET", "POST"]);
+});
+
+Deno.test("a head that was taken is not kept by the parser, and the next one is another", () => {
+  const parser = new RequestParser(DEFAULT_HTTP_LIMITS);
+  parser.push(bytesOf("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPUT /2 HTTP/1.1\r\nHost: a\r\n\r\n"));
+  assertEquals(parser.next(), HEAD);
+  const first = parser.takeHead();
+  assertEquals(first.method, "GET");
+  assert(parser.head !== first);
+  assertEquals(parser.next(), HEAD);
+  assertEquals([first.method, parser.takeHead().method], ["GET", "PUT"]);
 });

@@ -49,3 +49,14 @@ Deno.test("a pool can be cut down to a size, the largest buffers first", () => {
   assertEquals(buffers.filter((buffer) => !isFree(buffer)).length, 0);
   assertEquals(pool.take(LARGE_BYTES).length, LARGE_BYTES);
 });
+
+Deno.test("the smallest buffers share memory, and none of it twice", () => {
+  const pool = new BufferPool();
+  const buffers = Array.from({ length: 100 }, () => pool.take(512));
+  buffers.forEach((buffer, i) => buffer.fill(i));
+  for (const [i, buffer] of buffers.entries()) {
+    assertEquals(buffer.length, 512);
+    assert(buffer.every((byte) => byte === i));
+  }
+  assert(new Set(buffers.map(({ buffer }) => buffer)).size <= 4);
+});
