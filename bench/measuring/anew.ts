@@ -53,10 +53,16 @@ export async function together(
   for (let round = 0; round <= rounds; round++) {
     await using all = new AsyncDisposableStack();
     const running = contestants.map((contestant) => all.use(new Running(contestant)));
-    for (const { port } of contestants) await untilAnswered(`http://127.0.0.1:${port}/`);
+    await untilAllAnswer(contestants);
     if (round === 0) continue;
     await delay(SETTLE_MS);
     for (const [i, found] of (await sample(running)).entries()) samples[i].push(found);
   }
   return contestants.map(({ name }, i) => ({ name, samples: samples[i] }));
+}
+
+/** Resolves when all answer; no connection to them is left, as this would be no rest. */
+async function untilAllAnswer(contestants: readonly Contestant[]): Promise<void> {
+  using client = Deno.createHttpClient({});
+  for (const { port } of contestants) await untilAnswered(`http://127.0.0.1:${port}/`, client);
 }
