@@ -29,6 +29,11 @@ import { attach } from "./compile/attachment.ts";
 import { BundleError, carry, stageFiles, stageModules } from "./compile/stage.ts";
 import type { Stage } from "./compile/stage.ts";
 
+/**
+ * What V8 may use for young objects in each thread, in MiB: of 16, its default, a thread keeps most once it
+ * was busy. Requests are short, and a smaller space stays in the processor's caches.
+ */
+const YOUNG_SPACE_MEBIBYTES = 4;
 const HELP = "deno task compile [--target TRIPLE]… [--all] [--output FILE] [--libzmq FILE]…";
 const root = fileURLToPath(new URL("../", import.meta.url));
 
@@ -133,6 +138,7 @@ async function compile(stage: Stage, target: Target, output: string): Promise<st
       "--no-prompt",
       "--no-check",
       "--no-lock",
+      `--v8-flags=--max-semi-space-size=${YOUNG_SPACE_MEBIBYTES}`,
       // It would be kept in a folder that all users can write to, under a name that all know.
       "--no-code-cache",
       "--config",
