@@ -93,7 +93,9 @@ export class Site implements AsyncDisposable {
     const { pathname } = new URL(request.url);
     const file = this.#served.get(decodeURIComponent(pathname)) as ServedFile | undefined;
     if (file === undefined) return new Response("there is nothing here", { status: 404 });
-    const headers = new Headers();
+    // Deno keeps connections for all threads, but one that a worker has made ends with it, even while
+    // another worker asks over it.
+    const headers = new Headers({ connection: "close" });
     if (file.redirect !== undefined) headers.set("location", file.redirect);
     const byName = CONTENT_TYPES[/\.(\w+)$/.exec(pathname)?.[1] ?? ""];
     const type = file.contentType === undefined ? byName : file.contentType;
