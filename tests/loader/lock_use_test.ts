@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { jsrPages } from "../support/jsr_pages.ts";
 import { complaints, importAt, IMPORTING_APP, LoaderLab } from "../support/loader_lab.ts";
+import { answerHere, refusalHere, wrongUsageHere } from "../support/loading_here.ts";
 import type { Ended } from "../support/loader_lab.ts";
 import { FakeRegistry } from "../support/npm_registry.ts";
 import { test } from "../support/strict.ts";
@@ -17,10 +18,13 @@ function refusal(ended: Ended): string {
 test("a lock pins modules, redirects and packages, and refuses what is another", async () => {
   const packages = (text: string) => ({
     "pack@1.0.0": {
-      json: { dependencies: { below: "^1" } },
-      files: { "index.js": "exports.p = require('below');" },
+      json: { type: "module", exports: "./index.js", dependencies: { below: "^1" } },
+      files: { "index.js": 'export { default as p } from "below";' },
     },
-    "below@1.0.0": { files: { "index.js": `module.exports = "${text}";` } },
+    "below@1.0.0": {
+      json: { type: "module", exports: "./index.js" },
+      files: { "index.js": `export default "${text}";` },
+    },
   });
   const jsrOf = (...versions: string[]) =>
     jsrPages(Object.fromEntries(versions.map((version) => [
@@ -46,7 +50,7 @@ test("a lock pins modules, redirects and packages, and refuses what is another",
   const early = await lab.run(...args, "--frozen");
   assertMatch(refusal(early), /the lock file \S*app\.lock is out of date/);
   assertStringIncludes(refusal(early), `gatehouse cache --lock=${lab.path("app.lock")} APP`);
-  assertEquals((await lab.answerOf(...args)).text, "lib below 1.0.0");
+  assertEquals((await answerHere(lab, ...args)).text, "lib below 1.0.0");
   const lock = JSON.parse(lockText());
   assertEquals(lock.redirects, { [`${origin}/lib.ts`]: `${origin}/lib@1.ts` });
   assertEquals(lock.specifiers, { "jsr:@scope/name@1": "1.0.0", "npm:pack@1": "1.0.0" });
@@ -60,35 +64,35 @@ test("a lock pins modules, redirects and packages, and refuses what is another",
   assertEquals(Object.keys(lock.packages).sort(), ["below@1.0.0", "pack@1.0.0"]);
 
   const before = lockText();
-  assertEquals((await lab.answerOf(...args, "--frozen")).text, "lib below 1.0.0");
+  assertEquals((await answerHere(lab, ...args, "--frozen")).text, "lib below 1.0.0");
   // Newer versions, and a redirect elsewhere, are not looked at.
   Object.assign(server.pages, jsrOf("1.0.0", "1.1.0"), { "/lib.ts": redirectTo("/lib@2.ts") });
   await registry.publish({ "pack@1.2.0": { files: { "index.js": "exports.p = 'newer';" } } });
   lab.dropCache();
-  assertEquals((await lab.answerOf(...args, "--frozen")).text, "lib below 1.0.0");
-  assertEquals((await lab.answerOf(...args, "--reload")).text, "lib below 1.0.0");
+  assertEquals((await answerHere(lab, ...args, "--frozen")).text, "lib below 1.0.0");
+  assertEquals((await answerHere(lab, ...args, "--reload")).text, "lib below 1.0.0");
   assertEquals(lockText(), before);
 
   // A changed byte is noticed wherever it comes from.
   const whole = server.pages["/lib@1.ts"];
   server.pages["/lib@1.ts"] = 'export const lib: string = "lob";\n';
   assertMatch(
-    refusal(await lab.run(...args, "--reload")),
+    await refusalHere(lab, ...args, "--reload"),
     new RegExp(`cannot load ${origin}/lib.*@1\\.ts: its content is not what the lock file`),
   );
   lab.dropCache();
   for (const more of [[], ["--frozen"]]) {
-    const message = refusal(await lab.run(...args, ...more));
+    const message = await refusalHere(lab, ...args, ...more);
     assertStringIncludes(message, `cannot load ${origin}/lib`);
     assertMatch(message, /\(imported by file:.*app\.ts:1\)/);
   }
   server.pages["/lib@1.ts"] = whole;
   lab.dropCache();
   await registry.publish(packages("BELOW"));
-  assertMatch(refusal(await lab.run(...args)), /npm:below@1\.0\.0: its integrity is not/);
+  assertMatch(await refusalHere(lab, ...args), /npm:below@1\.0\.0: its integrity is not/);
   await registry.publish(packages("below"));
   lab.dropCache();
-  assertEquals((await lab.answerOf(...args)).text, "lib below 1.0.0");
+  assertEquals((await answerHere(lab, ...args)).text, "lib below 1.0.0");
 
   // What is new is added, or refused.
   server.pages["/more.ts"] = 'export const more = "more";\n';
@@ -97,14 +101,14 @@ test("a lock pins modules, redirects and packages, and refuses what is another",
       `import { more } from "${origin}/more.ts";\nexport default () => new Response(more);\n`,
   });
   assertMatch(
-    refusal(await lab.run(...args, "--frozen")),
+    await refusalHere(lab, ...args, "--frozen"),
     /cannot load \S+\/more\.ts: the lock file .* is out of date/,
   );
   assertEquals(lockText(), before);
   const prefetched = await lab.runCache("app.ts", "--allow-import", "--lock=app.lock");
   assertEquals(prefetched.code, 0, prefetched.stderr);
   assert(lockText().includes(`${origin}/more.ts`));
-  assertEquals((await lab.answerOf(...args, "--frozen")).text, "more");
+  assertEquals((await answerHere(lab, ...args, "--frozen")).text, "more");
 });
 
 test("what an app imports while it runs is compared with the lock as well", async () => {
@@ -144,14 +148,13 @@ test("a lock file that cannot be used is told with its line, and is not touched"
     ],
   };
   await using lab = new LoaderLab({ "app.ts": "export default () => new Response();\n" });
-  await Promise.all(
-    Object.entries(wrong).map(async ([name, [text, message]]) => {
-      lab.write({ [name]: text });
-      const ended = await lab.run("app.ts", `--lock=${name}`);
-      assertEquals(ended.code, 2, ended.stderr);
-      assertEquals(complaints(ended).length, 1, ended.stderr);
-      assertMatch(complaints(ended)[0], message);
-      assertEquals(Deno.readTextFileSync(lab.path(name)), text);
-    }),
-  );
+  for (const [name, [text, message]] of Object.entries(wrong)) {
+    lab.write({ [name]: text });
+    assertMatch(await wrongUsageHere(lab, "app.ts", `--lock=${name}`), message);
+    assertEquals(Deno.readTextFileSync(lab.path(name)), text);
+  }
+  const ended = await lab.run("app.ts", "--lock=part.lock");
+  assertEquals(ended.code, 2, ended.stderr);
+  assertEquals(complaints(ended).length, 1, ended.stderr);
+  assertMatch(complaints(ended)[0], wrong["part.lock"][1]);
 });

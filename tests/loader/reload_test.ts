@@ -2,7 +2,8 @@
 
 import { assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { jsrPages } from "../support/jsr_pages.ts";
-import { complaints, LoaderLab } from "../support/loader_lab.ts";
+import { LoaderLab } from "../support/loader_lab.ts";
+import { answerHere, refusalHere } from "../support/loading_here.ts";
 import { FakeRegistry } from "../support/npm_registry.ts";
 import { test } from "../support/strict.ts";
 import { ModuleServer } from "./module_server.ts";
@@ -29,7 +30,7 @@ test("--reload asks for all remote modules again, --reload=PREFIXES for some", a
       "export default () => new Response(one + two);\n",
   });
   const args = ["app.ts", `--allow-import=${new URL(origin).host}`];
-  assertEquals((await lab.answerOf(...args)).text, "12");
+  assertEquals((await answerHere(lab, ...args)).text, "12");
   server.pages["/a/one.ts"] = tagged('export const one: string = "3";\n');
   server.pages["/b/two.ts"] = tagged('export const two: string = "4";\n');
   server.takePaths();
@@ -43,24 +44,27 @@ test("--reload asks for all remote modules again, --reload=PREFIXES for some", a
     [["--reload", "--cached-only"], [], "34"],
   ];
   for (const [reload, asked, text] of steps) {
-    assertEquals((await lab.answerOf(...args, ...reload)).text, text, `${reload}`);
+    const start = reload[0] === "--reload" && reload.length === 1
+      ? lab.answerOf(...args, ...reload)
+      : answerHere(lab, ...args, ...reload);
+    assertEquals((await start).text, text, `${reload}`);
     const requests = server.requests.splice(0);
     assertEquals(requests.map(({ path }) => path).sort(), asked, `${reload}`);
     for (const { headers } of requests) assertMatch(headers.get("if-none-match") ?? "", /"/);
   }
   delete server.pages["/a/one.ts"];
-  const gone = await lab.run(...args, "--reload");
-  assertEquals(gone.code, 1, gone.stderr);
-  assertEquals(complaints(gone).length, 1, gone.stderr);
   assertMatch(
-    complaints(gone)[0],
+    await refusalHere(lab, ...args, "--reload"),
     /cannot load \S+\/a\/one\.ts: .*404.*\(imported by .*app\.ts:1\)/,
   );
-  assertEquals((await lab.answerOf(...args)).text, "34", "the cache is as it was");
+  assertEquals((await answerHere(lab, ...args)).text, "34", "the cache is as it was");
 });
 
 test("--reload=npm: and --reload=jsr: choose packages anew", async () => {
-  const packageOf = (version: string) => ({ files: { "index.js": `exports.p = "${version}";` } });
+  const packageOf = (version: string) => ({
+    json: { type: "module", exports: "./index.js" },
+    files: { "index.js": `export const p = "${version}";` },
+  });
   const jsrOf = (...versions: string[]) =>
     jsrPages(Object.fromEntries(versions.map((version) => [
       `@scope/name@${version}`,
@@ -73,7 +77,7 @@ test("--reload=npm: and --reload=jsr: choose packages anew", async () => {
     "app.ts": 'import { p } from "npm:pack@1";\nimport { j } from "jsr:@scope/name@1";\n' +
       "export default () => new Response(`${p} ${j}`);\n",
   }, { JSR_URL: jsr.origin });
-  assertEquals((await lab.answerOf("app.ts")).text, "1.0.0 1.0.0");
+  assertEquals((await answerHere(lab, "app.ts")).text, "1.0.0 1.0.0");
   await registry.publish({ "pack@1.1.0": packageOf("1.1.0") });
   Object.assign(jsr.pages, jsrOf("1.0.0", "1.2.0"));
   for (
@@ -86,7 +90,7 @@ test("--reload=npm: and --reload=jsr: choose packages anew", async () => {
       ["--cached-only", "1.1.0 1.2.0"],
     ]
   ) {
-    assertEquals((await lab.answerOf("app.ts", reload)).text, text, reload);
+    assertEquals((await answerHere(lab, "app.ts", reload)).text, text, reload);
   }
 });
 
@@ -113,12 +117,9 @@ test("--cached-only names what is missing", async () => {
     ],
     [`${server.origin}/lib.ts`, /cannot load http:\S+\/lib\.ts: it is not in the cache/],
   ];
-  await Promise.all(missing.map(async ([app, message]) => {
-    const ended = await lab.run(app, "--cached-only", "--allow-import");
-    assertEquals(ended.code, 1, ended.stderr);
-    assertEquals(complaints(ended).length, 1, ended.stderr);
-    assertMatch(complaints(ended)[0], message);
-  }));
+  for (const [app, message] of missing) {
+    assertMatch(await refusalHere(lab, app, "--cached-only", "--allow-import"), message);
+  }
   assertEquals(server.requests.length, 0);
 });
 
@@ -153,17 +154,14 @@ test("modules come from the app's own host and those of --allow-import, over htt
     ["insecure.ts", ["--allow-insecure-import"], /--allow-import=insecure\.invalid:80/],
     ["secure.ts", [], /--allow-import=unlisted\.invalid:443/],
   ];
-  await Promise.all(refused.map(async ([app, args, message]) => {
-    const ended = await lab.run(app, ...args);
-    assertEquals(ended.code, 1, `${app} ${args}: ${ended.stderr}`);
-    assertEquals(complaints(ended).length, 1, ended.stderr);
-    assertMatch(complaints(ended)[0], message);
-  }));
+  for (const [app, args, message] of refused) {
+    assertMatch(await refusalHere(lab, app, ...args), message, `${app} ${args}`);
+  }
   assertEquals(other.requests.length, 0);
   for (
     const args of [["app.ts", `--allow-import=${host}`], [`${own.origin}/app.ts`, "--allow-import"]]
   ) {
-    assertEquals((await lab.answerOf(...args)).text, "lib", `${args}`);
+    assertEquals((await answerHere(lab, ...args)).text, "lib", `${args}`);
   }
   const afterwards = await lab.run("app.ts");
   assertEquals(afterwards.code, 1, "what is in the cache is no way around it");

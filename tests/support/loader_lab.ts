@@ -19,8 +19,9 @@ export class LoaderLab implements AsyncDisposable {
   readonly folder: string;
   /** Absolute path of the cache, which does not exist at first. */
   readonly cache: string;
+  /** What all that is run has in its environment. */
+  readonly env: Readonly<Record<string, string>>;
   readonly #root: string;
-  readonly #env: Readonly<Record<string, string>>;
 
   /** Makes the folder, with `files`; `env` is for all that is run. */
   constructor(
@@ -30,7 +31,7 @@ export class LoaderLab implements AsyncDisposable {
     this.#root = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "gatehouse-lab-" }));
     this.folder = `${this.#root}/apps`;
     this.cache = `${this.#root}/cache`;
-    this.#env = { GATEHOUSE_CACHE: this.cache, ...env };
+    this.env = { GATEHOUSE_CACHE: this.cache, ...env };
     Deno.mkdirSync(this.folder);
     this.write(files);
   }
@@ -56,7 +57,7 @@ export class LoaderLab implements AsyncDisposable {
 
   /** Starts a gateway with one worker, unless `args` say otherwise, and waits until it serves. */
   start(...args: string[]): Promise<GatewayProcess> {
-    return startGateway(this.#withDefaults(args), { env: this.#env, cwd: this.folder });
+    return startGateway(this.withDefaults(args), { env: this.env, cwd: this.folder });
   }
 
   /** What an app answers to one request, and the log of the gateway that it ran in. */
@@ -67,7 +68,7 @@ export class LoaderLab implements AsyncDisposable {
 
   /** Runs a gateway that is not to serve, to its end. */
   run(...args: string[]): Promise<Ended> {
-    return this.#run([...this.#withDefaults(args), "--http=127.0.0.1:0"]);
+    return this.#run([...this.withDefaults(args), "--http=127.0.0.1:0"]);
   }
 
   /** Runs `gatehouse cache`. */
@@ -100,7 +101,8 @@ export class LoaderLab implements AsyncDisposable {
     await Deno.remove(this.#root, { recursive: true });
   }
 
-  #withDefaults(args: readonly string[]): string[] {
+  /** The words of a command line with the own loader and one worker, unless they say otherwise. */
+  withDefaults(args: readonly string[]): string[] {
     const named = (name: string) => args.some((arg) => arg.startsWith(`--${name}=`));
     return [
       ...args,
@@ -113,7 +115,7 @@ export class LoaderLab implements AsyncDisposable {
     const [program, ...first] = FROM_SOURCE;
     const child = new Deno.Command(program, {
       args: [...first, ...args],
-      env: { NO_COLOR: "1", ...this.#env },
+      env: { NO_COLOR: "1", ...this.env },
       cwd: this.folder,
       stdin: "null",
       stdout: "piped",
