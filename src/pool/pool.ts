@@ -31,7 +31,7 @@ const MEMORY_BEAT_MS = 5_000;
 /** Status for the requests of a worker that hangs. */
 const GATEWAY_TIMEOUT = 504;
 /** Rings hold at least this much, in bytes. */
-const MIN_RING_BYTES = 1_048_576;
+const MIN_RING_BYTES = 4_194_304;
 
 /** Where apps' modules come from, when they do not come from the platform. */
 export interface ModuleSupply {

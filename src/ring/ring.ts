@@ -40,6 +40,11 @@ const HEADER_BYTES = 16;
 const WRAP = 0;
 /** The reader makes room known after it has read this many bytes. */
 const RELEASE_BYTES = 65_536;
+/**
+ * From here on, a ring that is empty is begun anew: what was used last is in the caches, and what is used
+ * seldom need not be in memory.
+ */
+const RESTART_BYTES = 262_144;
 /** What each frame counts for at the least, in bytes: the small ones make work, too. */
 const MIN_FRAME_CHARGE = 64;
 /** Size of the blocks that frames wait in, in bytes. */
@@ -155,6 +160,12 @@ export class RingWriter {
     return !this.isRead;
   }
 
+  /** Whether there is room in the ring for a frame with so many bytes, whatever comes before it. */
+  hasRoomFor(payloadBytes: number): boolean {
+    // What is left before the end may have to be skipped.
+    return this.#firstBlock === null && this.#hasRoom(2 * frameBytesOf(payloadBytes));
+  }
+
   /** Bytes of frames that wait for room in the ring. */
   get overflowBytes(): number {
     return this.#overflowBytes;
@@ -256,11 +267,13 @@ export class RingWriter {
     const capacity = this.#capacity;
     const position = (this.#tail << UNIT_BITS) & (capacity - 1);
     const untilEnd = capacity - position;
-    const needed = frameBytes <= untilEnd ? frameBytes : untilEnd + frameBytes;
+    const isWorn = position >= RESTART_BYTES && frameBytes <= position && this.#usedNow() === 0;
+    const fits = frameBytes <= untilEnd && !isWorn;
+    const needed = fits ? frameBytes : untilEnd + frameBytes;
     if (!this.#hasRoom(needed)) return false;
     this.bytes = this.#ringBytes;
     this.words = this.#ringWords;
-    if (frameBytes <= untilEnd) {
+    if (fits) {
       this.at = position + HEADER_BYTES;
     } else {
       this.#ringWords[position >>> 2] = WRAP;
@@ -426,9 +439,10 @@ export class RingReader {
         if (this.kind !== WRAP) onFrame(this);
         this.#head = end;
         available -= bytes;
-        charged += bytes < MIN_FRAME_CHARGE ? MIN_FRAME_CHARGE : bytes;
+        charged += bytes < MIN_FRAME_CHARGE || this.kind === WRAP ? MIN_FRAME_CHARGE : bytes;
         unreleased += bytes;
-        if (unreleased >= RELEASE_BYTES) {
+        // A writer is worth waking if it can write much.
+        if (unreleased >= RELEASE_BYTES && available <= this.#capacity / 2) {
           this.#release();
           unreleased = 0;
         }

@@ -26,6 +26,7 @@ import {
   FAIL,
   FAULT,
   LOG,
+  MAX_BODY_FRAME_BYTES,
   MAX_FAULT_BYTES,
   MIN_FAULT_BYTES,
   OF_DATA,
@@ -44,7 +45,7 @@ import {
 import type { RingReader, RingWriter } from "../ring/ring.ts";
 
 const { performance, queueMicrotask } = globalThis;
-const { ceil, max } = Math;
+const { ceil, max, min } = Math;
 const now: (clock: Performance) => number = uncurried(performance.now);
 
 /** Lines for the log in a period: the gateway takes fewer, and tells how many there were. */
@@ -64,6 +65,8 @@ export class WorkerPort {
   #publishing = false;
   #logLines = 0;
   #logPeriodEnd = 0;
+  /** Room that there has to be for more of a body to be written. */
+  readonly #roomBytes: number;
   /** Exchanges that wait for room in the ring. */
   #held = new SafeSet<WorkerExchange>();
 
@@ -71,6 +74,7 @@ export class WorkerPort {
   constructor(reader: RingReader, writer: RingWriter, memoryBytes: () => number) {
     this.#reader = reader;
     this.#writer = writer;
+    this.#roomBytes = min(MAX_BODY_FRAME_BYTES, writer.maxPayloadBytes / 4);
     this.#memoryBytes = memoryBytes;
   }
 
@@ -101,8 +105,10 @@ export class WorkerPort {
 
   /** Whether the ring is full; the exchange is told when it no longer is. */
   isCongested(exchange: WorkerExchange): boolean {
-    if (this.#writer.overflowBytes === 0) return false;
+    if (this.#writer.hasRoomFor(this.#roomBytes)) return false;
     this.#held.add(exchange);
+    // Who publishes sees to it that the gateway rings.
+    this.writing();
     return true;
   }
 
@@ -124,7 +130,9 @@ export class WorkerPort {
   readonly #publish = (): void => {
     this.#publishing = false;
     this.#writer.publish();
-    if (this.#held.size === 0 || this.#writer.overflowBytes > 0) return;
+    if (this.#held.size === 0) return;
+    const writer = this.#writer;
+    if (!writer.hasRoomFor(this.#roomBytes) && writer.awaitReader()) return;
     const held = this.#held;
     this.#held = new SafeSet();
     held.forEach(tellOfRoom);

@@ -148,6 +148,73 @@ Deno.test("a writer without room is rung when there is some", () => {
   assertEquals(seen, 10);
 });
 
+Deno.test("a ring that is empty is begun anew, so that little of it is in use", () => {
+  const capacity = 1_048_576;
+  const buffer = allocateRing(capacity);
+  const writer = new RingWriter(buffer, nothing);
+  const reader = new RingReader(buffer, nothing);
+  const bytes = new Uint8Array(60_000);
+  let largest = 0;
+  let read = 0;
+  for (let i = 0; i < 100; i++) {
+    writer.write(1, 0, i, 0, bytes);
+    largest = Math.max(largest, writer.at + bytes.length);
+    writer.publish();
+    // A budget is not used up by what is skipped.
+    assertEquals(reader.drain(({ id }) => assertEquals(id, read++), bytes.length * 3), true);
+  }
+  assertEquals(read, 100);
+  assert(largest < capacity / 2, `${largest} bytes of the ring`);
+  // What is not read yet stays, and frames that are too large to begin anew go on.
+  for (let i = 0; i < 100; i++) writer.write(1, 0, 100 + i, 0, bytes.subarray(i));
+  writer.write(1, 0, 200, 0, new Uint8Array(writer.maxPayloadBytes));
+  while (read <= 200) {
+    writer.publish();
+    reader.drain(({ id }) => assertEquals(id, read++));
+  }
+  assertEquals(writer.overflowBytes, 0);
+});
+
+Deno.test("room is there for as much as a writer is told, wherever it is in the ring", () => {
+  const buffer = allocateRing(1024);
+  const writer = new RingWriter(buffer, nothing);
+  const reader = new RingReader(buffer, nothing);
+  const random = new Random(1);
+  let refused = 0;
+  for (let i = 0; i < 10_000; i++) {
+    const length = random.below(200);
+    if (writer.hasRoomFor(length)) {
+      writer.write(1, 0, i, 0, new Uint8Array(length));
+      assertEquals(writer.overflowBytes, 0);
+      writer.publish();
+    } else {
+      refused++;
+      reader.drain(nothing, random.below(600));
+    }
+  }
+  assert(refused > 100 && refused < 9_000, `${refused}`);
+});
+
+Deno.test("a writer that waits is rung when half of the ring is free, or all is read", () => {
+  let rings = 0;
+  const buffer = allocateRing(1_048_576);
+  const writer = new RingWriter(buffer, nothing);
+  const reader = new RingReader(buffer, () => rings++);
+  const bytes = new Uint8Array(65_000);
+  for (let i = 0; writer.hasRoomFor(bytes.length); i++) writer.write(1, 0, i, 0, bytes);
+  writer.publish();
+  assertEquals(writer.awaitReader(), true);
+  const rungAt: number[] = [];
+  let frames = 0;
+  reader.drain(() => {
+    frames++;
+    if (rings > rungAt.length) rungAt.push(frames);
+  });
+  assertEquals(rungAt.length, 1);
+  assert(rungAt[0] > frames / 3 && rungAt[0] < frames, `${rungAt[0]} of ${frames}`);
+  assertEquals(writer.awaitReader(), false);
+});
+
 Deno.test("a payload larger than half the ring is refused", () => {
   const writer = new RingWriter(allocateRing(1024), nothing);
   writer.write(1, 0, 0, 0, new Uint8Array(writer.maxPayloadBytes));
