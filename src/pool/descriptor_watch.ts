@@ -2,7 +2,9 @@
  * Keeps the files and sockets of apps within a limit, so that the gateway can always accept. All threads of
  * a process share its descriptors, and nothing says which thread has opened one: what is counted is all that
  * is open and not the gateway's own. When it is too much, workers are ended one by one, until it is not: at
- * first the one that has opened most by its own count, which an app may get around, but not the others.
+ * first the one that has opened most by its own count, which an app may get around, but not the others. Of
+ * those whose counts say nothing, the one that was at fault before is ended first, and those last that were
+ * started when it was too much already: most of them replace somebody who was ended in vain.
  *
  * @module
  */
@@ -54,6 +56,11 @@ export class DescriptorWatch implements Disposable {
   readonly #lastOpens = new WeakMap<OpeningWorker, number>();
   /** Workers that were ended since it was too much. */
   readonly #ended = new Set<OpeningWorker>();
+  /** Those that were there when it became too much. */
+  #present: ReadonlySet<OpeningWorker> = new Set();
+  /** Name of the worker whose end helped the last time. */
+  #culprit = "";
+  #lastEnded = "";
   /** What is open besides, and is none of the apps'. */
   #others: number;
   #looksLeft = 0;
@@ -101,6 +108,7 @@ export class DescriptorWatch implements Disposable {
       this.#reduce(taken, limit);
       return;
     }
+    if (this.#ended.size > 0) this.#culprit = this.#lastEnded;
     this.#ended.clear();
     this.#looksLeft = 0;
     for (const worker of this.#options.workers()) this.#lastOpens.set(worker, worker.opens);
@@ -116,6 +124,7 @@ export class DescriptorWatch implements Disposable {
     if (this.#looksLeft > 0) {
       this.#looksLeft--;
     } else {
+      if (this.#ended.size === 0) this.#present = new Set(this.#options.workers());
       const suspect = this.#suspect();
       if (suspect === null) {
         this.#ended.clear();
@@ -129,6 +138,7 @@ export class DescriptorWatch implements Disposable {
         return;
       }
       this.#ended.add(suspect);
+      this.#lastEnded = suspect.name;
       this.#looksLeft = LOOKS_PER_WORKER;
       suspect.giveUp(
         `apps have ${taken} files and sockets open, and may have ${limit} ` +
@@ -142,14 +152,22 @@ export class DescriptorWatch implements Disposable {
   /** The worker that has opened most of late, and was not ended yet; `null` if there is none. */
   #suspect(): OpeningWorker | null {
     let suspect: OpeningWorker | null = null;
-    let most = -1;
+    let most = -Infinity;
     for (const worker of this.#options.workers()) {
-      const opened = worker.opens - (this.#lastOpens.get(worker) ?? 0);
-      if (this.#ended.has(worker) || opened <= most) continue;
+      if (this.#ended.has(worker)) continue;
+      const opened = this.#openedOfLate(worker);
+      const isMore = opened > most || (opened === most && worker.name === this.#culprit);
+      if (!isMore) continue;
       suspect = worker;
       most = opened;
     }
     return suspect;
+  }
+
+  /** What `worker` has opened by its own count; -1 if it cannot be at fault unless it does not count. */
+  #openedOfLate(worker: OpeningWorker): number {
+    const opened = worker.opens - (this.#lastOpens.get(worker) ?? 0);
+    return this.#present.has(worker) || opened > this.#options.maxPerWorker ? opened : -1;
   }
 
   #lookIn(ms: number): void {

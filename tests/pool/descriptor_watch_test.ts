@@ -95,6 +95,67 @@ Deno.test("a worker that takes its time to end is waited for before another one 
   assertEquals(lab.ended, ["a"]);
 });
 
+Deno.test("who replaces a worker that was ended in vain is not ended, too, before others", () => {
+  using lab = new Lab(["a", "b", "c"]);
+  lab.workers[2].holds = 500;
+  const replacements: string[] = [];
+  for (let i = 0; i < PLENTY_OF_LOOKS; i++) {
+    lab.watch.look();
+    const ended = lab.ended[replacements.length];
+    if (ended === undefined) continue;
+    replacements.push(ended);
+    lab.workers.unshift({
+      name: ended,
+      // What it opens while it loads.
+      opens: 5,
+      holds: 0,
+      giveUp: () => lab.ended.push(`new ${ended}`),
+    });
+  }
+  assertEquals(lab.ended, ["a", "b", "c"]);
+});
+
+Deno.test("who has started since it was too much, and has opened more than it may, is ended first", () => {
+  using lab = new Lab(["a", "b", "c"], { frees: false });
+  lab.workers[0].holds = lab.workers[0].opens = 301;
+  lab.look(1);
+  lab.others = 50;
+  const again = {
+    name: "a",
+    opens: 302,
+    holds: 302,
+    giveUp: () => {
+      lab.ended.push("new a");
+      again.holds = 0;
+    },
+  };
+  lab.workers.push(again);
+  lab.look(PLENTY_OF_LOOKS);
+  assertEquals(lab.ended, ["a", "new a"]);
+});
+
+Deno.test("of workers whose counts say nothing, the one whose end helped before is ended first", () => {
+  using lab = new Lab(["a", "b"]);
+  const [, b] = lab.workers;
+  b.holds = 500;
+  lab.look(PLENTY_OF_LOOKS);
+  assertEquals(lab.ended, ["a", "b"]);
+  for (const name of ["a", "b"]) {
+    const worker = {
+      name,
+      opens: 0,
+      holds: name === "b" ? 500 : 0,
+      giveUp: () => {
+        lab.ended.push(`new ${name}`);
+        worker.holds = 0;
+      },
+    };
+    lab.workers.push(worker);
+  }
+  lab.look(PLENTY_OF_LOOKS);
+  assertEquals(lab.ended, ["a", "b", "new b"]);
+});
+
 Deno.test("what no end of a worker gives back is said once, and costs no other worker", () => {
   using lab = new Lab(["a", "b"], { frees: false });
   lab.workers[0].holds = lab.workers[0].opens = 300;
