@@ -10,7 +10,7 @@ import { underLoad } from "./measuring/bench.ts";
 import { simply } from "./measuring/contest.ts";
 import { freePort } from "./measuring/harness.ts";
 import { goals } from "./http/goals.ts";
-import { scenarios } from "./http/scenarios.ts";
+import { scenariosIn } from "./http/scenarios.ts";
 import type { PeerName, Scenario } from "./http/scenarios.ts";
 import { runAlone } from "./main.ts";
 import type { Contestant } from "./measuring/processes.ts";
@@ -22,7 +22,7 @@ const here = (path: string) => new URL(path, import.meta.url).pathname;
 /** HTTP/1.1. */
 export const httpBench: Bench = {
   name: "HTTP",
-  cases: () => Promise.resolve(scenarios.map(caseOf)),
+  cases: (folder) => Promise.resolve(scenariosIn(folder).map(caseOf)),
 };
 
 function caseOf(scenario: Scenario): Case {

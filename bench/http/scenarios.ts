@@ -6,6 +6,7 @@
 
 import type { Case } from "../measuring/bench.ts";
 import type { Load } from "../measuring/contest.ts";
+import { Downloader } from "../loads/download.ts";
 import { paced } from "../loads/paced.ts";
 import { idealTail, tail } from "../loads/tail.ts";
 import { PIPELINE, POST_JSON, POST_LARGE, wrk } from "../loads/wrk.ts";
@@ -31,27 +32,41 @@ export interface Scenario extends Pick<Case, "workers" | "remark"> {
 /** Connections at a time. */
 const CONNECTIONS = 32;
 
-export const scenarios: readonly Scenario[] = [
-  saturated("hello", "routed", "/", { peers: ["node:http", "bare loop"] }),
-  saturated("hello, trivial app", "trivial", "/"),
-  saturated("hello, Hono", "hono", "/"),
-  saturated("JSON of 1 KiB", "routed", "/json", { script: POST_JSON, peers: ["node:http"] }),
-  saturated("JSON of 1 KiB, Hono", "hono", "/json", { script: POST_JSON }),
-  saturated("1 MiB of bytes", "routed", "/bytes", { connections: 16, peers: ["node:http"] }),
-  saturated("1 MiB of text", "routed", "/text", { connections: 16, peers: ["node:http"] }),
-  saturated("stream of 64 KiB pieces", "routed", "/stream", { connections: 16 }),
-  saturated("pipelines, 16 deep", "routed", "/", { script: PIPELINE }),
-  saturated("upload, counted", "routed", "/count", { script: POST_LARGE, connections: 16 }),
-  saturated("upload, hashed", "routed", "/hash", { script: POST_LARGE, connections: 16 }),
-  saturated("5 ms of computing", "routed", "/burn?ms=5", { connections: 8 }),
-  {
-    name: "200 requests a second",
+/** Length of what is large, in bytes. */
+const LARGE_BYTES = 1_048_576;
+
+/** All that is asked. `folder` is temporary, and for what the loads need. */
+export function scenariosIn(folder: string): readonly Scenario[] {
+  const downloader = new Downloader(folder);
+  const large = (name: string, path: string, peers: readonly PeerName[]): Scenario => ({
+    name,
     app: "routed",
-    peers: ["node:http"],
-    load: ({ port }, seconds) => paced({ port, requestsPerSecond: 200, seconds }),
-  },
-  ...[200, 400].map(withTail),
-];
+    peers,
+    load: ({ port }, seconds) =>
+      downloader.load({ port, path, bytes: LARGE_BYTES, connections: 16, seconds }),
+  });
+  return [
+    saturated("hello", "routed", "/", { peers: ["node:http", "bare loop"] }),
+    saturated("hello, trivial app", "trivial", "/"),
+    saturated("hello, Hono", "hono", "/"),
+    saturated("JSON of 1 KiB", "routed", "/json", { script: POST_JSON, peers: ["node:http"] }),
+    saturated("JSON of 1 KiB, Hono", "hono", "/json", { script: POST_JSON }),
+    large("1 MiB of bytes", "/bytes", ["node:http"]),
+    large("1 MiB of text", "/text", ["node:http"]),
+    large("stream of 64 KiB pieces", "/stream", []),
+    saturated("pipelines, 16 deep", "routed", "/", { script: PIPELINE }),
+    saturated("upload, counted", "routed", "/count", { script: POST_LARGE, connections: 16 }),
+    saturated("upload, hashed", "routed", "/hash", { script: POST_LARGE, connections: 16 }),
+    saturated("5 ms of computing", "routed", "/burn?ms=5", { connections: 8 }),
+    {
+      name: "200 requests a second",
+      app: "routed",
+      peers: ["node:http"],
+      load: ({ port }, seconds) => paced({ port, requestsPerSecond: 200, seconds }),
+    },
+    ...[200, 400].map(withTail),
+  ];
+}
 
 /** Samples in which some requests compute for long are not shorter, in seconds: there are few such requests. */
 const LEAST_TAIL_SECONDS = 1.5;
