@@ -11,10 +11,17 @@ import { Buffer } from "node:buffer";
 import { copyOf, lengthOf, uncurried } from "../captured.ts";
 
 const { Uint8Array, WeakMap, WeakRef } = globalThis;
+const { defineProperty, freeze } = Object;
 const { compare } = Buffer;
 
 /** Copies of more bytes than this are shared: those of fewer are soon sent. */
 const MAX_OWN_BYTES = 65_536;
+
+/** Without one of its own, what the platform copies a copy by would ask the prototype, and so an app. */
+const NO_CONSTRUCTOR: PropertyDescriptor = freeze({
+  __proto__: null,
+  value: undefined,
+});
 
 /** A copy that may be in use: of which part of a buffer, and where it is. */
 interface Copy {
@@ -50,6 +57,7 @@ export function sharedCopy(
     }
   }
   const bytes = copyOf(source, 0, length);
+  defineProperty(bytes, "constructor", NO_CONSTRUCTOR);
   set(copies, buffer, { at, bytes: new WeakRef(bytes) });
   return bytes;
 }

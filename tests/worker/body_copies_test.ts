@@ -52,6 +52,31 @@ Deno.test("small arrays are copied each time", () => {
   assert(sharedCopy(buffer, 0, 100) !== sharedCopy(buffer, 0, 100));
 });
 
+Deno.test("no app can get a copy by what it puts in the place of constructors", () => {
+  const { buffer } = pattern(LARGE_BYTES);
+  const copy = sharedCopy(buffer, 0, LARGE_BYTES);
+  const stolen: unknown[] = [];
+  Object.defineProperty(Uint8Array.prototype, "constructor", {
+    get() {
+      stolen.push(this);
+      return Uint8Array;
+    },
+    configurable: true,
+  });
+  let others: Uint8Array[];
+  try {
+    others = [copy.slice(), copy.subarray(0)];
+  } finally {
+    Object.defineProperty(Uint8Array.prototype, "constructor", {
+      value: Uint8Array,
+      writable: true,
+      configurable: true,
+    });
+  }
+  assertEquals(stolen, []);
+  for (const other of others) assertEquals([...other], [...copy]);
+});
+
 const CLIENTS = 32;
 const BODY_BYTES = 8_388_608;
 const APP = `
@@ -94,3 +119,32 @@ for (const workers of [0, 1]) {
     });
   }
 }
+
+const THIEF = `
+const bytes = new Uint8Array(${BODY_BYTES}).fill(97);
+Object.defineProperty(Uint8Array.prototype, "constructor", {
+  get() {
+    if (this !== bytes && this.length === bytes.length) this.fill(98);
+    return Uint8Array;
+  },
+  configurable: true,
+});
+export default (request) => {
+  const response = new Response(bytes);
+  if (request.url.endsWith("/body")) void response.body;
+  return response;
+};
+`;
+
+Deno.test("an app that looks at a response closely changes no other one that is being sent", async () => {
+  const client = Deno.createHttpClient({});
+  await inFolder({ "app.js": THIEF }, async (folder) => {
+    await using gateway = await startGateway([`${folder}/app.js`, "--workers=1"]);
+    const sent = await fetch(`${gateway.url}/`, { client });
+    await (await fetch(`${gateway.url}/body`, { client })).body!.cancel();
+    const body = await sent.bytes();
+    assertEquals(body.length, BODY_BYTES);
+    assertEquals(body.findIndex((byte) => byte !== 97), -1);
+  });
+  client.close();
+});
