@@ -369,7 +369,7 @@ function isLocked(permissions: WorkerPermissions): boolean {
 }
 
 /** What apps with these permissions may import while they run; `everywhere` is what all apps may. */
-function importPolicy(
+export function importPolicy(
   permissions: WorkerPermissions,
   everywhere: ImportPolicy["hosts"],
 ): ImportPolicy {

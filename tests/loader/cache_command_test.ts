@@ -2,6 +2,12 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { ask, complaints, LoaderLab } from "../support/loader_lab.ts";
+import {
+  answerHere,
+  refusalHere,
+  wrongCacheUsageHere,
+  wrongUsageHere,
+} from "../support/loading_here.ts";
 import { FakeRegistry } from "../support/npm_registry.ts";
 import { test } from "../support/strict.ts";
 import { ModuleServer } from "./module_server.ts";
@@ -43,24 +49,26 @@ test("gatehouse cache fetches all that apps need: they start without the network
     apps.push(`--allow-import=${host}`);
   }
   const [local, remote, allowed] = apps;
-  const answers = await Promise.all([
-    lab.answerOf(local, allowed),
-    lab.answerOf(`${local}#admin`, allowed, "--cached-only"),
-    lab.answerOf(remote),
-    lab.answerOf(remote, "--workers=0"),
-  ]);
-  assertEquals(
-    answers.map(({ text }) => text),
-    ["pack late", "admin", "remote lib", "remote lib"],
-  );
-  for (const { log } of answers) assertEquals(log.includes("fetching"), false, log);
-  await using both = await lab.start(
-    `--mount=/l=${local}`,
-    `--mount=/r=${remote}`,
-    allowed,
-    "--app-allow-net",
-  );
-  assertEquals([await ask(both, "/l/"), await ask(both, "/r/")], ["pack late", "remote lib"]);
+  for (const args of [["--app-allow-net"], ["--workers=0", "--cached-only"]]) {
+    await using gateway = await lab.start(
+      `--mount=/local=${local}`,
+      `--mount=/admin=${local}#admin`,
+      `--mount=/remote=${remote}`,
+      allowed,
+      ...args,
+    );
+    assertEquals(
+      [
+        await ask(gateway, "/local/"),
+        await ask(gateway, "/admin/"),
+        await ask(gateway, "/remote/"),
+      ],
+      ["pack late", "admin", "remote lib"],
+      `${args}`,
+    );
+    const log = gateway.log.join("\n");
+    assertEquals(log.includes("fetching"), false, log);
+  }
 });
 
 test("gatehouse cache tells what it cannot fetch, and keeps what it could", async () => {
@@ -79,14 +87,12 @@ test("gatehouse cache tells what it cannot fetch, and keeps what it could", asyn
     complaints(half)[0],
     /cannot load \S+\/gone\.ts: .*\(imported by file:\S+half\.ts:2\)/,
   );
-  const bad = await lab.runCache("bad.ts", "--allow-import");
-  assertEquals(bad.code, 1);
-  assertMatch(complaints(bad)[0], /\/bad\.ts:1:16/);
+  assertMatch(await refusalHere(lab, "bad.ts", "--allow-import"), /\/bad\.ts:1:16/);
   server.pages["/gone.ts"] = "export default 2;\n";
   server.takePaths();
   assertEquals((await lab.runCache("half.ts", "--allow-import")).code, 0);
   assertEquals(server.takePaths(), ["/gone.ts"]);
-  assertEquals((await lab.runCache("nothing.ts")).code, 1);
+  assertStringIncludes(await refusalHere(lab, "nothing.ts"), lab.url("nothing.ts"));
 });
 
 test("gatehouse cache --info says what there is, --clean removes it and nothing else", async () => {
@@ -107,7 +113,7 @@ test("gatehouse cache --info says what there is, --clean removes it and nothing 
   const cleaned = await lab.runCache("--clean");
   assertMatch(cleaned.stdout, new RegExp(`^${lab.cache}: removed \\d+ files, \\d+\\.\\d MB\n$`));
   assertEquals(lab.filesInCache(), ["CACHEDIR.TAG", "mine.txt"]);
-  assertEquals((await lab.answerOf("app.ts")).text, "here");
+  assertEquals(await answerHere(lab, "app.ts"), "here");
 });
 
 test("gatehouse cache that is used in a wrong way says so, with exit status 2", async () => {
@@ -122,13 +128,14 @@ test("gatehouse cache that is used in a wrong way says so, with exit status 2", 
     [["app.ts", "--nonsense"], /--nonsense/],
     [[""], /an argument is empty/],
   ];
-  await Promise.all(wrong.map(async ([args, message]) => {
-    const ended = await lab.runCache(...args);
-    assertEquals(ended.code, 2, `${args}: ${ended.stderr}`);
-    assertEquals(complaints(ended).length, 1, ended.stderr);
-    assertMatch(ended.stderr, message);
-  }));
-  const flags = await lab.run("app.ts", "--info");
-  assertEquals(flags.code, 2);
-  assertStringIncludes(flags.stderr, "--info is for gatehouse cache");
+  for (const [args, message] of wrong) {
+    assertMatch(await wrongCacheUsageHere(lab, ...args), message, `${args}`);
+  }
+  const ended = await lab.runCache("app.ts", "--frozen");
+  assertEquals(ended.code, 2, ended.stderr);
+  assertEquals(complaints(ended).length, 1, ended.stderr);
+  assertStringIncludes(
+    await wrongUsageHere(lab, "app.ts", "--info"),
+    "--info is for gatehouse cache",
+  );
 });

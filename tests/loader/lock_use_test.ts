@@ -50,7 +50,7 @@ test("a lock pins modules, redirects and packages, and refuses what is another",
   const early = await lab.run(...args, "--frozen");
   assertMatch(refusal(early), /the lock file \S*app\.lock is out of date/);
   assertStringIncludes(refusal(early), `gatehouse cache --lock=${lab.path("app.lock")} APP`);
-  assertEquals((await answerHere(lab, ...args)).text, "lib below 1.0.0");
+  assertEquals(await answerHere(lab, ...args), "lib below 1.0.0");
   const lock = JSON.parse(lockText());
   assertEquals(lock.redirects, { [`${origin}/lib.ts`]: `${origin}/lib@1.ts` });
   assertEquals(lock.specifiers, { "jsr:@scope/name@1": "1.0.0", "npm:pack@1": "1.0.0" });
@@ -64,13 +64,13 @@ test("a lock pins modules, redirects and packages, and refuses what is another",
   assertEquals(Object.keys(lock.packages).sort(), ["below@1.0.0", "pack@1.0.0"]);
 
   const before = lockText();
-  assertEquals((await answerHere(lab, ...args, "--frozen")).text, "lib below 1.0.0");
+  assertEquals(await answerHere(lab, ...args, "--frozen"), "lib below 1.0.0");
   // Newer versions, and a redirect elsewhere, are not looked at.
   Object.assign(server.pages, jsrOf("1.0.0", "1.1.0"), { "/lib.ts": redirectTo("/lib@2.ts") });
   await registry.publish({ "pack@1.2.0": { files: { "index.js": "exports.p = 'newer';" } } });
   lab.dropCache();
-  assertEquals((await answerHere(lab, ...args, "--frozen")).text, "lib below 1.0.0");
-  assertEquals((await answerHere(lab, ...args, "--reload")).text, "lib below 1.0.0");
+  assertEquals(await answerHere(lab, ...args, "--frozen"), "lib below 1.0.0");
+  assertEquals(await answerHere(lab, ...args, "--reload"), "lib below 1.0.0");
   assertEquals(lockText(), before);
 
   // A changed byte is noticed wherever it comes from.
@@ -92,7 +92,7 @@ test("a lock pins modules, redirects and packages, and refuses what is another",
   assertMatch(await refusalHere(lab, ...args), /npm:below@1\.0\.0: its integrity is not/);
   await registry.publish(packages("below"));
   lab.dropCache();
-  assertEquals((await answerHere(lab, ...args)).text, "lib below 1.0.0");
+  assertEquals(await answerHere(lab, ...args), "lib below 1.0.0");
 
   // What is new is added, or refused.
   server.pages["/more.ts"] = 'export const more = "more";\n';
@@ -108,7 +108,7 @@ test("a lock pins modules, redirects and packages, and refuses what is another",
   const prefetched = await lab.runCache("app.ts", "--allow-import", "--lock=app.lock");
   assertEquals(prefetched.code, 0, prefetched.stderr);
   assert(lockText().includes(`${origin}/more.ts`));
-  assertEquals((await answerHere(lab, ...args, "--frozen")).text, "more");
+  assertEquals(await answerHere(lab, ...args, "--frozen"), "more");
 });
 
 test("what an app imports while it runs is compared with the lock as well", async () => {

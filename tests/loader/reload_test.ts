@@ -30,7 +30,7 @@ test("--reload asks for all remote modules again, --reload=PREFIXES for some", a
       "export default () => new Response(one + two);\n",
   });
   const args = ["app.ts", `--allow-import=${new URL(origin).host}`];
-  assertEquals((await answerHere(lab, ...args)).text, "12");
+  assertEquals(await answerHere(lab, ...args), "12");
   server.pages["/a/one.ts"] = tagged('export const one: string = "3";\n');
   server.pages["/b/two.ts"] = tagged('export const two: string = "4";\n');
   server.takePaths();
@@ -43,11 +43,12 @@ test("--reload asks for all remote modules again, --reload=PREFIXES for some", a
     [["--cached-only"], [], "34"],
     [["--reload", "--cached-only"], [], "34"],
   ];
-  for (const [reload, asked, text] of steps) {
-    const start = reload[0] === "--reload" && reload.length === 1
-      ? lab.answerOf(...args, ...reload)
-      : answerHere(lab, ...args, ...reload);
-    assertEquals((await start).text, text, `${reload}`);
+  for (const [reload, asked, expected] of steps) {
+    const isAlone = reload.length === 1 && reload[0] === "--reload";
+    const text = isAlone
+      ? (await lab.answerOf(...args, ...reload)).text
+      : await answerHere(lab, ...args, ...reload);
+    assertEquals(text, expected, `${reload}`);
     const requests = server.requests.splice(0);
     assertEquals(requests.map(({ path }) => path).sort(), asked, `${reload}`);
     for (const { headers } of requests) assertMatch(headers.get("if-none-match") ?? "", /"/);
@@ -57,7 +58,7 @@ test("--reload asks for all remote modules again, --reload=PREFIXES for some", a
     await refusalHere(lab, ...args, "--reload"),
     /cannot load \S+\/a\/one\.ts: .*404.*\(imported by .*app\.ts:1\)/,
   );
-  assertEquals((await answerHere(lab, ...args)).text, "34", "the cache is as it was");
+  assertEquals(await answerHere(lab, ...args), "34", "the cache is as it was");
 });
 
 test("--reload=npm: and --reload=jsr: choose packages anew", async () => {
@@ -77,7 +78,7 @@ test("--reload=npm: and --reload=jsr: choose packages anew", async () => {
     "app.ts": 'import { p } from "npm:pack@1";\nimport { j } from "jsr:@scope/name@1";\n' +
       "export default () => new Response(`${p} ${j}`);\n",
   }, { JSR_URL: jsr.origin });
-  assertEquals((await answerHere(lab, "app.ts")).text, "1.0.0 1.0.0");
+  assertEquals(await answerHere(lab, "app.ts"), "1.0.0 1.0.0");
   await registry.publish({ "pack@1.1.0": packageOf("1.1.0") });
   Object.assign(jsr.pages, jsrOf("1.0.0", "1.2.0"));
   for (
@@ -90,7 +91,7 @@ test("--reload=npm: and --reload=jsr: choose packages anew", async () => {
       ["--cached-only", "1.1.0 1.2.0"],
     ]
   ) {
-    assertEquals((await answerHere(lab, "app.ts", reload)).text, text, reload);
+    assertEquals(await answerHere(lab, "app.ts", reload), text, reload);
   }
 });
 
@@ -161,7 +162,7 @@ test("modules come from the app's own host and those of --allow-import, over htt
   for (
     const args of [["app.ts", `--allow-import=${host}`], [`${own.origin}/app.ts`, "--allow-import"]]
   ) {
-    assertEquals((await answerHere(lab, ...args)).text, "lib", `${args}`);
+    assertEquals(await answerHere(lab, ...args), "lib", `${args}`);
   }
   const afterwards = await lab.run("app.ts");
   assertEquals(afterwards.code, 1, "what is in the cache is no way around it");

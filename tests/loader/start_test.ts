@@ -10,7 +10,7 @@ import {
 } from "../support/assert.ts";
 import { FROM_SOURCE } from "../support/gateway.ts";
 import { ask, complaints, LoaderLab } from "../support/loader_lab.ts";
-import { answerHere, LoadingHere, refusalHere, wrongUsageHere } from "../support/loading_here.ts";
+import { LoadingHere, refusalHere, startHere, wrongUsageHere } from "../support/loading_here.ts";
 import { test } from "../support/strict.ts";
 import { ModuleServer, redirectTo } from "./module_server.ts";
 
@@ -47,7 +47,7 @@ test("a second start asks no server and transforms only what has changed", async
     assertEquals(text, "first deep 42");
     assertStringIncludes(log, `fetching ${server.origin}/lib.ts`);
     assertEquals(server.takePaths().sort(), ["/data.json", "/deep.ts", "/lib.ts", "/old.ts"]);
-    assertEquals((await answerHere(lab, `${server.origin}/app.ts`)).text, "remote deep 42");
+    assertEquals((await startHere(lab, `${server.origin}/app.ts`)).text, "remote deep 42");
     assertEquals(server.takePaths(), ["/app.ts"], "what both apps import is in the cache");
     args.push(server.origin);
   }
@@ -61,7 +61,7 @@ test("a second start asks no server and transforms only what has changed", async
     for (const part of ["js", "http", "blobs"]) {
       await Deno.rename(`${lab.cache}/${part}`, `${lab.cache}/${part}-aside`);
     }
-    const second = await answerHere(lab, ...words);
+    const second = await startHere(lab, ...words);
     assertEquals(second.text, text, name);
     assertEquals(second.log.includes("fetching"), false, second.log);
     for (const part of ["js", "http", "blobs"]) {
@@ -170,12 +170,12 @@ test("an import map from a URL is cached, and fetched anew by --reload", async (
     });
     const host = new URL(server.origin).host;
     arg.push("app.ts", `--import-map=${server.origin}/maps/map.json`, `--allow-import=${host}`);
-    assertEquals((await answerHere(lab, ...arg)).text, "one");
+    assertEquals((await startHere(lab, ...arg)).text, "one");
     server.pages["/maps/map.json"] = '{ "imports": { "mapped": "./two.ts" } }';
-    assertEquals((await answerHere(lab, ...arg)).text, "one");
-    assertEquals((await answerHere(lab, ...arg, "--reload")).text, "two");
+    assertEquals((await startHere(lab, ...arg)).text, "one");
+    assertEquals((await startHere(lab, ...arg, "--reload")).text, "two");
   }
-  assertEquals((await answerHere(lab, ...arg)).text, "two");
+  assertEquals((await startHere(lab, ...arg)).text, "two");
 });
 
 test("gateways that start at once on an empty cache do not disturb each other", async () => {
@@ -218,7 +218,7 @@ test("a start that is killed while it fetches leaves the cache usable", async ()
   release.resolve();
   server.pages["/deep.ts"] = whole;
   server.takePaths();
-  assertEquals((await answerHere(lab, ...args)).text, "first deep 42");
+  assertEquals((await startHere(lab, ...args)).text, "first deep 42");
   assert(server.takePaths().includes("/deep.ts"));
   const cleaned = await lab.runCache("--clean");
   assertEquals(cleaned.code, 0, cleaned.stderr);
@@ -227,7 +227,7 @@ test("a start that is killed while it fetches leaves the cache usable", async ()
 
 test("a cache that a former version left, or that cannot be used, is told or replaced", async () => {
   await using lab = new LoaderLab({ "app.ts": 'export default () => new Response("here");\n' });
-  assertEquals((await answerHere(lab, "app.ts")).text, "here");
+  assertEquals((await startHere(lab, "app.ts")).text, "here");
   // All that a version has made carries its number.
   for (const path of lab.filesInCache()) {
     if (!/^(?:apps|js)\/|graph\.json$/.test(path)) continue;
@@ -239,7 +239,7 @@ test("a cache that a former version left, or that cannot be used, is told or rep
   }
   await Deno.mkdir(`${lab.cache}/graphs/old`);
   await Deno.writeTextFile(`${lab.cache}/graphs/old/graph.json`, '{"version":0,"modules":[]}');
-  assertEquals((await answerHere(lab, "app.ts")).text, "here");
+  assertEquals((await startHere(lab, "app.ts")).text, "here");
 
   lab.dropCache();
   await Deno.writeTextFile(lab.cache, "a file where the folder should be");

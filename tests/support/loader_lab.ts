@@ -176,7 +176,7 @@ export default async (request: Request): Promise<Response> => {
 
 /** What {@linkcode IMPORTING_APP} makes of a specifier: a value, or a message. */
 export async function importAt(
-  gateway: GatewayProcess,
+  gateway: Pick<GatewayProcess, "url">,
   specifier: string,
   type?: string,
 ): Promise<unknown> {

@@ -3,12 +3,15 @@
  * processes, sockets and workers, which costs a small part of one with them.
  */
 
-import { appGroups, appLoading, loaderOptions } from "../../src/cli/app_loading.ts";
+import { appGroups, appLoading, importPolicy, loaderOptions } from "../../src/cli/app_loading.ts";
+import { cacheCommand } from "../../src/cli/cache.ts";
+import type { Command } from "../../src/config/command_line.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
 import { ConfigError, LoadError } from "../../src/errors.ts";
 import { ModuleCache } from "../../src/loader/cache.ts";
 import { GraphBuilder } from "../../src/loader/graph_builder.ts";
+import { workerGraphOf } from "../../src/loader/graph_store.ts";
 import type { Log } from "../../src/log.ts";
 import type { Surroundings } from "../../src/surroundings.ts";
 import { takeSurroundings } from "../../src/surroundings.ts";
@@ -40,10 +43,7 @@ export class LoadingHere implements Disposable {
     if (host.kind !== "workers") throw new TypeError("apps here are those of workers");
     const [{ apps: { mounts: [mount] } }] = await host.prepare();
     const { url, exportName, module } = mount;
-    const exported = (await import(module ?? url))[exportName];
-    const app = asApp(exported, url, exportName);
-    const response = await app.fetch(new Request("http://localhost/"), {} as never);
-    return await (response as Response).text();
+    return await answerOf(module ?? url, url, exportName);
   }
 
   /** Ends it. */
@@ -53,7 +53,7 @@ export class LoadingHere implements Disposable {
 }
 
 /** What the only app of a start answers to one request, and what would be in the log. */
-export async function answerHere(
+export async function startHere(
   lab: LoaderLab,
   ...args: string[]
 ): Promise<{ text: string; log: string }> {
@@ -62,45 +62,75 @@ export async function answerHere(
 }
 
 /**
- * Makes the graph of apps that do not use what they may import, with what the loader's thread runs, in
- * the thread of the test.
+ * What the only app of a start answers to one request, when its graph is made anew: with what the loader's
+ * thread runs, in the thread of the test, which has TypeScript already.
  */
-export async function buildHere(lab: LoaderLab, ...args: string[]): Promise<void> {
+export async function answerHere(lab: LoaderLab, ...args: string[]): Promise<string> {
   const { settings, surroundings } = asked(lab, args);
   const options = loaderOptions(settings.loading, surroundings, () => {});
-  const cache = new ModuleCache(options.cacheRoot);
-  const builder = await GraphBuilder.open(cache, options, () => {});
-  const roots = appGroups(settings, surroundings).flatMap(({ apps }) => modulesOf(apps));
-  await builder.prepare(roots);
+  const builder = await GraphBuilder.open(new ModuleCache(options.cacheRoot), options, () => {});
+  const [{ apps, permissions }] = appGroups(settings, surroundings);
+  const { files } = importPolicy(permissions, options.allowImport);
+  const builtins = permissions === "inherit" ? "native" : "guarded";
+  const { graph } = await builder.prepare(modulesOf(apps), { files, builtins });
+  const { directory, files: placed } = workerGraphOf(graph, graph.manifest.packageRoot ?? "");
+  const { url, exportName } = apps.mounts[0];
+  return await answerOf(directory + placed[graph.manifest.roots[0]], url, exportName);
+}
+
+async function answerOf(module: string, url: string, exportName: string): Promise<string> {
+  const app = asApp((await import(module))[exportName], url, exportName);
+  const response = await app.fetch(new Request("http://localhost/"), {} as never);
+  return await (response as Response).text();
 }
 
 /** The message of the `LoadError` that ends such a start, which is to be one line. */
 export async function refusalHere(lab: LoaderLab, ...args: string[]): Promise<string> {
-  return oneLine(await assertRejects(() => buildHere(lab, ...args), LoadError));
+  return oneLine(await assertRejects(() => answerHere(lab, ...args), LoadError));
 }
 
 /** The message of the `ConfigError` that does. */
 export async function wrongUsageHere(lab: LoaderLab, ...args: string[]): Promise<string> {
-  return oneLine(await assertRejects(() => buildHere(lab, ...args), ConfigError));
+  return oneLine(await assertRejects(() => answerHere(lab, ...args), ConfigError));
 }
 
+/** The message of the `ConfigError` that ends `gatehouse cache` with these words. */
+export async function wrongCacheUsageHere(lab: LoaderLab, ...args: string[]): Promise<string> {
+  const run = async () => {
+    const { command, surroundings } = understood(lab, ["cache", ...args]);
+    if (command.kind !== "cache") throw new TypeError(`this is not about the cache: ${args}`);
+    await cacheCommand(command.action, command.apps, command.settings.loading, surroundings);
+  };
+  return oneLine(await assertRejects(run, ConfigError));
+}
+
+/** A message without the piece of code below it, if there is one. */
 function oneLine({ message }: Error): string {
-  if (message.includes("\n")) throw new Error(`these are several lines: ${message}`);
-  return message;
+  const [line, ...code] = message.split("\n");
+  if (!code.every((each) => each.startsWith("  "))) throw new Error(`several lines: ${message}`);
+  return line;
 }
 
 function asked(
   lab: LoaderLab,
   args: readonly string[],
 ): { settings: ServeSettings; surroundings: Surroundings } {
+  const { command, surroundings } = understood(lab, lab.withDefaults(args));
+  if (command.kind !== "serve") throw new TypeError(`this is no start: ${args}`);
+  return { settings: command.settings, surroundings };
+}
+
+function understood(
+  lab: LoaderLab,
+  args: readonly string[],
+): { command: Command; surroundings: Surroundings } {
   const taken = takeSurroundings();
   const surroundings = { ...taken, env: { ...taken.env, ...lab.env }, cwd: lab.folder };
-  const command = parseCommandLine(lab.withDefaults(args), {
+  const command = parseCommandLine(args, {
     env: surroundings.env,
     cwd: surroundings.cwd,
     readTextFile: Deno.readTextFileSync,
     warn() {},
   });
-  if (command.kind !== "serve") throw new TypeError(`this is no start: ${args}`);
-  return { settings: command.settings, surroundings };
+  return { command, surroundings };
 }
