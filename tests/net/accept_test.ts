@@ -6,7 +6,7 @@ import { startGateway } from "../support/gateway.ts";
 import { isMissing } from "../support/peers.ts";
 import { inFolder, until } from "../support/processes.ts";
 import { get, RawClient } from "../support/raw_client.ts";
-import { canReset, openSockets, resetConnections } from "../support/sockets.ts";
+import { canReset, isStopped, openSockets, resetConnections } from "../support/sockets.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
 const needsOpenssl = isMissing("openssl");
@@ -69,6 +69,7 @@ for (const [name, start] of Object.entries(endpoints)) {
         assertEquals(await ask(), "hello");
         // It finds all of them, and a client behind them, in its queue.
         gateway.kill("SIGSTOP");
+        await until(() => isStopped(gateway.pid));
         resetConnections(port, 150);
         const asking = ask();
         await sleep(50);

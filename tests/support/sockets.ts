@@ -43,6 +43,14 @@ export function resetConnections(port: number, count: number): void {
   }
 }
 
+/** Whether all threads of the process `pid` are stopped by a signal; `true` where that cannot be seen. */
+export function isStopped(pid: number): boolean {
+  if (Deno.build.os !== "linux") return true;
+  return [...Deno.readDirSync(`/proc/${pid}/task`)].every(({ name }) =>
+    Deno.readTextFileSync(`/proc/${pid}/task/${name}/stat`).split(") ").at(-1)!.startsWith("T")
+  );
+}
+
 /** How many sockets the process `pid` has open; on Linux. */
 export function openSockets(pid: number): number {
   let count = 0;
