@@ -4,7 +4,7 @@
  * @module
  */
 
-import { permissionsFor } from "./config/app_permissions.ts";
+import { comeFromBoth, isLocal, permissionsFor } from "./config/app_permissions.ts";
 import { ConfigError } from "./errors.ts";
 import type { FaultReports } from "./exchange.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "./fastcgi/limits.ts";
@@ -158,12 +158,22 @@ function hostFor(
     const { loadTimeoutMs } = { ...DEFAULT_WORKER_LIMITS, ...options.workerLimits };
     return { kind: "thread", load: () => loadAppsWithin(apps, loadTimeoutMs) };
   }
+  const urls = modulesOf(apps);
+  if (comeFromBoth(urls) && permissions !== "inherit") {
+    throw new ConfigError(
+      `${urls.find(isLocal)} and ${
+        urls.find((url) => !isLocal(url))
+      } would share workers, and Deno's ` +
+        "loader would let both read the folder of the first: serve them by two gateways, or with " +
+        'permissions: "inherit"',
+    );
+  }
   return {
     kind: "workers",
     prepare: () =>
       Promise.resolve([{
         apps,
-        permissions: permissionsFor(modulesOf(apps), permissions, surroundings),
+        permissions: permissionsFor(urls, permissions, surroundings),
         modules: null,
         workers,
       }]),

@@ -6,6 +6,7 @@
 
 import { resolve } from "node:path";
 import {
+  comeFromBoth,
   isLocal,
   permissionsFor,
   permissionsNotice,
@@ -70,6 +71,7 @@ export function appLoading(
   log: Log,
 ): AppLoading {
   const { cwd } = surroundings;
+  const groups = checkedGroups(settings, surroundings, inspectorPorts);
   const loader = usesOwnLoader(settings)
     ? new Loader(loaderOptions(settings.loading, surroundings, log), log)
     : null;
@@ -77,9 +79,6 @@ export function appLoading(
   if (settings.workers === 0) {
     const mounts = settings.mounts.map((mount) => appSourceOf(mount, settings, cwd));
     const apps: AppSet = { mounts, faultReports: settings.faultReports };
-    if (settings.watch !== "nothing" || settings.watchRemoteMs > 0) {
-      throw new ConfigError("--watch needs workers that can be replaced: not --workers 0");
-    }
     return {
       ...end,
       host: threadHost(apps, loader, settings.workerLimits.loadTimeoutMs),
@@ -89,12 +88,10 @@ export function appLoading(
       hasChangedRemotely: () => Promise.resolve(false),
     };
   }
-  const groups = appGroups(settings, surroundings);
-  refuseInspected(groups, inspectorPorts);
   if (groups.some(({ permissions }) => permissions !== "inherit")) preventPrompts();
   const rereadChecked = () => {
     const again = reread();
-    refuseInspected(appGroups(again, surroundings), inspectorPorts);
+    checkedGroups(again, surroundings, inspectorPorts);
     return again;
   };
   const loading: AppLoading = {
@@ -114,6 +111,38 @@ export function appLoading(
   return loading;
 }
 
+/**
+ * The apps by the workers that they share, without those of `--workers 0`, which have none.
+ *
+ * @throws {ConfigError} when the settings for apps and for loading them do not go together
+ */
+export function checkedGroups(
+  settings: ServeSettings,
+  surroundings: Surroundings,
+  inspectorPorts: readonly number[],
+): AppGroup[] {
+  const loader = usesOwnLoader(settings) ? "own" : "native";
+  checkLock(settings.loading);
+  if (settings.workers === 0) {
+    if (settings.watch !== "nothing" || settings.watchRemoteMs > 0) {
+      throw new ConfigError("--watch needs workers that can be replaced: not --workers 0");
+    }
+    return [];
+  }
+  const groups = appGroups(settings, surroundings);
+  for (const { apps, permissions } of groups) {
+    const urls = modulesOf(apps);
+    if (loader === "own" || permissions === "inherit" || !comeFromBoth(urls)) continue;
+    throw new ConfigError(
+      `--loader native does not go with ${urls.find(isLocal)} and ${
+        urls.find((url) => !isLocal(url))
+      } in the same workers: Deno's loader would let both read the folder of the first`,
+    );
+  }
+  refuseInspected(groups, inspectorPorts);
+  return groups;
+}
+
 /** Apps that share workers: those that may do the same, and want as many. */
 export interface AppGroup {
   readonly apps: AppSet;
@@ -121,11 +150,7 @@ export interface AppGroup {
   readonly workers: number;
 }
 
-/**
- * Puts apps together that can share workers.
- *
- * @throws {ConfigError} if an app and its middleware cannot
- */
+/** Puts apps together that can share workers. */
 export function appGroups(settings: ServeSettings, surroundings: Surroundings): AppGroup[] {
   const { faultReports } = settings;
   const groups = new Map<string, AppGroup & { readonly mounts: AppSource[] }>();
@@ -224,9 +249,7 @@ export function loaderOptions(
   log: Log,
 ): LoaderOptions {
   const { importMap, reload, cachePolicy, allowHttp, lockFile, lockMode } = loading;
-  if (lockMode === "frozen" && lockFile === undefined) {
-    throw new ConfigError("--frozen needs --lock FILE");
-  }
+  checkLock(loading);
   const cacheRoot = ModuleCache.defaultRoot(environmentOf(env), cwd);
   checkCacheFolder(cacheRoot, (message) => log("warning", message));
   return {
@@ -240,6 +263,12 @@ export function loaderOptions(
     lockMode,
     env: withAbsolutePaths(env, cwd),
   };
+}
+
+function checkLock({ lockFile, lockMode }: LoaderSettings): void {
+  if (lockMode === "frozen" && lockFile === undefined) {
+    throw new ConfigError("--frozen needs --lock FILE");
+  }
 }
 
 /** The same variables, with paths made absolute that the loader's thread looks at. */

@@ -12,20 +12,29 @@ import type { ServeSettings } from "../config/settings.ts";
 import { resolveApp } from "../loader/resolve.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { print, tell } from "../log.ts";
+import { checkShareable } from "../supervisor/places.ts";
+import { checkedGroups } from "./app_loading.ts";
 
 /**
  * Prints what the command asks for; returns whether all is well. Understanding the settings has found
- * most of what can be wrong; what is left are files that are not there.
+ * most of what can be wrong; what is left is what a start finds: settings of apps that do not go
+ * together, and files that are not there.
+ *
+ * @throws {ConfigError} when a start would
  */
 export function configCommand(
   command: Command & { readonly kind: "config" },
-  { cwd }: Surroundings,
+  surroundings: Surroundings,
 ): boolean {
+  const { cwd } = surroundings;
   const { action, settings, origins } = command;
   if (action === "show") {
     print(configText(settings, origins).trimEnd());
     return true;
   }
+  const { inspect, processes } = settings;
+  checkedGroups(settings, surroundings, inspect === null ? [] : [inspect.port]);
+  if (processes > 0) checkShareable(settings);
   const missing = missingFiles(settings, cwd);
   for (const problem of missing) tell(problem);
   if (missing.length > 0) return false;

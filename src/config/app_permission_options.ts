@@ -13,7 +13,7 @@ import type { ServeSettings } from "./settings.ts";
 
 const HELP: Readonly<Record<PermissionKind, string>> = {
   net: "Let apps use the network: all of it, or these HOST[:PORT],...",
-  read: "Let apps read files: all, or these paths; their own folders they always can",
+  read: "Let apps read files: all, or these paths; local ones can always read their own project",
   write: "Let apps write files: all, or these paths",
   env: "Let apps see the environment: all of it, or these variables",
   run: "Let apps run programs: all, or these",

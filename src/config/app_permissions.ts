@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { ConfigError } from "../errors.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { environmentOf } from "../surroundings.ts";
+import { projectFolder } from "./project_folder.ts";
 
 /** A kind of permission, as Deno names it. */
 export type PermissionKind =
@@ -40,8 +41,8 @@ export type PermissionGrant = boolean | readonly string[];
 /**
  * What apps may do, by kind: `net`, `read`, `write`, `env`, `run`, `sys`, `ffi` and `import`, with
  * values as `deno run --allow-…` takes them. For a kind that is absent, it depends on where the app
- * comes from: one from a file may read its own folder, and use the network and the environment; one
- * from a URL may use the network to its own origin, and nothing else.
+ * comes from: one from a file may read the folder of its project, and use the network, the environment
+ * and what tells of the system; one from a URL may use the network to its own origin, and nothing else.
  */
 export type AppPermissions = { readonly [Kind in PermissionKind]?: PermissionGrant };
 
@@ -53,6 +54,26 @@ export type WorkerPermissions = "inherit" | { readonly [Kind in PermissionKind]:
 
 /** Kinds whose values are paths. */
 export const PATH_KINDS: ReadonlySet<PermissionKind> = new Set(["read", "write", "ffi"]);
+/** What an app from a file may use without being asked, besides its folder, and what tells of the system. */
+const LOCAL_KINDS: readonly PermissionKind[] = ["net", "env", "import"];
+/** What tells of the system, and changes nothing: neither priorities nor the inspector. */
+const SYSTEM_FACTS: readonly string[] = [
+  "hostname",
+  "osRelease",
+  "osUptime",
+  "loadavg",
+  "networkInterfaces",
+  "systemMemoryInfo",
+  "uid",
+  "gid",
+  "getegid",
+  "cpus",
+  "homedir",
+  "statfs",
+  "getPriority",
+  "userInfo",
+  "username",
+];
 const ANYBODY_RUNS = 0o111;
 const NOTHING: { readonly [Kind in PermissionKind]: WorkerGrant } = {
   net: false,
@@ -70,10 +91,9 @@ const NOTHING: { readonly [Kind in PermissionKind]: WorkerGrant } = {
  * their workers. Relative paths in `asked` begin at the working directory of `surroundings`, and
  * programs are found by its `PATH`: Deno would look for them in whatever an app has set by then.
  *
- * Modules can always be loaded from where the apps are: their folders are readable, their origins
- * importable, whatever `asked` says of these kinds.
- *
- * @throws {ConfigError} if modules from files and from elsewhere would share defaults
+ * Modules can be loaded from where the apps are, whatever `asked` says of these kinds: their origins
+ * are importable, and the folders of their projects readable. Of modules from both places, those from
+ * elsewhere decide: they get no more than they would alone, nor do those from files.
  */
 export function permissionsFor(
   urls: readonly string[],
@@ -81,28 +101,45 @@ export function permissionsFor(
   surroundings: Pick<Surroundings, "cwd" | "env">,
 ): WorkerPermissions {
   if (asked === "inherit") return "inherit";
-  const local = urls.filter(isLocal);
   const remote = urls.filter((url) => !isLocal(url));
-  const isExplicit = Object.values(asked).some((grant) => grant !== undefined);
-  if (local.length > 0 && remote.length > 0 && !isExplicit) {
-    throw new ConfigError(
-      `${shown(local[0])} and ${shown(remote[0])} would share workers, and so permissions, ` +
-        "though one is a file and the other is not: say what both may do with --app-allow-… " +
-        "(such as --app-allow-net --app-allow-env), or serve them by two gateways",
-    );
-  }
   const permissions = { ...NOTHING };
-  const folders = unique(local.map((url) => dirname(fileURLToPath(url))));
-  if (remote.length === 0) permissions.net = permissions.env = permissions.import = "inherit";
-  // In a mix, what came from elsewhere decides: it gets no more than it would alone.
-  else permissions.net = unique(remote.flatMap(originOf));
+  if (remote.length > 0) permissions.net = unique(remote.flatMap(originOf));
+  else {
+    for (const kind of LOCAL_KINDS) permissions[kind] = "inherit";
+    permissions.sys = systemFacts();
+  }
   for (const kind of PERMISSION_KINDS) {
     const grant = asked[kind];
     if (grant !== undefined) permissions[kind] = granted(kind, grant, surroundings);
   }
-  permissions.read = extended(permissions.read, folders);
+  if (remote.length === 0) {
+    permissions.read = extended(permissions.read, projectFoldersOf(urls, surroundings));
+  }
   permissions.import = extended(permissions.import, remote.flatMap(importOf));
   return permissions;
+}
+
+/** Whether some modules come from files, and others do not. */
+export function comeFromBoth(urls: readonly string[]): boolean {
+  return urls.some(isLocal) && !urls.every(isLocal);
+}
+
+/** What of the system gatehouse itself may ask about: nobody else can be given more. */
+function systemFacts(): string[] {
+  return SYSTEM_FACTS.filter((kind) => {
+    // Deno's types do not know all that it knows.
+    const descriptor = { name: "sys", kind } as Deno.SysPermissionDescriptor;
+    return Deno.permissions.querySync(descriptor).state === "granted";
+  });
+}
+
+function projectFoldersOf(
+  urls: readonly string[],
+  { env }: Pick<Surroundings, "env">,
+): string[] {
+  const variables = environmentOf(env);
+  const home = variables.get("HOME") ?? variables.get("USERPROFILE");
+  return unique(urls.map((url) => projectFolder(dirname(fileURLToPath(url)), home)));
 }
 
 /** The same permissions, and to read what is in `dirs`. */
@@ -139,6 +176,9 @@ export function describePermissions(permissions: WorkerPermissions): string {
   const parts = PERMISSION_KINDS.flatMap((kind) => {
     const grant = permissions[kind];
     if (grant === false || grant.length === 0) return [];
+    if (kind === "sys" && SYSTEM_FACTS.every((fact) => grant.includes(fact))) {
+      return ["sys (to read)"];
+    }
     return grant === "inherit" ? [kind] : [`${kind}=${grant.join(",")}`];
   });
   return parts.length === 0 ? "nothing" : parts.join(", ");

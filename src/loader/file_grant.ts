@@ -20,16 +20,25 @@ export type FileGrant = "any" | "ordinary" | readonly string[];
 const SYSTEM_FOLDERS = Deno.build.os === "windows" ? [] : ["/proc", "/sys", "/dev"];
 
 /**
- * What an app may import that may read `granted`: it lies where it was named, and, if that is a link,
- * where it leads.
+ * What apps may be made of that may read `granted`: each lies where it was named, and, if that is a
+ * link, where it leads.
  */
 export function withOwnFolders(granted: FileGrant, appUrls: readonly string[]): FileGrant {
   if (typeof granted === "string") return granted;
-  const folders = appUrls.filter((url) => url.startsWith("file:")).flatMap((url) => {
-    const real = realPathOf(filePath(url));
-    return real === null ? [] : [dirname(real)];
+  const folders = appUrls.filter(isLocal).flatMap((url) => {
+    const path = filePath(url);
+    const real = realPathOf(path);
+    return real === null ? [dirname(path)] : [dirname(path), dirname(real)];
   });
   return [...granted, ...folders];
+}
+
+/**
+ * What apps may import while they run that may read `granted`: what they may be made of, unless some
+ * come from elsewhere, for whom the folders of the others are none of their business.
+ */
+export function grantedLate(granted: FileGrant, appUrls: readonly string[]): FileGrant {
+  return appUrls.every(isLocal) ? withOwnFolders(granted, appUrls) : granted;
 }
 
 /**
@@ -92,6 +101,10 @@ export function pathOf(url: string): string | null {
     if (error instanceof TypeError || error instanceof URIError) return null;
     throw error;
   }
+}
+
+function isLocal(url: string): boolean {
+  return url.startsWith("file:");
 }
 
 function leadsOut(): FileFault {

@@ -18,7 +18,7 @@ import { buildGraph } from "./graph.ts";
 import type { GraphRequest, GraphSources, PackageSet, TransformRequest } from "./graph_types.ts";
 import { DEFAULT_GRAPH_LIMITS } from "./graph_types.ts";
 import type { FileGrant } from "./file_grant.ts";
-import { checkFile, pathOf, withOwnFolders } from "./file_grant.ts";
+import { checkFile, grantedLate, pathOf, withOwnFolders } from "./file_grant.ts";
 import { filePath } from "./graph_keys.ts";
 import { knownModulesOf, storeGraph } from "./graph_store.ts";
 import { sha256Of } from "./hash.ts";
@@ -182,7 +182,7 @@ export class GraphBuilder {
 
   async #extended(request: ExtendRequest, quota: DiskQuota): Promise<Extension> {
     const { roots, folder, root, policy, packageRoot, requirements } = request;
-    const files = withOwnFolders(policy.files, roots);
+    const files = grantedLate(policy.files, roots);
     const fetching = this.#fetching;
     const loading = this.#loading(
       fetching,

@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+import { assertEquals } from "../support/assert.ts";
 import type { AppPermissions, WorkerPermissions } from "../../src/config/app_permissions.ts";
 import {
   permissionsFor,
@@ -6,12 +6,28 @@ import {
   readsEverything,
   withReadOf,
 } from "../../src/config/app_permissions.ts";
-import { ConfigError } from "../../src/errors.ts";
 import { inFolder } from "../support/processes.ts";
 
 const ROOT = { cwd: "/", env: {} };
 const LOCAL = "file:///srv/site/app.ts";
 const REMOTE = "https://example.com/apps/app.ts";
+const SYSTEM_FACTS = [
+  "hostname",
+  "osRelease",
+  "osUptime",
+  "loadavg",
+  "networkInterfaces",
+  "systemMemoryInfo",
+  "uid",
+  "gid",
+  "getegid",
+  "cpus",
+  "homedir",
+  "statfs",
+  "getPriority",
+  "userInfo",
+  "username",
+];
 const NOTHING: Exclude<WorkerPermissions, string> = {
   net: false,
   read: false,
@@ -28,10 +44,11 @@ const cases: Record<
   string,
   [string[], AppPermissions, Partial<Exclude<WorkerPermissions, string>>]
 > = {
-  "a local app has its folder, the network and the environment": [[LOCAL], {}, {
+  "a local app has its folder, the network, the environment and facts": [[LOCAL], {}, {
     read: ["/srv/site"],
     net: "inherit",
     env: "inherit",
+    sys: SYSTEM_FACTS,
     import: "inherit",
   }],
   "a remote app has its own origin": [[REMOTE], {}, {
@@ -50,6 +67,7 @@ const cases: Record<
     read: ["/srv/site", "/srv/b"],
     net: "inherit",
     env: "inherit",
+    sys: SYSTEM_FACTS,
     import: "inherit",
   }],
   "what is asked for is in the place of the default, but folders stay readable": [[LOCAL], {
@@ -71,10 +89,15 @@ const cases: Record<
     net: true,
     import: ["esm.sh"],
   }, { net: "inherit", import: ["esm.sh", "example.com:443"] }],
+  "apps from both places get no more than the remote one": [
+    [LOCAL, REMOTE],
+    {},
+    { net: ["example.com:443"], import: ["example.com:443"] },
+  ],
   "with options, apps from both places get no more than the remote one and these": [
     [LOCAL, REMOTE],
-    { env: ["A"] },
-    { net: ["example.com:443"], env: ["A"], read: ["/srv/site"], import: ["example.com:443"] },
+    { env: ["A"], read: ["/srv/data"] },
+    { net: ["example.com:443"], env: ["A"], read: ["/srv/data"], import: ["example.com:443"] },
   ],
 };
 for (const [name, [urls, asked, expected]] of Object.entries(cases)) {
@@ -86,10 +109,38 @@ for (const [name, [urls, asked, expected]] of Object.entries(cases)) {
   });
 }
 
-Deno.test("permissions: apps from both places do not share defaults", () => {
-  const error = assertThrows(() => permissionsFor([LOCAL, REMOTE], {}, ROOT), ConfigError);
-  assertStringIncludes(error.message, `${LOCAL} and ${REMOTE} would share workers`);
-});
+const projects: Record<string, [files: Record<string, string>, app: string, folder: string]> = {
+  "the nearest deno.json says": [
+    { "a/deno.json": "", "a/b/src/app.ts": "" },
+    "a/b/src/app.ts",
+    "a",
+  ],
+  "deno.jsonc does, too": [{ "a/deno.jsonc": "", "a/src/app.ts": "" }, "a/src/app.ts", "a"],
+  "so does package.json": [{ "a/package.json": "", "a/src/app.ts": "" }, "a/src/app.ts", "a"],
+  "the nearest one counts": [
+    { "a/deno.json": "", "a/b/package.json": "", "a/b/c/app.ts": "" },
+    "a/b/c/app.ts",
+    "a/b",
+  ],
+  "a folder of that name is none": [{ "a/deno.json/x": "", "a/b/app.ts": "" }, "a/b/app.ts", "a/b"],
+  "the user's home is no project": [{ "package.json": "", "a/app.ts": "" }, "a/app.ts", "a"],
+  "an app at home has it all the same": [{ "package.json": "", "app.ts": "" }, "app.ts", ""],
+  "a folder that everybody can write to is none": [
+    { "open/package.json": "", "open/a/app.ts": "" },
+    "open/a/app.ts",
+    "open/a",
+  ],
+};
+for (const [name, [files, app, expected]] of Object.entries(projects)) {
+  Deno.test(`the folder of a local app: ${name}`, () =>
+    inFolder(files, (folder) => {
+      if ("open/package.json" in files) Deno.chmodSync(`${folder}/open`, 0o777);
+      const surroundings = { cwd: "/", env: { HOME: folder } };
+      const permissions = permissionsFor([`file://${folder}/${app}`], {}, surroundings);
+      const read = permissions === "inherit" ? [] : permissions.read;
+      assertEquals(read, [`${folder}/${expected}`.replace(/\/$/, "")]);
+    }));
+}
 
 Deno.test("permissions: all that gatehouse may stays that", () => {
   assertEquals(permissionsFor([LOCAL, REMOTE], "inherit", ROOT), "inherit");
@@ -106,7 +157,11 @@ Deno.test("permissions: reading more is added to what can be read", () => {
 });
 
 const notices: [string[], AppPermissions | "inherit", RegExp][] = [
-  [[LOCAL], {}, /^apps may use: net, read=\/srv\/site, env, import \(more with --app-allow-…/],
+  [
+    [LOCAL],
+    {},
+    /^apps may use: net, read=\/srv\/site, env, sys \(to read\), import \(more with --app-allow-…/,
+  ],
   [[REMOTE], {}, /^apps may use: net=example\.com:443, import=.* unless more is given: --app-a/],
   [["npm:x"], {}, /^apps may use: nothing \(as npm:x is no file/],
   [[REMOTE], "inherit", /^apps may do everything that gatehouse itself may do$/],

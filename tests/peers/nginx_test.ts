@@ -60,6 +60,14 @@ Deno.test({
         }
         assert(ports.size < 20, `${ports.size} connections for 20 requests`);
       });
+      await test.step("the app learns the client's address, scheme and port", async () => {
+        const info = await (await fetch(`${url}/info`)).json();
+        const headers = Object.fromEntries(info.headers);
+        assertEquals(headers["x-real-ip"], "127.0.0.1");
+        assertEquals(headers["x-forwarded-for"], "127.0.0.1");
+        assertEquals(headers["x-forwarded-proto"], "http");
+        assertEquals(headers["x-forwarded-port"], String(port));
+      });
       await test.step("uploads and downloads", async () => {
         const response = await fetch(`${url}/count`, {
           method: "POST",

@@ -79,6 +79,7 @@ const attempts: Record<string, (places: Places) => unknown> = {
     (await import("node:process") as Any).default.dlopen({ exports: {} }, "/x.node"),
   "Deno.hostname": () => Deno.hostname(),
   "node:os": async () => (await import("node:os")).hostname(),
+  "os.setPriority": async () => (await import("node:os")).setPriority(0, 1),
   "fetch of another port": async ({ other }) =>
     await (await fetch(`http://127.0.0.1:${other}/`)).text(),
   "Deno.connect": ({ other }) => connected(Deno.connect({ hostname: "127.0.0.1", port: other })),

@@ -1,5 +1,6 @@
 /** What the tests of several processes have in common. */
 
+import { dirname } from "node:path";
 import { get, RawClient } from "./raw_client.ts";
 
 /** An app that tells which process it runs in. */
@@ -21,12 +22,14 @@ export default async (request) => {
 /** Calls `body` with a folder that has `files`, and removes it. */
 export async function inFolder(
   files: Record<string, string>,
-  body: (folder: string) => Promise<void>,
+  body: (folder: string) => void | Promise<void>,
 ): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
     for (const [name, text] of Object.entries(files)) {
-      await Deno.writeTextFile(`${folder}/${name}`, text);
+      const path = `${folder}/${name}`;
+      await Deno.mkdir(dirname(path), { recursive: true });
+      await Deno.writeTextFile(path, text);
     }
     await body(folder);
   } finally {
