@@ -34,7 +34,10 @@ import type { WorkerLimits } from "./worker_limits.ts";
 /** Where apps run: in workers that load them, or on this thread. */
 export type AppHost =
   | { readonly kind: "workers"; readonly prepare: () => Promise<readonly LoadableApps[]> }
-  | { readonly kind: "thread"; readonly load: () => Promise<readonly MountedApp[]> };
+  | { readonly kind: "thread"; readonly load: AppLoad };
+
+/** Loads apps on this thread, and tells them what addresses are listened at. */
+export type AppLoad = (addresses: readonly Deno.Addr[]) => Promise<readonly MountedApp[]>;
 
 /** What a gateway's FastCGI endpoints are made of. */
 export interface FastCgiOptions {
@@ -163,15 +166,15 @@ export class Gateway {
       // A socket that is shared gets its part of the connections at once, and cannot give them back.
       const isShared = options.sharing !== undefined && options.sharing !== "exclusive";
       if (isShared) {
-        backend = await startBackend(options);
+        backend = await startBackend(options, plannedAddresses(options));
         await backend.complete;
       }
       for await (const opening of openSockets(options)) openings.push(opening);
-      backend ??= await startBackend(options);
+      const addresses = openings.flatMap(({ listening }) => listening.addresses);
+      backend ??= await startBackend(options, addresses);
       const handler = backend;
       const mongrel2 = mongrel2Endpoints(handler);
       const listeners = openings.map((opening) => opening.serve(handler));
-      const addresses = openings.flatMap(({ listening }) => listening.addresses);
       const urls = openings.flatMap(({ scheme, listening }) =>
         listening.addresses.map((address) => formatListenAddress(scheme, address))
       );
@@ -314,10 +317,14 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
 }
 
 /** Where no app may listen. Ports that the system chooses are safe: it gives a port to one alone. */
-function reservedAddresses(options: GatewayOptions): ReservedAddresses {
-  const { http, https, fastcgi, surroundings } = options;
-  const addresses = [...http, ...https, ...fastcgi?.addresses ?? []];
+function reservedAddresses(
+  options: GatewayOptions,
+  listening: readonly Deno.Addr[],
+): ReservedAddresses {
+  const { surroundings } = options;
+  const addresses = configuredAddresses(options);
   return {
+    addresses: listening,
     ports: addresses.flatMap((each) =>
       each.transport === "tcp" && each.port > 0 ? [each.port] : []
     ),
@@ -327,12 +334,29 @@ function reservedAddresses(options: GatewayOptions): ReservedAddresses {
   };
 }
 
+function configuredAddresses({ http, https, fastcgi }: GatewayOptions): ListenAddress[] {
+  return [...http, ...https, ...fastcgi?.addresses ?? []];
+}
+
+/** What will be listened at, as far as that is known before it is. */
+function plannedAddresses(options: GatewayOptions): Deno.Addr[] {
+  return configuredAddresses(options).flatMap((each): Deno.Addr[] => {
+    if (each.transport === "unix") return [{ transport: "unix", path: each.path }];
+    const { hostname, port } = each;
+    return port === 0 ? [] : [{ transport: "tcp", hostname: hostname || "0.0.0.0", port }];
+  });
+}
+
 /** A FastCGI request's parameters go along with the target and the header fields made of them. */
 function maxHeadBytesOf({ maxHeaderBytes, maxTargetBytes }: FastCgiLimits): number {
   return maxHeaderBytes * (PARAMS_PER_HEADER_BYTES + 2) + maxTargetBytes;
 }
 
-async function startBackend(options: GatewayOptions): Promise<Backend> {
+/** Starts what runs the apps, which are told that `addresses` are listened at. */
+async function startBackend(
+  options: GatewayOptions,
+  addresses: readonly Deno.Addr[],
+): Promise<Backend> {
   const { host, limits, fastcgi, log } = options;
   if (host.kind === "workers") {
     const { prepare } = host;
@@ -344,7 +368,7 @@ async function startBackend(options: GatewayOptions): Promise<Backend> {
     return await Generations.start({
       prepare,
       hasRoom: () => descriptors.makeAvailable(DESCRIPTORS_TO_START),
-      reserved: reservedAddresses(options),
+      reserved: reservedAddresses(options, addresses),
       maxHeadBytes,
       workerLimits,
       drainTimeoutMs,
@@ -357,7 +381,7 @@ async function startBackend(options: GatewayOptions): Promise<Backend> {
       "a generation header needs workers: without them there are no generations",
     );
   }
-  const runner = new AppRunner(await host.load(), fastcgi?.faultReports ?? "none", log);
+  const runner = new AppRunner(await host.load(addresses), fastcgi?.faultReports ?? "none", log);
   const apps: ExchangeHandler = {
     handle(exchange) {
       // Apps look at their requests later, too.

@@ -12,7 +12,8 @@ import type { ReloadOutcome } from "./generations.ts";
 import { Gateway } from "./gateway.ts";
 import type { AppHost } from "./gateway.ts";
 import { DEFAULT_HTTP_LIMITS } from "./http1/limits.ts";
-import { asApp, loadAppsWithin } from "./loader/load.ts";
+import { asApp } from "./loader/app_forms.ts";
+import { loadAppsWithin } from "./loader/load.ts";
 import { resolveApp } from "./loader/resolve.ts";
 import { logToStderr } from "./log.ts";
 import type { AppReference, ServeOptions } from "./serve_options.ts";
@@ -156,7 +157,7 @@ function hostFor(
   };
   if (workers === 0) {
     const { loadTimeoutMs } = { ...DEFAULT_WORKER_LIMITS, ...options.workerLimits };
-    return { kind: "thread", load: () => loadAppsWithin(apps, loadTimeoutMs) };
+    return { kind: "thread", load: (addresses) => loadAppsWithin(apps, loadTimeoutMs, addresses) };
   }
   const urls = modulesOf(apps);
   if (comeFromBoth(urls) && permissions !== "inherit") {

@@ -431,16 +431,16 @@ function groupNotices(groups: readonly AppGroup[]): string[] {
 }
 
 function threadHost(apps: AppSet, loader: Loader | null, loadTimeoutMs: number): AppHost {
-  const load = async (): Promise<MountedApp[]> => {
+  const load = async (addresses: readonly Deno.Addr[]): Promise<MountedApp[]> => {
     if (loader === null) {
       installLightResponse();
-      return await loadAppsWithin(apps, loadTimeoutMs);
+      return await loadAppsWithin(apps, loadTimeoutMs, addresses);
     }
     const modules = await AppModuleSet.prepare(loader, apps, ALL_IMPORTS);
     installLightResponse();
     installModules(modules.apps.graph!, (request) => modules.supply(request), "native");
     try {
-      return await loadAppsWithin(modules.apps, loadTimeoutMs);
+      return await loadAppsWithin(modules.apps, loadTimeoutMs, addresses);
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
       throw new LoadError(error.url, await modules.explain(error.message), { cause: error });

@@ -10,6 +10,10 @@ import { withPermissionHints } from "../sandbox/permission_hint.ts";
 import type { App, MountedApp } from "../worker/apps.ts";
 import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
+import { takeServers } from "../worker/serving/install.ts";
+import type { LoadedModule, ModuleExports } from "../worker/serving/served_module.ts";
+import { loadModule } from "../worker/serving/served_module.ts";
+import { asApp, describe, nameExport } from "./app_forms.ts";
 
 /** Middleware: given an app, makes another around it. */
 export type Middleware = (next: App) => unknown;
@@ -41,26 +45,41 @@ async function loadMount(
   onLoaded: (url: string) => void,
 ): Promise<MountedApp> {
   const { prefix, url, exportName } = source;
-  let app = asApp(await made(source, "app"), url, exportName);
+  const modules = [moduleOf(source)];
+  let app = asApp(await appOf(source), url, exportName);
   onLoaded(url);
   let listener = app;
   for (let i = 0; i < middleware.length; i++) {
     const around = middleware[i];
+    modules.push(moduleOf(around));
     const wrap = await loadMiddleware(around);
     app = asApp(await called(around.url, () => wrap(app)), around.url, around.exportName);
     if (app.onListen !== undefined) listener = app;
     onLoaded(around.url);
   }
-  return { prefix, app, listener };
+  return { prefix, app, listener, modules };
 }
 
 /**
  * Loads a set of apps on the current thread in `timeoutMs`; 0 for any time. An app that blocks the thread
- * cannot be stopped.
+ * cannot be stopped. Those that serve themselves are told that they listen at the first of `addresses`.
  *
  * @throws {LoadError} as {@linkcode loadApps} does, and when the time is over
  */
-export async function loadAppsWithin(apps: AppSet, timeoutMs: number): Promise<MountedApp[]> {
+export async function loadAppsWithin(
+  apps: AppSet,
+  timeoutMs: number,
+  addresses: readonly Deno.Addr[],
+): Promise<MountedApp[]> {
+  const leaveServers = takeServers(addresses);
+  try {
+    return await within(apps, timeoutMs);
+  } finally {
+    leaveServers();
+  }
+}
+
+async function within(apps: AppSet, timeoutMs: number): Promise<MountedApp[]> {
   if (timeoutMs === 0) return await loadApps(apps);
   const loading = new Set(modulesOf(apps));
   const late = Promise.withResolvers<never>();
@@ -90,7 +109,7 @@ async function loadMiddleware(source: ExportSource): Promise<Middleware> {
 /** The export, or what it makes if it is a factory. */
 async function made(source: ExportSource, what: "app" | "middleware"): Promise<unknown> {
   const { url, kind, settings } = source;
-  const value = await importExport(source);
+  const value = await importExport(source, what === "middleware" ? "it is middleware" : undefined);
   if (kind === "plain") return value;
   if (typeof value !== "function") {
     throw new LoadError(
@@ -110,21 +129,63 @@ function subjectOf({ kind, exportName }: ExportSource): string {
     : `what its ${nameExport(exportName)} makes is`;
 }
 
-async function importExport(source: ExportSource): Promise<unknown> {
-  const { url, exportName } = source;
-  let module: Record<string, unknown>;
+/** The app that a module exports, or serves by itself. */
+async function appOf(source: ExportSource): Promise<unknown> {
+  const { kind, exportName } = source;
+  if (kind === "factory" || exportName !== "default") return await made(source, "app");
+  const module = moduleOf(source);
+  const exports = await Promise.race([evaluated(source), module.accepted.then(() => null)]);
+  if (exports !== null && "default" in exports) {
+    return exported(source, module, exports, undefined);
+  }
+  if (module.served !== null) return module.takeServed();
+  if (typeof exports?.fetch === "function") {
+    module.leaveServed("it exports fetch(), which is the app");
+    return exports;
+  }
+  // It may have begun what ends in serving.
+  if (keys(exports!).length === 0 && await module.waitForApp()) return module.takeServed();
+  return exported(source, module, exports!, undefined);
+}
+
+/** A module, which is imported when it is asked for first. */
+function moduleOf(source: ExportSource): LoadedModule {
+  const { url } = source;
+  const placed = hasOwn(source, "module") ? source.module! : url;
+  return loadModule(url, placed, () => import(placed));
+}
+
+async function evaluated(source: ExportSource): Promise<ModuleExports> {
   try {
-    const placed = hasOwn(source, "module") ? source.module : undefined;
-    module = await import(placed ?? url);
+    return await moduleOf(source).exports;
   } catch (error) {
+    const { url } = source;
     throw new LoadError(url, `cannot load ${url}: ${reasonOf(error)}`, { cause: error });
   }
-  if (!(exportName in module)) {
-    const names = keys(module);
-    const known = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
-    throw new LoadError(url, `cannot load ${url}: it has no ${nameExport(exportName)}; ${known}`);
+}
+
+/** An export of a module; if there is none of that name, nothing else counts. */
+async function importExport(source: ExportSource, why: string | undefined): Promise<unknown> {
+  return exported(source, moduleOf(source), await evaluated(source), why);
+}
+
+function exported(
+  { url, exportName }: ExportSource,
+  module: LoadedModule,
+  exports: ModuleExports,
+  why: string | undefined,
+): unknown {
+  const name = nameExport(exportName);
+  if (exportName in exports) {
+    module.leaveServed(why ?? `its ${name} is the app`);
+    return exports[exportName];
   }
-  return module[exportName];
+  const names = keys(exports);
+  const known = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
+  const served = exportName === "default" && names.length === 0
+    ? ", and serves nothing by itself either (Deno.serve(), app.listen())"
+    : "";
+  throw new LoadError(url, `cannot load ${url}: it has no ${name}; ${known}${served}`);
 }
 
 async function called(url: string, make: () => unknown): Promise<unknown> {
@@ -133,27 +194,6 @@ async function called(url: string, make: () => unknown): Promise<unknown> {
   } catch (error) {
     throw new LoadError(url, `cannot load ${url}: ${reasonOf(error)}`, { cause: error });
   }
-}
-
-/** Takes an object with `fetch`, or a bare function, for an app. */
-export function asApp(value: unknown, url: string, exportName: string): App {
-  if (typeof value === "function") return { fetch: value as App["fetch"] };
-  if (typeof (value as App | null)?.fetch === "function") {
-    const { onListen } = value as Partial<App>;
-    if (onListen === undefined || typeof onListen === "function") return value as App;
-    throw new LoadError(
-      url,
-      `cannot load ${url}: onListen of its ${nameExport(exportName)} is ${
-        describe(onListen)
-      }, and ` +
-        "should be a function (address) => void",
-    );
-  }
-  throw new LoadError(
-    url,
-    `cannot load ${url}: its ${nameExport(exportName)} is ${describe(value)}, and should be a ` +
-      "function or an object with a fetch(request, context) method",
-  );
 }
 
 /** What went wrong, and where in the app, on one line. */
@@ -184,13 +224,3 @@ function isAppFrame(line: string): boolean {
 
 /** Where the modules of gatehouse itself are. */
 const GATEHOUSE = new URL("../", import.meta.url).href;
-
-function nameExport(exportName: string): string {
-  return exportName === "default" ? "default export" : `export "${exportName}"`;
-}
-
-function describe(value: unknown): string {
-  if (value === null) return "null";
-  if (value === undefined) return "undefined";
-  return `${/^[aeiou]/.test(typeof value) ? "an" : "a"} ${typeof value}`;
-}

@@ -120,6 +120,7 @@ export class WorkerThread {
           opens: this.#opens.buffer as SharedArrayBuffer,
           ports: reserved.ports,
           socketPaths: reserved.socketPaths,
+          addresses: reserved.addresses,
         },
       } satisfies StartMessage,
     );

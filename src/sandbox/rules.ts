@@ -16,10 +16,16 @@ export interface SandboxRules {
   readonly ports: readonly number[];
   /** Paths of the unix sockets that the gateway listens at. */
   readonly socketPaths: readonly string[];
+  /** Where the gateway listens, as far as that is known when the worker is started: for apps to be told. */
+  readonly addresses: readonly Deno.Addr[];
 }
 
 /** The addresses that the gateway keeps for itself. */
-export type ReservedAddresses = Pick<SandboxRules, "ports" | "socketPaths">;
+export type ReservedAddresses = Pick<SandboxRules, "ports" | "socketPaths" | "addresses">;
 
 /** No addresses. */
-export const NOTHING_RESERVED: ReservedAddresses = Object.freeze({ ports: [], socketPaths: [] });
+export const NOTHING_RESERVED: ReservedAddresses = Object.freeze({
+  ports: [],
+  socketPaths: [],
+  addresses: [],
+});

@@ -21,8 +21,8 @@ const { Response: PlatformResponse, TypeError } = globalThis;
 
 /** An app, after the convention of `deno serve`. */
 export interface App {
-  /** Answers `request`. */
-  fetch(request: Request, context: Context): Response | Promise<Response>;
+  /** Answers `request`. The third argument is the second one, for code that looks for it there. */
+  fetch(request: Request, context: Context, again?: Context): Response | Promise<Response>;
   /** Is told each address that is listened at: once, when all are, in the first of the app's workers. */
   onListen?(address: Deno.Addr): void | Promise<void>;
 }
@@ -35,6 +35,16 @@ export interface MountedApp {
   readonly app: App;
   /** Whose `onListen` is called, if it is none of the app's: that of an app in middleware. */
   readonly listener?: App;
+  /** The modules that it comes from, if these may serve themselves. */
+  readonly modules?: readonly ServedModule[];
+}
+
+/** A module that may serve itself, as who runs its app sees it. */
+export interface ServedModule {
+  /** Takes what waits for the requests under way. */
+  start(drained: () => Promise<void>): void;
+  /** Writes what is to be said of how it serves, once. */
+  tell(log: Log): void;
 }
 
 /** Runs apps on the current thread. */
@@ -58,6 +68,9 @@ export class AppRunner implements ExchangeHandler {
     this.#mounts = mounts;
     this.#faultReports = faultReports;
     this.#log = log;
+    for (const { modules = [] } of mounts) {
+      for (const module of modules) module.start(() => this.drained());
+    }
   }
 
   /** Calls the app of the exchange's mount. The head must own its bytes. */
@@ -77,8 +90,8 @@ export class AppRunner implements ExchangeHandler {
       const context = new AppContext(task, prefix, this.#waitUntil);
       const isReporting = this.#faultReports === "console" && head.peer.endpoint === "fastcgi";
       const result = isReporting
-        ? reportingConsole(task, () => app.fetch(request, context))
-        : app.fetch(request, context);
+        ? reportingConsole(task, () => app.fetch(request, context, context))
+        : app.fetch(request, context, context);
       if (typeof (result as { then?: unknown } | undefined)?.then === "function") {
         (result as Promise<Response>).then(
           (response) => this.#respond(task, response),
@@ -94,7 +107,8 @@ export class AppRunner implements ExchangeHandler {
 
   /** Tells the apps what addresses are listened at. */
   announce(addresses: readonly Deno.Addr[]): void {
-    for (const { app, listener = app } of this.#mounts) {
+    for (const { app, listener = app, modules = [] } of this.#mounts) {
+      for (const module of modules) module.tell(this.#log);
       if (listener.onListen === undefined) continue;
       for (const address of addresses) this.#announce(listener, address);
     }

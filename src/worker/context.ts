@@ -47,6 +47,8 @@ export interface Context {
   readonly data: ReadableStream<Uint8Array<ArrayBuffer>> | null;
   /** Tells of work that outlives the response: shutdown waits for it. */
   waitUntil(promise: Promise<unknown>): void;
+  /** Does nothing: for apps that were written for Cloudflare. */
+  passThroughOnException(): void;
   /** Reads the request's body in the chunks that the client framed it in, instead of `request.body`. */
   chunks(): AsyncIterableIterator<BodyPiece>;
 }
@@ -106,6 +108,8 @@ export class AppContext implements Context {
   waitUntil(promise: Promise<unknown>): void {
     this.#waitUntil(promise);
   }
+
+  passThroughOnException(): void {}
 
   async *chunks(): AsyncGenerator<BodyPiece, void, void> {
     const { body } = this.#task;

@@ -28,6 +28,7 @@ import type {
 } from "./protocol.ts";
 import { DOORBELL, FENCE } from "./protocol.ts";
 import { installLightResponse } from "./response.ts";
+import { takeServers } from "./serving/install.ts";
 
 /** The part of a worker's global scope that is used here. */
 interface WorkerScope {
@@ -101,6 +102,7 @@ async function start(message: StartMessage): Promise<void> {
       installAppThreads(graph, sandbox, askForModule);
     }
     guardThread(sandbox);
+    takeServers(sandbox.addresses);
     const mounts = await loadApps(apps, (url) => post({ kind: "loaded", url }));
     const running = new AppRunner(mounts, faultReports, (level, text) => opened.log(level, text));
     runner = running;

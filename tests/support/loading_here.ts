@@ -15,7 +15,7 @@ import { workerGraphOf } from "../../src/loader/graph_store.ts";
 import type { Log } from "../../src/log.ts";
 import type { Surroundings } from "../../src/surroundings.ts";
 import { takeSurroundings } from "../../src/surroundings.ts";
-import { asApp } from "../../src/loader/load.ts";
+import { asApp } from "../../src/loader/app_forms.ts";
 import { modulesOf } from "../../src/worker/protocol.ts";
 import { assertRejects } from "./assert.ts";
 import type { LoaderLab } from "./loader_lab.ts";

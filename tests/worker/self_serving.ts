@@ -1,0 +1,166 @@
+/** Apps that serve themselves, whatever runs them. */
+
+import { assert, assertEquals } from "../support/assert.ts";
+import { startGateway } from "../support/gateway.ts";
+
+/** A way to run gatehouse. */
+export interface ServingLeg {
+  /** What it is called. */
+  readonly name: string;
+  /** Command and first arguments. */
+  readonly command: readonly string[];
+  /** Options. */
+  readonly args: readonly string[];
+}
+
+/** A module that serves itself, and what it answers at its mount. */
+interface Row {
+  readonly code: string;
+  readonly answer: string | RegExp;
+}
+
+/** What modules tell of themselves in the handler. */
+const TOLD = `new Response(JSON.stringify([
+  info.remoteAddr.hostname, info.completed instanceof Promise, typeof info.waitUntil,
+]))`;
+
+const ROWS: Readonly<Record<string, Row>> = {
+  "Deno.serve(handler)": {
+    code: `Deno.serve((request, info) => ${TOLD});`,
+    answer: '["127.0.0.1",true,"function"]',
+  },
+  "Deno.serve(options, handler)": {
+    code: `Deno.serve({ port: 45678, hostname: "0.0.0.0" }, (_, info) => ${TOLD});`,
+    answer: '["127.0.0.1",true,"function"]',
+  },
+  "Deno.serve({ handler })": {
+    code: `Deno.serve({ port: 45678, handler: (_, info) => ${TOLD} });`,
+    answer: '["127.0.0.1",true,"function"]',
+  },
+  "Deno.serve of a socket's path": {
+    code: `Deno.serve({ path: "/nowhere/app.sock" }, () => new Response("unix"));`,
+    answer: "unix",
+  },
+  "Deno.serve over TLS": {
+    code: `Deno.serve({ cert: "CERT", key: "KEY" }, () => new Response("tls"));`,
+    answer: "tls",
+  },
+  "Deno.serve and its end": {
+    code: `const server = Deno.serve(() => new Response("awaited"));
+      await server.finished;`,
+    answer: "awaited",
+  },
+  "Deno.serve and its beginning": {
+    code: `const address = await new Promise((onListen) => {
+        Deno.serve({ onListen, port: 45678 }, () => new Response("port " + address.port));
+      });`,
+    answer: /^port PORT$/,
+  },
+  "the address of the server": {
+    code: `const { addr, ref, unref } = Deno.serve(() => new Response(JSON.stringify(addr)));
+      ref(); unref();`,
+    answer: /"port":PORT\b/,
+  },
+  "onError": {
+    code: `Deno.serve({
+        onError: async (error) => new Response("mended " + error.message),
+        handler() { throw new Error("fault"); },
+      });`,
+    answer: "mended fault",
+  },
+  "a second server": {
+    code: `const app = Deno.serve({ port: 45678 }, () => new Response("first"));
+      const metrics = Deno.serve({ port: 45679, onListen() { throw new Error("never"); } }, () => {});
+      await Promise.all([app.finished, metrics.finished]);`,
+    answer: "first",
+  },
+  "a server that comes late": {
+    code: `async function main() {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        Deno.serve(() => new Response("late"));
+      }
+      main();`,
+    answer: "late",
+  },
+  "a default export, with a server beside it": {
+    code: `Deno.serve({ port: 45679 }, () => new Response("metrics"));
+      await 0;
+      export default { fetch: () => new Response("exported") };`,
+    answer: "exported",
+  },
+  "a server with other exports": {
+    code: `export const handler = () => new Response("handler"); Deno.serve(handler);`,
+    answer: "handler",
+  },
+  "what a server shut down answers": {
+    code: `const server = Deno.serve(() => new Response("open"));
+      await server.shutdown(); await server.finished;`,
+    answer: "The app has shut its server down.\n",
+  },
+  "what a server answers whose signal was aborted": {
+    code: `Deno.serve({ signal: AbortSignal.abort() }, () => new Response("open"));`,
+    answer: "The app has shut its server down.\n",
+  },
+  "fetch events": {
+    code: `addEventListener("fetch", (event) => {
+        event.waitUntil(Promise.resolve());
+        event.respondWith(new Response(event.type + " " + new URL(event.request.url).pathname));
+      });`,
+    answer: /^fetch \/\d+$/,
+  },
+  "fetch events with an asynchronous answer": {
+    code: `self.addEventListener("fetch", { handleEvent: (event) => {
+        event.passThroughOnException();
+        event.respondWith((async () => { await 0; return new Response("later"); })());
+      } });`,
+    answer: "later",
+  },
+};
+
+/** Registers the tests of one leg. All modules are loaded at a time: none is taken for another one. */
+export function servingTests({ name, command, args }: ServingLeg): void {
+  Deno.test(`apps that serve themselves are served by the gateway (${name})`, async (test) => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const rows = Object.entries(ROWS);
+      const mounts: string[] = [];
+      for (const [index, [, { code }]] of rows.entries()) {
+        await Deno.writeTextFile(`${folder}/${index}.ts`, code);
+        mounts.push(`--mount=/${index}=${folder}/${index}.ts`);
+      }
+      await using gateway = await startGateway([...mounts, ...args], {
+        command,
+        env: { GATEHOUSE_CACHE: `${folder}/cache` },
+      });
+      const { port, url, log } = gateway;
+      for (const [index, [what, { answer }]] of rows.entries()) {
+        await test.step(what, async () => {
+          for (let i = 0; i < 2; i++) {
+            const text = await (await fetch(`${url}/${index}`)).text();
+            if (typeof answer === "string") assertEquals(text, answer);
+            else assert(new RegExp(answer.source.replace("PORT", `${port}`)).test(text), text);
+          }
+        });
+      }
+      await test.step("and nothing else listens", async () => {
+        for (const other of [45678, 45679]) {
+          const connecting = Deno.connect({ hostname: "127.0.0.1", port: other });
+          const refused = await connecting.then((conn) => conn.close(), (error: Error) => error);
+          assert(refused instanceof Deno.errors.ConnectionRefused, `${other}`);
+        }
+      });
+      await test.step("what is not served is said once", async () => {
+        const expected = [
+          /4\.ts gives Deno\.serve\(\) is not used: gatehouse takes it with --https/,
+          /9\.ts serves again, with Deno\.serve\(\) at port 45679, and only its first app is/,
+          /11\.ts serves by itself is not served: its default export is the app/,
+        ];
+        for (const pattern of expected) await gateway.logged(pattern);
+        const warnings = log.filter((line) => /^warning: .*\d\.ts/.test(line));
+        assertEquals(warnings.length, expected.length, warnings.join("\n"));
+      });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
