@@ -46,4 +46,4 @@ export type {
   PermissionKind,
 } from "./src/config/app_permissions.ts";
 export type { BodyPiece } from "./src/worker/request_body.ts";
-export type { Middleware } from "./src/loader/load.ts";
+export type { Middleware, Next } from "./src/loader/load.ts";

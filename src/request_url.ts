@@ -70,3 +70,10 @@ export function sentPathOf(head: RequestHead): string {
 export function normalPath(sentPath: string): string {
   return new URL(`http://localhost${sentPath}`).pathname;
 }
+
+/** A URL of {@linkcode urlOf} without `prefix`, which its path begins with, in one way of writing it or another. */
+export function withoutPrefix(url: string, prefix: string): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const rest = url.slice(start + prefix.length);
+  return url.slice(0, start) + (rest.startsWith("/") ? rest : `/${rest}`);
+}

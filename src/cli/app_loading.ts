@@ -190,7 +190,7 @@ export function refuseInspected(groups: readonly AppGroup[], ports: readonly num
 
 /** An app and its middleware as workers are to load them; paths are relative to `cwd`. */
 function appSourceOf(mount: MountSetting, all: ServeSettings, cwd: string): AppSource {
-  const { prefix, app, kind = all.appKind, settings = {}, middleware = [] } = mount;
+  const { prefix, stripped, app, kind = all.appKind, settings = {}, middleware = [] } = mount;
   const source = ({ module, kind, settings }: ModuleSetting): ExportSource => ({
     ...resolveApp(module, cwd),
     kind,
@@ -199,6 +199,7 @@ function appSourceOf(mount: MountSetting, all: ServeSettings, cwd: string): AppS
   const around = all.middleware.map((module) => source({ module, kind: "plain", settings: {} }));
   return {
     prefix,
+    ...stripped === undefined ? {} : { stripped },
     ...source({ module: app, kind, settings }),
     middleware: [...middleware.map(source), ...around],
   };

@@ -7,7 +7,6 @@
 
 import { basename, delimiter, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { ConfigError } from "../errors.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { environmentOf } from "../surroundings.ts";
 import { projectFolder } from "./project_folder.ts";

@@ -14,6 +14,7 @@ import type { Given } from "./given.ts";
 import type { FileContext } from "./option_entry.ts";
 import { collecting, givenByEntry, optionOf, refuseTwiceIn } from "./option_entry.ts";
 import type { OptionSpec } from "./options.ts";
+import { splitStrip } from "./options.ts";
 import type { ExportKind, ModuleSetting, MountSetting } from "./settings.ts";
 import { defaultSettings } from "./settings.ts";
 import { withoutLastSlashes } from "./values.ts";
@@ -170,12 +171,19 @@ export class AppSections {
         continue;
       }
       const above = withoutLastSlashes(entry.key);
-      for (const mount of this.#referred({ ...entry, name: value }, trail)) {
+      const { named, isStripped } = splitStrip(value);
+      for (const mount of this.#referred({ ...entry, name: named }, trail)) {
         const prefix = above + mount.prefix;
+        // What strips within a composite takes off all that is before it.
+        const stripped = mount.stripped !== undefined
+          ? above + mount.stripped
+          : isStripped
+          ? above
+          : undefined;
         if (mounts.some((each) => each.prefix === prefix)) {
           this.#problem(entry.line, `two apps are mounted at ${prefix || "/"}`);
         } else {
-          mounts.push({ ...mount, prefix });
+          mounts.push({ ...mount, prefix, ...stripped === undefined ? {} : { stripped } });
         }
       }
     }

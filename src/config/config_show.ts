@@ -55,7 +55,7 @@ function appRows(mount: MountSetting, settings: ServeSettings, origins: Origins)
 }
 
 /** The options that an app has for itself. */
-function ownRows({ workers, permissions }: MountSetting): string[][] {
+function ownRows({ stripped, workers, permissions }: MountSetting): string[][] {
   const allowed: [string, string][] = permissions === "inherit"
     ? [["app-allow-all", "yes"]]
     : Object.entries(permissions ?? {}).map(([kind, grant]) => [
@@ -63,7 +63,8 @@ function ownRows({ workers, permissions }: MountSetting): string[][] {
       typeof grant === "boolean" ? (grant ? "yes" : "no") : grant.join(","),
     ]);
   const rows = workers === undefined ? allowed : [["workers", String(workers)], ...allowed];
-  return rows.map(([name, value]) => ["", `  ${name} = ${value}`]);
+  const strip = stripped === undefined ? [] : [["", `  without ${stripped} in its URLs`]];
+  return [...strip, ...rows.map(([name, value]) => ["", `  ${name} = ${value}`])];
 }
 
 function settingRows(kind: string, settings: Readonly<Record<string, string>>): string[][] {

@@ -90,7 +90,7 @@ export function gather(
     dirname(resolve(sources.cwd, configFile)),
     { overrides, serverName, appName, apps: areAppsElsewhere ? "unused" : "taken" },
   );
-  if (app !== undefined) mountApp(settings, "", app, app);
+  if (app !== undefined) mountApp(settings, { prefix: "", app }, app);
   settings.middleware = middleware;
   settings.mounts.push(...file.mounts);
   const lower = app === undefined ? [file.given, variables] : [file.given, variables].map(

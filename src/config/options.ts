@@ -19,7 +19,7 @@ import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
 import { PROCESS_OPTIONS } from "./process_options.ts";
 import { addressFrom, moduleFrom, mongrel2From } from "./relative_paths.ts";
-import type { ServeSettings } from "./settings.ts";
+import type { MountSetting, ServeSettings } from "./settings.ts";
 import {
   formatByteSize,
   formatDuration,
@@ -237,10 +237,12 @@ export const OPTIONS: readonly OptionSpec[] = [
   },
   {
     name: "mount",
-    value: "PREFIX=APP",
+    value: "PREFIX=APP[,strip]",
     repeats: true,
     group: "Apps",
-    help: "Serve APP below the path PREFIX; the longest prefix wins",
+    help:
+      "Serve APP below the path PREFIX; the longest prefix wins. The app sees the whole path, or, " +
+      "with ,strip, what follows the prefix",
     apply: addMount,
     relativeTo: (folder, text) => text.replace(/(?<==).+/s, (app) => moduleFrom(app, folder)),
   },
@@ -381,7 +383,7 @@ function setDrainTimeout(settings: ServeSettings, text: string, name: string): v
 function addMount(settings: ServeSettings, text: string, name: string): void {
   const equals = text.indexOf("=");
   const prefix = withoutLastSlashes(text.slice(0, equals));
-  const app = text.slice(equals + 1);
+  const { named: app, isStripped } = splitStrip(text.slice(equals + 1));
   if (equals < 0 || app === "" || !text.startsWith("/")) {
     throw new ConfigError(`${name} takes /PREFIX=APP, not ${JSON.stringify(text)}`);
   }
@@ -390,7 +392,13 @@ function addMount(settings: ServeSettings, text: string, name: string): void {
       `${name} takes a path without ? and # before the =, not ${JSON.stringify(text)}`,
     );
   }
-  mountApp(settings, prefix, app, name);
+  mountApp(settings, { prefix, app, ...isStripped ? { stripped: prefix } : {} }, name);
+}
+
+/** What is mounted, and whether its prefix is taken off the URLs that it gets. */
+export function splitStrip(text: string): { named: string; isStripped: boolean } {
+  const named = text.replace(/,strip$/, "");
+  return { named, isStripped: named !== text };
 }
 
 /** Whether the value of `option` may be left out. */
@@ -399,9 +407,10 @@ export function hasOptionalValue(option: OptionSpec): boolean {
 }
 
 /** Adds an app to the settings, as `name` says; two at the same prefix are refused. */
-export function mountApp(settings: ServeSettings, prefix: string, app: string, name: string): void {
+export function mountApp(settings: ServeSettings, mounted: MountSetting, name: string): void {
+  const { prefix } = mounted;
   if (settings.mounts.some((mount) => mount.prefix === prefix)) {
     throw new ConfigError(`${name}: two apps are mounted at ${prefix || "/"}`);
   }
-  settings.mounts.push({ prefix, app });
+  settings.mounts.push(mounted);
 }

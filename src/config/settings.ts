@@ -35,6 +35,8 @@ export interface MountSetting {
   readonly prefix: string;
   /** URL or path of the app, with `#export` if it is not the default export. */
   readonly app: string;
+  /** How much of the prefix is taken off the URLs that the app gets; nothing if absent. */
+  readonly stripped?: string;
   /** What the export is, if this mount has its own; else as the settings say for all. */
   readonly kind?: ExportKind;
   /** What a factory is called with; nothing if absent. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { uncurried } from "../captured.ts";
 import { LoadError } from "../errors.ts";
 import type { App } from "../worker/apps.ts";
 import type { Context } from "../worker/context.ts";
@@ -26,6 +27,7 @@ const { Proxy } = globalThis;
 const { getOwnPropertyDescriptor } = Object;
 const { apply, construct } = Reflect;
 const { env } = Deno;
+const sourceOf: (value: object) => string = uncurried(Function.prototype.toString) as never;
 const { NotCapable } = Deno.errors;
 
 /**
@@ -121,6 +123,32 @@ function refuseOtherFunctions(value: object, url: string, name: string): void {
         "instead of exporting it",
     );
   }
+  const parameter = firstParameterOf(value);
+  if (/^(?:settings|options|opts|config)$/.test(parameter)) {
+    throw new LoadError(
+      url,
+      `cannot load ${url}: its ${name} takes ${parameter}, as a factory does, and not a request: ` +
+        "start with --factory (or write factory = true in its section of the configuration file)",
+    );
+  }
+  if (parameter === "next") {
+    throw new LoadError(
+      url,
+      `cannot load ${url}: what its ${name} makes takes next, as middleware does, so the export is a ` +
+        "factory: write factory = true in its [filter:NAME] section of a configuration file, or export " +
+        "what it makes",
+    );
+  }
+}
+
+/** The start of a function, of an arrow function, and of one whose parameter stands alone. */
+const FIRST_PARAMETER =
+  /^(?:async\s+)?function\b[^(]*\(\s*([\w$]+)|^(?:async\s*)?\(\s*([\w$]+)|^(?:async\s+)?([\w$]+)\s*=>/;
+
+/** Name of the first parameter of a function; `""` if it has none, or none that is plain to see. */
+function firstParameterOf(value: object): string {
+  const [, ofFunction, ofArrow, alone] = FIRST_PARAMETER.exec(sourceOf(value)) ?? [];
+  return ofFunction ?? ofArrow ?? alone ?? "";
 }
 
 /** Environment variables as an object, as far as the app may see them: each when it is asked for. */

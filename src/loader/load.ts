@@ -8,6 +8,7 @@ import { timerMs } from "../timers.ts";
 import { LoadError } from "../errors.ts";
 import { withPermissionHints } from "../sandbox/permission_hint.ts";
 import type { App, MountedApp } from "../worker/apps.ts";
+import type { Context } from "../worker/context.ts";
 import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
 import { takeServers } from "../worker/serving/install.ts";
@@ -15,8 +16,11 @@ import type { LoadedModule, ModuleExports } from "../worker/serving/served_modul
 import { loadModule } from "../worker/serving/served_module.ts";
 import { asApp, describe, nameExport } from "./app_forms.ts";
 
+/** The app that middleware is around. It can be called, too, as its own `fetch`. */
+export type Next = App & App["fetch"];
+
 /** Middleware: given an app, makes another around it. */
-export type Middleware = (next: App) => unknown;
+export type Middleware = (next: Next) => unknown;
 
 /** A function that makes apps, or middleware, of settings. */
 type Factory = (settings: Readonly<Record<string, string>>) => unknown;
@@ -44,7 +48,7 @@ async function loadMount(
   { middleware, ...source }: AppSource,
   onLoaded: (url: string) => void,
 ): Promise<MountedApp> {
-  const { prefix, url, exportName } = source;
+  const { prefix, stripped, url, exportName } = source;
   const modules = [moduleOf(source)];
   let app = asApp(await appOf(source), url, exportName);
   onLoaded(url);
@@ -53,11 +57,11 @@ async function loadMount(
     const around = middleware[i];
     modules.push(moduleOf(around));
     const wrap = await loadMiddleware(around);
-    app = asApp(await called(around.url, () => wrap(app)), around.url, around.exportName);
+    app = asApp(await called(around.url, () => wrap(nextOf(app))), around.url, around.exportName);
     if (app.onListen !== undefined) listener = app;
     onLoaded(around.url);
   }
-  return { prefix, app, listener, modules };
+  return { prefix, stripped, app, listener, modules };
 }
 
 /**
@@ -92,6 +96,14 @@ async function within(apps: AppSet, timeoutMs: number): Promise<MountedApp[]> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+function nextOf(app: App): Next {
+  const fetch = (request: Request, context: Context) => app.fetch(request, context, context);
+  const next = fetch as unknown as { -readonly [Name in keyof App]: App[Name] };
+  next.fetch = fetch;
+  if (app.onListen !== undefined) next.onListen = (address) => app.onListen!(address);
+  return fetch as unknown as Next;
 }
 
 async function loadMiddleware(source: ExportSource): Promise<Middleware> {

@@ -27,10 +27,20 @@ export interface App {
   onListen?(address: Deno.Addr): void | Promise<void>;
 }
 
+/** What an app returned in the place of a response. */
+function notAResponse(value: unknown): string {
+  const isApp = typeof value === "function" ||
+    typeof (value as { fetch?: unknown } | null | undefined)?.fetch === "function";
+  const hint = isApp ? ": its export makes apps, as a factory does, so it needs --factory" : "";
+  return `${describe(value)} instead of a Response${hint}`;
+}
+
 /** An app with the path prefix that it is mounted at. */
 export interface MountedApp {
   /** Prefix without a trailing slash; `""` for the root. */
   readonly prefix: string;
+  /** How much of the prefix is taken off the URLs that the app gets; nothing if absent. */
+  readonly stripped?: string;
   /** The app. */
   readonly app: App;
   /** Whose `onListen` is called, if it is none of the app's: that of an app in middleware. */
@@ -84,9 +94,9 @@ export class AppRunner implements ExchangeHandler {
       task.fail(501);
       return;
     }
-    const { app, prefix } = this.#mounts[head.mount];
+    const { app, prefix, stripped } = this.#mounts[head.mount];
     try {
-      const request = makeRequest(task);
+      const request = makeRequest(task, stripped);
       const context = new AppContext(task, prefix, this.#waitUntil);
       const isReporting = this.#faultReports === "console" && head.peer.endpoint === "fastcgi";
       const result = isReporting
@@ -139,7 +149,7 @@ export class AppRunner implements ExchangeHandler {
         : null;
       if (plain !== null) task.respondPlain(plain);
       else if (response instanceof PlatformResponse) task.respond(response);
-      else throw new TypeError(`the app returned ${describe(response)} instead of a Response`);
+      else throw new TypeError(`the app returned ${notAResponse(response)}`);
     } catch (error) {
       this.#onAppError(task, error);
     }

@@ -28,6 +28,8 @@ export interface ExportSource {
 export interface AppSource extends ExportSource {
   /** Path prefix, `""` for the root. */
   readonly prefix: string;
+  /** How much of the prefix is taken off the URLs that it gets; nothing if absent. */
+  readonly stripped?: string;
   /** Middleware, the last outermost. */
   readonly middleware: readonly ExportSource[];
 }

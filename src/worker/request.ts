@@ -12,19 +12,23 @@ import { rejected, resolved } from "../captured.ts";
 import { requestFields } from "./request_fields.ts";
 import { LIGHT, lightBehind, standFor } from "./stand_for.ts";
 import type { AppTask } from "./task.ts";
-import { urlOf } from "../request_url.ts";
+import { urlOf, withoutPrefix } from "../request_url.ts";
 
 const PlatformRequest = globalThis.Request;
 const { Headers, TypeError, Uint8Array } = globalThis;
 const { parse } = JSON;
 const decoder = new TextDecoder();
 
-/** Makes the request of `task`. */
-export let makeRequest: (task: AppTask) => Request;
+/** Makes the request of `task`; its URL is without `stripped`, which the path begins with. */
+export let makeRequest: (task: AppTask, stripped?: string) => Request;
 
 class LightRequest {
   static {
-    makeRequest = (task) => new LightRequest(task) as unknown as Request;
+    makeRequest = (task, stripped) => {
+      const light = new LightRequest(task);
+      if (stripped !== undefined) light.#url = withoutPrefix(urlOf(task.head), stripped);
+      return light as unknown as Request;
+    };
     standFor(
       LightRequest.prototype,
       new PlatformRequest("http://localhost/"),

@@ -73,11 +73,13 @@ const effects: Record<
   "cert": [["--cert=c", "--key=k", "--https=1"], { certFile: "/c" }],
   "key": [["--cert=c", "--key=k", "--https=1"], { keyFile: "/k" }],
   "backlog": [["--backlog", "7"], { backlog: 7 }],
-  "mount": [["--mount", "/api/=b.ts", "--mount=/c=d=e"], {
-    mounts: [{ prefix: "", app: "app.ts" }, { prefix: "/api", app: "b.ts" }, {
-      prefix: "/c",
-      app: "d=e",
-    }],
+  "mount": [["--mount", "/api/=b.ts", "--mount=/c=d=e", "--mount=/s/=a,b.ts#c,strip"], {
+    mounts: [
+      { prefix: "", app: "app.ts" },
+      { prefix: "/api", app: "b.ts" },
+      { prefix: "/c", app: "d=e" },
+      { prefix: "/s", app: "a,b.ts#c", stripped: "/s" },
+    ],
   }],
   "workers": [["--workers", "0"], { workers: 0 }],
   "factory": [["--factory"], { appKind: "factory" }],

@@ -262,6 +262,29 @@ for (const [what, text, expected] of apps) {
   });
 }
 
+Deno.test("a composite takes prefixes off the URLs of its apps, and all that is before them", () => {
+  const text = `[composite:main]
+use = urlmap
+/a = a,strip
+/b = inner,strip
+/c = inner
+[composite:inner]
+use = urlmap
+/ = a
+/d = a,strip
+[app:a]
+use = a.ts
+`;
+  const mounts = read(text).mounts.map(({ prefix, stripped }) => [prefix, stripped]);
+  assertEquals(mounts, [
+    ["/a", "/a"],
+    ["/b", "/b"],
+    ["/b/d", "/b/d"],
+    ["/c", undefined],
+    ["/c/d", "/c/d"],
+  ]);
+});
+
 Deno.test("an app has workers and permissions of its own, which are no settings", () => {
   const text = `[app:main]
 use = a.ts

@@ -16,6 +16,13 @@ const AROUND = data(`
   });
   export default around("plain");
   export const factory = ({ name }) => around(name);
+  export const calling = (next) => async (request, context) =>
+    new Response("called(" + await (await next(request, context)).text() + ")");
+  export const spreading = (next) => ({ ...next, other: 1 });
+  export const passing = (next) => next;
+  export const arrow = (settings) => around(settings.name);
+  export async function named(config) { return around(config.name); }
+  export const unnamed = ({ name }) => (next) => around(name)(next);
   export const nothing = () => undefined;
 `);
 
@@ -54,6 +61,31 @@ Deno.test("each mount has its own settings and its own middleware, the last oute
   assertEquals(answers, [' {"a":"1"}', '/b plain({"a":"2"})', "/c outer(inner(plain))"]);
 });
 
+const nexts: [string, string][] = [
+  ["called", "calling"],
+  ["taken apart", "spreading"],
+  ["handed on", "passing"],
+];
+for (const [what, exportName] of nexts) {
+  Deno.test(`the app that middleware is around can be ${what}`, async () => {
+    const apps = setOf(mounted("", source(APP, "plain"), source(AROUND, exportName)));
+    const [{ app }] = await loadApps(apps);
+    // deno-lint-ignore no-explicit-any
+    const response = await app.fetch(new Request("http://localhost/"), {} as any);
+    assertEquals(await response.text(), exportName === "calling" ? "called(plain)" : "plain");
+  });
+}
+
+Deno.test("the onListen of an app is that of next, too", async () => {
+  const code =
+    "export default { fetch() {}, heard: [], onListen(at) { this.heard.push(at.port); } };";
+  const app = data(code);
+  const apps = setOf(mounted("", source(app, "default"), source(AROUND, "spreading")));
+  const [{ listener }] = await loadApps(apps);
+  listener!.onListen!({ transport: "tcp", hostname: "::", port: 7 });
+  assertEquals((await import(app)).default.heard, [7]);
+});
+
 Deno.test("the modules of a set of apps are those of all mounts and of what is around them", () => {
   const apps = setOf(
     mounted("", source("file:///a", "default")),
@@ -73,6 +105,21 @@ const refusals: [string, AppSource, string][] = [
     "middleware",
     mounted("", source(APP, "plain"), source(APP, "default")),
     "should be a function (next: App) => App",
+  ],
+  [
+    "an app's factory without --factory",
+    mounted("", source(AROUND, "arrow")),
+    'its export "arrow" takes settings, as a factory does, and not a request: start with --factory',
+  ],
+  [
+    "an app's factory, a function with a name, without --factory",
+    mounted("", source(AROUND, "named")),
+    'its export "named" takes config, as a factory does',
+  ],
+  [
+    "a middleware's factory that is taken for middleware",
+    mounted("", source(APP, "plain"), source(AROUND, "unnamed")),
+    'what its export "unnamed" makes takes next, as middleware does, so the export is a factory',
   ],
   [
     "what a middleware's factory makes",

@@ -22,6 +22,10 @@ const EXCEPTIONS: Readonly<Record<string, readonly RegExp[]>> = {
   "uncaught.ts": [/all of node:process$/],
   // `data:` and `blob:` need no network.
   "loader/local_source.ts": [/fetch\(\) without a client$/],
+  // Gives apps their own environment.
+  "loader/app_forms.ts": [/env of Deno$/],
+  // Puts its own in the place of `Deno.serve()`.
+  "worker/serving/deno_serve.ts": [/Deno as a value$/],
   "worker/app_thread.ts": [/fetch\(\) without a client$/],
 };
 /** What runs beside apps keeps these from them. */

@@ -73,6 +73,7 @@ const GUARDED = [
   "src/worker/modules.ts",
   "src/worker/nested.ts",
   "src/worker/port.ts",
+  "src/worker/serving/served_module.ts",
   "src/sandbox/descriptors.ts",
   "src/sandbox/fatal_calls.ts",
   "src/sandbox/locks.ts",

@@ -27,7 +27,8 @@ interface ServeOptions {
 type Handler = App["fetch"];
 type ErrorHandler = (error: unknown) => Response | Promise<Response>;
 
-const { TypeError } = globalThis;
+const { Number, TypeError } = globalThis;
+const { defineProperty, getOwnPropertyDescriptor } = Object;
 const { apply } = Reflect;
 const asyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose;
 const runtime = Deno;
@@ -49,10 +50,10 @@ export function takeDenoServe(address: Deno.Addr | undefined): () => void {
         : served(module, address, first, second);
     },
   };
-  const before = Object.getOwnPropertyDescriptor(runtime, "serve")!;
+  const before = getOwnPropertyDescriptor(runtime, "serve")!;
   replace(runtime, "serve", serve);
   return () => {
-    if (runtime.serve === serve as unknown) Object.defineProperty(runtime, "serve", before);
+    if (runtime.serve === serve as unknown) defineProperty(runtime, "serve", before);
   };
 }
 
@@ -114,13 +115,13 @@ function check(first: unknown, options: ServeOptions, handler: unknown): void {
 
 /** `fetch`, with `onError` for what it throws. */
 export function withErrorHandler(
-  fetch: Handler,
+  handler: Handler,
   onError: ErrorHandler | null | undefined,
 ): Handler {
-  if (onError === undefined || onError === null) return fetch;
+  if (onError === undefined || onError === null) return handler;
   return async (request: Request, context: Context) => {
     try {
-      return await fetch(request, context);
+      return await handler(request, context);
     } catch (error) {
       return await onError(error);
     }

@@ -12,6 +12,7 @@ import { servingModule } from "./served_module.ts";
 type Listener = ((event: FetchEvent) => void) | { handleEvent(event: FetchEvent): void };
 
 const { DOMException, Error, Event, Map } = globalThis;
+const { defineProperty, getOwnPropertyDescriptor } = Object;
 const { apply } = Reflect;
 const scope = globalThis;
 
@@ -63,12 +64,12 @@ export function takeFetchEvents(): () => void {
       });
     },
   };
-  const before = Object.getOwnPropertyDescriptor(scope, "addEventListener");
+  const before = getOwnPropertyDescriptor(scope, "addEventListener");
   replace(scope, "addEventListener", addEventListener);
   return () => {
     if (scope.addEventListener !== addEventListener as unknown) return;
     if (before === undefined) delete (scope as Partial<typeof scope>).addEventListener;
-    else Object.defineProperty(scope, "addEventListener", before);
+    else defineProperty(scope, "addEventListener", before);
   };
 }
 

@@ -12,6 +12,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Deferred } from "../../captured.ts";
 import { deferred, ignoreRejection, SafeMap, settle, uncurried } from "../../captured.ts";
 import type { Log } from "../../log.ts";
+import { timerMs } from "../../timers.ts";
 import type { App, ServedModule } from "../apps.ts";
 
 /** What a module exports. */
@@ -211,7 +212,7 @@ export class LoadedModule implements ServedModule {
     if (!this.#isOpen) return;
     this.#timer = setTimeout(() => {
       if (this.#app !== null) this.#accepted.resolve(this.#app);
-    }, delayMs);
+    }, timerMs(delayMs));
   }
 
   #close(): void {
