@@ -26,7 +26,7 @@ export interface LoadableApps {
   readonly apps: AppSet;
   /** What they may do. */
   readonly permissions: WorkerPermissions;
-  /** The own loader, if they come from it. */
+  /** The built-in loader, if they come from it. */
   readonly modules: ModuleSupply | null;
 }
 

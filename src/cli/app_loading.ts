@@ -1,5 +1,5 @@
 /**
- * From the settings to apps that are ready to be loaded, by Deno's loader or by gatehouse's own.
+ * From the settings to apps that are ready to be loaded, by gatehouse's loader or by Deno's.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
   withReadOf,
 } from "../config/app_permissions.ts";
 import type { WorkerPermissions } from "../config/app_permissions.ts";
-import { needsOwnLoader } from "../config/loader_options.ts";
+import { needsBuiltInLoader } from "../config/loader_options.ts";
 import type {
   LoaderSettings,
   ModuleSetting,
@@ -26,13 +26,11 @@ import { ConfigError, LoadError } from "../errors.ts";
 import type { AppHost } from "../gateway.ts";
 import type { LoadableApps } from "../generations.ts";
 import { AppModuleSet } from "../loader/app_modules.ts";
-import { ModuleCache } from "../loader/cache.ts";
 import { defaultImportHosts } from "../loader/fetch_policy.ts";
 import { loadAppsWithin } from "../loader/load.ts";
 import { Loader } from "../loader/loader.ts";
 import type { Freshness, ImportPolicy, LoaderOptions } from "../loader/loader_protocol.ts";
 import { resolveApp } from "../loader/resolve.ts";
-import { checkCacheFolder } from "../loader/trusted_folder.ts";
 import type { Log } from "../log.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { environmentOf } from "../surroundings.ts";
@@ -43,6 +41,7 @@ import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
 import { installLightResponse } from "../worker/response.ts";
 import type { KnownFiles } from "./file_watcher.ts";
+import { cacheFolder } from "./module_cache.ts";
 import { preventPrompts } from "./no_prompts.ts";
 
 /** Where the apps of a gateway run, and the loader that has to be ended with it. */
@@ -72,10 +71,13 @@ export function appLoading(
 ): AppLoading {
   const { cwd } = surroundings;
   const groups = checkedGroups(settings, surroundings, inspectorPorts);
-  const loader = usesOwnLoader(settings)
-    ? new Loader(loaderOptions(settings.loading, surroundings, log), log)
-    : null;
-  const end = { [Symbol.dispose]: () => loader?.[Symbol.dispose]() };
+  const resources = new DisposableStack();
+  const end = { [Symbol.dispose]: () => resources.dispose() };
+  let loader: Loader | null = null;
+  if (settings.loading.loader === "built-in") {
+    const { root } = resources.use(cacheFolder(surroundings, log));
+    loader = resources.use(new Loader(loaderOptions(settings.loading, surroundings, root), log));
+  }
   if (settings.workers === 0) {
     const mounts = settings.mounts.map((mount) => appSourceOf(mount, settings, cwd));
     const apps: AppSet = { mounts, faultReports: settings.faultReports };
@@ -121,7 +123,7 @@ export function checkedGroups(
   surroundings: Surroundings,
   inspectorPorts: readonly number[],
 ): AppGroup[] {
-  const loader = usesOwnLoader(settings) ? "own" : "native";
+  checkLoader(settings);
   checkLock(settings.loading);
   if (settings.workers === 0) {
     if (settings.watch !== "nothing" || settings.watchRemoteMs > 0) {
@@ -132,7 +134,9 @@ export function checkedGroups(
   const groups = appGroups(settings, surroundings);
   for (const { apps, permissions } of groups) {
     const urls = modulesOf(apps);
-    if (loader === "own" || permissions === "inherit" || !comeFromBoth(urls)) continue;
+    if (
+      settings.loading.loader === "built-in" || permissions === "inherit" || !comeFromBoth(urls)
+    ) continue;
     throw new ConfigError(
       `--loader native does not go with ${urls.find(isLocal)} and ${
         urls.find((url) => !isLocal(url))
@@ -205,32 +209,23 @@ function appSourceOf(mount: MountSetting, all: ServeSettings, cwd: string): AppS
   };
 }
 
-/**
- * Whether gatehouse's own loader is to be used.
- *
- * @throws {ConfigError} when Deno's is asked for something that it does not do
- */
-function usesOwnLoader(settings: ServeSettings): boolean {
-  const { loader } = settings.loading;
-  const hasPasswords = modulesNamed(settings).some((module) => withoutPasswords(module) !== module);
-  const needed = needsOwnLoader(settings) || hasPasswords;
-  if (loader === "native" && hasPasswords) {
+/** @throws {ConfigError} when Deno's loader is asked for something that it does not do */
+function checkLoader(settings: ServeSettings): void {
+  if (settings.loading.loader !== "native") return;
+  if (Deno.build.standalone) {
+    throw new ConfigError(
+      "--loader native is for gatehouse from source: Deno's loader is not in the executable",
+    );
+  }
+  if (modulesNamed(settings).some((module) => withoutPasswords(module) !== module)) {
     throw new ConfigError("--loader native does not go with passwords in URLs: Deno prints them");
   }
-  if (loader === "native" && needed) {
+  if (needsBuiltInLoader(settings)) {
     throw new ConfigError(
       "--loader native does not go with the other options for loading, nor with --watch: Deno's " +
         "loader takes its own options (deno run --import-map …), and does not tell what it loads",
     );
   }
-  if (loader !== "auto") return loader === "own";
-  // Deno's gives apps the runtime's own modules, unguarded: not for those that nobody here wrote.
-  return Deno.build.standalone || needed || modulesNamed(settings).some(isRemote);
-}
-
-/** Whether a module does not come from a file. */
-function isRemote(module: string): boolean {
-  return /^(?:https?|npm|jsr):/i.test(module);
 }
 
 /** The modules that the settings name, as they do. */
@@ -240,19 +235,17 @@ function modulesNamed({ mounts, middleware }: ServeSettings): string[] {
 }
 
 /**
- * The loader's options, with absolute paths.
+ * The loader's options, with absolute paths; the cache is in `cacheRoot`.
  *
- * @throws {ConfigError} if they do not go together, or others can write to the cache
+ * @throws {ConfigError} if they do not go together
  */
 export function loaderOptions(
   loading: LoaderSettings,
   { cwd, env }: Surroundings,
-  log: Log,
+  cacheRoot: string,
 ): LoaderOptions {
   const { importMap, reload, cachePolicy, allowHttp, lockFile, lockMode } = loading;
   checkLock(loading);
-  const cacheRoot = ModuleCache.defaultRoot(environmentOf(env), cwd);
-  checkCacheFolder(cacheRoot, (message) => log("warning", message));
   return {
     cacheRoot,
     importMapUrl: importMap === undefined ? undefined : resolveApp(importMap, cwd).url,

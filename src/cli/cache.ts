@@ -12,6 +12,7 @@ import { logToStderr, print } from "../log.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { environmentOf } from "../surroundings.ts";
 import { loaderOptions } from "./app_loading.ts";
+import { usualCacheRoot } from "./module_cache.ts";
 
 /** Does what the command line says about the cache. */
 export async function cacheCommand(
@@ -22,7 +23,8 @@ export async function cacheCommand(
 ): Promise<void> {
   const { cwd } = surroundings;
   if (action === "fetch") {
-    using loader = new Loader(loaderOptions(loading, surroundings, logToStderr), logToStderr);
+    const root = usualCacheRoot(surroundings, logToStderr);
+    using loader = new Loader(loaderOptions(loading, surroundings, root), logToStderr);
     for (const app of apps) {
       const { url } = resolveApp(app, cwd);
       const { forWorkers } = await loader.prepare([url]);

@@ -14,9 +14,8 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
     name: "loader",
     value: "WHICH",
     group: "Loading",
-    help: "Load modules with Deno's own loader (native) or with gatehouse's (own)",
-    default:
-      "auto: own in the executable, for apps from URLs, or if one of the next options is given",
+    help: "Load modules with gatehouse's loader (built-in), or, from source, with Deno's (native)",
+    default: "built-in",
     apply: setLoader,
   },
   {
@@ -96,19 +95,28 @@ export const CACHE_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+/** Loaders by their names, older ones included. */
+const LOADERS: ReadonlyMap<string, ServeSettings["loading"]["loader"]> = new Map([
+  ["built-in", "built-in"],
+  ["native", "native"],
+  ["own", "built-in"],
+  ["auto", "built-in"],
+]);
+
 function setLoader(settings: ServeSettings, text: string, name: string): void {
-  if (text !== "auto" && text !== "native" && text !== "own") {
-    throw new ConfigError(`${name} takes auto, native or own, not ${JSON.stringify(text)}`);
+  const loader = LOADERS.get(text);
+  if (loader === undefined) {
+    throw new ConfigError(`${name} takes built-in or native, not ${JSON.stringify(text)}`);
   }
-  settings.loading.loader = text;
+  settings.loading.loader = loader;
 }
 
 function listOf(text: string): string[] {
   return text.split(",").map((value) => value.trim()).filter((value) => value !== "");
 }
 
-/** Whether anything was said that only gatehouse's own loader can do. */
-export function needsOwnLoader({ loading, watch, watchRemoteMs }: ServeSettings): boolean {
+/** Whether anything was said that only the built-in loader can do. */
+export function needsBuiltInLoader({ loading, watch, watchRemoteMs }: ServeSettings): boolean {
   // Only it tells which files an app is made of.
   if (watch === "files" || watchRemoteMs > 0) return true;
   return loading.importMap !== undefined || loading.reload !== "none" ||

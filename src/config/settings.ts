@@ -57,7 +57,7 @@ export type CacheAction = "fetch" | "info" | "clean";
 /** How apps are loaded. */
 export interface LoaderSettings {
   /** Whose loader: Deno's, gatehouse's own, or whichever suits. */
-  loader: "auto" | "native" | "own";
+  loader: "built-in" | "native";
   /** Path or URL of the import map. */
   importMap: string | undefined;
   /** What is asked for again though it is in the cache: URLs that begin so. */
@@ -168,7 +168,7 @@ export function defaultSettings(): ServeSettings {
     workers: navigator.hardwareConcurrency,
     appKind: "plain",
     loading: {
-      loader: "auto",
+      loader: "built-in",
       importMap: undefined,
       reload: "none",
       cachePolicy: "use",

@@ -27,6 +27,17 @@ const TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n" +
   "# This folder is the cache of gatehouse; `gatehouse cache --clean` empties it.\n" +
   "# https://bford.info/cachedir/ says what this file is for.\n";
 
+/** The environment says no folder for caches. */
+export class NoCacheFolderError extends ConfigError {
+  /** Name of the class. */
+  override name = "NoCacheFolderError";
+
+  /** `missing` is the variable that would say one. */
+  constructor(missing: string) {
+    super(`there is no folder for the cache: set GATEHOUSE_CACHE to one (${missing} is not set)`);
+  }
+}
+
 /**
  * The cache: a folder that several processes may use at once. What is read from it is verified, and
  * counts as missing if it is not what was written.
@@ -61,7 +72,7 @@ export class ModuleCache {
    * Where the cache is unless the user says otherwise: `GATEHOUSE_CACHE`, else the folder for
    * caches of the platform. A relative path begins at `cwd`.
    *
-   * @throws {ConfigError} when the environment names no such folder
+   * @throws {NoCacheFolderError} when the environment names no such folder
    */
   static defaultRoot(
     env: Environment,
@@ -80,9 +91,7 @@ export class ModuleCache {
     else if (home) parent = join(home, ...(os === "darwin" ? ["Library", "Caches"] : [".cache"]));
     if (parent === null) {
       const missing = os === "windows" ? "LOCALAPPDATA" : "HOME";
-      throw new ConfigError(
-        `there is no folder for the cache: set GATEHOUSE_CACHE to one (${missing} is not set)`,
-      );
+      throw new NoCacheFolderError(missing);
     }
     return resolve(cwd, parent, "gatehouse");
   }

@@ -45,7 +45,7 @@ export interface ModuleSupply {
 export interface PoolOptions {
   /** Apps that each worker runs. */
   readonly apps: AppSet;
-  /** The own loader, if it made them. */
+  /** The built-in loader, if it made them. */
   readonly modules: ModuleSupply | null;
   /** What the apps may do. */
   readonly permissions: Deno.PermissionOptions;

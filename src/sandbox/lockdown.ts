@@ -3,7 +3,7 @@
  *
  * The runtime of the executable does not check the permission to read when it imports a file from
  * disk: with a native `import()` an app could read any JSON or JavaScript file there. Modules that
- * the own loader made have no native `import()`; this takes it from code that is made at run time.
+ * the built-in loader made have no native `import()`; this takes it from code that is made at run time.
  * What else such code does is not restricted: it has the worker's permissions like all code.
  *
  * The prototypes belong to the app by the time these functions are called. So they use nothing that

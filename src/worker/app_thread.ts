@@ -1,5 +1,5 @@
 /**
- * `new Worker()` for apps: the platform would know nothing of the modules of the own loader, nor of the
+ * `new Worker()` for apps: the platform would know nothing of the modules of the built-in loader, nor of the
  * sandbox.
  *
  * @module
@@ -18,7 +18,7 @@ export interface NestedStart {
   readonly secret: string;
   /** URL of its module. */
   readonly url: string;
-  /** The modules of the apps, if the own loader has made them. */
+  /** The modules of the apps, if the built-in loader has made them. */
   readonly graph: WorkerGraph | undefined;
   /** What the module is kept from. */
   readonly sandbox: SandboxRules;

@@ -1,5 +1,5 @@
 /**
- * What modules of the own loader find in their worker: dynamic `import()`, `import.meta`, and
+ * What modules of the built-in loader find in their worker: dynamic `import()`, `import.meta`, and
  * CommonJS. They reach it through a well-known symbol, and have no other way to the loader.
  *
  * @module
@@ -64,7 +64,7 @@ const startsWith = uncurried(String.prototype.startsWith);
 const includes = uncurried(String.prototype.includes);
 const slice = uncurried(String.prototype.slice);
 
-/** Where modules of the own loader find their {@linkcode ModuleServices}. */
+/** Where modules of the built-in loader find their {@linkcode ModuleServices}. */
 const WELL_KNOWN = Symbol.for("gatehouse.modules");
 
 /**

@@ -45,7 +45,7 @@ export interface AppSet {
    * whatever these files import is checked already.
    */
   readonly lockdown?: readonly string[];
-  /** The modules of the apps, if the own loader has made them. */
+  /** The modules of the apps, if the built-in loader has made them. */
   readonly graph?: WorkerGraph;
 }
 

@@ -86,7 +86,7 @@ const effects: Record<
   "config": [["--config", "c.ini"], { configFile: "c.ini" }],
   "server-name": [["--config=c", "--server-name=s"], { serverName: "s" }],
   "app-name": [["--config=c", "--app-name=a"], { appName: "a" }],
-  "loader": [["--loader", "own"], { loading: loading({ loader: "own" }) }],
+  "loader": [["--loader", "native"], { loading: loading({ loader: "native" }) }],
   "import-map": [["--import-map", "m.json"], { loading: loading({ importMap: "/m.json" }) }],
   "reload": [["--reload=https://a/,npm:", "--reload=jsr:"], {
     loading: loading({ reload: ["https://a/", "npm:", "jsr:"] }),

@@ -4,6 +4,7 @@
  */
 
 import { appGroups, appLoading, importPolicy, loaderOptions } from "../../src/cli/app_loading.ts";
+import { usualCacheRoot } from "../../src/cli/module_cache.ts";
 import { cacheCommand } from "../../src/cli/cache.ts";
 import type { Command } from "../../src/config/command_line.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
@@ -67,7 +68,8 @@ export async function startHere(
  */
 export async function answerHere(lab: LoaderLab, ...args: string[]): Promise<string> {
   const { settings, surroundings } = asked(lab, args);
-  const options = loaderOptions(settings.loading, surroundings, () => {});
+  const root = usualCacheRoot(surroundings, () => {});
+  const options = loaderOptions(settings.loading, surroundings, root);
   const builder = await GraphBuilder.open(new ModuleCache(options.cacheRoot), options, () => {});
   const [{ apps, permissions }] = appGroups(settings, surroundings);
   const { files } = importPolicy(permissions, options.allowImport);
