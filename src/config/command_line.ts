@@ -7,15 +7,17 @@
 // @ts-types="../types/std_parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
 import { ConfigError } from "../errors.ts";
-import { parseListenAddress } from "../net/address.ts";
+import { hostText, parseListenAddress } from "../net/address.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import type { ConfigSources } from "./gather.ts";
 import { gather, NO_SOURCES } from "./gather.ts";
 import type { Given, Origins } from "./given.ts";
+import { refuseTwice } from "./given.ts";
 import { nearest } from "./nearest.ts";
 import type { OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
 import type { CacheAction, ServeSettings } from "./settings.ts";
+import { parseCount } from "./values.ts";
 
 /** What a command line asks for. */
 export type Command =
@@ -70,14 +72,21 @@ export function parseCommandLine(
   if (given(parsed.help).length > 0) return { kind: "help" };
   if (given(parsed.version).length > 0) return { kind: "version" };
 
-  const flags = OPTIONS.flatMap((option): Given[] => {
+  const named = OPTIONS.flatMap((option): Given[] => {
     const name = `--${option.name}`;
     const texts = given(parsed[option.name]).map((text) => valueOf(option, text));
     if (bare.has(name)) texts.unshift("");
     return texts.map((text) => ({ option, text, name, origin: `flag ${name}` }));
   });
+  const flags = withEndpoint(named);
   const positional = [...parsed._, ...parsed["--"] ?? []].map(String);
   const verb = VERBS.has(positional[0]) ? positional.shift() : "serve";
+  if (verb === "help") return { kind: "help" };
+  if (positional[0] === "run") {
+    throw new ConfigError(
+      'there is no command "run": gatehouse APP serves an app (one that is called run is ./run)',
+    );
+  }
   if (positional.includes("")) {
     throw new ConfigError(
       "an argument is empty: apps and middleware are named by URL or path " +
@@ -109,7 +118,26 @@ export function parseCommandLine(
 }
 
 /** Words that say what to do, before everything else. */
-const VERBS: ReadonlySet<string> = new Set(["serve", "status", "cache", "config"]);
+const VERBS: ReadonlySet<string> = new Set(["serve", "status", "cache", "config", "help"]);
+
+/** The flags, with an endpoint in the place of `--host` and `--port`. */
+function withEndpoint(flags: readonly Given[]): Given[] {
+  const isPart = ({ option: { name } }: Given) => name === "host" || name === "port";
+  const parts = flags.filter(isPart);
+  if (parts.length === 0) return [...flags];
+  const [host, port] = ["host", "port"].map((name) => {
+    const given = parts.filter(({ option }) => option.name === name);
+    if (given.length > 0) refuseTwice(given);
+    return given[0]?.text;
+  });
+  if (port !== undefined) parseCount("--port", port!, { min: 0, max: 65_535 });
+  const has = (name: string) => flags.some(({ option }) => option.name === name);
+  const isSecure = has("cert") && has("key") && !has("https");
+  const option = OPTIONS.find(({ name }) => name === (isSecure ? "https" : "http"))!;
+  const { name, origin } = parts[0];
+  const text = `${hostText(host ?? "127.0.0.1")}:${port ?? 8000}`;
+  return [...flags.filter((given) => !isPart(given)), { option, text, name, origin }];
+}
 
 /** The value of `option` as it was written, if it can have it. */
 function valueOf(option: OptionSpec, value: unknown): string {
@@ -277,6 +305,13 @@ function isFlag(word: string): boolean {
 function unknownOption(word: string): ConfigError {
   const name = word.replace(/=.*$/s, "");
   const bareName = name.replace(/^-+/, "");
-  const guess = nearest(bareName, OPTIONS.map((option) => option.name));
-  return new ConfigError(`unknown option ${name}${guess.replace("mean ", "mean --")}`);
+  return new ConfigError(`unknown option ${name}${adviceOn(bareName)}`);
+}
+
+function adviceOn(bareName: string): string {
+  // Deno's own options say what a whole program may do.
+  if (bareName === "A") return "; apps may do everything with --app-allow-all";
+  const names = OPTIONS.map(({ name }) => name);
+  if (names.includes(`app-${bareName}`)) return `; did you mean --app-${bareName}?`;
+  return nearest(bareName, names).replace("mean ", "mean --");
 }

@@ -30,6 +30,7 @@ Usage:
   gatehouse config check FILE | show [FILE]
   gatehouse cache APP... | --info | --clean
   gatehouse status --mongrel2-control ENDPOINT
+  gatehouse help
 
 APP and MIDDLEWARE are modules by path or URL (file:, http:, https:, npm:); a
 fragment names an export other than the default: app.ts#admin. An app is an
@@ -42,6 +43,7 @@ or with a unit: 64k, 10m, 1g.
 
 Examples:
   gatehouse app.ts
+  gatehouse app.ts --host 0.0.0.0 --port 8080
   gatehouse app.ts --http :80 --https :443 --cert chain.pem --key key.pem
   gatehouse app.ts --http unix:/run/app.sock,mode=0660 --workers 4
   gatehouse app.ts --fastcgi 127.0.0.1:9000

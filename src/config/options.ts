@@ -133,6 +133,27 @@ export const OPTIONS: readonly OptionSpec[] = [
     relativeTo: (folder, text) => addressFrom(text, folder),
   },
   {
+    name: "host",
+    value: "HOST",
+    givenBy: "flag",
+    group: "Endpoints",
+    help:
+      "Serve at HOST and --port, as deno serve does: HTTP/1.1, over TLS if there are --cert and " +
+      "--key but no --https",
+    default: "127.0.0.1",
+    apply() {},
+  },
+  {
+    name: "port",
+    letter: "p",
+    value: "PORT",
+    givenBy: "flag",
+    group: "Endpoints",
+    help: "Serve at --host and PORT; short for --http HOST:PORT",
+    default: "8000",
+    apply() {},
+  },
+  {
     name: "https",
     value: "ADDR",
     repeats: true,

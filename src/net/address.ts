@@ -35,6 +35,10 @@ export function parseListenAddress(text: string): ListenAddress {
   if (text.startsWith("unix:")) return parseUnixAddress(text);
   const match = /^(?:(?:\[([^\]]+)\]|([^:[\]\s/]*)):)?(\d+)$/.exec(text);
   if (match === null) {
+    const [scheme] = /^[a-z]+:\/\//i.exec(text) ?? [];
+    if (scheme !== undefined) {
+      throw badAddress(text, `it is an address, not a URL: leave out ${scheme}`);
+    }
     throw badAddress(
       text,
       isIpv6(text) || isIpv6(text.replace(/:\d+$/, ""))

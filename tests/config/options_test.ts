@@ -40,6 +40,8 @@ const effects: Record<
   [string[], Partial<ServeSettings> | Partial<ServeSettings["limits"]>]
 > = {
   "http": [["--http", "1", "--http=:2"], { http: [tcp("127.0.0.1", 1), tcp("", 2)] }],
+  "host": [["--host", "::1"], { http: [tcp("::1", 8000)] }],
+  "port": [["--port", "1"], { http: [tcp("127.0.0.1", 1)] }],
   "https": [
     ["--https", "1", "--cert", "c", "--key", "k"],
     { http: [], https: [tcp("127.0.0.1", 1)], certFile: "/c", keyFile: "/k" },
@@ -181,6 +183,8 @@ Deno.test("names of options are kebab-case and unique, letters too", () => {
 /** Options whose default is told in words. */
 const TOLD_DEFAULTS = [
   "http",
+  "host",
+  "port",
   "workers",
   "max-body-bytes",
   "loader",

@@ -1,3 +1,0 @@
-/** What is used of `@std/text/closest-string`. */
-
-export function closestString(givenWord: string, possibleWords: readonly string[]): string;
