@@ -1,5 +1,5 @@
 /**
- * Apps by way of the own loader: their modules made ready, what they import later, and what is
+ * Apps by way of the built-in loader: their modules made ready, what they import later, and what is
  * wrong with them told in terms of their sources.
  *
  * @module

@@ -136,12 +136,13 @@ class Attempt {
     try {
       this.#expectProgress();
       const { url, headers, clients } = this.#request;
-      const response = await fetch(url, {
+      const asked = {
         headers: { "user-agent": USER_AGENT, accept: "*/*", ...headers },
-        redirect: "manual",
         signal: this.#aborter.signal,
-        client: clients?.clientFor(new URL(url)),
-      });
+      };
+      const response = clients === undefined
+        ? await fetch(url, { ...asked, redirect: "manual" })
+        : await clients.fetch(new URL(url), asked);
       this.#expectProgress();
       return await this.#answer(response);
     } catch (error) {

@@ -7,22 +7,22 @@
 
 import { restoreVariables } from "../surroundings.ts";
 import type { Environment } from "../surroundings.ts";
+import { fetchPlain } from "./plain_http.ts";
+import type { PlainRequest } from "./plain_http.ts";
 import { Proxies } from "./proxies.ts";
+import type { ProxyAddress } from "./proxies.ts";
 
 /** Variables that Deno's HTTP clients look at when they are made. */
 const PROXY_VARIABLES = ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
   .flatMap((name) => [name, name.toLowerCase()]);
 
-/** Clients that are kept, besides the one without a proxy: each has its own connections. */
-const MAX_CLIENTS = 32;
-
 /** Makes clients, and keeps them. */
 export class HttpClients implements Disposable {
   readonly #proxies: Proxies;
-  /** For `https:` without a proxy, or why there is none. */
+  /** For `https:` without a proxy; why there is none if it cannot be made. */
   readonly #direct: Deno.HttpClient | Error;
-  /** By where they connect to; the first one is the one that was not needed for longest. */
-  readonly #others = new Map<string, Deno.HttpClient>();
+  /** By their proxies: the environment names three at most. */
+  readonly #proxied = new Map<string, Deno.HttpClient>();
 
   /** Makes the clients that `env`, a copy of the environment, leads to. */
   constructor(env: Environment) {
@@ -31,45 +31,32 @@ export class HttpClients implements Disposable {
   }
 
   /**
-   * The client to fetch `url` with.
+   * Fetches `url`, with `GET`; redirects are not followed.
    *
    * @throws {ProxyError} if a variable that should name a proxy does not
+   * @throws {TypeError} when the connection fails, as `fetch()` has it
    * @throws what Deno says if it cannot read whom it is to trust
    */
-  clientFor(url: URL): Deno.HttpClient {
+  async fetch(url: URL, request: PlainRequest): Promise<Response> {
     const proxy = this.#proxies.proxyFor(url);
-    if (proxy !== null) {
-      const { url: address, basicAuth } = proxy;
-      const key = JSON.stringify([address, basicAuth]);
-      return this.#kept(key, () => Deno.createHttpClient({ proxy: { url: address, basicAuth } }));
-    }
-    if (url.protocol !== "http:") {
-      if (this.#direct instanceof Error) throw this.#direct;
-      return this.#direct;
-    }
-    // Nothing but the way there vouches for what comes without encryption: it is said, too.
-    const { hostname } = url;
-    const port = Number(url.port || 80);
-    return this.#kept(
-      `${hostname}:${port}`,
-      () => Deno.createHttpClient({ proxy: { transport: "tcp", hostname, port } }),
-    );
+    // Nothing but the way there vouches for what comes without encryption.
+    if (proxy === null && url.protocol === "http:") return await fetchPlain(url, request);
+    const client = proxy === null ? this.#direct : this.#through(proxy);
+    if (client instanceof Error) throw client;
+    return await fetch(url, { ...request, redirect: "manual", client });
   }
 
   [Symbol.dispose](): void {
-    for (const client of [this.#direct, ...this.#others.values()]) closeClient(client);
-    this.#others.clear();
+    for (const client of [this.#direct, ...this.#proxied.values()]) closeClient(client);
+    this.#proxied.clear();
   }
 
-  #kept(key: string, make: () => Deno.HttpClient): Deno.HttpClient {
-    const client = this.#others.get(key) ?? make();
-    this.#others.delete(key);
-    this.#others.set(key, client);
-    if (this.#others.size > MAX_CLIENTS) {
-      const [[oldest, unneeded]] = this.#others;
-      // What is being fetched with it goes on.
-      unneeded.close();
-      this.#others.delete(oldest);
+  #through({ url, basicAuth }: ProxyAddress): Deno.HttpClient {
+    const key = JSON.stringify([url, basicAuth]);
+    let client = this.#proxied.get(key);
+    if (client === undefined) {
+      client = Deno.createHttpClient({ proxy: { url, basicAuth } });
+      this.#proxied.set(key, client);
     }
     return client;
   }

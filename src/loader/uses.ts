@@ -229,7 +229,7 @@ class Search {
   }
 }
 
-const NOT_SUPPORTED = "is not supported by gatehouse's own loader";
+const NOT_SUPPORTED = "is not supported by gatehouse's loader";
 
 /** What TypeScript says of octal numbers and escapes, which scripts may have. */
 const SLOPPY_DIAGNOSTICS: ReadonlySet<number> = new Set([1121, 1487, 1488, 1489]);

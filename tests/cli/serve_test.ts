@@ -53,12 +53,16 @@ Deno.test("a port in use is told in one line, with exit status 1", async () => {
 });
 
 const loadFailures: Record<string, [Record<string, string>, string, RegExp]> = {
-  "a module that is not there": [{}, "app.ts", /cannot load file:.*\/app\.ts: Module not found/],
+  "a module that is not there": [
+    {},
+    "app.ts",
+    /cannot load file:.*\/app\.ts: there is no such file/,
+  ],
   "a syntax error": [{ "app.ts": "export default {\n  fetch() {\n" }, "app.ts", /app\.ts:\d+:\d+/],
   "an import that is not there": [
     { "app.ts": 'import "./other.ts";\nexport default () => new Response();' },
     "app.ts",
-    /cannot load file:.*\/app\.ts: Module not found .*other\.ts/,
+    /cannot load file:.*\/other\.ts: there is no such file \(imported by file:.*\/app\.ts:1\)/,
   ],
   "a module that throws": [
     { "app.ts": '\nthrow new Error("at start");' },
@@ -106,8 +110,8 @@ for (const [name, [files, app, message]] of Object.entries(loadFailures)) {
         const { code, stderr } = await runGateway([specifier, "--http", "0", "--workers", workers]);
         assertEquals(code, 1, stderr);
         assertMatch(stderr, message);
-        // The loader says what it fetches.
-        const lines = stderr.trimEnd().split("\n").filter((line) => !line.startsWith("fetching "));
+        // The loader says what it fetches, and shows the place of a fault below it.
+        const lines = stderr.trimEnd().split("\n").filter((line) => !/^fetching |^ {2}/.test(line));
         assertEquals(lines.length, 1, stderr);
       }));
   }

@@ -30,7 +30,7 @@ const VALUES: Record<string, string> = {
   "mongrel2-handler": "3",
   "fastcgi-stderr": "none",
   "mount": "/a=b.ts /c=d.ts",
-  "loader": "own",
+  "loader": "built-in",
   "app-allow-all": "no",
   "watch-remote": "5",
   "max-header-bytes": "4k",

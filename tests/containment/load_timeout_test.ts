@@ -83,7 +83,8 @@ for (const [name, [source, reason]] of Object.entries(broken)) {
   Deno.test(`a replacement that ${name} is tried again, and the worker serves meanwhile`, async () => {
     await withApp(GOOD, async (app) => {
       await using gateway = await startGateway(
-        [app, "--workers=1", "--load-timeout=1", "--max-worker-requests=3"],
+        // With Deno's loader, a new worker loads the files as they are by then.
+        [app, "--loader=native", "--workers=1", "--load-timeout=1", "--max-worker-requests=3"],
       );
       const { url } = gateway;
       await Deno.writeTextFile(app, source);

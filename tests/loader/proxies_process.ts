@@ -13,4 +13,5 @@ const setProxies = () => {
 if (when === "before") setProxies();
 using clients = new HttpClients(environmentOf(JSON.parse(env)));
 setProxies();
-console.log(await (await fetch(url, { client: clients.clientFor(url) })).text());
+const { signal } = new AbortController();
+console.log(await (await clients.fetch(url, { headers: {}, signal })).text());

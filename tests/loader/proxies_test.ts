@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { printedBy } from "../support/own_process.ts";
-import { HttpClients } from "../../src/loader/http_clients.ts";
 import { Proxies, ProxyError } from "../../src/loader/proxies.ts";
 import { environmentOf } from "../../src/surroundings.ts";
 
@@ -120,17 +119,3 @@ for (const when of ["before", "after"]) {
     assertEquals(await ask({ HTTP_PROXY: address, NO_PROXY: "127.0.0.0/8" }), "origin");
   });
 }
-
-Deno.test("many hosts do not make many clients, and each is asked", async () => {
-  await using origin = server("origin");
-  using clients = new HttpClients(environmentOf({}));
-  const address = new URL(`http://127.0.0.1:${origin.port}/`);
-  const first = clients.clientFor(address);
-  assert(clients.clientFor(address) === first);
-  for (let port = 20_000; port < 20_100; port++) {
-    clients.clientFor(new URL(`http://127.0.0.1:${port}/`));
-  }
-  const again = clients.clientFor(address);
-  assert(again !== first);
-  assertEquals(await (await fetch(address, { client: again })).text(), "origin");
-});
