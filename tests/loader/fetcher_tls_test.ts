@@ -179,7 +179,7 @@ for (
     await using folder = new TemporaryFolder();
     await using server = new ModuleServer(PAGES);
     assertEquals(
-      await load(folder, `${server.origin}/m.ts`, env),
+      await load(folder, `${server.origin.replace("http:", "https:")}/m.ts`, env),
       `cannot load URL: DENO_CERT or DENO_TLS_CA_STORE cannot be used: ${reason}`,
     );
   });

@@ -263,7 +263,7 @@ test("--loader native with an option of the own loader is wrong usage", async ()
     [["--frozen"], /--loader native|--frozen needs --lock/],
     [["--loader=own", "--frozen"], /--frozen needs --lock FILE/],
     [["--loader=auto", "--frozen"], /--frozen needs --lock FILE/],
-    [["--loader=other"], /--loader takes auto, native or own/],
+    [["--loader=other"], /--loader takes built-in or native/],
   ];
   for (const [args, message] of wrong) {
     const loader = args[0].startsWith("--loader") ? [] : ["--loader=native"];

@@ -1,0 +1,88 @@
+import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
+import { cacheFolder } from "../../src/cli/module_cache.ts";
+import { ConfigError } from "../../src/errors.ts";
+import type { Surroundings } from "../../src/surroundings.ts";
+import { takeSurroundings } from "../../src/surroundings.ts";
+import { startGateway } from "../support/gateway.ts";
+import { inFolder } from "../support/processes.ts";
+
+/** What the log says of the folder that `env` leads to, and the folder. */
+function chosen(folder: string, env: Record<string, string>) {
+  const surroundings: Surroundings = {
+    ...takeSurroundings(),
+    env,
+    cwd: folder,
+    tempFolder: folder,
+  };
+  const log: string[] = [];
+  const cache = cacheFolder(surroundings, (_, message) => log.push(message));
+  return { cache, log };
+}
+
+Deno.test("the cache is in the home folder, if that can be written to", () =>
+  inFolder({}, (folder) => {
+    const { cache, log } = chosen(folder, { HOME: folder });
+    cache[Symbol.dispose]();
+    assertEquals(cache.root, `${folder}/.cache/gatehouse`);
+    assert(Deno.statSync(cache.root).isDirectory);
+    assertEquals(log, []);
+  }));
+
+const faults: Record<string, [env: Record<string, string>, reason: RegExp]> = {
+  "no home is said": [{}, /HOME is not set/],
+  "the home is a file": [
+    { HOME: "file" },
+    /file\/\.cache\/gatehouse cannot be written to: there is a file/,
+  ],
+  "nothing can be written there": [
+    { HOME: "/proc/1" },
+    /\/proc\/1\/\.cache\/gatehouse cannot be written to: /,
+  ],
+};
+for (const [name, [env, reason]] of Object.entries(faults)) {
+  Deno.test({
+    name: `a cache for the run alone is made, and removed: ${name}`,
+    ignore: Deno.build.os !== "linux",
+    fn: () =>
+      inFolder({ file: "" }, (folder) => {
+        const { cache, log } = chosen(folder, env);
+        assert(cache.root.startsWith(`${folder}/gatehouse-cache-`));
+        assertEquals(Deno.statSync(cache.root).mode! & 0o777, 0o700);
+        assertEquals(log.length, 1);
+        assertMatch(log[0], reason);
+        cache[Symbol.dispose]();
+        assertEquals([...Deno.readDirSync(folder)].map((entry) => entry.name), ["file"]);
+      }),
+  });
+}
+
+Deno.test("a cache that others can write to is refused, not left for another one", () =>
+  inFolder({ "home/.cache/gatehouse/x": "" }, (folder) => {
+    Deno.chmodSync(`${folder}/home/.cache/gatehouse`, 0o777);
+    assertThrows(() => chosen(folder, { HOME: `${folder}/home` }), ConfigError, "is not used");
+  }));
+
+Deno.test("apps start without a home, with a note, and leave nothing behind", () =>
+  inFolder({ "app.js": 'export default () => new Response("served");' }, async (folder) => {
+    await Deno.mkdir(`${folder}/tmp`);
+    await using gateway = await startGateway([`${folder}/app.js`, "--workers=1"], {
+      // Deno itself keeps what gatehouse is made of.
+      env: {
+        HOME: "",
+        XDG_CACHE_HOME: "",
+        GATEHOUSE_CACHE: "",
+        TMPDIR: `${folder}/tmp`,
+        DENO_DIR: denoDir(),
+      },
+    });
+    await gateway.logged(/^warning: what apps are made of is kept in .*\/tmp\/gatehouse-cache-/);
+    assertEquals(await (await fetch(gateway.url)).text(), "served");
+    gateway.kill("SIGTERM");
+    assertEquals((await gateway.status).code, 0);
+    assertEquals([...Deno.readDirSync(`${folder}/tmp`)], []);
+  }));
+
+/** Deno's own cache, without which gatehouse could not be run from source. */
+function denoDir(): string {
+  return Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`;
+}
