@@ -141,7 +141,7 @@ class Attempt {
         signal: this.#aborter.signal,
       };
       const response = clients === undefined
-        ? await fetch(url, { ...asked, redirect: "manual" })
+        ? await fetch(url, { ...asked, redirect: "manual", client: undefined })
         : await clients.fetch(new URL(url), asked);
       this.#expectProgress();
       return await this.#answer(response);
