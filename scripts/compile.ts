@@ -26,7 +26,9 @@ import type { Target } from "./compile/binary_format.ts";
 import { collectLibraries, findLibzmq } from "./compile/libraries.ts";
 import type { LibrarySet } from "./compile/libraries.ts";
 import { attach } from "./compile/attachment.ts";
-import { BundleError, carry, stageFiles, stageModules } from "./compile/stage.ts";
+import { CodeError, makeCode } from "./compile/code.ts";
+import { BundleError } from "./compile/script.ts";
+import { carry, stageFiles, stageModules } from "./compile/stage.ts";
 import type { Stage } from "./compile/stage.ts";
 
 /**
@@ -158,6 +160,17 @@ async function compile(stage: Stage, target: Target, output: string): Promise<st
   return success ? null : reasonIn(new TextDecoder().decode(stderr));
 }
 
+/** What V8 makes of the scripts: for this system alone, as they are run for it. */
+async function codeOf(stage: Stage): Promise<Map<string, Uint8Array>> {
+  try {
+    return await makeCode(root, stage, (output) => compile(stage, hostTarget(), output));
+  } catch (error) {
+    if (!(error instanceof CodeError)) throw error;
+    console.error(`the executable starts more slowly, as no code is embedded: ${error.message}`);
+    return new Map();
+  }
+}
+
 /** Compiles for one target, with files that are rarely needed; returns why not, if it cannot be done. */
 async function compileWith(
   stage: Stage,
@@ -192,8 +205,11 @@ async function run(order: Order): Promise<number> {
   let made = 0;
   try {
     const stage = await stageModules(root, folder);
+    const isForHost = (target: string) => target === Deno.build.target;
+    const code = order.targets.some(isForHost) ? await codeOf(stage) : new Map();
     for (const target of order.targets) {
       const rare = await stageFiles(stage, libraries.get(target)!);
+      if (isForHost(target)) { for (const [name, bytes] of code) rare.set(name, bytes); }
       const output = order.outputOf(target);
       const reason = await compileWith(stage, rare, target, output);
       if (reason !== null) {

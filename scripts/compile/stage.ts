@@ -9,7 +9,10 @@ import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { LibrarySet } from "./libraries.ts";
-import { TYPESCRIPT_FILE, typeScriptAsScript, typeScriptModule } from "./typescript.ts";
+import { BundleError, scriptOf } from "./script.ts";
+import type { ModuleScript } from "./script.ts";
+import { scriptModule } from "./script_module.ts";
+import { TYPESCRIPT_FILE, typeScriptAsScript } from "./typescript.ts";
 import { walk } from "./walk.ts";
 
 /**
@@ -21,8 +24,20 @@ const BUNDLES = "src/bundle";
 /** URLs that modules name relative to themselves. */
 const RELATIVE_URL = /new URL\(\s*"(\.[^"]*)",\s*import\.meta\.url,?\s*\)/g;
 
-/** `deno bundle` did not take the modules. */
-export class BundleError extends Error {}
+/** The bundle that the executable begins with. */
+const MAIN = "gatehouse";
+
+/**
+ * The bundles that become scripts. Those of apps' workers do not: the runtime has two of some global
+ * objects, and gives scripts the one that apps do not see, which the sandbox has to change.
+ */
+const SCRIPTS = [MAIN, "loader_service"];
+
+/** A bundle as a script. */
+export interface StagedScript extends ModuleScript {
+  /** Name of the bundle, without the extension. */
+  readonly name: string;
+}
 
 /** A folder that `deno compile` can be given. */
 export interface Stage {
@@ -32,7 +47,9 @@ export interface Stage {
   readonly main: string;
   /** Modules and folders that no module imports. */
   readonly included: readonly string[];
-  /** Files that are rarely needed, by name, but for libraries. */
+  /** Bundles that are scripts. */
+  readonly scripts: readonly StagedScript[];
+  /** Files that are not modules, scripts among them, by name, but for libraries. */
   readonly rare: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -43,40 +60,65 @@ export async function stageModules(root: string, folder: string): Promise<Stage>
   const bundles = `${folder}/${BUNDLES}`;
   await Deno.mkdir(entries, { recursive: true });
   const write = (name: string, text: string) => Deno.writeTextFile(`${entries}/${name}`, text);
-  const moduleUrl = (path: string) => pathToFileURL(root + path).href;
-  const quotedUrl = (path: string) => JSON.stringify(moduleUrl(path));
-  await write(
-    "gatehouse.ts",
-    `import { main } from ${quotedUrl("src/cli/main.ts")};\nDeno.exit(await main(Deno.args));\n`,
-  );
+  const quotedUrl = (path: string) => JSON.stringify(pathToFileURL(root + path).href);
+  await write(`${MAIN}.ts`, `export { main } from ${quotedUrl("src/cli/main.ts")};\n`);
   for (const { path, bundle } of workers) {
     await write(`${bundle}.ts`, `import ${quotedUrl(path)};\n`);
   }
   await write("typescript_script.js", await typeScriptAsScript());
-  await write("typescript.js", typeScriptModule(moduleUrl("src/embedded_files.ts")));
 
   // Each on its own: threads share no modules, and one file loads sooner than many.
-  for (const name of ["gatehouse", ...workers.map(({ bundle }) => bundle)]) {
+  for (const name of [MAIN, ...workers.map(({ bundle }) => bundle)]) {
     const options = ["--code-splitting", "--external", "typescript", "--outdir", bundles];
     await bundle(root, [`${entries}/${name}.ts`], options);
   }
   for await (const path of walk(bundles)) await adaptBundle(path, workers);
-  const imports = { typescript: `./${BUNDLES}/typescript.js` };
-  const typescript = `${folder}/${imports.typescript}`;
-  await bundle(root, [`${entries}/typescript.js`], ["--output", typescript]);
   const script = `${entries}/minified.js`;
   await bundle(root, [`${entries}/typescript_script.js`], ["--minify", "--output", script]);
   const rare = new Map([[TYPESCRIPT_FILE, await Deno.readFile(script)]]);
+  const scripts = await makeScripts(bundles);
+  for (const { name, text } of scripts) rare.set(`${name}.js`, new TextEncoder().encode(text));
   await Deno.remove(entries, { recursive: true });
 
   const { unstable } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
-  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ unstable, imports }));
-  return {
+  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ unstable }));
+  const stage = {
     folder,
-    main: `${bundles}/gatehouse.js`,
+    main: `${bundles}/${MAIN}.js`,
     included: [...workers.map(({ bundle }) => `${bundles}/${bundle}.js`), `${folder}/src/lib`],
+    scripts,
     rare,
   };
+  await stageScripts(root, stage, "run");
+  return stage;
+}
+
+/** Makes scripts of bundles, in the place of which {@linkcode stageScripts} puts others. */
+async function makeScripts(bundles: string): Promise<StagedScript[]> {
+  const read = (specifier: string) => Deno.readTextFile(join(bundles, specifier));
+  const scripts: StagedScript[] = [];
+  for (const name of SCRIPTS) {
+    scripts.push({ name, ...await scriptOf(`./${name}.js`, read, ["typescript"]) });
+  }
+  return scripts;
+}
+
+/**
+ * Puts modules that evaluate the scripts into the stage. Those that are to `"make code"` keep what V8 has
+ * made of the scripts by the time when they are asked for it.
+ */
+export async function stageScripts(
+  root: string,
+  { folder, scripts }: Stage,
+  purpose: "run" | "make code",
+): Promise<void> {
+  for (const { name, builtins } of scripts) {
+    const entry = `${folder}/${name}.entry.js`;
+    const text = scriptModule(root, name, builtins, name === MAIN ? "main" : "worker", purpose);
+    await Deno.writeTextFile(entry, text);
+    await bundle(root, [entry], ["--output", `${folder}/${BUNDLES}/${name}.js`]);
+    await Deno.remove(entry);
+  }
 }
 
 /**
@@ -102,7 +144,10 @@ export async function stageFiles(
 }
 
 /** Has the runtime carry `files`, as it cannot be otherwise. */
-export async function carry({ folder }: Stage, files: Map<string, Uint8Array>): Promise<void> {
+export async function carry(
+  { folder }: Stage,
+  files: ReadonlyMap<string, Uint8Array>,
+): Promise<void> {
   for (const [name, bytes] of files) await Deno.writeFile(`${folder}/src/lib/${name}`, bytes);
 }
 

@@ -1,5 +1,6 @@
 /**
- * TypeScript for the executable, as a script that loads in half the time.
+ * TypeScript for the executable, as a script that loads in half the time, even without the code that V8 has
+ * made of it before.
  *
  * Its file is a CommonJS module around a function that has everything in it. V8 reads a function's
  * body once to see where it ends and again to run it, so all of it is read three times before the
@@ -16,13 +17,17 @@ const END = "\n})({ get exports() { return ts;";
 /** The name of the script among the files of the executable. */
 export const TYPESCRIPT_FILE = "typescript.js";
 
+/** The variable of the global object that it leaves itself in. */
+export const TYPESCRIPT_GLOBAL = "gatehouseTypeScript";
+
 /** What CommonJS would give it. */
-const BEFORE = `const require = (name) => process.getBuiltinModule(name);
+const BEFORE = `"use strict";
+const require = (name) => process.getBuiltinModule(name);
 const __filename = "typescript.js";
 const module = { exports: {} };
 `;
 /** The value of an evaluated script is nothing that minifying would keep. */
-const AFTER = "\nglobalThis.gatehouseTypeScript = module.exports;\n";
+const AFTER = `\nglobalThis.${TYPESCRIPT_GLOBAL} = module.exports;\n`;
 
 /**
  * The text of TypeScript as a script.
@@ -38,16 +43,4 @@ export async function typeScriptAsScript(): Promise<string> {
     throw new Error(`${path} is built in another way than scripts/compile/typescript.ts knows`);
   }
   return BEFORE + text.slice(begin + BEGIN.length, end) + AFTER;
-}
-
-/** The text of a module that stands for TypeScript: it evaluates the script when it is loaded itself. */
-export function typeScriptModule(embeddedFilesUrl: string): string {
-  return `import { embeddedFile } from ${JSON.stringify(embeddedFilesUrl)};
-const bytes = embeddedFile(${JSON.stringify(TYPESCRIPT_FILE)});
-if (bytes === null) throw new Error("there is no TypeScript in this executable");
-(0, eval)('"use strict";' + new TextDecoder().decode(bytes));
-const { gatehouseTypeScript } = globalThis;
-delete globalThis.gatehouseTypeScript;
-export default gatehouseTypeScript;
-`;
 }

@@ -1,0 +1,132 @@
+import { Script } from "node:vm";
+import * as path from "node:path";
+import { BundleError, scriptOf } from "../../scripts/compile/script.ts";
+import { evaluateScript } from "../../src/embedded_scripts.ts";
+import { assertEquals, assertRejects } from "../support/assert.ts";
+
+type Modules = Readonly<Record<string, string>>;
+
+/** The script of `modules`, the first of which imports the others. */
+function scriptFrom(modules: Modules) {
+  const read = (specifier: string) => Promise.resolve(modules[specifier]);
+  return scriptOf(Object.keys(modules)[0], read, ["other"]);
+}
+
+/** What the first of `modules` exports when they are evaluated as a script. */
+async function exported(modules: Modules): Promise<Record<string, unknown>> {
+  const { text } = await scriptFrom(modules);
+  const scripts = { other: () => ({ default: "from elsewhere" }) };
+  const host = { meta: import.meta, builtins: { "node:path": path }, scripts };
+  return evaluateScript(new Script(text), Object.keys(modules)[0], host) as never;
+}
+
+const MEANINGS: Record<string, [modules: Modules, value: unknown]> = {
+  "what is exported under another name": [
+    { "./a.js": "function a() { return 1; } var b = a();\nexport { b as value, a };" },
+    1,
+  ],
+  "the runtime's modules": [
+    {
+      "./a.js": `import { basename as base } from "node:path"; import whole from "node:path";
+        import * as all from "node:path";
+        var value = [base("a/b"), whole.basename("a/c"), all.basename("a/d")];
+        export { value };`,
+    },
+    ["b", "c", "d"],
+  ],
+  "other modules, evaluated once and in their order": [
+    {
+      "./a.js":
+        `import { log } from "./c.js"; import "./b.js"; import { log as same } from "./c.js";
+        var value = [...log, log === same]; export { value };`,
+      "./b.js": 'import { log } from "./c.js"; log.push("b");',
+      "./c.js": 'var log = ["c"]; export { log };',
+    },
+    ["c", "b", true],
+  ],
+  "modules that are made elsewhere": [
+    { "./a.js": 'import value from "other"; export { value };' },
+    "from elsewhere",
+  ],
+  "functions that are used before they are declared, and imports after their use": [
+    {
+      "./a.js":
+        'var value = f(); function f() { return sep; } import { sep } from "node:path"; export { value };',
+    },
+    path.sep,
+  ],
+  "what a class says of itself when it is made": [
+    { "./a.js": "var value; class A { static { value = 7; } } export { value };" },
+    7,
+  ],
+  "strict code, whose functions have no this": [
+    { "./a.js": "var value = [this, (function () { return this; })()]; export { value };" },
+    [undefined, undefined],
+  ],
+  "import.meta": [
+    { "./a.js": "var value = import.meta.url; export { value };" },
+    import.meta.url,
+  ],
+  "the platform's timers, however they are taken": [
+    {
+      "./a.js": `const { setTimeout: other, Map } = globalThis;
+        var value = [setTimeout, other, Map]; export { value };`,
+    },
+    [setTimeout, setTimeout, Map],
+  ],
+};
+
+for (const [what, [modules, value]] of Object.entries(MEANINGS)) {
+  Deno.test(`a script keeps the meaning of modules: ${what}`, async () => {
+    assertEquals((await exported(modules)).value, value);
+  });
+}
+
+Deno.test("a script imports its own modules and others while it runs", async () => {
+  const { importAll } = await exported({
+    "./a.js": `function importAll(url) { return Promise.all([import("./b.js"), import(url)]); }
+      export { importAll };`,
+    "./b.js": "var b = 2; export { b };",
+  });
+  const [own, other] = await (importAll as (url: string) => Promise<Record<string, unknown>[]>)(
+    "data:text/javascript,export const c = 3;",
+  );
+  assertEquals([own.b, other.c], [2, 3]);
+});
+
+Deno.test("a module of a script that fails rejects its import", async () => {
+  const { load } = await exported({
+    "./a.js": 'function load() { return import("./b.js"); } export { load };',
+    "./b.js": 'throw new RangeError("no"); export {};',
+  });
+  await assertRejects(() => (load as () => Promise<unknown>)(), RangeError);
+});
+
+const REFUSED: Record<string, [modules: Modules, message: string]> = {
+  "await at the top": [{ "./a.js": "\nawait 0;" }, "./a.js:2: await at the top"],
+  "export default": [{ "./a.js": "export default 1;" }, "./a.js:1: export default"],
+  "re-exports": [{ "./a.js": 'export { b } from "./b.js";' }, "./a.js:1: re-export"],
+  "what changes after it is exported": [
+    { "./a.js": "let n = 0; function step() { n++; }\nexport { n, step };" },
+    "./a.js:1: n is exported, and changes later",
+  ],
+  cycles: [
+    { "./a.js": 'import "./b.js";', "./b.js": 'import "./a.js";' },
+    "a cycle: ./a.js imports ./b.js imports ./a.js",
+  ],
+  "names that scripts use themselves": [
+    { "./a.js": "var $load;" },
+    "./a.js:1: the name $load is taken",
+  ],
+  "the global object's timers": [
+    { "./a.js": "globalThis.setTimeout(f);" },
+    "./a.js:1: a timer of the global object",
+  ],
+};
+
+for (const [what, [modules, message]] of Object.entries(REFUSED)) {
+  Deno.test(`no script is made of modules that it would change the meaning of: ${what}`, async () => {
+    const error = await assertRejects(() => scriptFrom(modules), BundleError);
+    assertEquals((error as Error).message, message);
+  });
+}
