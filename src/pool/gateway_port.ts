@@ -44,6 +44,8 @@ const USELESS_PERIOD_MS = 1_000;
 /** Log lines of one worker in a period. */
 const MAX_LOG_LINES = 1_000;
 const LOG_PERIOD_MS = 1_000;
+/** Requests that the worker is to see though there are more to come: it can answer them meanwhile. */
+const REQUESTS_AT_A_TIME = 16;
 /** Ids of exchanges go from 1 to this, and then from 1 again. */
 const MAX_ID = 0xffff_ffff;
 
@@ -109,7 +111,11 @@ export class GatewayPort implements ExchangeWorker {
   /** Ends of work that the worker was asked for, and has not told. */
   #drainsDue = 0;
   #hasEnded = false;
+  /** Status for requests that come after the end. */
+  #endStatus = 0;
   #publishing = false;
+  /** Requests that the worker has not seen. */
+  #unseenRequests = 0;
   #isResuming = false;
 
   /** Makes a port, with its rings. */
@@ -136,6 +142,13 @@ export class GatewayPort implements ExchangeWorker {
 
   /** Gives the worker a request. */
   handle(exchange: Exchange): void {
+    // Those before it: what belongs to this one is to be seen with it.
+    if (this.#unseenRequests >= REQUESTS_AT_A_TIME) this.#publishRequests();
+    if (this.#hasEnded) {
+      exchange.fail(this.#endStatus, this.fieldLine);
+      return;
+    }
+    this.#unseenRequests++;
     const id = this.#takeId();
     const forwarded = new ForwardedExchange(this, id, exchange);
     exchange.receiver = forwarded;
@@ -160,6 +173,7 @@ export class GatewayPort implements ExchangeWorker {
   /** Gives up all requests with `status`: the worker has ended. */
   end(status: number): void {
     this.#hasEnded = true;
+    this.#endStatus = status;
     this.#drained.resolve();
     this.#exchanges.clear((each) => each.onWorkerEnd(status));
   }
@@ -205,6 +219,15 @@ export class GatewayPort implements ExchangeWorker {
     if (!this.#uselessLimit.admits()) throw new RingError("frames without end that are of no use");
   }
 
+  #publishRequests(): void {
+    this.#unseenRequests = 0;
+    try {
+      this.#writer.publish();
+    } catch (error) {
+      this.#owner.onBroken(error);
+    }
+  }
+
   readonly #publish = (): void => {
     this.#publishing = false;
     this.exchangeFrames();
@@ -213,6 +236,7 @@ export class GatewayPort implements ExchangeWorker {
   /** Writes what is to be written, and reads what is there: a ring full of it at a time. */
   readonly exchangeFrames = (): void => {
     if (this.#hasEnded) return;
+    this.#unseenRequests = 0;
     try {
       this.#writer.publish();
       // The worker may have answered in the meantime: this saves its doorbell.

@@ -51,6 +51,8 @@ const now: (clock: Performance) => number = uncurried(performance.now);
 /** Lines for the log in a period: the gateway takes fewer, and tells how many there were. */
 const MAX_LOG_LINES = 50_000;
 const LOG_PERIOD_MS = 1_000;
+/** Responses that the gateway is to see though there are more to come: it can send them meanwhile. */
+const RESPONSES_AT_A_TIME = 16;
 
 /** Takes requests off the ring and sends answers back. */
 export class WorkerPort {
@@ -63,6 +65,8 @@ export class WorkerPort {
   #handler: ExchangeHandler | null = null;
   #onDrain: (() => void) | null = null;
   #publishing = false;
+  /** Responses that the gateway has not seen. */
+  #unseenResponses = 0;
   #logLines = 0;
   #logPeriodEnd = 0;
   /** Room that there has to be for more of a body to be written. */
@@ -127,8 +131,16 @@ export class WorkerPort {
     writeSignal(this.writing(), DRAINED, 0, 0);
   }
 
+  /** Takes note that a response was written. */
+  onResponse(): void {
+    if (++this.#unseenResponses < RESPONSES_AT_A_TIME) return;
+    this.#unseenResponses = 0;
+    this.#writer.publish();
+  }
+
   readonly #publish = (): void => {
     this.#publishing = false;
+    this.#unseenResponses = 0;
     this.#writer.publish();
     if (this.#held.size === 0) return;
     const writer = this.#writer;
@@ -240,6 +252,7 @@ class WorkerExchange implements Exchange {
   respond(head: ResponseHead, body: Uint8Array | string | null): void {
     const flags = this.reportSent ? REPORT_SENT : 0;
     writeResponse(this.#port.writing(), this.id, flags, head, body);
+    this.#port.onResponse();
     if (head.bodyLength === WHOLE_BODY) this.#ended();
     else if (head.bodyLength !== UNKNOWN_LENGTH) {
       // Only a whole body can be text.
