@@ -1,7 +1,8 @@
 /**
- * Keeps count of the doorbells between the gateway and a worker: they wait in queues that nobody bounds.
+ * Keeps count of the doorbells between the gateway and a worker. Those that are messages wait in queues
+ * that nobody bounds.
  *
- * After so many of them, either way, the worker is sent a fence, and has to send it back. That passes
+ * After so many messages, either way, the worker is sent a fence, and has to send it back. That passes
  * through both queues, and so what was sent before it has been heard then.
  *
  * @module
@@ -32,18 +33,23 @@ export class Doorbells {
     return this.#unheard > MAX_UNHEARD_RINGS || this.#idle > MAX_IDLE_RINGS;
   }
 
-  /** Counts one that is sent. */
+  /** Counts a message that is sent. */
   onSent(): void {
     this.#count();
   }
 
-  /** Counts one that has come. */
+  /** Counts a message that has come. */
   onReceived(): void {
     this.#idle++;
     this.#count();
   }
 
-  /** Takes note that it was about something. */
+  /** Counts a ring that was no message. */
+  onRung(): void {
+    this.#idle++;
+  }
+
+  /** Takes note that one was about something. */
   onFrame(): void {
     this.#idle = 0;
   }

@@ -6,6 +6,7 @@
  */
 
 import { ConfigError, LoadError } from "../errors.ts";
+import { allocateBells, Bell } from "../ring/bell.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import { NOTHING_RESERVED } from "../sandbox/rules.ts";
@@ -16,7 +17,7 @@ import type {
   ListeningMessage,
   StartMessage,
 } from "../worker/protocol.ts";
-import { DOORBELL, FENCE } from "../worker/protocol.ts";
+import { DOORBELL, FENCE, GATEWAY_BELL, WORKER_BELL } from "../worker/protocol.ts";
 import { Doorbells } from "./doorbells.ts";
 import { ImportDesk } from "./import_desk.ts";
 import { LoadingReports } from "./loading_reports.ts";
@@ -69,6 +70,10 @@ export class WorkerThread {
   readonly #loading: LoadingReports;
   readonly #imports: ImportDesk;
   readonly #doorbells: Doorbells;
+  /** What the worker listens at. */
+  readonly #workerBell: Bell;
+  /** What it rings. */
+  readonly #gatewayBell: Bell;
   /** Counts what it opens. */
   readonly #opens = new Int32Array(new SharedArrayBuffer(4));
   #hasEnded = false;
@@ -101,6 +106,10 @@ export class WorkerThread {
       answer: (imported, answer) => worker.postMessage({ imported, answer }),
       onBroken: (error) => owner.onBroken(error),
     });
+    const bells = allocateBells(2);
+    this.#workerBell = new Bell(bells, WORKER_BELL);
+    this.#gatewayBell = new Bell(bells, GATEWAY_BELL);
+    this.#gatewayBell.listen(() => this.#onRing());
     worker.onmessage = (event) => this.#onMessage(event);
     worker.onerror = (event) => {
       event.preventDefault();
@@ -113,6 +122,7 @@ export class WorkerThread {
         framesVersion: FRAMES_VERSION,
         toWorker,
         toGateway,
+        bells,
         apps,
         sandbox: {
           trust,
@@ -138,6 +148,7 @@ export class WorkerThread {
 
   /** Rings: there is something on a ring, or room. */
   ring(): void {
+    if (this.#workerBell.ring()) return;
     this.#worker.postMessage(DOORBELL);
     this.#doorbells.onSent();
     if (this.#doorbells.isFlood) this.#owner.onFault("it does not hear its doorbell");
@@ -159,6 +170,7 @@ export class WorkerThread {
    */
   terminate(): void {
     this.#hasEnded = true;
+    this.#gatewayBell.close();
     this.#worker.terminate();
     this.#imports.close();
   }
@@ -169,13 +181,23 @@ export class WorkerThread {
     if (this.#hasEnded) return;
     if (data === DOORBELL) {
       this.#doorbells.onReceived();
-      this.#owner.onDoorbell();
-      if (this.#doorbells.isFlood) this.#owner.onFault("it rings without end");
+      this.#answer();
     } else {
       const isDue = data === FENCE ? this.#doorbells.onFence() : this.#onReport(data);
       const isWelcome = isDue && ports.length === 0;
       if (!isWelcome) this.#owner.onFault("it sent a message that is none of the gateway's");
     }
+  }
+
+  #onRing(): void {
+    this.#doorbells.onRung();
+    this.#answer();
+  }
+
+  /** Goes to the door. */
+  #answer(): void {
+    this.#owner.onDoorbell();
+    if (this.#doorbells.isFlood) this.#owner.onFault("it rings without end");
   }
 
   /** Takes what may be a report; whether it is one that was due. */

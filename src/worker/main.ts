@@ -9,6 +9,7 @@ import { uncurried } from "../captured.ts";
 import { LoadError } from "../errors.ts";
 import { loadApps } from "../loader/load.ts";
 import { ignoreBrokenPipes } from "../log.ts";
+import { Bell } from "../ring/bell.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
 import { tameUncaught } from "../uncaught.ts";
@@ -26,7 +27,7 @@ import type {
   StartMessage,
   WorkerReport,
 } from "./protocol.ts";
-import { DOORBELL, FENCE } from "./protocol.ts";
+import { DOORBELL, FENCE, GATEWAY_BELL, WORKER_BELL } from "./protocol.ts";
 import { installLightResponse } from "./response.ts";
 import { takeServers } from "./serving/install.ts";
 
@@ -45,9 +46,6 @@ const stopImmediatePropagation = uncurried(Event.prototype.stopImmediatePropagat
 
 const scope = globalThis as unknown as WorkerScope;
 const post = scope.postMessage.bind(globalThis);
-const ring = (): void => post(DOORBELL);
-// The gateway may answer with another request at once: what was read is to be done with before that.
-const ringLater = (): void => void setImmediate(ring);
 const imports = new ImportClient((id, request) => post({ kind: "import", id, request }));
 const askForModule = (request: ImportRequest) => imports.ask(request);
 let hasStarted = false;
@@ -80,13 +78,19 @@ function isListening(data: unknown): data is ListeningMessage {
 
 async function start(message: StartMessage): Promise<void> {
   hasStarted = true;
-  const { framesVersion, toWorker, toGateway, apps, sandbox } = message;
+  const { framesVersion, toWorker, toGateway, bells, apps, sandbox } = message;
   if (framesVersion !== FRAMES_VERSION) {
     throw new Error(`the gateway speaks version ${framesVersion} of the frames`);
   }
   ignoreBrokenPipes();
   takeScope();
   installLightResponse();
+  const gatewayBell = new Bell(bells, GATEWAY_BELL);
+  const ring = (): void => {
+    if (!gatewayBell.ring()) post(DOORBELL);
+  };
+  // The gateway may answer with another request at once: what was read is to be done with before that.
+  const ringLater = (): void => void setImmediate(ring);
   const opened = new WorkerPort(
     new RingReader(toWorker, ringLater),
     new RingWriter(toGateway, ring),
@@ -107,6 +111,7 @@ async function start(message: StartMessage): Promise<void> {
     const running = new AppRunner(mounts, faultReports, (level, text) => opened.log(level, text));
     runner = running;
     port = opened;
+    new Bell(bells, WORKER_BELL).listen(() => opened.onDoorbell());
     opened.start(running, async () => {
       await running.drained();
       opened.reportDrained();

@@ -84,6 +84,8 @@ export interface StartMessage {
   readonly toWorker: SharedArrayBuffer;
   /** Ring of frames to the gateway. */
   readonly toGateway: SharedArrayBuffer;
+  /** The bells of the worker and of the gateway: {@linkcode WORKER_BELL}, {@linkcode GATEWAY_BELL}. */
+  readonly bells: SharedArrayBuffer;
   /** The apps to load. */
   readonly apps: AppSet;
   /** What they are kept from. */
@@ -117,7 +119,13 @@ export type WorkerReport =
   /** The app closed its worker. */
   | { readonly kind: "closed"; readonly by: string };
 
-/** The doorbell: says that frames, or room for them, are there. */
+/** Number of the bell that the worker listens at. */
+export const WORKER_BELL = 0;
+
+/** Number of the bell that the gateway listens at. */
+export const GATEWAY_BELL = 1;
+
+/** The doorbell, for those who listen at no bell: says that frames, or room for them, are there. */
 export const DOORBELL = 0;
 
 /** What a worker sends back at once: all that was sent before it has been heard then. */

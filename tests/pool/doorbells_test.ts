@@ -48,6 +48,18 @@ Deno.test("doorbells about nothing are a flood, though they are heard", () => {
   assertEquals(rings, 10_001);
 });
 
+Deno.test("rings that are no messages need no fence, and are a flood if they are about nothing", () => {
+  const [bells, sent] = doorbells();
+  for (let i = 0; i < 100_000; i++) {
+    bells.onRung();
+    bells.onFrame();
+  }
+  for (let i = 0; i < 10_000; i++) bells.onRung();
+  assertEquals([bells.isFlood, sent.fences], [false, 0]);
+  bells.onRung();
+  assertEquals(bells.isFlood, true);
+});
+
 Deno.test("a fence that was not sent does not come back", () => {
   const [bells] = doorbells();
   assertEquals(bells.onFence(), false);

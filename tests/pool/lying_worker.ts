@@ -1,6 +1,8 @@
 /** A worker that takes requests and forges what it sends: see lying_worker_test.ts. */
 import * as frames from "../../src/ring/frames.ts";
+import { GATEWAY_BELL } from "../../src/worker/protocol.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
+import { Bell } from "../../src/ring/bell.ts";
 import { RingReader, RingWriter } from "../../src/ring/ring.ts";
 
 interface Scope {
@@ -20,6 +22,7 @@ interface Hands {
   readonly writer: RingWriter;
   readonly control: Int32Array;
   readonly words: Uint32Array;
+  readonly gatewayBell: Bell;
   publish(): void;
 }
 
@@ -148,6 +151,10 @@ const forgeries: Record<string, (hands: Hands) => void> = {
   "doorbells without end": () => {
     for (let i = 0; i < 30_000; i++) scope.postMessage(0);
   },
+  "a bell that never falls silent": ({ gatewayBell }) => {
+    // Without a bell it posts, as honest workers do.
+    for (;;) if (!gatewayBell.ring()) scope.postMessage(0);
+  },
   "a sleep that it does not sleep": (hands) => {
     const { writer, id, control, publish } = hands;
     respond(hands, { bodyLength: WHOLE_BODY }, "answered");
@@ -248,7 +255,7 @@ let onDoorbell = () => {};
 
 scope.onmessage = (event) => {
   if (event.data === 0) return onDoorbell();
-  const { toWorker, toGateway } = event.data;
+  const { toWorker, toGateway, bells } = event.data;
   const ring = () => scope.postMessage(0);
   const reader = new RingReader(toWorker, ring);
   const writer = new RingWriter(toGateway, ring);
@@ -256,6 +263,7 @@ scope.onmessage = (event) => {
     writer,
     control: new Int32Array(toGateway, 0, CONTROL_BYTES / 4),
     words: new Uint32Array(toGateway, CONTROL_BYTES),
+    gatewayBell: new Bell(bells, GATEWAY_BELL),
     publish: () => writer.publish(),
   };
   onDoorbell = () => {

@@ -11,6 +11,7 @@ const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
   "src/log.ts": { setUp: ["ignoreBrokenPipes"], elsewhere: ["logToStderr"] },
   "src/pairs.ts": { elsewhere: ["encodePairs"] },
   "src/ring/frames.ts": { elsewhere: ["abortValue", "encodePeer", "writeRequest"] },
+  "src/ring/bell.ts": { elsewhere: ["allocateBells"] },
   "src/ring/ring.ts": { elsewhere: ["allocateRing"] },
   "src/worker/app_thread.ts": { setUp: ["installAppThreads"] },
   "src/worker/decoded_bodies.ts": { setUp: ["findSlot"] },
@@ -60,6 +61,7 @@ const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
 const GUARDED = [
   "src/buffers.ts",
   "src/captured.ts",
+  "src/ring/bell.ts",
   "src/ring/chunks.ts",
   "src/ring/frames.ts",
   "src/ring/ring.ts",
