@@ -5,10 +5,22 @@
  */
 
 import type { RequestHead } from "./exchange.ts";
+import { QUESTION, SLASH } from "./chars.ts";
 import { textOf } from "./fields.ts";
 import { isAbsolute, isAsterisk } from "./request_target.ts";
 
 const { URL } = globalThis;
+
+/** Characters of a path that stay as they are wherever they stand: no dot, nothing escaped. */
+const PLAIN_PATH = 1;
+/** Characters of a query that stay as they are. */
+const PLAIN_QUERY = 2;
+const PLAIN = new Uint8Array(256);
+for (let byte = 0; byte < 256; byte++) {
+  const char = String.fromCharCode(byte);
+  if (/[\w\-~!$&()*+,;=:@/]/.test(char)) PLAIN[byte] |= PLAIN_PATH;
+  if (/[\w\-.~!$&()*+,;=:@/?%]/.test(char)) PLAIN[byte] |= PLAIN_QUERY;
+}
 
 /** A target that the URL parser would leave as it is, but for dot segments: nothing is to be escaped. */
 const PLAIN_TARGET = /^\/[\w\-~!$&()*+,;=:@/%.]*(?:\?[\w\-.~!$&()*+,;=:@/?%]*)?$/;
@@ -27,6 +39,43 @@ function originOf(scheme: string, authority: string): string {
     origins.set(key, origin);
   }
   return origin;
+}
+
+/** The authority whose origin was asked for last: mostly it is the same again. */
+const MAX_KNOWN_BYTES = 64;
+const knownAuthority = new Uint8Array(MAX_KNOWN_BYTES);
+let knownBytes = 0;
+let knownScheme = "";
+let knownOrigin = "";
+
+function namedOrigin(
+  { block, authorityStart, authorityEnd, peer: { scheme } }: RequestHead,
+): string {
+  const bytes = authorityEnd - authorityStart;
+  if (bytes === knownBytes && scheme === knownScheme) {
+    let i = 0;
+    while (i < bytes && block[authorityStart + i] === knownAuthority[i]) i++;
+    if (i === bytes) return knownOrigin;
+  }
+  const origin = originOf(scheme, textOf(block, authorityStart, authorityEnd));
+  if (bytes <= MAX_KNOWN_BYTES) {
+    for (let i = 0; i < bytes; i++) knownAuthority[i] = block[authorityStart + i];
+    knownBytes = bytes;
+    knownScheme = scheme;
+    knownOrigin = origin;
+  }
+  return origin;
+}
+
+/** Whether a target is a path, with a query or not, that is as it is in any URL. */
+function isPlain(block: Uint8Array, start: number, end: number): boolean {
+  if (block[start] !== SLASH) return false;
+  let at = start + 1;
+  while (at < end && (PLAIN[block[at]] & PLAIN_PATH) !== 0) at++;
+  if (at < end && block[at] === QUESTION) {
+    while (at < end && (PLAIN[block[at]] & PLAIN_QUERY) !== 0) at++;
+  }
+  return at === end;
 }
 
 /** The authority of the endpoint itself, for clients that name none. */
@@ -50,11 +99,13 @@ function ownTarget(head: RequestHead): string {
  * the connection, whatever an absolute target says (RFC 9112 3.3).
  */
 export function urlOf(head: RequestHead): string {
-  const authority = head.authorityEnd > head.authorityStart
-    ? textOf(head.block, head.authorityStart, head.authorityEnd)
-    : localAuthority(head.peer.localAddr);
+  const { block, targetStart, targetEnd } = head;
+  const origin = head.authorityEnd > head.authorityStart
+    ? namedOrigin(head)
+    : originOf(head.peer.scheme, localAuthority(head.peer.localAddr));
+  if (isPlain(block, targetStart, targetEnd)) return origin + textOf(block, targetStart, targetEnd);
   const target = ownTarget(head);
-  const url = originOf(head.peer.scheme, authority) + target;
+  const url = origin + target;
   const plain = PLAIN_TARGET.test(target) && !NEEDS_NORMALIZING.test(target);
   return plain ? url : new URL(url).href;
 }

@@ -15,6 +15,8 @@ import { UNKNOWN_LENGTH, WHOLE_BODY } from "./exchange.ts";
 import { listHas, textOf } from "./fields.ts";
 import { utf8Length } from "./text.ts";
 
+/** Field lines of more bytes than this are not kept. */
+const MAX_KNOWN_BYTES = 4_096;
 /** Characters that are no bytes: cut down to their low halves, they might be anything. */
 const BEYOND_BYTES = /[\u0100-\uffff]/;
 
@@ -67,6 +69,10 @@ export class ResponseFields {
   contentLength: number = UNKNOWN_LENGTH;
 
   readonly #reserved: readonly string[];
+  /** The text that was appended last: most responses of an app have the same. */
+  #lastLines: string | null = null;
+  /** What came of it, if it was appended more than once. */
+  #lastBytes: Uint8Array | null = null;
 
   /** Leaves out, too, field lines of these names, which are in lower case. */
   constructor(reserved: readonly string[] = []) {
@@ -101,6 +107,13 @@ export class ResponseFields {
    * @throws {InvalidResponseError} if one is malformed; `out` is as it was then
    */
   append(out: OutputBuffer, lines: Uint8Array | string): void {
+    const isKnown = typeof lines === "string" && lines === this.#lastLines;
+    if (isKnown && this.#lastBytes !== null) {
+      // What was noted of it is still so.
+      out.append(this.#lastBytes);
+      return;
+    }
+    this.#lastLines = this.#lastBytes = null;
     const responseStart = out.length;
     this.hasDate = false;
     this.declaredLength = UNKNOWN_LENGTH;
@@ -141,6 +154,9 @@ export class ResponseFields {
       to += at - start;
     }
     out.length = to;
+    if (typeof lines !== "string" || lines.length > MAX_KNOWN_BYTES) return;
+    this.#lastLines = lines;
+    if (isKnown) this.#lastBytes = bytes.slice(responseStart, to);
   }
 
   /** Whether a field line is the handler's to send. */

@@ -15,7 +15,10 @@ const SHORT_TEXT = 48;
 
 /** Bytes that `text` takes in UTF-8. */
 export function utf8Length(text: string): number {
-  return byteLength(text);
+  const { length } = text;
+  if (length > SHORT_TEXT) return byteLength(text);
+  for (let i = 0; i < length; i++) if (charCodeAt(text, i) > 0x7f) return byteLength(text);
+  return length;
 }
 
 /** Writes `text`, which takes `length` bytes, to `target` at `at`. */

@@ -272,6 +272,12 @@ function methodText(block: Uint8Array, at: number, bytes: number): string {
   return method;
 }
 
+/** The field lines that were written last: most responses of an app have the same. */
+let knownLines = "";
+const MAX_KNOWN_BYTES = 1_024;
+const knownBytes = new Uint8Array(MAX_KNOWN_BYTES);
+const knownWords = new Uint32Array(knownBytes.buffer);
+
 /**
  * Writes a RESPONSE frame. `body` must fit a frame: no more than `MAX_BODY_FRAME_BYTES`.
  */
@@ -297,12 +303,20 @@ export function writeResponse(
   words[word] = fieldBytes;
   writeLength(words, word + 1, head.bodyLength);
   let at = writer.at + headerBytes;
-  if (isText) {
-    for (let i = 0; i < fieldBytes; i++) bytes[at++] = charCodeAt(fieldLines, i);
-  } else {
+  if (!isText) {
     setBytes(bytes, fieldLines, at);
-    at += fieldBytes;
+  } else if (fieldBytes <= MAX_KNOWN_BYTES) {
+    if (fieldLines !== knownLines) {
+      knownLines = fieldLines;
+      for (let i = 0; i < fieldBytes; i++) knownBytes[i] = charCodeAt(fieldLines, i);
+    }
+    // What this writes beyond them is written again below, or the end of the frame.
+    const first = word + RESPONSE_WORDS;
+    for (let i = 0; i * 4 < fieldBytes; i++) words[first + i] = knownWords[i];
+  } else {
+    for (let i = 0; i < fieldBytes; i++) bytes[at + i] = charCodeAt(fieldLines, i);
   }
+  at += fieldBytes;
   if (typeof body === "string") writeUtf8(body, bodyBytes, bytes, at);
   else if (body !== null) copyBytes(bytes, at, body, 0, bodyBytes);
 }

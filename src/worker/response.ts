@@ -74,9 +74,9 @@ class LightResponse {
 
   static json(data: unknown, init?: ResponseInit): Response {
     const body = stringify(data);
-    const lines = init === undefined ? "" : linesOf(body, init);
+    const fields = init === undefined ? NO_FIELDS : fieldsOf(body, init);
     const status = init?.status ?? 200;
-    if (body === undefined || lines === null || !isPlainStatus(status, body)) {
+    if (body === undefined || fields === null || !isPlainStatus(status, body)) {
       const platform = PlatformResponse.json(data, init);
       if (isRemade("", init)) deleteCodedFields(platform);
       return LightResponse.#around(platform);
@@ -84,7 +84,7 @@ class LightResponse {
     const response = new LightResponse();
     response.#status = status;
     response.#body = body;
-    response.#fieldLines = hasContentType(lines) ? lines : lines + JSON_TYPE;
+    response.#fieldLines = fields.jsonLines;
     return response as unknown as Response;
   }
 
@@ -126,12 +126,12 @@ class LightResponse {
     const isPlainBody = typeof content === "string" || content === null || content === undefined ||
       content !== body;
     const status = init?.status ?? 200;
-    const lines = !isPlainBody || !isPlainStatus(status, content)
+    const fields = !isPlainBody || !isPlainStatus(status, content)
       ? null
       : init === undefined
-      ? ""
-      : linesOf(body, init);
-    if (lines === null) {
+      ? NO_FIELDS
+      : fieldsOf(body, init);
+    if (fields === null) {
       this.#platform = new PlatformResponse(content, init);
       this.#bodyExposed = true;
       if (isRemade(body, init)) deleteCodedFields(this.#platform);
@@ -140,10 +140,10 @@ class LightResponse {
     this.#status = status as number;
     if (typeof content === "string") {
       this.#body = content;
-      this.#fieldLines = hasContentType(lines) ? lines : lines + TEXT_TYPE;
+      this.#fieldLines = fields.textLines;
     } else {
       this.#body = (content ?? null) as Uint8Array<ArrayBuffer> | null;
-      this.#fieldLines = lines;
+      this.#fieldLines = fields.lines;
     }
   }
 
@@ -252,62 +252,108 @@ function deleteCodedFields({ headers }: Response): void {
   for (const name of CODED_FIELDS) headers.delete(name);
 }
 
+/** The field lines of a response. */
+interface Fields {
+  /** As they were given. */
+  readonly lines: string;
+  /** With the type of a text, unless they have one. */
+  readonly textLines: string;
+  /** With the type of JSON, unless they have one. */
+  readonly jsonLines: string;
+}
+
+function fieldsWith(lines: string): Fields {
+  const hasType = hasContentType(lines);
+  return {
+    lines,
+    textLines: hasType ? lines : lines + TEXT_TYPE,
+    jsonLines: hasType ? lines : lines + JSON_TYPE,
+  };
+}
+
+const NO_FIELDS = fieldsWith("");
+
+/** Names and values that were looked at last, and what came of it: most responses of an app have the same. */
+let knownNames: readonly string[] = [];
+let knownValues: readonly string[] = [];
+let knownFields = NO_FIELDS;
+/** Longer fields are not kept, in bytes. */
+const MAX_KNOWN_BYTES = 4_096;
+
 /**
- * The field lines that `init` asks for, or `null` if the platform is to look at it: it gives a reason
+ * The fields that `init` asks for, or `null` if the platform is to look at it: it gives a reason
  * phrase, or the fields of a decoded response for `body`, or is none.
  *
  * @throws {TypeError} if there are fields that cannot be
  */
-function linesOf(body: unknown, init: ResponseInit): string | null {
+function fieldsOf(body: unknown, init: ResponseInit): Fields | null {
   if (typeof init !== "object" || init === null || init.statusText) return null;
   const { headers } = init;
-  if (headers === undefined) return "";
+  if (headers === undefined) return NO_FIELDS;
   if (headers === null || isRemade(body, init)) return null;
-  const lines = getPrototypeOf(headers) === ordinaryPrototype
-    ? plainFieldLines(headers as Record<string, unknown>)
-    : listedFieldLines(headers);
-  return lines ?? fieldLinesOf(new PlatformHeaders(headers));
+  const fields = getPrototypeOf(headers) === ordinaryPrototype
+    ? ordinaryFields(headers as Record<string, unknown>)
+    : listedFields(headers);
+  return fields ?? fieldsWith(fieldLinesOf(new PlatformHeaders(headers)));
 }
 
 /**
- * The field lines of the platform's own headers, or `null` if they are none, or not plain. Their iterator,
+ * The fields of the platform's own headers, or `null` if they are none, or not plain. Their iterator,
  * which sorts and joins them, is slow.
  */
-function listedFieldLines(headers: HeadersInit): string | null {
+function listedFields(headers: HeadersInit): Fields | null {
   if (HEADER_LIST === null || getPrototypeOf(headers) !== platformHeadersPrototype) return null;
   const list = (headers as unknown as Record<symbol, unknown>)[HEADER_LIST];
   // Not all are kept there: those of a response of fetch() are made when they are asked for.
   if (!isArray(list) || list.length > MAX_PLAIN_FIELDS) return null;
-  const names: string[] = [];
-  let lines = "";
+  const names: unknown[] = [];
+  const values: unknown[] = [];
   for (let i = 0; i < list.length; i++) {
-    const name: unknown = list[i]?.[0];
-    const value: unknown = list[i]?.[1];
+    names.push(list[i]?.[0]);
+    values.push(list[i]?.[1]);
+  }
+  return plainFields(names, values);
+}
+
+/** The fields of an ordinary object, or `null` if not all of its values are plain. */
+function ordinaryFields(headers: Record<string, unknown>): Fields | null {
+  const names = ownKeys(headers);
+  if (names.length > MAX_PLAIN_FIELDS) return null;
+  const values: unknown[] = [];
+  for (let i = 0; i < names.length; i++) values.push(headers[names[i] as string]);
+  return plainFields(names, values);
+}
+
+/** The fields of these names and values, or `null` if not all of them are plain. */
+function plainFields(names: readonly unknown[], values: readonly unknown[]): Fields | null {
+  if (areSame(names, knownNames) && areSame(values, knownValues)) return knownFields;
+  const lowerNames: string[] = [];
+  let lines = "";
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
+    const value = values[i];
     if (typeof name !== "string" || !NAME.test(name)) return null;
     if (typeof value !== "string" || !PLAIN_VALUE.test(value)) return null;
     const lower = name.toLowerCase();
     // Those of one name are one line (RFC 9110 5.3), unless they are cookies.
-    if (names.includes(lower) && lower !== "set-cookie") return null;
-    names.push(lower);
+    if (lowerNames.includes(lower) && lower !== "set-cookie") return null;
+    lowerNames.push(lower);
     lines += `${lower}: ${value}\r\n`;
   }
-  return lines;
+  const fields = fieldsWith(lines);
+  if (lines.length <= MAX_KNOWN_BYTES) {
+    knownNames = names as readonly string[];
+    knownValues = values as readonly string[];
+    knownFields = fields;
+  }
+  return fields;
 }
 
-/** The field lines of an ordinary object, or `null` if not all of its values are plain. */
-function plainFieldLines(headers: Record<string, unknown>): string | null {
-  let lines = "";
-  const names: string[] = [];
-  for (const key of ownKeys(headers)) {
-    if (typeof key !== "string") return null;
-    const value = headers[key];
-    if (typeof value !== "string" || !PLAIN_VALUE.test(value) || !NAME.test(key)) return null;
-    const name = key.toLowerCase();
-    if (names.length === MAX_PLAIN_FIELDS || names.includes(name)) return null;
-    names.push(name);
-    lines += `${name}: ${value}\r\n`;
-  }
-  return lines;
+function areSame(some: readonly unknown[], others: readonly unknown[]): boolean {
+  const { length } = some;
+  if (length !== others.length) return false;
+  for (let i = 0; i < length; i++) if (some[i] !== others[i]) return false;
+  return true;
 }
 
 function hasContentType(lines: string): boolean {
