@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isBuiltin } from "node:module";
 import { ConfigError, LoadError } from "../errors.ts";
 
 const { Array, Object, URL } = globalThis;
@@ -100,12 +101,14 @@ export function resolveSpecifier(specifier: string, referrer: string, map: Impor
   const target = lookUp(normalized, asUrl, map.imports, specifier, referrer);
   if (target !== null) return target;
   if (asUrl !== null) return asUrl;
+  // As newer versions of Deno have it.
+  if (isBuiltin(specifier)) return `node:${specifier}`;
   throw new LoadError(
     referrer,
     /^\.{0,2}\//.test(specifier)
       ? `cannot resolve "${specifier}": ${shortened(referrer)} is no place for it to be relative to`
-      : `cannot resolve "${specifier}": it is neither a URL nor a relative path (./${specifier}), ` +
-        "and no import map says what it means",
+      : `cannot resolve "${specifier}": no import map says what it means; a package of npm is ` +
+        `npm:${specifier}, and a file ./${specifier}`,
   );
 }
 

@@ -220,10 +220,13 @@ function reasonOf(error: unknown): string {
     ? message
     : `${error.name}: ${message}`;
   if (/:\d+:\d+/.test(message)) return text;
+  const advice = /^(?:require|module|exports|__dirname|__filename) is not defined$/.test(message)
+    ? "; a module of CommonJS ends in .cjs"
+    : "";
   const frame = /((?:file|https?|data|npm|jsr):[^\s()]*:\d+:\d+)/.exec(
     (error.stack ?? "").slice(error.message.length).split("\n").filter(isAppFrame).join("\n"),
   );
-  return frame === null ? text : `${text} (at ${frame[1]})`;
+  return frame === null ? text + advice : `${text} (at ${frame[1]})${advice}`;
 }
 
 function isLoaderMessage(message: string): boolean {

@@ -6,10 +6,24 @@
 
 import { LoadError } from "../errors.ts";
 import type { FileGrant } from "./file_grant.ts";
-import { pathOf, readGranted } from "./file_grant.ts";
+import { pathOf, readGranted, staysWithin } from "./file_grant.ts";
 import { sha256Hex } from "./hash.ts";
 import { FileFault } from "./regular_file.ts";
 import type { ModuleSource } from "./sources.ts";
+
+/** How the paths of modules end, in the order in which they are looked for. */
+const ENDINGS = [
+  ".ts",
+  ".tsx",
+  ".js",
+  ".mjs",
+  ".jsx",
+  ".mts",
+  ".json",
+  "/index.ts",
+  "/mod.ts",
+  "/index.js",
+];
 
 /** Length from which on URLs are shortened in messages: those of `data:` have no end. */
 const MAX_SHOWN_LENGTH = 300;
@@ -31,7 +45,32 @@ export async function readFileSource(
     return { url, bytes, contentType: "", sha256: await sha256Hex(bytes) };
   } catch (error) {
     if (!(error instanceof FileFault)) throw error;
-    throw new LoadError(url, `cannot load ${shownUrl(url)}: ${error.message}`, { cause: error });
+    const advice = error.kind === "missing" ? adviceOn(url, granted) : "";
+    throw new LoadError(url, `cannot load ${shownUrl(url)}: ${error.message}${advice}`, {
+      cause: error,
+    });
+  }
+}
+
+/** What may have been meant by the URL of a file that is not there: one with an ending that was left out. */
+function adviceOn(url: string, granted: FileGrant): string {
+  const path = pathOf(withoutFragment(url));
+  if (path === null) return "";
+  const known = ENDINGS.find((ending) => {
+    const candidate = path.replace(/\.js$|\/$/, "") + ending;
+    return staysWithin(candidate, granted) && isRegularFile(candidate);
+  });
+  if (known === undefined) return "";
+  const name = path.slice(path.lastIndexOf("/") + 1).replace(/\.js$/, "");
+  return `; did you mean ${name}${known}? Imports name files with their endings`;
+}
+
+function isRegularFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Error) return false;
+    throw error;
   }
 }
 

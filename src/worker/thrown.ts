@@ -9,7 +9,12 @@ import { uncurried } from "../captured.ts";
 import { withPermissionHints } from "../sandbox/permission_hint.ts";
 
 const { Error, String } = globalThis;
+const indexOf = uncurried(String.prototype.indexOf);
+const lastIndexOf = uncurried(String.prototype.lastIndexOf);
+const startsWith = uncurried(String.prototype.startsWith);
 const substring = uncurried(String.prototype.substring);
+/** Where gatehouse's own modules are. */
+const OWN_FOLDER = new URL("..", import.meta.url).href;
 
 /** More of a stack trace is told to nobody, in characters. */
 const MAX_TEXT_LENGTH = 32_768;
@@ -20,10 +25,27 @@ const MAX_VALUE_LENGTH = 80;
 export function textOfThrown(thrown: unknown): string {
   try {
     if (!(thrown instanceof Error)) return `uncaught ${describe(thrown)}`;
-    return withPermissionHints(start(String(thrown.stack ?? thrown), MAX_TEXT_LENGTH));
+    const stack = start(String(thrown.stack ?? thrown), MAX_TEXT_LENGTH);
+    return withPermissionHints(withoutCallers(stack));
   } catch {
     return "uncaught error, which throws another one when it is looked at";
   }
+}
+
+/**
+ * A stack trace without the frames at its end that are gatehouse's and the runtime's own: who called the
+ * app is of no use to its author. One that has no others stays as it is.
+ */
+function withoutCallers(stack: string): string {
+  for (let end = stack.length; end > 0;) {
+    const before = lastIndexOf(stack, "\n", end - 1);
+    const line = substring(stack, before + 1, end);
+    if (!startsWith(line, "    at ")) return stack;
+    const isOwn = indexOf(line, OWN_FOLDER) >= 0 || indexOf(line, "(ext:") >= 0;
+    if (!isOwn) return substring(stack, 0, end);
+    end = before;
+  }
+  return stack;
 }
 
 /** What a value is that should be another. Never throws. */

@@ -64,6 +64,21 @@ const loadFailures: Record<string, [Record<string, string>, string, RegExp]> = {
     "app.ts",
     /cannot load file:.*\/other\.ts: there is no such file \(imported by file:.*\/app\.ts:1\)/,
   ],
+  "an import without its ending": [
+    { "app.ts": 'import "./lib";\nexport default () => new Response();', "lib.ts": "" },
+    "app.ts",
+    /\/lib: there is no such file; did you mean lib\.ts\? Imports name files with their endings/,
+  ],
+  "an import of a package by its bare name": [
+    { "app.ts": 'import express from "express";\nexport default express();' },
+    "app.ts",
+    /cannot resolve "express": no import map .* npm is npm:express, and a file \.\/express/,
+  ],
+  "require in a module that is none of CommonJS": [
+    { "app.js": 'const fs = require("node:fs");\nexport default () => new Response();' },
+    "app.js",
+    /require is not defined \(at file:.*\/app\.js:1:12\); a module of CommonJS ends in \.cjs/,
+  ],
   "a module that throws": [
     { "app.ts": '\nthrow new Error("at start");' },
     "app.ts",
