@@ -95,6 +95,8 @@ const DESCRIPTORS_TO_START = 16;
 
 /** Something that takes requests. */
 interface Endpoint extends AsyncDisposable {
+  /** Requests that are not answered to their end. */
+  readonly unansweredCount: number;
   /** Requests that it cut off when it was ended. */
   readonly cutOffCount: number;
   /** Finishes what is in flight, for which there will be up to `graceMs`. */
@@ -221,6 +223,11 @@ export class Gateway {
    */
   async reload(reason: string): Promise<ReloadOutcome> {
     return await this.#backend.reload(reason);
+  }
+
+  /** Requests that are not answered to their end. */
+  get unansweredCount(): number {
+    return this.#endpoints.reduce((sum, { unansweredCount }) => sum + unansweredCount, 0);
   }
 
   /**

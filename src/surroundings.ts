@@ -36,12 +36,14 @@ export interface Environment {
 /** Variables that are looked at by name, where not all may be read. */
 const KNOWN_VARIABLES: readonly string[] = [
   "APPDATA",
+  "DENO_CERT",
   "FCGI_WEB_SERVER_ADDRS",
   "GATEHOUSE_CACHE",
   "GATEHOUSE_LIBZMQ",
   "HOME",
   "JSR_URL",
   "LOCALAPPDATA",
+  "NODE_EXTRA_CA_CERTS",
   "NOTIFY_SOCKET",
   "NPM_CONFIG_REGISTRY",
   "NPM_CONFIG_USERCONFIG",

@@ -13,6 +13,7 @@ import type { Surroundings } from "../surroundings.ts";
 import { environmentOf } from "../surroundings.ts";
 import { loaderOptions } from "./app_loading.ts";
 import { usualCacheRoot } from "./module_cache.ts";
+import { fixTrust } from "./trust.ts";
 
 /** Does what the command line says about the cache. */
 export async function cacheCommand(
@@ -23,6 +24,7 @@ export async function cacheCommand(
 ): Promise<void> {
   const { cwd } = surroundings;
   if (action === "fetch") {
+    fixTrust(surroundings, logToStderr);
     const root = usualCacheRoot(surroundings, logToStderr);
     using loader = new Loader(loaderOptions(loading, surroundings, root), logToStderr);
     for (const app of apps) {

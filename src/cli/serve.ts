@@ -28,6 +28,9 @@ import { Hangups } from "./hangups.ts";
 import type { OpenInspector } from "./inspector.ts";
 import { fixTrust } from "./trust.ts";
 
+/** What ends sooner is not worth a word, in milliseconds. */
+const MOMENT_MS = 200;
+
 /**
  * Serves until SIGINT or SIGTERM, then drains; a second signal exits at once. SIGHUP reloads the apps
  * that `reread` then names. Resolves to the exit status: 1 if requests had to be cut off.
@@ -58,7 +61,7 @@ export async function serveCommand(
       place(settings, membership.number, membership.assignment.ports);
     }
     using inspector = await openedInspector(settings, surroundings);
-    fixTrust();
+    fixTrust(surroundings, logToStderr);
     const environment = new AppEnvironment(surroundings);
     environment.showTo(settings);
     const rereadFor = () => {
@@ -111,6 +114,7 @@ export async function serveCommand(
     );
     await stop.promise;
     announcer.stopping();
+    using _telling = tellOfWait(gateway, settings.drainTimeoutMs, membership);
     return await gateway.shutdown(settings.drainTimeoutMs) === 0 ? 0 : 1;
   } finally {
     for (const name of names) Deno.removeSignalListener(name, onSignal);
@@ -132,6 +136,25 @@ async function isComplete(gateway: Gateway, stopped: Promise<void>): Promise<boo
     await gateway.shutdown(0);
     throw error;
   }
+}
+
+/** Says what a shutdown waits for, unless it is over in a moment. */
+function tellOfWait(
+  gateway: Gateway,
+  drainTimeoutMs: number,
+  membership: Membership | null,
+): Disposable {
+  const timer = setTimeout(() => {
+    const { unansweredCount: count } = gateway;
+    if (count === 0) return;
+    const requests = count === 1 ? "1 request is" : `${count} requests are`;
+    const way = membership === null ? "; a second signal ends at once" : "";
+    logToStderr(
+      "info",
+      `${requests} still in flight, for ${drainTimeoutMs / 1_000} s at the most${way}`,
+    );
+  }, timerMs(MOMENT_MS));
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 /** Opens the inspector that is asked for, unless apps could reach it. */

@@ -73,6 +73,11 @@ export class FastCgiEndpoint implements AsyncDisposable {
     return this.#listener.connectionCount;
   }
 
+  /** Requests that are not answered to their end. */
+  get unansweredCount(): number {
+    return this.#listener.unansweredCount;
+  }
+
   /** Requests that were cut off when it was disposed of. */
   get cutOffCount(): number {
     return this.#listener.cutOffCount;

@@ -89,6 +89,11 @@ export class RequestListener implements AsyncDisposable {
     return this.#sockets.connectionCount;
   }
 
+  /** Requests that are not answered to their end. */
+  get unansweredCount(): number {
+    return this.#sockets.unansweredCount;
+  }
+
   /** Requests that were cut off when it was disposed of. */
   get cutOffCount(): number {
     return this.#sockets.cutOffCount;

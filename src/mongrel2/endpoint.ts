@@ -129,6 +129,11 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     return this.#busy.size;
   }
 
+  /** Requests that are not answered to their end. */
+  get unansweredCount(): number {
+    return [...this.#busy].reduce((sum, { requestCount }) => sum + requestCount, 0);
+  }
+
   /**
    * Takes leave of Mongrel2, which gives its requests to other handlers from here on, and finishes what
    * has come. Resolves when all is answered, which is hoped to be within `graceMs`.

@@ -146,6 +146,11 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     return this.#connections.size + this.#lingering;
   }
 
+  /** Requests that are not answered to their end. */
+  get unansweredCount(): number {
+    return [...this.#connections].reduce((sum, { owedCount }) => sum + owedCount, 0);
+  }
+
   /** Requests that were cut off when everything was closed at once. */
   get cutOffCount(): number {
     return this.#cutOffCount;
@@ -175,7 +180,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     this.#host.draining = this.#aborted = true;
     this.#stopListening();
     this.#roomWaiter?.();
-    const owed = [...this.#connections].reduce((sum, { owedCount }) => sum + owedCount, 0);
+    const owed = this.unansweredCount;
     this.#cutOffCount += owed;
     for (const connection of [...this.#connections]) connection.abort("shutdown");
     await this.#accepting;

@@ -392,10 +392,13 @@ Deno.test("a signal before the apps are loaded ends the start with exit status 1
     },
   ));
 
-Deno.test("--drain-timeout cuts off what takes longer", async () => {
-  await using gateway = await startGateway([APP, "--workers", "1", "--drain-timeout", "300ms"]);
+Deno.test("--drain-timeout cuts off what takes longer, and it is said what is waited for", async () => {
+  await using gateway = await startGateway([APP, "--workers", "1", "--drain-timeout", "1500ms"]);
   using client = await waitingClient(gateway.port);
   gateway.kill("SIGTERM");
+  await gateway.logged(
+    /^1 request is still in flight, for 1.5 s at the most; a second signal ends at once$/,
+  );
   assertEquals((await gateway.status).code, 1);
   assertEquals(await client.rest(), "");
 });
