@@ -44,7 +44,7 @@ const SLAB_BYTES = 65_536;
 /** Memory in which small pieces of data are kept one after another: one allocation for many of them. */
 export class Slab {
   /** The memory that the last piece was put into. */
-  bytes: Uint8Array = EMPTY;
+  bytes: Uint8Array<ArrayBuffer> = EMPTY;
   #size = 0;
   #used = 0;
 

@@ -8,7 +8,8 @@
  * @module
  */
 
-import { rejected, resolved } from "../captured.ts";
+import { rejected, resolved, uncurried, viewOf } from "../captured.ts";
+import { ownBytes } from "./request_body.ts";
 import { requestFields } from "./request_fields.ts";
 import { LIGHT, lightBehind, standFor } from "./stand_for.ts";
 import type { AppTask } from "./task.ts";
@@ -18,6 +19,10 @@ const PlatformRequest = globalThis.Request;
 const { Headers, TypeError, Uint8Array } = globalThis;
 const { parse } = JSON;
 const decoder = new TextDecoder();
+// It is given memory that other requests' bodies are in, too.
+const decode: (decoder: TextDecoder, bytes: Uint8Array) => string = uncurried(
+  TextDecoder.prototype.decode,
+);
 
 /** Makes the request of `task`; its URL is without `stripped`, which the path begins with. */
 export let makeRequest: (task: AppTask, stripped?: string) => Request;
@@ -83,35 +88,38 @@ class LightRequest {
     return self.#platform?.bodyUsed ?? self.#task.body?.used ?? false;
   }
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    const self = LightRequest.#behind(this);
-    if (self.#platform !== null) return self.#platform.arrayBuffer();
-    return (await self.#readAll()).buffer;
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return LightRequest.#read(this, "arrayBuffer", bufferOf);
   }
 
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    const self = LightRequest.#behind(this);
-    if (self.#platform !== null) return self.#platform.bytes();
-    return await self.#readAll();
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return LightRequest.#read(this, "bytes", ownBytes);
   }
 
-  async text(): Promise<string> {
-    const self = LightRequest.#behind(this);
-    if (self.#platform !== null) return self.#platform.text();
-    return decoder.decode(await self.#readAll());
+  text(): Promise<string> {
+    return LightRequest.#read(this, "text", textOf);
   }
 
-  async json(): Promise<unknown> {
-    const self = LightRequest.#behind(this);
-    if (self.#platform !== null) return self.#platform.json();
-    return parse(decoder.decode(await self.#readAll()));
+  json(): Promise<unknown> {
+    return LightRequest.#read(this, "json", jsonOf);
   }
 
-  #readAll(): Promise<Uint8Array<ArrayBuffer>> {
-    const { body } = this.#task;
-    if (body === null) return resolved(new Uint8Array());
-    if (body.used) return rejected(new TypeError("Body already consumed."));
-    return body.readAll();
+  /** What `convert` makes of the whole body, or what the platform's `method` returns. Never throws. */
+  static #read<Result>(
+    receiver: LightRequest,
+    method: "arrayBuffer" | "bytes" | "text" | "json",
+    convert: (bytes: Uint8Array<ArrayBuffer>, start: number, end: number) => Result,
+  ): Promise<Result> {
+    try {
+      const self = LightRequest.#behind(receiver);
+      if (self.#platform !== null) return self.#platform[method]() as Promise<Result>;
+      const { body } = self.#task;
+      if (body === null) return resolved(convert(new Uint8Array(), 0, 0));
+      if (body.used) return rejected(new TypeError("Body already consumed."));
+      return body.readAll(convert);
+    } catch (error) {
+      return rejected(error);
+    }
   }
 
   #materialized(): Request {
@@ -133,4 +141,16 @@ class LightRequest {
     }
     return this.#platform;
   }
+}
+
+function bufferOf(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): ArrayBuffer {
+  return ownBytes(bytes, start, end).buffer;
+}
+
+function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return decode(decoder, viewOf(bytes, start, end));
+}
+
+function jsonOf(bytes: Uint8Array, start: number, end: number): unknown {
+  return parse(textOf(bytes, start, end));
 }

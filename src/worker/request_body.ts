@@ -5,7 +5,7 @@
  * @module
  */
 
-import { copyBytes } from "../buffers.ts";
+import { copyBytes, Slab } from "../buffers.ts";
 import type { Deferred } from "../captured.ts";
 import { copyOf, deferred, ignoreRejection, lengthOf, uncurried } from "../captured.ts";
 import type { AbortReason, Exchange } from "../exchange.ts";
@@ -30,6 +30,10 @@ const GRANT_BYTES = BODY_WINDOW_BYTES / 4;
 /** Memory that is taken for pieces which come one after another, in bytes. */
 const MIN_SEGMENT_BYTES = 1_024;
 const MAX_SEGMENT_BYTES = 65_536;
+/** Bodies up to this size that come in one piece have no memory of their own: to make that takes long. */
+const MAX_SMALL_BODY_BYTES = 4_096;
+/** Where they are kept. */
+const small = new Slab();
 
 /** One piece of a body as its client framed it. */
 export interface BodyPiece {
@@ -42,7 +46,10 @@ export interface BodyPiece {
 /** Data that has arrived, in memory that may have room for more. */
 interface Segment {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Bytes that it was made for. */
   readonly capacity: number;
+  /** Where its memory ends. */
+  readonly limit: number;
   /** Where the data begins that is still to be read. */
   start: number;
   end: number;
@@ -100,9 +107,14 @@ export class RequestBody {
   /** Takes data that has arrived; it is copied. */
   push(chunk: Uint8Array): void {
     const bytes = lengthOf(chunk);
-    const segment = this.#roomFor(bytes);
-    copyBytes(segment.bytes, segment.end, chunk, 0, bytes);
-    segment.end += bytes;
+    let segment: Segment;
+    if (bytes === this.#length && bytes <= MAX_SMALL_BODY_BYTES) {
+      segment = this.#keepSmall(chunk, bytes);
+    } else {
+      segment = this.#roomFor(bytes);
+      copyBytes(segment.bytes, segment.end, chunk, 0, bytes);
+      segment.end += bytes;
+    }
     segment.chunks += this.#chunksBegun - this.#chunksReceived;
     this.#chunksReceived = this.#chunksBegun;
     this.#receivedBytes += bytes;
@@ -136,31 +148,46 @@ export class RequestBody {
     this.#wakeUp();
   }
 
-  /** Reads the whole body. */
-  async readAll(): Promise<Uint8Array<ArrayBuffer>> {
+  /** Reads the whole body, and resolves to what `convert` makes of it: of `bytes[start, end)`, which it borrows. */
+  readAll<Result>(
+    convert: (bytes: Uint8Array<ArrayBuffer>, start: number, end: number) => Result,
+  ): Promise<Result> {
     this.#begin();
     this.#dropMarks();
-    for (;;) {
-      // What is here counts as read: there is to be no end of room for the rest.
-      for (let credited = -1; credited < this.#receivedBytes;) {
-        credited = this.#receivedBytes;
-        // On the gateway's own thread, more can come at once.
-        this.#giveCredit(credited, this.#chunksReceived);
-      }
-      if (this.#error !== null) throw this.#error;
-      if (this.#ended) break;
-      await this.#change();
-    }
+    return new Promise((resolve, reject) => {
+      const goOn = () => {
+        try {
+          // What is here counts as read: there is to be no end of room for the rest.
+          for (let credited = -1; credited < this.#receivedBytes;) {
+            credited = this.#receivedBytes;
+            // On the gateway's own thread, more can come at once.
+            this.#giveCredit(credited, this.#chunksReceived);
+          }
+          if (this.#error !== null) reject(this.#error);
+          else if (this.#ended) resolve(this.#convertAll(convert));
+          else this.#wake = goOn;
+        } catch (error) {
+          reject(error);
+        }
+      };
+      goOn();
+    });
+  }
+
+  #convertAll<Result>(
+    convert: (bytes: Uint8Array<ArrayBuffer>, start: number, end: number) => Result,
+  ): Result {
     const only = this.#first;
-    if (only !== null && only.next === null) return this.#take(only, only.end);
-    const whole = new Bytes(this.#receivedBytes - this.#readBytes);
+    const length = this.#receivedBytes - this.#readBytes;
+    this.#clear();
+    if (only !== null && only.next === null) return convert(only.bytes, only.start, only.end);
+    const whole = new Bytes(length);
     let at = 0;
     for (let segment = only; segment !== null; segment = segment.next) {
       copyBytes(whole, at, segment.bytes, segment.start, segment.end);
       at += segment.end - segment.start;
     }
-    this.#clear();
-    return whole;
+    return convert(whole, 0, length);
   }
 
   /** A byte stream of the body. Data is taken from the client only as the stream is read. */
@@ -215,15 +242,39 @@ export class RequestBody {
     this.#marks = null;
   }
 
+  /** Keeps a body that has come at once. */
+  #keepSmall(chunk: Uint8Array, bytes: number): Segment {
+    const start = small.keep(chunk, 0, bytes);
+    const end = start + bytes;
+    // What is kept there may be looked at, but not handed over.
+    return this.#first = this.#last = {
+      bytes: small.bytes,
+      capacity: bytes,
+      limit: end,
+      start,
+      end,
+      chunks: 0,
+      next: null,
+    };
+  }
+
   /** The segment that `bytes` more go into. */
   #roomFor(bytes: number): Segment {
     const last = this.#last;
-    if (last !== null && bytes <= last.capacity - last.end) return last;
+    if (last !== null && bytes <= last.limit - last.end) return last;
     // The first one is made to measure: mostly it is all there is.
     const capacity = last === null
       ? bytes
       : max(bytes, MIN_SEGMENT_BYTES, min(last.capacity * 2, MAX_SEGMENT_BYTES));
-    const added = { bytes: new Bytes(capacity), capacity, start: 0, end: 0, chunks: 0, next: null };
+    const added = {
+      bytes: new Bytes(capacity),
+      capacity,
+      limit: capacity,
+      start: 0,
+      end: 0,
+      chunks: 0,
+      next: null,
+    };
     if (last === null) this.#first = added;
     else last.next = added;
     return this.#last = added;
@@ -231,8 +282,8 @@ export class RequestBody {
 
   /** Takes the data of the first segment up to `end`. */
   #take(segment: Segment, end: number): Uint8Array<ArrayBuffer> {
-    const { bytes, start, capacity } = segment;
-    const data = start === 0 && end === capacity ? bytes : copyOf(bytes, start, end);
+    const { bytes, start } = segment;
+    const data = ownBytes(bytes, start, end);
     segment.start = end;
     if (end === segment.end) {
       this.#chunksRead += segment.chunks;
@@ -285,4 +336,13 @@ export class RequestBody {
     this.#wake = null;
     wake?.();
   }
+}
+
+/** `bytes[start, end)` as an array with memory of its own: that itself, if it is all. */
+export function ownBytes(
+  bytes: Uint8Array<ArrayBuffer>,
+  start: number,
+  end: number,
+): Uint8Array<ArrayBuffer> {
+  return start === 0 && end === lengthOf(bytes) ? bytes : copyOf(bytes, start, end);
 }

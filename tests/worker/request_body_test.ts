@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { CheckedExchange, headOf } from "../support/checked_exchange.ts";
 import { Random } from "../support/random.ts";
 import { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, UNKNOWN_LENGTH } from "../../src/exchange.ts";
-import { RequestBody } from "../../src/worker/request_body.ts";
+import { ownBytes, RequestBody } from "../../src/worker/request_body.ts";
 
 /** A body of `bodyLength`, and the exchange that it belongs to. */
 function bodyOf(bodyLength: number): [RequestBody, CheckedExchange, { granted: number }] {
@@ -114,7 +114,7 @@ Deno.test("credit is given for all that was read, and for nothing else", async (
     exchange.deliver(half);
     assertEquals(credit.granted, 0, `${way}: before anything is read`);
     const reading = (async () => {
-      if (way === "readAll") return (await body.readAll()).length;
+      if (way === "readAll") return (await body.readAll(ownBytes)).length;
       let length = 0;
       const parts = way === "stream" ? body.stream() : body.pieces();
       for await (const part of parts) length += "data" in part ? part.data.length : part.length;
@@ -135,7 +135,7 @@ Deno.test("a body of known length is read whole, in one piece of just its size",
   for (const parts of [1, 2, 50]) {
     const [body, exchange] = bodyOf(1_000);
     for (let i = 0; i < parts; i++) exchange.deliver(new Uint8Array(1_000 / parts).fill(i));
-    const whole = await body.readAll();
+    const whole = await body.readAll(ownBytes);
     assertEquals([whole.length, whole.buffer.byteLength], [1_000, 1_000]);
     assertEquals(whole[999], parts - 1);
   }
@@ -150,7 +150,7 @@ Deno.test("a body that is cut short says so after what came of it", async () => 
   await assertRejects(() => reader.read(), DOMException, "cut short");
 
   const [whole] = bodyOf(UNKNOWN_LENGTH);
-  const reading = whole.readAll();
+  const reading = whole.readAll(ownBytes);
   whole.abort("timeout");
   await assertRejects(() => reading, DOMException, "timeout");
 });
@@ -174,7 +174,7 @@ for (const way of ["readAll", "stream", "pieces"] as const) {
     exchange.deliver(new Uint8Array(BODY_WINDOW_BYTES));
     let length = 0;
     if (way === "readAll") {
-      length = (await body.readAll()).length;
+      length = (await body.readAll(ownBytes)).length;
     } else {
       const parts = way === "stream" ? body.stream() : body.pieces();
       for await (const part of parts) length += "data" in part ? part.data.length : part.length;
@@ -188,7 +188,7 @@ Deno.test("credit is given for what chunks cost besides their data", async () =>
     const [body, exchange, credit] = bodyOf(UNKNOWN_LENGTH);
     const chunks = 4_000;
     const reading = (async () => {
-      if (way === "readAll") return (await body.readAll()).length;
+      if (way === "readAll") return (await body.readAll(ownBytes)).length;
       let length = 0;
       const parts = way === "stream" ? body.stream() : body.pieces();
       for await (const part of parts) length += "data" in part ? part.data.length : part.length;
@@ -206,5 +206,21 @@ Deno.test("credit is given for what chunks cost besides their data", async () =>
     assert(held >= 0 && held < BODY_WINDOW_BYTES / 4, `${way}: ${credit.granted} of ${due}`);
     body.end(NO_TRAILERS);
     assertEquals(await reading, chunks);
+  }
+});
+
+Deno.test("what an app gets of a small body has memory of its own, though many are kept together", async () => {
+  for (const way of ["readAll", "stream", "pieces"] as const) {
+    for (let i = 0; i < 3; i++) {
+      const [body, exchange] = bodyOf(100);
+      exchange.deliver(new Uint8Array(100).fill(i + 1));
+      const parts: Uint8Array[] = [];
+      if (way === "readAll") parts.push(await body.readAll(ownBytes));
+      else if (way === "stream") parts.push(...await Array.fromAsync(body.stream()));
+      else for await (const { data } of body.pieces()) parts.push(data);
+      assertEquals(parts.map((part) => [part.buffer.byteLength, part[0], part[99]]), [
+        [100, i + 1, i + 1],
+      ]);
+    }
   }
 });
