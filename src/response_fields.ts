@@ -16,7 +16,9 @@ import { listHas, textOf } from "./fields.ts";
 import { utf8Length } from "./text.ts";
 
 /** Field lines of more bytes than this are not kept. */
-const MAX_KNOWN_BYTES = 4_096;
+const MAX_KNOWN_BYTES = 1_024;
+/** How many lengths of field lines are told apart, a power of two. */
+const KNOWN_COUNT = 8;
 /** Characters that are no bytes: cut down to their low halves, they might be anything. */
 const BEYOND_BYTES = /[\u0100-\uffff]/;
 
@@ -55,6 +57,28 @@ export function bodyTooLong(): InvalidResponseError {
   return new InvalidResponseError("the response's body is longer than its Content-Length");
 }
 
+/** What came of a text with field lines that was appended more than once: most responses of an app have the same. */
+interface KnownFields {
+  /** The last text that was appended. */
+  seen: string | null;
+  /** The text that this is about; `null` for none. */
+  lines: string | null;
+  /** What is copied of it. */
+  bytes: Uint8Array;
+  hasDate: boolean;
+  declaredLength: number;
+  saysClose: boolean;
+}
+
+const NOTHING_KNOWN: KnownFields = {
+  seen: null,
+  lines: null,
+  bytes: new Uint8Array(0),
+  hasDate: false,
+  declaredLength: UNKNOWN_LENGTH,
+  saysClose: false,
+};
+
 /** Copies field lines to an output, and takes note of what concerns the framing. */
 export class ResponseFields {
   /** Whether there was a `Date` line. */
@@ -69,10 +93,11 @@ export class ResponseFields {
   contentLength: number = UNKNOWN_LENGTH;
 
   readonly #reserved: readonly string[];
-  /** The text that was appended last: most responses of an app have the same. */
-  #lastLines: string | null = null;
-  /** What came of it, if it was appended more than once. */
-  #lastBytes: Uint8Array | null = null;
+  /** By the lengths of texts. */
+  readonly #known: readonly KnownFields[] = Array.from(
+    { length: KNOWN_COUNT },
+    () => ({ ...NOTHING_KNOWN }),
+  );
 
   /** Leaves out, too, field lines of these names, which are in lower case. */
   constructor(reserved: readonly string[] = []) {
@@ -107,13 +132,14 @@ export class ResponseFields {
    * @throws {InvalidResponseError} if one is malformed; `out` is as it was then
    */
   append(out: OutputBuffer, lines: Uint8Array | string): void {
-    const isKnown = typeof lines === "string" && lines === this.#lastLines;
-    if (isKnown && this.#lastBytes !== null) {
-      // What was noted of it is still so.
-      out.append(this.#lastBytes);
+    const known = this.#known[lines.length & (KNOWN_COUNT - 1)];
+    if (typeof lines === "string" && lines === known.lines) {
+      this.hasDate = known.hasDate;
+      this.declaredLength = known.declaredLength;
+      this.saysClose = known.saysClose;
+      out.append(known.bytes);
       return;
     }
-    this.#lastLines = this.#lastBytes = null;
     const responseStart = out.length;
     this.hasDate = false;
     this.declaredLength = UNKNOWN_LENGTH;
@@ -155,8 +181,14 @@ export class ResponseFields {
     }
     out.length = to;
     if (typeof lines !== "string" || lines.length > MAX_KNOWN_BYTES) return;
-    this.#lastLines = lines;
-    if (isKnown) this.#lastBytes = bytes.slice(responseStart, to);
+    // What is another one each time is not worth it.
+    if (lines !== known.seen) {
+      known.seen = lines;
+      return;
+    }
+    const { hasDate, declaredLength, saysClose } = this;
+    Object.assign(known, { lines, bytes: bytes.slice(responseStart, to) });
+    Object.assign(known, { hasDate, declaredLength, saysClose });
   }
 
   /** Whether a field line is the handler's to send. */

@@ -200,8 +200,10 @@ export class GatewayPort implements ExchangeWorker {
   /** A response's head as it goes out. */
   completed(head: ResponseHead): ResponseHead {
     if (this.#fieldLineBytes.length === 0) return head;
-    // What a worker sends is bytes.
-    const fieldLines = concatenated([head.fieldLines as Uint8Array, this.#fieldLineBytes]);
+    const { fieldLines: lines } = head;
+    const fieldLines = typeof lines === "string"
+      ? lines + this.fieldLine
+      : concatenated([lines, this.#fieldLineBytes]);
     return { ...head, fieldLines };
   }
 

@@ -9,6 +9,7 @@ import { charCodeAt, copyOf, lengthOf, setBytes, uncurried, viewOf } from "../ca
 import type { AbortReason, EndpointKind, Peer, RequestRole, ResponseHead } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import { utf8Length, writeUtf8 } from "../text.ts";
+import { KnownLines, MAX_KNOWN_BYTES } from "./known_lines.ts";
 import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
@@ -100,6 +101,9 @@ const substring: (text: string, start: number, end: number) => string = uncurrie
   String.prototype.substring,
 );
 const EMPTY = new Uint8Array(0);
+/** Field lines of responses that were written, and read, last. */
+const writtenLines = new KnownLines();
+const readLines = new KnownLines();
 
 /** A value for an ABORT frame. */
 export function abortValue(reason: AbortReason): number {
@@ -272,12 +276,6 @@ function methodText(block: Uint8Array, at: number, bytes: number): string {
   return method;
 }
 
-/** The field lines that were written last: most responses of an app have the same. */
-let knownLines = "";
-const MAX_KNOWN_BYTES = 1_024;
-const knownBytes = new Uint8Array(MAX_KNOWN_BYTES);
-const knownWords = new Uint32Array(knownBytes.buffer);
-
 /**
  * Writes a RESPONSE frame. `body` must fit a frame: no more than `MAX_BODY_FRAME_BYTES`.
  */
@@ -306,13 +304,11 @@ export function writeResponse(
   if (!isText) {
     setBytes(bytes, fieldLines, at);
   } else if (fieldBytes <= MAX_KNOWN_BYTES) {
-    if (fieldLines !== knownLines) {
-      knownLines = fieldLines;
-      for (let i = 0; i < fieldBytes; i++) knownBytes[i] = charCodeAt(fieldLines, i);
-    }
+    const known = writtenLines.at(fieldBytes);
+    if (fieldLines !== known.text) known.set(fieldLines);
     // What this writes beyond them is written again below, or the end of the frame.
     const first = word + RESPONSE_WORDS;
-    for (let i = 0; i * 4 < fieldBytes; i++) words[first + i] = knownWords[i];
+    for (let i = 0; i * 4 < fieldBytes; i++) words[first + i] = known.words[i];
   } else {
     for (let i = 0; i < fieldBytes; i++) bytes[at + i] = charCodeAt(fieldLines, i);
   }
@@ -321,7 +317,7 @@ export function writeResponse(
   else if (body !== null) copyBytes(bytes, at, body, 0, bodyBytes);
 }
 
-/** A RESPONSE frame as read: the field lines and the body are borrowed from the ring. */
+/** A RESPONSE frame as read: the body, and field lines that are no text, are borrowed from the ring. */
 export interface ResponseFrame {
   /** The response's head. */
   readonly head: ResponseHead;
@@ -347,7 +343,9 @@ export function readResponse(reader: RingReader): ResponseFrame {
   const bodyStart = fieldsStart + fieldBytes;
   const head: ResponseHead = {
     status: reader.value,
-    fieldLines: viewOf(bytes, fieldsStart, bodyStart),
+    fieldLines: fieldBytes <= MAX_KNOWN_BYTES
+      ? readLines.at(fieldBytes).read(words, bytes, fieldsStart, fieldBytes)
+      : viewOf(bytes, fieldsStart, bodyStart),
     bodyLength: readLength(words, word + 1),
   };
   return { head, body: bodyBytes === 0 ? EMPTY : viewOf(bytes, bodyStart, bodyStart + bodyBytes) };

@@ -274,11 +274,19 @@ function fieldsWith(lines: string): Fields {
 const NO_FIELDS = fieldsWith("");
 
 /** Names and values that were looked at last, and what came of it: most responses of an app have the same. */
-let knownNames: readonly string[] = [];
-let knownValues: readonly string[] = [];
-let knownFields = NO_FIELDS;
+interface KnownFields {
+  readonly names: readonly unknown[];
+  readonly values: readonly unknown[];
+  readonly fields: Fields;
+}
+
+/** By the length of the values. */
+const known: KnownFields[] = Array.from(
+  { length: 8 },
+  () => ({ names: [], values: [], fields: NO_FIELDS }),
+);
 /** Longer fields are not kept, in bytes. */
-const MAX_KNOWN_BYTES = 4_096;
+const MAX_KNOWN_BYTES = 1_024;
 
 /**
  * The fields that `init` asks for, or `null` if the platform is to look at it: it gives a reason
@@ -326,14 +334,21 @@ function ordinaryFields(headers: Record<string, unknown>): Fields | null {
 
 /** The fields of these names and values, or `null` if not all of them are plain. */
 function plainFields(names: readonly unknown[], values: readonly unknown[]): Fields | null {
-  if (areSame(names, knownNames) && areSame(values, knownValues)) return knownFields;
+  let length = 0;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (typeof value !== "string") return null;
+    length += value.length;
+  }
+  const slot = length % known.length;
+  const last = known[slot];
+  if (areSame(names, last.names) && areSame(values, last.values)) return last.fields;
   const lowerNames: string[] = [];
   let lines = "";
   for (let i = 0; i < names.length; i++) {
     const name = names[i];
-    const value = values[i];
-    if (typeof name !== "string" || !NAME.test(name)) return null;
-    if (typeof value !== "string" || !PLAIN_VALUE.test(value)) return null;
+    const value = values[i] as string;
+    if (typeof name !== "string" || !NAME.test(name) || !PLAIN_VALUE.test(value)) return null;
     const lower = name.toLowerCase();
     // Those of one name are one line (RFC 9110 5.3), unless they are cookies.
     if (lowerNames.includes(lower) && lower !== "set-cookie") return null;
@@ -341,11 +356,7 @@ function plainFields(names: readonly unknown[], values: readonly unknown[]): Fie
     lines += `${lower}: ${value}\r\n`;
   }
   const fields = fieldsWith(lines);
-  if (lines.length <= MAX_KNOWN_BYTES) {
-    knownNames = names as readonly string[];
-    knownValues = values as readonly string[];
-    knownFields = fields;
-  }
+  if (lines.length <= MAX_KNOWN_BYTES) known[slot] = { names, values, fields };
   return fields;
 }
 
