@@ -53,7 +53,10 @@ export function transformCode(input: TransformInput): TransformedModule {
       fileName: mediaType === "typescript" ? "module.ts" : `module.${mediaType}`,
       reportDiagnostics: true,
       compilerOptions: transpileOptions(input.compilerOptions),
-      transformers: { before: [refuseFaults(input), refuseCommonJs(input), ...DENO_RULES] },
+      transformers: {
+        before: [refuseFaults(input), refuseCommonJs(input), ...DENO_RULES.before],
+        after: [...DENO_RULES.after],
+      },
     }));
   const fault = result.diagnostics?.find(({ category }) =>
     category === ts.DiagnosticCategory.Error

@@ -6,38 +6,45 @@
 
 import ts from "typescript";
 
-/** Transformers that come before TypeScript's. */
-export const DENO_RULES: readonly ts.TransformerFactory<ts.SourceFile>[] = [
-  (context) => (file) => {
+/** Transformers that come before TypeScript's, and behind them. */
+export const DENO_RULES: {
+  readonly before: readonly ts.TransformerFactory<ts.SourceFile>[];
+  readonly after: readonly ts.TransformerFactory<ts.SourceFile>[];
+} = {
+  before: [(context) => (file) => keepEmptyImports(file, context.factory)],
+  after: [(context) => (file) => {
+    if (!/\bconstructor\b/.test(file.text)) return file;
     const { factory } = context;
     const visit = (node: ts.Node): ts.Node => {
       const visited = ts.visitEachChild(node, visit, context);
       if (!ts.isClassLike(visited)) return visited;
-      const members = withParameterProperties(visited.members, factory);
+      const members = withEarlyProperties(visited, context);
       if (members === null) return visited;
-      const { modifiers, name, typeParameters: types, heritageClauses: heritage } = visited;
+      const { modifiers, name, heritageClauses: heritage } = visited;
       return ts.isClassDeclaration(visited)
-        ? factory.updateClassDeclaration(visited, modifiers, name, types, heritage, members)
-        : factory.updateClassExpression(visited, modifiers, name, types, heritage, members);
+        ? factory.updateClassDeclaration(visited, modifiers, name, undefined, heritage, members)
+        : factory.updateClassExpression(visited, modifiers, name, undefined, heritage, members);
     };
-    const statements = file.statements.map((statement) =>
-      importsNothing(statement)
-        ? factory.createImportDeclaration(
-          undefined,
-          undefined,
-          statement.moduleSpecifier,
-          statement.attributes,
-        )
-        : statement
-    );
-    const changed = statements.some((statement, index) => statement !== file.statements[index])
-      ? factory.updateSourceFile(file, statements)
-      : file;
-    return /\bconstructor\b/.test(file.text) ? ts.visitEachChild(changed, visit, context) : changed;
-  },
-];
+    return ts.visitEachChild(file, visit, context);
+  }],
+};
 
 /** `import {} from "…"` runs the module; TypeScript would leave it out. */
+function keepEmptyImports(file: ts.SourceFile, factory: ts.NodeFactory): ts.SourceFile {
+  if (!file.statements.some(importsNothing)) return file;
+  const statements = file.statements.map((statement) =>
+    importsNothing(statement)
+      ? factory.createImportDeclaration(
+        undefined,
+        undefined,
+        statement.moduleSpecifier,
+        statement.attributes,
+      )
+      : statement
+  );
+  return factory.updateSourceFile(file, statements);
+}
+
 function importsNothing(statement: ts.Statement): statement is ts.ImportDeclaration {
   if (!ts.isImportDeclaration(statement)) return false;
   const { importClause } = statement;
@@ -48,89 +55,168 @@ function importsNothing(statement: ts.Statement): statement is ts.ImportDeclarat
 }
 
 /**
- * The members of a class whose constructor declares properties with its parameters: these are set
- * before the initializers of fields run, which therefore move into the constructor. `null` if there
- * is nothing to move.
+ * The members of a class whose constructor declares properties with its parameters: these are set before
+ * the initializers of fields run. So the initializers move into a private method, which the constructor
+ * calls as soon as the properties are set; there they cannot see its parameters. `null` for other classes.
+ *
+ * Decorators and `accessor` are gone by now: what they were is in the initializers, too.
  */
-function withParameterProperties(
-  members: ts.NodeArray<ts.ClassElement>,
-  factory: ts.NodeFactory,
+function withEarlyProperties(
+  node: ts.ClassLikeDeclaration,
+  context: ts.TransformationContext,
 ): ts.ClassElement[] | null {
-  const constructor = members.find((member): member is ts.ConstructorDeclaration =>
-    ts.isConstructorDeclaration(member) && member.body !== undefined
-  );
-  if (constructor === undefined || !members.some(isInitializedField)) return null;
-  const properties = constructor.parameters.filter((parameter) =>
-    ts.isParameterPropertyDeclaration(parameter, constructor)
-  );
-  if (properties.length === 0) return null;
-  const setThis = (name: ts.PropertyName, value: ts.Expression) => {
-    const target = ts.isIdentifier(name) || ts.isPrivateIdentifier(name)
-      ? factory.createPropertyAccessExpression(factory.createThis(), name)
-      : factory.createElementAccessExpression(
-        factory.createThis(),
-        ts.isComputedPropertyName(name) ? name.expression : name as ts.StringLiteral,
-      );
-    return factory.createExpressionStatement(factory.createAssignment(target, value));
-  };
-  const assignments: ts.Statement[] = properties.map(({ name }) =>
-    setThis(
-      factory.createIdentifier((name as ts.Identifier).text),
-      factory.createIdentifier((name as ts.Identifier).text),
-    )
-  );
-  const changed: ts.ClassElement[] = properties.map(({ name }) =>
-    factory.createPropertyDeclaration(
+  const constructor = node.members.find(ts.isConstructorDeclaration);
+  const parameters = parameterProperties(constructor);
+  if (constructor?.body === undefined || parameters.size === 0) return null;
+  const { factory } = context;
+  const initialize = factory.createUniquePrivateName("#initialize");
+  const initializers: ts.Statement[] = [];
+  const changed = node.members.map((member) => {
+    if (!isInitializedField(member)) return member;
+    const { name, target } = nameAndTarget(member.name, context);
+    const assignment = factory.createAssignment(target, member.initializer!);
+    const statement = factory.createExpressionStatement(assignment);
+    initializers.push(ts.setTextRange(statement, member));
+    return factory.updatePropertyDeclaration(
+      member,
       undefined,
-      factory.createIdentifier((name as ts.Identifier).text),
+      name,
       undefined,
       undefined,
       undefined,
-    )
-  );
-  for (const member of members) {
-    if (!isInitializedField(member)) {
-      changed.push(member === constructor ? constructor : member);
-      continue;
-    }
-    assignments.push(setThis(member.name, member.initializer!));
-    const { modifiers, name, type } = member;
-    changed.push(
-      factory.updatePropertyDeclaration(member, modifiers, name, undefined, type, undefined),
     );
-  }
-  const at = changed.indexOf(constructor);
-  const statements = [...constructor.body!.statements];
-  const superCall = statements.findIndex((statement) =>
-    ts.isExpressionStatement(statement) && ts.isCallExpression(statement.expression) &&
-    statement.expression.expression.kind === ts.SyntaxKind.SuperKeyword
+  });
+  const first = [...parameters.values()].map((name) => {
+    const property = factory.createPropertyAccessExpression(factory.createThis(), name);
+    return factory.createExpressionStatement(
+      factory.createAssignment(property, factory.createIdentifier(name)),
+    );
+  });
+  const call = factory.createCallExpression(
+    factory.createPropertyAccessExpression(factory.createThis(), initialize),
+    undefined,
+    [],
   );
-  statements.splice(superCall + 1, 0, ...assignments);
-  changed[at] = factory.updateConstructorDeclaration(
+  const { body, rest } = bodyWith(constructor.body, {
+    first: [...first, factory.createExpressionStatement(call)],
+    isDerived: extendsSomething(node),
+    parameters,
+    context,
+  });
+  changed[changed.indexOf(constructor)] = factory.updateConstructorDeclaration(
     constructor,
-    constructor.modifiers,
-    constructor.parameters.map((parameter) =>
-      factory.updateParameterDeclaration(
-        parameter,
-        ts.getDecorators(parameter),
-        parameter.dotDotDotToken,
-        parameter.name,
-        parameter.questionToken,
-        parameter.type,
-        parameter.initializer,
-      )
-    ),
-    factory.updateBlock(constructor.body!, statements),
+    undefined,
+    constructor.parameters,
+    body,
   );
-  return changed;
+  const method = factory.createMethodDeclaration(
+    undefined,
+    undefined,
+    initialize,
+    undefined,
+    undefined,
+    [],
+    undefined,
+    factory.createBlock([...initializers, ...rest], true),
+  );
+  return [...changed, method];
 }
 
-/** Whether a member is an own field with a plain name and a value, and nothing decorates it. */
+/** The names of the properties that a constructor's parameters declared, by these parameters. */
+function parameterProperties(
+  constructor: ts.ConstructorDeclaration | undefined,
+): ReadonlyMap<ts.Node, string> {
+  const properties = new Map<ts.Node, string>();
+  if (constructor === undefined) return properties;
+  for (const parameter of constructor.parameters) {
+    const original = ts.getOriginalNode(parameter);
+    const owner = original.parent;
+    const declares = ts.isParameter(original) && ts.isConstructorDeclaration(owner) &&
+      ts.isParameterPropertyDeclaration(original, owner);
+    if (declares) properties.set(original, (original.name as ts.Identifier).text);
+  }
+  return properties;
+}
+
 function isInitializedField(member: ts.ClassElement): member is ts.PropertyDeclaration {
   return ts.isPropertyDeclaration(member) && member.initializer !== undefined &&
-    !ts.isComputedPropertyName(member.name) &&
-    !(member.modifiers ?? []).some(({ kind }) =>
-      kind === ts.SyntaxKind.StaticKeyword || kind === ts.SyntaxKind.Decorator ||
-      kind === ts.SyntaxKind.AccessorKeyword || kind === ts.SyntaxKind.DeclareKeyword
+    !(member.modifiers ?? []).some(({ kind }) => kind === ts.SyntaxKind.StaticKeyword);
+}
+
+/** How a field is called where it is declared, and how the instance's is later. */
+function nameAndTarget(
+  name: ts.PropertyName,
+  { factory, hoistVariableDeclaration }: ts.TransformationContext,
+): { readonly name: ts.PropertyName; readonly target: ts.Expression } {
+  const self = factory.createThis();
+  if (ts.isIdentifier(name) || ts.isPrivateIdentifier(name)) {
+    return { name, target: factory.createPropertyAccessExpression(self, name) };
+  }
+  if (!ts.isComputedPropertyName(name)) {
+    const key = name as ts.StringLiteral | ts.NumericLiteral;
+    return { name, target: factory.createElementAccessExpression(self, key) };
+  }
+  // It is evaluated once, with the class.
+  const key = factory.createTempVariable(hoistVariableDeclaration);
+  return {
+    name: factory.updateComputedPropertyName(name, factory.createAssignment(key, name.expression)),
+    target: factory.createElementAccessExpression(self, key),
+  };
+}
+
+/** What a constructor does first, and for which class. */
+interface ConstructorStart {
+  /** Statements for where `this` begins to exist. */
+  readonly first: readonly ts.ExpressionStatement[];
+  /** Whether that is where `super()` returns. */
+  readonly isDerived: boolean;
+  /** Parameters that declare properties; what TypeScript has made of them goes. */
+  readonly parameters: ReadonlyMap<ts.Node, string>;
+  readonly context: ts.TransformationContext;
+}
+
+/**
+ * The body of a constructor that begins so. `rest` is what TypeScript has put into it for decorators, which
+ * comes behind the last initializer.
+ */
+function bodyWith(
+  body: ts.Block,
+  { first, isDerived, parameters, context }: ConstructorStart,
+): { readonly body: ts.Block; readonly rest: readonly ts.Statement[] } {
+  const { factory } = context;
+  const rest: ts.Statement[] = [];
+  const visit = (node: ts.Node): ts.Node | ts.Node[] | undefined => {
+    // What is an arrow function's is the constructor's.
+    if (ts.isClassLike(node) || ts.isFunctionLike(node) && !ts.isArrowFunction(node)) return node;
+    if (parameters.has(ts.getOriginalNode(node)) && ts.isStatement(node)) return undefined;
+    if (runsInitializers(node)) {
+      rest.push(node);
+      return undefined;
+    }
+    if (ts.isExpressionStatement(node) && isSuperCall(node.expression)) return [node, ...first];
+    if (!isSuperCall(node)) return ts.visitEachChild(node, visit, context);
+    const parts = first.map(({ expression }) => expression);
+    return factory.createParenthesizedExpression(
+      factory.createCommaListExpression([node, ...parts, factory.createThis()]),
     );
+  };
+  const statements = ts.visitNodes(body.statements, visit, ts.isStatement);
+  const changed = isDerived ? statements : [...first, ...statements];
+  return { body: factory.updateBlock(body, changed), rest };
+}
+
+function isSuperCall(node: ts.Node): node is ts.CallExpression {
+  return ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.SuperKeyword;
+}
+
+/** Whether that is what TypeScript itself writes where decorators have initializers. */
+function runsInitializers(node: ts.Node): node is ts.ExpressionStatement {
+  if (!ts.isExpressionStatement(node) || node.pos >= 0) return false;
+  const { expression } = node;
+  return ts.isCallExpression(expression) && ts.isIdentifier(expression.expression) &&
+    expression.expression.text === "__runInitializers";
+}
+
+function extendsSomething({ heritageClauses }: ts.ClassLikeDeclaration): boolean {
+  return heritageClauses?.some(({ token }) => token === ts.SyntaxKind.ExtendsKeyword) === true;
 }

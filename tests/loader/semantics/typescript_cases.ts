@@ -140,6 +140,83 @@ export default () => Response.json([new Point(5), new Named("n"), Object.keys(ne
         "sum",
       ]],
     },
+    ...(["standard", "experimental"] as const).map((kind) => ({
+      name: `parameter properties are set before any kind of field uses them (${kind} decorators)`,
+      files: {
+        ...(kind === "standard"
+          ? {}
+          : { "deno.json": `{ "compilerOptions": { "experimentalDecorators": true } }` }),
+        "app.ts": `
+const order: string[] = [];
+const key = (name: string) => { order.push(name); return name; };
+const g = 1000;
+// deno-lint-ignore no-explicit-any
+const dec: any = (...args: any[]) => { order.push("decorate " + (args[1]?.name ?? args[1])); };
+class Base { constructor(readonly base = order.push("base")) {} }
+class Every extends Base {
+  @dec decorated = this.g + 1;
+  ${kind === "standard" ? "accessor " : ""}plain = this.g + 2;
+  [key("computed")] = this.g + 3;
+  [key("method")]() { return 1; }
+  #hidden = this.g + 4;
+  static counts = 5;
+  declare nothing: number;
+  unset: unknown;
+  "quoted-x" = this.g + 6;
+  17 = this.g + 7;
+  outer = g;
+  arrow = () => this.g;
+  @dec last = this.h * 2;
+  get hidden() { return this.#hidden; }
+  constructor(private readonly g: number, public h = 4) { order.push("before"); super(); order.push("done " + this.arrow()); }
+}
+class Nested extends Base {
+  value = this.g + 1;
+  constructor(public g: number, early: boolean) {
+    if (early) super(1); else try { super(2); } finally { g = 0; }
+    const again = () => { class Inner extends Base { constructor(readonly deep = 1) { super(); } } return new Inner().deep; };
+    this.value += again();
+  }
+}
+class InArrow extends Base {
+  value = this.g + 1;
+  constructor(public g: number) { const begin = (): this => super(3) as unknown as this; if (begin() !== this) throw new Error("not this"); }
+}
+const every = new Every(10);
+export default () => Response.json({
+  every, values: [every.plain, every.hidden, every.arrow()], keys: Object.keys(every), order,
+  nested: [new Nested(1, true), new Nested(2, false)], arrow: new InArrow(5),
+});
+`,
+      },
+      ...(kind === "standard" ? {} : { place: "local" as const }),
+      answer: {
+        every: {
+          17: 17,
+          base: 6,
+          g: 10,
+          h: 4,
+          decorated: 11,
+          ...(kind === "standard" ? {} : { plain: 12 }),
+          computed: 13,
+          "quoted-x": 16,
+          outer: 1000,
+          last: 8,
+        },
+        values: [12, 14, 10],
+        keys: [
+          ...["17", "base", "g", "h", "decorated"],
+          ...(kind === "standard" ? [] : ["plain"]),
+          ...["computed", "unset", "quoted-x", "outer", "arrow", "last"],
+        ],
+        order: [
+          ...["computed", "method", "decorate decorated", "decorate last", "before", "base"],
+          ...["done 10", "base", "base"],
+        ],
+        nested: [{ base: 1, g: 1, value: 3 }, { base: 2, g: 2, value: 4 }],
+        arrow: { base: 3, g: 5, value: 6 },
+      },
+    })),
     {
       name: "class fields are defined, not assigned",
       files: {
