@@ -46,7 +46,7 @@ interface NodeProcess {
   getBuiltinModule(name: string): unknown;
 }
 
-const { Error, TypeError, Uint8Array, URL, decodeURIComponent } = globalThis;
+const { Error, SyntaxError, TypeError, Uint8Array, URL, decodeURIComponent } = globalThis;
 const { process } = globalThis as unknown as { process: NodeProcess };
 const { defineProperty, freeze, hasOwn, keys, setPrototypeOf } = Object;
 const { parse } = JSON;
@@ -295,7 +295,7 @@ function readCommonJsFromDisk(): void {
   const native = extensions[".js"];
   extensions[".cjs"] = read;
   extensions[".json"] = (module, filename) => {
-    module.exports = parse(readTextFileSync(filename));
+    module.exports = jsonIn(filename);
   };
   extensions[".js"] = (module, filename) => {
     if (isOfModules(filename)) native(module, filename);
@@ -345,9 +345,20 @@ const packageTypes = new SafeMap<string, PackageType>();
 function typeOfPackage(folder: string): PackageType {
   if (basename(folder) === "node_modules") return "commonjs";
   try {
-    const { type } = parse(readTextFileSync(join(folder, "package.json")));
+    const { type } = jsonIn(join(folder, "package.json")) as { type?: unknown };
     return type === "module" ? "module" : "commonjs";
   } catch {
     return "inherited";
+  }
+}
+
+/** What the file at `path`, with a byte order mark or without, says as JSON. */
+function jsonIn(path: string): unknown {
+  const text = readTextFileSync(path);
+  try {
+    return parse(text[0] === "\uFEFF" ? slice(text, 1) : text);
+  } catch (error) {
+    if (error instanceof SyntaxError) error.message = `${path}: ${error.message}`;
+    throw error;
   }
 }

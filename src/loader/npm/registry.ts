@@ -36,6 +36,8 @@ export interface Manifest {
   readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
   /** Dependencies that it brings along. */
   readonly bundleDependencies?: readonly string[] | boolean;
+  /** The other way to write it. */
+  readonly bundledDependencies?: readonly string[] | boolean;
   /** Operating systems that it is for. */
   readonly os?: readonly string[];
   /** Processors that it is for. */

@@ -315,7 +315,7 @@ export class NpmResolver {
 
   /** What a package needs, in the order of names. */
   #wishesOf(manifest: Manifest): Wish[] {
-    const bundled = manifest.bundleDependencies;
+    const bundled = manifest.bundleDependencies ?? manifest.bundledDependencies;
     const wishes = new Map<string, Wish>();
     const from = `${manifest.name}@${manifest.version}`;
     const fields = [["dependencies", "needed"], ["optionalDependencies", "optional"]] as const;

@@ -1,0 +1,3 @@
+import { packageTests } from "./runner.ts";
+
+packageTests("from source");
