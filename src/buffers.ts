@@ -5,10 +5,10 @@
  * @module
  */
 
-import { setBytes, uncurried, viewOf } from "./captured.ts";
+import { byteOffsetOf, lengthOf, setBytes, uncurried, viewOf } from "./captured.ts";
 
 const { Array, ArrayBuffer, Uint8Array: Bytes } = globalThis;
-const { clz32, max } = Math;
+const { clz32, max, min } = Math;
 const transfer = uncurried(ArrayBuffer.prototype.transfer);
 
 const EMPTY = new Bytes(0);
@@ -37,6 +37,40 @@ export function copyBytes(
     return;
   }
   for (let i = start; i < end; i++) target[at++] = source[i];
+}
+
+/** What the platform copies at once to or from shared memory, if it lies alike on both sides, in bytes. */
+const WORD_BYTES = 8;
+/** Where bytes are put straight on their way between shared memory and a thread's own. */
+const straight = new Bytes(16_384);
+const STRAIGHT_BYTES = lengthOf(straight) - WORD_BYTES;
+
+/**
+ * Copies `source[start, end)` to `target` at `at`; either of them is shared memory. The platform does so
+ * byte by byte if they do not lie alike: that takes five times as long.
+ */
+export function copyShared(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+  shared: "source" | "target",
+): void {
+  const sourceAt = byteOffsetOf(source) + start;
+  const targetAt = byteOffsetOf(target) + at;
+  if (end - start <= SHORT_COPY || (targetAt - sourceAt) % WORD_BYTES === 0) {
+    copyBytes(target, at, source, start, end);
+    return;
+  }
+  const lead = (shared === "source" ? sourceAt : targetAt) % WORD_BYTES;
+  while (start < end) {
+    const bytes = min(end - start, STRAIGHT_BYTES);
+    setBytes(straight, viewOf(source, start, start + bytes), lead);
+    setBytes(target, viewOf(straight, lead, lead + bytes), at);
+    start += bytes;
+    at += bytes;
+  }
 }
 
 const SLAB_BYTES = 65_536;
@@ -193,9 +227,14 @@ export class OutputBuffer {
 
   /** Appends bytes. */
   append(chunk: Uint8Array): void {
-    this.reserveChunk(chunk.length);
-    this.bytes.set(chunk, this.length);
-    this.length += chunk.length;
+    const { length } = chunk;
+    this.reserveChunk(length);
+    if (length >= LARGE_CHUNK && chunk.buffer instanceof SharedArrayBuffer) {
+      copyShared(this.bytes, this.length, chunk, 0, length, "source");
+    } else {
+      this.bytes.set(chunk, this.length);
+    }
+    this.length += length;
   }
 
   /** Appends text whose code units are bytes. */

@@ -37,7 +37,7 @@ export const lengthOf: (bytes: Uint8Array) => number = getterOf(typedArrays, "le
 const bufferOf: (bytes: Uint8Array) => ArrayBufferLike = getterOf(typedArrays, "buffer");
 
 /** `bytes.byteOffset`. */
-const byteOffsetOf: (bytes: Uint8Array) => number = getterOf(typedArrays, "byteOffset");
+export const byteOffsetOf: (bytes: Uint8Array) => number = getterOf(typedArrays, "byteOffset");
 
 /** `target.set(source, at)`. */
 export const setBytes: (target: Uint8Array, source: Uint8Array, at: number) => void = uncurried(

@@ -152,6 +152,11 @@ export type AbortReason =
 
 /** What the handler of a request is told while the exchange is open. */
 export interface ExchangeReceiver {
+  /**
+   * Whether more of the request's body would only pile up on its way. {@linkcode Exchange.grant} is
+   * called, if only with 0, when that is over.
+   */
+  readonly congested: boolean;
   /** Body bytes, borrowed: valid during the call only. Never more than was granted. */
   onBody(chunk: Uint8Array): void;
   /**
@@ -181,6 +186,7 @@ export interface ExchangeReceiver {
 
 /** Receives nothing: for exchanges whose handler is not known yet, or not interested any more. */
 export const NOBODY: ExchangeReceiver = {
+  congested: false,
   onBody() {},
   onChunk() {},
   onEnd() {},

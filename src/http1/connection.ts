@@ -297,7 +297,8 @@ export class HttpConnection implements SocketConnection, SenderOwner {
 
   /** Whether the client is to send a body that there is room for. */
   get #isAwaitingBody(): boolean {
-    return this.#receiving !== null && this.#receiving.granted > 0 && !this.#pipeline.isWaiting;
+    return this.#receiving !== null && this.#receiving.granted > 0 && !this.#pipeline.isWaiting &&
+      !this.#parser.hasUnread;
   }
 
   #checkIdleDeadlines(now: number): void {
@@ -344,7 +345,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
         if (this.#pipeline.isWaiting && !this.#beginNext()) break;
         const exchange = this.#receiving;
         if (parser.inBody) {
-          if (exchange !== null && exchange.granted <= 0 && parser.atBodyData) break;
+          if (exchange !== null && parser.atBodyData && !mayGoOn(exchange)) break;
         } else if (this.#pipeline.length >= MAX_PIPELINED_REQUESTS) {
           break;
         }
@@ -557,4 +558,9 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     this.#receiving = null;
     for (const exchange of abandoned) exchange.onAbandoned(reason);
   }
+}
+
+/** Whether the handler takes more of the body now. */
+function mayGoOn({ granted, receiver }: HttpExchange): boolean {
+  return granted > 0 && !receiver.congested;
 }

@@ -39,6 +39,8 @@ export interface ExchangeWorker {
   readonly fieldLine: string;
   /** The ring to the worker; what is written to it is published soon. */
   writing(): RingWriter;
+  /** Whether its ring has no room for more of a body; the exchange is told when it has. */
+  isCongested(exchange: ForwardedExchange): boolean;
   /** A response's head as it goes out. */
   completed(head: ResponseHead): ResponseHead;
   /** Is told that the worker has no more to say about an exchange. */
@@ -83,6 +85,15 @@ export class ForwardedExchange implements ExchangeReceiver {
     this.#exchange = exchange;
     this.#window = exchange.head.responseWindow;
     this.#grantable = exchange.head.expectsContinue ? BODY_WINDOW_BYTES : 0;
+  }
+
+  get congested(): boolean {
+    return this.#state !== ENDED && this.#worker.isCongested(this);
+  }
+
+  /** Is told that there is room for more of the body. */
+  onRoom(): void {
+    if (this.#state !== ENDED) this.#exchange.grant(0);
   }
 
   onBody(chunk: Uint8Array): void {

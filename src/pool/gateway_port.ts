@@ -117,6 +117,10 @@ export class GatewayPort implements ExchangeWorker {
   /** Requests that the worker has not seen. */
   #unseenRequests = 0;
   #isResuming = false;
+  /** Room that there has to be for more of a body: what is left then is for requests. */
+  readonly #roomBytes: number;
+  /** Exchanges whose bodies wait for room in the ring to the worker. */
+  #held = new Set<ForwardedExchange>();
 
   /** Makes a port, with its rings. */
   constructor(options: GatewayPortOptions, owner: GatewayPortOwner, log: Log) {
@@ -132,6 +136,7 @@ export class GatewayPort implements ExchangeWorker {
     const ring = () => owner.ring();
     this.#writer = new RingWriter(this.toWorker, ring);
     this.#reader = new Reader(this.toGateway, ring);
+    this.#roomBytes = this.#writer.maxPayloadBytes / 4;
     this.backlog = new Backlog(this.#writer);
   }
 
@@ -197,6 +202,15 @@ export class GatewayPort implements ExchangeWorker {
     return this.#writer;
   }
 
+  /** Whether the ring to the worker has no room for more of a body; the exchange is told when it has. */
+  isCongested(exchange: ForwardedExchange): boolean {
+    if (this.#writer.hasRoomFor(this.#roomBytes)) return false;
+    this.#held.add(exchange);
+    // Who publishes sees to it that the worker rings.
+    this.writing();
+    return true;
+  }
+
   /** A response's head as it goes out. */
   completed(head: ResponseHead): ResponseHead {
     if (this.#fieldLineBytes.length === 0) return head;
@@ -243,6 +257,7 @@ export class GatewayPort implements ExchangeWorker {
       this.#writer.publish();
       // The worker may have answered in the meantime: this saves its doorbell.
       const done = this.#reader.drain(this.#onFrame, MAX_BYTES_AT_A_TIME);
+      if (this.#held.size > 0) this.#tellOfRoom();
       // Others are to have their turn with a worker that never stops.
       if (done || this.#isResuming) return;
       this.#isResuming = true;
@@ -251,6 +266,15 @@ export class GatewayPort implements ExchangeWorker {
       this.#owner.onBroken(error);
     }
   };
+
+  /** Lets bodies go on that were held back, if there is room. */
+  #tellOfRoom(): void {
+    const writer = this.#writer;
+    if (!writer.hasRoomFor(this.#roomBytes) && writer.awaitReader()) return;
+    const held = this.#held;
+    this.#held = new Set();
+    for (const each of held) each.onRoom();
+  }
 
   readonly #resume = (): void => {
     this.#isResuming = false;

@@ -13,6 +13,8 @@ const unpooled = new BufferPool(0);
 
 /** Holds an exchange until there is somebody to handle it. At most a window of its body is kept. */
 export class WaitingExchange implements ExchangeReceiver {
+  /** Never: what comes is kept. */
+  readonly congested = false;
   /** The exchange that waits. */
   readonly exchange: Exchange;
   readonly #events: ((receiver: ExchangeReceiver) => void)[] = [];

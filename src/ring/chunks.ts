@@ -9,7 +9,7 @@
  * @module
  */
 
-import { copyBytes } from "../buffers.ts";
+import { copyShared } from "../buffers.ts";
 import { lengthOf, viewOf } from "../captured.ts";
 import type { ExchangeReceiver } from "../exchange.ts";
 import { BODY, CHUNKS, MAX_BODY_FRAME_BYTES, writeBody } from "./frames.ts";
@@ -39,7 +39,7 @@ export function writeChunk(
   const target = writer.bytes;
   let at = putSize(target, writer.at, declaredBytes);
   at = putSize(target, at, pieceBytes);
-  copyBytes(target, at, data, 0, pieceBytes);
+  copyShared(target, at, data, 0, pieceBytes, "target");
   if (pieceBytes < dataBytes) writeBody(writer, BODY, id, viewOf(data, pieceBytes, dataBytes));
 }
 

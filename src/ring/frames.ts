@@ -4,7 +4,7 @@
  * @module
  */
 
-import { copyBytes, Slab } from "../buffers.ts";
+import { copyBytes, copyShared, Slab } from "../buffers.ts";
 import { charCodeAt, copyOf, lengthOf, setBytes, uncurried, viewOf } from "../captured.ts";
 import type { AbortReason, EndpointKind, Peer, RequestRole, ResponseHead } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
@@ -314,7 +314,7 @@ export function writeResponse(
   }
   at += fieldBytes;
   if (typeof body === "string") writeUtf8(body, bodyBytes, bytes, at);
-  else if (body !== null) copyBytes(bytes, at, body, 0, bodyBytes);
+  else if (body !== null) copyShared(bytes, at, body, 0, bodyBytes, "target");
 }
 
 /** A RESPONSE frame as read: the body, and field lines that are no text, are borrowed from the ring. */
@@ -365,7 +365,7 @@ export function writeBody(
   for (let at = 0; at < length;) {
     const bytes = min(length - at, MAX_BODY_FRAME_BYTES);
     if (!writer.extend(kind, id, bytes, MAX_BODY_FRAME_BYTES)) writer.reserveOpen(kind, id, bytes);
-    copyBytes(writer.bytes, writer.at, chunk, at, at + bytes);
+    copyShared(writer.bytes, writer.at, chunk, at, at + bytes, "target");
     at += bytes;
   }
 }

@@ -34,6 +34,8 @@ const MAX_SEGMENT_BYTES = 65_536;
 const MAX_SMALL_BODY_BYTES = 4_096;
 /** Where they are kept. */
 const small = new Slab();
+/** A piece of this size has memory of its own, so that it is written once: new memory is filled with zeros. */
+const LARGE_PIECE_BYTES = 8_192;
 
 /** One piece of a body as its client framed it. */
 export interface BodyPiece {
@@ -110,6 +112,9 @@ export class RequestBody {
     let segment: Segment;
     if (bytes === this.#length && bytes <= MAX_SMALL_BODY_BYTES) {
       segment = this.#keepSmall(chunk, bytes);
+    } else if (bytes >= LARGE_PIECE_BYTES) {
+      segment = this.#add(new Bytes(chunk));
+      segment.end = bytes;
     } else {
       segment = this.#roomFor(bytes);
       copyBytes(segment.bytes, segment.end, chunk, 0, bytes);
@@ -198,18 +203,24 @@ export class RequestBody {
         this.#begin();
         this.#dropMarks();
       },
-      pull: async (controller) => {
-        if (await this.#hasMore()) {
-          const segment = this.#first!;
-          enqueue(controller, this.#take(segment, segment.end));
-          return;
-        }
-        close(controller);
-        const request = pendingRequest(controller);
-        if (request !== null) respond(request, 0);
+      pull: (controller) => {
+        const segment = this.#first;
+        if (segment === null) return this.#pullLater(controller);
+        enqueue(controller, this.#take(segment, segment.end));
       },
       cancel: () => this.#clear(),
     }, { highWaterMark: 0 });
+  }
+
+  async #pullLater(controller: Controller): Promise<void> {
+    if (await this.#hasMore()) {
+      const segment = this.#first!;
+      enqueue(controller, this.#take(segment, segment.end));
+      return;
+    }
+    close(controller);
+    const request = pendingRequest(controller);
+    if (request !== null) respond(request, 0);
   }
 
   /** The body in the client's own chunks; a body of known length counts as one chunk. */
@@ -266,15 +277,14 @@ export class RequestBody {
     const capacity = last === null
       ? bytes
       : max(bytes, MIN_SEGMENT_BYTES, min(last.capacity * 2, MAX_SEGMENT_BYTES));
-    const added = {
-      bytes: new Bytes(capacity),
-      capacity,
-      limit: capacity,
-      start: 0,
-      end: 0,
-      chunks: 0,
-      next: null,
-    };
+    return this.#add(new Bytes(capacity));
+  }
+
+  /** Adds a segment that has nothing in it yet. */
+  #add(bytes: Uint8Array<ArrayBuffer>): Segment {
+    const last = this.#last;
+    const capacity = lengthOf(bytes);
+    const added = { bytes, capacity, limit: capacity, start: 0, end: 0, chunks: 0, next: null };
     if (last === null) this.#first = added;
     else last.next = added;
     return this.#last = added;

@@ -54,6 +54,8 @@ export interface TaskOwner {
 
 /** The life of one request in an app. */
 export class AppTask implements ExchangeReceiver {
+  /** Never: what comes is kept for the app. */
+  readonly congested = false;
   /** What was asked. */
   readonly head: RequestHead;
   /** The request's body, or `null` if it has none. */

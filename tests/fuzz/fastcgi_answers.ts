@@ -86,6 +86,7 @@ class Host implements FastCgiHost {
     const exchange = new FastCgiExchange(request, head, settings);
     const job: Job = { exchange, plan: planFor(this.#random, request.id), isOver: false };
     exchange.receiver = {
+      congested: false,
       onBody: () => assert(!job.isOver, "nothing comes for an exchange that is over"),
       onChunk() {},
       onEnd() {},

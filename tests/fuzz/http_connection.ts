@@ -77,6 +77,7 @@ async function check(input: string, random: Random): Promise<void> {
     const { method } = exchange.head;
     const job: Job = { exchange, plan, method, body: "", isOver: false };
     exchange.receiver = {
+      congested: false,
       onBody(chunk) {
         assert(!job.isOver, "nothing comes for an exchange that is over");
         job.body += textOf(chunk, 0, chunk.length);

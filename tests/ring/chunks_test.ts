@@ -149,3 +149,21 @@ for (const [name, bytes] of Object.entries(broken)) {
     assertThrows(read, RingError);
   });
 }
+
+Deno.test("bodies come out as they went in, wherever they lie in memory", () => {
+  const source = Uint8Array.from({ length: 70_000 }, (_, i) => i * 31 >>> 3);
+  for (const length of [1, 49, 16_376, 16_377, 40_000, 65_536]) {
+    const { writer, told, read } = ringOf(1 << 20);
+    const expected: number[] = [];
+    for (let start = 0; start < 9; start++) {
+      const body = source.subarray(start, start + length);
+      writeBody(writer, BODY, ID, body);
+      // What follows lies elsewhere in the same frame.
+      writeBody(writer, BODY, ID, body.subarray(0, 1 + start));
+      expected.push(...body, ...body.subarray(0, 1 + start));
+    }
+    writer.publish();
+    read();
+    assertEquals(Uint8Array.from(told.events[0] as number[]), Uint8Array.from(expected));
+  }
+});

@@ -224,3 +224,20 @@ Deno.test("what an app gets of a small body has memory of its own, though many a
     }
   }
 });
+
+Deno.test("what came in pieces of any size is read as it came, and belongs to the app alone", async () => {
+  const [body, exchange] = bodyOf(UNKNOWN_LENGTH);
+  const sizes = [1, 8_191, 8_192, 3, 65_536, 40_000, 7];
+  const shared = new Uint8Array(new SharedArrayBuffer(65_536));
+  for (const [i, size] of sizes.entries()) {
+    exchange.deliver(shared.subarray(0, size).fill(i));
+  }
+  shared.fill(99);
+  body.end(NO_TRAILERS);
+  const found: number[] = [];
+  for await (const part of body.stream()) {
+    assert(part.buffer instanceof ArrayBuffer, "memory of its own");
+    for (const byte of part) found[byte] = (found[byte] ?? 0) + 1;
+  }
+  assertEquals(found, sizes);
+});
