@@ -58,7 +58,8 @@ export async function main(): Promise<number> {
       case "cache": {
         const { cacheCommand } = await import("./cache.ts");
         const { action, apps, settings } = command;
-        await cacheCommand(action, apps, settings.loading, surroundings);
+        const more = await withEnvFiles(settings, surroundings);
+        await cacheCommand(action, apps, settings.loading, more);
         return DONE;
       }
       case "config": {
@@ -76,7 +77,8 @@ export async function main(): Promise<number> {
         }
         const { serveCommand } = await import("./serve.ts");
         const reread = () => settingsAgain(words, surroundings);
-        return await serveCommand(command.settings, reread, surroundings, membership);
+        const more = await withEnvFiles(command.settings, surroundings);
+        return await serveCommand(command.settings, reread, more, membership);
       }
     }
   } catch (error) {
@@ -96,6 +98,16 @@ export async function main(): Promise<number> {
     }
     throw error;
   }
+}
+
+/** The surroundings with the variables of `--env-file`. */
+async function withEnvFiles(
+  { envFiles }: ServeSettings,
+  surroundings: Surroundings,
+): Promise<Surroundings> {
+  if (envFiles.length === 0) return surroundings;
+  const { addEnvFiles } = await import("./env_files.ts");
+  return addEnvFiles(surroundings, envFiles, logToStderr);
 }
 
 /** What says more than the command line: files as they are now, all else as it was at the start. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { ConfigError } from "../errors.ts";
 import type { OptionSpec } from "./options.ts";
 import type { ServeSettings } from "./settings.ts";
@@ -24,6 +25,15 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
     group: "Loading",
     help: "Import map, a path or URL; default: that of the deno.json beside the app",
     apply: (settings, text) => settings.loading.importMap = text,
+  },
+  {
+    name: "env-file",
+    value: "[=FILE]",
+    repeats: true,
+    group: "Loading",
+    help: "Set the environment variables that FILE says, NAME=value a line, where they are not set",
+    apply: (settings, text) => settings.envFiles.push(text),
+    relativeTo: (folder, text) => resolve(folder, text || ".env"),
   },
   {
     name: "reload",

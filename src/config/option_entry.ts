@@ -50,7 +50,7 @@ export function givenByEntry(
   return texts.flatMap((each, index) => {
     const origin = `${problems.file}:${entry.lines[index] ?? entry.line}`;
     const given = givenIn(option, each, `${origin}: ${entry.key}`, origin).map((one) =>
-      one.text ? { ...one, text: valueFrom(option, one.text, folder) } : one
+      one.text === null ? one : { ...one, text: valueFrom(option, one.text, folder) }
     );
     // Wrong values are told of at once, whether or not the section is chosen.
     for (const one of given) applyOne(defaultSettings(), one);

@@ -116,6 +116,8 @@ export interface ServeSettings {
   workers: number;
   /** Whether the modules export apps, or functions that make them. */
   appKind: ExportKind;
+  /** Files of environment variables, for the apps and for what loads them; later ones count first. */
+  envFiles: string[];
   /** How apps are loaded. */
   loading: LoaderSettings;
   /** What `gatehouse cache` does. */
@@ -167,6 +169,7 @@ export function defaultSettings(): ServeSettings {
     backlog: 511,
     workers: navigator.hardwareConcurrency,
     appKind: "plain",
+    envFiles: [],
     loading: {
       loader: "built-in",
       importMap: undefined,

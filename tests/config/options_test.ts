@@ -90,6 +90,7 @@ const effects: Record<
   "app-name": [["--config=c", "--app-name=a"], { appName: "a" }],
   "loader": [["--loader", "native"], { loading: loading({ loader: "native" }) }],
   "import-map": [["--import-map", "m.json"], { loading: loading({ importMap: "/m.json" }) }],
+  "env-file": [["--env-file", "--env-file=a.env"], { envFiles: ["/.env", "/a.env"] }],
   "reload": [["--reload=https://a/,npm:", "--reload=jsr:"], {
     loading: loading({ reload: ["https://a/", "npm:", "jsr:"] }),
   }],
