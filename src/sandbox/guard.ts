@@ -4,6 +4,7 @@
  * @module
  */
 
+import { hideAbsences } from "./absences.ts";
 import { guardDescriptors, guardTerminals } from "./descriptors.ts";
 import { guardFatalCalls } from "./fatal_calls.ts";
 import { isGranted } from "./granted.ts";
@@ -17,6 +18,7 @@ import { guardThreads } from "./threads.ts";
 /** Guards everybody else against the apps of the current thread, before they are loaded. */
 export function guardThread(rules: SandboxRules): void {
   guardProcess();
+  hideAbsences();
   countOpens(rules);
   // Who may do everything can reach all of it in other ways, and may need it.
   if (rules.trust === "full") return;

@@ -1,3 +1,4 @@
+import { absenceTests } from "../sandbox/absences.ts";
 import { descriptorTests } from "../sandbox/descriptors.ts";
 import { escapeTests } from "../sandbox/escapes.ts";
 import { fatalCallTests } from "../sandbox/fatal_calls.ts";
@@ -11,6 +12,7 @@ if (executable !== null) {
   const command = [executable];
   descriptorTests({ name: "executable", command, args: [] });
   portTests({ name: "executable", command, args: [] });
+  absenceTests({ name: "executable", command });
   importTests({ name: "executable", command, args: [] });
   fatalCallTests({ name: "executable", command, args: [] });
   sharedStateTests({ name: "executable", command, args: [] });

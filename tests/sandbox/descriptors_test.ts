@@ -1,7 +1,7 @@
 import { FROM_SOURCE } from "../support/gateway.ts";
 import { descriptorTests } from "./descriptors.ts";
 
-descriptorTests({ name: "Deno's loader", command: FROM_SOURCE, args: [] });
+descriptorTests({ name: "Deno's loader", command: FROM_SOURCE, args: ["--loader=native"] });
 descriptorTests({ name: "own loader", command: FROM_SOURCE, args: ["--loader=own"] });
 descriptorTests({
   name: "own loader, all files readable",

@@ -4,7 +4,7 @@ import { fatalCallTests } from "./fatal_calls.ts";
 fatalCallTests({
   name: "Deno's loader",
   command: FROM_SOURCE,
-  args: [],
+  args: ["--loader=native"],
   openWays: ["named import", "import()"],
 });
 fatalCallTests({ name: "own loader", command: FROM_SOURCE, args: ["--loader=own"] });

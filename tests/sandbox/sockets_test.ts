@@ -4,7 +4,11 @@ import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
 const APP = new URL("./socket_attempts.ts", import.meta.url);
 const REFUSED = /AddrInUse|EADDRINUSE|is not a function/;
 
-for (const [name, args] of [["Deno's loader", []], ["own loader", ["--loader=own"]]] as const) {
+for (
+  const [name, args] of [["Deno's loader", ["--loader=native"]], ["own loader", [
+    "--loader=own",
+  ]]] as const
+) {
   Deno.test({
     name: `an app listens at no unix socket of its gateway, though it may write there (${name})`,
     ignore: Deno.build.os === "windows",
