@@ -12,7 +12,8 @@ import { replace } from "./locks.ts";
 const { apply, get, getOwnPropertyDescriptor, has, ownKeys, set } = Reflect;
 const { defineProperty } = Object;
 const { Promise, Proxy, String, queueMicrotask } = globalThis;
-const { NotCapable } = Deno.errors;
+const { env: denoEnv, errors: { NotCapable }, permissions } = Deno;
+const querySync = permissions.querySync.bind(permissions);
 const { process } = globalThis as unknown as { process: NodeProcess };
 
 /** Where a function has its form that returns a promise. */
@@ -29,20 +30,20 @@ export function hideAbsences(): void {
 
 function mayReadMode(): boolean {
   const descriptor = { name: "env", variable: MODE } as const;
-  return Deno.permissions.querySync(descriptor).state === "granted";
+  return querySync(descriptor).state === "granted";
 }
 
 /** `NODE_ENV` is not set, unless the app sets it, for itself alone. */
 function hideMode(): void {
   let mode: string | undefined;
-  const { get: getEnv, has: hasEnv } = Deno.env;
+  const { get: getEnv, has: hasEnv } = denoEnv;
   replace(
-    Deno.env,
+    denoEnv,
     "get",
-    (name: string) => name === MODE ? mode : apply(getEnv, Deno.env, [name]),
+    (name: string) => name === MODE ? mode : apply(getEnv, denoEnv, [name]),
   );
-  replace(Deno.env, "has", (name: string) => {
-    return name === MODE ? mode !== undefined : apply(hasEnv, Deno.env, [name]);
+  replace(denoEnv, "has", (name: string) => {
+    return name === MODE ? mode !== undefined : apply(hasEnv, denoEnv, [name]);
   });
   const env = new Proxy(process.env as Members, {
     get: (target, key) => key === MODE ? mode : get(target, key),

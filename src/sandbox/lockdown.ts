@@ -20,9 +20,10 @@ const Deny = EvalError;
 const Unsupported = Deno.errors.NotSupported;
 const readTextFile = Deno.readTextFileSync;
 
-/** Builtin modules with parts that evaluate code, or that would end the process. */
+/** Builtin modules with parts that evaluate code, that would end the process, or that hide what is there. */
 const GUARDED = [
   "crypto",
+  "fs",
   "inspector",
   "inspector/promises",
   "module",
