@@ -24,9 +24,9 @@ const RUNG = 2;
 /** Words between two bells, so that each is on a cache line of its own. */
 const BELL_WORDS = 16;
 
-/** Before 2.8, a thread of Deno that has nothing to do is not woken by a change in shared memory. */
 const [major, minor] = Deno.version.deno.split(".");
-const CAN_WAKE = Number(major) > 2 || Number(major) === 2 && Number(minor) >= 8;
+/** Whether there are bells: before 2.8, nothing in shared memory wakes a thread of Deno that is idle. */
+export const HAS_BELLS: boolean = Number(major) > 2 || Number(major) === 2 && Number(minor) >= 8;
 
 /** What `Atomics.waitAsync` returns: what is there at once, or a promise. */
 interface Wait {
@@ -62,7 +62,7 @@ export class Bell {
 
   /** Calls `onRing` soon after each ring, once for many of them. Does nothing where Deno cannot wait so. */
   listen(onRing: () => void): void {
-    if (!CAN_WAKE) return;
+    if (!HAS_BELLS) return;
     this.#onRing = onRing;
     this.#wait();
   }
