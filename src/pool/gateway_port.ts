@@ -46,6 +46,11 @@ const MAX_LOG_LINES = 1_000;
 const LOG_PERIOD_MS = 1_000;
 /** Requests that the worker is to see though there are more to come: it can answer them meanwhile. */
 const REQUESTS_AT_A_TIME = 16;
+/**
+ * Where so many requests have come at once, more are on their way: a worker that sleeps is rung when the
+ * others of this turn are there, too. To wake it costs more than a request.
+ */
+const BUSY_REQUESTS = 4;
 /** Ids of exchanges go from 1 to this, and then from 1 again. */
 const MAX_ID = 0xffff_ffff;
 
@@ -116,6 +121,9 @@ export class GatewayPort implements ExchangeWorker {
   #publishing = false;
   /** Requests that the worker has not seen. */
   #unseenRequests = 0;
+  /** Requests that are being let see, at the end of what was read at once. */
+  #batch = 0;
+  #isRingDue = false;
   #isResuming = false;
   /** Room that there has to be for more of a body: what is left then is for requests. */
   readonly #roomBytes: number;
@@ -134,7 +142,7 @@ export class GatewayPort implements ExchangeWorker {
     this.toWorker = allocateRing(ringBytes);
     this.toGateway = allocateRing(ringBytes);
     const ring = () => owner.ring();
-    this.#writer = new RingWriter(this.toWorker, ring);
+    this.#writer = new RingWriter(this.toWorker, () => this.#ringWorker());
     this.#reader = new Reader(this.toGateway, ring);
     this.#roomBytes = this.#writer.maxPayloadBytes / 4;
     this.backlog = new Backlog(this.#writer);
@@ -236,13 +244,27 @@ export class GatewayPort implements ExchangeWorker {
   }
 
   #publishRequests(): void {
-    this.#unseenRequests = 0;
+    this.#unseenRequests = this.#batch = 0;
     try {
       this.#writer.publish();
     } catch (error) {
       this.#owner.onBroken(error);
     }
   }
+
+  #ringWorker(): void {
+    if (this.#batch < BUSY_REQUESTS) {
+      this.#owner.ring();
+    } else if (!this.#isRingDue) {
+      this.#isRingDue = true;
+      setImmediate(this.#ringNow);
+    }
+  }
+
+  readonly #ringNow = (): void => {
+    this.#isRingDue = false;
+    if (!this.#hasEnded) this.#owner.ring();
+  };
 
   readonly #publish = (): void => {
     this.#publishing = false;
@@ -252,6 +274,7 @@ export class GatewayPort implements ExchangeWorker {
   /** Writes what is to be written, and reads what is there: a ring full of it at a time. */
   readonly exchangeFrames = (): void => {
     if (this.#hasEnded) return;
+    this.#batch = this.#unseenRequests;
     this.#unseenRequests = 0;
     try {
       this.#writer.publish();
