@@ -61,6 +61,7 @@ const replace: (text: string, pattern: RegExp, by: string) => string = uncurried
 ) as never;
 const pathnameOf = getterOf<URL, string>(URL.prototype, "pathname");
 const startsWith = uncurried(String.prototype.startsWith);
+const endsWith = uncurried(String.prototype.endsWith);
 const includes = uncurried(String.prototype.includes);
 const slice = uncurried(String.prototype.slice);
 
@@ -308,7 +309,10 @@ function readCommonJsFromDisk(): void {
  * not found, instead of denied, which packages with optional dependencies rely on.
  */
 function lookWhereAllowed(): void {
-  const module = nodeModule as unknown as { _nodeModulePaths(from: string): string[] };
+  const module = nodeModule as unknown as {
+    _nodeModulePaths(from: string): string[];
+    _resolveLookupPaths(request: string, parent: unknown): string[] | null;
+  };
   const known = new SafeMap<string, boolean>();
   const mayRead = (path: string): boolean => {
     const answer = known.get(path) ??
@@ -324,6 +328,17 @@ function lookWhereAllowed(): void {
       if (mayRead(paths[i])) readable[readable.length] = paths[i];
     }
     return readable;
+  };
+  const lookedUp = module._resolveLookupPaths;
+  module._resolveLookupPaths = (request, parent) => {
+    const paths = lookedUp(request, parent);
+    if (paths === null || request[0] === ".") return paths;
+    // Deno looks among its own packages first, which are those that gatehouse itself is made of.
+    const ofPackages: string[] = [];
+    for (let i = 0; i < paths.length; i++) {
+      if (endsWith(paths[i], "node_modules")) ofPackages[ofPackages.length] = paths[i];
+    }
+    return ofPackages;
   };
 }
 

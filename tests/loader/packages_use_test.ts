@@ -28,7 +28,10 @@ const PACKAGES: FakePackages = {
   },
   "counter@1.0.0": { files: { "index.js": "let count = 0;\nexports.next = () => ++count;\n" } },
   "commons@2.1.0": {
-    json: { main: "lib/main", dependencies: { counter: "1", chosen: "*", "@scope/part": "^3" } },
+    json: {
+      main: "lib/main",
+      dependencies: { counter: "1", chosen: "*", "@scope/part": "^3", semver: "7" },
+    },
     files: {
       "lib/main.js": "const path = require('path');\n" +
         "exports.json = require('../package.json').version;\n" +
@@ -37,6 +40,7 @@ const PACKAGES: FakePackages = {
         "exports.chosen = require('chosen');\n" +
         "exports.inner = require('chosen/inner');\n" +
         "exports.part = require('@scope/part');\n" +
+        "exports.semver = require('semver');\n" +
         "exports.cycle = require('./a.cjs').whole();\n" +
         "exports.late = () => import('./late.mjs');\n" +
         "exports.lateOther = async (name) => (await import(name)).default;\n" +
@@ -68,6 +72,8 @@ const PACKAGES: FakePackages = {
     json: { main: "./index.js" },
     files: { "index.js": "module.exports = 'part';\n" },
   },
+  // Gatehouse itself has one of that name.
+  "semver@7.0.0": { files: { "index.js": "module.exports = 'semver of the app';\n" } },
   "@scope/part@4.0.0": { files: { "index.js": "module.exports = 'newer part';\n" } },
   "user@1.0.0": {
     json: { dependencies: { counter: "*" } },
@@ -87,6 +93,7 @@ test("an app uses ESM, CommonJS and dual packages, with one instance of each", a
       "export default async (): Promise<Response> => Response.json({\n" +
       "  modern, one, late: (await late()).default, data, json: commons.json, place, chosen, part,\n" +
       "  byRequire: commons.chosen, inner: commons.inner, oldPart: commons.part,\n" +
+      "  semver: commons.semver,\n" +
       "  cycle: commons.cycle, lateOfCommons: (await commons.late()).default,\n" +
       "  other: await commons.lateOther('chosen'), missing: commons.missing(), hidden: commons.hidden(),\n" +
       "  counts: [next(), nextOfCommons(), own()],\n});\n",
@@ -104,6 +111,7 @@ test("an app uses ESM, CommonJS and dual packages, with one instance of each", a
     byRequire: "by require",
     inner: "inner of node",
     oldPart: "part",
+    semver: "semver of the app",
     cycle: "early function",
     lateOfCommons: "late function",
     other: "by import",
