@@ -37,7 +37,7 @@ export { logToStderr } from "./src/log.ts";
 export * from "./src/serve.ts";
 export type { AppFunction, AppReference, ServeOptions } from "./src/serve_options.ts";
 export type { ReloadOutcome } from "./src/generations.ts";
-export type { App, MountedApp } from "./src/worker/apps.ts";
+export type { App, MountedApp, ServedModule } from "./src/worker/apps.ts";
 export { AppRunner } from "./src/worker/apps.ts";
 export type { Context } from "./src/worker/context.ts";
 export type {

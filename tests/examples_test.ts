@@ -130,6 +130,34 @@ example("hono.ts", "routes, redirects, sets cookies and handles errors", async (
   assertEquals([missing.status, await missing.json()], [404, { error: "nothing at /nowhere" }]);
 });
 
+for (const name of ["express", "fastify"]) {
+  example(`${name}.ts`, "routes, parses, streams, sets cookies and handles errors", async (url) => {
+    const greeting = await fetch(url);
+    assertMatch(greeting.headers.get("content-type")!, /^text\/(?:html|plain); charset=utf-8$/);
+    assertMatch(await greeting.text(), /^Hello from (?:Express|Fastify)$/);
+    const user = await fetch(`${url}/users/ann?a=b`);
+    assertEquals(user.headers.getSetCookie().length, 2);
+    const { name, query } = await user.json();
+    assertEquals([name, query], ["ann", { a: "b" }]);
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ name: "bob" });
+    const created = await fetch(`${url}/users`, { method: "POST", headers, body });
+    assertEquals([created.status, await created.json()], [201, { name: "bob" }]);
+    const bad = await fetch(`${url}/users`, { method: "POST", headers, body: "{" });
+    await bad.body?.cancel();
+    assert(bad.status === 400 || bad.status === 500, `${bad.status}`);
+    assertEquals(await (await fetch(`${url}/ticks`)).text(), "tick 0\ntick 1\ntick 2\n");
+    const failed = await fetch(`${url}/fail`);
+    assertEquals(failed.status, 500);
+    assertStringIncludes(await failed.text(), "on purpose");
+    const head = await fetch(`${url}/users/ann`, { method: "HEAD" });
+    assertEquals([head.status, await head.text()], [200, ""]);
+    const missing = await fetch(`${url}/nowhere`);
+    assertEquals(missing.status, 404);
+    await missing.body?.cancel();
+  });
+}
+
 example("sse.ts", "streams events, one by one", async (url) => {
   const response = await fetch(`${url}/?interval=30&count=4`);
   assertEquals(response.headers.get("content-type"), "text/event-stream");

@@ -75,11 +75,11 @@ export async function loadAppsWithin(
   timeoutMs: number,
   addresses: readonly Deno.Addr[],
 ): Promise<MountedApp[]> {
-  const leaveServers = takeServers(addresses);
+  const servers = takeServers(addresses);
   try {
     return await within(apps, timeoutMs);
   } finally {
-    leaveServers();
+    servers.leave();
   }
 }
 

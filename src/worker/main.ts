@@ -106,8 +106,9 @@ async function start(message: StartMessage): Promise<void> {
       installAppThreads(graph, sandbox, askForModule);
     }
     guardThread(sandbox);
-    takeServers(sandbox.addresses);
+    const servers = takeServers(sandbox.addresses);
     const mounts = await loadApps(apps, (url) => post({ kind: "loaded", url }));
+    servers.settle();
     const running = new AppRunner(mounts, faultReports, (level, text) => opened.log(level, text));
     runner = running;
     port = opened;

@@ -5,6 +5,7 @@ import { fatalCallTests } from "../sandbox/fatal_calls.ts";
 import { importTests } from "../sandbox/imports.ts";
 import { portTests } from "../sandbox/ports.ts";
 import { sharedStateTests } from "../sandbox/shared_state.ts";
+import { nodeServingTests } from "../worker/node_serving.ts";
 import { servingTests } from "../worker/self_serving.ts";
 import { executable } from "./executable_path.ts";
 
@@ -17,6 +18,7 @@ if (executable !== null) {
   fatalCallTests({ name: "executable", command, args: [] });
   sharedStateTests({ name: "executable", command, args: [] });
   servingTests({ name: "executable", command, args: ["--workers=2"] });
+  nodeServingTests({ name: "executable", command, args: ["--workers=1"] });
   const args = ["--app-allow-read"];
   portTests({ name: "executable, all files readable", command, args });
   descriptorTests({ name: "executable, all files readable", command, args });

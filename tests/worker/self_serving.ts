@@ -30,11 +30,11 @@ const ROWS: Readonly<Record<string, Row>> = {
     answer: '["127.0.0.1",true,"function"]',
   },
   "Deno.serve(options, handler)": {
-    code: `Deno.serve({ port: 45678, hostname: "0.0.0.0" }, (_, info) => ${TOLD});`,
+    code: `Deno.serve({ port: 27531, hostname: "0.0.0.0" }, (_, info) => ${TOLD});`,
     answer: '["127.0.0.1",true,"function"]',
   },
   "Deno.serve({ handler })": {
-    code: `Deno.serve({ port: 45678, handler: (_, info) => ${TOLD} });`,
+    code: `Deno.serve({ port: 27531, handler: (_, info) => ${TOLD} });`,
     answer: '["127.0.0.1",true,"function"]',
   },
   "Deno.serve of a socket's path": {
@@ -52,7 +52,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   "Deno.serve and its beginning": {
     code: `const address = await new Promise((onListen) => {
-        Deno.serve({ onListen, port: 45678 }, () => new Response("port " + address.port));
+        Deno.serve({ onListen, port: 27531 }, () => new Response("port " + address.port));
       });`,
     answer: /^port PORT$/,
   },
@@ -69,8 +69,8 @@ const ROWS: Readonly<Record<string, Row>> = {
     answer: "mended fault",
   },
   "a second server": {
-    code: `const app = Deno.serve({ port: 45678 }, () => new Response("first"));
-      const metrics = Deno.serve({ port: 45679, onListen() { throw new Error("never"); } }, () => {});
+    code: `const app = Deno.serve({ port: 27531 }, () => new Response("first"));
+      const metrics = Deno.serve({ port: 27532, onListen() { throw new Error("never"); } }, () => {});
       await Promise.all([app.finished, metrics.finished]);`,
     answer: "first",
   },
@@ -83,7 +83,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     answer: "late",
   },
   "a default export, with a server beside it": {
-    code: `Deno.serve({ port: 45679 }, () => new Response("metrics"));
+    code: `Deno.serve({ port: 27532 }, () => new Response("metrics"));
       await 0;
       export default { fetch: () => new Response("exported") };`,
     answer: "exported",
@@ -143,7 +143,7 @@ export function servingTests({ name, command, args }: ServingLeg): void {
         });
       }
       await test.step("and nothing else listens", async () => {
-        for (const other of [45678, 45679]) {
+        for (const other of [27531, 27532]) {
           const connecting = Deno.connect({ hostname: "127.0.0.1", port: other });
           const refused = await connecting.then((conn) => conn.close(), (error: Error) => error);
           assert(refused instanceof Deno.errors.ConnectionRefused, `${other}`);
@@ -152,7 +152,7 @@ export function servingTests({ name, command, args }: ServingLeg): void {
       await test.step("what is not served is said once", async () => {
         const expected = [
           /4\.ts gives Deno\.serve\(\) is not used: gatehouse takes it with --https/,
-          /9\.ts serves again, with Deno\.serve\(\) at port 45679, and only its first app is/,
+          /9\.ts serves again, with Deno\.serve\(\) at port 27532, and only its first app is/,
           /11\.ts serves by itself is not served: its default export is the app/,
         ];
         for (const pattern of expected) await gateway.logged(pattern);

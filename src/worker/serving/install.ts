@@ -6,15 +6,21 @@
 
 import { takeDenoServe } from "./deno_serve.ts";
 import { takeFetchEvents } from "./fetch_events.ts";
+import type { TakenServers } from "./node_server.ts";
+import { takeNodeServers } from "./node_server.ts";
 
 /**
  * Makes apps of what modules serve while they are loaded. They are told that they listen at the first of
- * `addresses`, if there is one; else, where they asked for it. Returns what leaves all to the runtime again.
+ * `addresses`, if there is one; else, where they asked for it.
  */
-export function takeServers(addresses: readonly Deno.Addr[]): () => void {
+export function takeServers(addresses: readonly Deno.Addr[]): TakenServers {
   const [address] = addresses;
-  const leave = [takeDenoServe(address), takeFetchEvents()];
-  return () => {
-    for (const each of leave) each();
+  const ofNode = takeNodeServers(address);
+  const leave = [takeDenoServe(address), takeFetchEvents(), ofNode.leave];
+  return {
+    settle: ofNode.settle,
+    leave() {
+      for (const each of leave) each();
+    },
   };
 }
