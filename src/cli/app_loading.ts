@@ -38,7 +38,7 @@ import { withoutPasswords } from "../passwords.ts";
 import type { MountedApp } from "../worker/apps.ts";
 import { installModules } from "../worker/modules.ts";
 import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
-import { modulesOf } from "../worker/protocol.ts";
+import { mainModulesOf, modulesOf } from "../worker/protocol.ts";
 import { installLightResponse } from "../worker/response.ts";
 import type { KnownFiles } from "./file_watcher.ts";
 import { cacheFolder } from "./module_cache.ts";
@@ -432,7 +432,8 @@ function threadHost(apps: AppSet, loader: Loader | null, loadTimeoutMs: number):
     }
     const modules = await AppModuleSet.prepare(loader, apps, ALL_IMPORTS);
     installLightResponse();
-    installModules(modules.apps.graph!, (request) => modules.supply(request), "native");
+    const mains = mainModulesOf(apps);
+    installModules(modules.apps.graph!, (request) => modules.supply(request), "native", mains);
     try {
       return await loadAppsWithin(modules.apps, loadTimeoutMs, addresses);
     } catch (error) {

@@ -50,7 +50,8 @@ async function loadMount(
 ): Promise<MountedApp> {
   const { prefix, stripped, url, exportName } = source;
   const modules = [moduleOf(source)];
-  let app = asApp(await appOf(source), url, exportName);
+  const value = await appOf(source);
+  let app = await called(url, () => asApp(value, url, exportName)) as App;
   onLoaded(url);
   let listener = app;
   for (let i = 0; i < middleware.length; i++) {
@@ -204,6 +205,7 @@ async function called(url: string, make: () => unknown): Promise<unknown> {
   try {
     return await make();
   } catch (error) {
+    if (error instanceof LoadError) throw error;
     throw new LoadError(url, `cannot load ${url}: ${reasonOf(error)}`, { cause: error });
   }
 }

@@ -27,7 +27,7 @@ import type {
   StartMessage,
   WorkerReport,
 } from "./protocol.ts";
-import { DOORBELL, FENCE, GATEWAY_BELL, WORKER_BELL } from "./protocol.ts";
+import { DOORBELL, FENCE, GATEWAY_BELL, mainModulesOf, WORKER_BELL } from "./protocol.ts";
 import { installLightResponse } from "./response.ts";
 import { takeServers } from "./serving/install.ts";
 
@@ -99,7 +99,8 @@ async function start(message: StartMessage): Promise<void> {
   try {
     const { graph, lockdown, faultReports } = apps;
     if (graph !== undefined) {
-      installModules(graph, askForModule, sandbox.trust === "full" ? "native" : "guarded");
+      const builtins = sandbox.trust === "full" ? "native" : "guarded";
+      installModules(graph, askForModule, builtins, mainModulesOf(apps));
     }
     if (lockdown !== undefined) lockImports(lockdown);
     else if (graph !== undefined || sandbox.trust === "limited") {

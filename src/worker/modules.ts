@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer";
 import nodeModule, { createRequire, isBuiltin } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { getterOf, SafeMap, uncurried } from "../captured.ts";
+import { getterOf, SafeMap, SafeSet, uncurried } from "../captured.ts";
 import { moduleKey } from "../loader/graph_keys.ts";
 import type { WorkerGraph } from "../loader/graph_store.ts";
 import { resolveSpecifier } from "../loader/import_map.ts";
@@ -69,15 +69,17 @@ const slice = uncurried(String.prototype.slice);
 const WELL_KNOWN = Symbol.for("gatehouse.modules");
 
 /**
- * Makes the services of the current thread for the modules of `graph`. What apps find of them are
+ * Makes the services of the current thread for the modules of `graph`, of which those at the URLs `mains`
+ * are main modules, as apps are under `deno serve`. What apps find of them are
  * functions that lead nowhere else, and take whatever they are given for what it is: text for text.
  */
 export function installModules(
   graph: WorkerGraph,
   ask: AskForModule,
   builtins: "native" | "guarded",
+  mains: readonly string[] = [],
 ): ModuleServices {
-  const modules = new AppModules(graph, ask, builtins);
+  const modules = new AppModules(graph, ask, builtins, mains);
   const services: ModuleServices = {
     import: (referrer, args) => modules.import(referrer, args),
     describe: (meta, url) => modules.describe(meta, `${url}`),
@@ -109,9 +111,19 @@ class AppModules {
   readonly #files = new SafeMap<string, string>();
   /** URLs that stand for others. */
   readonly #redirects = new SafeMap<string, string>();
+  /** Modules that are the main ones of a program. */
+  readonly #mains = new SafeSet<string>();
   readonly #names = new SourceNames();
 
-  constructor(graph: WorkerGraph, ask: AskForModule, builtins: "native" | "guarded") {
+  constructor(
+    graph: WorkerGraph,
+    ask: AskForModule,
+    builtins: "native" | "guarded",
+    mains: readonly string[],
+  ) {
+    for (let i = 0; i < mains.length; i++) {
+      this.#mains.add(graph.redirects[mains[i]] ?? mains[i]);
+    }
     this.#directory = graph.directory;
     this.#importMap = graph.importMap;
     this.#ask = ask;
@@ -125,7 +137,7 @@ class AppModules {
 
   describe(meta: ImportMeta, url: string): void {
     meta.url = url;
-    meta.main = false;
+    meta.main = this.#mains.has(url);
     meta.resolve = (specifier) => this.#resolved(`${specifier}`, url);
     const local = startsWith(url, "file:") ? pathOf(url) : null;
     if (local === null) {

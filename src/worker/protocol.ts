@@ -76,6 +76,11 @@ export function modulesOf(apps: AppSet): string[] {
   return apps.mounts.flatMap(({ url, middleware }) => [url, ...middleware.map(({ url }) => url)]);
 }
 
+/** URLs of the modules of `apps` that are main ones: not those of middleware. */
+export function mainModulesOf(apps: AppSet): string[] {
+  return apps.mounts.map(({ url }) => url);
+}
+
 /** The first message to a worker. */
 export interface StartMessage {
   /** Version of the frames that the gateway speaks. */

@@ -88,6 +88,11 @@ const ROWS: Readonly<Record<string, Row>> = {
       export default { fetch: () => new Response("exported") };`,
     answer: "exported",
   },
+  "a server of a main module": {
+    code: `const main = import.meta.main;
+      Deno.serve(() => new Response(String(main)));`,
+    answer: /^MAIN$/,
+  },
   "a server with other exports": {
     code: `export const handler = () => new Response("handler"); Deno.serve(handler);`,
     answer: "handler",
@@ -119,6 +124,8 @@ const ROWS: Readonly<Record<string, Row>> = {
 
 /** Registers the tests of one leg. All modules are loaded at a time: none is taken for another one. */
 export function servingTests({ name, command, args }: ServingLeg): void {
+  // Deno's loader knows of one main module alone, that of the worker.
+  const isMain = !args.includes("--loader=native");
   Deno.test(`apps that serve themselves are served by the gateway (${name})`, async (test) => {
     const folder = await Deno.makeTempDir();
     try {
@@ -138,7 +145,10 @@ export function servingTests({ name, command, args }: ServingLeg): void {
           for (let i = 0; i < 2; i++) {
             const text = await (await fetch(`${url}/${index}`)).text();
             if (typeof answer === "string") assertEquals(text, answer);
-            else assert(new RegExp(answer.source.replace("PORT", `${port}`)).test(text), text);
+            else {
+              const source = answer.source.replace("PORT", `${port}`).replace("MAIN", `${isMain}`);
+              assert(new RegExp(source).test(text), text);
+            }
           }
         });
       }

@@ -94,6 +94,10 @@ const REFUSALS: Readonly<Record<string, readonly [code: string, message: string]
     "export default class { handle() {} }",
     "its default export is a class without a fetch(request, context) method",
   ],
+  "a class that throws": [
+    "export default class { constructor() { throw new Error('on purpose'); } fetch() {} }",
+    "on purpose",
+  ],
   "an app of Express": [
     "export default Object.assign((req, res, next) => {}, { handle() {}, listen() {} });",
     "let the module call app.listen(8000) instead of exporting it",

@@ -153,8 +153,10 @@ export class LoadedModule implements ServedModule {
 
   /** Decides for the app that it serves by itself. */
   takeServed(): App {
+    const app = this.#app!;
+    this.#accepted.resolve(app);
     this.#close();
-    return this.#app!;
+    return app;
   }
 
   /** Decides against it: `why` says what counts instead. */
