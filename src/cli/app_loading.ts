@@ -4,7 +4,8 @@
  * @module
  */
 
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import {
   comeFromBoth,
   isLocal,
@@ -26,6 +27,7 @@ import { ConfigError, LoadError } from "../errors.ts";
 import type { AppHost } from "../gateway.ts";
 import type { LoadableApps } from "../generations.ts";
 import { AppModuleSet } from "../loader/app_modules.ts";
+import { findConfig, lockOfProject } from "../loader/deno_config.ts";
 import { defaultImportHosts } from "../loader/fetch_policy.ts";
 import { loadAppsWithin } from "../loader/load.ts";
 import { Loader } from "../loader/loader.ts";
@@ -76,7 +78,9 @@ export function appLoading(
   let loader: Loader | null = null;
   if (settings.loading.loader === "built-in") {
     const { root } = resources.use(cacheFolder(surroundings, log));
-    loader = resources.use(new Loader(loaderOptions(settings.loading, surroundings, root), log));
+    const modules = modulesNamed(settings);
+    const options = loaderOptions(settings.loading, modules, surroundings, root);
+    loader = resources.use(new Loader(options, log));
   }
   if (settings.workers === 0) {
     const mounts = settings.mounts.map((mount) => appSourceOf(mount, settings, cwd));
@@ -235,12 +239,13 @@ function modulesNamed({ mounts, middleware }: ServeSettings): string[] {
 }
 
 /**
- * The loader's options, with absolute paths; the cache is in `cacheRoot`.
+ * The loader's options for apps that are named so, with absolute paths; the cache is in `cacheRoot`.
  *
  * @throws {ConfigError} if they do not go together
  */
 export function loaderOptions(
   loading: LoaderSettings,
+  apps: readonly string[],
   { cwd, env }: Surroundings,
   cacheRoot: string,
 ): LoaderOptions {
@@ -253,10 +258,24 @@ export function loaderOptions(
     cachePolicy,
     allowImport: importHosts(loading, env),
     allowHttp,
-    lockFile: lockFile === undefined ? undefined : resolve(cwd, lockFile),
+    ...lockFile === undefined
+      ? { lockFile: lockBeside(apps, cwd), lockOrigin: "found" }
+      : { lockFile: resolve(cwd, lockFile), lockOrigin: "named" },
     lockMode,
     env: withAbsolutePaths(env, cwd),
   };
+}
+
+/** Deno's lock file, if all local apps and middleware are of one project, and it has one. */
+function lockBeside(apps: readonly string[], cwd: string): string | undefined {
+  const configs = new Set<string | null>();
+  for (const app of apps) {
+    const { url } = resolveApp(app, cwd);
+    if (isLocal(url)) configs.add(findConfig(dirname(fileURLToPath(url))));
+  }
+  const [config] = configs;
+  if (configs.size !== 1 || config === null) return undefined;
+  return lockOfProject(config) ?? undefined;
 }
 
 function checkLock({ lockFile, lockMode }: LoaderSettings): void {

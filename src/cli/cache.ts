@@ -26,7 +26,7 @@ export async function cacheCommand(
   if (action === "fetch") {
     fixTrust(surroundings, logToStderr);
     const root = usualCacheRoot(surroundings, logToStderr);
-    using loader = new Loader(loaderOptions(loading, surroundings, root), logToStderr);
+    using loader = new Loader(loaderOptions(loading, apps, surroundings, root), logToStderr);
     for (const app of apps) {
       const { url } = resolveApp(app, cwd);
       const { forWorkers } = await loader.prepare([url]);

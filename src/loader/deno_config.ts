@@ -116,6 +116,21 @@ export function findConfig(folder: string): string | null {
   }
 }
 
+/**
+ * Path of the lock file of the project that the `deno.json` at `path` describes; `null` if it has none.
+ *
+ * @throws {ConfigError} when a file is not what it should be
+ */
+export function lockOfProject(path: string): string | null {
+  const { lock } = parsed(textAt(path), path);
+  if (lock === false) return null;
+  const named = typeof lock === "object" && lock !== null
+    ? (lock as { path?: unknown }).path
+    : lock;
+  const lockPath = join(dirname(path), typeof named === "string" ? named : "deno.lock");
+  return isFile(lockPath) ? lockPath : null;
+}
+
 function textAt(path: string): string {
   try {
     return new TextDecoder().decode(readRegularFile(path, MAX_CONFIG_BYTES));

@@ -218,9 +218,10 @@ export class Loader implements Disposable {
 
   /** The graph that was made for these apps, if it would be made just so again. */
   async #unchanged(question: Preparation): Promise<KnownGraph | null> {
-    const { reload, lockFile } = this.#options;
-    // A lock has to be asked about every module.
-    if (reload !== "none" || lockFile !== undefined) return null;
+    const { reload, lockFile, lockOrigin } = this.#options;
+    // A lock has to be asked about every module, unless the graph was made by one with the same words.
+    const isAsked = lockFile !== undefined && lockOrigin === "named";
+    if (reload !== "none" || isAsked) return null;
     const index = readIndex(this.#indexPath(question));
     if (index === null) return null;
     const slices = new Slices();
@@ -245,7 +246,7 @@ export class Loader implements Disposable {
 
   /** File that says what was made with these options for these apps. */
   #indexPath({ roots, builtins, files }: Preparation): string {
-    const { cacheRoot, importMapUrl, allowImport, allowHttp } = this.#options;
+    const { cacheRoot, importMapUrl, allowImport, allowHttp, lockFile, lockOrigin } = this.#options;
     const app = roots.find((url) => url.startsWith("file:"));
     const config = app === undefined ? null : findConfig(dirname(filePath(app)));
     const inputs = [
@@ -256,6 +257,7 @@ export class Loader implements Disposable {
       allowHttp,
       files,
       config,
+      lockFile === undefined || lockOrigin === "named" ? null : hashOf(lockFile),
       // What guarded modules export differs with the runtime.
       builtins === "native" ? builtins : Deno.version.deno,
     ];
@@ -279,6 +281,12 @@ export class Loader implements Disposable {
     }
     return thread;
   }
+}
+
+/** SHA-256 of the file at `path`; `null` if it cannot be read. */
+function hashOf(path: string): string | null {
+  const bytes = bytesOf(path);
+  return bytes === null ? null : sha256Of(new TextDecoder().decode(bytes));
 }
 
 function endingError(): LoadError {

@@ -24,6 +24,8 @@ export interface LoaderOptions {
   readonly allowHttp: "loopback" | "any";
   /** Path of the lock file. */
   readonly lockFile: string | undefined;
+  /** Whether the user named that file, or it is Deno's, beside the app. */
+  readonly lockOrigin: "named" | "found";
   /** What happens with what the lock does not know. */
   readonly lockMode: "extend" | "frozen";
   /** The environment, as it was before any app ran. */

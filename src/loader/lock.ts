@@ -6,6 +6,7 @@
 
 import { ConfigError, LoadError } from "../errors.ts";
 import { fileSystemReason, writeAtomically } from "./atomic_write.ts";
+import { canonicalRequirement, isDenoLock, pinsOfDenoLock } from "./deno_lock.ts";
 import { isSha256Hex } from "./hash.ts";
 
 /** What to do with what the lock does not know: add it, or refuse it. */
@@ -25,10 +26,20 @@ const PARTS = {
 type Part = keyof typeof PARTS;
 const PART_NAMES = Object.keys(PARTS) as Part[];
 
+/** Whose form a lock file has. */
+type LockForm = "own" | "Deno's";
+
+/** What is in a lock file. */
+interface LockContents {
+  readonly form: LockForm;
+  readonly parts: Record<Part, Map<string, string>>;
+}
+
 /**
  * A lock file: pins remote modules by the SHA-256 of their source, packages by their integrity,
  * redirects by where they lead, and the requirements of `npm:` and `jsr:` specifiers by the version
- * that was chosen.
+ * that was chosen. One of Deno's own lock files is read, too, and never written: what it does not know
+ * is not remembered.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -47,12 +58,14 @@ export class Lock {
   readonly path: string;
   /** What is done with what the lock does not know. */
   readonly mode: LockMode;
+  readonly #form: LockForm;
   readonly #parts: Readonly<Record<Part, Map<string, string>>>;
   #isChanged = false;
 
-  private constructor(path: string, mode: LockMode, parts: Record<Part, Map<string, string>>) {
+  private constructor(path: string, mode: LockMode, { form, parts }: LockContents) {
     this.path = path;
     this.mode = mode;
+    this.#form = form;
     this.#parts = parts;
   }
 
@@ -66,7 +79,9 @@ export class Lock {
     try {
       text = await Deno.readTextFile(path);
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return new Lock(path, mode, emptyParts());
+      if (error instanceof Deno.errors.NotFound) {
+        return new Lock(path, mode, { form: "own", parts: emptyParts() });
+      }
       throw unusable(error, path, "read");
     }
     return new Lock(path, mode, parsed(path, text));
@@ -120,7 +135,7 @@ export class Lock {
 
   /** The version that is pinned for a requirement such as `npm:hono@^4`. */
   specifier(requirement: string): string | undefined {
-    return this.#parts.specifiers.get(requirement);
+    return this.#parts.specifiers.get(this.#keyOf(requirement));
   }
 
   /**
@@ -129,8 +144,9 @@ export class Lock {
    * @throws {LoadError} when the lock is frozen and says otherwise or nothing
    */
   pinSpecifier(requirement: string, version: string): void {
-    if (this.#parts.specifiers.get(requirement) === version) return;
-    this.#add("specifiers", requirement, version, requirement);
+    const key = this.#keyOf(requirement);
+    if (this.#parts.specifiers.get(key) === version) return;
+    this.#add("specifiers", key, version, requirement);
   }
 
   /** Where `url` is pinned to lead. */
@@ -155,7 +171,7 @@ export class Lock {
    * @throws {ConfigError} when the file cannot be written
    */
   async write(): Promise<void> {
-    if (!this.#isChanged) return;
+    if (!this.#isChanged || this.#form === "Deno's") return;
     this.#isChanged = false;
     await this.#takeOthers();
     const file: Record<string, unknown> = { version: VERSION };
@@ -186,13 +202,17 @@ export class Lock {
     }
   }
 
+  #keyOf(requirement: string): string {
+    return this.#form === "own" ? requirement : canonicalRequirement(requirement);
+  }
+
   #add(part: Part, key: string, value: string, url: string): void {
     if (this.mode === "frozen") {
       throw new LoadError(
         url,
         `cannot load ${url}: the lock file ${this.path} is out of date, as it does not list ` +
           `${this.#parts[part].has(key) ? `${value} for it` : "it"}; bring it up to date with ` +
-          `gatehouse cache --lock=${this.path} APP`,
+          (this.#form === "own" ? `gatehouse cache --lock=${this.path} APP` : "deno install"),
       );
     }
     this.#parts[part].set(key, value);
@@ -220,7 +240,7 @@ function unusable(error: unknown, path: string, verb: "read" | "write"): unknown
   return new ConfigError(`cannot ${verb} the lock file ${path}: ${reason}`, { cause: error });
 }
 
-function parsed(path: string, text: string): Record<Part, Map<string, string>> {
+function parsed(path: string, text: string): LockContents {
   const fault = (line: number, message: string) => new ConfigError(`${path}:${line}: ${message}`);
   let value: unknown;
   try {
@@ -230,7 +250,8 @@ function parsed(path: string, text: string): Record<Part, Map<string, string>> {
     throw fault(syntaxErrorLine(error, text), `this is not JSON: ${firstClause(error.message)}`);
   }
   if (!isObject(value)) throw fault(1, "a lock file should be a JSON object");
-  if (value.version !== VERSION) {
+  const form = isDenoLock(value) ? "Deno's" : "own";
+  if (form === "own" && value.version !== VERSION) {
     const found = value.version === undefined ? "it says no version" : "its version is " +
       JSON.stringify(value.version);
     throw fault(
@@ -239,7 +260,7 @@ function parsed(path: string, text: string): Record<Part, Map<string, string>> {
     );
   }
   const parts = emptyParts();
-  for (const [name, pins] of Object.entries(value)) {
+  for (const [name, pins] of Object.entries(form === "own" ? value : pinsOfDenoLock(value))) {
     if (name === "version") continue;
     if (!PART_NAMES.includes(name as Part)) {
       throw fault(lineOfKey(text, name), `"${name}" is no part of a lock file`);
@@ -253,7 +274,7 @@ function parsed(path: string, text: string): Record<Part, Map<string, string>> {
       parts[name as Part].set(key, pin);
     }
   }
-  return parts;
+  return { form, parts };
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

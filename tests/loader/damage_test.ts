@@ -47,6 +47,7 @@ function optionsFor(lab: LoaderLab): LoaderOptions {
     allowImport: "any",
     allowHttp: "loopback",
     lockFile: undefined,
+    lockOrigin: "named",
     lockMode: "extend",
     env: {},
   };

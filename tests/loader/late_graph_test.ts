@@ -28,6 +28,7 @@ Deno.test("an import map from another host is read whatever hosts the app may im
       allowImport: [],
       allowHttp: "loopback",
       lockFile: undefined,
+      lockOrigin: "named",
       lockMode: "extend",
       env: {},
     }, () => {});

@@ -26,6 +26,7 @@ Deno.test("a loader that has ended answers what still waits, and starts nothing 
     allowImport: [],
     allowHttp: "loopback",
     lockFile: undefined,
+    lockOrigin: "named",
     lockMode: "extend",
     env: {},
   }, () => {});

@@ -79,6 +79,7 @@ test("a thread that works at one module without end is given up, and what is ask
     allowImport: [],
     allowHttp: "loopback",
     lockFile: undefined,
+    lockOrigin: "named",
     lockMode: "extend",
     env: {},
   } as const;

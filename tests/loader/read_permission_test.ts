@@ -122,6 +122,7 @@ async function refusal(project: LoaderLab): Promise<string> {
     allowImport: [],
     allowHttp: "loopback",
     lockFile: undefined,
+    lockOrigin: "named",
     lockMode: "extend",
     env: {},
   }, () => {});
