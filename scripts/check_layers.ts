@@ -17,7 +17,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   ring: ["vocabulary"],
   sandbox: ["vocabulary"],
   worker: ["vocabulary", "ring", "loader", "sandbox"],
-  loader: ["vocabulary", "worker", "sandbox"],
+  loader: ["vocabulary", "codec", "worker", "sandbox"],
   pool: ["vocabulary", "ring", "worker", "sandbox"],
   config: ["vocabulary", "codec", "net"],
   gateway: [

@@ -7,9 +7,9 @@
 
 import { byteOffsetOf, lengthOf, setBytes, uncurried, viewOf } from "./captured.ts";
 
-const { Array, ArrayBuffer, Uint8Array: Bytes } = globalThis;
+const { Array, ArrayBuffer: Memory, Uint8Array: Bytes } = globalThis;
 const { clz32, max, min } = Math;
-const transfer = uncurried(ArrayBuffer.prototype.transfer);
+const transfer = uncurried(Memory.prototype.transfer);
 
 const EMPTY = new Bytes(0);
 /** An append of this size makes room for more of them, in bytes. */
@@ -99,7 +99,7 @@ export class Slab {
 
 /** As many buffers of the smallest size as fit this are parts of one. */
 const SMALL_SLAB_BYTES = 16_384;
-const NO_SLAB = new ArrayBuffer(0);
+const NO_SLAB = new Memory(0);
 const DEFAULT_POOL_BYTES = 16_777_216;
 /** Buffers of this size are not left to the garbage collector: it comes when much more has gathered. */
 const LARGE_BUFFER = 65_536;
@@ -165,7 +165,7 @@ export class BufferPool {
   /** A new buffer of the smallest size. Idle connections have one each, and an `ArrayBuffer` of its own takes as much again. */
   #smallest(): Uint8Array {
     if (this.#slabUsed === SMALL_SLAB_BYTES) {
-      this.#slab = new ArrayBuffer(SMALL_SLAB_BYTES);
+      this.#slab = new Memory(SMALL_SLAB_BYTES);
       this.#slabUsed = 0;
     }
     const at = this.#slabUsed;

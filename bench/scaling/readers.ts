@@ -281,7 +281,7 @@ export const READERS: Readonly<Record<string, (n: number) => Work>> = {
         body.push(byte);
       }
       body.end(new Uint8Array(0));
-      await body.readAll();
+      await body.readAll((_bytes, start, end) => end - start);
     };
   },
   "queues of bytes: chunks of one byte": (n) => {
