@@ -128,7 +128,7 @@ export function checkedGroups(
   inspectorPorts: readonly number[],
 ): AppGroup[] {
   checkLoader(settings);
-  checkLock(settings.loading);
+  checkLock(settings.loading, modulesNamed(settings), surroundings.cwd);
   if (settings.workers === 0) {
     if (settings.watch !== "nothing" || settings.watchRemoteMs > 0) {
       throw new ConfigError("--watch needs workers that can be replaced: not --workers 0");
@@ -250,7 +250,7 @@ export function loaderOptions(
   cacheRoot: string,
 ): LoaderOptions {
   const { importMap, reload, cachePolicy, allowHttp, lockFile, lockMode } = loading;
-  checkLock(loading);
+  checkLock(loading, apps, cwd);
   return {
     cacheRoot,
     importMapUrl: importMap === undefined ? undefined : resolveApp(importMap, cwd).url,
@@ -278,9 +278,13 @@ function lockBeside(apps: readonly string[], cwd: string): string | undefined {
   return lockOfProject(config) ?? undefined;
 }
 
-function checkLock({ lockFile, lockMode }: LoaderSettings): void {
-  if (lockMode === "frozen" && lockFile === undefined) {
-    throw new ConfigError("--frozen needs --lock FILE");
+function checkLock(
+  { lockFile, lockMode }: LoaderSettings,
+  apps: readonly string[],
+  cwd: string,
+): void {
+  if (lockMode === "frozen" && lockFile === undefined && lockBeside(apps, cwd) === undefined) {
+    throw new ConfigError("--frozen needs --lock FILE, or a deno.lock beside the app's deno.json");
   }
 }
 

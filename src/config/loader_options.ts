@@ -57,13 +57,16 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
     name: "lock",
     value: "FILE",
     group: "Loading",
-    help: "Compare remote modules and packages with the hashes in FILE, and add new ones",
+    help:
+      "Compare remote modules and packages with the hashes in FILE, and add new ones, unless it " +
+      "is one of Deno's",
+    default: "the deno.lock of the app's deno.json",
     apply: (settings, text) => settings.loading.lockFile = text,
   },
   {
     name: "frozen",
     group: "Loading",
-    help: "Refuse what --lock does not know, instead of adding it",
+    help: "Refuse what the lock file does not know, instead of adding it",
     apply: (settings) => settings.loading.lockMode = "frozen",
   },
   {

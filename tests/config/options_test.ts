@@ -189,6 +189,7 @@ const TOLD_DEFAULTS = [
   "workers",
   "max-body-bytes",
   "loader",
+  "lock",
   "allow-import",
   "server-name",
   "app-name",

@@ -158,3 +158,36 @@ test("a lock file that cannot be used is told with its line, and is not touched"
   assertEquals(complaints(ended).length, 1, ended.stderr);
   assertMatch(complaints(ended)[0], wrong["part.lock"][1]);
 });
+
+test("Deno's lock beside an app's deno.json is kept to, and looked at anew when it changes", async () => {
+  await using server = new ModuleServer({ "/lib.ts": 'export const lib: string = "lib";\n' });
+  const url = `${server.origin}/lib.ts`;
+  const source = new TextEncoder().encode('export const lib: string = "lib";\n');
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", source)).toHex();
+  const lock = (sha256: string) => JSON.stringify({ version: "5", remote: { [url]: sha256 } });
+  await using lab = new LoaderLab({
+    "deno.json": "{}",
+    "deno.lock": lock(digest),
+    "src/app.ts": `import { lib } from "${url}";\nexport default () => new Response(lib);\n`,
+  });
+  const args = ["src/app.ts", "--allow-import"];
+  assertEquals(await answerHere(lab, ...args, "--frozen"), "lib");
+  assertEquals(await answerHere(lab, ...args), "lib");
+  lab.write({ "deno.lock": lock("b".repeat(64)) });
+  const message = await refusalHere(lab, ...args);
+  assertMatch(message, /lib\.ts: its content is not what the lock file \S*deno\.lock pins/);
+  lab.write({ "deno.json": '{ "lock": false }' });
+  assertEquals(await answerHere(lab, ...args), "lib");
+  const usage = await wrongUsageHere(lab, ...args, "--frozen");
+  assertMatch(usage, /--frozen needs --lock FILE, or a deno\.lock beside/);
+  lab.write({
+    "deno.json": '{ "lock": "locks/deno.lock" }',
+    "locks/deno.lock": lock("c".repeat(64)),
+  });
+  assertMatch(await refusalHere(lab, ...args), /not what the lock file \S*locks\/deno\.lock pins/);
+  lab.write({ "locks/deno.lock": '{ "version": "99" }' });
+  assertMatch(
+    await wrongUsageHere(lab, ...args),
+    /locks\/deno\.lock:1: this lock file cannot be used/,
+  );
+});

@@ -69,7 +69,12 @@ export async function startHere(
 export async function answerHere(lab: LoaderLab, ...args: string[]): Promise<string> {
   const { settings, surroundings } = asked(lab, args);
   const root = usualCacheRoot(surroundings, () => {});
-  const options = loaderOptions(settings.loading, [], surroundings, root);
+  const options = loaderOptions(
+    settings.loading,
+    settings.mounts.map(({ app }) => app),
+    surroundings,
+    root,
+  );
   const builder = await GraphBuilder.open(new ModuleCache(options.cacheRoot), options, () => {});
   const [{ apps, permissions }] = appGroups(settings, surroundings);
   const { files } = importPolicy(permissions, options.allowImport);
