@@ -38,6 +38,7 @@ import type { Surroundings } from "../surroundings.ts";
 import { environmentOf } from "../surroundings.ts";
 import { withoutPasswords } from "../passwords.ts";
 import type { MountedApp } from "../worker/apps.ts";
+import { presentAsMain } from "../worker/main_module.ts";
 import { installModules } from "../worker/modules.ts";
 import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
 import { mainModulesOf, modulesOf } from "../worker/protocol.ts";
@@ -456,6 +457,7 @@ function threadHost(apps: AppSet, loader: Loader | null, loadTimeoutMs: number):
     const modules = await AppModuleSet.prepare(loader, apps, ALL_IMPORTS);
     installLightResponse();
     const mains = mainModulesOf(apps);
+    presentAsMain(mains[0]);
     installModules(modules.apps.graph!, (request) => modules.supply(request), "native", mains);
     try {
       return await loadAppsWithin(modules.apps, loadTimeoutMs, addresses);

@@ -18,6 +18,7 @@ import { ImportClient } from "./import_client.ts";
 import { guardThread } from "../sandbox/guard.ts";
 import { lockImports } from "../sandbox/lockdown.ts";
 import { installAppThreads } from "./app_thread.ts";
+import { presentAsMain } from "./main_module.ts";
 import { installModules } from "./modules.ts";
 import { WorkerPort } from "./port.ts";
 import type {
@@ -107,6 +108,7 @@ async function start(message: StartMessage): Promise<void> {
       installAppThreads(graph, sandbox, askForModule);
     }
     guardThread(sandbox);
+    presentAsMain(mainModulesOf(apps)[0]);
     const servers = takeServers(sandbox.addresses);
     const mounts = await loadApps(apps, (url) => post({ kind: "loaded", url }));
     servers.settle();
