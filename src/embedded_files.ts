@@ -28,18 +28,30 @@ const RUNNING = "/proc/self/exe";
 /** From here to the files that the runtime carries: there are none in a checkout. */
 const CARRIED = new URL("../lib/", import.meta.url);
 
+/** What is attached to this executable, as soon as it is known. */
+let index: AttachmentIndex | null | undefined;
+
 /** The file that is called `name`; `null` if it is not in this program. */
 export function embeddedFile(name: string): Uint8Array<ArrayBuffer> | null {
   if (!Deno.build.standalone) return null;
+  return attachedFile(name) ?? carriedFile(name);
+}
+
+function attachedFile(name: string): Uint8Array<ArrayBuffer> | null {
+  if (Deno.build.os !== "linux") return null;
+  using file = Deno.openSync(RUNNING);
+  if (index === undefined) index = readIndex(file);
+  const place = index?.[name];
+  return place === undefined ? null : readAt(file, ...place);
+}
+
+function carriedFile(name: string): Uint8Array<ArrayBuffer> | null {
   try {
     return Deno.readFileSync(new URL(name, CARRIED));
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
   }
-  if (Deno.build.os !== "linux") return null;
-  using file = Deno.openSync(RUNNING);
-  const place = readIndex(file)?.[name];
-  return place === undefined ? null : readAt(file, ...place);
 }
 
 /** What is attached to an executable; `null` if nothing is. */

@@ -44,16 +44,24 @@ type ScriptFunction = (
 ) => Readonly<Record<string, ScriptModule>>;
 
 /**
- * The embedded script `name`, ready to be run. In errors it is called `filename`.
+ * The embedded script `name`, ready to be run. Errors call it the same wherever the executable lies, as V8
+ * keeps the name with the code.
  *
  * @throws {Error} when there is none
  */
-export function embeddedScript(name: string, filename: string): Script {
+export function embeddedScript(name: string): Script {
   const source = embeddedFile(name);
   if (source === null) throw new Error(`there is no ${name} in this executable`);
-  // V8 looks whether it fits, and goes without it if not.
-  const cachedData = embeddedFile(name + CODE_SUFFIX) ?? undefined;
-  return new Script(new TextDecoder().decode(source), { filename, cachedData });
+  const code = embeddedFile(name + CODE_SUFFIX);
+  // V8 looks whether the code fits, and goes without it if not.
+  const script = new Script(new TextDecoder().decode(source), {
+    filename: `gatehouse:${name}`,
+    cachedData: code ?? undefined,
+  });
+  // They are large, and a collector that has little to do would come late.
+  source.buffer.transfer(0);
+  code?.buffer.transfer(0);
+  return script;
 }
 
 /** Evaluates the module `entry` of `script`, and those that it imports; returns what it exports. */

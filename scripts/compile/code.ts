@@ -25,6 +25,12 @@ const FILES = {
   "types.ts": "export type Text = string;\n",
 };
 
+/** What is run: the first time with an empty cache. */
+const RUNS = [
+  { args: ["--workers=1"], scripts: ["gatehouse.js", "loader_service.js", TYPESCRIPT_FILE] },
+  { args: ["--workers=0"], scripts: ["gatehouse.js"] },
+];
+
 /** No code could be made. */
 export class CodeError extends Error {}
 
@@ -44,29 +50,39 @@ export async function makeCode(
     await stageScripts(root, stage, "make code");
     await Deno.mkdir(`${stage.folder}/src/lib`, { recursive: true });
     await carry(stage, stage.rare);
-    const program = `${folder}/program`;
-    const reason = await compile(program);
-    if (reason !== null) throw new CodeError(reason);
     for (const [name, text] of Object.entries(FILES)) {
       await Deno.writeTextFile(`${folder}/${name}`, text);
     }
-    const names = [...stage.scripts.map(({ name }) => `${name}.js`), TYPESCRIPT_FILE];
-    return await codeFrom(program, folder, names.map((name) => name + CODE_SUFFIX));
+    const program = `${folder}/program`;
+    const code = new Map<string, Uint8Array>();
+    for (const { args, scripts } of RUNS) {
+      // It begins with the code of the run before, and adds to it.
+      await carry(stage, code);
+      const reason = await compile(program);
+      if (reason !== null) throw new CodeError(reason);
+      const names = scripts.map((name) => name + CODE_SUFFIX);
+      for (const [name, bytes] of await codeFrom(program, folder, args, names)) {
+        code.set(name, bytes);
+      }
+    }
+    return code;
   } finally {
     await stageScripts(root, stage, "run");
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-/** Runs `program` until it has served, and takes the code files that it leaves in `folder`. */
+/** Runs `program` until it has served, and takes the code files that it leaves; `folder` has the app. */
 async function codeFrom(
   program: string,
   folder: string,
+  args: readonly string[],
   names: readonly string[],
 ): Promise<Map<string, Uint8Array>> {
+  const codeFolder = await Deno.makeTempDir({ dir: folder });
   const child = new Deno.Command(program, {
-    args: [`${folder}/app.ts`, "--http=127.0.0.1:0", "--workers=1"],
-    env: { [CODE_FOLDER]: folder, GATEHOUSE_CACHE: `${folder}/cache`, NO_COLOR: "1" },
+    args: [`${folder}/app.ts`, "--http=127.0.0.1:0", ...args],
+    env: { [CODE_FOLDER]: codeFolder, GATEHOUSE_CACHE: `${folder}/cache`, NO_COLOR: "1" },
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -78,8 +94,8 @@ async function codeFrom(
   try {
     const url = await announcedUrl(child.stderr);
     for (let i = 0; i < REQUESTS; i++) await (await fetch(url)).text();
-    await Deno.writeTextFile(`${folder}/${REQUEST_FILE}`, "");
-    while (!names.every((name) => isThere(`${folder}/${name}`))) {
+    await Deno.writeTextFile(`${codeFolder}/${REQUEST_FILE}`, "");
+    while (!names.every((name) => isThere(`${codeFolder}/${name}`))) {
       if (!isRunning) throw new CodeError("the program that is to make it has ended");
       await new Promise((resolve) => setTimeout(resolve, PERIOD_MS));
     }
@@ -88,7 +104,7 @@ async function codeFrom(
     end();
     await ended;
   }
-  return new Map(names.map((name) => [name, Deno.readFileSync(`${folder}/${name}`)]));
+  return new Map(names.map((name) => [name, Deno.readFileSync(`${codeFolder}/${name}`)]));
 }
 
 /** The address that the program says it listens at. */

@@ -27,7 +27,7 @@ export function scriptModule(
   if (isKept) lines.push(`import { keepCode } from ${quotedUrl("scripts/compile/keep_code.ts")};`);
   const opened = (file: string) => {
     const quoted = JSON.stringify(file);
-    const script = `embeddedScript(${quoted}, new URL(${quoted}, import.meta.url).href)`;
+    const script = `embeddedScript(${quoted})`;
     return isKept ? `keepCode(${quoted}, ${script})` : script;
   };
   const members = builtins.map((specifier, i) => `${JSON.stringify(specifier)}: builtin${i}`);

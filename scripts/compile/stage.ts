@@ -12,7 +12,7 @@ import type { LibrarySet } from "./libraries.ts";
 import { BundleError, scriptOf } from "./script.ts";
 import type { ModuleScript } from "./script.ts";
 import { scriptModule } from "./script_module.ts";
-import { TYPESCRIPT_FILE, typeScriptAsScript } from "./typescript.ts";
+import { TYPESCRIPT_FILE, typeScriptModule } from "./typescript.ts";
 import { walk } from "./walk.ts";
 
 /**
@@ -65,7 +65,7 @@ export async function stageModules(root: string, folder: string): Promise<Stage>
   for (const { path, bundle } of workers) {
     await write(`${bundle}.ts`, `import ${quotedUrl(path)};\n`);
   }
-  await write("typescript_script.js", await typeScriptAsScript());
+  await write("typescript.js", await typeScriptModule(await typeScriptNames(root)));
 
   // Each on its own: threads share no modules, and one file loads sooner than many.
   for (const name of [MAIN, ...workers.map(({ bundle }) => bundle)]) {
@@ -74,8 +74,10 @@ export async function stageModules(root: string, folder: string): Promise<Stage>
   }
   for await (const path of walk(bundles)) await adaptBundle(path, workers);
   const script = `${entries}/minified.js`;
-  await bundle(root, [`${entries}/typescript_script.js`], ["--minify", "--output", script]);
-  const rare = new Map([[TYPESCRIPT_FILE, await Deno.readFile(script)]]);
+  await bundle(root, [`${entries}/typescript.js`], ["--minify", "--output", script]);
+  // Modules are strict without saying so.
+  const strict = `"use strict";${await Deno.readTextFile(script)}`;
+  const rare = new Map([[TYPESCRIPT_FILE, new TextEncoder().encode(strict)]]);
   const scripts = await makeScripts(bundles);
   for (const { name, text } of scripts) rare.set(`${name}.js`, new TextEncoder().encode(text));
   await Deno.remove(entries, { recursive: true });
@@ -91,6 +93,20 @@ export async function stageModules(root: string, folder: string): Promise<Stage>
   };
   await stageScripts(root, stage, "run");
   return stage;
+}
+
+/** Names of what the modules use of TypeScript, types included. */
+async function typeScriptNames(root: string): Promise<Set<string>> {
+  const names = new Set<string>();
+  for await (const file of walk(`${root}src`)) {
+    const text = await Deno.readTextFile(file);
+    if (!/^import ts from "typescript";$/m.test(text)) continue;
+    for (const [, name] of text.matchAll(/\bts\.(\w+)/g)) names.add(name);
+    for (const [, list] of text.matchAll(/\{ ([\w, ]+) \} = ts\b/g)) {
+      for (const name of list.split(", ")) names.add(name);
+    }
+  }
+  return names;
 }
 
 /** Makes scripts of bundles, in the place of which {@linkcode stageScripts} puts others. */

@@ -112,6 +112,7 @@ export function appLoading(
   const supply = new AppSupply(
     loader,
     surroundings,
+    settings,
     rereadChecked,
     () => loading.onMoreFiles(),
   );
@@ -313,6 +314,8 @@ class AppSupply {
   readonly #surroundings: Surroundings;
   readonly #reread: () => ServeSettings;
   readonly #onMoreFiles: () => void;
+  /** What the first generation is made of; `null` when it was. */
+  #first: ServeSettings | null;
   #modules: readonly AppModuleSet[] = [];
   /** Files that were looked for in vain, or had faults, when apps were last prepared. */
   #faulty: readonly string[] = [];
@@ -320,11 +323,13 @@ class AppSupply {
   constructor(
     loader: Loader | null,
     surroundings: Surroundings,
+    first: ServeSettings,
     reread: () => ServeSettings,
     onMoreFiles: () => void,
   ) {
     this.#loader = loader;
     this.#surroundings = surroundings;
+    this.#first = first;
     this.#reread = reread;
     this.#onMoreFiles = onMoreFiles;
   }
@@ -339,7 +344,8 @@ class AppSupply {
   }
 
   async prepare(): Promise<LoadableApps[]> {
-    const settings = this.#reread();
+    const settings = this.#first ?? this.#reread();
+    this.#first = null;
     const loader = this.#loader;
     const groups = appGroups(settings, this.#surroundings);
     if (loader === null) return groups.map((group) => ({ ...group, modules: null }));

@@ -19,6 +19,7 @@ import { shortened } from "./import_map.ts";
 import type { TransformedModule } from "./link.ts";
 import { RUNTIME_MODULE, SPECIFIER_WIDTH } from "./link.ts";
 import type { MediaType } from "./sources.ts";
+import { parseFaultsOf, startOf } from "./typescript_internals.ts";
 import { DENO_RULES } from "./typescript_rules.ts";
 import { Uses } from "./uses.ts";
 
@@ -72,9 +73,7 @@ export function transformCode(input: TransformInput): TransformedModule {
 /** Stops at the first syntax error: some make TypeScript fail when it goes on to write JavaScript. */
 function refuseFaults({ url, text }: TransformInput): ts.TransformerFactory<ts.SourceFile> {
   return () => (file) => {
-    // TypeScript's types leave them out.
-    const { parseDiagnostics } = file as unknown as { parseDiagnostics?: readonly ts.Diagnostic[] };
-    const fault = parseDiagnostics?.[0];
+    const [fault] = parseFaultsOf(file);
     if (fault !== undefined) throw syntaxError(url, text, fault);
     return file;
   };
@@ -89,7 +88,7 @@ function refuseCommonJs({ url, text }: TransformInput): ts.TransformerFactory<ts
       const isExport = ts.isExportAssignment(statement) && statement.isExportEquals === true;
       if (!isImport && !isExport) continue;
       const what = isImport ? "import … = require(…)" : "export =";
-      const start = statement.getStart(file);
+      const start = startOf(statement, file);
       const fix = isImport ? 'import … from "…"' : "export default";
       throw syntaxErrorAt(url, text, start, `${what} is for CommonJS; write ${fix}`);
     }

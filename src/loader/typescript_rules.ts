@@ -133,7 +133,7 @@ function parameterProperties(
     const owner = original.parent;
     const declares = ts.isParameter(original) && ts.isConstructorDeclaration(owner) &&
       ts.isParameterPropertyDeclaration(original, owner);
-    if (declares) properties.set(original, (original.name as ts.Identifier).text);
+    if (declares) properties.set(original, ts.idText(original.name as ts.Identifier));
   }
   return properties;
 }
@@ -214,7 +214,7 @@ function runsInitializers(node: ts.Node): node is ts.ExpressionStatement {
   if (!ts.isExpressionStatement(node) || node.pos >= 0) return false;
   const { expression } = node;
   return ts.isCallExpression(expression) && ts.isIdentifier(expression.expression) &&
-    expression.expression.text === "__runInitializers";
+    ts.idText(expression.expression) === "__runInitializers";
 }
 
 function extendsSomething({ heritageClauses }: ts.ClassLikeDeclaration): boolean {

@@ -11,6 +11,7 @@
 import ts from "typescript";
 import type { ImportReference } from "./link.ts";
 import type { ImportType } from "./sources.ts";
+import { nameText, parseFaultsOf, startOf } from "./typescript_internals.ts";
 
 /** How code is read: as a module, or as CommonJS. */
 export type Goal = "module" | "script";
@@ -99,11 +100,7 @@ class Search {
   }
 
   #takeDiagnostics(): void {
-    // Not in TypeScript's declarations; nothing else tells of what its parser cannot read.
-    const { parseDiagnostics } = this.#file as unknown as {
-      readonly parseDiagnostics: readonly ts.DiagnosticWithLocation[];
-    };
-    for (const { code, start, messageText } of parseDiagnostics) {
+    for (const { code, start, messageText } of parseFaultsOf(this.#file)) {
       if (this.#goal === "script" && SLOPPY_DIAGNOSTICS.has(code)) continue;
       this.#refuse(start, ts.flattenDiagnosticMessageText(messageText, " "));
     }
@@ -116,31 +113,30 @@ class Search {
       const phase = statement.importClause?.phaseModifier;
       if (phase !== undefined) {
         const name = phase === ts.SyntaxKind.DeferKeyword ? "defer" : "type";
-        this.#refuse(statement.getStart(this.#file), `import ${name} ${NOT_SUPPORTED}`);
+        this.#refuse(startOf(statement, this.#file), `import ${name} ${NOT_SUPPORTED}`);
       }
     }
-    const start = moduleSpecifier.getStart(this.#file);
+    const start = startOf(moduleSpecifier, this.#file);
     const end = moduleSpecifier.end;
     const type = attributes === undefined ? "" : this.#typeIn(attributes);
     this.statics.push({ reference: this.#reference(moduleSpecifier, type), start, end });
     if (attributes !== undefined) {
-      this.clauses.push({ start: attributes.getStart(this.#file), end: attributes.end });
+      this.clauses.push({ start: startOf(attributes, this.#file), end: attributes.end });
     }
   }
 
   #typeIn(attributes: ts.ImportAttributes): ImportType {
     let type: ImportType = "";
     const names = new Set<string>();
-    const start = attributes.getStart(this.#file);
+    const start = startOf(attributes, this.#file);
     if (attributes.token !== ts.SyntaxKind.WithKeyword) {
       this.#refuse(start, "import attributes begin with the keyword with, not assert");
     }
     for (const { name, value } of attributes.elements) {
-      if (names.has(name.text)) {
-        this.#refuse(start, `Import attribute has duplicate key '${name.text}'`);
-      }
-      names.add(name.text);
-      if (name.text !== "type") this.#refuse(start, `"${name.text}" attribute is not supported.`);
+      const text = nameText(name);
+      if (names.has(text)) this.#refuse(start, `Import attribute has duplicate key '${text}'`);
+      names.add(text);
+      if (text !== "type") this.#refuse(start, `"${text}" attribute is not supported.`);
       else if (ts.isStringLiteral(value)) type = value.text as ImportType;
     }
     return type;
@@ -166,12 +162,12 @@ class Search {
       this.#lookAtCall(node);
     } else if (ts.isMetaProperty(node)) {
       if (node.keywordToken !== ts.SyntaxKind.ImportKeyword) return;
-      const name = node.name.text;
+      const name = nameText(node.name);
       if (name === "meta") this.readsMeta = true;
-      else this.#refuse(node.getStart(this.#file), `import.${name} ${NOT_SUPPORTED}`);
+      else this.#refuse(startOf(node, this.#file), `import.${name} ${NOT_SUPPORTED}`);
     } else if (ts.isNewExpression(node)) {
       if (isImportCall(node.expression)) {
-        this.#refuse(node.expression.getStart(this.#file), "Cannot use new with import");
+        this.#refuse(startOf(node.expression, this.#file), "Cannot use new with import");
       }
     } else if (ts.isAwaitExpression(node)) {
       const isFine = isAsync(container) && (node.flags & ts.NodeFlags.AwaitContext) !== 0;
@@ -184,16 +180,16 @@ class Search {
     } else if (
       ts.isJsxElement(node) || ts.isJsxSelfClosingElement(node) || ts.isJsxFragment(node)
     ) {
-      this.#refuse(node.getStart(this.#file), "JSX is for files that end in .jsx or .tsx");
+      this.#refuse(startOf(node, this.#file), "JSX is for files that end in .jsx or .tsx");
     } else if (ts.isImportTypeNode(node)) {
-      this.#refuse(node.getStart(this.#file), "types are for files that end in .ts or .tsx");
+      this.#refuse(startOf(node, this.#file), "types are for files that end in .ts or .tsx");
     }
   }
 
   #lookAtCall(node: ts.CallExpression): void {
     if (!isImportCall(node)) return;
     const { arguments: given, expression } = node;
-    const start = expression.getStart(this.#file);
+    const start = startOf(expression, this.#file);
     if (node.questionDotToken !== undefined) {
       this.#refuse(start, "import() cannot be called with ?.");
     } else if (given.length < 1 || given.length > 2 || given.some(ts.isSpreadElement)) {
@@ -209,14 +205,14 @@ class Search {
   /** In scripts, `<!--` begins a comment, which TypeScript does not know. */
   #lookForComment({ operatorToken }: ts.BinaryExpression): void {
     if (this.#goal !== "script" || operatorToken.kind !== ts.SyntaxKind.LessThanToken) return;
-    const start = operatorToken.getStart(this.#file);
+    const start = startOf(operatorToken, this.#file);
     if (this.#file.text.startsWith("<!--", start)) this.#refuse(start, "<!-- is not supported");
   }
 
   /** In scripts, TypeScript takes `await` and `yield` for keywords where they can be names. */
   #refuseName(node: ts.Node): void {
     if (this.#goal !== "script") return;
-    this.#refuse(node.getStart(this.#file), "await and yield are not supported as names");
+    this.#refuse(startOf(node, this.#file), "await and yield are not supported as names");
   }
 
   #refuse(start: number, message: string): void {
@@ -224,7 +220,8 @@ class Search {
   }
 
   #reference(specifier: ts.StringLiteralLike, type: ImportType): ImportReference {
-    const { line } = this.#file.getLineAndCharacterOfPosition(specifier.getStart(this.#file));
+    const start = startOf(specifier, this.#file);
+    const { line } = ts.getLineAndCharacterOfPosition(this.#file, start);
     return { specifier: specifier.text, type, line: line + 1 };
   }
 }
@@ -278,7 +275,7 @@ function propertyOf(node: ts.Expression | undefined, name: string): ts.Expressio
     if (
       ts.isPropertyAssignment(property) &&
       (ts.isIdentifier(property.name) || ts.isStringLiteral(property.name)) &&
-      property.name.text === name
+      nameText(property.name) === name
     ) return property.initializer;
   }
   return undefined;
