@@ -216,8 +216,8 @@ class LightResponse {
   }
 }
 
-/** `LightResponse` with the type of what it stands for. */
-const Light = LightResponse as unknown as typeof Response;
+/** The class of light responses, with the type of what it stands for. */
+export const Light: typeof Response = LightResponse as unknown as typeof Response;
 
 /**
  * Makes the light response the `Response` of this thread. Only for threads that are the gateway's

@@ -4,12 +4,14 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import type { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
 import { nextTick } from "node:process";
 import type { Deferred } from "../../captured.ts";
 import { deferred } from "../../captured.ts";
+import { Light } from "../response.ts";
+import type { Chunk } from "./node_chunks.ts";
+import { bodyOf, bytesOf } from "./node_chunks.ts";
 import { OutgoingFields } from "./node_fields.ts";
 import { keepMembers, nodeError } from "./node_members.ts";
 import type { BridgedRequest, RequestMaker } from "./node_request.ts";
@@ -30,14 +32,11 @@ export interface ResponseMaker {
   onSocketEnded(res: BridgedResponse, error: Error | undefined): void;
 }
 
-/** What can be written. */
-type Chunk = string | Uint8Array<ArrayBuffer>;
 type Callback = (error?: Error | null) => void;
 type GivenFields = Readonly<Record<string, unknown>> | readonly unknown[];
 
-const { Error, Number, ReadableStream, Uint8Array } = globalThis;
+const { Error, Number, ReadableStream } = globalThis;
 const { setPrototypeOf } = Object;
-const encoder = new TextEncoder();
 
 /** What may wait to be sent before `write()` says that it is enough, in bytes. */
 const HIGH_WATER_BYTES = 65_536;
@@ -54,7 +53,6 @@ export function responseMaker(
   Emitter: typeof EventEmitter,
   Native: typeof ServerResponse,
   requests: RequestMaker,
-  ResponseClass: typeof Response,
 ): ResponseMaker {
   class NodeResponse extends Emitter {
     statusCode = 200;
@@ -323,7 +321,7 @@ export function responseMaker(
           headers: this.#fields.lines(),
         };
         const content = !this._hasBody ? null : kind === "whole" ? body : this.#stream();
-        const response = new ResponseClass(content, init);
+        const response = new Light(content, init);
         this.#response = response;
         this.#waiting?.resolve(response);
       } catch (error) {
@@ -409,23 +407,3 @@ const OWN_MEMBERS = [
   "setTimeout",
   "_implicitHeader",
 ];
-
-/** A body as responses take it, which leave text in UTF-8 to the gateway. */
-function bodyOf(chunk: Chunk, encoding: string | null | undefined): Chunk {
-  const isUtf8 = !encoding || /^utf-?8$/i.test(encoding);
-  return typeof chunk === "string" && isUtf8 ? chunk : bytesOf(chunk, encoding);
-}
-
-function bytesOf(chunk: Chunk, encoding: string | null | undefined): Uint8Array<ArrayBuffer> {
-  if (typeof chunk === "string") {
-    return !encoding || /^utf-?8$/i.test(encoding)
-      ? encoder.encode(chunk)
-      : Buffer.from(chunk, encoding as BufferEncoding);
-  }
-  if (chunk instanceof Uint8Array) return chunk;
-  throw nodeError(
-    "ERR_INVALID_ARG_TYPE",
-    'The "chunk" argument must be of type string or an instance of Buffer or Uint8Array',
-    "type",
-  );
-}

@@ -48,7 +48,6 @@ const { Error, Number, Promise, WeakSet } = globalThis;
 const { defineProperty, getPrototypeOf, hasOwn } = Object;
 const { apply } = Reflect;
 const { process } = globalThis as unknown as { process: NodeProcess };
-const scope = globalThis;
 const emitters = EventEmitter as unknown as { init: Method };
 
 /**
@@ -93,7 +92,7 @@ function takeListening(address: Deno.Addr | undefined): (() => void)[] {
   const { Readable } = process.getBuiltinModule("stream")!;
   const requests = requestMaker(Readable as never, http.IncomingMessage as never);
   const native = http.ServerResponse as typeof ServerResponse;
-  const responses = responseMaker(EventEmitter, native, requests, scope.Response);
+  const responses = responseMaker(EventEmitter, native, requests);
   const makers: Makers = { requests, responses };
   const ofHttp = (http.Server as { prototype: Members }).prototype;
   const ofHttps = (https.Server as { prototype: Members }).prototype;
