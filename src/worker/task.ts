@@ -19,6 +19,8 @@ import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
 import { CODED_FIELDS, isDecoded } from "./decoded_bodies.ts";
 import { RequestBody } from "./request_body.ts";
 import { utf8Length } from "../text.ts";
+import type { KnownText } from "./text_copies.ts";
+import { releaseText, useText } from "./text_copies.ts";
 import type { PlainResponse } from "./response.ts";
 import { fieldLinesOf } from "./response.ts";
 
@@ -72,6 +74,8 @@ export class AppTask implements ExchangeReceiver {
   #window: number;
   #creditWaiter: (() => void) | null = null;
   #reader: ReadableStreamDefaultReader<unknown> | null = null;
+  /** What is being sent, if it is a text that others are sent, too. */
+  #knownText: KnownText | null = null;
 
   /** Makes the task for `exchange`. */
   constructor(exchange: Exchange, owner: TaskOwner) {
@@ -216,6 +220,10 @@ export class AppTask implements ExchangeReceiver {
   }
 
   #sendPlain(status: number, fieldLines: string, body: string | Uint8Array | null): void {
+    if (typeof body === "string" && body.length > MAX_PIECE_BYTES) {
+      this.#knownText = useText(this.head.mount, body);
+      if (this.#knownText !== null) body = this.#knownText.bytes;
+    }
     const bytes = body === null ? 0 : typeof body === "string" ? utf8Length(body) : lengthOf(body);
     if (body === null || bytes <= min(MAX_PIECE_BYTES, this.#window)) {
       this.#exchange.respond({ status, fieldLines, bodyLength: WHOLE_BODY }, body);
@@ -336,6 +344,8 @@ export class AppTask implements ExchangeReceiver {
     if (this.#state === ENDED) return;
     this.#state = ENDED;
     this.#reader = null;
+    if (this.#knownText !== null) releaseText(this.#knownText);
+    this.#knownText = null;
     this.#owner.onTaskEnded(this);
   }
 
