@@ -15,6 +15,7 @@ import type { FileGrant } from "./file_grant.ts";
 import { checkFile } from "./file_grant.ts";
 import type { ImportMap } from "./import_map.ts";
 import { NO_IMPORT_MAP, parseImportMap } from "./import_map.ts";
+import { findPackageJson, importMapOfPackage, withMore } from "./package_json.ts";
 import { FileFault, readRegularFile } from "./regular_file.ts";
 
 /** The compiler options that change what a module does when it runs. */
@@ -65,7 +66,7 @@ export type ReadText = (url: string, granted: FileGrant) => Promise<string>;
 /**
  * Reads the configuration for the app at `appUrl`: the nearest `deno.json` or `deno.jsonc` in its
  * folder or above it, if the app is a local file, and the import map at `importMapUrl`, which
- * replaces that of the file. The user names the latter; what `deno.json` names has to be among the files
+ * replaces that of the file; and the dependencies of a `package.json`, which come last. The user names the latter; what `deno.json` names has to be among the files
  * that are `granted` to the app, or beside it.
  *
  * @throws {ConfigError} when a file is not what it should be
@@ -100,7 +101,19 @@ export async function readProjectConfig(
     const dialect = /\/deno\.jsonc?$/.test(importMapUrl) ? "deno.json" : "standard";
     importMap = parseImportMap(parsed(text, importMapUrl), importMapUrl, dialect);
   }
+  const packageJson = packageJsonOf(appUrl, path);
+  if (packageJson !== null) {
+    files.push(packageJson);
+    importMap = withMore(importMap, importMapOfPackage(packageJson));
+  }
   return { compilerOptions, importMap, files };
+}
+
+/** The `package.json` of the app at `appUrl`, no higher than its `deno.json`, which is at `config`. */
+export function packageJsonOf(appUrl: string, config: string | null): string | null {
+  if (!appUrl.startsWith("file:")) return null;
+  const top = config === null ? null : dirname(config);
+  return findPackageJson(dirname(fileURLToPath(appUrl)), top);
 }
 
 /** The nearest `deno.json` or `deno.jsonc` in `folder` or above it. */

@@ -11,7 +11,7 @@ import type { Log } from "../log.ts";
 import { isAbsent, unreadable } from "./atomic_write.ts";
 import { ModuleCache } from "./cache.ts";
 import { markUsed } from "./cache_upkeep.ts";
-import { findConfig } from "./deno_config.ts";
+import { findConfig, packageJsonOf } from "./deno_config.ts";
 import { DEFAULT_FETCH_LIMITS } from "./download.ts";
 import type { GraphRoot } from "./graph_types.ts";
 import { filePath } from "./graph_keys.ts";
@@ -249,6 +249,7 @@ export class Loader implements Disposable {
     const { cacheRoot, importMapUrl, allowImport, allowHttp, lockFile, lockOrigin } = this.#options;
     const app = roots.find((url) => url.startsWith("file:"));
     const config = app === undefined ? null : findConfig(dirname(filePath(app)));
+    const packageJson = app === undefined ? null : packageJsonOf(app, config);
     const inputs = [
       TRANSFORM_VERSION,
       roots,
@@ -257,6 +258,7 @@ export class Loader implements Disposable {
       allowHttp,
       files,
       config,
+      packageJson,
       lockFile === undefined || lockOrigin === "named" ? null : hashOf(lockFile),
       // What guarded modules export differs with the runtime.
       builtins === "native" ? builtins : Deno.version.deno,

@@ -1,7 +1,7 @@
 /** What is read from a deno.json. */
 
 import { pathToFileURL } from "node:url";
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError, LoadError } from "../../src/errors.ts";
 import { findConfig, readProjectConfig } from "../../src/loader/deno_config.ts";
 import { resolveSpecifier } from "../../src/loader/import_map.ts";
 import {
@@ -11,6 +11,8 @@ import {
   assertThrows,
 } from "../support/assert.ts";
 import { LoaderLab } from "../support/loader_lab.ts";
+import { refusalHere, startHere } from "../support/loading_here.ts";
+import { FakeRegistry } from "../support/npm_registry.ts";
 import { test } from "../support/strict.ts";
 
 const readText = (url: string) => Deno.readTextFile(new URL(url));
@@ -147,4 +149,96 @@ test("a file that is wrong is named", async () => {
     assertStringIncludes(error.message, lab.path(name), name);
     assertEquals(error.message.split("\n").length, 1, error.message);
   }
+});
+
+const PACKAGE_JSON = JSON.stringify({
+  dependencies: {
+    a: "^1",
+    "@s/b": "~2.1",
+    alias: "npm:other@3",
+    path: "jsr:@std/path@^1",
+    both: "2",
+  },
+  devDependencies: { dev: "1 || 2", both: "1" },
+  optionalDependencies: { optional: "1" },
+  extra: { local: "file:../x", git: "git+https://example.com/x.git", none: 5 },
+});
+
+test("bare names are the packages that package.json depends on, and what is below them", async () => {
+  await using lab = new LoaderLab({ "package.json": PACKAGE_JSON, "src/app.ts": "" });
+  const { importMap, files } = await readProjectConfig(lab.url("src/app.ts"), undefined, readText);
+  assertEquals(files, [lab.path("package.json")]);
+  for (
+    const [specifier, url] of Object.entries({
+      "a": "npm:a@^1",
+      "a/below.js": "npm:/a@^1/below.js",
+      "@s/b": "npm:@s/b@~2.1",
+      "alias": "npm:other@3",
+      "path/posix": "jsr:/@std/path@^1/posix",
+      "both": "npm:both@2",
+      "dev": "npm:dev@1 || 2",
+    })
+  ) assertEquals(resolveSpecifier(specifier, lab.url("src/app.ts"), importMap), url);
+  for (const specifier of ["optional", "local", "git", "none", "ab"]) {
+    assertThrows(
+      () => resolveSpecifier(specifier, lab.url("src/app.ts"), importMap),
+      LoadError,
+    );
+  }
+});
+
+test("an import map counts before package.json, of which one above deno.json does not", async () => {
+  await using lab = new LoaderLab({
+    "package.json": JSON.stringify({ dependencies: { above: "1" } }),
+    "p/deno.json": JSON.stringify({ imports: { a: "./a.ts", "b/": "./b/" } }),
+    "p/package.json": JSON.stringify({ dependencies: { a: "1", b: "1", c: "1" } }),
+    "p/app.ts": "",
+    "q/deno.json": "{}",
+    "q/app.ts": "",
+  });
+  const { importMap, files } = await readProjectConfig(lab.url("p/app.ts"), undefined, readText);
+  assertEquals(files, [lab.path("p/deno.json"), lab.path("p/package.json")]);
+  for (
+    const [specifier, url] of Object.entries({
+      "a": lab.url("p/a.ts"),
+      "a/x": "npm:/a@1/x",
+      "b/x": lab.url("p/b/x"),
+      "b": "npm:b@1",
+      "c": "npm:c@1",
+    })
+  ) assertEquals(resolveSpecifier(specifier, lab.url("p/app.ts"), importMap), url, specifier);
+  const other = await readProjectConfig(lab.url("q/app.ts"), undefined, readText);
+  assertEquals(other.files, [lab.path("q/deno.json")]);
+});
+
+for (const [text, reason] of [["{", "JSON"], ["[]", "does not hold an object"]]) {
+  test(`a package.json that is ${text} is told`, async () => {
+    await using lab = new LoaderLab({ "package.json": text, "app.ts": "" });
+    const error = await assertRejects(
+      () => readProjectConfig(lab.url("app.ts"), undefined, readText),
+      ConfigError,
+    );
+    assertStringIncludes(error.message, `${lab.path("package.json")}`);
+    assertStringIncludes(error.message, reason);
+  });
+}
+
+const ESM = { type: "module", exports: "./index.js" };
+
+test("a package.json that comes, changes or goes is noticed at the next start", async () => {
+  await using registry = await FakeRegistry.start({
+    "pack@1.0.0": { json: ESM, files: { "index.js": "export default 'one';" } },
+    "pack@2.0.0": { json: ESM, files: { "index.js": "export default 'two';" } },
+  });
+  await using lab = new LoaderLab({
+    ".npmrc": `registry=${registry.url}\n`,
+    "app.js": 'import pack from "pack";\nexport default () => new Response(pack);\n',
+  });
+  assertStringIncludes(await refusalHere(lab, "app.js"), 'cannot resolve "pack"');
+  for (const [version, text] of [["1", "one"], ["2", "two"]]) {
+    lab.write({ "package.json": JSON.stringify({ dependencies: { pack: version } }) });
+    assertEquals((await startHere(lab, "app.js")).text, text);
+  }
+  Deno.removeSync(lab.path("package.json"));
+  assertStringIncludes(await refusalHere(lab, "app.js"), 'cannot resolve "pack"');
 });
