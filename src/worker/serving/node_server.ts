@@ -6,26 +6,16 @@
  */
 
 import { EventEmitter } from "node:events";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server } from "node:http";
 import { nextTick } from "node:process";
+import { ignoreRejection } from "../../captured.ts";
 import type { Members, Method, NodeProcess } from "../../sandbox/locks.ts";
 import { replace } from "../../sandbox/locks.ts";
 import type { App } from "../apps.ts";
-import type { Context } from "../context.ts";
+import type { NodeBridge } from "./node_bridge.ts";
 import { nodeError } from "./node_members.ts";
-import type { BridgedRequest, RequestMaker } from "./node_request.ts";
-import { requestMaker } from "./node_request.ts";
-import type { BridgedResponse, ResponseMaker } from "./node_response.ts";
-import { responseMaker } from "./node_response.ts";
-import { BridgedSocket } from "./node_socket.ts";
 import type { LoadedModule, OfferedApp } from "./served_module.ts";
 import { servingModule } from "./served_module.ts";
-
-/** What makes the objects of a request. */
-interface Makers {
-  readonly requests: RequestMaker;
-  readonly responses: ResponseMaker;
-}
 
 /** What was taken. */
 export interface TakenServers {
@@ -44,7 +34,7 @@ interface ListenRequest {
   readonly callback: Method | undefined;
 }
 
-const { Error, Number, Promise, WeakSet } = globalThis;
+const { Number, Promise, WeakSet } = globalThis;
 const { defineProperty, getPrototypeOf, hasOwn } = Object;
 const { apply } = Reflect;
 const { process } = globalThis as unknown as { process: NodeProcess };
@@ -89,17 +79,13 @@ function isServer(emitter: object): boolean {
 function takeListening(address: Deno.Addr | undefined): (() => void)[] {
   const http = process.getBuiltinModule("http")!;
   const https = process.getBuiltinModule("https")!;
-  const { Readable } = process.getBuiltinModule("stream")!;
-  const requests = requestMaker(Readable as never, http.IncomingMessage as never);
-  const native = http.ServerResponse as typeof ServerResponse;
-  const responses = responseMaker(EventEmitter, native, requests);
-  const makers: Makers = { requests, responses };
+  const bridge = lazyBridge(http, process.getBuiltinModule("stream")!);
   const ofHttp = (http.Server as { prototype: Members }).prototype;
   const ofHttps = (https.Server as { prototype: Members }).prototype;
-  const undo = [takeListen(ofHttp, "http", makers, address)];
+  const undo = [takeListen(ofHttp, "http", bridge, address)];
   // In some versions, servers of both kinds are of one.
   if (ofHttps.listen !== ofHttp.listen) {
-    undo.push(takeListen(ofHttps, "https", makers, address));
+    undo.push(takeListen(ofHttps, "https", bridge, address));
   }
   return undo;
 }
@@ -107,14 +93,14 @@ function takeListening(address: Deno.Addr | undefined): (() => void)[] {
 function takeListen(
   prototype: Members,
   scheme: "http" | "https",
-  makers: Makers,
+  bridge: LazyBridge,
   address: Deno.Addr | undefined,
 ): () => void {
   const native = prototype.listen as Method;
   const listen = function (this: unknown, ...args: unknown[]): unknown {
     const module = servingModule();
     if (module === null) return apply(native, this, args);
-    return listenHere(this as Server, module, scheme, makers, address, args);
+    return listenHere(this as Server, module, scheme, bridge, address, args);
   };
   replace(prototype, "listen", listen);
   return () => {
@@ -128,7 +114,7 @@ function listenHere(
   server: Server,
   module: LoadedModule,
   scheme: "http" | "https",
-  makers: Makers,
+  bridge: LazyBridge,
   address: Deno.Addr | undefined,
   args: readonly unknown[],
 ): Server {
@@ -147,7 +133,7 @@ function listenHere(
     address.port === port;
   const offered = isAgain
     ? undefined
-    : module.offer(`a server of node:${scheme} ${place}`, fetchOf(server, makers));
+    : module.offer(`a server of node:${scheme} ${place}`, fetchOf(server, bridge));
   const asked: Deno.Addr = path === undefined
     ? { transport: "tcp", hostname: host, port }
     : { transport: "unix", path };
@@ -214,23 +200,25 @@ function listenRequest(args: readonly unknown[]): ListenRequest {
   };
 }
 
-/** What answers with what a server's listeners make of a request. */
-function fetchOf(server: Server, { requests, responses }: Makers): App["fetch"] {
-  return (request: Request, context: Context) => {
-    const socket = new BridgedSocket(server, request, context);
-    const req: BridgedRequest = requests.make(request, socket);
-    const res: BridgedResponse = responses.make(req, socket);
-    BridgedSocket.whenEnded(socket, (error) => {
-      requests.onSocketEnded(req, error);
-      responses.onSocketEnded(res, error);
-    });
-    const isHeard = server.emit(
-      "request",
-      req as unknown as IncomingMessage,
-      res as unknown as ServerResponse,
-    );
-    if (!isHeard) throw new Error("the server of the app has no listener for requests");
-    if (!responses.isDone(res)) BridgedSocket.endBy(socket, context.signal);
-    return responses.responseOf(res);
+/** What makes Node's objects, once it is loaded: only apps that use them need it. */
+interface LazyBridge {
+  loaded: NodeBridge | null;
+  readonly loading: Promise<NodeBridge>;
+}
+
+function lazyBridge(http: Members, stream: Members): LazyBridge {
+  const load = async () => {
+    const { nodeBridge } = await import("./node_bridge.ts");
+    return bridge.loaded = nodeBridge(http, stream);
   };
+  const bridge: LazyBridge = { loaded: null, loading: load() };
+  ignoreRejection(bridge.loading);
+  return bridge;
+}
+
+function fetchOf(server: Server, bridge: LazyBridge): App["fetch"] {
+  return (request, context) =>
+    bridge.loaded !== null
+      ? bridge.loaded(server, request, context)
+      : bridge.loading.then((answer) => answer(server, request, context));
 }
