@@ -29,7 +29,7 @@ import type {
   PackageSet,
   Target,
 } from "./graph_types.ts";
-import { filePath, liesIn, moduleKey } from "./graph_keys.ts";
+import { filePath, liesIn, moduleKey, urlOfKey } from "./graph_keys.ts";
 import { resolveSpecifier, shortened } from "./import_map.ts";
 import type { ImportReference, TransformedModule } from "./link.ts";
 import { originalLine } from "./source_lines.ts";
@@ -87,6 +87,8 @@ class GraphBuilder {
   readonly #requirements: Set<string>;
   /** Modules in `data:` URLs that remote modules import. */
   readonly #remoteData = new Set<string>();
+  /** Keys of modules that CommonJS may require. */
+  readonly #required = new Set<string>();
   #packages: PackageSet | null = null;
   #frontier: Visit[] = [];
   #sourceBytes = 0;
@@ -122,7 +124,11 @@ class GraphBuilder {
     const importer = packageRoot === null ? null : pathIn(packageRoot, referrer);
     if (importer === null) {
       const url = resolveSpecifier(specifier, referrer, project.importMap);
-      return await this.#linkTo(url, type, null);
+      // What import.meta.resolve() has said of a package.
+      const isPackaged = packageRoot !== null && pathIn(packageRoot, url) !== null;
+      if (!isPackaged) return await this.#linkTo(url, type, null);
+      this.#packages = await this.#sources.install(requirements, packageRoot);
+      return await this.#linkToFile(this.#packages.resolveFrom(url, packageRoot), type, null);
     }
     // A package imports while it runs: what it can mean is in its own set of packages.
     this.#packages = await this.#sources.install(requirements, packageRoot);
@@ -158,9 +164,11 @@ class GraphBuilder {
     try {
       const isPackage = this.#packages !== null;
       if (url.startsWith(COMMONJS)) {
-        const module = this.#commonJs(url.slice(COMMONJS.length));
+        const fileUrl = url.slice(COMMONJS.length);
+        const module = this.#commonJs(fileUrl);
         // Packages are pinned as a whole.
-        this.#found.set(key, packaged(key, url.slice(COMMONJS.length), module));
+        this.#found.set(key, packaged(key, fileUrl, module));
+        this.#planRequired(filePath(fileUrl));
         return;
       }
       const source = await this.#sources.load(url, isPackage ? "packages" : "app");
@@ -253,6 +261,14 @@ class GraphBuilder {
       return this.#commonJs(url);
     }
     return await this.#sources.transform({ url, source, mediaType });
+  }
+
+  /** Plans the modules that a CommonJS file may ask for when it is too late to load any. */
+  #planRequired(path: string): void {
+    for (const module of this.#packages?.requiredModules(path) ?? []) {
+      const link = this.#plan(pathToFileURL(module).href, "", null);
+      if (!(link instanceof LoadError) && link.kind === "module") this.#required.add(link.key);
+    }
   }
 
   #commonJs(url: string): TransformedModule {
@@ -392,11 +408,13 @@ class GraphBuilder {
       modules.push({ ...module, targets: links.map((link) => this.#settled(link) as Target) });
     }
     return {
-      modules,
+      modules: behindRequired(modules, this.#requiredAndImported(keys, broken)),
       roots: keys,
+      required: modules.flatMap(({ key }) => this.#required.has(key) ? [key] : []),
       redirects: this.#redirects,
       requirements: [...this.#requirements],
       packageRoot: this.#packages?.root ?? null,
+      packages: this.#packages?.folders ?? new Map(),
     };
   }
 
@@ -430,6 +448,27 @@ class GraphBuilder {
     return broken;
   }
 
+  /** Modules that CommonJS may require, and that others import, sooner or later. */
+  #requiredAndImported(
+    roots: readonly string[],
+    broken: ReadonlyMap<string, LoadError>,
+  ): readonly string[] {
+    if (this.#required.size === 0) return [];
+    const imported = new Set<string>();
+    const pending = [...roots];
+    for (let key = pending.pop(); key !== undefined; key = pending.pop()) {
+      const found = this.#found.get(key);
+      if (found === undefined || found instanceof LoadError) continue;
+      for (const each of [...found.links, ...found.dynamicLinks]) {
+        const link = this.#settled(each);
+        if (link instanceof LoadError || link.kind !== "module" || imported.has(link.key)) continue;
+        imported.add(link.key);
+        pending.push(link.key);
+      }
+    }
+    return [...this.#required].filter((key) => imported.has(key) && !broken.has(key));
+  }
+
   /** A link with its redirects, which were not known when it was made. */
   #settled(link: Link): Target | LoadError {
     if (link instanceof LoadError) return link;
@@ -439,6 +478,25 @@ class GraphBuilder {
     const url = this.#redirects.get(link.key.slice(space + 1));
     return url === undefined ? link : { kind: "module", key: link.key.slice(0, space + 1) + url };
   }
+}
+
+/**
+ * The modules, with CommonJS behind those that are `required` and imported as well: runtimes up to 2.6 refuse
+ * to `require` what they are about to evaluate.
+ */
+function behindRequired(
+  modules: readonly GraphModule[],
+  required: readonly string[],
+): readonly GraphModule[] {
+  if (required.length === 0) return modules;
+  const imports = required.map((key) => ({ specifier: urlOfKey(key), type: "" as const, line: 1 }));
+  const targets = required.map((key) => ({ kind: "module" as const, key }));
+  return modules.map((each) => {
+    if (!urlOfKey(each.key).startsWith(COMMONJS)) return each;
+    const parts: string[] = required.map((_, index) => index === 0 ? "import" : ";import");
+    parts.push(`;${each.module.parts[0]}`);
+    return { ...each, module: { ...each.module, parts, imports }, targets };
+  });
 }
 
 /** Before the URL of a file that is to be loaded as CommonJS. */

@@ -220,6 +220,7 @@ export class GraphBuilder {
       redirects: Object.fromEntries(graph.redirects),
       requirements: graph.requirements,
       packageRoot: graph.packageRoot ?? packageRoot,
+      packages: Object.fromEntries(graph.packages),
     };
   }
 

@@ -35,6 +35,8 @@ export interface GraphManifest {
   readonly roots: readonly string[];
   /** The modules. */
   readonly modules: readonly StoredModule[];
+  /** Files that CommonJS may require. */
+  readonly required: readonly string[];
   /** URLs that stand for others. */
   readonly redirects: Readonly<Record<string, string>>;
   /** The import map of the project. */
@@ -43,6 +45,8 @@ export interface GraphManifest {
   readonly requirements: readonly string[];
   /** Folder that they lie in, if there are any. */
   readonly packageRoot: string | null;
+  /** Their folders there, by requirement (`hono@^4`). */
+  readonly packages: Readonly<Record<string, string>>;
 }
 
 /** A module in a graph's folder. */
@@ -69,8 +73,15 @@ export interface StoredGraph {
   readonly manifest: GraphManifest;
 }
 
-/** Code of the module that the others find the worker's services with. */
-const RUNTIME_CODE = 'export const modules = globalThis[Symbol.for("gatehouse.modules")];\n';
+/**
+ * Code of the module that the others find the worker's services with. It names the files that CommonJS may
+ * require, and never imports them: Deno itself loads at once only what it has seen named.
+ */
+function runtimeCode(required: readonly string[]): string {
+  const named = required.map((file) => `import("./${file}")`).join();
+  return 'export const modules = globalThis[Symbol.for("gatehouse.modules")];\n' +
+    (named === "" ? "" : `()=>[${named}];\n`);
+}
 
 const MANIFEST = "graph.json";
 
@@ -93,7 +104,8 @@ export async function storeGraph(
     const file = own.get(target.key);
     return file === undefined ? known.targets.get(target.key)! : `./${file}`;
   };
-  const codes = new Map<string, string>([[RUNTIME_MODULE.slice(2), RUNTIME_CODE]]);
+  const required = graph.required.map((key) => own.get(key)!);
+  const codes = new Map<string, string>([[RUNTIME_MODULE.slice(2), runtimeCode(required)]]);
   const modules = graph.modules.map(({ key, url, origin, sha256, module, targets }) => {
     const file = own.get(key)!;
     const code = linkCode(module, targets.map(specifierOf));
@@ -104,10 +116,12 @@ export async function storeGraph(
     version: TRANSFORM_VERSION,
     roots: graph.roots,
     modules: modules.sort((a, b) => a.key < b.key ? -1 : 1),
+    required,
     redirects: Object.fromEntries(graph.redirects),
     importMap,
     requirements: graph.requirements,
     packageRoot: graph.packageRoot,
+    packages: Object.fromEntries(graph.packages),
   };
   const text = JSON.stringify(manifest);
   const folder = join(parent, sha256Of(text).slice(0, 40));
@@ -150,7 +164,8 @@ export async function readGraph(folder: string): Promise<StoredGraph | null> {
       const bytes = Deno.readFileSync(join(folder, file));
       if (await slices.sha256(bytes) !== fileSha256) return null;
     }
-    if (Deno.readTextFileSync(join(folder, RUNTIME_MODULE)) !== RUNTIME_CODE) return null;
+    const runtime = Deno.readTextFileSync(join(folder, RUNTIME_MODULE));
+    if (runtime !== runtimeCode(manifest.required)) return null;
     return { folder, manifest };
   } catch (error) {
     if (isAbsent(error) || error instanceof SyntaxError || error instanceof TypeError) return null;
@@ -170,17 +185,23 @@ export interface WorkerGraph {
   readonly importMap: ImportMap;
   /** Folders that its modules and packages lie in. */
   readonly folders: readonly string[];
+  /** Folder of its packages, the last of {@linkcode folders}. */
+  readonly packageRoot: string;
+  /** Folders there of the packages that were asked for, by requirement (`hono@^4`). */
+  readonly packages: Record<string, string>;
 }
 
 /** What workers are told of a graph whose packages lie in `packageRoot`, now or later. */
 export function workerGraphOf({ folder, manifest }: StoredGraph, packageRoot: string): WorkerGraph {
-  const { modules, redirects, importMap } = manifest;
+  const { modules, redirects, importMap, packages } = manifest;
   return {
     directory: `${pathToFileURL(folder).href}/`,
     files: Object.fromEntries(modules.map(({ key, file }) => [key, file])),
     redirects: { ...redirects },
     importMap,
     folders: [folder, packageRoot],
+    packageRoot,
+    packages: { ...packages },
   };
 }
 

@@ -20,8 +20,12 @@ export interface PackageFile {
 export interface PackageSet {
   /** Folder that they lie in. */
   readonly root: string;
+  /** Folders of those that were asked for, by requirement (`hono@^4`), relative to the root. */
+  readonly folders: ReadonlyMap<string, string>;
   /** The file that an `npm:` specifier means. */
   resolve(specifier: string): PackageFile;
+  /** Paths of ES modules that a CommonJS file may require, or what it requires, unless told before. */
+  requiredModules(path: string): readonly string[];
   /** The file that a specifier means in a file of the set. */
   resolveFrom(specifier: string, importerPath: string): PackageFile;
 }
@@ -136,8 +140,12 @@ export interface Graph {
   readonly roots: readonly string[];
   /** URLs that stand for others. */
   readonly redirects: ReadonlyMap<string, string>;
+  /** Keys of the modules that CommonJS may require, which nothing else need import. */
+  readonly required: readonly string[];
   /** All packages that were asked for. */
   readonly requirements: readonly string[];
   /** Where they lie, if there are any. */
   readonly packageRoot: string | null;
+  /** Their folders there, by requirement. */
+  readonly packages: ReadonlyMap<string, string>;
 }

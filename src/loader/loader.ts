@@ -190,7 +190,8 @@ export class Loader implements Disposable {
     root: GraphRoot,
     policy: ImportPolicy,
   ): Promise<Extension> {
-    const { roots, folder, forWorkers: { files, redirects }, requirements, packageRoot } = graph;
+    const { roots, folder, forWorkers, requirements, packageRoot } = graph;
+    const { files, redirects, packages } = forWorkers;
     const known = { roots, folder, files, redirects, requirements, packageRoot };
     const { builtins } = graph;
     const question = { kind: "extend", ...known, builtins, root, policy } as const;
@@ -198,6 +199,7 @@ export class Loader implements Disposable {
     const { extension } = report as LoaderReport & { kind: "extended" };
     Object.assign(files, extension.files);
     Object.assign(redirects, extension.redirects);
+    Object.assign(packages, extension.packages);
     graph.requirements = extension.requirements;
     graph.packageRoot = extension.packageRoot ?? packageRoot;
     return extension;

@@ -152,4 +152,6 @@ export interface Extension {
   readonly requirements: readonly string[];
   /** Folder of the packages. */
   readonly packageRoot: string | null;
+  /** Their folders there, by requirement. */
+  readonly packages: Readonly<Record<string, string>>;
 }

@@ -80,16 +80,19 @@ export function mayImport(source: string): boolean {
 
 /**
  * Locks the current thread. Modules below `trustedFolders`, absolute paths, are the loader's: their
- * CommonJS is taken as it is.
+ * CommonJS is taken as it is. `requireModule` loads the ES modules that are.
  */
-export function lockImports(trustedFolders: readonly string[]): void {
+export function lockImports(
+  trustedFolders: readonly string[],
+  requireModule: RequireModule = () => false,
+): void {
   const folders = freeze([...trustedFolders]);
   lockInternals();
   lockFunctionConstructors();
   lockEval();
   lockTimers();
   lockBuiltins();
-  lockCommonJs(folders);
+  lockCommonJs(folders, requireModule);
   for (const name of ["Worker", "SharedWorker", "ShadowRealm", "importScripts"]) {
     if (name in globalThis) replace(globalThis, name, refusal(name));
   }
@@ -201,11 +204,14 @@ function lockBuiltins(): void {
   }
 }
 
+/** Loads an ES module that the loader has made into what CommonJS gets; `false` if it has made none. */
+type RequireModule = (module: unknown, path: string) => boolean;
+
 /** CommonJS: files of the loader's are compiled as they are; others, and text, if they do not import. */
-function lockCommonJs(folders: readonly string[]): void {
+function lockCommonJs(folders: readonly string[], requireModule: RequireModule): void {
   const Module = builtin("module")! as unknown as {
     readonly prototype: object;
-    readonly _extensions: Record<string, unknown>;
+    readonly _extensions: Record<string, (module: unknown, path: unknown) => unknown>;
     wrapper: readonly string[];
     wrap: (script: string) => string;
   };
@@ -235,13 +241,17 @@ function lockCommonJs(folders: readonly string[]): void {
   );
   const load = (module: unknown, filename: unknown) => {
     const path = `${filename}`;
+    if (requireModule(module, path)) return;
     const source = readTextFile(path);
     compile(module, isIn(folders, path) ? source : checked(source), path);
   };
   for (const extension of Object.keys(Module._extensions)) {
     if (extension === ".json" || extension === ".node") continue;
     const isScript = extension === ".js" || extension === ".cjs";
-    Module._extensions[extension] = isScript ? load : refusal(`require() of ${extension} modules`);
+    const refused = refusal(`require() of ${extension} modules`);
+    Module._extensions[extension] = isScript
+      ? load
+      : (module, path) => requireModule(module, `${path}`) || refused();
   }
 }
 

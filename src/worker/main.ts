@@ -99,11 +99,11 @@ async function start(message: StartMessage): Promise<void> {
   );
   try {
     const { graph, lockdown, faultReports } = apps;
-    if (graph !== undefined) {
-      const builtins = sandbox.trust === "full" ? "native" : "guarded";
-      installModules(graph, askForModule, builtins, mainModulesOf(apps));
-    }
-    if (lockdown !== undefined) lockImports(lockdown);
+    const builtins = sandbox.trust === "full" ? "native" : "guarded";
+    const modules = graph === undefined
+      ? null
+      : installModules(graph, askForModule, builtins, mainModulesOf(apps));
+    if (lockdown !== undefined) lockImports(lockdown, modules?.requireModule);
     else if (graph !== undefined || sandbox.trust === "limited") {
       installAppThreads(graph, sandbox, askForModule);
     }

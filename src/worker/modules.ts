@@ -6,8 +6,8 @@
  */
 
 import { Buffer } from "node:buffer";
-import nodeModule, { createRequire, isBuiltin } from "node:module";
-import { basename, dirname, join } from "node:path";
+import { createRequire, isBuiltin } from "node:module";
+import { pathToFileURL } from "node:url";
 import { getterOf, SafeMap, SafeSet, uncurried } from "../captured.ts";
 import { moduleKey } from "../loader/graph_keys.ts";
 import type { WorkerGraph } from "../loader/graph_store.ts";
@@ -15,7 +15,13 @@ import { resolveSpecifier } from "../loader/import_map.ts";
 import type { ImportType } from "../loader/sources.ts";
 import { guardedBuiltin } from "../sandbox/lockdown.ts";
 import type { Imported, ImportRequest } from "./protocol.ts";
+import { installRequire, nativeModuleLoader } from "./common_js.ts";
+import type { RequireModule } from "./common_js.ts";
+import { PackageUrls } from "./package_urls.ts";
 import { SourceNames } from "./source_names.ts";
+
+/** What of a graph grows while its apps run. */
+type GrowingPart = "files" | "redirects" | "packages";
 
 /** Asks the gateway for a module that the worker does not have. */
 export type AskForModule = (request: ImportRequest) => Promise<Imported>;
@@ -41,27 +47,32 @@ export interface ModuleServices {
   withSources(text: string): string;
 }
 
+/** What {@linkcode installModules} makes. */
+export interface InstalledModules {
+  /** What apps find. */
+  readonly services: ModuleServices;
+  /** Loads ES modules for `require`. */
+  readonly requireModule: RequireModule;
+}
+
 /** The members of `node:process` that matter here. */
 interface NodeProcess {
   getBuiltinModule(name: string): unknown;
 }
 
-const { Error, SyntaxError, TypeError, Uint8Array, URL, decodeURIComponent } = globalThis;
+const { Error, TypeError, Uint8Array, URL, decodeURIComponent } = globalThis;
 const { process } = globalThis as unknown as { process: NodeProcess };
 const { defineProperty, freeze, hasOwn, keys, setPrototypeOf } = Object;
-const { parse } = JSON;
-const { permissions, readTextFileSync } = Deno;
 const { os } = Deno.build;
 const { instantiate } = WebAssembly;
 const getBuiltinModule = uncurried(process.getBuiltinModule);
-const querySync = uncurried(Deno.Permissions.prototype.querySync);
 const decodeBase64: (base64: string, encoding: "base64") => Uint8Array = Buffer.from.bind(Buffer);
 const replace: (text: string, pattern: RegExp, by: string) => string = uncurried(
   String.prototype.replace,
 ) as never;
+const hrefOf = getterOf<URL, string>(URL.prototype, "href");
 const pathnameOf = getterOf<URL, string>(URL.prototype, "pathname");
 const startsWith = uncurried(String.prototype.startsWith);
-const endsWith = uncurried(String.prototype.endsWith);
 const includes = uncurried(String.prototype.includes);
 const slice = uncurried(String.prototype.slice);
 
@@ -78,7 +89,7 @@ export function installModules(
   ask: AskForModule,
   builtins: "native" | "guarded",
   mains: readonly string[] = [],
-): ModuleServices {
+): InstalledModules {
   const modules = new AppModules(graph, ask, builtins, mains);
   const services: ModuleServices = {
     import: (referrer, args) => modules.import(referrer, args),
@@ -92,9 +103,9 @@ export function installModules(
   for (const service of Object.values(services)) freeze(setPrototypeOf(service, null));
   freeze(setPrototypeOf(services, null));
   defineProperty(globalThis, WELL_KNOWN, { value: services });
-  readCommonJsFromDisk();
-  lookWhereAllowed();
-  return services;
+  const requireModule = modules.moduleRequirer();
+  installRequire(graph.packageRoot, requireModule);
+  return { services, requireModule };
 }
 
 function builtinModule(name: string): unknown {
@@ -114,6 +125,7 @@ class AppModules {
   /** Modules that are the main ones of a program. */
   readonly #mains = new SafeSet<string>();
   readonly #names = new SourceNames();
+  readonly #packages: PackageUrls;
 
   constructor(
     graph: WorkerGraph,
@@ -128,6 +140,7 @@ class AppModules {
     this.#importMap = graph.importMap;
     this.#ask = ask;
     this.#builtins = builtins;
+    this.#packages = new PackageUrls(graph.packageRoot);
     this.#add(graph);
   }
 
@@ -138,7 +151,7 @@ class AppModules {
   describe(meta: ImportMeta, url: string): void {
     meta.url = url;
     meta.main = this.#mains.has(url);
-    meta.resolve = (specifier) => this.#resolved(`${specifier}`, url);
+    meta.resolve = (specifier) => this.#meant(`${specifier}`, url);
     const local = startsWith(url, "file:") ? pathOf(url) : null;
     if (local === null) {
       delete (meta as Partial<ImportMeta>).filename;
@@ -147,6 +160,29 @@ class AppModules {
       meta.filename = local;
       meta.dirname = replace(local, /[\\/][^\\/]*$/, "") || "/";
     }
+  }
+
+  /** What `import.meta.resolve(specifier)` says in the module at `url`. */
+  #meant(specifier: string, url: string): string {
+    if (this.#packages.has(url)) return this.#packages.resolveFrom(specifier, url);
+    const target = this.#resolved(specifier, url);
+    return startsWith(target, "npm:") ? this.#packages.resolveNpm(target, url) : target;
+  }
+
+  /** What loads ES modules that CommonJS requires: those of the graph, and no others. */
+  moduleRequirer(): RequireModule {
+    const load = nativeModuleLoader();
+    return (module, path) => {
+      const file = this.#files.get(moduleKey(hrefOf(pathToFileURL(path)), ""));
+      const name = `${file}`;
+      if (file === undefined || !isGeneratedName(name)) return false;
+      try {
+        load(module, pathOf(this.#directory + name));
+      } catch (error) {
+        throw asyncModule(this.#renamed(error));
+      }
+      return true;
+    };
   }
 
   withSources(text: string): string {
@@ -202,7 +238,8 @@ class AppModules {
     }
   }
 
-  #add({ files, redirects }: Pick<WorkerGraph, "files" | "redirects">): void {
+  #add({ files, redirects, packages }: Pick<WorkerGraph, GrowingPart>): void {
+    this.#packages.add(packages);
     const fileKeys = keys(files);
     for (let i = 0; i < fileKeys.length; i++) {
       const key = fileKeys[i];
@@ -221,6 +258,14 @@ class AppModules {
     }
     return error;
   }
+}
+
+/** The error about top-level await with the code that Node gives it, which older runtimes do not know. */
+function asyncModule(error: unknown): unknown {
+  if (error instanceof Error && includes(error.message, "Top-level await is not allowed")) {
+    defineProperty(error, "code", { value: "ERR_REQUIRE_ASYNC_MODULE", configurable: true });
+  }
+  return error;
 }
 
 /**
@@ -287,105 +332,4 @@ function isInPackage(url: string): boolean {
 function pathOf(url: string): string {
   const path = decodeURIComponent(pathnameOf(new URL(url)));
   return os === "windows" ? replace(slice(path, 1), /\//g, "\\") : path;
-}
-
-/** A module as node:module makes it. */
-interface CommonJsModule {
-  exports: unknown;
-  _compile(code: string, filename: string, format: "commonjs"): void;
-}
-
-/**
- * Makes `require` read the files of packages where they are. In an executable, Deno looks for
- * CommonJS only among the files that are built in; elsewhere it guesses what a file is.
- */
-function readCommonJsFromDisk(): void {
-  const extensions = (nodeModule as unknown as {
-    _extensions: Record<string, (module: CommonJsModule, filename: string) => void>;
-  })._extensions;
-  const read = (module: CommonJsModule, filename: string): void =>
-    module._compile(readTextFileSync(filename), filename, "commonjs");
-  const native = extensions[".js"];
-  extensions[".cjs"] = read;
-  extensions[".json"] = (module, filename) => {
-    module.exports = jsonIn(filename);
-  };
-  extensions[".js"] = (module, filename) => {
-    if (isOfModules(filename)) native(module, filename);
-    else read(module, filename);
-  };
-}
-
-/**
- * Keeps `require` from looking into folders that may not be read: what is in none of the others is
- * not found, instead of denied, which packages with optional dependencies rely on.
- */
-function lookWhereAllowed(): void {
-  const module = nodeModule as unknown as {
-    _nodeModulePaths(from: string): string[];
-    _resolveLookupPaths(request: string, parent: unknown): string[] | null;
-  };
-  const known = new SafeMap<string, boolean>();
-  const mayRead = (path: string): boolean => {
-    const answer = known.get(path) ??
-      querySync(permissions, { name: "read", path }).state === "granted";
-    known.set(path, answer);
-    return answer;
-  };
-  const all = module._nodeModulePaths;
-  module._nodeModulePaths = (from) => {
-    const paths = all(from);
-    const readable: string[] = [];
-    for (let i = 0; i < paths.length; i++) {
-      if (mayRead(paths[i])) readable[readable.length] = paths[i];
-    }
-    return readable;
-  };
-  const lookedUp = module._resolveLookupPaths;
-  module._resolveLookupPaths = (request, parent) => {
-    const paths = lookedUp(request, parent);
-    if (paths === null || request[0] === ".") return paths;
-    // Deno looks among its own packages first, which are those that gatehouse itself is made of.
-    const ofPackages: string[] = [];
-    for (let i = 0; i < paths.length; i++) {
-      if (endsWith(paths[i], "node_modules")) ofPackages[ofPackages.length] = paths[i];
-    }
-    return ofPackages;
-  };
-}
-
-/** Whether the package of a `.js` file says that its files are modules. */
-function isOfModules(filename: string): boolean {
-  for (let folder = dirname(filename);; folder = dirname(folder)) {
-    const known = packageTypes.get(folder) ?? typeOfPackage(folder);
-    packageTypes.set(folder, known);
-    if (known !== "inherited") return known === "module";
-    if (folder === dirname(folder)) return false;
-  }
-}
-
-/** What package.json in a folder says, or that there is none. */
-type PackageType = "module" | "commonjs" | "inherited";
-
-const packageTypes = new SafeMap<string, PackageType>();
-
-function typeOfPackage(folder: string): PackageType {
-  if (basename(folder) === "node_modules") return "commonjs";
-  try {
-    const { type } = jsonIn(join(folder, "package.json")) as { type?: unknown };
-    return type === "module" ? "module" : "commonjs";
-  } catch {
-    return "inherited";
-  }
-}
-
-/** What the file at `path`, with a byte order mark or without, says as JSON. */
-function jsonIn(path: string): unknown {
-  const text = readTextFileSync(path);
-  try {
-    return parse(text[0] === "\uFEFF" ? slice(text, 1) : text);
-  } catch (error) {
-    if (error instanceof SyntaxError) error.message = `${path}: ${error.message}`;
-    throw error;
-  }
 }

@@ -64,7 +64,7 @@ async function start({ url, graph, sandbox, port }: NestedStart): Promise<void> 
   installAppThreads(graph, sandbox, ask);
   guardThread(sandbox);
   if (modules === null) await import(url);
-  else await modules.import(url, [url]);
+  else await modules.services.import(url, [url]);
   unlisten(scope, "message", hold);
   for (let i = 0; i < early.length; i++) {
     const { data, ports } = early[i];

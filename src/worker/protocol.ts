@@ -68,6 +68,8 @@ export type Imported =
     readonly files: Readonly<Record<string, string>>;
     /** URLs that stand for others. */
     readonly redirects: Readonly<Record<string, string>>;
+    /** Folders of packages, by requirement. */
+    readonly packages: Readonly<Record<string, string>>;
   }
   | { readonly message: string };
 

@@ -10,6 +10,8 @@ const GRAPH = {
   redirects: {},
   importMap: NO_IMPORT_MAP,
   folders: [],
+  packageRoot: "/nowhere",
+  packages: {},
 };
 
 function explain(message: string): Promise<string> {

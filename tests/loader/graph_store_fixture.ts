@@ -33,5 +33,7 @@ export function graphOf(count: number, text = "export const one = 1;"): Graph {
     redirects: new Map([["https://example.com/old.ts", "https://example.com/m0.ts"]]),
     requirements: ["npm:x@1"],
     packageRoot: null,
+    packages: new Map(),
+    required: [],
   };
 }

@@ -82,6 +82,8 @@ class MemorySources implements GraphSources {
     };
     return Promise.resolve({
       root: "/set",
+      folders: new Map(),
+      requiredModules: () => [],
       resolve: (specifier) => fileOf(specifier.slice("npm:".length)),
       resolveFrom: (specifier, importer) => {
         const url = new URL(specifier, pathToFileURL(importer));

@@ -20,6 +20,8 @@ const SECRET = "file:///etc/secret.json";
 /** Packages in which every specifier means what it means as a path. */
 const packages: PackageSet = {
   root: PACKAGES,
+  folders: new Map(),
+  requiredModules: () => [],
   resolve: () => ({ path: `${PACKAGES}/a/index.js`, format: "module" }),
   resolveFrom: (specifier, importer) => ({
     path: new URL(specifier, pathToFileURL(importer)).pathname,

@@ -65,6 +65,8 @@ export async function hostApp(module: URL, options: HostedAppOptions = {}): Prom
       redirects: {},
       importMap: NO_IMPORT_MAP,
       folders: [],
+      packageRoot: "/nowhere",
+      packages: {},
     },
   };
   const imports: ImportRequest[] = [];
@@ -77,7 +79,7 @@ export async function hostApp(module: URL, options: HostedAppOptions = {}): Prom
       const file = files.get(specifier);
       const right = file === undefined
         ? { message: `there is no ${specifier}` }
-        : { file, files: { [` ${specifier}`]: file }, redirects: {} };
+        : { file, files: { [` ${specifier}`]: file }, redirects: {}, packages: {} };
       return Promise.resolve(answers[specifier] ?? right);
     },
     onDeath: (_: AppWorker, reason: string) => died.resolve(reason),

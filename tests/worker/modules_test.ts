@@ -17,13 +17,15 @@ Deno.writeTextFileSync(`${folder}/secret.js`, "export const place = 'outside';")
 globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 
 // One for the thread: it cannot be taken back.
-const modules = installModules(
+const { services: modules, requireModule } = installModules(
   {
     directory: `${pathToFileURL(`${folder}/graph`).href}/`,
     files: { " https://example.com/a.js": inside },
     redirects: {},
     importMap: NO_IMPORT_MAP,
     folders: [],
+    packageRoot: "/nowhere",
+    packages: {},
   },
   () => Promise.resolve(answer),
   "guarded",
@@ -37,7 +39,7 @@ function placeOf(specifier: string): Promise<unknown> {
 
 Deno.test("modules of the graph and of its extensions are imported", async () => {
   assertEquals(await placeOf("./a.js"), "graph");
-  answer = { file: `ext/0/${inside}`, files: {}, redirects: {} };
+  answer = { file: `ext/0/${inside}`, files: {}, redirects: {}, packages: {} };
   assertEquals(await placeOf("./late.js"), "extension");
 });
 
@@ -53,8 +55,18 @@ Deno.test("no answer and no prototype leads out of the graph's folder", async (t
   ];
   for (const name of names) {
     await test.step(`answer ${JSON.stringify(name)}`, async () => {
-      answer = { file: name, files: {}, redirects: {} };
+      answer = { file: name, files: {}, redirects: {}, packages: {} };
       await assertRejects(() => placeOf("./forged.js"), TypeError, "no such module");
+    });
+    await test.step(`required ${JSON.stringify(name)}`, async () => {
+      const path = `${folder}/asked.js`;
+      const key = ` ${pathToFileURL(path).href}`;
+      answer = { file: inside, files: { [key]: name }, redirects: {}, packages: {} };
+      await placeOf(`./answered${name.length}.js`);
+      const module = { exports: "untouched" };
+      assertEquals([requireModule(module, path), module.exports], [false, "untouched"]);
+      assertEquals(requireModule(module, `${folder}/secret.js`), false);
+      answer = { file: name, files: {}, redirects: {}, packages: {} };
     });
     await test.step(`prototype ${JSON.stringify(name)}`, async () => {
       const prototype = Object.prototype as unknown as Record<string, unknown>;

@@ -12,6 +12,7 @@ import type { ResolvedFile } from "./node_resolution.ts";
 import { ResolveFault } from "./package_exports.ts";
 import { PackageFiles } from "./package_files.ts";
 import type { SetFolder, SetManifest } from "./layout.ts";
+import { RequiredModules } from "./required_modules.ts";
 import { nameAndVersion } from "./resolution.ts";
 import { parseNpmSpecifier, requirementText } from "./specifier.ts";
 
@@ -32,6 +33,7 @@ export class NpmSet {
   readonly #manifest: SetManifest;
   readonly #files: PackageFiles;
   readonly #resolver: NodeResolver;
+  readonly #required: RequiredModules;
 
   /** What `manifest` says of the packages in `folder`. */
   constructor(folder: SetFolder, manifest: SetManifest) {
@@ -39,12 +41,24 @@ export class NpmSet {
     this.#manifest = manifest;
     this.#files = new PackageFiles(this.root);
     this.#resolver = new NodeResolver(this.#files, this.root);
+    const { instances } = manifest;
+    this.#required = new RequiredModules(this.#files, this.root, instances, (key) => {
+      return join(this.root, ".store", key, "node_modules", instances.get(key)!.name);
+    });
   }
 
   /** Requirements that it meets, such as `hono@^4`, and the version for each. */
   get requirements(): Map<string, string> {
     const { requirements, instances } = this.#manifest;
     return new Map([...requirements].map(([text, key]) => [text, instances.get(key)!.version]));
+  }
+
+  /** Folders of the packages that were asked for, by requirement, relative to the root with slashes. */
+  get folders(): ReadonlyMap<string, string> {
+    const { requirements, instances } = this.#manifest;
+    return new Map([...requirements].map(([text, key]) => {
+      return [text, `.store/${key}/node_modules/${instances.get(key)!.name}`];
+    }));
   }
 
   /**
@@ -79,6 +93,16 @@ export class NpmSet {
     return explained(specifier, specifier, () => {
       return this.#resolver.resolveFrom(specifier, importer);
     }, ` (imported by ${name.replaceAll("\\", "/")})`);
+  }
+
+  /**
+   * Paths of ES modules that the CommonJS file at `path` may require, or what it requires; of each package,
+   * they are told once.
+   */
+  requiredModules(path: string): string[] {
+    const store = join(this.root, ".store") + sep;
+    if (!path.startsWith(store)) return [];
+    return this.#required.from(path.slice(store.length).split(sep, 1)[0]);
   }
 
   /** What the file at `path` is. */

@@ -6,6 +6,8 @@
  * @module
  */
 
+const { Array, Error, JSON, Object, URL } = globalThis;
+
 /** Something cannot be resolved. The message says why, and leaves it to the catcher to say what. */
 export class ResolveFault extends Error {
   /** Name of the class. */

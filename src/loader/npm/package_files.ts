@@ -7,6 +7,10 @@
 import { dirname, join } from "node:path";
 import { ResolveFault } from "./package_exports.ts";
 
+const { JSON, Map, String, SyntaxError } = globalThis;
+const { readTextFileSync, statSync } = Deno;
+const { NotADirectory, NotFound } = Deno.errors;
+
 /** What is used of a `package.json`. */
 export interface PackageJson {
   /** Folder that it is in. */
@@ -38,11 +42,11 @@ export class PackageFiles {
   /** What is at `path`. */
   kindOf(path: string): "file" | "folder" | "nothing" {
     try {
-      const info = Deno.statSync(path);
+      const info = statSync(path);
       return info.isDirectory ? "folder" : "file";
     } catch (error) {
-      const isMissing = error instanceof Deno.errors.NotFound ||
-        error instanceof Deno.errors.NotADirectory ||
+      const isMissing = error instanceof NotFound ||
+        error instanceof NotADirectory ||
         (error as { code?: unknown })?.code === "ENAMETOOLONG";
       if (isMissing) return "nothing";
       throw error;
@@ -80,7 +84,7 @@ function readPackageJson(folder: string): PackageJson | null {
   const path = join(folder, "package.json");
   let text: string;
   try {
-    text = Deno.readTextFileSync(path);
+    text = readTextFileSync(path);
   } catch (error) {
     const { code } = error as { code?: unknown };
     if (/^(?:ENOENT|ENOTDIR|EISDIR)$/.test(String(code))) return null;

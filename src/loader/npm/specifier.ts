@@ -9,6 +9,8 @@ import semver from "semver";
 import { LoadError } from "../../errors.ts";
 import { isReloaded } from "../fetch_policy.ts";
 import type { ReloadPolicy } from "../fetch_policy.ts";
+import { npmSpecifierParts } from "./specifier_parts.ts";
+import type { NpmSpecifierParts } from "./specifier_parts.ts";
 
 /** A package and the versions of it that will do. */
 export interface Requirement {
@@ -18,11 +20,8 @@ export interface Requirement {
   readonly range: string;
 }
 
-/** What an `npm:` specifier says. */
-export interface NpmSpecifier extends Requirement {
-  /** Path within the package as in its `exports`: `.`, or beginning with `./`. */
-  readonly subPath: string;
-}
+/** What an `npm:` specifier says, as far as it makes sense. */
+export type NpmSpecifier = NpmSpecifierParts;
 
 const NAME = /^(?:@[a-z\d~_-][\w.~-]*\/)?[a-z\d~_-][\w.~-]*$/i;
 
@@ -52,36 +51,26 @@ export function requirementText({ name, range }: Requirement): string {
  * @throws {LoadError} when it is not `npm:NAME[@RANGE][/PATH]`
  */
 export function parseNpmSpecifier(specifier: string): NpmSpecifier {
-  const match = /^npm:\/?((?:@[^/@]+\/)?[^/@]+)(?:@([^/]*))?(?:\/(.*))?$/s.exec(specifier);
-  const range = match === null ? null : decoded(match[2] ?? "")?.trim();
-  if (match === null || !isPackageName(match[1]) || range === undefined || range === null) {
+  const parts = npmSpecifierParts(specifier);
+  if (parts === null || !isPackageName(parts.name)) {
     throw new LoadError(
       specifier,
       `cannot load ${specifier}: it should be npm:NAME, npm:NAME@RANGE or npm:NAME@RANGE/PATH`,
     );
   }
-  if (range !== "" && !isRangeOrTag(range)) {
+  const { range } = parts;
+  if (range !== "*" && !isRangeOrTag(range)) {
     throw new LoadError(
       specifier,
       `cannot load ${specifier}: "${range}" is neither a range of versions, such as ^1.2, nor a tag`,
     );
   }
-  const path = (match[3] ?? "").replace(/^\/+/, "");
-  return { name: match[1], range: range || "*", subPath: path === "" ? "." : `./${path}` };
+  return parts;
 }
 
 /** Whether `range` can be looked for in a registry. */
 export function isRangeOrTag(range: string): boolean {
   return semver.validRange(range, { loose: true }) !== null || /^[a-z][\w.-]*$/i.test(range);
-}
-
-function decoded(text: string): string | null {
-  try {
-    return decodeURIComponent(text);
-  } catch (error) {
-    if (error instanceof URIError) return null;
-    throw error;
-  }
 }
 
 /**

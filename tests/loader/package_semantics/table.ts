@@ -1,5 +1,7 @@
 import type { PackageCase } from "./case.ts";
 import { FILES } from "./files_cases.ts";
+import { REQUIRE } from "./require_cases.ts";
+import { RESOLVE } from "./resolve_cases.ts";
 
 /** All cases. */
-export const PACKAGE_TABLE: readonly PackageCase[] = [...FILES];
+export const PACKAGE_TABLE: readonly PackageCase[] = [...FILES, ...RESOLVE, ...REQUIRE];

@@ -1,0 +1,125 @@
+/**
+ * Which ES modules CommonJS may `require`: they have to be in the graph when it does, as nothing can be
+ * waited for then.
+ *
+ * Only packages that say that they are modules, and files that end in `.mjs`, are looked for, so that
+ * packages of CommonJS alone cost little.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import type { EarlierInstance } from "./instances.ts";
+import { ResolveFault } from "./package_exports.ts";
+import type { PackageFiles } from "./package_files.ts";
+import { PackageResolver } from "./package_resolver.ts";
+
+/** Conditions for `require`: Deno's, but for `module-sync`. */
+const REQUIRE_CONDITIONS: ReadonlySet<string> = new Set(["node", "require"]);
+/** What `require` tries where there is no such file. */
+const ENDINGS = ["", ".js", ".json", ".node", "/index.js", "/index.json", "/index.node"];
+const REQUIRE = /\brequire\s*\(\s*(["'`])([^"'`\\\n]+)\1\s*\)/g;
+
+/** Resolves what is required to the path of a file; `null` for what is of no interest. */
+class RequireResolver extends PackageResolver<string | null> {
+  constructor(files: PackageFiles, root: string) {
+    super(files, root, REQUIRE_CONDITIONS);
+  }
+
+  protected override at(path: string): string | null {
+    const ending = ENDINGS.find((each) => this.files.kindOf(path + each) === "file");
+    if (ending !== undefined) return Deno.realPathSync(path + ending);
+    const main = this.files.kindOf(path) === "folder" ? this.files.packageJsonIn(path)?.main : null;
+    return typeof main === "string" && !/^\.?\.?\/?$/.test(main) ? this.at(join(path, main)) : null;
+  }
+
+  protected override builtin(): null {
+    return null;
+  }
+}
+
+/** Finds the ES modules that the packages of a set may require. */
+export class RequiredModules {
+  readonly #files: PackageFiles;
+  readonly #instances: ReadonlyMap<string, EarlierInstance>;
+  readonly #folderOf: (key: string) => string;
+  readonly #resolver: RequireResolver;
+  readonly #seen = new Set<string>();
+
+  /** The packages `instances`, each in its folder below `root`, a real path. */
+  constructor(
+    files: PackageFiles,
+    root: string,
+    instances: ReadonlyMap<string, EarlierInstance>,
+    folderOf: (key: string) => string,
+  ) {
+    this.#files = files;
+    this.#instances = instances;
+    this.#folderOf = folderOf;
+    this.#resolver = new RequireResolver(files, root);
+  }
+
+  /** Paths of the modules that the CommonJS of the instance `key`, and what it requires, may ask for. */
+  from(key: string): string[] {
+    const found = new Set<string>();
+    const pending = [key];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      const instance = this.#instances.get(next);
+      if (instance === undefined || this.#seen.has(next)) continue;
+      this.#seen.add(next);
+      const folder = this.#folderOf(next);
+      const modern = new Set<string>();
+      for (const [alias, target] of Object.entries(instance.dependencies)) {
+        if (this.#isModern(target)) modern.add(alias);
+        const path = this.#resolved(alias, join(folder, "package.json"));
+        if (path === null) continue;
+        if (this.#isModule(path)) found.add(path);
+        else pending.push(target);
+      }
+      const isModern = this.#isModern(next);
+      if (modern.size === 0 && !isModern) continue;
+      for (const [file, specifier] of this.#requiresIn(folder)) {
+        const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? "";
+        if (!modern.has(name) && !(isModern && /^[.#]/.test(specifier))) continue;
+        const path = this.#resolved(specifier, file);
+        if (path !== null && this.#isModule(path)) found.add(path);
+      }
+    }
+    return [...found];
+  }
+
+  #isModern(key: string): boolean {
+    return this.#instances.has(key) &&
+      this.#files.packageJsonIn(this.#folderOf(key))?.type === "module";
+  }
+
+  #isModule(path: string): boolean {
+    if (path.endsWith(".mjs")) return true;
+    return path.endsWith(".js") && this.#files.scopeOf(path)?.type === "module";
+  }
+
+  #resolved(specifier: string, importer: string): string | null {
+    try {
+      return this.#resolver.resolveFrom(specifier, importer);
+    } catch (error) {
+      // It shows when it is asked for, if it ever is.
+      if (error instanceof ResolveFault) return null;
+      throw error;
+    }
+  }
+
+  /** What CommonJS in a package requires by literals, with the file that does. */
+  *#requiresIn(folder: string): Generator<readonly [file: string, specifier: string]> {
+    const pending = [folder];
+    for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      for (const { name, isDirectory, isFile } of Deno.readDirSync(next)) {
+        const path = join(next, name);
+        if (isDirectory && name !== "node_modules") pending.push(path);
+        if (!isFile || !/\.c?js$/.test(name) || this.#isModule(path)) continue;
+        for (const [, , specifier] of Deno.readTextFileSync(path).matchAll(REQUIRE)) {
+          yield [path, specifier];
+        }
+      }
+    }
+  }
+}

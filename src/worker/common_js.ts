@@ -1,0 +1,184 @@
+/**
+ * CommonJS of packages: `require` as Node and Deno have it, by what the loader has made of the packages.
+ *
+ * @module
+ */
+
+import nodeModule from "node:module";
+import { basename, dirname, join } from "node:path";
+import { SafeMap, uncurried } from "../captured.ts";
+import { ResolveFault, resolveImports } from "../loader/npm/package_exports.ts";
+import { PackageFiles } from "../loader/npm/package_files.ts";
+
+/** A module as node:module makes it. */
+export interface CommonJsModule {
+  exports: unknown;
+  readonly filename?: string | null;
+  _compile(code: string, filename: string, format: "commonjs"): void;
+}
+
+type Extension = (module: CommonJsModule, filename: string) => void;
+
+/** The members of node:module that matter here. */
+interface ModuleClass {
+  readonly _extensions: Record<string, Extension>;
+  _nodeModulePaths(from: string): string[];
+  _resolveFilename(request: string, parent: CommonJsModule | null, ...rest: unknown[]): string;
+}
+
+const { Error, JSON, Set, SyntaxError } = globalThis;
+const { assign } = Object;
+const { apply } = Reflect;
+const { parse } = JSON;
+const { permissions, readTextFileSync } = Deno;
+const querySync = uncurried(Deno.Permissions.prototype.querySync);
+
+/** Conditions for `require`: Deno's, but for `module-sync`. */
+const REQUIRE_CONDITIONS: ReadonlySet<string> = new Set(["node", "require"]);
+
+/**
+ * Makes `module` that of the ES module at `path`, as `require` has it. `false` if the loader has made none of
+ * the file.
+ */
+export type RequireModule = (module: unknown, path: string) => boolean;
+
+/** The runtime's own way to load an ES module for `require`. */
+export function nativeModuleLoader(): (module: unknown, path: string) => void {
+  return (nodeModule as unknown as ModuleClass)._extensions[".mjs"] as never;
+}
+
+/**
+ * Makes `require` work on the files of packages where they are, below `packageRoot`, a real path, and on what
+ * `requireModule` loads. In an executable, Deno looks for CommonJS only among the files that are built in;
+ * elsewhere it guesses what a file is.
+ */
+export function installRequire(packageRoot: string, requireModule: RequireModule): void {
+  const module = nodeModule as unknown as ModuleClass;
+  readFromDisk(module, packageRoot, requireModule);
+  lookWhereAllowed(module, packageRoot);
+  resolveInternals(module, packageRoot);
+}
+
+function readFromDisk(
+  { _extensions: extensions }: ModuleClass,
+  packageRoot: string,
+  requireModule: RequireModule,
+): void {
+  const read: Extension = (module, filename) =>
+    module._compile(readTextFileSync(filename), filename, "commonjs");
+  const native = extensions[".js"];
+  const readModule: Extension = (module, filename) => {
+    if (requireModule(module, filename)) return;
+    if (filename.startsWith(packageRoot)) throw notMade(filename);
+    native(module, filename);
+  };
+  extensions[".cjs"] = read;
+  extensions[".mjs"] = readModule;
+  extensions[".json"] = (module, filename) => {
+    module.exports = jsonIn(filename);
+  };
+  extensions[".js"] = (module, filename) => {
+    if (isOfModules(filename)) readModule(module, filename);
+    else read(module, filename);
+  };
+}
+
+/** What `require` cannot load: nobody knew that it would be asked for. */
+function notMade(filename: string): Error {
+  return assign(
+    new Error(
+      `require() of the ES module ${filename} is not possible here, as the loader did not find that it is ` +
+        "required: load it by import()",
+    ),
+    { code: "ERR_REQUIRE_ESM" },
+  );
+}
+
+/**
+ * Keeps `require` from looking into folders that may not be read: what is in none of the others is
+ * not found, instead of denied, which packages with optional dependencies rely on. Modules of apps find the
+ * packages below `packageRoot` by their names.
+ */
+function lookWhereAllowed(module: ModuleClass, packageRoot: string): void {
+  const known = new SafeMap<string, boolean>();
+  const mayRead = (path: string): boolean => {
+    const answer = known.get(path) ??
+      querySync(permissions, { name: "read", path }).state === "granted";
+    known.set(path, answer);
+    return answer;
+  };
+  const all = module._nodeModulePaths;
+  module._nodeModulePaths = (from) => {
+    const paths = all(from);
+    const readable: string[] = [];
+    for (let i = 0; i < paths.length; i++) {
+      if (mayRead(paths[i])) readable[readable.length] = paths[i];
+    }
+    if (!`${from}`.startsWith(packageRoot)) {
+      readable[readable.length] = join(packageRoot, ".store", "node_modules");
+    }
+    return readable;
+  };
+}
+
+/** Makes `#…` mean in packages what their `imports` say: those may be other packages, of which Deno knows not. */
+function resolveInternals(module: ModuleClass, packageRoot: string): void {
+  const files = new PackageFiles(packageRoot);
+  const native = module._resolveFilename;
+  module._resolveFilename = function (this: unknown, request, parent, ...rest) {
+    const importer = parent?.filename;
+    const isInternal = typeof request === "string" && request[0] === "#" &&
+      typeof importer === "string" && importer.startsWith(packageRoot);
+    if (!isInternal) return apply(native, this, [request, parent, ...rest]);
+    const scope = files.scopeOf(importer);
+    const target = scope === null ? request : internal(scope.imports, request);
+    return scope !== null && target.startsWith("./")
+      ? join(scope.folder, target)
+      : apply(native, this, [target, parent, ...rest]);
+  };
+}
+
+function internal(imports: unknown, specifier: string): string {
+  try {
+    return resolveImports(imports, specifier, REQUIRE_CONDITIONS);
+  } catch (error) {
+    if (!(error instanceof ResolveFault)) throw error;
+    throw assign(new Error(error.message), { code: "ERR_PACKAGE_IMPORT_NOT_DEFINED" });
+  }
+}
+
+/** Whether the package of a `.js` file says that its files are modules. */
+function isOfModules(filename: string): boolean {
+  for (let folder = dirname(filename);; folder = dirname(folder)) {
+    const known = packageTypes.get(folder) ?? typeOfPackage(folder);
+    packageTypes.set(folder, known);
+    if (known !== "inherited") return known === "module";
+    if (folder === dirname(folder)) return false;
+  }
+}
+
+/** What package.json in a folder says, or that there is none. */
+type PackageType = "module" | "commonjs" | "inherited";
+
+const packageTypes = new SafeMap<string, PackageType>();
+
+function typeOfPackage(folder: string): PackageType {
+  if (basename(folder) === "node_modules") return "commonjs";
+  try {
+    const { type } = jsonIn(join(folder, "package.json")) as { type?: unknown };
+    return type === "module" ? "module" : "commonjs";
+  } catch {
+    return "inherited";
+  }
+}
+
+/** What the file at `path`, with a byte order mark or without, says as JSON. */
+function jsonIn(path: string): unknown {
+  const text = readTextFileSync(path);
+  try {
+    return parse(text[0] === "\uFEFF" ? text.slice(1) : text);
+  } catch (error) {
+    if (error instanceof SyntaxError) error.message = `${path}: ${error.message}`;
+    throw error;
+  }
+}

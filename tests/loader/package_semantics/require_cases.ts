@@ -1,0 +1,109 @@
+/** `require()` of ES modules. */
+
+import type { PackageCase } from "./case.ts";
+
+/** What CommonJS gets of ES modules. */
+export const REQUIRE: readonly PackageCase[] = [
+  {
+    name: "CommonJS requires ES modules of packages, which are those that are imported",
+    packages: {
+      "reqm-user@1.0.0": {
+        json: {
+          dependencies: {
+            "reqm-modern": "1",
+            "reqm-mjs": "1",
+            "reqm-middle": "1",
+            "reqm-await": "1",
+            "reqm-throws": "1",
+          },
+        },
+        files: {
+          "index.js": `
+const modern = require("reqm-modern");
+exports.names = Object.keys(modern).sort();
+exports.value = modern.default.value;
+exports.count = () => modern.count();
+exports.sub = require("reqm-modern/sub").sub;
+exports.whole = require("reqm-modern/whole");
+exports.mjs = require("reqm-mjs").mjs;
+exports.middle = require("reqm-middle");
+exports.awaits = () => require("reqm-await");
+exports.throws = () => require("reqm-throws");
+exports.again = () => require("reqm-modern") === modern;
+exports.tag = [Object.prototype.toString.call(modern), modern.__esModule];
+`,
+        },
+      },
+      "reqm-modern@1.0.0": {
+        json: {
+          type: "module",
+          exports: { ".": "./index.js", "./sub": "./sub.js", "./whole": "./whole.js" },
+          imports: { "#inner": "./inner.js" },
+          dependencies: { "reqm-commons": "1" },
+        },
+        files: {
+          "index.js": `import commons, { name } from "reqm-commons";
+import { again } from "./cycle.js";
+import { readFileSync } from "node:fs";
+import inner from "#inner";
+let counted = 0;
+export const count = () => ++counted;
+export const here = () => "here";
+export default { value: [commons.name, name, inner, again(), typeof readFileSync, import.meta.url.slice(-9)] };
+`,
+          "cycle.js":
+            'import { here } from "./index.js";\nexport const again = () => typeof here;\n',
+          "inner.js": "export default 'inner';\n",
+          "sub.js": "export const sub = 'sub';\n",
+          "whole.js": "const whole = () => 1;\nexport { whole as 'module.exports' };\n",
+        },
+      },
+      "reqm-commons@1.0.0": { files: { "index.js": "exports.name = 'commons';\n" } },
+      "reqm-mjs@1.0.0": {
+        json: { main: "main.mjs" },
+        files: { "main.mjs": "export const mjs = 'mjs';\n" },
+      },
+      "reqm-middle@1.0.0": {
+        json: { dependencies: { "reqm-modern": "1" } },
+        files: { "index.js": "module.exports = require('reqm-modern').here();\n" },
+      },
+      "reqm-await@1.0.0": {
+        json: { type: "module", exports: "./index.js" },
+        files: { "index.js": "await null;\nexport default 1;\n" },
+      },
+      "reqm-throws@1.0.0": {
+        json: { type: "module", exports: "./index.js" },
+        files: { "index.js": "throw new RangeError('at load');\n" },
+      },
+    },
+    app: `
+import user from "npm:reqm-user@1";
+import { count } from "npm:reqm-modern@1";
+export default async () => ({
+  names: user.names, value: user.value, counts: [user.count(), count(), user.count()], sub: user.sub, whole: user.whole(),
+  mjs: user.mjs, middle: user.middle, again: user.again(), tag: user.tag, awaits: (await failing(user.awaits)).code, throws: (await failing(user.throws)).name,
+});
+`,
+  },
+  {
+    name: "a package of modules requires its own from CommonJS",
+    packages: {
+      "reqm-self@1.0.0": {
+        json: {
+          type: "module",
+          exports: { ".": "./main.cjs", "./lib": "./lib/lib.js" },
+          imports: { "#in": "./in.js" },
+        },
+        files: {
+          "main.cjs":
+            "const { lib } = require('./lib/lib.js');\nmodule.exports = [lib, require('#in').default, " +
+            "require('reqm-self/lib').lib, require('./lib/plain.cjs')];\n",
+          "lib/lib.js": "export const lib = 'lib';\n",
+          "lib/plain.cjs": "module.exports = require('./lib.js').lib + ' plain';\n",
+          "in.js": "export default 'in';\n",
+        },
+      },
+    },
+    app: 'export { default } from "npm:reqm-self@1";\n',
+  },
+];
