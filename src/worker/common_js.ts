@@ -14,6 +14,7 @@ import { PackageFiles } from "../loader/npm/package_files.ts";
 export interface CommonJsModule {
   exports: unknown;
   readonly filename?: string | null;
+  readonly paths?: readonly string[];
   _compile(code: string, filename: string, format: "commonjs"): void;
 }
 
@@ -23,10 +24,13 @@ type Extension = (module: CommonJsModule, filename: string) => void;
 interface ModuleClass {
   readonly _extensions: Record<string, Extension>;
   _nodeModulePaths(from: string): string[];
+  _resolveLookupPaths(request: string, parent: CommonJsModule | null): string[] | null;
   _resolveFilename(request: string, parent: CommonJsModule | null, ...rest: unknown[]): string;
 }
 
-const { Error, JSON, Set, SyntaxError } = globalThis;
+const { addEventListener, Error, JSON, removeEventListener, Set, setTimeout, SyntaxError } =
+  globalThis;
+const scope = globalThis;
 const { assign } = Object;
 const { apply } = Reflect;
 const { parse } = JSON;
@@ -44,7 +48,28 @@ export type RequireModule = (module: unknown, path: string) => boolean;
 
 /** The runtime's own way to load an ES module for `require`. */
 export function nativeModuleLoader(): (module: unknown, path: string) => void {
-  return (nodeModule as unknown as ModuleClass)._extensions[".mjs"] as never;
+  const load = (nodeModule as unknown as ModuleClass)._extensions[".mjs"];
+  return (module, path) => {
+    try {
+      load(module as CommonJsModule, path);
+    } catch (error) {
+      if (error instanceof Error) tellOnce(error);
+      throw error;
+    }
+  };
+}
+
+/** How long a runtime may take to say again what it has thrown, in milliseconds. */
+const REPEAT_MS = 1_000;
+
+/** Runtimes up to 2.6 throw an error of the module, and say as well that nobody has caught it. */
+function tellOnce({ message }: Error): void {
+  const listener = (event: Event) => {
+    const { reason } = event as PromiseRejectionEvent;
+    if (reason instanceof Error && message.includes(reason.message)) event.preventDefault();
+  };
+  apply(addEventListener, scope, ["unhandledrejection", listener]);
+  setTimeout(() => apply(removeEventListener, scope, ["unhandledrejection", listener]), REPEAT_MS);
 }
 
 /**
@@ -56,6 +81,7 @@ export function installRequire(packageRoot: string, requireModule: RequireModule
   const module = nodeModule as unknown as ModuleClass;
   readFromDisk(module, packageRoot, requireModule);
   lookWhereAllowed(module, packageRoot);
+  lookNowhereElse(module);
   resolveInternals(module, packageRoot);
 }
 
@@ -118,6 +144,17 @@ function lookWhereAllowed(module: ModuleClass, packageRoot: string): void {
       readable[readable.length] = join(packageRoot, ".store", "node_modules");
     }
     return readable;
+  };
+}
+
+/** Keeps `require` from the packages of Deno's own that has gatehouse's by their names. */
+function lookNowhereElse(module: ModuleClass): void {
+  const native = module._resolveLookupPaths;
+  module._resolveLookupPaths = function (this: unknown, request, parent) {
+    const found = apply(native, this, [request, parent]) as string[] | null;
+    const isPath = typeof request !== "string" || /^\.{0,2}[/\\]|^\.{1,2}$/.test(request);
+    if (found === null || isPath) return found;
+    return found.filter((path) => parent?.paths?.includes(path));
   };
 }
 

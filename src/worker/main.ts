@@ -20,6 +20,7 @@ import { lockImports } from "../sandbox/lockdown.ts";
 import { installAppThreads } from "./app_thread.ts";
 import { presentAsMain } from "./main_module.ts";
 import { installModules } from "./modules.ts";
+import { installNodeTimers } from "./node_timers.ts";
 import { WorkerPort } from "./port.ts";
 import type {
   ImportedMessage,
@@ -103,6 +104,7 @@ async function start(message: StartMessage): Promise<void> {
     const modules = graph === undefined
       ? null
       : installModules(graph, askForModule, builtins, mainModulesOf(apps));
+    installNodeTimers();
     if (lockdown !== undefined) lockImports(lockdown, modules?.requireModule);
     else if (graph !== undefined || sandbox.trust === "limited") {
       installAppThreads(graph, sandbox, askForModule);

@@ -11,6 +11,7 @@ import type { NestedAnswer, NestedQuestion, NestedStart } from "./app_thread.ts"
 import { installAppThreads } from "./app_thread.ts";
 import type { AskForModule } from "./modules.ts";
 import { installModules } from "./modules.ts";
+import { installNodeTimers } from "./node_timers.ts";
 import { guardThread } from "../sandbox/guard.ts";
 import type { Imported } from "./protocol.ts";
 
@@ -61,6 +62,7 @@ async function start({ url, graph, sandbox, port }: NestedStart): Promise<void> 
   const ask = questionsTo(port);
   const builtins = sandbox.trust === "full" ? "native" : "guarded";
   const modules = graph === undefined ? null : installModules(graph, ask, builtins);
+  installNodeTimers();
   installAppThreads(graph, sandbox, ask);
   guardThread(sandbox);
   if (modules === null) await import(url);

@@ -32,6 +32,7 @@ const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
   },
   "src/sandbox/threads.ts": { setUp: ["guardThreads"] },
   "src/worker/main.ts": { setUp: ["takeScope"] },
+  "src/worker/node_timers.ts": { setUp: ["installNodeTimers"] },
   "src/worker/modules.ts": { setUp: ["installModules"] },
   "src/sandbox/descriptors.ts": { setUp: ["guardDescriptors", "guardTerminals"] },
   "src/sandbox/fatal_calls.ts": {

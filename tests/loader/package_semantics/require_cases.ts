@@ -106,4 +106,24 @@ export default async () => ({
     },
     app: 'export { default } from "npm:reqm-self@1";\n',
   },
+  {
+    name: "CommonJS finds what is installed for the app, and nothing of gatehouse's own",
+    packages: {
+      "reqm-finds@1.0.0": {
+        json: { dependencies: { "reqm-found": "1" } },
+        files: {
+          "index.js":
+            "module.exports = ['reqm-found', 'semver', 'ini', 'typescript', 'hono', './none'].map((name) => {" +
+            " try { return require(name); } catch (error) { return error.code; } });\n",
+        },
+      },
+      "reqm-found@1.0.0": { files: { "index.js": "module.exports = 'found';\n" } },
+    },
+    app: `
+import { createRequire } from "node:module";
+import finds from "npm:reqm-finds@1";
+const require = createRequire(import.meta.url);
+export default [finds, ["semver", "ini", "typescript", "hono"].map((name) => { try { return typeof require(name); } catch (error) { return (error as { code: string }).code; } })];
+`,
+  },
 ];

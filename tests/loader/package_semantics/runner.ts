@@ -62,6 +62,7 @@ export function packageTests(
         const key = slug(each.name);
         const expected = each.answer ?? native[key];
         assertEquals(own[key], expected);
+        assertEquals(`${own[key]}`.startsWith("FAILED: "), false, `${own[key]}`);
         if (each.exceptDeno === undefined) assertEquals(native[key], expected, "Deno itself");
       });
     }
@@ -120,5 +121,7 @@ async function ownAnswers(
     command === undefined ? [...words, "--loader=own"] : words,
     { command, env: { ...lab.env } },
   );
-  return placeless(await ask(gateway));
+  const said = await ask(gateway);
+  if (!said.startsWith("{")) throw new Error([said, ...gateway.log].join("\n"));
+  return placeless(said);
 }
