@@ -404,7 +404,7 @@ class Loading implements GraphSources {
   }
 
   async guardedExports(specifier: string): Promise<readonly string[] | null> {
-    if (this.#builtins === "native" || guardedBuiltin(specifier) === null) return null;
+    if (guardedBuiltin(specifier, this.#builtins) === null) return null;
     return Object.keys(await import(specifier));
   }
 

@@ -13,19 +13,26 @@ import { countOpens } from "./open_counts.ts";
 import { guardPorts } from "./ports.ts";
 import type { SandboxRules } from "./rules.ts";
 import { divideSharedState } from "./shared_state.ts";
-import { guardThreads } from "./threads.ts";
+import type { ThreadMaker } from "./threads.ts";
+import { guardThreads, replaceThreads } from "./threads.ts";
 
-/** Guards everybody else against the apps of the current thread, before they are loaded. */
-export function guardThread(rules: SandboxRules): void {
+/**
+ * Guards everybody else against the apps of the current thread, before they are loaded. Threads of
+ * `node:worker_threads` are what `threads` makes, if anything.
+ */
+export function guardThread(rules: SandboxRules, threads: ThreadMaker | null = null): void {
   guardProcess();
   hideAbsences();
   countOpens(rules);
   // Who may do everything can reach all of it in other ways, and may need it.
-  if (rules.trust === "full") return;
+  if (rules.trust === "full") {
+    if (threads !== null) replaceThreads(threads);
+    return;
+  }
   divideSharedState(rules);
   guardPorts(rules);
   guardDescriptors();
-  guardThreads();
+  guardThreads(threads);
   guardFatalCalls();
   if (isGranted("read")) guardTerminals();
 }

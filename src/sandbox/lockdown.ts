@@ -35,14 +35,22 @@ const GUARDED = [
   "worker_threads",
 ] as const;
 
+/** Those with parts that the loader replaces for all apps. */
+const REPLACED = ["worker_threads"] as const;
+
 /**
  * The name of the builtin module that `specifier` means, such as `vm`, if apps that may not do
  * everything are to get it by its object, whose parts the sandbox replaces; named imports would be the
  * runtime's own. `null` for all others.
+ * With `native` builtins, for those that may do everything, there are fewer.
  */
-export function guardedBuiltin(specifier: string): string | null {
-  for (let i = 0; i < GUARDED.length; i++) {
-    const name = GUARDED[i];
+export function guardedBuiltin(
+  specifier: string,
+  builtins: "native" | "guarded" = "guarded",
+): string | null {
+  const guarded = builtins === "native" ? REPLACED : GUARDED;
+  for (let i = 0; i < guarded.length; i++) {
+    const name = guarded[i];
     if (specifier === name || specifier === "node:" + name) return name;
   }
   return null;

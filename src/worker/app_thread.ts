@@ -12,18 +12,22 @@ import type { SandboxRules } from "../sandbox/rules.ts";
 import type { AskForModule } from "./modules.ts";
 import type { Imported, ImportRequest } from "./protocol.ts";
 
-/** What a nested worker is told before it listens to the app that makes it. */
-export interface NestedStart {
-  /** What only this thread and the nested one know: apps can get a word in before. */
-  readonly secret: string;
-  /** URL of its module. */
-  readonly url: string;
+/** What a nested thread has of the one that made it. */
+export interface NestedServices {
   /** The modules of the apps, if the built-in loader has made them. */
   readonly graph: WorkerGraph | undefined;
   /** What the module is kept from. */
   readonly sandbox: SandboxRules;
   /** Takes questions for modules, and gives the answers. */
   readonly port: MessagePort;
+}
+
+/** What a nested worker is told before it listens to the app that makes it. */
+export interface NestedStart extends NestedServices {
+  /** What only this thread and the nested one know: apps can get a word in before. */
+  readonly secret: string;
+  /** URL of its module. */
+  readonly url: string;
 }
 
 /** A question of a nested worker. */
@@ -107,7 +111,7 @@ export function installAppThreads(
 }
 
 /** Answers what the nested worker for the module at `url` asks on `port`. */
-function answerQuestions(port: MessagePort, url: string, ask: AskForModule): void {
+export function answerQuestions(port: MessagePort, url: string, ask: AskForModule): void {
   // The app may forget its blob at once.
   const source = readable(url);
   listen(port, "message", async ({ data: { id, request } }: MessageEvent<NestedQuestion>) => {

@@ -31,7 +31,8 @@ interface ModuleClass {
 const { addEventListener, Error, JSON, removeEventListener, Set, setTimeout, SyntaxError } =
   globalThis;
 const scope = globalThis;
-const { assign } = Object;
+const { assign, defineProperties } = Object;
+const { process } = globalThis as unknown as { readonly process: { cwd(): string } };
 const { apply } = Reflect;
 const { parse } = JSON;
 const { permissions, readTextFileSync } = Deno;
@@ -57,6 +58,23 @@ export function nativeModuleLoader(): (module: unknown, path: string) => void {
       throw error;
     }
   };
+}
+
+/** Evaluates CommonJS that has no file, as if it were a file called `name` in the working directory. */
+export function evaluateCommonJs(code: string, name: string): void {
+  const { cwd } = process;
+  const filename = join(cwd(), name);
+  const module = new (nodeModule as unknown as new (id: string) => CommonJsModule)(filename);
+  defineProperties(module, {
+    filename: { value: filename, writable: true, enumerable: true, configurable: true },
+    paths: {
+      value: (nodeModule as unknown as ModuleClass)._nodeModulePaths(cwd()),
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    },
+  });
+  module._compile(code, filename, "commonjs");
 }
 
 /** How long a runtime may take to say again what it has thrown, in milliseconds. */

@@ -16,10 +16,12 @@ import { tameUncaught } from "../uncaught.ts";
 import { AppRunner } from "./apps.ts";
 import { ImportClient } from "./import_client.ts";
 import { guardThread } from "../sandbox/guard.ts";
+import { actAsMainThread } from "../sandbox/threads.ts";
 import { lockImports } from "../sandbox/lockdown.ts";
 import { installAppThreads } from "./app_thread.ts";
 import { presentAsMain } from "./main_module.ts";
 import { installModules } from "./modules.ts";
+import { nodeThreads } from "./node_threads.ts";
 import { installNodeTimers } from "./node_timers.ts";
 import { WorkerPort } from "./port.ts";
 import type {
@@ -109,7 +111,11 @@ async function start(message: StartMessage): Promise<void> {
     else if (graph !== undefined || sandbox.trust === "limited") {
       installAppThreads(graph, sandbox, askForModule);
     }
-    guardThread(sandbox);
+    actAsMainThread();
+    const threads = graph === undefined || lockdown !== undefined
+      ? null
+      : nodeThreads(graph, sandbox, askForModule);
+    guardThread(sandbox, threads);
     presentAsMain(mainModulesOf(apps)[0]);
     const servers = takeServers(sandbox.addresses);
     const mounts = await loadApps(apps, (url) => post({ kind: "loaded", url }));

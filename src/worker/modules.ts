@@ -210,7 +210,7 @@ class AppModules {
     if (!isNode && !(isInPackage(referrer) && isBuiltin(specifier))) return null;
     // The runtime would overlook blanks in it.
     if (!isPlain(specifier, isNode ? 5 : 0)) return null;
-    if (this.#builtins === "guarded" && guardedBuiltin(specifier) !== null) return null;
+    if (guardedBuiltin(specifier, this.#builtins) !== null) return null;
     return isNode ? specifier : `node:${specifier}`;
   }
 

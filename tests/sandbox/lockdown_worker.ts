@@ -171,7 +171,7 @@ const uses: Record<string, () => unknown> = {
   "require() of JSON": () => require("./data.json").value,
   "require() of builtin modules": () => typeof require("node:fs").readFileSync,
   "guarded builtin modules": () =>
-    ["vm", "node:process", "inspector/promises"].map(guardedBuiltin).join(),
+    ["vm", "node:process", "inspector/promises"].map((name) => guardedBuiltin(name)).join(),
   "other builtin modules": () => String([guardedBuiltin("fs"), guardedBuiltin("node:http")]),
 };
 

@@ -1,0 +1,123 @@
+/**
+ * `Worker` of `node:worker_threads` for apps and their packages: such threads load by the same rules as
+ * others that apps make, and are guarded like them.
+ *
+ * @module
+ */
+
+import { pathToFileURL } from "node:url";
+import { getterOf } from "../captured.ts";
+import type { WorkerGraph } from "../loader/graph_store.ts";
+import type { SandboxRules } from "../sandbox/rules.ts";
+import type { NodeWorkerClass, ThreadMaker } from "../sandbox/threads.ts";
+import type { NestedServices } from "./app_thread.ts";
+import { answerQuestions } from "./app_thread.ts";
+import type { AskForModule } from "./modules.ts";
+
+/** What such a thread is told, in place of its `workerData`. */
+export interface NodeThreadStart extends NestedServices {
+  /** URL of its module, or text of CommonJS. */
+  readonly main: { readonly url: string } | { readonly code: string };
+  /** What the app gives it. */
+  readonly workerData: unknown;
+}
+
+/** Options that the class has in Node. */
+interface NodeWorkerOptions {
+  readonly eval?: boolean;
+  readonly workerData?: unknown;
+  readonly transferList?: readonly Transferable[];
+  readonly env?: Readonly<Record<string, unknown>> | symbol | null;
+  readonly argv?: readonly unknown[];
+  readonly execArgv?: readonly unknown[];
+  readonly name?: unknown;
+  readonly stdin?: unknown;
+  readonly stdout?: unknown;
+  readonly stderr?: unknown;
+  readonly resourceLimits?: Readonly<Record<string, unknown>>;
+}
+
+const { MessageChannel, Number, String, TypeError, URL: AbsoluteUrl, structuredClone } = globalThis;
+const { defineProperty, keys } = Object;
+const { construct } = Reflect;
+const NESTED_MODULE = new URL("./node_nested.ts", import.meta.url).href;
+/** Of what is no file, the runtime asks for no permission to read. */
+const MAIN = new AbsoluteUrl(`data:text/javascript,import ${JSON.stringify(NESTED_MODULE)};`);
+const hrefOf = getterOf<URL, string>(URL.prototype, "href");
+
+/** What makes the class for threads that load modules of `graph`, and what else `ask` finds. */
+export function nodeThreads(
+  graph: WorkerGraph | undefined,
+  sandbox: SandboxRules,
+  ask: AskForModule,
+): ThreadMaker {
+  return (native, admitted) => {
+    function NodeThread(filename: unknown, options: NodeWorkerOptions = {}): object {
+      if (new.target === undefined) throw new TypeError("Worker is a class: it needs new");
+      const main: NodeThreadStart["main"] = options.eval
+        ? { code: `${filename}` }
+        : { url: urlOf(filename) };
+      const { port1, port2 } = new MessageChannel();
+      // Nothing of the app's own may run while the platform makes the thread.
+      const { workerData, transferList } = structuredClone(
+        { workerData: options.workerData, transferList: [...options.transferList ?? []] },
+        { transfer: [...options.transferList ?? []] },
+      );
+      if (graph !== undefined) {
+        answerQuestions(port1, "url" in main ? main.url : "data:,", ask);
+      }
+      const start: NodeThreadStart = { main, graph, sandbox, port: port2, workerData };
+      return construct(
+        native,
+        [MAIN, {
+          ...plainOptions(options),
+          workerData: admitted(start),
+          transferList: [port2, ...transferList],
+        }],
+        new.target,
+      );
+    }
+    NodeThread.prototype = native.prototype;
+    defineProperty(NodeThread, "name", { value: "Worker" });
+    return NodeThread as unknown as NodeWorkerClass;
+  };
+}
+
+/** What the runtime is given besides: plain values. */
+function plainOptions(options: NodeWorkerOptions): Record<string, unknown> {
+  const { env, argv, execArgv, name, stdin, stdout, stderr, resourceLimits } = options;
+  return {
+    ...env === undefined || env === null
+      ? {}
+      : { env: typeof env === "symbol" ? env : plainRecord(env, String) },
+    ...argv === undefined ? {} : { argv: plainList(argv) },
+    ...execArgv === undefined ? {} : { execArgv: plainList(execArgv) },
+    ...name === undefined ? {} : { name: `${name}` },
+    ...resourceLimits === undefined ? {} : { resourceLimits: plainRecord(resourceLimits, Number) },
+    stdin: !!stdin,
+    stdout: !!stdout,
+    stderr: !!stderr,
+  };
+}
+
+function plainList(values: readonly unknown[]): string[] {
+  const list: string[] = [];
+  for (let i = 0; i < values.length; i++) list[i] = `${values[i]}`;
+  return list;
+}
+
+function plainRecord<Value>(
+  record: Readonly<Record<string, unknown>>,
+  plain: (value: unknown) => Value,
+): Record<string, Value> {
+  const copy: Record<string, Value> = {};
+  const names = keys(record);
+  for (let i = 0; i < names.length; i++) copy[names[i]] = plain(record[names[i]]);
+  return copy;
+}
+
+/** The URL of a thread's module: a path, as Node has it, or a URL. */
+function urlOf(filename: unknown): string {
+  if (typeof filename !== "string") return hrefOf(new AbsoluteUrl(`${filename}`));
+  return AbsoluteUrl.parse(filename)?.href ?? hrefOf(pathToFileURL(filename));
+}
