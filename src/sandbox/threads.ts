@@ -6,22 +6,27 @@
  */
 
 import type { NodeProcess } from "./locks.ts";
-import { refusal, refuse, replace } from "./locks.ts";
+import { lock, refusal, refuse, replace } from "./locks.ts";
 
 const { process } = globalThis as unknown as { process: NodeProcess };
 const { defineProperty } = Object;
+const { construct } = Reflect;
 
 /** The class of `node:worker_threads`. */
-export type NodeWorkerClass = new (filename: unknown, options: object) => object;
+export type NodeWorkerClass = {
+  readonly prototype: object;
+  new (filename: unknown, options: object): object;
+};
 
-/**
- * Makes the class that apps get in place of `native`. This makes threads with the `workerData` only that
- * `admitted` returns.
- */
-export type ThreadMaker = (
-  native: NodeWorkerClass,
-  admitted: <Data extends object>(workerData: Data) => Data,
-) => NodeWorkerClass;
+/** Makes a thread of the runtime's class, as an object of the class `target`. */
+export type MakeThread = (
+  url: URL,
+  options: { readonly workerData: object },
+  target: (...args: never[]) => unknown,
+) => object;
+
+/** Makes the class that apps get in place of the runtime's own, whose threads `make` makes. */
+export type ThreadMaker = (make: MakeThread) => NodeWorkerClass;
 
 /** The members of `node:worker_threads` that matter here. */
 interface WorkerThreads {
@@ -34,20 +39,21 @@ export function actAsMainThread(): void {
   replace(process.getBuiltinModule("worker_threads")!, "isMainThread", true);
 }
 
-/** Gives apps that may do everything the class that `make` makes. */
-export function replaceThreads(make: ThreadMaker): void {
+/** Gives apps that may do everything the class that `makeClass` makes. */
+export function replaceThreads(makeClass: ThreadMaker): void {
   const threads = process.getBuiltinModule("worker_threads") as unknown as WorkerThreads;
-  replace(threads, "Worker", make(threads.Worker, (workerData) => workerData));
+  const native = threads.Worker;
+  install(threads, makeClass((url, options, target) => construct(native, [url, options], target)));
 }
 
-/** Closes `node:worker_threads` to what would make threads, but for what `make` makes. */
-export function guardThreads(make: ThreadMaker | null): void {
+/** Closes `node:worker_threads` to what would make threads, but for the class that `makeClass` makes. */
+export function guardThreads(makeClass: ThreadMaker | null): void {
   const threads = process.getBuiltinModule("worker_threads") as unknown as WorkerThreads;
   const native = threads.Worker;
   let isAdmitted = false;
-  // Whoever has the runtime's own class, by its name or from a prototype, cannot use it: the runtime gives
-  // each thread a copy of the thread's data, and then of all environment data, of which this is the first.
-  // Only who knows the key could remove it. Between the two nothing of an app's runs.
+  // Whoever has the runtime's own class, by its name perhaps, cannot use it: the runtime gives each thread a
+  // copy of the thread's data, and then of all environment data, of which this is the first. Only who knows
+  // the key could remove it. Between the two nothing of an app's runs.
   const copied = {
     get unavailable(): boolean {
       if (!isAdmitted) refuse("Worker of node:worker_threads", "use the global Worker");
@@ -56,14 +62,27 @@ export function guardThreads(make: ThreadMaker | null): void {
     },
   };
   threads.setEnvironmentData({}, copied);
-  const admitted = <Data extends object>(workerData: Data): Data =>
-    defineProperty(workerData, "isAdmitted", {
+  if (makeClass === null) {
+    const unavailable = refusal("Worker of node:worker_threads", "use the global Worker");
+    replace(threads, "Worker", unavailable);
+    return;
+  }
+  const make: MakeThread = (url, options, target) => {
+    defineProperty(options.workerData, "isAdmitted", {
       get: () => isAdmitted = true,
       enumerable: true,
     });
-  replace(
-    threads,
-    "Worker",
-    make?.(native, admitted) ?? refusal("Worker of node:worker_threads", "use the global Worker"),
-  );
+    try {
+      return construct(native, [url, options], target);
+    } finally {
+      isAdmitted = false;
+    }
+  };
+  install(threads, makeClass(make));
+}
+
+function install(threads: WorkerThreads, made: NodeWorkerClass): void {
+  defineProperty(made, "prototype", { value: threads.Worker.prototype });
+  lock(threads.Worker.prototype, "constructor", made);
+  replace(threads, "Worker", made);
 }

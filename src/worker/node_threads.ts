@@ -39,7 +39,6 @@ interface NodeWorkerOptions {
 
 const { MessageChannel, Number, String, TypeError, URL: AbsoluteUrl, structuredClone } = globalThis;
 const { defineProperty, keys } = Object;
-const { construct } = Reflect;
 const NESTED_MODULE = new URL("./node_nested.ts", import.meta.url).href;
 /** Of what is no file, the runtime asks for no permission to read. */
 const MAIN = new AbsoluteUrl(`data:text/javascript,import ${JSON.stringify(NESTED_MODULE)};`);
@@ -51,7 +50,7 @@ export function nodeThreads(
   sandbox: SandboxRules,
   ask: AskForModule,
 ): ThreadMaker {
-  return (native, admitted) => {
+  return (make) => {
     function NodeThread(filename: unknown, options: NodeWorkerOptions = {}): object {
       if (new.target === undefined) throw new TypeError("Worker is a class: it needs new");
       const main: NodeThreadStart["main"] = options.eval
@@ -67,17 +66,13 @@ export function nodeThreads(
         answerQuestions(port1, "url" in main ? main.url : "data:,", ask);
       }
       const start: NodeThreadStart = { main, graph, sandbox, port: port2, workerData };
-      return construct(
-        native,
-        [MAIN, {
-          ...plainOptions(options),
-          workerData: admitted(start),
-          transferList: [port2, ...transferList],
-        }],
-        new.target,
-      );
+      const given = {
+        ...plainOptions(options),
+        workerData: start,
+        transferList: [port2, ...transferList],
+      };
+      return make(MAIN, given, new.target);
     }
-    NodeThread.prototype = native.prototype;
     defineProperty(NodeThread, "name", { value: "Worker" });
     return NodeThread as unknown as NodeWorkerClass;
   };

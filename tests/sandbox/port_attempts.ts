@@ -29,6 +29,17 @@ const names: Any = {
   worker_threads: threadsNames,
 };
 
+/** What a thread of a class of `node:worker_threads` says that tries to listen. */
+function threadListens(Thread: Any, port: number): Promise<unknown> {
+  const code = `const { parentPort } = require("node:worker_threads");
+    Deno.listen({ port: ${port}, reusePort: true }); parentPort.postMessage("LISTENS")`;
+  return new Promise((resolve, reject) => {
+    const thread = new Thread(code, { eval: true });
+    thread.on("message", resolve);
+    thread.on("error", reject);
+  });
+}
+
 /** How an app can come by a module of Node. */
 const ways: Record<string, (name: string) => Any> = {
   "default import": (name) => defaults[name],
@@ -148,15 +159,19 @@ const apis: Record<string, (port: number, load: (name: string) => Any) => Any> =
   },
   "a thread of node:worker_threads": async (port, load) => {
     const { Worker } = await load("worker_threads");
-    const code = `const { parentPort } = require("node:worker_threads");
-      Deno.listen({ port: ${port}, reusePort: true }); parentPort.postMessage("LISTENS")`;
-    const worker = new Worker(code, { eval: true });
-    return await new Promise((resolve, reject) => {
-      worker.on("message", resolve);
-      worker.on("error", reject);
-    });
+    return await threadListens(Worker, port);
   },
-  "a thread, once its data are removed": async (_, load) => {
+  "a thread of the runtime's own class": async (port, load) => {
+    const { Worker } = await load("worker_threads");
+    const { constructor } = Worker.prototype;
+    return await threadListens(
+      Object.getPrototypeOf(constructor).name === ""
+        ? constructor
+        : Object.getPrototypeOf(constructor),
+      port,
+    );
+  },
+  "a thread, once its data are removed": async (port, load) => {
     const { Worker, setEnvironmentData } = await load("worker_threads");
     const { delete: remove, set } = Map.prototype;
     const maps: Any[] = [];
@@ -168,7 +183,7 @@ const apis: Record<string, (port: number, load: (name: string) => Any) => Any> =
     Map.prototype.set = set;
     Map.prototype.delete = remove;
     for (const map of maps) map.clear();
-    return new Worker("1", { eval: true });
+    return await threadListens(Worker, port);
   },
   "a worker that may listen": () => saidBy(workerOf(`Deno.listen({ port: 0 }) && "done"`)),
   "a worker of the runtime's own class": async (port) => {
