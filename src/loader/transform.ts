@@ -134,16 +134,19 @@ function openImports(url: string, code: string, map: string | null): Transformed
   for (const { start, end } of uses.clauses) {
     edited.update(start, end, code.slice(start, end).replace(/[^\r\n]/g, " "));
   }
-  if (uses.dynamics.length > 0 || uses.readsMeta) {
+  if (uses.dynamics.length > 0 || uses.made.length > 0 || uses.readsMeta) {
     const runtime = unusedName(code, "$modules");
     // As long as `import`, so that nothing behind it moves.
     const importer = unusedName(code, "$mport");
     for (const start of uses.dynamics) edited.update(start, start + 6, importer);
+    for (const { start, end, parameter } of uses.made) {
+      edited.update(start, end, `(${parameter}=>${importer}(${parameter}))`);
+    }
     const own = JSON.stringify(url);
     edited.prepend(
       `import{modules as ${runtime}}from"${RUNTIME_MODULE}";` +
         (uses.readsMeta ? `${runtime}.describe(import.meta,${own});` : "") +
-        (uses.dynamics.length > 0
+        (uses.dynamics.length > 0 || uses.made.length > 0
           ? `function ${importer}(){return ${runtime}.import(${own},arguments)}`
           : ""),
     );
@@ -195,10 +198,13 @@ export function rewriteCommonJs(source: string): string {
     const { start, message } = uses.fault;
     return throwing(`${message} (line ${source.slice(0, start).split("\n").length})`);
   }
-  if (uses.dynamics.length === 0) return source;
+  if (uses.dynamics.length === 0 && uses.made.length === 0) return source;
   const edited = new MagicString(source);
   const importer = unusedName(source, "$mport");
   for (const start of uses.dynamics) edited.update(start, start + 6, importer);
+  for (const { start, end, parameter } of uses.made) {
+    edited.update(start, end, `(${parameter}=>${importer}(${parameter}))`);
+  }
   // Declared behind the rest: a directive has to stay the first.
   edited.append(
     `\n;function ${importer}(){return globalThis[Symbol.for("gatehouse.modules")]` +

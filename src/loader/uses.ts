@@ -34,6 +34,12 @@ export interface StaticUse {
   readonly end: number;
 }
 
+/** A function that is made of text at run time only to import what it is given. */
+export interface MadeImporter extends Span {
+  /** Name of its parameter. */
+  readonly parameter: string;
+}
+
 /** A part of the text. */
 interface Span {
   readonly start: number;
@@ -56,6 +62,8 @@ export class Uses {
   readonly dynamics: readonly number[];
   /** Dynamic imports of literals. */
   readonly literals: readonly ImportReference[];
+  /** Each `new Function("x", "return import(x)")`, by which compilers are kept from seeing an import. */
+  readonly made: readonly MadeImporter[];
   /** Whether there is an `import.meta`. */
   readonly readsMeta: boolean;
   /** The first thing for which the code cannot be taken; `null` if there is none. */
@@ -72,6 +80,7 @@ export class Uses {
     this.clauses = search.clauses;
     this.dynamics = search.dynamics.map(({ start }) => start);
     this.literals = search.dynamics.flatMap(({ literal }) => literal === null ? [] : [literal]);
+    this.made = search.made.sort((a, b) => a.start - b.start);
     this.readsMeta = search.readsMeta;
     this.fault = search.fault;
   }
@@ -81,6 +90,7 @@ class Search {
   readonly statics: StaticUse[] = [];
   readonly clauses: Span[] = [];
   readonly dynamics: { readonly start: number; readonly literal: ImportReference | null }[] = [];
+  readonly made: MadeImporter[] = [];
   readsMeta = false;
   fault: SyntaxFault | null = null;
   readonly #file: ts.SourceFile;
@@ -160,12 +170,14 @@ class Search {
   #look({ node, container }: Visit): void {
     if (ts.isCallExpression(node)) {
       this.#lookAtCall(node);
+      this.#lookForImporter(node);
     } else if (ts.isMetaProperty(node)) {
       if (node.keywordToken !== ts.SyntaxKind.ImportKeyword) return;
       const name = nameText(node.name);
       if (name === "meta") this.readsMeta = true;
       else this.#refuse(startOf(node, this.#file), `import.${name} ${NOT_SUPPORTED}`);
     } else if (ts.isNewExpression(node)) {
+      this.#lookForImporter(node);
       if (isImportCall(node.expression)) {
         this.#refuse(startOf(node.expression, this.#file), "Cannot use new with import");
       }
@@ -202,6 +214,19 @@ class Search {
     this.dynamics.push({ start, literal });
   }
 
+  #lookForImporter(node: ts.CallExpression | ts.NewExpression): void {
+    const { expression, arguments: given = [] } = node;
+    if (!ts.isIdentifier(expression) || expression.text !== "Function") return;
+    const [parameter, body] = given;
+    if (given.length !== 2 || !ts.isStringLiteralLike(parameter) || !ts.isStringLiteralLike(body)) {
+      return;
+    }
+    const name = parameter.text.trim();
+    const [, imported] = IMPORTER.exec(body.text) ?? [];
+    if (!/^[\w$]+$/.test(name) || imported !== name) return;
+    this.made.push({ start: node.getStart(this.#file), end: node.end, parameter: name });
+  }
+
   /** In scripts, `<!--` begins a comment, which TypeScript does not know. */
   #lookForComment({ operatorToken }: ts.BinaryExpression): void {
     if (this.#goal !== "script" || operatorToken.kind !== ts.SyntaxKind.LessThanToken) return;
@@ -225,6 +250,9 @@ class Search {
     return { specifier: specifier.text, type, line: line + 1 };
   }
 }
+
+/** What such functions are made of. */
+const IMPORTER = /^\s*return\s+import\s*\(\s*([\w$]+)\s*\)\s*;?\s*$/;
 
 const NOT_SUPPORTED = "is not supported by gatehouse's loader";
 

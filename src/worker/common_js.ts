@@ -5,7 +5,7 @@
  */
 
 import nodeModule from "node:module";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { SafeMap, uncurried } from "../captured.ts";
 import { ResolveFault, resolveImports } from "../loader/npm/package_exports.ts";
 import { PackageFiles } from "../loader/npm/package_files.ts";
@@ -32,7 +32,6 @@ const { addEventListener, Error, JSON, removeEventListener, Set, setTimeout, Syn
   globalThis;
 const scope = globalThis;
 const { assign, defineProperties } = Object;
-const { process } = globalThis as unknown as { readonly process: { cwd(): string } };
 const { apply } = Reflect;
 const { parse } = JSON;
 const { permissions, readTextFileSync } = Deno;
@@ -62,13 +61,12 @@ export function nativeModuleLoader(): (module: unknown, path: string) => void {
 
 /** Evaluates CommonJS that has no file, as if it were a file called `name` in the working directory. */
 export function evaluateCommonJs(code: string, name: string): void {
-  const { cwd } = process;
-  const filename = join(cwd(), name);
+  const filename = resolve(name);
   const module = new (nodeModule as unknown as new (id: string) => CommonJsModule)(filename);
   defineProperties(module, {
     filename: { value: filename, writable: true, enumerable: true, configurable: true },
     paths: {
-      value: (nodeModule as unknown as ModuleClass)._nodeModulePaths(cwd()),
+      value: (nodeModule as unknown as ModuleClass)._nodeModulePaths(dirname(filename)),
       writable: true,
       enumerable: true,
       configurable: true,
@@ -122,7 +120,9 @@ function readFromDisk(
     module.exports = jsonIn(filename);
   };
   extensions[".js"] = (module, filename) => {
-    if (isOfModules(filename)) readModule(module, filename);
+    // What has no ending comes here, too, and is CommonJS for `require` in Deno.
+    const isScript = filename.endsWith(".js");
+    if (isScript && isOfModules(filename)) readModule(module, filename);
     else read(module, filename);
   };
 }

@@ -11,7 +11,9 @@ import { replace } from "../sandbox/locks.ts";
 
 type Timer = (...args: unknown[]) => unknown;
 
-const { Deno, Number } = globalThis;
+const { Number } = globalThis;
+const runtime: object = Deno;
+const { refTimer, unrefTimer } = Deno;
 const { defineProperty, getOwnPropertyDescriptor } = Object;
 const { apply, ownKeys } = Reflect;
 const { clearTimeout, setTimeout } = globalThis;
@@ -37,8 +39,6 @@ export function installNodeTimers(): void {
     }
     replace(globalThis, name, both);
   }
-  for (const name of ["refTimer", "unrefTimer"] as const) {
-    const native = Deno[name];
-    replace(Deno, name, (timer: unknown) => native(Number(timer)));
-  }
+  replace(runtime, "refTimer", (timer: unknown) => refTimer(Number(timer)));
+  replace(runtime, "unrefTimer", (timer: unknown) => unrefTimer(Number(timer)));
 }

@@ -126,4 +126,21 @@ const require = createRequire(import.meta.url);
 export default [finds, ["semver", "ini", "typescript", "hono"].map((name) => { try { return typeof require(name); } catch (error) { return (error as { code: string }).code; } })];
 `,
   },
+  {
+    name: "a file without an ending is CommonJS for require, in a package of modules, too",
+    packages: {
+      "reqm-plain@1.0.0": {
+        json: { dependencies: { "reqm-bare": "1" } },
+        files: { "index.js": "module.exports = require('reqm-bare/y');\n" },
+      },
+      "reqm-bare@1.0.0": {
+        json: { type: "module", exports: { "./y": [{ require: "./y" }, "./y"] } },
+        files: {
+          "y": "module.exports = 'y ' + require('./lib.cjs');\n",
+          "lib.cjs": "module.exports = 'lib';\n",
+        },
+      },
+    },
+    app: 'export { default } from "npm:reqm-plain@1";\n',
+  },
 ];

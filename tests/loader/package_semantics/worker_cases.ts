@@ -17,7 +17,7 @@ const go = (file, options) => new Promise((resolve) => {
   const worker = new Worker(file, options);
   const got = [];
   worker.postMessage("early");
-  worker.on("message", (message) => message === "end" ? worker.terminate() : got.push(message));
+  worker.on("message", (message) => got.push(message));
   worker.on("error", (error) => { got.push("ERROR " + error.message); });
   worker.on("exit", () => resolve(got));
 });
@@ -26,6 +26,7 @@ exports.esm = () => go(path.join(__dirname, "m.mjs"));
 exports.url = () => go(new URL("m.mjs", require("node:url").pathToFileURL(__filename)), { env: { ONLY: "x" } });
 exports.text = () => go("require('node:worker_threads').parentPort.postMessage(['text', require('node:worker_threads').workerData])", { eval: true, workerData: 7 });
 exports.data = () => go(new URL("data:text/javascript," + encodeURIComponent("import { parentPort } from 'node:worker_threads'; parentPort.postMessage('data')")));
+exports.made = () => go(path.join(__dirname, "made.js"), { workerData: { file: require("node:url").pathToFileURL(path.join(__dirname, "late.js")).href } });
 exports.throws = () => go(path.join(__dirname, "t.js"));
 exports.port = async () => {
   const { port1, port2 } = new MessageChannel();
@@ -41,6 +42,10 @@ const { parentPort, workerData, isMainThread } = require("node:worker_threads");
 parentPort.postMessage([require("threads-dep"), require("./part.js"), workerData, isMainThread, typeof require("threads-modern").modern]);
 parentPort.once("message", (message) => parentPort.postMessage("heard " + message));
 `,
+          "made.js":
+            "const load = new Function('modulePath', 'return import(modulePath)');\nconst { parentPort, workerData } = require('node:worker_threads');\n" +
+            "load(workerData.file).then(({ default: late }) => parentPort.postMessage(late()));\n",
+          "late.js": "const part = require('./part');\nmodule.exports = () => 'late ' + part;\n",
           "part.js": "module.exports = 'part';\n",
           "m.mjs": `
 import dep from "threads-dep";
@@ -63,7 +68,7 @@ parentPort.once("message", (message) => parentPort.postMessage("heard " + messag
     },
     app: `
 import threads from "npm:threads@1";
-export default async () => [await threads.cjs(), await threads.esm(), await threads.url(), await threads.text(), await threads.data(), await threads.port()];
+export default async () => [await threads.cjs(), await threads.esm(), await threads.url(), await threads.text(), await threads.data(), await threads.port(), await threads.made()];
 `,
   },
   {
