@@ -139,16 +139,16 @@ function openImports(url: string, code: string, map: string | null): Transformed
     // As long as `import`, so that nothing behind it moves.
     const importer = unusedName(code, "$mport");
     for (const start of uses.dynamics) edited.update(start, start + 6, importer);
-    for (const { start, end, parameter } of uses.made) {
-      edited.update(start, end, `(${parameter}=>${importer}(${parameter}))`);
-    }
+    const maker = unusedName(code, "$mporter");
+    for (const start of uses.made) edited.update(start, start + maker.length, maker);
     const own = JSON.stringify(url);
     edited.prepend(
       `import{modules as ${runtime}}from"${RUNTIME_MODULE}";` +
         (uses.readsMeta ? `${runtime}.describe(import.meta,${own});` : "") +
         (uses.dynamics.length > 0 || uses.made.length > 0
           ? `function ${importer}(){return ${runtime}.import(${own},arguments)}`
-          : ""),
+          : "") +
+        (uses.made.length > 0 ? makerOf(maker, importer) : ""),
     );
   }
   const text = edited.toString();
@@ -202,15 +202,20 @@ export function rewriteCommonJs(source: string): string {
   const edited = new MagicString(source);
   const importer = unusedName(source, "$mport");
   for (const start of uses.dynamics) edited.update(start, start + 6, importer);
-  for (const { start, end, parameter } of uses.made) {
-    edited.update(start, end, `(${parameter}=>${importer}(${parameter}))`);
-  }
+  const maker = unusedName(source, "$mporter");
+  for (const start of uses.made) edited.update(start, start + maker.length, maker);
   // Declared behind the rest: a directive has to stay the first.
   edited.append(
     `\n;function ${importer}(){return globalThis[Symbol.for("gatehouse.modules")]` +
-      `.import(require("node:url").pathToFileURL(__filename).href,arguments)}\n`,
+      `.import(require("node:url").pathToFileURL(__filename).href,arguments)}\n` +
+      (uses.made.length > 0 ? `${makerOf(maker, importer)}\n` : ""),
   );
   return edited.toString();
+}
+
+/** A function that stands for `Function` where this would make one that imports what it is given. */
+function makerOf(name: string, importer: string): string {
+  return `function ${name}(){return(specifier)=>${importer}(specifier)}`;
 }
 
 function throwing(message: string): string {

@@ -34,12 +34,6 @@ export interface StaticUse {
   readonly end: number;
 }
 
-/** A function that is made of text at run time only to import what it is given. */
-export interface MadeImporter extends Span {
-  /** Name of its parameter. */
-  readonly parameter: string;
-}
-
 /** A part of the text. */
 interface Span {
   readonly start: number;
@@ -62,8 +56,11 @@ export class Uses {
   readonly dynamics: readonly number[];
   /** Dynamic imports of literals. */
   readonly literals: readonly ImportReference[];
-  /** Each `new Function("x", "return import(x)")`, by which compilers are kept from seeing an import. */
-  readonly made: readonly MadeImporter[];
+  /**
+   * Where the name begins in each `new Function("x", "return import(x)")`, by which compilers are kept from
+   * seeing an import.
+   */
+  readonly made: readonly number[];
   /** Whether there is an `import.meta`. */
   readonly readsMeta: boolean;
   /** The first thing for which the code cannot be taken; `null` if there is none. */
@@ -80,7 +77,7 @@ export class Uses {
     this.clauses = search.clauses;
     this.dynamics = search.dynamics.map(({ start }) => start);
     this.literals = search.dynamics.flatMap(({ literal }) => literal === null ? [] : [literal]);
-    this.made = search.made.sort((a, b) => a.start - b.start);
+    this.made = search.made.sort((a, b) => a - b);
     this.readsMeta = search.readsMeta;
     this.fault = search.fault;
   }
@@ -90,7 +87,7 @@ class Search {
   readonly statics: StaticUse[] = [];
   readonly clauses: Span[] = [];
   readonly dynamics: { readonly start: number; readonly literal: ImportReference | null }[] = [];
-  readonly made: MadeImporter[] = [];
+  readonly made: number[] = [];
   readsMeta = false;
   fault: SyntaxFault | null = null;
   readonly #file: ts.SourceFile;
@@ -216,7 +213,7 @@ class Search {
 
   #lookForImporter(node: ts.CallExpression | ts.NewExpression): void {
     const { expression, arguments: given = [] } = node;
-    if (!ts.isIdentifier(expression) || expression.text !== "Function") return;
+    if (!ts.isIdentifier(expression) || nameText(expression) !== "Function") return;
     const [parameter, body] = given;
     if (given.length !== 2 || !ts.isStringLiteralLike(parameter) || !ts.isStringLiteralLike(body)) {
       return;
@@ -224,7 +221,7 @@ class Search {
     const name = parameter.text.trim();
     const [, imported] = IMPORTER.exec(body.text) ?? [];
     if (!/^[\w$]+$/.test(name) || imported !== name) return;
-    this.made.push({ start: node.getStart(this.#file), end: node.end, parameter: name });
+    this.made.push(startOf(expression, this.#file));
   }
 
   /** In scripts, `<!--` begins a comment, which TypeScript does not know. */
