@@ -180,23 +180,24 @@ function unlessTooDeep<Result>(url: string, work: () => Result): Result {
 }
 
 /**
- * Leads dynamic imports of a CommonJS module to the worker. A module that could import in another
- * way becomes one that throws.
+ * Leads dynamic imports of the CommonJS module `filename` to the worker. A module that could import in
+ * another way becomes one that throws; what has no ending, and may be something else, stays what it is.
  */
-export function rewriteCommonJs(source: string): string {
+export function rewriteCommonJs(source: string, filename = "module.js"): string {
+  const refused = (message: string) => /\.c?js$/.test(filename) ? throwing(message) : source;
   // The keyword has no escapes.
   if (!source.includes("import")) return source;
-  if (isTooLong(source, "javascript")) return throwing("it is too long");
+  if (isTooLong(source, "javascript")) return refused("it is too long");
   let uses: Uses;
   try {
     uses = new Uses(source, "script");
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    return throwing("it is nested too deeply");
+    return refused("it is nested too deeply");
   }
   if (uses.fault !== null) {
     const { start, message } = uses.fault;
-    return throwing(`${message} (line ${source.slice(0, start).split("\n").length})`);
+    return refused(`${message} (line ${source.slice(0, start).split("\n").length})`);
   }
   if (uses.dynamics.length === 0 && uses.made.length === 0) return source;
   const edited = new MagicString(source);

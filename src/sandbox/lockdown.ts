@@ -251,7 +251,9 @@ function lockCommonJs(folders: readonly string[], requireModule: RequireModule):
     const path = `${filename}`;
     if (requireModule(module, path)) return;
     const source = readTextFile(path);
-    compile(module, isIn(folders, path) ? source : checked(source), path);
+    // The loader has looked at nothing else in its folders.
+    const isTrusted = isIn(folders, path) && (endsIn(path, ".js") || endsIn(path, ".cjs"));
+    compile(module, isTrusted ? source : checked(source), path);
   };
   for (const extension of Object.keys(Module._extensions)) {
     if (extension === ".json" || extension === ".node") continue;
@@ -261,6 +263,10 @@ function lockCommonJs(folders: readonly string[], requireModule: RequireModule):
       ? load
       : (module, path) => requireModule(module, `${path}`) || refused();
   }
+}
+
+function endsIn(path: string, ending: string): boolean {
+  return path.length > ending.length && spells(path, path.length - ending.length, ending);
 }
 
 function isIn(folders: readonly string[], path: string): boolean {

@@ -83,6 +83,8 @@ export interface FakePackage {
   readonly json?: Readonly<Record<string, unknown>>;
   /** Its files, besides `package.json`. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Paths of files that can be executed. */
+  readonly executables?: readonly string[];
   /** An archive that is not made from these. */
   readonly tarball?: Uint8Array<ArrayBuffer>;
   /** What the registry says of the archive, in place of what is true. */
@@ -172,7 +174,11 @@ export class FakeRegistry {
       const json = JSON.stringify({ name, version, ...each.json });
       const files = Object.entries({ "package.json": json, ...each.files });
       const archive = each.tarball ??
-        await gzip(tar(files.map(([path, content]) => ({ name: `package/${path}`, content }))));
+        await gzip(tar(files.map(([path, content]) => ({
+          name: `package/${path}`,
+          content,
+          mode: each.executables?.includes(path) ? 0o755 : 0o644,
+        }))));
       this.#archives.set(`/${name}/-/${version}.tgz`, archive);
       const versions = this.#packages.get(name) ?? new Map<string, FakePackage>();
       this.#packages.set(name, versions.set(version, each));

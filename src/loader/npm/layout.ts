@@ -124,7 +124,8 @@ export class SetFolder {
         files.push(file);
       } else {
         const bytes = new TextEncoder().encode(changed);
-        await Deno.writeFile(to, bytes, PRIVATE_FILE);
+        const mode = (Deno.statSync(from).mode ?? 0) & 0o700;
+        await Deno.writeFile(to, bytes, { ...PRIVATE_FILE, ...mode === 0 ? {} : { mode } });
         files.push({ path: file.path, sizeBytes: bytes.length });
       }
     }
@@ -138,7 +139,8 @@ export class SetFolder {
     if (!/\.c?js$/.test(path) && /\.[^/]*$/.test(path)) return null;
     const type = path.endsWith(".cjs") ? "commonjs" : types.of(path);
     if (type === "module") return null;
-    const source = Deno.readTextFileSync(from);
+    const source = /\.c?js$/.test(path) ? Deno.readTextFileSync(from) : textIn(from);
+    if (source === null) return null;
     if (!DYNAMIC_IMPORT.test(source)) return null;
     if (type === "unsaid" && hasModuleSyntax(source)) return null;
     const changed = this.#rewriter.rewrite(source, path);
@@ -211,6 +213,18 @@ export class SetFolder {
       const manifest = await this.readManifest(hash);
       if (manifest !== null) yield manifest;
     }
+  }
+}
+
+/** The text of a file that may be a program of any kind; `null` if it is no text. */
+function textIn(path: string): string | null {
+  const bytes = Deno.readFileSync(path);
+  if (bytes.includes(0)) return null;
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return null;
+    throw error;
   }
 }
 

@@ -39,4 +39,33 @@ export default [data, bare, (await failing(broken)).name];
     app: `export { default } from "npm:brings-${field.toLowerCase()}@1";\n`,
     answer: "brought along",
   })),
+  {
+    name: "programs in packages can be executed, whatever they are written in",
+    packages: {
+      "files-tools@1.0.0": {
+        executables: ["bin/shell", "bin/binary", "bin/script.js", "bin/node"],
+        files: {
+          "index.js": `
+const { execFileSync } = require("node:child_process");
+const { readFileSync, statSync } = require("node:fs");
+const { join } = require("node:path");
+const at = (name) => join(__dirname, "bin", name);
+exports.shell = execFileSync(at("shell"), ["a"], { encoding: "utf8" });
+exports.modes = ["shell", "binary", "script.js", "node", "data"].map((name) => statSync(at(name)).mode & 0o100);
+exports.texts = ["shell", "binary", "data"].map((name) => readFileSync(at(name), "latin1"));
+exports.node = require("./bin/node");
+`,
+          "bin/shell": "#!/bin/sh\n# import (nothing)\necho shell $1\n",
+          "bin/binary": "\x7fELF\0import('x')\0",
+          "bin/data": "import (this) is no program\n",
+          "bin/script.js": "#!/usr/bin/env node\nimport('node:fs');\n",
+          "bin/node": "module.exports = () => import('node:path');\n",
+        },
+      },
+    },
+    app: `
+import { modes, node, shell, texts } from "npm:files-tools@1";
+export default async () => [shell, modes, texts, typeof (await node()).join];
+`,
+  },
 ];
