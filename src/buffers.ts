@@ -5,7 +5,7 @@
  * @module
  */
 
-import { byteOffsetOf, lengthOf, setBytes, uncurried, viewOf } from "./captured.ts";
+import { bufferOf, byteOffsetOf, lengthOf, setBytes, uncurried, viewOf } from "./captured.ts";
 
 const { Array, ArrayBuffer: Memory, Uint8Array: Bytes } = globalThis;
 const { clz32, max, min } = Math;
@@ -71,6 +71,11 @@ export function copyShared(
     start += bytes;
     at += bytes;
   }
+}
+
+/** Gives memory that nobody uses any more back at once: the garbage collector hardly sees its size. */
+export function freeMemory(bytes: Uint8Array<ArrayBuffer>): void {
+  transfer(bufferOf(bytes) as ArrayBuffer, 0);
 }
 
 const SLAB_BYTES = 65_536;

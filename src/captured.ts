@@ -34,7 +34,7 @@ export const charCodeAt: (text: string, index: number) => number = uncurried(
 export const lengthOf: (bytes: Uint8Array) => number = getterOf(typedArrays, "length");
 
 /** `bytes.buffer`. */
-const bufferOf: (bytes: Uint8Array) => ArrayBufferLike = getterOf(typedArrays, "buffer");
+export const bufferOf: (bytes: Uint8Array) => ArrayBufferLike = getterOf(typedArrays, "buffer");
 
 /** `bytes.byteOffset`. */
 export const byteOffsetOf: (bytes: Uint8Array) => number = getterOf(typedArrays, "byteOffset");

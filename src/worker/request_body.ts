@@ -5,7 +5,7 @@
  * @module
  */
 
-import { copyBytes, Slab } from "../buffers.ts";
+import { copyBytes, freeMemory, Slab } from "../buffers.ts";
 import type { Deferred } from "../captured.ts";
 import { copyOf, deferred, ignoreRejection, lengthOf, uncurried } from "../captured.ts";
 import type { AbortReason, Exchange } from "../exchange.ts";
@@ -191,6 +191,7 @@ export class RequestBody {
     for (let segment = only; segment !== null; segment = segment.next) {
       copyBytes(whole, at, segment.bytes, segment.start, segment.end);
       at += segment.end - segment.start;
+      if (segment.capacity >= LARGE_PIECE_BYTES) freeMemory(segment.bytes);
     }
     return convert(whole, 0, length);
   }
