@@ -99,6 +99,7 @@ export function fileSystemReason(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   const { code } = error as { code?: unknown };
   if (typeof code !== "string") return null;
+  if (code === "EMFILE") return "the process may have no more files open (ulimit -n)";
   // Where a folder is to be made, but a file is in its place, systems say what helps nobody.
   if (code === "EEXIST" || code === "ENOTDIR") return "there is a file in the place of a folder";
   // Without the number, the call and the path that Deno puts after it.

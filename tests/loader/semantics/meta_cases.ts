@@ -21,12 +21,24 @@ export const META: Theme = {
   name: "import.meta",
   cases: [
     {
-      name: "url, dirname and filename are those of the source; the app is not main",
+      name: "the app is the main module, and what it imports is not",
+      files: {
+        "app.ts": `
+import { inner } from "./inner.js";
+export default () => Response.json([import.meta.main, inner]);
+`,
+        "inner.js": "export const inner = import.meta.main;\n",
+      },
+      answer: [true, false],
+      except: { native: "Deno's main module is gatehouse" },
+    },
+    {
+      name: "url, dirname and filename are those of the source",
       files: {
         "app.ts": `
 import { inner } from "./deep/er/inner.js";
-const { url, dirname, filename, main } = import.meta;
-export default () => Response.json({ app: { url, dirname, filename, main }, inner });
+const { url, dirname, filename } = import.meta;
+export default () => Response.json({ app: { url, dirname, filename }, inner });
 `,
         "deep/er/inner.js":
           `const { url, dirname, filename, main } = import.meta;\nexport const inner = { url, dirname, filename, main };\n`,
@@ -36,7 +48,6 @@ export default () => Response.json({ app: { url, dirname, filename, main }, inne
           url: "{base}/app.ts",
           dirname: "{folder}",
           filename: "{folder}/app.ts",
-          main: false,
         },
         inner: {
           url: "{base}/deep/er/inner.js",
@@ -46,7 +57,7 @@ export default () => Response.json({ app: { url, dirname, filename, main }, inne
         },
       },
       remoteAnswer: {
-        app: { url: "{base}/app.ts", main: false },
+        app: { url: "{base}/app.ts" },
         inner: { url: "{base}/deep/er/inner.js", main: false },
       },
     },
