@@ -32,6 +32,7 @@ import type {
 import { filePath, liesIn, moduleKey, urlOfKey } from "./graph_keys.ts";
 import { resolveSpecifier, shortened } from "./import_map.ts";
 import type { ImportReference, TransformedModule } from "./link.ts";
+import { runsThough } from "./media_type.ts";
 import { originalLine } from "./source_lines.ts";
 import { textOf } from "./sources.ts";
 import type { ImportType, MediaType, ModuleSource } from "./sources.ts";
@@ -181,7 +182,7 @@ class GraphBuilder {
         if (this.#found.has(key) || this.#request.known.targets.has(key)) return;
         this.#found.set(key, PENDING);
       }
-      await this.#add(key, source, type, isPackage);
+      await this.#add(key, source, type, isPackage, importer === null ? "root" : "imported");
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
       this.#found.set(key, importer === null ? error : importedBy(error, importer));
@@ -205,9 +206,10 @@ class GraphBuilder {
     source: ModuleSource,
     type: ImportType,
     isPackage: boolean,
+    role: "root" | "imported",
   ): Promise<void> {
     const { url, sha256 } = source;
-    const module = await this.#moduleOf(source, type);
+    const module = await this.#moduleOf(source, type, role);
     const origin = isPackage ? "package" : url.startsWith("file:") ? "local" : "remote";
     const found: Found = { key, url, origin, sha256, module, links: [], dynamicLinks: [] };
     this.#found.set(key, found);
@@ -219,7 +221,11 @@ class GraphBuilder {
     }
   }
 
-  async #moduleOf(source: ModuleSource, type: ImportType): Promise<TransformedModule> {
+  async #moduleOf(
+    source: ModuleSource,
+    type: ImportType,
+    role: "root" | "imported",
+  ): Promise<TransformedModule> {
     const { url, bytes } = source;
     if (type === "bytes") return bytesModule(bytes);
     if (type === "text") return textModule(textOf(source));
@@ -248,6 +254,9 @@ class GraphBuilder {
         url,
         `cannot load ${url}: it is JSON; import it with the attribute { type: "json" }`,
       );
+    }
+    if (mediaType === "unknown" && role === "root" && runsThough(url, source.contentType)) {
+      return await this.#sources.transform({ url, source, mediaType: "javascript" });
     }
     if (mediaType === "unknown") {
       throw new LoadError(

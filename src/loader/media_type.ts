@@ -34,6 +34,9 @@ const EXACT_TYPES: ReadonlyMap<string, MediaType> = new Map([
   ["application/wasm", "wasm"],
 ]);
 
+/** Content types that leave all to the path. */
+const SAYS_LITTLE: ReadonlySet<string> = new Set(["", "text/plain", "application/octet-stream"]);
+
 const EXTENSIONS: ReadonlyMap<string, MediaType> = new Map([
   ["js", "javascript"],
   ["mjs", "javascript"],
@@ -73,10 +76,21 @@ export function mediaTypeOf(url: string, contentType: string): MediaType {
   const exact = EXACT_TYPES.get(essence);
   if (exact !== undefined) return exact;
   if (/^[^/]+\/[^/]+\+json$/.test(essence)) return "json";
-  const saysLittle = essence === "" || essence === "text/plain" ||
-    essence === "application/octet-stream";
   // The path of a data: URL is its content, whose last characters mean nothing.
-  return saysLittle && protocol !== "data:" ? typeOfName(name) : "unknown";
+  return SAYS_LITTLE.has(essence) && protocol !== "data:" ? typeOfName(name) : "unknown";
+}
+
+/**
+ * Whether Deno runs what is of an unknown type as JavaScript: an app's own module, or one that is imported by
+ * a computed name. Python's server calls `.ts` a file of translations. Style sheets and Markdown are known.
+ */
+export function runsThough(url: string, contentType: string): boolean {
+  const { protocol, pathname } = new URL(url);
+  const essence = contentType.split(";", 1)[0].trim().toLowerCase();
+  if (protocol !== "file:" && !SAYS_LITTLE.has(essence)) {
+    return essence !== "text/css" && essence !== "text/markdown";
+  }
+  return protocol === "data:" || !/\.(?:css|md|markdown)$/i.test(pathname);
 }
 
 /** What `name` says within the family of languages that the content type has said. */

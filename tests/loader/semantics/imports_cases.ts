@@ -657,5 +657,35 @@ export default () => Response.json({ sum: require + exports + module + __dirname
       ]),
       answer: 100,
     },
+    {
+      name: "an app that is served as something else is JavaScript",
+      place: "remote",
+      files: {
+        "app.ts": {
+          body: `
+const names = ["page", "style", "notes"];
+const kinds = { page: "html", style: "css", notes: "md" };
+const load = async (name) => { try { return (await import("./" + name + "." + kinds[name])).default; } catch (error) { return error.name; } };
+const loaded = await Promise.all(names.map(load));
+export default () => Response.json(loaded);
+`,
+          contentType: "text/vnd.trolltech.linguist",
+        },
+        "page.html": { body: "export default 'page';\n", contentType: "text/html" },
+        "style.css": { body: "export default 'style';\n", contentType: "text/css" },
+        "notes.md": { body: "export default 'notes';\n", contentType: "text/markdown" },
+      },
+      answer: ["page", "TypeError", "TypeError"],
+    },
+    {
+      name: "what an app imports by its name has to be served as a module",
+      place: "remote",
+      files: {
+        "app.ts": `import "./lib.ts";\nexport default () => new Response();\n`,
+        "lib.ts": { body: "export {};\n", contentType: "text/vnd.trolltech.linguist" },
+      },
+      fails: ["{base}/lib.ts"],
+      failsOwn: ["text/vnd.trolltech.linguist"],
+    },
   ],
 };
