@@ -30,8 +30,10 @@ import type {
 } from "./loader_protocol.ts";
 import type { Question } from "./loader_thread.ts";
 import { LoaderThread } from "./loader_thread.ts";
+import { npmrcPaths } from "./npm/npmrc_paths.ts";
 import { FileFault, readRegularFile } from "./regular_file.ts";
 import { Slices } from "./slices.ts";
+import { environmentOf } from "../surroundings.ts";
 import { timerMs } from "../timers.ts";
 
 /** Apps that workers can import, and what they have imported since. */
@@ -246,6 +248,16 @@ export class Loader implements Disposable {
     return new ModuleCache(root).npmSetFolder(basename(folder).slice(0, 32));
   }
 
+  /** All that says which registries packages come from, and holds no secrets. */
+  #registries(app: string | undefined): readonly (string | null | undefined)[] {
+    const env = environmentOf(this.#options.env);
+    const folder = app === undefined ? null : dirname(filePath(app));
+    return [
+      env.get("NPM_CONFIG_REGISTRY") ?? env.get("npm_config_registry"),
+      ...npmrcPaths(folder, env).map(hashOf),
+    ];
+  }
+
   /** File that says what was made with these options for these apps. */
   #indexPath({ roots, builtins, files }: Preparation): string {
     const { cacheRoot, importMapUrl, allowImport, allowHttp, lockFile, lockOrigin } = this.#options;
@@ -262,6 +274,7 @@ export class Loader implements Disposable {
       config,
       packageJson,
       lockFile === undefined || lockOrigin === "named" ? null : hashOf(lockFile),
+      this.#registries(app),
       // What guarded modules export differs with the runtime.
       builtins === "native" ? builtins : Deno.version.deno,
     ];

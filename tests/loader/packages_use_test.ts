@@ -4,7 +4,7 @@ import { DEFAULT_REGISTRY } from "../../src/loader/npm/npmrc.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { jsrPages } from "../support/jsr_pages.ts";
 import { ask, complaints, importAt, IMPORTING_APP, LoaderLab } from "../support/loader_lab.ts";
-import { refusalHere } from "../support/loading_here.ts";
+import { refusalHere, startHere } from "../support/loading_here.ts";
 import { FakeRegistry } from "../support/npm_registry.ts";
 import type { FakePackages } from "../support/npm_registry.ts";
 import { test } from "../support/strict.ts";
@@ -203,6 +203,26 @@ async function denoDir(): Promise<string> {
   }).output();
   return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
 }
+
+test("another registry in .npmrc counts at the next start", async () => {
+  const said = (text: string): FakePackages => ({
+    "said@1.0.0": {
+      json: { type: "module", exports: "./index.js" },
+      files: { "index.js": `export default "${text}";\n` },
+    },
+  });
+  await using first = await FakeRegistry.start(said("first"));
+  await using second = await FakeRegistry.start(said("second"));
+  await using lab = new LoaderLab({
+    "app.ts": 'import said from "npm:said@1";\nexport default () => new Response(said);\n',
+  });
+  const answers: string[] = [];
+  for (const { url } of [first, second, second, first]) {
+    lab.write({ ".npmrc": `registry=${url}\n` });
+    answers.push((await startHere(lab, "app.ts")).text);
+  }
+  assertEquals(answers, ["first", "second", "second", "first"]);
+});
 
 test("what packages lack is told", async () => {
   await using registry = await FakeRegistry.start({

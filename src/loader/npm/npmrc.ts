@@ -5,12 +5,12 @@
  * @module
  */
 
-import { join } from "node:path";
 // @ts-types="../../types/ini.d.ts"
 import { parse as parseIni } from "ini";
 import { ConfigError } from "../../errors.ts";
 import type { Environment } from "../../surroundings.ts";
 import { FileFault, readRegularFile } from "../regular_file.ts";
+import { npmrcPaths } from "./npmrc_paths.ts";
 
 /** The registry unless another one is named. */
 export const DEFAULT_REGISTRY = "https://registry.npmjs.org/";
@@ -107,10 +107,7 @@ function settingsIn(projectDir: string | null, env: Environment): Settings[] {
   if (registry) {
     settings.push(new Map([["registry", registryUrl(registry, "NPM_CONFIG_REGISTRY")]]));
   }
-  const home = env.get("HOME") || env.get("USERPROFILE");
-  const userFile = env.get("NPM_CONFIG_USERCONFIG") || (home ? join(home, ".npmrc") : null);
-  for (const path of [projectDir === null ? null : join(projectDir, ".npmrc"), userFile]) {
-    if (path === null) continue;
+  for (const path of npmrcPaths(projectDir, env)) {
     const bytes = readConfig(path);
     if (bytes !== null) settings.push(parseNpmrc(new TextDecoder().decode(bytes), env, path));
   }
