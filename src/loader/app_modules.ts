@@ -111,6 +111,10 @@ export class AppModuleSet {
   async explain(message: string): Promise<string> {
     const { explained } = await import("./explain.ts");
     const sourceOf = (url: string) => this.#loader.sourceOf(this.#graph, url);
-    return await explained(message, this.#graph.forWorkers, sourceOf);
+    const { forWorkers } = this.#graph;
+    const { addonHint } = await import("./npm/addon_hint.ts");
+    const hint = addonHint(message, forWorkers.packageRoot);
+    const told = hint === null ? message : `${message.trimEnd()}; ${hint}`;
+    return await explained(told, forWorkers, sourceOf);
   }
 }
