@@ -11,7 +11,7 @@
 
 import { sha256Of } from "../hash.ts";
 import type { Requirement } from "./specifier.ts";
-import { compareVersions } from "./versions.ts";
+import { compareVersions, satisfies } from "./versions.ts";
 
 /** A peer that a package wants its user to have. */
 export interface PeerNeed {
@@ -86,6 +86,8 @@ interface Candidate {
   readonly key: string;
   /** The instance; there is one when all are made. */
   draft(): Draft;
+  /** What the app itself asks for under the same name, the highest version first, if there are several. */
+  readonly choices?: readonly { readonly version: string; readonly candidate: Candidate }[];
 }
 
 /** Who would be a peer, by name: the nearest one. */
@@ -137,8 +139,12 @@ export class InstanceBuilder {
     };
     // Of several versions, the highest one.
     const sorted = choices.toSorted((a, b) => compareVersions(versionOf(a), versionOf(b)));
-    for (const { name, text } of sorted) {
-      context.set(name, { key: `root ${text}`, draft: () => roots.get(text)! });
+    for (const choice of sorted) {
+      const { name, text } = choice;
+      const candidate = { key: `root ${text}`, draft: () => roots.get(text)! };
+      const lower = context.get(name)?.choices ?? [];
+      const choices = [{ version: versionOf(choice), candidate }, ...lower];
+      context.set(name, { ...candidate, choices });
     }
     for (const { text, id } of choices) {
       roots.set(
@@ -181,7 +187,7 @@ export class InstanceBuilder {
     for (const need of node.peers) {
       // The nearest one, like Deno, even where its version is not what the package had in mind: of
       // hosts and frameworks there should be one, and authors are slow to admit new versions.
-      const found = context.get(need.alias);
+      const found = fittingChoice(context.get(need.alias), need);
       if (found !== undefined) {
         this.#peersToSettle.push(() => draft.dependencies.set(need.alias, found.draft()));
         inside.set(need.alias, found);
@@ -254,6 +260,15 @@ export class InstanceBuilder {
     }
     return targets;
   }
+}
+
+/** Of several versions that the app asks for, the highest that will do, if any; else who is nearest. */
+function fittingChoice(
+  candidate: Candidate | undefined,
+  { requirement }: PeerNeed,
+): Candidate | undefined {
+  return candidate?.choices?.find(({ version }) => satisfies(version, requirement.range))
+    ?.candidate ?? candidate;
 }
 
 /** An instance with its final key. */

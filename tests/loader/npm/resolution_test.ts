@@ -190,6 +190,18 @@ const CASES: readonly ResolutionCase[] = [
     unlikeDeno: "takes another one in its older versions",
   },
   {
+    name: "of several versions that the app asks for, the highest that fits is the peer",
+    packages: {
+      "plugin@1.0.0": peers({ host: "^1.0.0" }),
+      "host@1.0.0": plain(),
+      "host@1.2.0": plain(),
+      "host@2.0.0": plain(),
+    },
+    wanted: ["npm:host@1.0.0", "npm:host@1.2", "npm:host@2", "npm:plugin"],
+    tree: ["host@1.0.0", "host@1.2.0", "host@2.0.0", "plugin@1.0.0(host@1.2.0)"],
+    unlikeDeno: "takes the highest here, and what fits for react-dom 18 beside react 19",
+  },
+  {
     name: "a peer that is a dependency as well is the sibling's, or installed as that says",
     packages: {
       "app@1.0.0": deps({ host: "1.0.0", plugin: "1" }),

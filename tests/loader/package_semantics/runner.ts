@@ -33,6 +33,7 @@ export function packageTests(
   name: string,
   command?: readonly string[],
   cases: readonly PackageCase[] = PACKAGE_TABLE,
+  packagesOf: "cases" | "real" = "cases",
 ): void {
   Deno.test(`packages mean what they do with deno run (${name})`, async (test) => {
     const asked = command === undefined
@@ -42,7 +43,7 @@ export function packageTests(
       Object.assign({}, ...cases.map(({ packages }) => packages)),
     );
     await using lab = new LoaderLab({
-      ".npmrc": `registry=${registry.url}\n`,
+      ...packagesOf === "real" ? {} : { ".npmrc": `registry=${registry.url}\n` },
       "support.js": SUPPORT,
       "native.ts": mainOf(cases.filter(({ exceptDeno }) => exceptDeno === undefined), "native"),
       "app.ts": mainOf(asked, "app"),
@@ -54,7 +55,7 @@ export function packageTests(
       ),
     });
     const [native, own] = await Promise.all([
-      nativeAnswers(lab, registry.url),
+      nativeAnswers(lab, packagesOf === "real" ? null : registry.url),
       ownAnswers(lab, command),
     ]);
     for (const each of asked) {
@@ -101,10 +102,19 @@ function placeless(json: string): Record<string, unknown> {
   return JSON.parse(PLACES.reduce((text, [place, by]) => text.replace(place, by), json));
 }
 
-async function nativeAnswers(lab: LoaderLab, registry: string): Promise<Record<string, unknown>> {
+async function nativeAnswers(
+  lab: LoaderLab,
+  registry: string | null,
+): Promise<Record<string, unknown>> {
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-lock", "--no-config", "--quiet", lab.path("native.ts")],
-    env: { NO_COLOR: "1", DENO_DIR: `${lab.folder}/.deno`, NPM_CONFIG_REGISTRY: registry },
+    env: {
+      NO_COLOR: "1",
+      // Packages of the real registry are those that the user has.
+      ...registry === null
+        ? {}
+        : { DENO_DIR: `${lab.folder}/.deno`, NPM_CONFIG_REGISTRY: registry },
+    },
     stdin: "null",
   }).output();
   const said = new TextDecoder().decode(stdout).trim().split("\n").at(-1)!;
