@@ -7,9 +7,15 @@ import type { PackageCase } from "../loader/package_semantics/case.ts";
 import { packageTests } from "../loader/package_semantics/runner.ts";
 import { PACKAGES } from "./table.ts";
 
+/** What Deno itself does otherwise in the version that the executable is made of (2.6). */
+const OLDER_RUNTIME: Readonly<Record<string, string>> = {
+  "fastify@5.6.1": "answers of inject() are empty",
+};
+
 const cases = PACKAGES.map(([specifier, expression]): PackageCase => ({
   name: specifier,
   packages: {},
+  exceptExecutable: OLDER_RUNTIME[specifier],
   app: `// @ts-nocheck\nimport * as m from "npm:${specifier}";\nconst d = m.default;\nvoid d;\n` +
     `export default async () => (${expression});\n`,
 }));

@@ -81,6 +81,8 @@ Deno.test("in lockdown nothing leads to an import(), and the rest works", async 
       "plain.cjs": "exports.value = 9;",
       "imports.cjs": 'exports.value = import("node:fs");',
       "trusted/imports.cjs": '// import("x")\nexports.value = 10;',
+      "trusted/notes.txt": 'exports.value = import("node:fs");',
+      "trusted/program": 'exports.value = import("node:fs");',
       "data.json": '{"value":11}',
       "esm.mjs": "export default 1;",
     };

@@ -128,6 +128,8 @@ const attempts: Record<string, () => unknown> = {
   },
   "require() of a file that imports": () => require("./imports.cjs"),
   "require() of a module": () => require("./esm.mjs"),
+  "require() of the loader's files that are no scripts": () => require("./trusted/notes.txt"),
+  "require() of the loader's files without an ending": () => require("./trusted/program"),
   "require() of a trusted name that is elsewhere": () => require("./trusted/../imports.cjs"),
   "_extensions['.mjs']": () =>
     (nodeModule as Any)._extensions[".mjs"](new (nodeModule as Any)("x"), `${folder}/esm.mjs`),
