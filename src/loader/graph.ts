@@ -290,7 +290,7 @@ class GraphBuilder {
     try {
       if (isPackage) return await this.#linkInPackages(specifier, type, importer);
       const url = resolveSpecifier(specifier, importer.url, this.#request.project.importMap);
-      // What an import map leads to is the user's own choice.
+      // What an import map leads to is the user's own choice, if the app may read it.
       if (isFileUrl(specifier) && this.#isRemote(importer.url)) throw localFromRemote(url);
       return await this.#linkTo(url, type, importer);
     } catch (error) {
@@ -317,7 +317,10 @@ class GraphBuilder {
         if (importer !== null && this.#isRemote(importer.url)) this.#remoteData.add(url);
         break;
       case "file":
-        this.#request.checkFile(url);
+        this.#request.checkFile(
+          url,
+          importer !== null && this.#isRemote(importer.url) ? "remote" : "local",
+        );
         break;
       default:
         throw new LoadError(

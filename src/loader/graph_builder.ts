@@ -124,6 +124,7 @@ export class GraphBuilder {
   async prepare(roots: readonly string[], options: PrepareOptions = {}): Promise<Prepared> {
     const { builtins = "native", freshness = "cached" } = options;
     const files = withOwnFolders(options.files ?? "any", roots);
+    const filesOfOthers = grantedLate(options.files ?? "any", roots);
     await this.#cache.prepare();
     const isLook = freshness === "revalidated";
     const reload = isLook ? "all" : this.#options.reload;
@@ -145,7 +146,8 @@ export class GraphBuilder {
       known: { targets: new Map(), redirects: new Map() },
       requirements: [],
       packageRoot: null,
-      checkFile: (url) => checkFile(url, files),
+      // The import map of some does not give their files to those that come from elsewhere.
+      checkFile: (url, importer) => checkFile(url, importer === "local" ? files : filesOfOthers),
       limits: DEFAULT_GRAPH_LIMITS,
     }, loading);
     await this.#lock?.write();

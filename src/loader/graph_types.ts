@@ -88,11 +88,14 @@ export interface GraphRequest {
   readonly requirements: readonly string[];
   /** Folder that these lie in, if there are any. */
   readonly packageRoot: string | null;
-  /** Refuses local files, with an error, that may not be imported. */
-  readonly checkFile: (url: string) => void;
+  /** Refuses local files, with an error, that may not be imported from where the importer is. */
+  readonly checkFile: (url: string, importer: ImporterPlace) => void;
   /** Limits. */
   readonly limits: GraphLimits;
 }
+
+/** Where a module is that imports: `"remote"` for those from elsewhere, and the `data:` modules of these. */
+export type ImporterPlace = "local" | "remote";
 
 /** Limits of a graph. */
 export interface GraphLimits {

@@ -354,19 +354,27 @@ Deno.test("a graph that extends another does not load what is known", async () =
 });
 
 Deno.test("local files are asked about, and what an import map leads to is the user's choice", async () => {
-  const asked: string[] = [];
+  const asked: [string, string][] = [];
   const files = {
-    "app.ts": 'import "mapped";',
+    "app.ts": 'import "mapped"; import "data:text/javascript,import \'also\'";',
+    "data:text/javascript,import 'also'": "import 'also'",
     "file:///apps/x.ts": 'import "./y.ts";',
     "file:///apps/y.ts": "",
+    "file:///apps/z.ts": "",
   };
-  const importMap = parseImportMap({ imports: { mapped: "file:///apps/x.ts" } }, BASE);
+  const importMap = parseImportMap({
+    imports: { mapped: "file:///apps/x.ts", also: "file:///apps/z.ts" },
+  }, BASE);
   const project = { compilerOptions: {}, importMap, files: [] };
   const graph = await built(new MemorySources(files), ["app.ts"], {
     project,
-    checkFile: (url) => asked.push(url),
+    checkFile: (url, importer) => asked.push([url, importer]),
   });
-  assertEquals(asked, ["file:///apps/x.ts", "file:///apps/y.ts"]);
+  assertEquals(asked.sort(), [
+    ["file:///apps/x.ts", "remote"],
+    ["file:///apps/y.ts", "local"],
+    ["file:///apps/z.ts", "remote"],
+  ]);
   assertEquals(graph.modules.find(({ url }) => url === "file:///apps/y.ts")?.origin, "local");
   const message = await refusal(built(new MemorySources(files), ["app.ts"], {
     project,

@@ -338,3 +338,41 @@ test("a package imports and requires its own files, and learns nothing of others
   assertEquals(messages[3], messages[2]);
   await Deno.remove(folder, { recursive: true });
 });
+
+test("import maps beside middleware give an app from elsewhere nothing that it may not read", async () => {
+  const app = (imports: string) =>
+    `${imports}\nexport default { fetch: () => new Response("app") };\n`;
+  const sources: Readonly<Record<string, string>> = {
+    "/static.js": app('import said from "@/secret.json" with { type: "json" };'),
+    "/exported.js": app('export { default as said } from "@/secret.js";'),
+    "/data.js": app(
+      "import said from \"data:text/javascript,export { default } from '@/secret.js'\";",
+    ),
+    "/dynamic.js": `export default {
+      fetch: () => import("@/secret.js").then((all) => new Response(all.default),
+        (error) => new Response(error.message)),
+    };\n`,
+  };
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    return new Response(sources[new URL(request.url).pathname], {
+      headers: { "content-type": "text/javascript" },
+    });
+  });
+  await using project = lab({
+    "own/deno.json": '{ "imports": { "@/": "./" } }',
+    "own/middleware.js": 'import "./between.js"; export default (next) => next;',
+    "own/between.js": "",
+    "own/secret.json": JSON.stringify({ key: SECRET }),
+    "own/secret.js": `export default "${SECRET}";\n`,
+  });
+  const path = project.path("own");
+  for (const name of ["static", "exported", "data"]) {
+    const url = `http://127.0.0.1:${server.addr.port}/${name}.js`;
+    const message = await refusalHere(project, url, "own/middleware.js");
+    assertMatch(message, /^cannot load file:\S+secret\.js(?:on)?: the app may not read it; /);
+    assertStringIncludes(message, `--app-allow-read=${path}/secret.js`);
+  }
+  const url = `http://127.0.0.1:${server.addr.port}/dynamic.js`;
+  await using gateway = await project.start(url, "own/middleware.js");
+  assertMatch(await ask(gateway), /^cannot load file:\S+secret\.js: the app may not read it; /);
+});
