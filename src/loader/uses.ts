@@ -213,7 +213,14 @@ class Search {
 
   #lookForImporter(node: ts.CallExpression | ts.NewExpression): void {
     const { expression, arguments: given = [] } = node;
-    if (!ts.isIdentifier(expression) || nameText(expression) !== "Function") return;
+    // Another name takes its place in the text: one with escapes is longer, and what follows would be read
+    // differently.
+    const start = startOf(expression, this.#file);
+    if (
+      !ts.isIdentifier(expression) || this.#file.text.slice(start, expression.end) !== "Function"
+    ) {
+      return;
+    }
     const [parameter, body] = given;
     if (given.length !== 2 || !ts.isStringLiteralLike(parameter) || !ts.isStringLiteralLike(body)) {
       return;
@@ -221,7 +228,7 @@ class Search {
     const name = parameter.text.trim();
     const [, imported] = IMPORTER.exec(body.text) ?? [];
     if (!/^[\w$]+$/.test(name) || imported !== name) return;
-    this.made.push(startOf(expression, this.#file));
+    this.made.push(start);
   }
 
   /** In scripts, `<!--` begins a comment, which TypeScript does not know. */

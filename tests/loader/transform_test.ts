@@ -39,6 +39,20 @@ Deno.test("transform: an import() is led to the worker wherever V8 sees one", as
   }
 });
 
+/** Sources that would be read otherwise if the name `Function` were taken to be as long as it is meant. */
+const ESCAPED_NAMES = ["\\u0046unction", "\\u{00000046}unction", "Functio\\u{6e}"].map((name) =>
+  `\`\${ new ${name}("x",\`\nreturn import(x);\n\`) }\`;`
+);
+
+Deno.test("transform: of functions made of text, only those by their plain name are exchanged", () => {
+  const plain = 'new Function("x", "return import(x)"); new Function("x", "return x")';
+  assertStringIncludes(codeOf(plain), 'new $mporter("x", "return import(x)"); new Function("x", "');
+  for (const source of ESCAPED_NAMES) {
+    assertEquals(codeOf(source), source);
+    assertEquals(rewriteCommonJs(source), source);
+  }
+});
+
 Deno.test("transform: what V8 would refuse, and what could hide an import, is refused", async (test) => {
   const sources: Record<string, string> = {
     "import() without a specifier": "import()",
