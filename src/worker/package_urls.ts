@@ -13,7 +13,8 @@ import { PackageFiles } from "../loader/npm/package_files.ts";
 import { PackageResolver } from "../loader/npm/package_resolver.ts";
 import { npmSpecifierParts } from "../loader/npm/specifier_parts.ts";
 
-const { Object, TypeError, URL } = globalThis;
+const { TypeError, URL } = globalThis;
+const { keys } = Object;
 
 /** Makes URLs of what is in packages, as Deno does: whether there is such a file, only an import asks. */
 class UrlResolver extends PackageResolver<string> {
@@ -39,10 +40,12 @@ export class PackageUrls {
     this.#rootUrl = `${pathToFileURL(root).href}/`;
   }
 
-  /** Takes note of what packages were asked for, and where they are. */
-  add(folders: Readonly<Record<string, string>>): void {
-    for (const [requirement, folder] of Object.entries(folders)) {
-      this.#folders.set(requirement, folder);
+  /** Takes note of what packages were asked for, and where they are. An app may have made it up. */
+  add(folders: Readonly<Record<string, string>> | undefined): void {
+    if (typeof folders !== "object" || folders === null) return;
+    const requirements = keys(folders);
+    for (let i = 0; i < requirements.length; i++) {
+      this.#folders.set(requirements[i], `${folders[requirements[i]]}`);
     }
   }
 
