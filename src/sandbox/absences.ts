@@ -9,7 +9,7 @@ import { isGranted } from "./granted.ts";
 import type { Members, Method, NodeProcess } from "./locks.ts";
 import { replace } from "./locks.ts";
 
-const { apply, get, getOwnPropertyDescriptor, has, ownKeys, set } = Reflect;
+const { apply, deleteProperty, get, getOwnPropertyDescriptor, has, ownKeys, set } = Reflect;
 const { defineProperty } = Object;
 const { Promise, Proxy, String, queueMicrotask } = globalThis;
 const { env: denoEnv, errors: { NotCapable }, permissions } = Deno;
@@ -51,6 +51,11 @@ function hideMode(): void {
     set(target, key, value) {
       if (key !== MODE) return set(target, key, value);
       mode = String(value);
+      return true;
+    },
+    deleteProperty(target, key) {
+      if (key !== MODE) return deleteProperty(target, key);
+      mode = undefined;
       return true;
     },
     getOwnPropertyDescriptor(target, key) {

@@ -158,10 +158,13 @@ export class AppRunner implements ExchangeHandler {
   #onAppError(task: AppTask, error: unknown): void {
     // What fails because its request was cut short is no fault of the app's.
     if (task.ended) return;
-    const text = textOfThrown(error);
-    const { method } = task.head;
-    this.#log("error", `${method} ${makeRequest(task).url} failed: ${text}`);
-    task.reportFault(text);
+    // Nor is what it gives up as its client sends no more: only clients would fill the log with it.
+    if (!task.wasAbortedWith(error)) {
+      const text = textOfThrown(error);
+      const { method } = task.head;
+      this.#log("error", `${method} ${makeRequest(task).url} failed: ${text}`);
+      task.reportFault(text);
+    }
     task.fail(500);
   }
 

@@ -8,6 +8,7 @@ import type { Deferred } from "../captured.ts";
 import {
   charCodeAt,
   deferred,
+  getterOf,
   ignoreRejection,
   lengthOf,
   settle,
@@ -31,6 +32,8 @@ const { min } = Math;
 const encoder = new TextEncoder();
 const encodeInto = uncurried(TextEncoder.prototype.encodeInto);
 const substring = uncurried(String.prototype.substring);
+const signalOf = getterOf<AbortController, AbortSignal>(AbortController.prototype, "signal");
+const reasonOf = getterOf<AbortSignal, unknown>(AbortSignal.prototype, "reason");
 /** Body bytes handed over in one piece. */
 const MAX_PIECE_BYTES = 65_536;
 
@@ -110,6 +113,12 @@ export class AppTask implements ExchangeReceiver {
       else this.#exchange.reportSent = true;
     }
     return this.#completed.promise;
+  }
+
+  /** Whether `error` is what {@linkcode signal} was fired with. */
+  wasAbortedWith(error: unknown): boolean {
+    if (this.#abortController === null || this.#abortReason === null) return false;
+    return error === reasonOf(signalOf(this.#abortController));
   }
 
   /** Whether nothing more can be sent. */

@@ -35,6 +35,7 @@ const looks = {
 export default async (request) => {
   const name = decodeURIComponent(new URL(request.url).pathname.slice(1));
   if (name === "set") process.env.NODE_ENV = "test";
+  if (name === "delete") delete process.env.NODE_ENV;
   try {
     return Response.json((await looks[name]?.()) ?? null);
   } catch (error) {
@@ -86,6 +87,7 @@ export function absenceTests({ name, command }: AbsenceLeg): void {
           const modes = new Set<unknown>();
           for (let i = 0; i < 20; i++) modes.add(await ask("process.env"));
           assertEquals([...modes].filter((mode) => mode !== null && mode !== "test"), []);
+          assertEquals(await ask("delete"), null);
         });
       }
       await gateway[Symbol.asyncDispose]();

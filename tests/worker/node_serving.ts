@@ -156,7 +156,7 @@ export function nodeServingTests({ name, command, args }: ServingLeg): void {
           assertEquals(await toldOf(gateway, name, LEFT), [...LEFT]);
         });
       }
-      assertEquals(log.filter((line) => /uncaught|died/.test(line)), []);
+      assertEquals(log.filter((line) => /uncaught|died|abort/.test(line)), []);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }

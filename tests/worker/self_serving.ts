@@ -96,6 +96,18 @@ const ROWS: Readonly<Record<string, Row>> = {
       await new Promise((resolve) => server.close(resolve));`,
     answer: "The app has shut its server down.\n",
   },
+  "a server of node:http that is closed, and listens again": {
+    code: `import http from "node:http";
+      const server = http.createServer((_, res) => res.end("open")).listen(27531);
+      await new Promise((resolve) => server.close(resolve));
+      await new Promise((resolve) => server.listen(27531, resolve));`,
+    answer: "open",
+  },
+  "a server that is shut down, and another one after it": {
+    code: `await Deno.serve(() => new Response("first")).shutdown();
+      Deno.serve(() => new Response("second"));`,
+    answer: "second",
+  },
   "onError": {
     code: `Deno.serve({
         onError: async (error) => new Response("mended " + error.message),

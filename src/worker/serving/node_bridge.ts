@@ -34,9 +34,9 @@ export function nodeBridge(http: Members, stream: Members): NodeBridge {
     const socket = new BridgedSocket(server, request, context);
     const req = requests.make(request, socket);
     const res = responses.make(req, socket);
-    BridgedSocket.whenEnded(socket, (error) => {
+    BridgedSocket.whenEnded(socket, (error, reason) => {
       requests.onSocketEnded(req, error);
-      responses.onSocketEnded(res, error);
+      responses.onSocketEnded(res, reason);
     });
     const isHeard = server.emit(
       "request",

@@ -129,8 +129,8 @@ function listenHere(
   if (callback !== undefined) server.once("listening", callback as () => void);
   const place = path === undefined ? `at port ${port}` : `at ${path}`;
   // Some listen at each address of a name, with a server each.
-  const isAgain = module.served !== null && address !== undefined && "port" in address &&
-    address.port === port;
+  const isAgain = module.served !== null && !module.isShutDown && address !== undefined &&
+    "port" in address && address.port === port;
   const offered = isAgain
     ? undefined
     : module.offer(`a server of node:${scheme} ${place}`, fetchOf(server, bridge));

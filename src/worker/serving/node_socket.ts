@@ -13,6 +13,9 @@ import { nodeError } from "./node_members.ts";
 const { Error } = globalThis;
 const startsWith = uncurried(String.prototype.startsWith);
 
+/** Is told of the end of a socket: the error as Node has it, and what the response fails with. */
+type OnEnd = (error: Error | undefined, reason: Error | undefined) => void;
+
 /** The socket of one request. Nothing can be read from it or written to it. */
 export class BridgedSocket extends EventEmitter {
   /** The server that the request is for. */
@@ -29,7 +32,7 @@ export class BridgedSocket extends EventEmitter {
   writable = true;
   destroyed = false;
   readonly #context: Context;
-  #onEnd: (error: Error | undefined) => void = () => {};
+  #onEnd: OnEnd = () => {};
 
   /** Makes the socket of `request`. */
   constructor(server: unknown, request: Request, context: Context) {
@@ -68,13 +71,13 @@ export class BridgedSocket extends EventEmitter {
   }
 
   /** Has `onEnd` called when `socket` ends. */
-  static whenEnded(socket: BridgedSocket, onEnd: (error: Error | undefined) => void): void {
+  static whenEnded(socket: BridgedSocket, onEnd: OnEnd): void {
     socket.#onEnd = onEnd;
   }
 
   /** Ends `socket` when `signal` fires: its client has gone. */
   static endBy(socket: BridgedSocket, signal: AbortSignal): void {
-    const end = () => socket.#end(nodeError("ECONNRESET", "aborted"));
+    const end = () => socket.#end(nodeError("ECONNRESET", "aborted"), signal.reason);
     if (signal.aborted) nextTick(end);
     else signal.addEventListener("abort", end, { once: true });
   }
@@ -130,12 +133,12 @@ export class BridgedSocket extends EventEmitter {
 
   uncork(): void {}
 
-  #end(error: Error | undefined): void {
+  #end(error: Error | undefined, reason = error): void {
     if (this.destroyed) return;
     this.destroyed = true;
     this.readable = false;
     this.writable = false;
-    this.#onEnd(error);
+    this.#onEnd(error, reason);
     nextTick(() => this.emit("close", error !== undefined));
   }
 }

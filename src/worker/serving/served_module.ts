@@ -117,6 +117,11 @@ export class LoadedModule implements ServedModule {
     return this.#app;
   }
 
+  /** Whether it has shut down what it served, and may serve again. */
+  get isShutDown(): boolean {
+    return this.#app?.fetch === answerShutDown;
+  }
+
   /** Whether it is not known yet what it serves with. */
   get isOpen(): boolean {
     return this.#isOpen;
@@ -170,14 +175,15 @@ export class LoadedModule implements ServedModule {
 
   /** Takes an app that it serves with `how`, such as `Deno.serve()`, at a place of its own. */
   offer(how: string, fetch: App["fetch"]): OfferedApp {
-    if (this.#app !== null) {
+    if (this.#app !== null && !this.isShutDown) {
       this.note(
         `${this.url} serves again, with ${how}, and only its first app is served: export the ` +
           "other one by name, and mount it, too (--mount /PREFIX=APP#NAME)",
       );
       return NOT_SERVED;
     }
-    const app: MutableApp = { fetch };
+    const app = this.#app ?? { fetch };
+    app.fetch = fetch;
     this.#app = app;
     this.#acceptWithin(EVALUATION_PATIENCE_MS);
     this.#onServed();
