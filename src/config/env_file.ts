@@ -61,8 +61,10 @@ class EnvFile {
       return this.#skip(rest.length);
     }
     this.#at = start + (rest.length - line.length) + head.length;
+    const first = this.#line;
     const value = this.#value();
-    if (value !== null) this.#found.set(name, value);
+    if (value?.includes("\0")) this.#refuse("has a null character in its value", first);
+    else if (value !== null) this.#found.set(name, value);
   }
 
   /** The value that begins here; the rest of its last line is passed over. */

@@ -16,16 +16,32 @@ const OTHERS_WRITE = 0o002;
  * that everybody can write to: anybody could make them look like one.
  */
 export function projectFolder(folder: string, home: string | undefined): string {
-  for (let at = folder; !isCommon(at, home); at = dirname(at)) {
+  const homes = home === undefined ? [] : [home, realPathOf(home)];
+  for (let at = folder; !isCommon(at, homes); at = dirname(at)) {
     if (PROJECT_FILES.some((name) => statOf(join(at, name))?.isFile)) return at;
   }
   return folder;
 }
 
-function isCommon(folder: string, home: string | undefined): boolean {
+function isCommon(folder: string, homes: readonly string[]): boolean {
   if (dirname(folder) === folder) return true;
-  if (home !== undefined && `${home}/`.startsWith(`${folder}/`)) return true;
+  // Links may lead to either.
+  const isHome = [folder, realPathOf(folder)].some((path) => {
+    return homes.some((home) => `${home}/`.startsWith(`${path}/`));
+  });
+  if (isHome) return true;
   return ((statOf(folder)?.mode ?? 0) & OTHERS_WRITE) !== 0;
+}
+
+/** Where a path leads; itself if it leads nowhere. */
+function realPathOf(path: string): string {
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    // It is not there, or may not be looked at.
+    if (error instanceof Error) return path;
+    throw error;
+  }
 }
 
 function statOf(path: string): Deno.FileInfo | null {

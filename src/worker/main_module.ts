@@ -19,5 +19,10 @@ const { process } = globalThis as unknown as { process: NodeProcess };
  */
 export function presentAsMain(url: string): void {
   replace(runtime, "mainModule", url);
+  presentInArguments(url);
+}
+
+/** Lets the second of `process.argv` be the module at `url`, or what else is its name. */
+export function presentInArguments(url: string): void {
   (process.argv as string[])[1] = startsWith(url, "file:") ? fileURLToPath(url) : url;
 }

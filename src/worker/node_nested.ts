@@ -8,6 +8,7 @@
 import { uncurried } from "../captured.ts";
 import { tameUncaught } from "../uncaught.ts";
 import { evaluateCommonJs } from "./common_js.ts";
+import { presentInArguments } from "./main_module.ts";
 import { installNested } from "./nested_services.ts";
 import type { NodeThreadStart } from "./node_threads.ts";
 
@@ -31,6 +32,8 @@ const unlisten: typeof listen = uncurried(removeEventListener) as never;
 const dispatch = uncurried(dispatchEvent);
 const stopImmediatePropagation = uncurried(Event.prototype.stopImmediatePropagation);
 
+/** What Node calls text that is evaluated. */
+const EVALUATED = "[worker eval]";
 /** Messages that the module has not heard. */
 const early: MessageEvent[] = [];
 const threads = process.getBuiltinModule("worker_threads") as WorkerThreads;
@@ -49,9 +52,10 @@ Object.defineProperty(threads, "workerData", {
   enumerable: true,
   configurable: true,
 });
+presentInArguments("url" in start.main ? start.main.url : EVALUATED);
 const load = installNested(start);
 if ("url" in start.main) await load(start.main.url);
-else evaluateCommonJs(start.main.code, "[worker eval]");
+else evaluateCommonJs(start.main.code, EVALUATED);
 unlisten(scope, "message", hold);
 for (let i = 0; i < early.length; i++) {
   const { data, ports } = early[i];

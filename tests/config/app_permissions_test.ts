@@ -142,6 +142,18 @@ for (const [name, [files, app, expected]] of Object.entries(projects)) {
     }));
 }
 
+Deno.test("the folder of a local app: the home folder is none, whatever links lead there", () =>
+  inFolder({ "home/package.json": "{}", "home/app/app.ts": "" }, (folder) => {
+    Deno.symlinkSync(`${folder}/home`, `${folder}/link`);
+    for (const [at, home] of [["home", "link"], ["link", "home"], ["link", "link"]]) {
+      const surroundings = { cwd: "/", env: { HOME: `${folder}/${home}` } };
+      const app = `file://${folder}/${at}/app/app.ts`;
+      const permissions = permissionsFor([app], {}, surroundings);
+      const read = permissions === "inherit" ? [] : permissions.read;
+      assertEquals(read, [`${folder}/${at}/app`]);
+    }
+  }));
+
 Deno.test("permissions: all that gatehouse may stays that", () => {
   assertEquals(permissionsFor([LOCAL, REMOTE], "inherit", ROOT), "inherit");
   assertEquals(withReadOf("inherit", ["/a"]), "inherit");

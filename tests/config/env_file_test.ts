@@ -43,6 +43,10 @@ const faults: [text: string, problems: string[]][] = [
   ["=1", [".env:1: should be NAME=value"]],
   ["A B=1", [".env:1: should be NAME=value"]],
   ['A="x\nB=1\n', ['.env:1: its value has no " at its end']],
+  ["A=1\nB='x\n\0y'\nC", [
+    ".env:2: has a null character in its value",
+    ".env:4: should be NAME=value",
+  ]],
   ["A='x", [".env:1: its value has no ' at its end"]],
   ["\nA='x\ny' z\nB", [
     ".env:2: has more than a comment after '",

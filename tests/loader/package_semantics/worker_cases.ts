@@ -24,7 +24,7 @@ const go = (file, options) => new Promise((resolve) => {
 exports.cjs = () => go(path.join(__dirname, "c.js"), { workerData: { a: [1] }, name: "named" });
 exports.esm = () => go(path.join(__dirname, "m.mjs"));
 exports.url = () => go(new URL("m.mjs", require("node:url").pathToFileURL(__filename)), { env: { ONLY: "x" } });
-exports.text = () => go("require('node:worker_threads').parentPort.postMessage(['text', require('node:worker_threads').workerData])", { eval: true, workerData: 7 });
+exports.text = () => go("require('node:worker_threads').parentPort.postMessage(['text', require('node:worker_threads').workerData, process.argv[1]])", { eval: true, workerData: 7 });
 exports.data = () => go(new URL("data:text/javascript," + encodeURIComponent("import { parentPort } from 'node:worker_threads'; parentPort.postMessage('data')")));
 exports.made = () => go(path.join(__dirname, "made.js"), { workerData: { file: require("node:url").pathToFileURL(path.join(__dirname, "late.js")).href } });
 exports.throws = () => go(path.join(__dirname, "t.js"));
@@ -39,7 +39,7 @@ exports.port = async () => {
 `,
           "c.js": `
 const { parentPort, workerData, isMainThread } = require("node:worker_threads");
-parentPort.postMessage([require("threads-dep"), require("./part.js"), workerData, isMainThread, typeof require("threads-modern").modern]);
+parentPort.postMessage([require("threads-dep"), require("./part.js"), workerData, isMainThread, typeof require("threads-modern").modern, process.argv[1] === __filename]);
 parentPort.once("message", (message) => parentPort.postMessage("heard " + message));
 `,
           "made.js":
