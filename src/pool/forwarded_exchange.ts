@@ -44,7 +44,7 @@ export interface ExchangeWorker {
   /** A response's head as it goes out. */
   completed(head: ResponseHead): ResponseHead;
   /** Is told that the worker has no more to say about an exchange. */
-  onEnded(): void;
+  onEnded(exchange: ForwardedExchange): void;
   /** Forgets an exchange: nothing more is expected either way. */
   forget(id: number): void;
   /**
@@ -249,6 +249,6 @@ export class ForwardedExchange implements ExchangeReceiver {
   #end(): void {
     if (this.#state === ENDED) return;
     this.#state = ENDED;
-    this.#worker.onEnded();
+    this.#worker.onEnded(this);
   }
 }

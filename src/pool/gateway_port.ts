@@ -51,6 +51,15 @@ const REQUESTS_AT_A_TIME = 16;
  * others of this turn are there, too. To wake it costs more than a request.
  */
 const BUSY_REQUESTS = 4;
+/**
+ * Frames that wait outside the ring, in bytes, from which on requests are turned away: clients may come and
+ * go without end while a worker reads nothing, and what they asked would stay.
+ */
+export const MAX_OVERFLOW_BYTES = 67_108_864;
+/** Word of requests that are turned away is given once in this time. */
+const OVERFLOW_PERIOD_MS = 10_000;
+/** Status of requests that are turned away. */
+const SERVICE_UNAVAILABLE = 503;
 /** Ids of exchanges go from 1 to this, and then from 1 again. */
 const MAX_ID = 0xffff_ffff;
 
@@ -110,6 +119,7 @@ export class GatewayPort implements ExchangeWorker {
   readonly #drained = Promise.withResolvers<void>();
   readonly #logLimit = new RateLimit(MAX_LOG_LINES, LOG_PERIOD_MS);
   readonly #uselessLimit = new RateLimit(MAX_USELESS_FRAMES, USELESS_PERIOD_MS);
+  readonly #overflowLimit = new RateLimit(1, OVERFLOW_PERIOD_MS);
   #nextId = 1;
   /** Whether ids have begun again. */
   #hasWrapped = false;
@@ -153,12 +163,16 @@ export class GatewayPort implements ExchangeWorker {
     return this.#writer.readerProgress;
   }
 
-  /** Gives the worker a request. */
+  /** Gives the worker a request, or turns it away if too much waits. */
   handle(exchange: Exchange): void {
     // Those before it: what belongs to this one is to be seen with it.
     if (this.#unseenRequests >= REQUESTS_AT_A_TIME) this.#publishRequests();
     if (this.#hasEnded) {
       exchange.fail(this.#endStatus, this.fieldLine);
+      return;
+    }
+    if (this.#writer.overflowBytes >= MAX_OVERFLOW_BYTES) {
+      this.#turnAway(exchange);
       return;
     }
     this.#unseenRequests++;
@@ -189,6 +203,17 @@ export class GatewayPort implements ExchangeWorker {
     this.#endStatus = status;
     this.#drained.resolve();
     this.#exchanges.clear((each) => each.onWorkerEnd(status));
+  }
+
+  #turnAway(exchange: Exchange): void {
+    if (this.#overflowLimit.admits()) {
+      const mebibytes = MAX_OVERFLOW_BYTES / 1_048_576;
+      this.#log(
+        "warning",
+        `${this.#name}: requests get ${SERVICE_UNAVAILABLE}: it has not read ${mebibytes} MiB of earlier ones`,
+      );
+    }
+    exchange.fail(SERVICE_UNAVAILABLE, this.fieldLine);
   }
 
   #takeId(): number {
@@ -229,9 +254,10 @@ export class GatewayPort implements ExchangeWorker {
     return { ...head, fieldLines };
   }
 
-  /** Is told by an exchange that the worker has no more to say about it. */
-  onEnded(): void {
+  /** Is told that the worker has no more to say about an exchange. */
+  onEnded(exchange: ForwardedExchange): void {
     this.inFlight--;
+    this.#held.delete(exchange);
   }
 
   /** Forgets an exchange: nothing more is expected either way. */
