@@ -5,6 +5,7 @@
  */
 
 import { BufferPool, OutputBuffer } from "./buffers.ts";
+import { copyOf, lengthOf, uncurried } from "./captured.ts";
 import { ProtocolError } from "./errors.ts";
 import { textOf } from "./fields.ts";
 
@@ -12,6 +13,9 @@ const { create, entries } = Object;
 const encoder = new TextEncoder();
 const buffers = new BufferPool();
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const decode: (decoder: TextDecoder, bytes: Uint8Array) => string = uncurried(
+  TextDecoder.prototype.decode,
+);
 
 /** Goes through the pairs in some bytes, one {@linkcode PairReader.next} at a time. */
 export class PairReader {
@@ -28,7 +32,7 @@ export class PairReader {
   #at: number;
 
   /** Makes a reader of `bytes[start, end)`. */
-  constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
+  constructor(bytes: Uint8Array, start = 0, end: number = lengthOf(bytes)) {
     this.bytes = bytes;
     this.#at = start;
     this.#end = end;
@@ -74,8 +78,8 @@ export function decodeText(bytes: Uint8Array, start: number, end: number): strin
   for (let at = start; at < end; at++) {
     if (bytes[at] < 0x80) continue;
     try {
-      // The decoder takes no shared memory.
-      return utf8.decode(bytes.slice(start, end));
+      // The decoder takes no shared memory, and apps are to get no view of it: other requests lie beside this one.
+      return decode(utf8, copyOf(bytes, start, end));
     } catch {
       break;
     }
@@ -92,7 +96,7 @@ export function decodeText(bytes: Uint8Array, start: number, end: number): strin
 export function decodePairs(
   bytes: Uint8Array,
   start = 0,
-  end: number = bytes.length,
+  end: number = lengthOf(bytes),
 ): Record<string, string> {
   const pairs: Record<string, string> = create(null);
   const reader = new PairReader(bytes, start, end);
