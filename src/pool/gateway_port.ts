@@ -8,6 +8,7 @@
 import { setImmediate } from "node:timers";
 import { concatenated } from "../bytes.ts";
 import type { Exchange, ResponseHead } from "../exchange.ts";
+import { BODY_WINDOW_BYTES } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import { LOG_LEVELS } from "../log.ts";
 import {
@@ -52,8 +53,9 @@ const REQUESTS_AT_A_TIME = 16;
  */
 const BUSY_REQUESTS = 4;
 /**
- * Frames that wait outside the ring, in bytes, from which on requests are turned away: clients may come and
- * go without end while a worker reads nothing, and what they asked would stay.
+ * Frames that wait outside the ring, in bytes, besides what bodies of open requests may take, from which on
+ * requests are turned away: clients may come and go without end while a worker reads nothing, and what they
+ * asked would stay.
  */
 export const MAX_OVERFLOW_BYTES = 67_108_864;
 /** Word of requests that are turned away is given once in this time. */
@@ -171,7 +173,8 @@ export class GatewayPort implements ExchangeWorker {
       exchange.fail(this.#endStatus, this.fieldLine);
       return;
     }
-    if (this.#writer.overflowBytes >= MAX_OVERFLOW_BYTES) {
+    const { overflowBytes } = this.#writer;
+    if (overflowBytes >= MAX_OVERFLOW_BYTES + this.inFlight * BODY_WINDOW_BYTES) {
       this.#turnAway(exchange);
       return;
     }

@@ -1,4 +1,5 @@
 /** A worker that reads nothing, while clients come and go. */
+import { BODY_WINDOW_BYTES } from "../../src/exchange.ts";
 import { GatewayPort, MAX_OVERFLOW_BYTES } from "../../src/pool/gateway_port.ts";
 import { REQUEST } from "../../src/ring/frames.ts";
 import { RingReader } from "../../src/ring/ring.ts";
@@ -9,19 +10,43 @@ const RING_BYTES = 1_048_576;
 const HEAD_BYTES = 65_536;
 const TARGET = `/${"x".repeat(HEAD_BYTES)}`;
 
+function makePort(log: string[]): GatewayPort {
+  const options = { name: "worker 1", ringBytes: RING_BYTES, fieldLine: "x-worker: 1\r\n" };
+  const owner = {
+    ring() {},
+    onFrame() {},
+    onBroken(error: unknown) {
+      throw error;
+    },
+  };
+  return new GatewayPort(options, owner, (level, line) => log.push(`${level}: ${line}`));
+}
+
+Deno.test("bodies of requests that are open count by their windows", () => {
+  const port = makePort([]);
+  const piece = new Uint8Array(BODY_WINDOW_BYTES);
+  // Not every endpoint holds bodies back while the ring is full.
+  const count = 2 * MAX_OVERFLOW_BYTES / BODY_WINDOW_BYTES;
+  const uploads: CheckedExchange[] = [];
+  for (let i = 0; i < count; i++) {
+    const head = headOf("/", { method: "POST", bodyLength: BODY_WINDOW_BYTES });
+    const upload = new CheckedExchange(head);
+    port.handle(upload);
+    upload.deliver(piece);
+    port.exchangeFrames();
+    assertEquals(upload.status, 0);
+    uploads.push(upload);
+  }
+  assertEquals(port.inFlight, count);
+  for (const { receiver } of uploads) receiver.onAbort("client-gone");
+  const late = new CheckedExchange(headOf("/"));
+  port.handle(late);
+  assertEquals(late.status, 503, "those that have gone count in full");
+});
+
 Deno.test("requests of clients that have gone fill no memory while their worker reads nothing", () => {
   const log: string[] = [];
-  const port = new GatewayPort(
-    { name: "worker 1", ringBytes: RING_BYTES, fieldLine: "x-worker: 1\r\n" },
-    {
-      ring() {},
-      onFrame() {},
-      onBroken(error) {
-        throw error;
-      },
-    },
-    (level, line) => log.push(`${level}: ${line}`),
-  );
+  const port = makePort(log);
   const ask = (): number => {
     const exchange = new CheckedExchange(headOf(TARGET));
     port.handle(exchange);
