@@ -364,7 +364,7 @@ class AppSupply {
       const modules = sets[index];
       const { apps, folders } = modules;
       return {
-        apps: isLocked(group.permissions) ? { ...apps, lockdown: folders } : apps,
+        apps: isLocked(group.permissions) ? { ...apps, lockdown: "locked" as const } : apps,
         permissions: withReadOf(group.permissions, folders),
         modules: this.#observed(modules),
         workers: group.workers,

@@ -358,6 +358,16 @@ class GraphBuilder {
 
   async #linkInPackages(specifier: string, type: ImportType, importer: Importer): Promise<Link> {
     if (specifier.startsWith("data:")) return this.#plan(specifier, type, importer);
+    if (!importer.url.startsWith("file:")) {
+      const name = specifier.replace(/^node:/, "");
+      if (isBuiltin(specifier)) return await this.#linkToBuiltin(`node:${name}`);
+      throw new LoadError(
+        specifier,
+        `cannot load ${
+          shortened(specifier)
+        }: data: modules of packages import no files and packages`,
+      );
+    }
     const file = this.#packages!.resolveFrom(specifier, filePath(importer.url));
     return await this.#linkToFile(file, type, importer);
   }

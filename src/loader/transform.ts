@@ -22,6 +22,7 @@ import type { MediaType } from "./sources.ts";
 import { parseFaultsOf, startOf } from "./typescript_internals.ts";
 import { DENO_RULES } from "./typescript_rules.ts";
 import { Uses } from "./uses.ts";
+import { importAt } from "../sandbox/lockdown.ts";
 
 /** How the comment begins that names a source map. */
 const MAP_COMMENT = "//# sourceMappingURL=";
@@ -199,7 +200,7 @@ export function rewriteCommonJs(source: string, filename = "module.js"): string 
     const { start, message } = uses.fault;
     return refused(`${message} (line ${source.slice(0, start).split("\n").length})`);
   }
-  if (uses.dynamics.length === 0 && uses.made.length === 0) return source;
+  if (uses.dynamics.length === 0 && uses.made.length === 0) return withoutWord(source);
   const edited = new MagicString(source);
   const importer = unusedName(source, "$mport");
   for (const start of uses.dynamics) edited.update(start, start + 6, importer);
@@ -211,7 +212,24 @@ export function rewriteCommonJs(source: string, filename = "module.js"): string 
       `.import(require("node:url").pathToFileURL(__filename).href,arguments)}\n` +
       (uses.made.length > 0 ? `${makerOf(maker, importer)}\n` : ""),
   );
-  return edited.toString();
+  return withoutWord(edited.toString());
+}
+
+/**
+ * The same with an escape in each word that looks like an `import()` and is none: a part of strings and
+ * comments, or a member's name. The lockdown of workers takes no CommonJS with such a word.
+ */
+function withoutWord(code: string): string {
+  let result = "";
+  let at = 0;
+  for (let next = importAt(code, 0); next >= 0; next = importAt(code, next + 1)) {
+    let slashes = 0;
+    while (code[next - 1 - slashes] === "\\") slashes++;
+    // In a string, a backslash before the letter means nothing.
+    result += `${code.slice(at, slashes % 2 === 0 ? next : next - 1)}\\u0069`;
+    at = next + 1;
+  }
+  return result + code.slice(at);
 }
 
 /** A function that stands for `Function` where this would make one that imports what it is given. */

@@ -57,50 +57,33 @@ export function guardedBuiltin(
 }
 
 /**
- * Whether `path`, a path or URL, lies in `folder`, for sure: without any `..` or escape on the way.
- * It holds for primitive strings whatever an app did to prototypes.
- */
-export function liesWithin(path: string, folder: string): boolean {
-  const start = folder.length;
-  if (path.length <= start) return false;
-  for (let i = 0; i < start; i++) if (path[i] !== folder[i]) return false;
-  if (!isSlash(folder[start - 1]) && !isSlash(path[start])) return false;
-  for (let i = start; i < path.length; i++) {
-    if (path[i] === "%" || path[i] === "." && path[i + 1] === ".") return false;
-  }
-  return true;
-}
-
-/**
  * Whether `source` may contain `import()` or `import.meta` and the like: the word, and after it, with
- * white space and comments between, `(` or `.`. Strings and comments that look so count, too.
+ * white space between, `(`, `.` or a comment. Strings and comments that look so count, too.
  */
 export function mayImport(source: string): boolean {
-  for (let i = 0; i + 6 < source.length; i++) {
+  return importAt(source, 0) >= 0;
+}
+
+/** Where, from `start` on, the first word is for which {@linkcode mayImport} says so; -1 if there is none. */
+export function importAt(source: string, start: number): number {
+  for (let i = start; i + 6 < source.length; i++) {
     if (source[i] !== "i" || !spells(source, i, "import")) continue;
     // Part of a longer name. The keyword has no escapes, and no other letters can be before it.
     if (i > 0 && isNameCharacter(source[i - 1])) continue;
-    const next = source[afterBlanks(source, i + 6)];
-    if (next === "(" || next === ".") return true;
+    const at = afterBlanks(source, i + 6);
+    if (source[at] === "(" || source[at] === "." || opensComment(source, at)) return i;
   }
-  return false;
+  return -1;
 }
 
-/**
- * Locks the current thread. Modules below `trustedFolders`, absolute paths, are the loader's: their
- * CommonJS is taken as it is. `requireModule` loads the ES modules that are.
- */
-export function lockImports(
-  trustedFolders: readonly string[],
-  requireModule: RequireModule = () => false,
-): void {
-  const folders = freeze([...trustedFolders]);
+/** Locks the current thread. `requireModule` loads the ES modules that CommonJS may require. */
+export function lockImports(requireModule: RequireModule = () => false): void {
   lockInternals();
   lockFunctionConstructors();
   lockEval();
   lockTimers();
   lockBuiltins();
-  lockCommonJs(folders, requireModule);
+  lockCommonJs(requireModule);
   for (const name of ["Worker", "SharedWorker", "ShadowRealm", "importScripts"]) {
     if (name in globalThis) replace(globalThis, name, refusal(name));
   }
@@ -215,8 +198,11 @@ function lockBuiltins(): void {
 /** Loads an ES module that the loader has made into what CommonJS gets; `false` if it has made none. */
 type RequireModule = (module: unknown, path: string) => boolean;
 
-/** CommonJS: files of the loader's are compiled as they are; others, and text, if they do not import. */
-function lockCommonJs(folders: readonly string[], requireModule: RequireModule): void {
+/**
+ * CommonJS is compiled if it does not import. The loader has left no such word in that of packages; their
+ * other files, which it took for modules, are none the better for it.
+ */
+function lockCommonJs(requireModule: RequireModule): void {
   const Module = builtin("module")! as unknown as {
     readonly prototype: object;
     readonly _extensions: Record<string, (module: unknown, path: unknown) => unknown>;
@@ -250,10 +236,7 @@ function lockCommonJs(folders: readonly string[], requireModule: RequireModule):
   const load = (module: unknown, filename: unknown) => {
     const path = `${filename}`;
     if (requireModule(module, path)) return;
-    const source = readTextFile(path);
-    // The loader has looked at nothing else in its folders.
-    const isTrusted = isIn(folders, path) && (endsIn(path, ".js") || endsIn(path, ".cjs"));
-    compile(module, isTrusted ? source : checked(source), path);
+    compile(module, checked(readTextFile(path)), path);
   };
   for (const extension of Object.keys(Module._extensions)) {
     if (extension === ".json" || extension === ".node") continue;
@@ -263,15 +246,6 @@ function lockCommonJs(folders: readonly string[], requireModule: RequireModule):
       ? load
       : (module, path) => requireModule(module, `${path}`) || refused();
   }
-}
-
-function endsIn(path: string, ending: string): boolean {
-  return path.length > ending.length && spells(path, path.length - ending.length, ending);
-}
-
-function isIn(folders: readonly string[], path: string): boolean {
-  for (let i = 0; i < folders.length; i++) if (liesWithin(path, folders[i])) return true;
-  return false;
 }
 
 function withoutHashbang(source: string): string {
@@ -329,29 +303,16 @@ function spells(source: string, at: number, word: string): boolean {
   return true;
 }
 
-/** Where, from `at` on, something comes that is neither white space nor a comment. */
+/** Where, from `at` on, something comes that is no white space. */
 function afterBlanks(source: string, at: number): number {
-  for (;;) {
-    const character = source[at];
-    if (isBlank(character)) {
-      at++;
-    } else if (character === "/" && source[at + 1] === "*") {
-      at += 2;
-      while (at < source.length && !(source[at] === "*" && source[at + 1] === "/")) at++;
-      at += 2;
-    } else if (
-      spells(source, at, "//") || spells(source, at, "<!--") || spells(source, at, "-->")
-    ) {
-      while (at < source.length && !isLineEnd(source[at])) at++;
-    } else {
-      return at;
-    }
-  }
+  while (isBlank(source[at])) at++;
+  return at;
 }
 
-function isLineEnd(character: string): boolean {
-  return character === "\n" || character === "\r" || character === "\u2028" ||
-    character === "\u2029";
+/** Whether a comment begins at `at`. Where it ends is not looked for: many words can stand before one. */
+function opensComment(source: string, at: number): boolean {
+  return spells(source, at, "//") || spells(source, at, "/*") || spells(source, at, "<!--") ||
+    spells(source, at, "-->");
 }
 
 /** White space, line ends included. Whatever else is not ASCII is taken for it, too. */
@@ -363,8 +324,4 @@ function isBlank(character: string | undefined): boolean {
 function isNameCharacter(character: string): boolean {
   return character >= "a" && character <= "z" || character >= "A" && character <= "Z" ||
     character >= "0" && character <= "9" || character === "_" || character === "$";
-}
-
-function isSlash(character: string): boolean {
-  return character === "/" || character === "\\";
 }

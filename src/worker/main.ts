@@ -107,12 +107,12 @@ async function start(message: StartMessage): Promise<void> {
       ? null
       : installModules(graph, askForModule, builtins, mainModulesOf(apps));
     installNodeTimers();
-    if (lockdown !== undefined) lockImports(lockdown, modules?.requireModule);
+    if (lockdown === "locked") lockImports(modules?.requireModule);
     else if (graph !== undefined || sandbox.trust === "limited") {
       installAppThreads(graph, sandbox, askForModule);
     }
     actAsMainThread();
-    const threads = graph === undefined || lockdown !== undefined
+    const threads = graph === undefined || lockdown === "locked"
       ? null
       : nodeThreads(graph, sandbox, askForModule);
     guardThread(sandbox, threads);

@@ -40,11 +40,8 @@ export interface AppSet {
   readonly mounts: readonly AppSource[];
   /** What front servers are told of the apps' faults. */
   readonly faultReports: FaultReports;
-  /**
-   * Folders of the loader's files, where apps are to be kept from the runtime's own `import()`:
-   * whatever these files import is checked already.
-   */
-  readonly lockdown?: readonly string[];
+  /** Whether apps are to be kept from the runtime's own `import()`; absent for no. */
+  readonly lockdown?: "locked";
   /** The modules of the apps, if the built-in loader has made them. */
   readonly graph?: WorkerGraph;
 }

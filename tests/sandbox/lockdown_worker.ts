@@ -7,7 +7,7 @@ import { guardedBuiltin, lockImports } from "../../src/sandbox/lockdown.ts";
 type Any = any;
 const folder: string = (globalThis as Any).name;
 const before = { Deno: (Deno as Any)[(Deno as Any).internal], AsyncFunction: async () => {} };
-lockImports([`${folder}/trusted`]);
+lockImports();
 
 const TARGET = "data:text/javascript,export default 'IMPORTED'";
 const CODE = `import(${JSON.stringify(TARGET)})`;
@@ -128,9 +128,8 @@ const attempts: Record<string, () => unknown> = {
   },
   "require() of a file that imports": () => require("./imports.cjs"),
   "require() of a module": () => require("./esm.mjs"),
-  "require() of the loader's files that are no scripts": () => require("./trusted/notes.txt"),
-  "require() of the loader's files without an ending": () => require("./trusted/program"),
-  "require() of a trusted name that is elsewhere": () => require("./trusted/../imports.cjs"),
+  "require() of a file that is no script": () => require("./notes.txt"),
+  "require() of a file without an ending": () => require("./program"),
   "_extensions['.mjs']": () =>
     (nodeModule as Any)._extensions[".mjs"](new (nodeModule as Any)("x"), `${folder}/esm.mjs`),
   "_extensions['.wasm']": () =>
@@ -169,7 +168,6 @@ const uses: Record<string, () => unknown> = {
     return new Promise((resolve) => setTimeout(() => resolve((globalThis as Any).ticked), 20));
   },
   "require() of a file": () => require("./plain.cjs").value,
-  "require() of the loader's files that import": () => require("./trusted/imports.cjs").value,
   "require() of JSON": () => require("./data.json").value,
   "require() of builtin modules": () => typeof require("node:fs").readFileSync,
   "guarded builtin modules": () =>

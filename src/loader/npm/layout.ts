@@ -25,6 +25,7 @@ import {
   temporaryPath,
   writeAtomically,
 } from "../atomic_write.ts";
+import { mayImport } from "../../sandbox/lockdown.ts";
 import { hasModuleSyntax } from "./commonjs.ts";
 import { idOfKey } from "./instances.ts";
 import type { EarlierChoices, EarlierInstance, Instance } from "./instances.ts";
@@ -35,8 +36,6 @@ import type { UnpackedFile } from "./tarball.ts";
 
 /** File that lists the files of an instance. */
 const LIST_NAME = "files.json";
-/** What a file has in it that is changed before it is run as CommonJS. */
-const DYNAMIC_IMPORT = /\bimport\s*[(/]/;
 
 /** Changes CommonJS files on their way into a set. */
 export interface CommonJsRewriter {
@@ -141,7 +140,7 @@ export class SetFolder {
     if (type === "module") return null;
     const source = /\.c?js$/.test(path) ? Deno.readTextFileSync(from) : textIn(from);
     if (source === null) return null;
-    if (!DYNAMIC_IMPORT.test(source)) return null;
+    if (!mayImport(source)) return null;
     if (type === "unsaid" && hasModuleSyntax(source)) return null;
     const changed = this.#rewriter.rewrite(source, path);
     return changed === source ? null : changed;
