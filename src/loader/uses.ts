@@ -136,6 +136,8 @@ class Search {
     let type: ImportType = "";
     const names = new Set<string>();
     const start = startOf(attributes, this.#file);
+    // TypeScript overlooks that there is no brace where an await follows.
+    if (this.#file.text[attributes.end - 1] !== "}") this.#refuse(start, "'{' expected");
     if (attributes.token !== ts.SyntaxKind.WithKeyword) {
       this.#refuse(start, "import attributes begin with the keyword with, not assert");
     }

@@ -67,6 +67,7 @@ Deno.test("transform: what V8 would refuse, and what could hide an import, is re
     "a static source phase import": "import source a from 'a'",
     "a static deferred import": "import defer * as a from 'a'",
     "import attributes of old": "import a from 'a' assert { type: 'json' }",
+    "import attributes without a brace": "import a from 'a' with await{}",
     "import attributes with a duplicate": "import a from 'a' with { type: 'json', type: 'json' }",
     "import attributes that there are not": "import a from 'a' with { kind: 'json' }",
     "JSX in JavaScript": "const a = <b>import('c')</b>",
