@@ -64,7 +64,7 @@ function spoilt(code: string): string {
 
 /** Methods may be called `import`; those of a few mutated sources are. */
 const NAMED_IMPORT =
-  /(?:get|set|async|static|[{},;*\n]|\?\.|\.)\s*(?:\/\*[^]*?\*\/\s*)*import\s*\(/;
+  /(?:get|set|async|static|[{},;*\n]|\?\.|\.)\s*(?:\/\*[^]*?\*\/\s*)*import\s*(?:\/\*[^]*?\*\/\s*)*\(/;
 
 function transformed(text: string, mediaType: "javascript" | "typescript") {
   try {
