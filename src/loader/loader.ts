@@ -111,11 +111,12 @@ export class Loader implements Disposable {
   ): Promise<PreparedGraph> {
     const { builtins = "native", freshness = "cached", files = "any", late = [] } = options;
     const question: Preparation = { roots, builtins, freshness, files, late };
-    const unchanged = freshness === "cached" ? await this.#unchanged(question) : null;
-    const { graph, local } = unchanged ?? await this.#made(question);
+    const indexPath = this.#indexPath(question);
+    const unchanged = freshness === "cached" ? await this.#unchanged(indexPath) : null;
+    const { graph, local } = unchanged ?? await this.#made(question, indexPath);
     const { folder, manifest } = graph;
     const { requirements } = manifest;
-    this.#onUsed(this.#indexPath(question), folder, manifest.packageRoot);
+    this.#onUsed(indexPath, folder, manifest.packageRoot);
     const packageRoot = manifest.packageRoot ?? this.#latePackageRoot(folder);
     const forWorkers = workerGraphOf(graph, packageRoot);
     const prepared: GrowingGraph = {
@@ -207,7 +208,7 @@ export class Loader implements Disposable {
     return extension;
   }
 
-  async #made(question: Preparation): Promise<KnownGraph> {
+  async #made(question: Preparation, indexPath: string): Promise<KnownGraph> {
     const { roots } = question;
     const report = await this.#ask({ kind: "prepare", ...question });
     const { folder, local } = report as LoaderReport & { kind: "prepared" };
@@ -216,17 +217,17 @@ export class Loader implements Disposable {
     const index: GraphIndex = { folder, local };
     const cache = new ModuleCache(this.#options.cacheRoot);
     const text = new TextEncoder().encode(JSON.stringify(index));
-    await cache.writeAtomically(this.#indexPath(question), text);
+    await cache.writeAtomically(indexPath, text);
     return { graph, local };
   }
 
-  /** The graph that was made for these apps, if it would be made just so again. */
-  async #unchanged(question: Preparation): Promise<KnownGraph | null> {
+  /** The graph that `indexPath` tells of, if it would be made just so again. */
+  async #unchanged(indexPath: string): Promise<KnownGraph | null> {
     const { reload, lockFile, lockOrigin } = this.#options;
     // A lock has to be asked about every module, unless the graph was made by one with the same words.
     const isAsked = lockFile !== undefined && lockOrigin === "named";
     if (reload !== "none" || isAsked) return null;
-    const index = readIndex(this.#indexPath(question));
+    const index = readIndex(indexPath);
     if (index === null) return null;
     const slices = new Slices();
     for (const { path, sha256 } of index.local) {
