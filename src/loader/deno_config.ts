@@ -14,8 +14,8 @@ import { fileSystemReason, isAbsent } from "./atomic_write.ts";
 import type { FileGrant } from "./file_grant.ts";
 import { checkFile } from "./file_grant.ts";
 import type { ImportMap } from "./import_map.ts";
-import { NO_IMPORT_MAP, parseImportMap } from "./import_map.ts";
-import { findPackageJson, importMapOfPackage, withMore } from "./package_json.ts";
+import { NO_IMPORT_MAP, parseImportMap, withMore } from "./import_map.ts";
+import { findPackageJson, importMapOfPackage } from "./package_json.ts";
 import { FileFault, readRegularFile } from "./regular_file.ts";
 
 /** The compiler options that change what a module does when it runs. */

@@ -5,6 +5,7 @@
  */
 
 import { validRange } from "semver";
+import { recordOf } from "./records.ts";
 
 /** Pins by what they are about, as {@linkcode Lock} has them. */
 export interface LockedPins {
@@ -65,8 +66,4 @@ export function canonicalRequirement(requirement: string): string {
   const [whole, name, range = ""] = /^((?:npm|jsr):@?[^@]+)(?:@(.*))?$/s.exec(requirement) ?? [];
   if (whole === undefined) return requirement;
   return `${name}@${validRange(range || "*") ?? range}`;
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
 }

@@ -7,7 +7,7 @@
 import { isBuiltin } from "node:module";
 import { ConfigError, LoadError } from "../errors.ts";
 
-const { Array, Object, URL } = globalThis;
+const { Array, Object, Set, URL } = globalThis;
 
 /** Targets by specifier, the longest specifier first. */
 export type SpecifierMap = readonly (readonly [specifier: string, target: string | null])[];
@@ -82,6 +82,13 @@ function entriesOf(
     if (below !== null) entries.push([`${key}/`, `${below[1]}:/${below[2]}/`]);
   }
   return entries;
+}
+
+/** `map`, and what `more` says besides. */
+export function withMore(map: ImportMap, more: ImportMap): ImportMap {
+  const known = new Set(map.imports.map(([specifier]) => specifier));
+  const others = more.imports.filter(([specifier]) => !known.has(specifier));
+  return { imports: sorted([...map.imports, ...others]), scopes: map.scopes };
 }
 
 /**
@@ -160,7 +167,7 @@ export function shortened(url: string): string {
   return url.length > 200 ? `${url.slice(0, 100)}…` : url;
 }
 
-function sorted<Value>(entries: [string, Value][]): [string, Value][] {
+function sorted<Entry extends readonly [string, unknown]>(entries: Entry[]): Entry[] {
   return entries.sort(([a], [b]) => a < b ? 1 : a > b ? -1 : 0);
 }
 

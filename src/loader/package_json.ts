@@ -12,6 +12,7 @@ import { isAbsent } from "./atomic_write.ts";
 import type { ImportMap } from "./import_map.ts";
 import { parseImportMap } from "./import_map.ts";
 import { parseDependency } from "./npm/specifier.ts";
+import { recordOf } from "./records.ts";
 import { FileFault, readRegularFile } from "./regular_file.ts";
 
 /** Size of the largest `package.json` of an app. */
@@ -48,15 +49,6 @@ export function importMapOfPackage(path: string): ImportMap {
   return parseImportMap({ imports }, pathToFileURL(path).href, "deno.json");
 }
 
-/** `map`, and what `more` says besides. */
-export function withMore(map: ImportMap, more: ImportMap): ImportMap {
-  const known = new Set(map.imports.map(([specifier]) => specifier));
-  const others = more.imports.filter(([specifier]) => !known.has(specifier));
-  // The longest first.
-  const imports = [...map.imports, ...others].sort(([a], [b]) => a < b ? 1 : a > b ? -1 : 0);
-  return { imports, scopes: map.scopes };
-}
-
 function specifierOf(name: string, range: string): string | null {
   if (range.startsWith("jsr:")) return range;
   const requirement = parseDependency(name, range);
@@ -76,10 +68,6 @@ function parsed(path: string): Record<string, unknown> {
     return value as Record<string, unknown>;
   }
   throw new ConfigError(`${path} does not hold an object`);
-}
-
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
 }
 
 function isFile(path: string): boolean {
