@@ -5,42 +5,23 @@
  * @module
  */
 
-import { uncurried } from "../captured.ts";
 import { tameUncaught } from "../uncaught.ts";
 import type { NestedStart } from "./app_thread.ts";
+import { holdMessages } from "./early_messages.ts";
 import { installNested } from "./nested_services.ts";
 
-const { MessageEvent } = globalThis;
 const { hasOwn } = Object;
 /** What the fragment of this module's URL says. */
 const SECRET = new URL(import.meta.url).hash.slice(1);
-const scope: EventTarget = globalThis;
-const { addEventListener, dispatchEvent, removeEventListener } = EventTarget.prototype;
-const listen: (
-  target: EventTarget,
-  type: "message",
-  listener: (event: MessageEvent) => void,
-) => void = uncurried(addEventListener) as never;
-const unlisten: typeof listen = uncurried(removeEventListener) as never;
-const dispatch = uncurried(dispatchEvent);
-const stopImmediatePropagation = uncurried(Event.prototype.stopImmediatePropagation);
-/** Messages that the module has not heard. */
-const early: MessageEvent[] = [];
 let hasStarted = false;
 
 tameUncaught();
-listen(scope, "message", hold);
-
-/**
- * Takes the loader's word, and keeps the other messages until the module listens: some may come first, as
- * an app can have the platform call it while its worker is made.
- */
-function hold(event: MessageEvent): void {
-  stopImmediatePropagation(event);
-  const { data } = event;
-  if (!hasStarted && isStart(data)) start(data);
-  else early[early.length] = event;
-}
+// Some may come before the loader's word: an app can have the platform call it while its worker is made.
+const release = holdMessages((data) => {
+  if (hasStarted || !isStart(data)) return false;
+  start(data);
+  return true;
+});
 
 function isStart(data: unknown): data is NestedStart {
   return SECRET !== "" && typeof data === "object" && data !== null && hasOwn(data, "secret") &&
@@ -50,9 +31,5 @@ function isStart(data: unknown): data is NestedStart {
 async function start(message: NestedStart): Promise<void> {
   hasStarted = true;
   await installNested(message)(message.url);
-  unlisten(scope, "message", hold);
-  for (let i = 0; i < early.length; i++) {
-    const { data, ports } = early[i];
-    dispatch(scope, new MessageEvent("message", { data, ports: ports as MessagePort[] }));
-  }
+  release();
 }
