@@ -78,6 +78,8 @@ export async function cleanCacheFolder(root: string, tagName: string): Promise<C
   }
   if (present.length === 0) return removed;
   if (!isTagged) {
+    // Another process is about to put the tag into a new cache.
+    if (present.every((name) => name.startsWith(TEMPORARY_PREFIX))) return removed;
     throw new ConfigError(
       `cannot clean the cache ${root}: the folder held other things before gatehouse used it (it ` +
         `has no ${tagName}); remove what you need no more of ${present.join(", ")} yourself`,
