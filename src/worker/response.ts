@@ -8,6 +8,7 @@
 import { uncurried } from "../captured.ts";
 import { copyOfBytes } from "./byte_source.ts";
 import { CODED_FIELDS, followDecodedBodies, isRemade } from "./decoded_bodies.ts";
+import { isRecord, pairsOf, restOfPairs } from "./header_record.ts";
 import { internalSlot, LIGHT, lightBehind, standFor } from "./stand_for.ts";
 
 const PlatformResponse = globalThis.Response;
@@ -15,10 +16,8 @@ const PlatformHeaders = globalThis.Headers;
 const { TypeError } = globalThis;
 const { stringify } = JSON;
 const { isInteger } = Number;
-const { ownKeys } = Reflect;
 const { isArray } = Array;
-const { getPrototypeOf } = Object;
-const ordinaryPrototype = Object.prototype;
+const { getOwnPropertySymbols, getPrototypeOf, keys } = Object;
 const platformHeadersPrototype = PlatformHeaders.prototype;
 const isInstance = uncurried(Function.prototype[Symbol.hasInstance]);
 
@@ -74,11 +73,14 @@ class LightResponse {
 
   static json(data: unknown, init?: ResponseInit): Response {
     const body = stringify(data);
-    const fields = init === undefined ? NO_FIELDS : fieldsOf(body, init);
-    const status = init?.status ?? 200;
-    if (body === undefined || fields === null || !isPlainStatus(status, body)) {
-      const platform = PlatformResponse.json(data, init);
-      if (isRemade("", init)) deleteCodedFields(platform);
+    const given = readOnce(init);
+    const status = given.status ?? 200;
+    const fields = body === undefined || !isPlainStatus(status, body)
+      ? null
+      : fieldsOf(body, given);
+    if (fields === null) {
+      const platform = PlatformResponse.json(data, forPlatform(given));
+      if (isRemade("", given)) deleteCodedFields(platform);
       return LightResponse.#around(platform);
     }
     const response = new LightResponse();
@@ -125,16 +127,13 @@ class LightResponse {
     const content = typeof body === "object" && body !== null ? copyOfBytes(body) ?? body : body;
     const isPlainBody = typeof content === "string" || content === null || content === undefined ||
       content !== body;
-    const status = init?.status ?? 200;
-    const fields = !isPlainBody || !isPlainStatus(status, content)
-      ? null
-      : init === undefined
-      ? NO_FIELDS
-      : fieldsOf(body, init);
+    const given = readOnce(init);
+    const status = given.status ?? 200;
+    const fields = !isPlainBody || !isPlainStatus(status, content) ? null : fieldsOf(body, given);
     if (fields === null) {
-      this.#platform = new PlatformResponse(content, init);
+      this.#platform = new PlatformResponse(content, forPlatform(given));
       this.#bodyExposed = true;
-      if (isRemade(body, init)) deleteCodedFields(this.#platform);
+      if (isRemade(body, given)) deleteCodedFields(this.#platform);
       return;
     }
     this.#status = status as number;
@@ -288,6 +287,24 @@ const known: KnownFields[] = Array.from(
 /** Longer fields are not kept, in bytes. */
 const MAX_KNOWN_BYTES = 1_024;
 
+const NO_INIT: ResponseInit = Object.freeze({});
+
+/** The members of `init`, each read once: they may be getters. What is none is for the platform to refuse. */
+function readOnce(init: ResponseInit | undefined): ResponseInit {
+  if (init === undefined || init === null) return NO_INIT;
+  if (typeof init !== "object") return init;
+  const { headers, status, statusText } = init;
+  return { headers, status, statusText };
+}
+
+/** The same for the platform, which overlooks what is wrong with an object of headers. */
+function forPlatform(init: ResponseInit): ResponseInit | undefined {
+  // It has another answer for an empty object.
+  if (init === NO_INIT) return undefined;
+  const { headers } = init;
+  return isRecord(headers) ? { ...init, headers: pairsOf(headers) } : init;
+}
+
 /**
  * The fields that `init` asks for, or `null` if the platform is to look at it: it gives a reason
  * phrase, or the fields of a decoded response for `body`, or is none.
@@ -295,14 +312,16 @@ const MAX_KNOWN_BYTES = 1_024;
  * @throws {TypeError} if there are fields that cannot be
  */
 function fieldsOf(body: unknown, init: ResponseInit): Fields | null {
-  if (typeof init !== "object" || init === null || init.statusText) return null;
+  if (typeof init !== "object" || init.statusText) return null;
   const { headers } = init;
   if (headers === undefined) return NO_FIELDS;
   if (headers === null || isRemade(body, init)) return null;
-  const fields = getPrototypeOf(headers) === ordinaryPrototype
-    ? ordinaryFields(headers as Record<string, unknown>)
-    : listedFields(headers);
-  return fields ?? fieldsWith(fieldLinesOf(new PlatformHeaders(headers)));
+  if (isRecord(headers)) return recordFields(headers);
+  return listedFields(headers) ?? fieldsOfPlatform(headers);
+}
+
+function fieldsOfPlatform(headers: HeadersInit): Fields {
+  return fieldsWith(fieldLinesOf(new PlatformHeaders(headers)));
 }
 
 /**
@@ -323,13 +342,27 @@ function listedFields(headers: HeadersInit): Fields | null {
   return plainFields(names, values);
 }
 
-/** The fields of an ordinary object, or `null` if not all of its values are plain. */
-function ordinaryFields(headers: Record<string, unknown>): Fields | null {
-  const names = ownKeys(headers);
-  if (names.length > MAX_PLAIN_FIELDS) return null;
-  const values: unknown[] = [];
-  for (let i = 0; i < names.length; i++) values.push(headers[names[i] as string]);
-  return plainFields(names, values);
+/** The fields of an object that has them as properties. */
+function recordFields(headers: Record<string, unknown>): Fields {
+  const names = keys(headers);
+  if (names.length > MAX_PLAIN_FIELDS || getOwnPropertySymbols(headers).length > 0) {
+    return fieldsOfPlatform(pairsOf(headers));
+  }
+  const values: string[] = [];
+  for (let i = 0; i < names.length; i++) {
+    const value = headers[names[i]];
+    if (typeof value !== "string") {
+      return fieldsOfPlatform(restOfPairs(headers, names, values, value));
+    }
+    values[i] = value;
+  }
+  return plainFields(names, values) ?? fieldsOfPlatform(pairsFrom(names, values));
+}
+
+function pairsFrom(names: readonly string[], values: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let i = 0; i < names.length; i++) pairs[i] = [names[i], values[i]];
+  return pairs;
 }
 
 /** The fields of these names and values, or `null` if not all of them are plain. */

@@ -359,6 +359,29 @@ const responseArguments: Record<string, () => any[]> = {
   "a header beyond bytes": () => ["x", { headers: { a: "€" } }],
   "a header with a line end": () => ["x", { headers: { a: "1\r\nb: 2" } }],
   "a malformed header name": () => ["x", { headers: { "a b": "1" } }],
+  "a header that is not enumerable": () => [
+    "x",
+    { headers: Object.defineProperty({ a: "1" }, "b", { value: "2" }) },
+  ],
+  "headers without a prototype": () => ["x", { headers: { __proto__: null, b: "1", a: "2" } }],
+  "inherited headers": () => ["x", { headers: Object.create({ a: "1" }) }],
+  "a header that is an object": () => ["x", { headers: { a: "1", b: { toString: () => "2" } } }],
+  "a header that is a symbol": () => ["x", { headers: { a: Symbol() } }],
+  "headers that are numbers first": () => ["x", { headers: { z: "1", 1: "2" } }],
+  "a header that a getter takes away": () => {
+    const headers = {
+      get a() {
+        delete (headers as { b?: string }).b;
+        return "1";
+      },
+      b: "2",
+    };
+    return ["x", { headers }];
+  },
+  "headers of a stream": () => [stream(), { headers: { a: "1", b: 2 } }],
+  "headers that are a function": () => ["x", { headers: Object.assign(() => {}, { a: "1" }) }],
+  "an init with a prototype": () => ["x", Object.create({ status: 201, headers: { a: "1" } })],
+  "an init that is a response": () => ["x", new PlatformResponse("", { headers: { a: "1" } })],
   "an init that is null": () => ["x", null],
 };
 
@@ -472,6 +495,47 @@ Deno.test("the static methods of Response answer like the platform's", async () 
     assertInstanceOf(one, Response);
   }
 });
+
+for (
+  const [name, make] of Object.entries({
+    "a text": (init: ResponseInit) => new Response("x", init),
+    "a stream": (init: ResponseInit) => new Response(stream(), init),
+    "JSON": (init: ResponseInit) => Response.json("x", init),
+    "a reason": (init: ResponseInit) => new Response("x", { ...init, statusText: "Fine" }),
+  })
+) {
+  Deno.test(`headers in an object are taken as Web IDL says, in a response of ${name}`, () => {
+    const marked = (enumerable: boolean) =>
+      Object.defineProperty({ a: "1" }, Symbol("b"), { value: "2", enumerable });
+    assertThrows(() => make({ headers: marked(true) }), TypeError, "symbol");
+    assertEquals(make({ headers: marked(false) }).headers.get("a"), "1");
+    const order: string[] = [];
+    const noting = (name: string, value: unknown) => (order.push(name), value);
+    const headers = {
+      get b() {
+        return noting("b", { toString: () => noting("b's text", "1") });
+      },
+      get a() {
+        return noting("a", 2);
+      },
+      get c() {
+        return noting("c", "3");
+      },
+    } as unknown as Record<string, string>;
+    const init: ResponseInit = {
+      get headers() {
+        return noting("headers", headers) as HeadersInit;
+      },
+    };
+    const made = make(init);
+    assertEquals(order, ["headers", "b", "b's text", "a", "c"]);
+    assertEquals([...made.headers].filter(([name]) => name.length === 1), [
+      ["a", "2"],
+      ["b", "1"],
+      ["c", "3"],
+    ]);
+  });
+}
 
 Deno.test("Response can be extended, and what the platform makes is one", async () => {
   class Own extends Response {
