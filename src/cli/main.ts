@@ -45,7 +45,7 @@ export async function main(): Promise<number> {
     );
     switch (command.kind) {
       case "help":
-        print(helpText().trimEnd());
+        print(helpText(command.topic).trimEnd());
         return DONE;
       case "version":
         print((await import("./version.ts")).versionText(surroundings));

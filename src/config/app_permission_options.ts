@@ -13,13 +13,18 @@ import type { ServeSettings } from "./settings.ts";
 
 const HELP: Readonly<Record<PermissionKind, string>> = {
   net: "Let apps use the network: all of it, or these HOST[:PORT],...",
-  read: "Let apps read files: all, or these paths; local ones can always read their own project",
+  read: "Let apps read files: all, or these paths. Local apps can always read their own project",
   write: "Let apps write files: all, or these paths",
   env: "Let apps see the environment: all of it, or these variables",
   run: "Let apps run programs: all, or these",
-  sys: "Let apps ask about the system: all there is, or these, such as hostname,cpus",
+  sys: "Let apps query the system: everything, or these facts, such as hostname,cpus",
   ffi: "Let apps load native libraries: all, or these paths",
   import: "Let apps import modules at run time: from all hosts, or these HOST[:PORT],...",
+};
+
+const BRIEF: Partial<Record<PermissionKind, string>> = {
+  net: "Let apps use the network, or these hosts alone",
+  read: "Let apps read files, or these paths alone",
 };
 
 /** The options, in the order of the help text. */
@@ -30,6 +35,7 @@ export const APP_PERMISSION_OPTIONS: readonly OptionSpec[] = [
     repeats: true,
     group: "Permissions of apps",
     help,
+    brief: BRIEF[kind as PermissionKind],
     apply: (settings, text, name) => allow(settings, kind as PermissionKind, text, name),
     switchOff: (settings) => settings.appPermissions[kind as PermissionKind] = false,
     relativeTo: (folder, text) => {
@@ -40,7 +46,7 @@ export const APP_PERMISSION_OPTIONS: readonly OptionSpec[] = [
   {
     name: "app-allow-all",
     group: "Permissions of apps",
-    help: "Let apps do all that gatehouse itself may do",
+    help: "Let apps do whatever gatehouse itself may do",
     apply: (settings) => settings.appAllowAll = true,
   },
 ];

@@ -21,7 +21,11 @@ import { parseCount } from "./values.ts";
 
 /** What a command line asks for. */
 export type Command =
-  | { readonly kind: "help" }
+  | {
+    readonly kind: "help";
+    /** What about; absent for the first screen. */
+    readonly topic?: string;
+  }
   | { readonly kind: "version" }
   | { readonly kind: "status"; readonly endpoint: string }
   | {
@@ -52,6 +56,10 @@ export function parseCommandLine(
   args: readonly string[],
   sources: ConfigSources = NO_SOURCES,
 ): Command {
+  // An option after it is what the help is about.
+  if (args[0] === "help" && args.length === 2 && !/^(?:-h|--help)$/.test(args[1])) {
+    return helpCommand(args.slice(1));
+  }
   refuseMisreadWords(args);
   const valueless = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
   const valued = OPTIONS.filter(({ value }) => value !== undefined).map(({ name }) => name);
@@ -69,7 +77,7 @@ export function parseCommandLine(
       if (key !== undefined) throw unknownOption(arg);
     },
   });
-  if (given(parsed.help).length > 0) return { kind: "help" };
+  if (given(parsed.help).length > 0) return helpAbout(parsed._.map(String));
   if (given(parsed.version).length > 0) return { kind: "version" };
 
   const named = OPTIONS.flatMap((option): Given[] => {
@@ -81,7 +89,7 @@ export function parseCommandLine(
   const flags = withEndpoint(named);
   const positional = [...parsed._, ...parsed["--"] ?? []].map(String);
   const verb = VERBS.has(positional[0]) ? positional.shift() : "serve";
-  if (verb === "help") return { kind: "help" };
+  if (verb === "help") return helpCommand(positional);
   if (positional[0] === "run") {
     throw new ConfigError(
       'there is no command "run": gatehouse APP serves an app (one that is called run is ./run)',
@@ -115,6 +123,17 @@ export function parseCommandLine(
     throw new ConfigError("--mongrel2-control is for gatehouse status");
   }
   return { kind: "serve", settings: completed(withApps(settings)) };
+}
+
+/** What `--help` after these words shows: a command's own help, or the first screen. */
+function helpAbout([verb, ...words]: readonly string[]): Command {
+  if (verb === "help") return helpCommand(words);
+  return VERBS.has(verb) ? { kind: "help", topic: verb } : { kind: "help" };
+}
+
+function helpCommand(words: readonly string[]): Command {
+  if (words.length > 1) throw new ConfigError("help takes one topic: gatehouse help TOPIC");
+  return words.length === 0 ? { kind: "help" } : { kind: "help", topic: words[0] };
 }
 
 /** Words that say what to do, before everything else. */

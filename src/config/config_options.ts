@@ -13,8 +13,9 @@ export const CONFIG_OPTIONS: readonly OptionSpec[] = [
     value: "FILE",
     givenBy: "flag or variable",
     group: "Configuration",
-    help: "Read apps and options from FILE, in the form of PasteDeploy; NAME=VALUE among the " +
-      "arguments is then a value for %(NAME)s",
+    brief: "Read apps and options from FILE",
+    help: "Read apps and options from FILE, in PasteDeploy's format. Arguments of the form " +
+      "NAME=VALUE then set %(NAME)s",
     apply: (settings, text) => settings.configFile = text,
   },
   {
@@ -22,7 +23,7 @@ export const CONFIG_OPTIONS: readonly OptionSpec[] = [
     value: "NAME",
     givenBy: "flag or variable",
     group: "Configuration",
-    help: "Take the options of the file's section [server:NAME]",
+    help: "Use the options in the section [server:NAME] of the file",
     default: "main",
     apply: (settings, text) => settings.serverName = text,
   },
@@ -31,7 +32,7 @@ export const CONFIG_OPTIONS: readonly OptionSpec[] = [
     value: "NAME",
     givenBy: "flag or variable",
     group: "Configuration",
-    help: "Serve what the file's section [app:NAME], [composite:NAME] or [pipeline:NAME] names",
+    help: "Serve the section [app:NAME], [composite:NAME] or [pipeline:NAME] of the file",
     default: "main",
     apply: (settings, text) => settings.appName = text,
   },

@@ -27,19 +27,18 @@ export const CONTAINMENT_OPTIONS: readonly OptionSpec[] = [
   timeLimit(
     "hang-timeout",
     "hangTimeoutMs",
-    "Time that an app may block its worker's thread: then the worker is replaced, and its " +
-      "requests get 504; 0 for any",
+    "Replace a worker whose thread is blocked for this long. Its requests get 504. 0 disables",
   ),
   timeLimit(
     "load-timeout",
     "loadTimeoutMs",
-    "Time for the apps to start, at first, at a reload, and in each new worker; 0 for any",
+    "Wait this long for the apps to start, in each new worker too. 0 disables",
   ),
   {
     name: "max-worker-requests",
     value: "N",
     group: "Limits",
-    help: "Replace a worker after about so many requests (up to a tenth less); 0 for any number",
+    help: "Replace a worker after about this many requests (up to a tenth less). 0 disables",
     default: "none",
     apply: (settings, text, name) =>
       settings.workerLimits.maxWorkerRequests = parseCount(
@@ -51,13 +50,13 @@ export const CONTAINMENT_OPTIONS: readonly OptionSpec[] = [
   timeLimit(
     "max-worker-age",
     "maxWorkerAgeMs",
-    "Replace a worker at about this age (up to a tenth less); 0 for any",
+    "Replace a worker at about this age (up to a tenth less). 0 disables",
   ),
   {
     name: "max-worker-memory",
     value: "BYTES",
     group: "Limits",
-    help: "Replace a worker whose own memory (heap and buffers) exceeds this; 0 for any",
+    help: "Replace a worker whose own memory (heap and buffers) exceeds this. 0 disables",
     default: "none",
     apply: (settings, text, name) => {
       const bytes = parseByteSize(name, text, WORKER_LIMIT_RANGES.maxWorkerMemoryBytes.max);
@@ -68,8 +67,9 @@ export const CONTAINMENT_OPTIONS: readonly OptionSpec[] = [
     name: "max-worker-descriptors",
     value: "N",
     group: "Limits",
-    help: "End workers whose apps have more files and sockets open, counted over all workers " +
-      "(at most half of what the process may have; Linux and macOS); 0 for any number",
+    help:
+      "Stop workers whose apps hold more files and sockets open, counted over all workers. At " +
+      "most half of what the process may open. Linux and macOS. 0 disables",
     default: String(DEFAULT_WORKER_LIMITS.maxWorkerDescriptors),
     apply: (settings, text, name) =>
       settings.workerLimits.maxWorkerDescriptors = parseCount(

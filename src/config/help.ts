@@ -1,99 +1,148 @@
 /**
- * The text of `--help`, made from the option table.
+ * The texts of `--help` and `gatehouse help TOPIC`, made from the option table.
  *
  * @module
  */
 
+import { ConfigError } from "../errors.ts";
+import { variableOf } from "./environment.ts";
+import { COMMAND_HELP, EXAMPLES, NOTES } from "./help_topics.ts";
+import { nearest } from "./nearest.ts";
 import type { OptionGroup, OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
 
 const WIDTH = 80;
 const INDENT = 6;
-const GROUPS: readonly OptionGroup[] = [
-  "Endpoints",
-  "Apps",
-  "Configuration",
-  "Loading",
-  "Reloading",
-  "Processes",
-  "Permissions of apps",
-  "Limits",
-  "Other",
-];
+const TOPICS_INDENT = 15;
 
-const USAGE = `gatehouse: a gateway for web applications
+/** Headings of the options, with the topics that they are. */
+const GROUPS: ReadonlyMap<string, OptionGroup> = new Map([
+  ["endpoints", "Endpoints"],
+  ["apps", "Apps"],
+  ["configuration", "Configuration"],
+  ["loading", "Loading"],
+  ["reloading", "Reloading"],
+  ["processes", "Processes"],
+  ["permissions", "Permissions of apps"],
+  ["limits", "Limits"],
+  ["other", "Other"],
+]);
 
-Usage:
-  gatehouse [serve] APP [MIDDLEWARE...] [OPTIONS]
-  gatehouse [serve] --mount /PREFIX=APP... [OPTIONS]
-  gatehouse [serve] --config FILE [NAME=VALUE...] [OPTIONS]
-  gatehouse config check FILE | show [FILE]
-  gatehouse cache APP... | --info | --clean
-  gatehouse status --mongrel2-control ENDPOINT
-  gatehouse help
+const START = `gatehouse: a gateway for web applications
 
-APP and MIDDLEWARE are modules by path or URL (file:, http:, https:, npm:); a
-fragment names an export other than the default: app.ts#admin. An app is an
-object with fetch(request, context), or a bare function; middleware is a
-function (next: App) => App, the last one named is the outermost.
+Usage: gatehouse APP [MIDDLEWARE...] [OPTIONS]
+       gatehouse --mount /PREFIX=APP... [OPTIONS]
+       gatehouse --config FILE [NAME=VALUE...] [OPTIONS]
+       gatehouse COMMAND ...
+
+APP is a module by path or URL: app.ts, https://example.com/app.ts, npm:NAME.
 `;
 
-const EPILOGUE = `Times are in seconds, or with a unit: 500ms, 30s, 5m, 1h. Sizes are in bytes,
-or with a unit: 64k, 10m, 1g.
+/**
+ * What `gatehouse help TOPIC` prints, at most 80 columns wide: about a command, a group of options, an
+ * option (with dashes or without), or `all`. Without a topic: a screen that says what there is.
+ *
+ * @throws {ConfigError} if there is no such topic
+ */
+export function helpText(topic?: string): string {
+  if (topic === undefined) return startText();
+  const name = topic.toLowerCase();
+  if (name === "all") return allText();
+  const group = GROUPS.get(name);
+  if (group !== undefined) return groupText(group);
+  const text = COMMAND_HELP.get(name) ?? NOTES.get(name);
+  if (text !== undefined) return text;
+  const option = OPTIONS.find(({ name, letter }) =>
+    topic === `--${name}` || topic === name || topic === `-${letter}` || topic === letter
+  );
+  if (option !== undefined) return optionText(option);
+  const known = [...topics(), ...OPTIONS.map(({ name }) => name)];
+  throw new ConfigError(
+    `there is no help about ${JSON.stringify(topic)}${nearest(name.replace(/^-+/, ""), known)}`,
+  );
+}
 
-Examples:
-  gatehouse app.ts
-  gatehouse app.ts --host 0.0.0.0 --port 8080
-  gatehouse app.ts --http :80 --https :443 --cert chain.pem --key key.pem
-  gatehouse app.ts --http unix:/run/app.sock,mode=0660 --workers 4
-  gatehouse app.ts --fastcgi 127.0.0.1:9000
-  gatehouse app.ts --mongrel2-config config.sqlite --mongrel2-route /app/
-  gatehouse --mount /=site.ts --mount /api=api/main.ts
-  gatehouse --config gatehouse.ini --workers 4
-  gatehouse https://example.com/app.ts --app-allow-net --app-allow-read=data
+/** The topics that are not options. */
+function topics(): string[] {
+  return [...COMMAND_HELP.keys(), ...GROUPS.keys(), ...NOTES.keys(), "all"];
+}
 
-Signals: SIGINT or SIGTERM finishes what is in flight, then exits; a second one
-exits at once. SIGHUP reloads the apps, without losing a request.
-Options come from the command line, or else from variables of the environment
-(GATEHOUSE_WORKERS=4; GATEHOUSE_FACTORY=yes; several values have blanks between
-them), or else from [server:main] in the configuration file (workers = 4).
-Environment: FCGI_WEB_SERVER_ADDRS=ADDR,... says which web servers may connect
-to --fastcgi over TCP; GATEHOUSE_LIBZMQ=FILE names the library for --mongrel2;
-GATEHOUSE_CACHE=DIR is where modules are kept; NPM_CONFIG_REGISTRY=URL and
-JSR_URL=URL are where packages come from.
-Exit status: 0 done, 1 failed (an app cannot be loaded, a port is in use),
-2 wrong usage.
-`;
-
-/** The help text, at most 80 columns wide. */
-export function helpText(): string {
-  const sections = GROUPS.map((group) => {
-    const entries = OPTIONS.filter((option) => option.group === group).map(entryOf);
-    return `${group}:\n${entries.join("")}`;
+function startText(): string {
+  const common = OPTIONS.filter(({ brief }) => brief !== undefined);
+  const width = Math.max(...common.map((option) => usageOf(option).length));
+  const options = common.map((option) => {
+    const line = `  ${usageOf(option).padEnd(width)}  ${option.brief}`;
+    const full = line + standardOf(option);
+    return `${full.length <= WIDTH ? full : line}\n`;
   });
-  return [USAGE, ...sections, EPILOGUE].join("\n");
+  const topics = [
+    ["a command", COMMAND_HELP.keys()],
+    ["options", GROUPS.keys()],
+    ["an option", ["--workers"]],
+    ["more", NOTES.keys()],
+    ["everything", ["all"]],
+  ] as const;
+  const lines = topics.map(([kind, names]) => {
+    const start = `  ${kind}:`.padEnd(TOPICS_INDENT);
+    return start + wrapped([...names].join(" "), TOPICS_INDENT).trimStart();
+  });
+  return [
+    START,
+    `Common options:\n${options.join("")}`,
+    `Help about TOPIC: gatehouse help TOPIC\n${lines.join("")}`,
+  ].join("\n");
+}
+
+function allText(): string {
+  return [
+    START,
+    EXAMPLES,
+    ...COMMAND_HELP.values(),
+    ...[...GROUPS.values()].map(groupText),
+    ...NOTES.values(),
+  ].join("\n");
+}
+
+function groupText(group: OptionGroup): string {
+  const entries = OPTIONS.filter((option) => option.group === group).map(entryOf);
+  return `${group}:\n${entries.join("")}`;
+}
+
+function optionText(option: OptionSpec): string {
+  const { name, value, givenBy } = option;
+  const places = [
+    ...givenBy === "flag" ? [] : [`environment: ${variableOf(option)}=${value ?? "yes"}`],
+    ...givenBy === undefined ? [`[server:NAME]: ${name} = ${value ?? "yes"}`] : [],
+  ].map((place) => place.replace(/=\[=(.*)\]$/, "=$1").replace(/= \[=(.*)\]$/, "= $1"));
+  return entryOf(option) + places.map((place) => `${" ".repeat(INDENT)}${place}\n`).join("");
+}
+
+/** How an option is written, with its letter and value. */
+function usageOf({ name, letter, value, ...option }: OptionSpec): string {
+  const start = letter === undefined ? "" : `-${letter}, `;
+  const space = value === undefined || hasOptionalValue({ name, value, ...option }) ? "" : " ";
+  return `${start}--${name}${space}${value ?? ""}`;
+}
+
+function standardOf(option: OptionSpec): string {
+  return option.default === undefined ? "" : ` [default: ${option.default}]`;
 }
 
 function entryOf(option: OptionSpec): string {
-  const letter = option.letter === undefined ? "" : `-${option.letter}, `;
-  const value = option.value === undefined || hasOptionalValue(option)
-    ? option.value ?? ""
-    : ` ${option.value}`;
   const repeats = option.repeats ? " (repeatable)" : "";
-  const standard = option.default === undefined ? "" : ` [default: ${option.default}]`;
-  return `  ${letter}--${option.name}${value}${repeats}\n${wrapped(option.help + standard)}`;
+  return `  ${usageOf(option)}${repeats}\n${wrapped(option.help + standardOf(option))}`;
 }
 
-function wrapped(text: string): string {
+function wrapped(text: string, indent = INDENT): string {
   const lines: string[] = [];
   let line = "";
   for (const word of text.split(" ")) {
-    if (line !== "" && INDENT + line.length + 1 + word.length > WIDTH) {
+    if (line !== "" && indent + line.length + 1 + word.length > WIDTH) {
       lines.push(line);
       line = "";
     }
     line = line === "" ? word : `${line} ${word}`;
   }
   lines.push(line);
-  return lines.map((each) => `${" ".repeat(INDENT)}${each}\n`).join("");
+  return lines.map((each) => `${" ".repeat(indent)}${each}\n`).join("");
 }

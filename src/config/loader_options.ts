@@ -15,7 +15,7 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
     name: "loader",
     value: "WHICH",
     group: "Loading",
-    help: "Load modules with gatehouse's loader (built-in), or, from source, with Deno's (native)",
+    help: "Load modules with gatehouse's loader (built-in) or, from source, with Deno's (native)",
     default: "built-in",
     apply: setLoader,
   },
@@ -23,7 +23,8 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
     name: "import-map",
     value: "FILE",
     group: "Loading",
-    help: "Import map, a path or URL; default: that of the deno.json beside the app",
+    help: "Use the import map at this path or URL",
+    default: "that of the app's deno.json",
     apply: (settings, text) => settings.loading.importMap = text,
   },
   {
@@ -31,7 +32,7 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
     value: "[=FILE]",
     repeats: true,
     group: "Loading",
-    help: "Set the environment variables that FILE says, NAME=value a line, where they are not set",
+    help: "Set the variables in FILE (lines of NAME=value), unless they are set already",
     apply: (settings, text) => settings.envFiles.push(text),
     relativeTo: (folder, text) => resolve(folder, text || ".env"),
   },
@@ -40,7 +41,7 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
     value: "[=PREFIXES]",
     repeats: true,
     group: "Loading",
-    help: "Ask again for modules that are in the cache: all, or those whose URLs begin so",
+    help: "Ask again for cached modules: all, or those whose URLs begin with these prefixes",
     apply: (settings, text) => {
       const { loading } = settings;
       if (text === "" || loading.reload === "all") loading.reload = "all";
@@ -50,7 +51,7 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
   {
     name: "cached-only",
     group: "Loading",
-    help: "Use no network to load: what is not in the cache is an error",
+    help: "Load from the cache alone, and fail if a module is not there",
     apply: (settings) => settings.loading.cachePolicy = "only",
   },
   {
@@ -58,15 +59,15 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
     value: "FILE",
     group: "Loading",
     help:
-      "Compare remote modules and packages with the hashes in FILE, and add new ones, unless it " +
-      "is one of Deno's",
+      "Check remote modules and packages against the hashes in FILE. Adds new ones, except to a " +
+      "deno.lock",
     default: "the deno.lock of the app's deno.json",
     apply: (settings, text) => settings.loading.lockFile = text,
   },
   {
     name: "frozen",
     group: "Loading",
-    help: "Refuse what the lock file does not know, instead of adding it",
+    help: "Refuse what the lock file does not have, instead of adding it",
     apply: (settings) => settings.loading.lockMode = "frozen",
   },
   {
@@ -74,7 +75,7 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
     value: "[=HOSTS]",
     repeats: true,
     group: "Loading",
-    help: "Load modules from all hosts, or also from these; HOST, HOST:PORT or *.HOST",
+    help: "Load modules from any host, or also from these: HOST, HOST:PORT or *.HOST",
     default: "the apps' own hosts, and deno.land, jsr.io, esm.sh, cdn.jsdelivr.net and GitHub's",
     apply: (settings, text) => {
       const { loading } = settings;
@@ -85,7 +86,7 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
   {
     name: "allow-insecure-import",
     group: "Loading",
-    help: "Load modules over http: from other machines, too",
+    help: "Load modules over http: from other machines too",
     apply: (settings) => settings.loading.allowHttp = "any",
   },
 ];
@@ -96,14 +97,14 @@ export const CACHE_OPTIONS: readonly OptionSpec[] = [
     name: "info",
     givenBy: "flag",
     group: "Other",
-    help: "For gatehouse cache: say where the cache is, and what is in it",
+    help: "Say where the cache is and what is in it. For cache",
     apply: (settings) => settings.cacheAction = "info",
   },
   {
     name: "clean",
     givenBy: "flag",
     group: "Other",
-    help: "For gatehouse cache: empty it",
+    help: "Empty the cache. For cache",
     apply: (settings) => settings.cacheAction = "clean",
   },
 ];

@@ -62,8 +62,10 @@ export interface OptionSpec {
   readonly givenBy?: "flag" | "flag or variable";
   /** Heading. */
   readonly group: OptionGroup;
-  /** What it does, in a sentence without its period. */
+  /** What it does, in a sentence or more, without the last period. */
   readonly help: string;
+  /** The same in a few words, if the first screen of the help has the option. */
+  readonly brief?: string;
   /** Default as the help text shows it. */
   readonly default?: string;
   /**
@@ -126,8 +128,9 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "ADDR",
     repeats: true,
     group: "Endpoints",
+    brief: "Serve HTTP/1.1 at PORT, HOST:PORT or unix:PATH",
     help: "Serve HTTP/1.1 at PORT, HOST:PORT (every address of the host), [IPV6]:PORT, :PORT " +
-      "(every interface, IPv4 and IPv6) or unix:PATH[,mode=0660]; port 0 is any free one",
+      "(every interface, IPv4 and IPv6) or unix:PATH[,mode=0660]. Port 0 picks a free port",
     default: "127.0.0.1:8000, if no endpoint is named",
     apply: (settings, text, name) => settings.http.push(readAddress(name, text)),
     relativeTo: (folder, text) => addressFrom(text, folder),
@@ -137,9 +140,9 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "HOST",
     givenBy: "flag",
     group: "Endpoints",
-    help:
-      "Serve at HOST and --port, as deno serve does: HTTP/1.1, over TLS if there are --cert and " +
-      "--key but no --https",
+    brief: "Listen on HOST, with --port",
+    help: "Listen on HOST, with --port, as deno serve does. Uses TLS when --cert and --key are " +
+      "given without --https",
     default: "127.0.0.1",
     apply() {},
   },
@@ -149,7 +152,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "PORT",
     givenBy: "flag",
     group: "Endpoints",
-    help: "Serve at --host and PORT; short for --http HOST:PORT",
+    brief: "Listen on PORT, with --host",
+    help: "Listen on PORT, with --host. Short for --http HOST:PORT",
     default: "8000",
     apply() {},
   },
@@ -158,7 +162,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "ADDR",
     repeats: true,
     group: "Endpoints",
-    help: "Serve HTTP/1.1 over TLS; needs --cert and --key",
+    help: "Serve HTTP/1.1 over TLS. Requires --cert and --key",
     apply: (settings, text, name) => settings.https.push(readAddress(name, text)),
     relativeTo: (folder, text) => addressFrom(text, folder),
   },
@@ -167,7 +171,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "ADDR",
     repeats: true,
     group: "Endpoints",
-    help: "Serve FastCGI, to a web server in front; same forms as --http",
+    brief: "Serve FastCGI, behind nginx, Apache or Caddy",
+    help: "Serve FastCGI, behind a web server. Takes the same forms as --http",
     apply: (settings, text, name) => settings.fastcgi.push(readAddress(name, text)),
     relativeTo: (folder, text) => addressFrom(text, folder),
   },
@@ -175,8 +180,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     name: "fastcgi-stderr",
     value: "WHAT",
     group: "Endpoints",
-    help: "What of the apps goes to the web server's error log: none, errors, or console " +
-      "(errors, and what they print with console.error and console.warn)",
+    help: "Send this to the web server's error log: none, errors, or console (errors, and what " +
+      "apps print with console.error and console.warn)",
     default: "errors",
     apply: setFaultReports,
   },
@@ -185,9 +190,10 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "SPEC",
     repeats: true,
     group: "Endpoints",
-    help: "Be a handler of the Mongrel2 that sends requests at tcp://HOST:PORT; followed by " +
-      ",recv=ENDPOINT (default: the port before), ,ident=ID, ,chroot=DIR (the folder it runs " +
-      "in) and ,uploads=DIR (the folder, within, that it writes uploads to)",
+    help:
+      "Handle requests of the Mongrel2 that sends them at tcp://HOST:PORT. May be followed by " +
+      ",recv=ENDPOINT (default: the port below), ,ident=ID, ,chroot=DIR (the folder that Mongrel2 " +
+      "runs in) and ,uploads=DIR (the folder in it for uploads)",
     apply: (settings, text, name) =>
       settings.mongrel2.push(named(name, () => parseMongrel2Spec(text))),
     relativeTo: (folder, text) => mongrel2From(text, folder),
@@ -196,15 +202,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     name: "mongrel2-config",
     value: "FILE",
     group: "Endpoints",
-    help: "Be a handler of the Mongrel2 with this configuration database, chosen by the " +
-      "next four; everything else is read from it",
+    help: "Read the handler's sockets from this configuration database of Mongrel2. The next " +
+      "four options choose the handler",
     apply: (settings, text) => settings.mongrel2Config = text,
   },
   {
     name: "mongrel2-handler",
     value: "ID",
     group: "Endpoints",
-    help: "Choose the handler by its number",
+    help: "Choose the handler with this number",
     apply: (settings, text, name) =>
       settings.mongrel2Choice.handlerId = parseCount(name, text, {
         min: 0,
@@ -215,43 +221,42 @@ export const OPTIONS: readonly OptionSpec[] = [
     name: "mongrel2-route",
     value: "PATH",
     group: "Endpoints",
-    help: "Choose the handler by the path of its route",
+    help: "Choose the handler of the route with this path",
     apply: (settings, text) => settings.mongrel2Choice.route = text,
   },
   {
     name: "mongrel2-host",
     value: "NAME",
     group: "Endpoints",
-    help: "Choose the handler by the name or pattern of its host",
+    help: "Choose the handler of the host with this name or pattern",
     apply: (settings, text) => settings.mongrel2Choice.host = text,
   },
   {
     name: "mongrel2-server",
     value: "ID",
     group: "Endpoints",
-    help: "Choose the handler by the UUID or name of its server",
+    help: "Choose the handler of the server with this UUID or name",
     apply: (settings, text) => settings.mongrel2Choice.server = text,
   },
   {
     name: "cert",
     value: "FILE",
     group: "Endpoints",
-    help: "Certificate chain for --https, in PEM",
+    help: "Read the certificate chain for --https from FILE (PEM)",
     apply: (settings, text) => settings.certFile = text,
   },
   {
     name: "key",
     value: "FILE",
     group: "Endpoints",
-    help: "Private key for --https, in PEM",
+    help: "Read the private key for --https from FILE (PEM)",
     apply: (settings, text) => settings.keyFile = text,
   },
   {
     name: "backlog",
     value: "N",
     group: "Endpoints",
-    help:
-      "Connections that the system queues until they are accepted; at unix sockets, only where " +
+    help: "Let the system queue this many connections. On unix sockets, this requires that " +
       "gatehouse may use FFI",
     default: "511",
     apply: (settings, text, name) => settings.backlog = parseCount(name, text, RANGES.backlog),
@@ -261,9 +266,10 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "PREFIX=APP[,strip]",
     repeats: true,
     group: "Apps",
+    brief: "Serve APP below the path PREFIX",
     help:
-      "Serve APP below the path PREFIX; the longest prefix wins. The app sees the whole path, or, " +
-      "with ,strip, what follows the prefix",
+      "Serve APP below the path PREFIX. The longest prefix wins. The app sees the whole path, " +
+      "or with ,strip what follows the prefix",
     apply: addMount,
     relativeTo: (folder, text) => text.replace(/(?<==).+/s, (app) => moduleFrom(app, folder)),
   },
@@ -271,15 +277,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     name: "workers",
     value: "N",
     group: "Apps",
-    help: "Number of app workers; 0 runs the apps on the gateway's own thread",
+    brief: "Run apps in N workers",
+    help: "Run the apps in N workers. 0 runs them on the gateway's own thread",
     default: "number of cores",
     apply: (settings, text, name) => settings.workers = parseCount(name, text, RANGES.workers),
   },
   {
     name: "factory",
     group: "Apps",
-    help: "The apps' exports are functions that make the app: each is called once, with its " +
-      "settings",
+    help: "Call the apps' exports, once in each worker and with their settings, to get the apps",
     apply: (settings) => settings.appKind = "factory",
   },
   ...CONFIG_OPTIONS,
@@ -287,34 +293,47 @@ export const OPTIONS: readonly OptionSpec[] = [
   ...RELOAD_OPTIONS,
   ...PROCESS_OPTIONS,
   ...APP_PERMISSION_OPTIONS,
-  sizeLimit("max-header-bytes", "maxHeaderBytes", "Request line and headers"),
-  countLimit("max-header-count", "maxHeaderCount", "Headers of a request"),
-  sizeLimit("max-target-bytes", "maxTargetBytes", "Request target (the URL)"),
-  sizeLimit("max-body-bytes", "maxBodyBytes", "Request body"),
-  timeLimit("header-timeout", "headerTimeoutMs", "Time for a request's head to arrive; 0 for none"),
+  sizeLimit("max-header-bytes", "maxHeaderBytes", "Limit the size of request line and headers"),
+  countLimit("max-header-count", "maxHeaderCount", "Limit the number of headers"),
+  sizeLimit(
+    "max-target-bytes",
+    "maxTargetBytes",
+    "Limit the length of the request target (the URL)",
+  ),
+  sizeLimit("max-body-bytes", "maxBodyBytes", "Limit the size of a request body"),
+  timeLimit("header-timeout", "headerTimeoutMs", "Wait this long for a request's head. 0 disables"),
   timeLimit(
     "body-timeout",
     "bodyIdleTimeoutMs",
-    "Time without progress in a request's or response's body; 0 for none",
+    "Wait this long for progress in a request's or response's body. 0 disables",
   ),
-  timeLimit("idle-timeout", "idleTimeoutMs", "Time a connection waits for a request; 0 for none"),
+  timeLimit(
+    "idle-timeout",
+    "idleTimeoutMs",
+    "Close a connection that is idle for this long. 0 disables",
+  ),
   timeLimit(
     "request-timeout",
     "requestTimeoutMs",
-    "Time for a response to begin: then the client gets 504; 0 for none",
+    "Answer 504 if the app has not answered after this long. 0 disables",
   ),
   countLimit(
     "max-requests-per-connection",
     "maxRequestsPerConnection",
-    "Requests on one connection; 0 for any number",
+    "Close a connection after this many requests. 0 disables",
   ),
-  countLimit("max-connections", "maxConnections", "Open HTTP connections of each address"),
+  countLimit(
+    "max-connections",
+    "maxConnections",
+    "Limit the open HTTP connections of each listening address",
+  ),
   {
     name: "max-conns",
     value: "N",
     group: "Limits",
-    help: "Open FastCGI connections of each address (FCGI_MAX_CONNS); others are told that it is " +
-      "overloaded",
+    help:
+      "Limit the open FastCGI connections of each listening address (FCGI_MAX_CONNS). Further " +
+      "ones get FCGI_OVERLOADED",
     default: String(FASTCGI_LIMITS.maxConns),
     apply: (settings, text, name) =>
       settings.maxConns = parseCount(name, text, LIMIT_RANGES.maxConns),
@@ -323,9 +342,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     name: "max-reqs",
     value: "N",
     group: "Limits",
-    help:
-      "FastCGI requests at a time of each address (FCGI_MAX_REQS); others are told that it is " +
-      "overloaded",
+    help: "Limit the concurrent FastCGI requests of each listening address (FCGI_MAX_REQS). " +
+      "Further ones get FCGI_OVERLOADED",
     default: String(FASTCGI_LIMITS.maxReqs),
     apply: (settings, text, name) =>
       settings.maxReqs = parseCount(name, text, LIMIT_RANGES.maxReqs),
@@ -333,14 +351,14 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: "no-keep-alive",
     group: "Limits",
-    help: "Close each connection after one request",
+    help: "Close each connection after one response",
     apply: (settings) => settings.limits.maxRequestsPerConnection = 1,
   },
   {
     name: "drain-timeout",
     value: "SECONDS",
     group: "Limits",
-    help: "Time that shutdown waits for requests in flight",
+    help: "Let shutdown wait this long for requests in flight",
     default: "30",
     apply: setDrainTimeout,
   },
@@ -350,7 +368,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "ENDPOINT",
     givenBy: "flag or variable",
     group: "Other",
-    help: "For gatehouse status: Mongrel2's control port, such as ipc:///var/www/run/control",
+    help: "Ask this control port of Mongrel2, such as ipc:///var/www/run/control. For status",
     apply: (settings, text) => settings.mongrel2Control = text,
   },
   ...CACHE_OPTIONS,
@@ -359,7 +377,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     letter: "h",
     givenBy: "flag",
     group: "Other",
-    help: "Show this text",
+    help: "Show help",
     apply() {},
   },
   {

@@ -20,7 +20,7 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
     group: "Processes",
     help:
       "Run N gateway processes that share the TCP ports, each with its own --workers, and one " +
-      "more that watches over them; 0 runs the gateway itself",
+      "more that supervises them. 0 runs a single process",
     default: "0",
     apply: (settings, text, name) => settings.processes = parseCount(name, text, RANGES.processes),
   },
@@ -28,16 +28,15 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
     name: "pidfile",
     value: "FILE",
     group: "Processes",
-    help: "Keep the number of the process in this file, from when it is ready to its end",
+    help: "Write the process ID to FILE once gatehouse is ready, and remove it at the end",
     apply: (settings, text) => settings.pidfile = text,
   },
   {
     name: "inspect",
     value: "[=ADDR]",
     group: "Processes",
-    help: "Let debuggers inspect the gateway's thread and its workers, at PORT or HOST:PORT " +
-      "(127.0.0.1:9229 unless it is named); not beside apps that may use the network, unless they " +
-      "may do everything",
+    help: "Let debuggers inspect the gateway and its workers, at PORT or HOST:PORT (default " +
+      "127.0.0.1:9229). Refused when apps may use the network, unless they may do everything",
     apply: (settings, text, name) => settings.inspect = inspectorAddress(text, name),
   },
 ];

@@ -30,15 +30,16 @@ export const RELOAD_OPTIONS: readonly OptionSpec[] = [
   {
     name: "watch",
     group: "Reloading",
-    help: "Reload the apps when a local file changes that they are made of",
+    brief: "Reload the apps when their files change",
+    help: "Reload the apps when one of their local files changes",
     apply: (settings) => settings.watch = "files",
   },
   {
     name: "watch-remote",
     value: "SECONDS",
     group: "Reloading",
-    help: "Ask for remote modules again that often, and reload the apps if any has changed; " +
-      "0 for never",
+    help: "Check remote modules at this interval, and reload the apps when one has changed. " +
+      "0 disables",
     default: "0",
     apply: (settings, text, name) => settings.watchRemoteMs = parseDuration(name, text),
   },
@@ -46,8 +47,9 @@ export const RELOAD_OPTIONS: readonly OptionSpec[] = [
     name: "generation-header",
     value: "NAME",
     group: "Reloading",
-    help: "Header of responses that says which generation of workers answered: 1, and one more " +
-      "with each reload",
+    help:
+      "Add this header to responses, with the generation of workers that answered: 1, and one " +
+      "more after each reload",
     apply: (settings, text, name) => {
       checkGenerationHeader(name, text);
       settings.generationHeader = text;

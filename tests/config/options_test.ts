@@ -189,6 +189,7 @@ const TOLD_DEFAULTS = [
   "workers",
   "max-body-bytes",
   "loader",
+  "import-map",
   "lock",
   "allow-import",
   "server-name",
