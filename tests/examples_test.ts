@@ -8,7 +8,7 @@ import {
   assertThrows,
 } from "./support/assert.ts";
 import type { GatewayProcess } from "./support/gateway.ts";
-import { FROM_SOURCE, startGateway } from "./support/gateway.ts";
+import { startGateway } from "./support/gateway.ts";
 
 const EXAMPLES = new URL("../examples/", import.meta.url).pathname;
 
@@ -569,90 +569,6 @@ for (const [name, path, text] of UNCHANGED) {
       assertEquals(await (await fetch(`${url}${path}`)).text(), text);
     });
   });
-}
-
-/** The code blocks of the README in a language. */
-async function snippets(language: string): Promise<string[]> {
-  const readme = await Deno.readTextFile(new URL("../README.md", import.meta.url));
-  const blocks = readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, "g"));
-  return [...blocks].map(([, code]) => code);
-}
-
-Deno.test("the app in the README runs", async () => {
-  const code = (await snippets("ts")).find((each) => each.startsWith("// app.ts"))!;
-  const folder = await Deno.makeTempDir();
-  await Deno.writeTextFile(`${folder}/app.ts`, code);
-  await using gateway = await startGateway([`${folder}/app.ts`, "--workers=1"]);
-  assertEquals(await (await fetch(gateway.url)).text(), "Hello, 127.0.0.1");
-  const echo = await fetch(gateway.url, { method: "POST", body: "[1]" });
-  assertEquals(await echo.json(), [1]);
-  await Deno.remove(folder, { recursive: true });
-});
-
-Deno.test("the configuration file in the README passes its check, and starts", async () => {
-  const folder = await Deno.makeTempDir();
-  const api = `export const makeApi = ({ database }) => () =>
-    Response.json({ database, data: Deno.readTextFileSync(database) });`;
-  await using remote = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
-    () => new Response(api, { headers: { "content-type": "application/typescript" } }),
-  );
-  const [text] = await snippets("ini");
-  const files = {
-    "gatehouse.ini": text.replace("https://example.com", `http://127.0.0.1:${remote.addr.port}`),
-    "site.ts": 'export default () => new Response("the site");',
-    "timing.ts": `export default (next) => ({
-      async fetch(request, context) {
-        const response = await next.fetch(request, context);
-        response.headers.set("server-timing", "app;dur=1");
-        return response;
-      },
-    });`,
-    "data.db": "rows",
-  };
-  for (const [name, content] of Object.entries(files)) {
-    await Deno.writeTextFile(`${folder}/${name}`, content);
-  }
-  await Deno.mkdir(`${folder}/run`);
-  const env = { GATEHOUSE_CACHE: `${folder}/cache` };
-  const [program, ...words] = FROM_SOURCE;
-  const check = await new Deno.Command(program, {
-    args: [...words, "config", "check", `${folder}/gatehouse.ini`],
-    env: { NO_COLOR: "1", ...env },
-  }).output();
-  assertEquals(
-    new TextDecoder().decode(check.stdout),
-    `${folder}/gatehouse.ini: all is well, 2 apps\n`,
-  );
-  await using gateway = await startGateway(["--config", `${folder}/gatehouse.ini`], { env });
-  assertEquals(await (await fetch(gateway.url)).text(), "the site");
-  const response = await fetch(`${gateway.url}/api`);
-  assertEquals(response.headers.get("server-timing"), "app;dur=1");
-  assertEquals(await response.json(), { database: `${folder}/data.db`, data: "rows" });
-  await gateway[Symbol.asyncDispose]();
-  await Deno.remove(folder, { recursive: true });
-});
-
-const uses: [string, string, string][] = [
-  ["the library's use", "await serve(", "Hello from /here\n"],
-  ["the use of FastCgiServer and FastCgiClient", "FastCgiServer.listen(", "echo\n"],
-];
-for (const [what, call, printed] of uses) {
-  Deno.test(`${what} in the README runs`, async () => {
-    const code = (await snippets("ts")).find((each) => each.includes(call))!;
-    assertEquals(await evaluated(code), printed);
-  });
-}
-
-/** What `code` prints to standard output. */
-async function evaluated(code: string): Promise<string> {
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--config", new URL("../deno.json", import.meta.url).pathname, "--ext=ts", code],
-    env: { NO_COLOR: "1" },
-  }).output();
-  const decoder = new TextDecoder();
-  console.error(decoder.decode(stderr));
-  return decoder.decode(stdout);
 }
 
 registerExamples();

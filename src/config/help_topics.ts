@@ -69,6 +69,32 @@ gatehouse config show [FILE] [NAME=VALUE...] [OPTIONS]
   ],
 ]);
 
+/** A variable of the environment that is not an option. */
+export interface Variable {
+  /** Its name, and what its value is. */
+  readonly usage: string;
+  /** What it says, in a few words. */
+  readonly help: string;
+}
+
+/** Variables that are not options, in the order of the help text. */
+export const VARIABLES: readonly Variable[] = [
+  { usage: "FCGI_WEB_SERVER_ADDRS=ADDR,...", help: "web servers that may connect to --fastcgi" },
+  { usage: "GATEHOUSE_LIBZMQ=FILE", help: "the library for --mongrel2" },
+  { usage: "GATEHOUSE_CACHE=DIR", help: "where modules are kept" },
+  { usage: "NPM_CONFIG_REGISTRY=URL", help: "where npm packages come from" },
+  { usage: "JSR_URL=URL", help: "where jsr packages come from" },
+  { usage: "DENO_CERT=FILE", help: "certificates to trust as well (PEM)" },
+  { usage: "NODE_EXTRA_CA_CERTS=FILE", help: "the same, if DENO_CERT is not set" },
+  { usage: "DENO_TLS_CA_STORE=STORES", help: "whose to trust: mozilla, system, or both" },
+  { usage: "HTTP_PROXY, HTTPS_PROXY=URL", help: "proxies to load modules through" },
+  { usage: "ALL_PROXY, NO_PROXY", help: "a proxy for both; hosts to reach without" },
+];
+
+function variableLine({ usage, help }: Variable): string {
+  return `  ${usage.padEnd(30)}  ${help}\n`;
+}
+
 /** Notes, by topic. */
 export const NOTES: ReadonlyMap<string, string> = new Map([
   [
@@ -86,13 +112,7 @@ export const NOTES: ReadonlyMap<string, string> = new Map([
   line comes first, then the environment, then [server:main] of the
   configuration file (workers = 4).
 
-  FCGI_WEB_SERVER_ADDRS=ADDR,...  web servers that may connect to --fastcgi
-                                  over TCP
-  GATEHOUSE_LIBZMQ=FILE           the library for --mongrel2
-  GATEHOUSE_CACHE=DIR             where modules are kept
-  NPM_CONFIG_REGISTRY=URL         where npm packages come from
-  JSR_URL=URL                     where jsr packages come from
-`,
+${VARIABLES.map(variableLine).join("")}`,
   ],
   [
     "signals",

@@ -1,8 +1,29 @@
 /**
- * Keys that `[server:main]` had for other servers: gevent-fastcgi, Spawning, cogen.
+ * Keys of `[server:NAME]` that are not options: those of its endpoint, and those that other servers had
+ * there (gevent-fastcgi, Spawning, cogen).
  *
  * @module
  */
+
+/** What `use` can be, and the ports where none is named. */
+export const PROTOCOLS = { http: 8000, https: 8443, fastcgi: 5000, mongrel2: 0 } as const;
+
+/** Keys that say where the endpoint of `use = http`, `https` or `fastcgi` is, and what each does. */
+export const SOCKET_KEYS = {
+  host: "Listen at this host; `*` is every interface",
+  port: "Listen at this port",
+  socket: "Listen at this unix socket instead; relative to the file",
+  socket_mode: "Give the socket this mode, in octal: `0660`",
+} as const;
+
+/** Keys that say where the Mongrel2 of `use = mongrel2` is, and what each does. */
+export const MONGREL2_KEYS = {
+  send_spec: "Take requests from this endpoint",
+  recv_spec: "Send replies to this endpoint",
+  ident: "Use this identity",
+  chroot: "Look for uploads below the folder that Mongrel2 runs in",
+  uploads: "Look for uploads in this folder there",
+} as const;
 
 /** What stands for a key of another server. */
 export interface Alias {

@@ -13,17 +13,22 @@ import type { FileContext } from "./option_entry.ts";
 import { collecting, FILE_OPTIONS, givenByEntry, optionOf, refuseTwiceIn } from "./option_entry.ts";
 import type { OptionSpec } from "./options.ts";
 import { addressFrom, mongrel2From } from "./relative_paths.ts";
-import { ALIASES, foreignServer, REFUSED } from "./server_keys.ts";
+import {
+  ALIASES,
+  foreignServer,
+  MONGREL2_KEYS as MONGREL2,
+  PROTOCOLS,
+  REFUSED,
+  SOCKET_KEYS as SOCKET,
+} from "./server_keys.ts";
 import { defaultSettings } from "./settings.ts";
 import { parseCount } from "./values.ts";
 
-/** What `use` can be, and the ports where none is named. */
-const PROTOCOLS = { http: 8000, https: 8443, fastcgi: 5000, mongrel2: 0 } as const;
 type Protocol = keyof typeof PROTOCOLS;
 
-/** Keys that say together where the endpoint of `use` is, by protocol. */
-const SOCKET_KEYS = ["host", "port", "socket", "socket_mode"];
-const MONGREL2_KEYS = ["send_spec", "recv_spec", "ident", "chroot", "uploads"];
+/** Keys that say together where the endpoint of `use` is. */
+const SOCKET_KEYS = Object.keys(SOCKET);
+const MONGREL2_KEYS = Object.keys(MONGREL2);
 
 /** What a `[server:NAME]` section gives for the options. */
 export function readServer(section: IniSection, context: FileContext): Given[] {

@@ -8,6 +8,7 @@ import type { ServeSettings } from "../../src/config/settings.ts";
 import { defaultSettings } from "../../src/config/settings.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
 import { ConfigError, ConfigFileError } from "../../src/errors.ts";
+import { blockOf } from "../support/docs.ts";
 
 /** The settings of a file in the folder /srv, called `f.ini`. */
 function read(text: string, ...args: string[]): ServeSettings {
@@ -472,9 +473,8 @@ Deno.test("every option of a file has its variable", () => {
   assertEquals(new Set(names).size, names.length);
 });
 
-Deno.test("the configuration file in the README is understood", async () => {
-  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
-  const text = /```ini\n([\s\S]*?)```/.exec(readme)![1];
+Deno.test("the configuration file in docs/configuration.md is understood", () => {
+  const text = blockOf("docs/configuration.md", "ini");
   assertEquals(mounted(text), [
     "/ site.ts",
     '/api https://example.com/api.ts#makeApi{"database":"/srv/data.db"} < timing.ts',

@@ -266,7 +266,7 @@ async function keepsConnections(name: FrontName, gateway: GatewayProcess): Promi
 
 for (const name of Object.keys(LIMITS) as FrontName[]) {
   Deno.test({
-    name: `behind ${name}, as the README says, everything passes over FastCGI`,
+    name: `behind ${name}, as docs/front-servers.md says, everything passes over FastCGI`,
     ignore: isMissing(FRONT_PROGRAMS[name]),
     async fn(test) {
       await using gateway = await startGateway([

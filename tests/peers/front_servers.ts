@@ -1,5 +1,6 @@
-/** Web servers in front of a FastCGI endpoint, configured with the README's snippets. */
+/** Web servers in front of a FastCGI endpoint, configured with those of docs/front-servers.md. */
 
+import { blockOf } from "../support/docs.ts";
 import { freePort } from "../support/peers.ts";
 
 /** A server that passes requests on over FastCGI. */
@@ -45,7 +46,7 @@ const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 /** Starts a server in front of `upstream` (`HOST:PORT`, or `unix:PATH` for nginx), and waits until it accepts. */
 export function startFront(name: FrontName, upstream: string): Promise<Front> {
   const port = freePort();
-  return startSites(name, port, () => README_SITES[name](port, upstream));
+  return startSites(name, port, () => DOCUMENTED_SITES[name](port, upstream));
 }
 
 /** Starts a server with these sites, and waits until it accepts connections at `port`. */
@@ -94,33 +95,31 @@ export async function startSites(name: FrontName, port: number, sites: Sites): P
   throw new Error(`${name} does not accept connections:\n${log}\n${config}`);
 }
 
-/** The README's snippet for FastCGI in a server's language, with `changes` made. */
-async function snippet(
-  language: string,
-  changes: readonly (readonly [string, string])[],
-): Promise<string> {
-  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
-  const section = readme.slice(readme.indexOf("\n## Behind a web server, over FastCGI\n"));
-  let text = new RegExp("```" + language + "\\n([\\s\\S]*?)```").exec(section)![1];
+/** The documented snippet for FastCGI in a server's language, with `changes` made. */
+function snippet(language: string, changes: readonly (readonly [string, string])[]): string {
+  let text = blockOf("docs/front-servers.md", language, "", "## FastCGI");
   for (const [from, to] of changes) {
-    if (!text.includes(from)) throw new Error(`the README's snippet has no ${from}:\n${text}`);
+    if (!text.includes(from)) throw new Error(`the documented snippet has no ${from}:\n${text}`);
     text = text.replace(from, to);
   }
   return text;
 }
 
-/** The sites of the README's snippets. */
-const README_SITES: Record<FrontName, (port: number, upstream: string) => Promise<string>> = {
+/** The sites of the documented snippets. */
+const DOCUMENTED_SITES: Record<
+  FrontName,
+  (port: number, upstream: string) => string | Promise<string>
+> = {
   nginx: async (port, upstream) =>
-    await snippet("nginx", [
+    snippet("nginx", [
       ["127.0.0.1:9000", upstream],
       ["listen 80;", `listen 127.0.0.1:${port};`],
       // A relative path would be looked for beside this configuration.
       ["include fastcgi_params;", `include ${await nginxFolder()}/fastcgi_params;`],
     ]),
-  apache: async (port, upstream) =>
+  apache: (port, upstream) =>
     `Listen 127.0.0.1:${port}\n` +
-    await snippet("apache", [["127.0.0.1:9000", upstream], ["*:80", `127.0.0.1:${port}`]]),
+    snippet("apache", [["127.0.0.1:9000", upstream], ["*:80", `127.0.0.1:${port}`]]),
   lighttpd: (_port, upstream) => snippet("lighttpd", [["9000", upstream.split(":")[1]]]),
   caddy: (port, upstream) =>
     snippet("caddy", [["127.0.0.1:9000", upstream], [

@@ -1,13 +1,13 @@
 import { assert, assertEquals } from "../support/assert.ts";
+import { blockOf } from "../support/docs.ts";
 import { startGateway } from "../support/gateway.ts";
 import { freePort, isMissing } from "../support/peers.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
 
-/** The nginx configuration of the README, for these ports. */
-async function configFromReadme(port: number, upstream: number, folder: string): Promise<string> {
-  const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
-  const snippet = /```nginx\n([\s\S]*?)```/.exec(readme)![1]
+/** The nginx configuration of docs/front-servers.md, for these ports. */
+function configFromDocs(port: number, upstream: number, folder: string): string {
+  const snippet = blockOf("docs/front-servers.md", "nginx", "proxy_pass")
     .replace("127.0.0.1:8000", `127.0.0.1:${upstream}`)
     .replace("listen 80;", `listen 127.0.0.1:${port}; client_max_body_size 0;`);
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -19,7 +19,7 @@ async function configFromReadme(port: number, upstream: number, folder: string):
 }
 
 Deno.test({
-  name: "behind nginx, as the README says, connections are kept and everything passes",
+  name: "behind nginx, as docs/front-servers.md says, connections are kept and everything passes",
   ignore: isMissing("nginx"),
   async fn(test) {
     await using gateway = await startGateway([APP, "--workers=2"]);
@@ -27,7 +27,7 @@ Deno.test({
     const port = freePort();
     await Deno.writeTextFile(
       `${folder}/nginx.conf`,
-      await configFromReadme(port, gateway.port, folder),
+      configFromDocs(port, gateway.port, folder),
     );
     const nginx = new Deno.Command("nginx", {
       args: ["-c", `${folder}/nginx.conf`, "-e", `${folder}/error.log`],

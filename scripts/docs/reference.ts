@@ -1,0 +1,156 @@
+/**
+ * Writes the reference of all commands, options, variables and keys, from the tables that the program
+ * itself goes by.
+ *
+ * @module
+ */
+
+import { variableOf } from "../../src/config/environment.ts";
+import { COMMAND_HELP, NOTES, VARIABLES } from "../../src/config/help_topics.ts";
+import { FILE_OPTIONS } from "../../src/config/option_entry.ts";
+import type { OptionSpec } from "../../src/config/options.ts";
+import { hasOptionalValue, OPTIONS } from "../../src/config/options.ts";
+import {
+  ALIASES,
+  MONGREL2_KEYS,
+  PROTOCOLS,
+  REFUSED,
+  SOCKET_KEYS,
+} from "../../src/config/server_keys.ts";
+
+/** The page, as Markdown that is not formatted yet. */
+export function referencePage(): string {
+  return [
+    "# Reference",
+    "<!-- `deno task docs` writes this page from the option table. Do not edit it. -->",
+    "Every command, option, variable and key of the configuration file. On the command line, " +
+    "`gatehouse help TOPIC` prints the same.",
+    ...commands(),
+    "## Options",
+    "An option can stand on the command line, in a variable, or in `[server:NAME]` of a " +
+    "[configuration file](configuration.md). The command line wins over variables, variables win " +
+    "over the file. Where an option names no variable or key, it has none.",
+    ...groups().flatMap(groupSection),
+    ...variables(),
+    ...keys(),
+    "## Values",
+    noteText("values"),
+    "## Signals",
+    noteText("signals"),
+  ].join("\n\n") + "\n";
+}
+
+function commands(): string[] {
+  return [
+    "## Commands",
+    ...[...COMMAND_HELP].flatMap(([name, text]) => {
+      const [usage, ...about] = text.trimEnd().split("\n\n");
+      return [`### gatehouse ${name}`, `\`\`\`text\n${usage}\n\`\`\``, ...about.map(flowed)];
+    }),
+  ];
+}
+
+/** The groups in the order of the options; those without a home of their own come last. */
+function groups(): string[] {
+  return [...new Set(OPTIONS.map(({ group }) => group))];
+}
+
+function groupSection(group: string): string[] {
+  const options = OPTIONS.filter((option) => option.group === group);
+  return [`### ${group}`, ...options.flatMap(optionSection)];
+}
+
+function optionSection(option: OptionSpec): string[] {
+  const { name, help, givenBy, repeats } = option;
+  const places = [
+    ...givenBy === "flag" ? [] : [`Variable: \`${variableOf(option)}\`.`],
+    ...givenBy === undefined ? [`Key: \`${name}\`.`] : [],
+  ];
+  const facts = [
+    ...option.default === undefined ? [] : [`Default: ${option.default}.`],
+    ...repeats ? ["May be repeated."] : [],
+    ...places,
+  ];
+  return [
+    `#### --${name}`,
+    `\`${usageOf(option)}\``,
+    `${withLinks(help, name)}.`,
+    facts.join(" "),
+  ].filter((part) => part !== "");
+}
+
+function usageOf(option: OptionSpec): string {
+  const { name, letter, value } = option;
+  const start = letter === undefined ? "" : `-${letter}, `;
+  const space = value === undefined || hasOptionalValue(option) ? "" : " ";
+  return `${start}--${name}${space}${value ?? ""}`;
+}
+
+/** A help text with the options that it names as links. */
+function withLinks(help: string, self: string): string {
+  return help.replace(/--([a-z][a-z0-9-]*)/g, (whole, name) => {
+    const isOther = name !== self && OPTIONS.some((option) => option.name === name);
+    return isOther ? `[\`--${name}\`](#--${name})` : `\`${whole}\``;
+  });
+}
+
+function variables(): string[] {
+  const rows = VARIABLES.map(({ usage, help }) => `| \`${usage}\` | ${withLinks(help, "")} |`);
+  return [
+    "## Variables that are not options",
+    ["| variable | what it says |", "| --- | --- |", ...rows].join("\n"),
+    "`GATEHOUSE_INSTALL` and `GATEHOUSE_RELEASES` are for `install.sh`: the folder to install to, and " +
+    "where releases are.",
+  ];
+}
+
+function keys(): string[] {
+  const endpoint = [
+    ["use", `Which endpoint: ${Object.keys(PROTOCOLS).map((name) => `\`${name}\``).join(", ")}`],
+    ...Object.entries(SOCKET_KEYS),
+    ...Object.entries(MONGREL2_KEYS),
+  ];
+  const ports = Object.entries(PROTOCOLS).filter(([, port]) => port > 0)
+    .map(([name, port]) => `${port} for \`${name}\``);
+  const aliases = [...ALIASES].map(([key, { option }]) =>
+    `| \`${key}\` | [\`${option}\`](#--${option}) |`
+  );
+  const refused = REFUSED.map(([pattern, why]) =>
+    `| ${keysOf(pattern).map((key) => `\`${key}\``).join(", ")} | ${why} |`
+  );
+  return [
+    "## Keys of [server:NAME]",
+    `Every option that has a key (${FILE_OPTIONS.size} of them), with dashes or underscores, and the ` +
+    "keys of an endpoint:",
+    [
+      "| key | what it does |",
+      "| --- | --- |",
+      ...endpoint.map(([key, help]) => `| \`${key}\` | ${help} |`),
+    ].join("\n"),
+    `Without \`host\` it is 127.0.0.1; without \`port\`, ${ports.join(", ")}.`,
+    "Keys of other servers stand for options:",
+    ["| key | option |", "| --- | --- |", ...aliases].join("\n"),
+    "Others are refused, with a reason:",
+    ["| key | reason |", "| --- | --- |", ...refused].join("\n"),
+    "The keys of the other sections are described in [configuration.md](configuration.md#sections).",
+  ];
+}
+
+/** The keys that a pattern stands for; `…` for what it leaves open. */
+function keysOf({ source }: RegExp): string[] {
+  const open = source.endsWith("$") ? "" : "…";
+  const text = source.replace(/^\^|\$$/g, "").replaceAll("\\.", ".").replace(/\\w[*+]/g, "…") +
+    open;
+  const [, start, alternatives, end] = /^(.*)\(\?:(.*)\)(.*)$/.exec(text) ?? ["", text, "", ""];
+  return alternatives.split("|").map((each) => start + each + end);
+}
+
+/** A note without its heading, and without its indent. */
+function noteText(name: string): string {
+  const [, ...lines] = NOTES.get(name)!.trimEnd().split("\n");
+  return lines.join("\n").split("\n\n").map(flowed).join("\n\n");
+}
+
+function flowed(paragraph: string): string {
+  return withLinks(paragraph.split("\n").map((line) => line.trim()).join(" "), "");
+}

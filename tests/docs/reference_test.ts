@@ -1,0 +1,30 @@
+import { assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { anchors } from "../../scripts/docs/markdown.ts";
+import { referencePage } from "../../scripts/docs/reference.ts";
+import { variableOf } from "../../src/config/environment.ts";
+import { COMMAND_HELP } from "../../src/config/help_topics.ts";
+import { OPTIONS } from "../../src/config/options.ts";
+
+const page = referencePage();
+
+Deno.test("the reference has an anchor for every option and every command", () => {
+  const known = new Set(anchors(page));
+  assertEquals(OPTIONS.map(({ name }) => `--${name}`).filter((each) => !known.has(each)), []);
+  const commands = [...COMMAND_HELP.keys()].map((name) => `gatehouse-${name}`);
+  assertEquals(commands.filter((each) => !known.has(each)), []);
+});
+
+Deno.test("the reference says of every option how it can be given, and only so", () => {
+  for (const option of OPTIONS) {
+    const [, rest] = page.split(`\n#### --${option.name}\n`);
+    const [section] = rest.split("\n#");
+    assertStringIncludes(
+      section,
+      `\`${option.letter ? `-${option.letter}, ` : ""}--${option.name}`,
+    );
+    if (option.default !== undefined) assertStringIncludes(section, option.default);
+    const isVariable = option.givenBy !== "flag";
+    assertEquals(section.includes(`\`${variableOf(option)}\``), isVariable, option.name);
+    assertEquals(section.includes("Key: "), option.givenBy === undefined, option.name);
+  }
+});
