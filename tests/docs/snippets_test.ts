@@ -66,6 +66,18 @@ Deno.test("the gatehouse commands in the documentation are understood", () => {
   assert(count > 30, String(count));
 });
 
+Deno.test("the configuration files in the documentation are understood", () => {
+  const files = allBlocks("ini").filter(({ code }) => code.includes("[server:main]"));
+  assert(files.length > 3, String(files.length));
+  for (const { place, code } of files) {
+    try {
+      parseCommandLine(["--config", "gatehouse.ini"], { ...NO_SOURCES, readTextFile: () => code });
+    } catch (error) {
+      throw new Error(place, { cause: error });
+    }
+  }
+});
+
 Deno.test("the tasks that the documentation names are there", () => {
   const { tasks } = JSON.parse(Deno.readTextFileSync(CONFIG));
   const named = pagePaths().flatMap((page) =>
