@@ -132,7 +132,26 @@ function keys(): string[] {
     ["| key | option |", "| --- | --- |", ...aliases].join("\n"),
     "Others are refused, with a reason:",
     ["| key | reason |", "| --- | --- |", ...refused].join("\n"),
-    "The keys of the other sections are described in [configuration.md](configuration.md#sections).",
+    ...appKeys(),
+  ];
+}
+
+function appKeys(): string[] {
+  return [
+    "## Keys of the other sections",
+    [
+      "| section | key | what it does |",
+      "| --- | --- | --- |",
+      "| `[app:NAME]`, `[filter:NAME]` | `use` | The module: a path relative to the file, or a URL; `#EXPORT` names an export |",
+      "| | `factory` | `true`: the export makes the app, or the middleware, though there are no settings |",
+      "| | any other | A setting for the export, which then makes the app, or the middleware |",
+      "| `[app:NAME]` | [`workers`](#--workers), and the [permissions of apps](#permissions-of-apps) | The option, for this app alone |",
+      "| `[composite:NAME]` | `use` | `urlmap` |",
+      "| | `/PREFIX` | The app below this path; `,strip` takes the prefix off its URLs |",
+      "| `[pipeline:NAME]` | `pipeline` | Filters, the first outermost, and last the app |",
+      "| `[DEFAULT]` | any | A name for `%(NAME)s` in all sections |",
+    ].join("\n"),
+    "[configuration.md](configuration.md) has an example.",
   ];
 }
 
