@@ -76,17 +76,31 @@ export function importAt(source: string, start: number): number {
   return -1;
 }
 
-/** Locks the current thread. `requireModule` loads the ES modules that CommonJS may require. */
-export function lockImports(requireModule: RequireModule = () => false): void {
+/**
+ * Locks the current thread. `requireModule` loads the ES modules that CommonJS may require. `threads` are
+ * `guarded` where what apps make of them is locked before it runs anything of theirs: whoever says so puts
+ * that in their place at once.
+ */
+export function lockImports(
+  requireModule: RequireModule = () => false,
+  threads: "closed" | "guarded" = "closed",
+): void {
   lockInternals();
   lockFunctionConstructors();
   lockEval();
   lockTimers();
   lockBuiltins();
   lockCommonJs(requireModule);
-  for (const name of ["Worker", "SharedWorker", "ShadowRealm", "importScripts"]) {
+  for (const name of ["SharedWorker", "ShadowRealm", "importScripts"]) {
     if (name in globalThis) replace(globalThis, name, refusal(name));
   }
+  if (threads === "closed") closeThreads();
+}
+
+function closeThreads(): void {
+  replace(globalThis, "Worker", refusal("Worker"));
+  const threads = builtin("worker_threads");
+  if (threads !== undefined) replace(threads, "Worker", refusal("worker_threads.Worker"));
 }
 
 function lockFunctionConstructors(): void {
@@ -161,7 +175,7 @@ function lockTimers(): void {
   }
 }
 
-/** What builtin modules have that evaluates code elsewhere: in other contexts and threads. */
+/** What builtin modules have that evaluates code elsewhere, in other contexts for one. */
 const REFUSED: Readonly<Record<string, readonly string[]>> = {
   vm: [
     "Script",
@@ -174,7 +188,6 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
     "runInNewContext",
     "runInThisContext",
   ],
-  worker_threads: ["Worker"],
   repl: ["REPLServer", "start"],
   inspector: ["Session", "open"],
   "inspector/promises": ["Session", "open"],

@@ -12,12 +12,18 @@ import type { SandboxRules } from "../sandbox/rules.ts";
 import type { AskForModule } from "./modules.ts";
 import type { Imported, ImportRequest } from "./protocol.ts";
 
-/** What a nested thread has of the one that made it. */
-export interface NestedServices {
+/** What threads that apps make are to have of the one that makes them. */
+export interface ThreadTerms {
   /** The modules of the apps, if the built-in loader has made them. */
   readonly graph: WorkerGraph | undefined;
-  /** What the module is kept from. */
+  /** What they are kept from. */
   readonly sandbox: SandboxRules;
+  /** Whether they are to be kept from the runtime's own `import()`. */
+  readonly lockdown: "locked" | undefined;
+}
+
+/** What a nested thread has of the one that made it. */
+export interface NestedServices extends ThreadTerms {
   /** Takes questions for modules, and gives the answers. */
   readonly port: MessagePort;
 }
@@ -71,14 +77,11 @@ const headersOf = getterOf<Response, Headers>(Response.prototype, "headers");
 const valueOf = uncurried(Headers.prototype.get);
 
 /**
- * Makes `Worker` guard what it makes as `sandbox` says, and load modules of `graph`, if there is one, and
- * what else `ask` finds, on the current thread. Threads in lockdown have no workers.
+ * Makes `Worker` guard what it makes as `terms` say, and load modules of their graph, if there is one, and
+ * what else `ask` finds, on the current thread.
  */
-export function installAppThreads(
-  graph: WorkerGraph | undefined,
-  sandbox: SandboxRules,
-  ask: AskForModule,
-): void {
+export function installAppThreads(terms: ThreadTerms, ask: AskForModule): void {
+  const { graph } = terms;
   const Native = globalThis.Worker;
   const { prototype } = Native;
 
@@ -99,7 +102,7 @@ export function installAppThreads(
     // Who gets at these can but ask for modules, as every app can.
     const { port1, port2 } = new MessageChannel();
     if (graph !== undefined) answerQuestions(port1, url, ask);
-    postToWorker(worker, { secret, url, graph, sandbox, port: port2 }, [port2]);
+    postToWorker(worker, { ...terms, secret, url, port: port2 }, [port2]);
     return worker;
   }
 

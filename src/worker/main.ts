@@ -107,14 +107,17 @@ async function start(message: StartMessage): Promise<void> {
       ? null
       : installModules(graph, askForModule, builtins, mainModulesOf(apps));
     installNodeTimers();
-    if (lockdown === "locked") lockImports(modules?.requireModule);
-    else if (graph !== undefined || sandbox.trust === "limited") {
-      installAppThreads(graph, sandbox, askForModule);
+    // Without a graph, the runtime itself would import what threads begin with.
+    const isClosed = lockdown === "locked" && graph === undefined;
+    if (lockdown === "locked") {
+      lockImports(modules?.requireModule, isClosed ? "closed" : "guarded");
+    }
+    const terms = { graph, sandbox, lockdown };
+    if (!isClosed && (graph !== undefined || sandbox.trust === "limited")) {
+      installAppThreads(terms, askForModule);
     }
     actAsMainThread();
-    const threads = graph === undefined || lockdown === "locked"
-      ? null
-      : nodeThreads(graph, sandbox, askForModule);
+    const threads = graph === undefined ? null : nodeThreads(terms, askForModule);
     guardThread(sandbox, threads);
     presentAsMain(mainModulesOf(apps)[0]);
     const servers = takeServers(sandbox.addresses);

@@ -6,6 +6,7 @@
 
 import { SafeMap, uncurried } from "../captured.ts";
 import { guardThread } from "../sandbox/guard.ts";
+import { lockImports } from "../sandbox/lockdown.ts";
 import type { NestedAnswer, NestedQuestion, NestedServices } from "./app_thread.ts";
 import { installAppThreads } from "./app_thread.ts";
 import type { AskForModule } from "./modules.ts";
@@ -31,14 +32,16 @@ type WaitingPort = Partial<Record<"ref" | "unref", () => void>>;
 
 /** Gives the current thread its modules and its sandbox; returns what imports the module at a URL. */
 export function installNested(
-  { graph, sandbox, port }: NestedServices,
+  { graph, sandbox, lockdown, port }: NestedServices,
 ): (url: string) => Promise<unknown> {
+  const terms = { graph, sandbox, lockdown };
   const ask = questionsTo(port);
   const builtins = sandbox.trust === "full" ? "native" : "guarded";
   const modules = graph === undefined ? null : installModules(graph, ask, builtins);
   installNodeTimers();
-  installAppThreads(graph, sandbox, ask);
-  guardThread(sandbox, nodeThreads(graph, sandbox, ask));
+  if (lockdown === "locked") lockImports(modules?.requireModule, "guarded");
+  installAppThreads(terms, ask);
+  guardThread(sandbox, nodeThreads(terms, ask));
   return async (url) =>
     modules === null ? await import(url) : await modules.services.import(url, [url]);
 }

@@ -7,10 +7,8 @@
 
 import { pathToFileURL } from "node:url";
 import { getterOf } from "../captured.ts";
-import type { WorkerGraph } from "../loader/graph_store.ts";
-import type { SandboxRules } from "../sandbox/rules.ts";
 import type { NodeWorkerClass, ThreadMaker } from "../sandbox/threads.ts";
-import type { NestedServices } from "./app_thread.ts";
+import type { NestedServices, ThreadTerms } from "./app_thread.ts";
 import { answerQuestions } from "./app_thread.ts";
 import type { AskForModule } from "./modules.ts";
 
@@ -38,18 +36,24 @@ interface NodeWorkerOptions {
 }
 
 const { MessageChannel, Number, String, TypeError, URL: AbsoluteUrl, structuredClone } = globalThis;
-const { defineProperty, keys } = Object;
+const { defineProperty, freeze, keys } = Object;
 const NESTED_MODULE = new URL("./node_nested.ts", import.meta.url).href;
 /** Of what is no file, the runtime asks for no permission to read. */
-const MAIN = new AbsoluteUrl(`data:text/javascript,import ${JSON.stringify(NESTED_MODULE)};`);
+const MAIN = fixedUrl(`data:text/javascript,import ${JSON.stringify(NESTED_MODULE)};`);
 const hrefOf = getterOf<URL, string>(URL.prototype, "href");
 
-/** What makes the class for threads that load modules of `graph`, and what else `ask` finds. */
-export function nodeThreads(
-  graph: WorkerGraph | undefined,
-  sandbox: SandboxRules,
-  ask: AskForModule,
-): ThreadMaker {
+/** A URL that means the same to the runtime, whatever apps make of the class. */
+function fixedUrl(text: string): URL {
+  const url = new AbsoluteUrl(text);
+  for (const [name, value] of [["href", url.href], ["protocol", url.protocol]]) {
+    defineProperty(url, name, { value });
+  }
+  return freeze(defineProperty(url, "toString", { value: () => text }));
+}
+
+/** What makes the class for threads on `terms`, which load modules of their graph, and what else `ask` finds. */
+export function nodeThreads(terms: ThreadTerms, ask: AskForModule): ThreadMaker {
+  const { graph } = terms;
   return (make) => {
     function NodeThread(filename: unknown, options: NodeWorkerOptions = {}): object {
       if (new.target === undefined) throw new TypeError("Worker is a class: it needs new");
@@ -65,7 +69,7 @@ export function nodeThreads(
       if (graph !== undefined) {
         answerQuestions(port1, "url" in main ? main.url : "data:,", ask);
       }
-      const start: NodeThreadStart = { main, graph, sandbox, port: port2, workerData };
+      const start: NodeThreadStart = { ...terms, main, port: port2, workerData };
       const given = {
         ...plainOptions(options),
         workerData: start,

@@ -1,10 +1,12 @@
 import { absenceTests } from "../sandbox/absences.ts";
+import { childProcessTests } from "../sandbox/child_processes.ts";
 import { descriptorTests } from "../sandbox/descriptors.ts";
 import { escapeTests } from "../sandbox/escapes.ts";
 import { fatalCallTests } from "../sandbox/fatal_calls.ts";
 import { importTests } from "../sandbox/imports.ts";
 import { portTests } from "../sandbox/ports.ts";
 import { sharedStateTests } from "../sandbox/shared_state.ts";
+import { threadTests } from "../sandbox/thread_escapes.ts";
 import { nodeServingTests } from "../worker/node_serving.ts";
 import { servingTests } from "../worker/self_serving.ts";
 import { executable } from "./executable_path.ts";
@@ -15,6 +17,8 @@ if (executable !== null) {
   portTests({ name: "executable", command, args: [] });
   absenceTests({ name: "executable", command });
   importTests({ name: "executable", command, args: [] });
+  threadTests({ name: "executable", command });
+  childProcessTests({ name: "executable", command });
   fatalCallTests({ name: "executable", command, args: [] });
   sharedStateTests({ name: "executable", command, args: [] });
   servingTests({ name: "executable", command, args: ["--workers=2"] });
