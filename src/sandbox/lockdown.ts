@@ -3,7 +3,8 @@
  *
  * The runtime of the executable does not check the permission to read when it imports a file from
  * disk: with a native `import()` an app could read any JSON or JavaScript file there. Modules that
- * the built-in loader made have no native `import()`; this takes it from code that is made at run time.
+ * the built-in loader made have no native `import()`; this takes it from code that is made at run time,
+ * by an escape in the keyword. Words that only look like it mean the same with one.
  * What else such code does is not restricted: it has the worker's permissions like all code.
  *
  * The prototypes belong to the app by the time these functions are called. So they use nothing that
@@ -12,10 +13,21 @@
  * @module
  */
 
+import { uncurried } from "../captured.ts";
 import { lockInternals } from "./internals.ts";
 
-const { apply, construct, defineProperty, getPrototypeOf, ownKeys, setPrototypeOf } = Reflect;
+const {
+  apply,
+  construct,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  ownKeys,
+  setPrototypeOf,
+} = Reflect;
 const { freeze } = Object;
+const { SyntaxError } = globalThis;
+const slice = uncurried(String.prototype.slice);
 const Deny = EvalError;
 const Unsupported = Deno.errors.NotSupported;
 const readTextFile = Deno.readTextFileSync;
@@ -58,7 +70,8 @@ export function guardedBuiltin(
 
 /**
  * Whether `source` may contain `import()` or `import.meta` and the like: the word, and after it, with
- * white space between, `(`, `.` or a comment. Strings and comments that look so count, too.
+ * white space between, `(`, `.` or a comment. Strings and comments that look so count, too: where they end,
+ * only a parser could say.
  */
 export function mayImport(source: string): boolean {
   return importAt(source, 0) >= 0;
@@ -74,6 +87,23 @@ export function importAt(source: string, start: number): number {
     if (source[at] === "(" || source[at] === "." || opensComment(source, at)) return i;
   }
   return -1;
+}
+
+/**
+ * `source` with an escape in each word for which {@linkcode mayImport} says so. In strings, templates, regular
+ * expressions, comments and names of members it means the same; as a keyword it is a syntax error.
+ */
+export function withoutImports(source: string): string {
+  let result = "";
+  let start = 0;
+  for (let at = importAt(source, 0); at >= 0; at = importAt(source, at + 1)) {
+    let slashes = 0;
+    while (source[at - 1 - slashes] === "\\") slashes++;
+    // In a string, a backslash before the letter means nothing.
+    result += slice(source, start, slashes % 2 === 0 ? at : at - 1) + "\\u0069";
+    start = at + 1;
+  }
+  return start === 0 ? source : result + slice(source, start);
 }
 
 /**
@@ -116,8 +146,9 @@ function lockFunctionConstructors(): void {
       // Without a prototype: an app could give it traps else.
       {
         __proto__: null,
-        apply: (target, self, args) => apply(target, self, checkedAll(args)),
-        construct: (target, args, newTarget) => construct(target, checkedAll(args), newTarget),
+        apply: (target, self, args) => compiled(() => apply(target, self, checkedAll(args))),
+        construct: (target, args, newTarget) =>
+          compiled(() => construct(target, checkedAll(args), newTarget)),
       } as ProxyHandler<FunctionConstructor>,
     );
     guardedFunction ??= guarded;
@@ -126,22 +157,40 @@ function lockFunctionConstructors(): void {
   }
 }
 
-/** The arguments of a function constructor as text that is what was checked. */
+/** The arguments of a function constructor as text without imports. */
 function checkedAll(args: unknown[]): string[] {
   let joined = "";
   for (let i = 0; i < args.length; i++) {
-    args[i] = `${args[i]}`;
+    args[i] = withoutImports(`${args[i]}`);
     joined += args[i] + (i < args.length - 2 ? "," : "\n");
   }
-  checked(joined);
+  // What is an import only when they are put together.
+  if (mayImport(joined)) throw denial();
   return args as string[];
 }
 
-function checked(source: string): string {
-  if (!mayImport(source)) return source;
-  throw new Deny(
-    "code that is made at run time cannot use import() in gatehouse's executable: it could read " +
-      "files without permission (text that looks like it counts as well)",
+/** What `compile` makes of text without imports. If one has become an error, that says what to do. */
+function compiled<Result>(compile: () => Result): Result {
+  try {
+    return compile();
+  } catch (error) {
+    throw isAboutKeyword(error) ? denial() : error;
+  }
+}
+
+/** Whether the error says that there is an escape in a keyword. It may be an app's own. */
+function isAboutKeyword(error: unknown): boolean {
+  if (!(error instanceof SyntaxError)) return false;
+  return getOwnPropertyDescriptor(error, "message")?.value === KEYWORD_WITH_ESCAPE;
+}
+
+/** What V8 says of it. */
+const KEYWORD_WITH_ESCAPE = "Keyword must not contain escaped characters";
+
+function denial(): Error {
+  return new Deny(
+    "code that is made at run time cannot use import() in gatehouse's executable, unless the app may " +
+      "read everything (--app-allow-read): it could read files without permission",
   );
 }
 
@@ -151,8 +200,10 @@ function lockEval(): void {
   replace(
     globalThis,
     "eval",
-    { eval: (source: unknown) => typeof source === "string" ? native(checked(source)) : source }
-      .eval,
+    {
+      eval: (source: unknown) =>
+        typeof source === "string" ? compiled(() => native(withoutImports(source))) : source,
+    }.eval,
   );
 }
 
@@ -162,7 +213,9 @@ function lockTimers(): void {
     const native = globalThis[name] as unknown as (...args: unknown[]) => number;
     const { [name]: guarded } = {
       [name](this: unknown, ...args: unknown[]): number {
-        if (args.length > 0 && typeof args[0] !== "function") args[0] = checked(`${args[0]}`);
+        if (args.length > 0 && typeof args[0] !== "function") {
+          args[0] = withoutImports(`${args[0]}`);
+        }
         return apply(native, this, args);
       },
     };
@@ -211,10 +264,7 @@ function lockBuiltins(): void {
 /** Loads an ES module that the loader has made into what CommonJS gets; `false` if it has made none. */
 type RequireModule = (module: unknown, path: string) => boolean;
 
-/**
- * CommonJS is compiled if it does not import. The loader has left no such word in that of packages; their
- * other files, which it took for modules, are none the better for it.
- */
+/** CommonJS is compiled without imports. The loader has left none in that of packages. */
 function lockCommonJs(requireModule: RequireModule): void {
   const Module = builtin("module")! as unknown as {
     readonly prototype: object;
@@ -237,19 +287,19 @@ function lockCommonJs(requireModule: RequireModule): void {
       Module.wrapper = wrapper;
       Module.wrap = wrap;
     }
-    return apply(native, module, [source, path, "commonjs"]);
+    return compiled(() => apply(native, module, [withoutImports(source), path, "commonjs"]));
   };
   replace(
     Module.prototype,
     "_compile",
     function (this: unknown, source: unknown, path: unknown) {
-      return compile(this, checked(`${source}`), `${path}`);
+      return compile(this, `${source}`, `${path}`);
     },
   );
   const load = (module: unknown, filename: unknown) => {
     const path = `${filename}`;
     if (requireModule(module, path)) return;
-    compile(module, checked(readTextFile(path)), path);
+    compile(module, readTextFile(path), path);
   };
   for (const extension of Object.keys(Module._extensions)) {
     if (extension === ".json" || extension === ".node") continue;

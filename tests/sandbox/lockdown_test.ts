@@ -44,6 +44,10 @@ const expectedUses: Record<string, string> = {
   "names": "Function,1,eval,setTimeout",
   "words that begin like import": "5",
   "the word in other places": "6",
+  "text that looks like imports": "import(x),import(y),\\import(z),true,import(2),12",
+  "eval of text that looks like imports": "import(x) // import.meta",
+  "what is said of imports": "true",
+  "require() of a file that speaks of imports": "import(x)",
   "timers": "7",
   "text in a timer": "8",
   "require() of a file": "9",
@@ -59,6 +63,7 @@ Deno.test("in lockdown nothing leads to an import(), and the rest works", async 
     const files = {
       "plain.cjs": "exports.value = 9;",
       "imports.cjs": 'exports.value = import("node:fs");',
+      "speaks.cjs": "exports.value = 'import(x)';",
       "notes.txt": 'exports.value = import("node:fs");',
       "program": 'exports.value = import("node:fs");',
       "data.json": '{"value":11}',

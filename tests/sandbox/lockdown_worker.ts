@@ -162,6 +162,22 @@ const uses: Record<string, () => unknown> = {
   "words that begin like import": () =>
     eval("var reimport = (x) => x, importer = 5; reimport(importer)"),
   "the word in other places": () => new Function("const o = { import: 6 }; return o['import']")(),
+  "text that looks like imports": () =>
+    new Function(
+      "o",
+      "/* import(x) */ // import.meta\nconst r = /import./; const t = `import(${ o.import(1) })`;" +
+        " return ['import(x)', \"\\import(y)\", '\\\\import(z)', r.test(t), t, r.source.length].join()",
+    )({ import: (x: number) => x + 1 }),
+  "eval of text that looks like imports": () => eval("'import(x)' + ' // import.meta'"),
+  "what is said of imports": () => {
+    try {
+      new Function("return import('x')");
+      return "";
+    } catch (error) {
+      return (error as Error).message.includes("--app-allow-read");
+    }
+  },
+  "require() of a file that speaks of imports": () => require("./speaks.cjs").value,
   "timers": () => new Promise((resolve) => setTimeout(resolve, 1, 7)),
   "text in a timer": () => {
     setTimeout("globalThis.ticked = 8" as Any, 0);

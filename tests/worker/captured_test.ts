@@ -18,6 +18,7 @@ const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
   "src/sandbox/lockdown.ts": {
     setUp: [
       "builtin",
+      "closeThreads",
       "lockBuiltins",
       "lockCommonJs",
       "lockEval",
