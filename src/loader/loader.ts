@@ -30,6 +30,7 @@ import type {
 } from "./loader_protocol.ts";
 import type { Question } from "./loader_thread.ts";
 import { LoaderThread } from "./loader_thread.ts";
+import { MODULE_SYNC } from "./npm/conditions.ts";
 import { npmrcPaths } from "./npm/npmrc_paths.ts";
 import { FileFault, readRegularFile } from "./regular_file.ts";
 import { Slices } from "./slices.ts";
@@ -278,6 +279,7 @@ export class Loader implements Disposable {
       this.#registries(app),
       // What guarded modules export differs with the runtime.
       builtins === "native" ? builtins : Deno.version.deno,
+      MODULE_SYNC,
     ];
     return join(cacheRoot, "apps", `${sha256Of(JSON.stringify(inputs))}.json`);
   }

@@ -21,6 +21,7 @@ import { DOORBELL, FENCE, GATEWAY_BELL, WORKER_BELL } from "../worker/protocol.t
 import { Doorbells } from "./doorbells.ts";
 import { ImportDesk } from "./import_desk.ts";
 import { LoadingReports } from "./loading_reports.ts";
+import { RequireDesk } from "./require_desk.ts";
 
 /** What runs in the worker. */
 const WORKER_MODULE = new URL("../worker/main.ts", import.meta.url);
@@ -69,6 +70,7 @@ export class WorkerThread {
   readonly #worker: Worker;
   readonly #loading: LoadingReports;
   readonly #imports: ImportDesk;
+  readonly #requires: RequireDesk;
   readonly #doorbells: Doorbells;
   /** What the worker listens at. */
   readonly #workerBell: Bell;
@@ -106,6 +108,10 @@ export class WorkerThread {
       answer: (imported, answer) => worker.postMessage({ imported, answer }),
       onBroken: (error) => owner.onBroken(error),
     });
+    const requires = this.#requires = new RequireDesk({
+      supply: (request) => owner.supply(request),
+      onBroken: (error) => owner.onBroken(error),
+    });
     const bells = allocateBells(2);
     this.#workerBell = new Bell(bells, WORKER_BELL);
     this.#gatewayBell = new Bell(bells, GATEWAY_BELL);
@@ -132,7 +138,9 @@ export class WorkerThread {
           socketPaths: reserved.socketPaths,
           addresses: reserved.addresses,
         },
+        requires: requires.start,
       } satisfies StartMessage,
+      [requires.start.port],
     );
   }
 
@@ -173,6 +181,7 @@ export class WorkerThread {
     this.#gatewayBell.close();
     this.#worker.terminate();
     this.#imports.close();
+    this.#requires.close();
   }
 
   #onMessage({ data, ports }: MessageEvent): void {
@@ -221,6 +230,11 @@ export class WorkerThread {
       case "import":
         if (!this.#imports.take(report.id, report.request)) {
           this.#owner.onFault("it imports in a way that modules do not");
+        }
+        return true;
+      case "require":
+        if (!this.#requires.take(report.id, report.request)) {
+          this.#owner.onFault("it requires in a way that modules do not");
         }
         return true;
       default:

@@ -7,6 +7,7 @@
 import nodeModule from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { SafeMap, uncurried } from "../captured.ts";
+import { REQUIRE_CONDITIONS } from "../loader/npm/conditions.ts";
 import { ResolveFault, resolveImports } from "../loader/npm/package_exports.ts";
 import { PackageFiles } from "../loader/npm/package_files.ts";
 
@@ -28,17 +29,13 @@ interface ModuleClass {
   _resolveFilename(request: string, parent: CommonJsModule | null, ...rest: unknown[]): string;
 }
 
-const { addEventListener, Error, JSON, removeEventListener, Set, setTimeout, SyntaxError } =
-  globalThis;
+const { addEventListener, Error, JSON, removeEventListener, setTimeout, SyntaxError } = globalThis;
 const scope = globalThis;
 const { assign, defineProperties } = Object;
 const { apply } = Reflect;
 const { parse } = JSON;
 const { permissions, readTextFileSync } = Deno;
 const querySync = uncurried(Deno.Permissions.prototype.querySync);
-
-/** Conditions for `require`: Deno's, but for `module-sync`. */
-const REQUIRE_CONDITIONS: ReadonlySet<string> = new Set(["node", "require"]);
 
 /**
  * Makes `module` that of the ES module at `path`, as `require` has it. `false` if the loader has made none of
@@ -131,8 +128,8 @@ function readFromDisk(
 function notMade(filename: string): Error {
   return assign(
     new Error(
-      `require() of the ES module ${filename} is not possible here, as the loader did not find that it is ` +
-        "required: load it by import()",
+      `require() of the ES module ${filename} is not possible in threads of apps, nor with --workers 0, ` +
+        "where the loader has not seen that it is required: load it by import()",
     ),
     { code: "ERR_REQUIRE_ESM" },
   );

@@ -24,6 +24,7 @@ import { installModules } from "./modules.ts";
 import { nodeThreads } from "./node_threads.ts";
 import { installNodeTimers } from "./node_timers.ts";
 import { WorkerPort } from "./port.ts";
+import { RequireLine } from "./require_line.ts";
 import type {
   ImportedMessage,
   ImportRequest,
@@ -82,7 +83,7 @@ function isListening(data: unknown): data is ListeningMessage {
 
 async function start(message: StartMessage): Promise<void> {
   hasStarted = true;
-  const { framesVersion, toWorker, toGateway, bells, apps, sandbox } = message;
+  const { framesVersion, toWorker, toGateway, bells, apps, sandbox, requires } = message;
   if (framesVersion !== FRAMES_VERSION) {
     throw new Error(`the gateway speaks version ${framesVersion} of the frames`);
   }
@@ -103,9 +104,14 @@ async function start(message: StartMessage): Promise<void> {
   try {
     const { graph, lockdown, faultReports } = apps;
     const builtins = sandbox.trust === "full" ? "native" : "guarded";
+    const line = new RequireLine(
+      requires,
+      (id, request) => post({ kind: "require", id, request }),
+    );
     const modules = graph === undefined
       ? null
-      : installModules(graph, askForModule, builtins, mainModulesOf(apps));
+      : installModules(graph, askForModule, builtins, mainModulesOf(apps), (request) =>
+        line.ask(request));
     installNodeTimers();
     // Without a graph, the runtime itself would import what threads begin with.
     const isClosed = lockdown === "locked" && graph === undefined;

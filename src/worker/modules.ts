@@ -26,6 +26,9 @@ type GrowingPart = "files" | "redirects" | "packages";
 /** Asks the gateway for a module that the worker does not have. */
 export type AskForModule = (request: ImportRequest) => Promise<Imported>;
 
+/** Asks the gateway for a module that CommonJS requires, and waits for the answer. */
+export type RequireNow = (request: ImportRequest) => Imported;
+
 /** What the modules of apps are served with. Apps can see it, and do with it what they like. */
 export interface ModuleServices {
   /** Does `import(specifier, options)` for the module at `referrer`. */
@@ -83,12 +86,14 @@ const WELL_KNOWN = Symbol.for("gatehouse.modules");
  * Makes the services of the current thread for the modules of `graph`, of which those at the URLs `mains`
  * are main modules, as apps are under `deno serve`. What apps find of them are
  * functions that lead nowhere else, and take whatever they are given for what it is: text for text.
+ * Without `requireNow`, CommonJS gets no ES modules but those of the graph.
  */
 export function installModules(
   graph: WorkerGraph,
   ask: AskForModule,
   builtins: "native" | "guarded",
   mains: readonly string[] = [],
+  requireNow: RequireNow | null = null,
 ): InstalledModules {
   const modules = new AppModules(graph, ask, builtins, mains);
   const services: ModuleServices = {
@@ -103,7 +108,7 @@ export function installModules(
   for (const service of Object.values(services)) freeze(setPrototypeOf(service, null));
   freeze(setPrototypeOf(services, null));
   defineProperty(globalThis, WELL_KNOWN, { value: services });
-  const requireModule = modules.moduleRequirer();
+  const requireModule = modules.moduleRequirer(requireNow);
   installRequire(graph.packageRoot, requireModule);
   return { services, requireModule };
 }
@@ -169,11 +174,12 @@ class AppModules {
     return startsWith(target, "npm:") ? this.#packages.resolveNpm(target, url) : target;
   }
 
-  /** What loads ES modules that CommonJS requires: those of the graph, and no others. */
-  moduleRequirer(): RequireModule {
+  /** What loads ES modules that CommonJS requires: those of the graph, and what else `now` finds. */
+  moduleRequirer(now: RequireNow | null): RequireModule {
     const load = nativeModuleLoader();
     return (module, path) => {
-      const file = this.#files.get(moduleKey(hrefOf(pathToFileURL(path)), ""));
+      const url = hrefOf(pathToFileURL(path));
+      const file = this.#files.get(moduleKey(url, "")) ?? this.#requiredNow(url, now);
       const name = `${file}`;
       if (file === undefined || !isGeneratedName(name)) return false;
       try {
@@ -183,6 +189,19 @@ class AppModules {
       }
       return true;
     };
+  }
+
+  #requiredNow(url: string, now: RequireNow | null): string | undefined {
+    if (now === null) return undefined;
+    const answer = now({ specifier: url, referrer: url, type: "" });
+    if (hasOwn(answer, "message")) {
+      // What is no package's, the runtime may load itself, if the app may read it.
+      if (!this.#packages.has(url)) return undefined;
+      throw new TypeError((answer as { message: string }).message);
+    }
+    const added = answer as Exclude<Imported, { message: string }>;
+    this.#add(added);
+    return added.file;
   }
 
   withSources(text: string): string {

@@ -70,6 +70,25 @@ export type Imported =
   }
   | { readonly message: string };
 
+/** The worker's end of the line on which it waits for modules that CommonJS requires. */
+export interface RequireLineStart {
+  /** Answers come here. */
+  readonly port: MessagePort;
+  /** Memory of one word, which changes with each answer, and is {@linkcode LINE_CLOSED} at the end. */
+  readonly word: SharedArrayBuffer;
+}
+
+/** An answer on that line. */
+export interface RequireAnswer {
+  /** Number of the request. */
+  readonly id: number;
+  /** The answer. */
+  readonly answer: Imported;
+}
+
+/** What the word of a line says that has ended. */
+export const LINE_CLOSED = -1;
+
 /** URLs of all modules that `apps` names. */
 export function modulesOf(apps: AppSet): string[] {
   return apps.mounts.flatMap(({ url, middleware }) => [url, ...middleware.map(({ url }) => url)]);
@@ -94,6 +113,8 @@ export interface StartMessage {
   readonly apps: AppSet;
   /** What they are kept from. */
   readonly sandbox: SandboxRules;
+  /** How the worker gets modules that CommonJS requires. */
+  readonly requires: RequireLineStart;
 }
 
 /** The answer to an import, with the number of its request. */
@@ -114,6 +135,8 @@ export interface ListeningMessage {
 export type WorkerReport =
   /** An app imports a module that the worker does not have. */
   | { readonly kind: "import"; readonly id: number; readonly request: ImportRequest }
+  /** CommonJS requires an ES module that the worker does not have, and the worker waits. */
+  | { readonly kind: "require"; readonly id: number; readonly request: ImportRequest }
   /** One of the modules that the apps consist of has been loaded, and has made what it is to make. */
   | { readonly kind: "loaded"; readonly url: string }
   /** The apps are loaded. */

@@ -134,7 +134,6 @@ export class SetFolder {
 
   /** The text that a file is to have; `null` if it stays as it is. */
   #rewritten(from: string, path: string, types: ScopeTypes): string | null {
-    if (path === "package.json") return withoutModuleSync(Deno.readTextFileSync(from));
     if (!/\.c?js$/.test(path) && /\.[^/]*$/.test(path)) return null;
     const type = path.endsWith(".cjs") ? "commonjs" : types.of(path);
     if (type === "module") return null;
@@ -255,23 +254,6 @@ class ScopeTypes {
 function typeIn(path: string): "module" | "commonjs" | "unsaid" {
   const type = parsed(Deno.readTextFileSync(path))?.type;
   return type === "module" || type === "commonjs" ? type : "unsaid";
-}
-
-/**
- * A package's description without the condition `module-sync`, under which `require` finds modules
- * that it cannot load; `null` if it has none.
- */
-function withoutModuleSync(text: string): string | null {
-  if (!text.includes('"module-sync"')) return null;
-  const json = parsed(text);
-  if (json === null) return null;
-  const { exports, imports, ...others } = json;
-  const strip = (_: string, value: unknown): unknown => {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-    const { "module-sync": _dropped, ...kept } = value as Record<string, unknown>;
-    return kept;
-  };
-  return JSON.stringify({ ...others, exports, imports }, strip);
 }
 
 /** What a `package.json` says; `null` if it is broken, which shows when somebody needs it. */

@@ -7,17 +7,12 @@
 import { isBuiltin } from "node:module";
 import { dirname, join, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { IMPORT_CONDITIONS } from "./conditions.ts";
 import { resolveExports, ResolveFault, resolveImports } from "./package_exports.ts";
 import type { PackageFiles, PackageJson } from "./package_files.ts";
 
 const { TypeError, URIError, URL } = globalThis;
 const { realPathSync } = Deno;
-
-/**
- * Conditions for imports: Deno's, found by experiment, but for `module-sync` (since 2.8.2), by which
- * `require` would get a module: here each loads its own (see `layout.ts`).
- */
-export const IMPORT_CONDITIONS: ReadonlySet<string> = new Set(["deno", "node", "import"]);
 
 /** Endings that a package's `main` may leave out. */
 const MAIN_ENDINGS = ["", ".js", ".json", ".node", "/index.js", "/index.json", "/index.node"];

@@ -9,13 +9,12 @@
  */
 
 import { join } from "node:path";
+import { REQUIRE_CONDITIONS } from "./conditions.ts";
 import type { EarlierInstance } from "./instances.ts";
 import { ResolveFault } from "./package_exports.ts";
 import type { PackageFiles } from "./package_files.ts";
 import { PackageResolver } from "./package_resolver.ts";
 
-/** Conditions for `require`: Deno's, but for `module-sync`. */
-const REQUIRE_CONDITIONS: ReadonlySet<string> = new Set(["node", "require"]);
 /** What `require` tries where there is no such file. */
 const ENDINGS = ["", ".js", ".json", ".node", "/index.js", "/index.json", "/index.node"];
 const REQUIRE = /\brequire\s*\(\s*(["'`])([^"'`\\\n]+)\1\s*\)/g;

@@ -86,6 +86,91 @@ export default async () => ({
 `,
   },
   {
+    name: "CommonJS requires ES modules whose names it makes while it runs",
+    packages: {
+      "reqc-user@1.0.0": {
+        json: { dependencies: { "reqc-modern": "1" } },
+        files: {
+          "index.js": `
+exports.load = (name) => require("reqc-modern/" + name);
+exports.own = (name) => require("./parts/" + name + ".mjs");
+exports.later = (name) => import("./parts/" + name + ".mjs");
+`,
+          "parts/a.mjs":
+            "import { common } from 'reqc-modern/one';\nlet n = 0;\nexport const a = () => [common, ++n];\n",
+        },
+      },
+      "reqc-modern@1.0.0": {
+        json: {
+          type: "module",
+          exports: { ".": "./index.js", "./*": "./lib/*.js" },
+          dependencies: { "reqc-deep": "1" },
+        },
+        files: {
+          "index.js": `
+import { createRequire } from "node:module";
+const require = createRequire(import.meta.url);
+export const load = (name) => require("./lib/" + name + ".js");
+`,
+          "lib/one.js":
+            "import { deep } from 'reqc-deep';\nexport const common = 'common ' + deep;\nexport const count = { n: 0 };\n",
+          "lib/waits.js": "await null;\nexport default 1;\n",
+          "lib/throws.js": "throw new RangeError('at load');\n",
+        },
+      },
+      "reqc-deep@1.0.0": {
+        json: { type: "module", exports: "./index.js" },
+        files: { "index.js": "export const deep = 'deep';\n" },
+      },
+    },
+    app: `
+import user from "npm:reqc-user@1";
+import { load } from "npm:reqc-modern@1";
+export default async () => {
+  const one = user.load("one");
+  const own = user.own("a");
+  one.count.n++;
+  return {
+    common: one.common, same: load("one") === one, count: (await import("npm:reqc-modern@1/one")).count.n,
+    own: [own.a(), (await user.later("a")).a()], none: (await failing(() => user.load("none"))).name,
+    waits: (await failing(() => user.load("waits"))).code, throws: (await failing(() => user.load("throws"))).name,
+  };
+};
+`,
+  },
+  {
+    name: "what packages have for module-sync is for imports and require alike",
+    packages: {
+      "reqs-user@1.0.0": {
+        json: { dependencies: { "reqs-sync": "1" } },
+        files: {
+          "index.js":
+            "exports.sync = require('reqs-sync').kind;\nexports.self = require('reqs-sync/self').self;\n",
+        },
+      },
+      "reqs-sync@1.0.0": {
+        json: {
+          exports: {
+            ".": { "module-sync": "./sync.mjs", "default": "./common.cjs" },
+            "./self": { "require": "./self.cjs" },
+          },
+          imports: { "#kind": { "module-sync": "./sync.mjs", "default": "./common.cjs" } },
+        },
+        files: {
+          "sync.mjs": "export const kind = 'sync';\n",
+          "common.cjs": "exports.kind = 'common';\n",
+          "self.cjs": "exports.self = require('#kind').kind;\n",
+        },
+      },
+    },
+    exceptExecutable: "Deno knows the condition from 2.8.2 on",
+    app: `
+import user from "npm:reqs-user@1";
+import { kind } from "npm:reqs-sync@1";
+export default [kind, user.sync, user.self];
+`,
+  },
+  {
     name: "a package of modules requires its own from CommonJS",
     packages: {
       "reqm-self@1.0.0": {
