@@ -32,6 +32,7 @@ import { defaultImportHosts } from "../loader/fetch_policy.ts";
 import { loadAppsWithin } from "../loader/load.ts";
 import { Loader } from "../loader/loader.ts";
 import type { Freshness, ImportPolicy, LoaderOptions } from "../loader/loader_protocol.ts";
+import type { PartPermission } from "../loader/npm/package_needs.ts";
 import { resolveApp } from "../loader/resolve.ts";
 import type { Log } from "../log.ts";
 import type { Surroundings } from "../surroundings.ts";
@@ -366,7 +367,7 @@ class AppSupply {
       return {
         apps: isLocked(group.permissions) ? { ...apps, lockdown: "locked" as const } : apps,
         permissions: withReadOf(group.permissions, folders),
-        modules: this.#observed(modules),
+        modules: this.#observed(modules, group.permissions),
         workers: group.workers,
       };
     });
@@ -404,16 +405,28 @@ class AppSupply {
     return AppModuleSet.prepare(loader, apps, policy, builtins, freshness, late);
   }
 
-  #observed(modules: AppModuleSet): LoadableApps["modules"] {
+  #observed(modules: AppModuleSet, permissions: WorkerPermissions): LoadableApps["modules"] {
+    const lacking = PART_PERMISSIONS.filter((kind) => hasNone(permissions, kind));
     return {
       supply: async (request) => {
         const imported = await modules.supply(request);
         this.#onMoreFiles();
         return imported;
       },
-      explain: (message) => modules.explain(message),
+      explain: (message) => modules.explain(message, lacking),
+      needs: (message) => modules.needs(message, lacking),
     };
   }
+}
+
+/** What packages may need besides what apps have. */
+const PART_PERMISSIONS: readonly PartPermission[] = ["ffi", "run"];
+
+/** Whether apps with these permissions have nothing of a kind. */
+function hasNone(permissions: WorkerPermissions, kind: PartPermission): boolean {
+  if (permissions === "inherit") return false;
+  const grant = permissions[kind];
+  return !grant || typeof grant === "object" && grant.length === 0;
 }
 
 /** Whether workers have to be kept from import(): the executable's runtime does not check it. */
@@ -469,7 +482,7 @@ function threadHost(apps: AppSet, loader: Loader | null, loadTimeoutMs: number):
       return await loadAppsWithin(modules.apps, loadTimeoutMs, addresses);
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
-      throw new LoadError(error.url, await modules.explain(error.message), { cause: error });
+      throw new LoadError(error.url, await modules.explain(error.message, []), { cause: error });
     }
   };
   return { kind: "thread", load };

@@ -9,6 +9,7 @@ import { LoadError } from "../errors.ts";
 import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
 import type { Loader, PreparedGraph } from "./loader.ts";
+import type { PartPermission } from "./npm/package_needs.ts";
 import { filePath, urlOfKey } from "./graph_keys.ts";
 import type { Builtins, Freshness, ImportPolicy } from "./loader_protocol.ts";
 
@@ -107,14 +108,23 @@ export class AppModuleSet {
     }
   }
 
-  /** Says in terms of the sources what a worker says of generated files. */
-  async explain(message: string): Promise<string> {
+  /**
+   * Says in terms of the sources what a worker says of generated files, and what packages need that may have
+   * failed for it. The apps have none of the permissions `lacking`.
+   */
+  async explain(message: string, lacking: readonly PartPermission[]): Promise<string> {
     const { explained } = await import("./explain.ts");
     const sourceOf = (url: string) => this.#loader.sourceOf(this.#graph, url);
-    const { forWorkers } = this.#graph;
-    const { addonHint } = await import("./npm/addon_hint.ts");
-    const hint = addonHint(message, forWorkers.packageRoot);
-    const told = hint === null ? message : `${message.trimEnd()}; ${hint}`;
-    return await explained(told, forWorkers, sourceOf);
+    const needs = await this.needs(message, lacking);
+    const told = needs === null ? message : `${message.trimEnd()}; ${needs}`;
+    return await explained(told, this.#graph.forWorkers, sourceOf);
+  }
+
+  /** Says what packages need that may have failed for it, as far as an error tells; `null` if it does not. */
+  async needs(message: string, lacking: readonly PartPermission[]): Promise<string | null> {
+    const { packageRoot } = this.#graph.forWorkers;
+    if (!message.includes(packageRoot)) return null;
+    const { packageNeeds } = await import("./npm/package_needs.ts");
+    return packageNeeds(message, packageRoot, lacking);
   }
 }

@@ -8,6 +8,7 @@
 import { LoadError } from "../errors.ts";
 import type { Exchange, ExchangeHandler } from "../exchange.ts";
 import type { Log } from "../log.ts";
+import { NeedHints } from "./need_hints.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import { timerMs } from "../timers.ts";
 import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
@@ -39,6 +40,8 @@ export interface ModuleSupply {
   supply(request: ImportRequest): Promise<Imported>;
   /** Says in terms of the sources why a worker could not load the apps. */
   explain(message: string): Promise<string>;
+  /** Says what packages need that an error may be of; `null` if that is not known. */
+  needs(message: string): Promise<string | null>;
 }
 
 /** What a pool is made of. */
@@ -92,8 +95,9 @@ export class WorkerPool
   constructor(options: PoolOptions, log: Log) {
     const { workers, limits, drainTimeoutMs, label = "" } = options;
     this.#options = options;
-    this.#log = log;
-    const common = { limits, drainTimeoutMs, label, log };
+    const { modules } = options;
+    this.#log = modules === null ? log : new NeedHints(log, (text) => modules.needs(text)).log;
+    const common = { limits, drainTimeoutMs, label, log: this.#log };
     this.#slots = Array.from({ length: workers }, (_, i) => new WorkerSlot(i + 1, this, common));
     this.#dispatcher = new Dispatcher(workers);
     this.#heartbeat = new Heartbeat(this, {

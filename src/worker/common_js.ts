@@ -5,7 +5,7 @@
  */
 
 import nodeModule from "node:module";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import { SafeMap, uncurried } from "../captured.ts";
 import { REQUIRE_CONDITIONS } from "../loader/npm/conditions.ts";
 import { ResolveFault, resolveImports } from "../loader/npm/package_exports.ts";
@@ -197,6 +197,12 @@ function internal(imports: unknown, specifier: string): string {
     if (!(error instanceof ResolveFault)) throw error;
     throw assign(new Error(error.message), { code: "ERR_PACKAGE_IMPORT_NOT_DEFINED" });
   }
+}
+
+/** Whether a file is an ES module to `require`. */
+export function isModuleFile(filename: string): boolean {
+  const ending = extname(filename);
+  return ending === ".mjs" || ending === ".js" && isOfModules(filename);
 }
 
 /** Whether the package of a `.js` file says that its files are modules. */

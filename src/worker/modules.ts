@@ -15,7 +15,7 @@ import { resolveSpecifier } from "../loader/import_map.ts";
 import type { ImportType } from "../loader/sources.ts";
 import { guardedBuiltin } from "../sandbox/lockdown.ts";
 import type { Imported, ImportRequest } from "./protocol.ts";
-import { installRequire, nativeModuleLoader } from "./common_js.ts";
+import { installRequire, isModuleFile, nativeModuleLoader } from "./common_js.ts";
 import type { RequireModule } from "./common_js.ts";
 import { PackageUrls } from "./package_urls.ts";
 import { SourceNames } from "./source_names.ts";
@@ -179,7 +179,8 @@ class AppModules {
     const load = nativeModuleLoader();
     return (module, path) => {
       const url = hrefOf(pathToFileURL(path));
-      const file = this.#files.get(moduleKey(url, "")) ?? this.#requiredNow(url, now);
+      const file = this.#files.get(moduleKey(url, "")) ??
+        (now !== null && isModuleFile(path) ? this.#requiredNow(url, now) : undefined);
       const name = `${file}`;
       if (file === undefined || !isGeneratedName(name)) return false;
       try {
@@ -191,8 +192,7 @@ class AppModules {
     };
   }
 
-  #requiredNow(url: string, now: RequireNow | null): string | undefined {
-    if (now === null) return undefined;
+  #requiredNow(url: string, now: RequireNow): string | undefined {
     const answer = now({ specifier: url, referrer: url, type: "" });
     if (hasOwn(answer, "message")) {
       // What is no package's, the runtime may load itself, if the app may read it.

@@ -1,7 +1,7 @@
 /** Runs the table of packages with Deno, and with gatehouse. */
 
 import { assertEquals } from "../../support/assert.ts";
-import { startGateway } from "../../support/gateway.ts";
+import { FROM_SOURCE, startGateway } from "../../support/gateway.ts";
 import { ask, LoaderLab } from "../../support/loader_lab.ts";
 import { FakeRegistry } from "../../support/npm_registry.ts";
 import type { PackageCase } from "./case.ts";
@@ -34,6 +34,7 @@ export function packageTests(
   command?: readonly string[],
   cases: readonly PackageCase[] = PACKAGE_TABLE,
   packagesOf: "cases" | "real" = "cases",
+  permissions: readonly string[] = ["--app-allow-all"],
 ): void {
   Deno.test(`packages mean what they do with deno run (${name})`, async (test) => {
     const asked = command === undefined
@@ -56,7 +57,7 @@ export function packageTests(
     });
     const [native, own] = await Promise.all([
       nativeAnswers(lab, packagesOf === "real" ? null : registry.url),
-      ownAnswers(lab, command),
+      ownAnswers(lab, command, packagesOf, permissions),
     ]);
     for (const each of asked) {
       await test.step(each.name, () => {
@@ -125,11 +126,23 @@ async function nativeAnswers(
 async function ownAnswers(
   lab: LoaderLab,
   command: readonly string[] | undefined,
+  packagesOf: "cases" | "real",
+  permissions: readonly string[],
 ): Promise<Record<string, unknown>> {
-  const words = [lab.path("app.ts"), "--workers=1", "--app-allow-all", "--drain-timeout=1"];
+  // Those of the real registry come from the user's cache, as those of Deno do, and take their time at first.
+  const env = packagesOf === "real" ? {} : { ...lab.env };
+  if (packagesOf === "real") {
+    const [program, ...first] = command ?? FROM_SOURCE;
+    const { code, stderr } = await new Deno.Command(program, {
+      args: [...first, "cache", lab.path("app.ts")],
+      env: { NO_COLOR: "1" },
+    }).output();
+    if (code !== 0) throw new Error(new TextDecoder().decode(stderr));
+  }
+  const words = [lab.path("app.ts"), "--workers=1", ...permissions, "--drain-timeout=1"];
   await using gateway = await startGateway(
     command === undefined ? [...words, "--loader=own"] : words,
-    { command, env: { ...lab.env } },
+    { command, env },
   );
   const said = await ask(gateway);
   if (!said.startsWith("{")) throw new Error([said, ...gateway.log].join("\n"));
