@@ -1,9 +1,9 @@
-/**
- * Packages of the real registry, each with what a small app makes of it. Deno's answer is the right one.
- */
+/** Packages that many others depend on, and those that once made trouble. */
 
-/** Specifier with version, and an expression: `d` is the default export, `m` all of them. */
-export const PACKAGES: readonly (readonly [specifier: string, expression: string])[] = [
+import type { PackageRow } from "../row.ts";
+
+/** The packages. */
+export const COMMON: readonly PackageRow[] = [
   ["express@5.3.0", "[typeof d(), Object.keys(d).sort()]"],
   ["express@4.22.3", "[typeof d(), Object.keys(d).sort()]"],
   ["fastify@5.6.1", "(await d().get('/', () => ({ a: 1 })).inject('/')).body"],
