@@ -29,11 +29,12 @@ interface ModuleClass {
   _resolveFilename(request: string, parent: CommonJsModule | null, ...rest: unknown[]): string;
 }
 
-const { addEventListener, Error, JSON, removeEventListener, setTimeout, SyntaxError } = globalThis;
+const { addEventListener, Error, JSON, removeEventListener, SyntaxError } = globalThis;
 const scope = globalThis;
 const { assign, defineProperties } = Object;
 const { apply } = Reflect;
 const { parse } = JSON;
+const now: () => number = performance.now.bind(performance);
 const { permissions, readTextFileSync } = Deno;
 const querySync = uncurried(Deno.Permissions.prototype.querySync);
 
@@ -73,16 +74,35 @@ export function evaluateCommonJs(code: string, name: string): void {
 }
 
 /** How long a runtime may take to say again what it has thrown, in milliseconds. */
-const REPEAT_MS = 1_000;
+const REPEAT_MS = 60_000;
 
-/** Runtimes up to 2.6 throw an error of the module, and say as well that nobody has caught it. */
+/** Errors that are remembered. */
+const MAX_THROWN = 16;
+
+/** What has been thrown, and when; the newest last. */
+const thrown: { readonly message: string; readonly atMs: number }[] = [];
+
+/**
+ * Runtimes up to 2.6 throw an error of the module, and say as well that nobody has caught it: at the end of the
+ * turn, which may be long, as `require()` can wait.
+ */
 function tellOnce({ message }: Error): void {
-  const listener = (event: Event) => {
-    const { reason } = event as PromiseRejectionEvent;
-    if (reason instanceof Error && message.includes(reason.message)) event.preventDefault();
-  };
-  apply(addEventListener, scope, ["unhandledrejection", listener]);
-  setTimeout(() => apply(removeEventListener, scope, ["unhandledrejection", listener]), REPEAT_MS);
+  if (thrown.length === 0) apply(addEventListener, scope, ["unhandledrejection", onRepeated]);
+  thrown.push({ message, atMs: now() });
+  if (thrown.length > MAX_THROWN) thrown.shift();
+}
+
+function onRepeated(event: Event): void {
+  const { reason } = event as PromiseRejectionEvent;
+  while (thrown.length > 0 && now() - thrown[0].atMs > REPEAT_MS) thrown.shift();
+  const index = reason instanceof Error
+    ? thrown.findIndex(({ message }) => message.includes(reason.message))
+    : -1;
+  if (index >= 0) {
+    event.preventDefault();
+    thrown.splice(index, 1);
+  }
+  if (thrown.length === 0) apply(removeEventListener, scope, ["unhandledrejection", onRepeated]);
 }
 
 /**

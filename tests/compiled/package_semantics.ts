@@ -5,8 +5,6 @@ import { executable } from "./executable_path.ts";
 
 if (executable !== null) {
   packageTests("executable", [executable]);
-  // Where apps may not read everything, imports and CommonJS are locked; what a module throws that is required
-  // ends the worker then (docs/limits.md).
-  const cases = [...REQUIRE, ...WORKERS].filter(({ app }) => !app.includes("throws"));
-  packageTests("executable, locked", [executable], cases, "cases", []);
+  // Where apps may not read everything, imports and CommonJS are locked.
+  packageTests("executable, locked", [executable], [...REQUIRE, ...WORKERS], "cases", []);
 }
