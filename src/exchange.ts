@@ -119,10 +119,25 @@ export class RequestHead {
 /** Where detached heads are kept. */
 const slab = new Slab();
 
+/** Status of {@linkcode Exchange.fail} that no client gets: the connection ends without an answer, if it can. */
+export const NO_ANSWER = 0;
+
+/** Interim responses to one request, in bytes of their field lines; further ones are not sent. */
+export const MAX_INTERIM_BYTES = 65_536;
+/** Statuses of interim responses that handlers can send. */
+export const PROCESSING = 102;
+export const EARLY_HINTS = 103;
+/** What each of them counts for at the least, in bytes. */
+export const MIN_INTERIM_BYTES = 64;
+/** Trailer field lines of a response at the most, in bytes. */
+export const MAX_TRAILER_BYTES = 65_536;
+
 /** The head of a response. */
 export interface ResponseHead {
   /** Status code, 200 to 599. */
   readonly status: number;
+  /** Reason phrase, code units up to 255; that of the status if absent, where the protocol has any. */
+  readonly reason?: string;
   /**
    * Field lines, each `name: value` and CRLF, as bytes or as a string of code units up to 255.
    * The endpoint validates them, and replaces those that frame the message or belong to the connection.
@@ -133,6 +148,8 @@ export interface ResponseHead {
    * {@linkcode UNKNOWN_LENGTH}.
    */
   readonly bodyLength: number;
+  /** Whether a `Trailer` line is the handler's to send, since it ends the response with trailers. */
+  readonly announcesTrailers?: boolean;
 }
 
 /** Why an exchange ended before its time. */
@@ -232,11 +249,17 @@ export interface Exchange {
   respond(head: ResponseHead, body: Uint8Array | string | null): void;
   /** Sends more of the response's body. */
   write(chunk: Uint8Array): void;
-  /** Ends a response of unknown length. */
-  end(): void;
+  /**
+   * Sends an interim response (RFC 9110 15.2), 102 or 103, with field lines as {@linkcode ResponseHead} has
+   * them: only before the response, where protocol and client have such, and if it is this request's turn.
+   */
+  inform(status: number, fieldLines: string): void;
+  /** Ends a response of unknown length, with trailer field lines, where the protocol has such. */
+  end(trailerLines?: string): void;
   /**
    * Gives the exchange up: the client gets `status`, with `fieldLines` if given, if nothing was sent
-   * yet, and otherwise a connection that breaks, so that it can tell the response is not complete.
+   * yet, and otherwise, or with {@linkcode NO_ANSWER}, a connection that breaks, so that it can tell the
+   * response is not complete.
    */
   fail(status: number, fieldLines?: string): void;
 }

@@ -64,6 +64,27 @@ export function listHas(
   return false;
 }
 
+/** The names and values, by turns, in `lines[start, end)`, which hold well-formed field lines. */
+export function flatFields(lines: Uint8Array, start: number, end: number): string[] {
+  const fields: string[] = [];
+  let at = start;
+  while (at < end) {
+    let colon = at;
+    while (colon < end && lines[colon] !== COLON) colon++;
+    let lineEnd = colon + 1;
+    while (lineEnd < end && lines[lineEnd] !== CR) lineEnd++;
+    let valueStart = colon + 1;
+    let valueEnd = lineEnd;
+    while (valueStart < valueEnd && isBlank(lines[valueStart])) valueStart++;
+    while (valueEnd > valueStart && isBlank(lines[valueEnd - 1])) valueEnd--;
+    const count = fields.length;
+    fields[count] = textOf(lines, at, colon);
+    fields[count + 1] = textOf(lines, valueStart, valueEnd);
+    at = lineEnd + 2;
+  }
+  return fields;
+}
+
 /** The names and values in `lines[start, end)`, which hold well-formed field lines. */
 export function parseFieldLines(
   lines: Uint8Array,

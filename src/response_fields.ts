@@ -22,16 +22,22 @@ const KNOWN_COUNT = 8;
 /** Characters that are no bytes: cut down to their low halves, they might be anything. */
 const BEYOND_BYTES = /[\u0100-\uffff]/;
 
+/** What a reason phrase can be (RFC 9112 4). */
+const REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
+
 /**
  * A response's status as it is written: `200 OK`.
  *
- * @throws {InvalidResponseError} if no final response can have it
+ * @throws {InvalidResponseError} if no final response can have it, or its reason phrase
  */
-export function statusOf(status: number): string {
+export function statusOf(status: number, reason?: string): string {
   if (!(status >= 200 && status <= 599 && Number.isInteger(status))) {
     throw new InvalidResponseError(`a response cannot have the status ${status}`);
   }
-  return `${status} ${STATUS_TEXT[status] ?? ""}`;
+  if (reason !== undefined && !REASON.test(reason)) {
+    throw new InvalidResponseError("the response has a malformed reason phrase");
+  }
+  return `${status} ${reason ?? STATUS_TEXT[status] ?? ""}`;
 }
 
 /**
@@ -207,8 +213,7 @@ export class ResponseFields {
         if (spells(bytes, start, nameEnd, "date")) this.hasDate = true;
         return true;
       case 7:
-        return !spells(bytes, start, nameEnd, "upgrade") &&
-          !spells(bytes, start, nameEnd, "trailer");
+        return !spells(bytes, start, nameEnd, "upgrade");
       case 10:
         if (spells(bytes, start, nameEnd, "connection")) {
           if (listHas(bytes, valueStart, valueEnd, "close")) this.saysClose = true;

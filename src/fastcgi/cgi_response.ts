@@ -6,6 +6,7 @@
  */
 
 import type { OutputBuffer } from "../buffers.ts";
+import { latin1Bytes } from "../bytes.ts";
 import { COLON, CR, LF, spells } from "../chars.ts";
 import { InvalidResponseError } from "../errors.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
@@ -25,7 +26,7 @@ function statusLine(status: number): Uint8Array {
 }
 
 /** The app's own `Status` field would be taken for the response's. */
-const fields = new ResponseFields(["status"]);
+const fields = new ResponseFields(["status", "trailer"]);
 
 /** Writes the response to one request. */
 export class CgiResponseWriter {
@@ -56,7 +57,9 @@ export class CgiResponseWriter {
     const bodyLength = bodyLengthOf(head, body);
     // Whether the text fits what was said of its length is known when it is bytes.
     if (head.bodyLength !== WHOLE_BODY && typeof body === "string") body = encoder.encode(body);
-    const line = statusLine(status);
+    const line = head.reason === undefined
+      ? statusLine(status)
+      : latin1Bytes(`Status: ${statusOf(status, head.reason)}\r\n`);
     const start = beginRecord(out);
     try {
       out.append(line);

@@ -13,7 +13,7 @@ import type {
   RequestHead,
   ResponseHead,
 } from "../exchange.ts";
-import { NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
+import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import { forLog } from "../log.ts";
 import { bodyTooLong } from "../response_fields.ts";
@@ -38,6 +38,8 @@ export interface ExchangeSettings {
 
 /** Exit status of a request whose handler failed. */
 const FAILED_STATUS = 1;
+/** What the client gets of a request that is to have no answer: the connection to it is the web server's. */
+const BAD_GATEWAY = 502;
 
 /** An exchange over FastCGI. */
 export class FastCgiExchange implements Exchange, RequestReceiver {
@@ -119,6 +121,10 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
     }
   }
 
+  /** CGI has no interim responses. */
+  inform(): void {}
+
+  /** CGI has no trailers. */
   end(): void {
     if (this.#complete || !this.#responded) return;
     try {
@@ -133,7 +139,10 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
   fail(status: number, fieldLines = ""): void {
     if (this.#complete) return;
     if (this.#responded) this.#breakOff();
-    else this.#respondWithError(status, "", FAILED_STATUS, fieldLines);
+    else {
+      const told = status === NO_ANSWER ? BAD_GATEWAY : status;
+      this.#respondWithError(told, "", FAILED_STATUS, fieldLines);
+    }
   }
 
   /** Answers a request that broke the protocol, unless its response has begun: then breaks it off. */

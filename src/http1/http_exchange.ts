@@ -14,7 +14,7 @@ import type {
   RequestHead,
   ResponseHead,
 } from "../exchange.ts";
-import { BODY_WINDOW_BYTES, NOBODY, WHOLE_BODY } from "../exchange.ts";
+import { BODY_WINDOW_BYTES, NO_ANSWER, NOBODY, WHOLE_BODY } from "../exchange.ts";
 import { errorResponse } from "../error_response.ts";
 import type { HttpConnection } from "./connection.ts";
 import { bodyTooLong } from "../response_fields.ts";
@@ -37,6 +37,7 @@ interface HeldResponse {
   readonly chunks: Uint8Array[];
   /** Bytes of the body that are here. */
   bodyBytes: number;
+  trailerLines: string;
   ending: "open" | "ended" | "broken";
 }
 
@@ -63,6 +64,10 @@ export class HttpExchange implements Exchange {
   readonly #connection: HttpConnection;
   #state = AWAITING;
   #held: HeldResponse | null = null;
+  /** Whether there is to be no answer, and it is not its turn. */
+  #isCutOff = false;
+  /** Whether an interim response could not be sent: no further ones are tried. */
+  #isMute = false;
   /** What the window for the response lacks: until it is its turn, and as long as its client takes no more. */
   #owedWindow = 0;
 
@@ -156,14 +161,31 @@ export class HttpExchange implements Exchange {
     }
   }
 
-  end(): void {
+  inform(status: number, fieldLines: string): void {
+    const connection = this.#connection;
+    const isHeard = !this.#isMute && this.#state === AWAITING && this.head.minorVersion === 1 &&
+      connection.front === this;
+    if (!isHeard) return;
+    try {
+      connection.writer.writeInterim(status, fieldLines);
+    } catch (error) {
+      if (!(error instanceof InvalidResponseError)) throw error;
+      connection.host.log("error", `http: ${error.message}`);
+      this.#isMute = true;
+      return;
+    }
+    connection.scheduleFlush();
+  }
+
+  end(trailerLines = ""): void {
     if (this.#state !== RESPONDING) return;
     if (this.#held !== null) {
+      this.#held.trailerLines = trailerLines;
       this.#endHeld(this.#held, "ended");
       return;
     }
     try {
-      this.#connection.writer.end();
+      this.#connection.writer.end(trailerLines);
     } catch (error) {
       this.#onInvalid(error);
       return;
@@ -173,7 +195,8 @@ export class HttpExchange implements Exchange {
 
   fail(status: number, fieldLines = ""): void {
     if (this.#state === AWAITING) {
-      this.#respondWithError(status, "", fieldLines);
+      if (status === NO_ANSWER) this.#cutOff();
+      else this.#respondWithError(status, "", fieldLines);
     } else if (this.#held !== null) {
       this.#endHeld(this.#held, "broken");
     } else if (this.#state === RESPONDING) {
@@ -198,13 +221,17 @@ export class HttpExchange implements Exchange {
 
   /** Is told that all responses before this one are complete. */
   becomeFront(): void {
+    if (this.#isCutOff) {
+      this.#connection.breakOff();
+      return;
+    }
     if (this.awaitsContinue && this.granted > 0) this.#connection.onGrant(this);
     const held = this.#held;
     if (held === null) return;
     this.#held = null;
     this.#begin(held.head, held.body);
     for (const chunk of held.chunks) this.write(chunk);
-    if (held.ending === "ended") this.end();
+    if (held.ending === "ended") this.end(held.trailerLines);
     else if (held.ending === "broken") this.fail(502);
     this.#claimWindow();
   }
@@ -239,6 +266,13 @@ export class HttpExchange implements Exchange {
     connection.scheduleFlush();
   }
 
+  /** Ends the connection, when it is this request's turn, without an answer. */
+  #cutOff(): void {
+    this.#state = COMPLETE;
+    if (this.#connection.front === this) this.#connection.breakOff();
+    else this.#isCutOff = true;
+  }
+
   /** Has the connection give more of the window, if the response needs it. */
   #claimWindow(): void {
     if (this.isSmall && this.#state === RESPONDING) this.#connection.giveOwedCredit(this);
@@ -255,6 +289,7 @@ export class HttpExchange implements Exchange {
       body: body === null || typeof body === "string" ? body : body.slice(),
       chunks: [],
       bodyBytes: body?.length ?? 0,
+      trailerLines: "",
       ending: "open",
     };
     this.#countHeld(this.#held);

@@ -5,8 +5,15 @@
  * @module
  */
 
+import { latin1Bytes } from "../bytes.ts";
 import { InvalidResponseError } from "../errors.ts";
-import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import {
+  EARLY_HINTS,
+  MAX_TRAILER_BYTES,
+  PROCESSING,
+  UNKNOWN_LENGTH,
+  WHOLE_BODY,
+} from "../exchange.ts";
 import type { RequestHead, ResponseHead } from "../exchange.ts";
 import type { OutputBuffer } from "../buffers.ts";
 import { writeUtf8 } from "../text.ts";
@@ -38,9 +45,36 @@ const LARGE_CHUNK_BYTES = 4_096;
 const MAX_OWN_BYTES = 256;
 
 /** The fields of the response that is being begun: there is one at a time. */
-const fields = new ResponseFields();
+const plainFields = new ResponseFields(["trailer"]);
+/** Those of one that ends with trailers. */
+const announcingFields = new ResponseFields();
+let fields = plainFields;
+/** Those of an interim response, which say nothing of content. */
+const interimFields = new ResponseFields(["content-length", "trailer"]);
+/** Trailers: none that frame a message, route it, or have to be known before it (RFC 9110 6.5.1). */
+const trailerFields = new ResponseFields([
+  "authorization",
+  "cache-control",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "date",
+  "expires",
+  "host",
+  "location",
+  "set-cookie",
+  "trailer",
+  "vary",
+  "www-authenticate",
+]);
 
 const statusLines: Uint8Array[] = [];
+/** Interim responses that say something besides `100 Continue`, which is the gateway's to send. */
+const INTERIM_REASONS: Readonly<Record<number, string>> = {
+  [PROCESSING]: "Processing",
+  [EARLY_HINTS]: "Early Hints",
+};
 
 function statusLine(status: number): Uint8Array {
   return statusLines[status] ??= encoder.encode(`HTTP/1.1 ${statusOf(status)}\r\n`);
@@ -95,6 +129,28 @@ export class ResponseWriter {
   }
 
   /**
+   * Writes an interim response.
+   *
+   * @throws {InvalidResponseError} if there is none such; nothing was written then
+   */
+  writeInterim(status: number, fieldLines: string): void {
+    const out = this.#out;
+    const reason = INTERIM_REASONS[status];
+    if (reason === undefined) {
+      throw new InvalidResponseError(`an interim response cannot have the status ${status}`);
+    }
+    const start = out.length;
+    out.appendLatin1(`HTTP/1.1 ${status} ${reason}\r\n`);
+    try {
+      interimFields.append(out, fieldLines);
+    } catch (error) {
+      out.length = start;
+      throw error;
+    }
+    out.appendLatin1("\r\n");
+  }
+
+  /**
    * Writes the head of the response to `request`, and `body` as the first or only part of its body.
    * Set {@linkcode closes} before to announce that the connection ends with it.
    *
@@ -107,9 +163,12 @@ export class ResponseWriter {
     const bodyLength = bodyLengthOf(head, body);
     // Whether the text fits what was said of its length is known when it is bytes.
     if (head.bodyLength !== WHOLE_BODY && typeof body === "string") body = encoder.encode(body);
-    const line = statusLine(status);
+    const line = head.reason === undefined
+      ? statusLine(status)
+      : latin1Bytes(`HTTP/1.1 ${statusOf(status, head.reason)}\r\n`);
+    fields = head.announcesTrailers === true ? announcingFields : plainFields;
     const start = out.length;
-    out.reserve(MAX_OWN_BYTES + fieldLines.length);
+    out.reserve(MAX_OWN_BYTES + line.length + fieldLines.length);
     out.bytes.set(line, out.length);
     out.length += line.length;
     try {
@@ -166,20 +225,41 @@ export class ResponseWriter {
   }
 
   /**
-   * Ends a response whose length was not known.
+   * Ends a response whose length was not known. Trailers are sent if it is chunked.
    *
-   * @throws {InvalidResponseError} if the body is shorter than its Content-Length
+   * @throws {InvalidResponseError} if the body is shorter than its Content-Length, or a trailer malformed
    */
-  end(): void {
+  end(trailerLines = ""): void {
     if (this.#state === IDLE) return;
     if (this.#framing === LENGTH && this.#remaining > 0) {
       throw new InvalidResponseError(
         `the response's body is ${this.#remaining} bytes shorter than its Content-Length`,
       );
     }
-    if (this.#framing === CHUNKED) this.#out.append(LAST_CHUNK);
+    if (this.#framing === CHUNKED) {
+      if (trailerLines === "") this.#out.append(LAST_CHUNK);
+      else this.#endWithTrailers(trailerLines);
+    }
     this.#framing = NO_BODY;
     this.#state = IDLE;
+  }
+
+  #endWithTrailers(lines: string): void {
+    const out = this.#out;
+    if (lines.length > MAX_TRAILER_BYTES) {
+      throw new InvalidResponseError(
+        `the response's trailers are larger than ${MAX_TRAILER_BYTES} bytes`,
+      );
+    }
+    const start = out.length;
+    out.appendLatin1("0\r\n");
+    try {
+      trailerFields.append(out, lines);
+    } catch (error) {
+      out.length = start;
+      throw error;
+    }
+    out.appendLatin1("\r\n");
   }
 
   /**

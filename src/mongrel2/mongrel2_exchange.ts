@@ -15,7 +15,7 @@ import type {
   RequestHead,
   ResponseHead,
 } from "../exchange.ts";
-import { NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
+import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
 import type { DateLine } from "../http1/writer.ts";
 import { ResponseWriter } from "../http1/writer.ts";
 import type { Log } from "../log.ts";
@@ -124,10 +124,13 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
     if (written < chunk.length) this.#onSurplus();
   }
 
-  end(): void {
+  /** Mongrel2 has no place for interim responses: it takes a client's first reply for the response. */
+  inform(): void {}
+
+  end(trailerLines = ""): void {
     if (this.#state !== RESPONDING) return;
     try {
-      this.#writer.end();
+      this.#writer.end(trailerLines);
     } catch (error) {
       this.#onInvalid(error);
       return;
@@ -136,8 +139,10 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
   }
 
   fail(status: number, fieldLines = ""): void {
-    if (this.#state === AWAITING) this.#respondWithError(status, "", fieldLines);
-    else if (this.#state === RESPONDING) this.#breakOff();
+    if (this.#state === COMPLETE) return;
+    const isUnanswered = this.#state === AWAITING && status !== NO_ANSWER;
+    if (isUnanswered) this.#respondWithError(status, "", fieldLines);
+    else this.#breakOff();
   }
 
   /** Answers a request that cannot be served as it is, unless its response has begun: then breaks it off. */

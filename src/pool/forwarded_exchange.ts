@@ -6,7 +6,17 @@
  */
 
 import type { AbortReason, Exchange, ExchangeReceiver, ResponseHead } from "../exchange.ts";
-import { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import {
+  BODY_WINDOW_BYTES,
+  CHUNK_COST_BYTES,
+  EARLY_HINTS,
+  MAX_INTERIM_BYTES,
+  MAX_TRAILER_BYTES,
+  MIN_INTERIM_BYTES,
+  PROCESSING,
+  UNKNOWN_LENGTH,
+  WHOLE_BODY,
+} from "../exchange.ts";
 import { writeChunk } from "../ring/chunks.ts";
 import {
   ABORT,
@@ -20,6 +30,7 @@ import {
   MIN_FAULT_BYTES,
   OF_DATA,
   readBody,
+  readFieldLines,
   readResponse,
   readText,
   REPORT_SENT,
@@ -77,6 +88,7 @@ export class ForwardedExchange implements ExchangeReceiver {
   /** Declared size of the chunk that the next data begins. */
   #chunkBytes = NO_CHUNK;
   #faultBytes = 0;
+  #interimBytes = 0;
 
   /** Joins `exchange`, which is the worker's number `id` from here on, with `worker`. */
   constructor(worker: ExchangeWorker, id: number, exchange: Exchange) {
@@ -144,6 +156,24 @@ export class ForwardedExchange implements ExchangeReceiver {
     this.#worker.forget(this.id);
   }
 
+  /** Takes an interim response. */
+  onInterim(frame: RingReader): void {
+    if (this.#state !== AWAITING) {
+      this.#worker.onUseless();
+      return;
+    }
+    const { value: status } = frame;
+    if (status !== PROCESSING && status !== EARLY_HINTS) {
+      throw new RingError("an interim response of no known status");
+    }
+    const lines = readFieldLines(frame, MAX_INTERIM_BYTES);
+    this.#interimBytes += Math.max(lines.length, MIN_INTERIM_BYTES);
+    if (this.#interimBytes > MAX_INTERIM_BYTES) {
+      throw new RingError("interim responses without end");
+    }
+    this.#exchange.inform(status, lines);
+  }
+
   /** Takes the head of the response. */
   onResponse(frame: RingReader): void {
     if (this.#state !== AWAITING) throw new RingError("a second response to a request");
@@ -175,14 +205,15 @@ export class ForwardedExchange implements ExchangeReceiver {
   }
 
   /** Takes word that the response is complete. */
-  onResponseEnd(): void {
+  onResponseEnd(frame: RingReader): void {
     if (this.#state === ENDED) {
       this.#worker.onUseless();
       return;
     }
     if (this.#state !== RESPONDING) throw new RingError("an end before its response");
+    const trailerLines = readFieldLines(frame, MAX_TRAILER_BYTES);
     this.#complete();
-    this.#exchange.end();
+    this.#exchange.end(trailerLines);
   }
 
   /** Takes word that the app takes more of the body, or of the file. */

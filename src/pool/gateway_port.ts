@@ -8,7 +8,7 @@
 import { setImmediate } from "node:timers";
 import { concatenated } from "../bytes.ts";
 import type { Exchange, ResponseHead } from "../exchange.ts";
-import { BODY_WINDOW_BYTES } from "../exchange.ts";
+import { BODY_WINDOW_BYTES, NO_ANSWER } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import { LOG_LEVELS } from "../log.ts";
 import {
@@ -18,6 +18,7 @@ import {
   END,
   FAIL,
   FAULT,
+  INTERIM,
   LOG,
   PING,
   PONG,
@@ -35,7 +36,7 @@ import { Backlog } from "./backlog.ts";
 import { RateLimit } from "./rate_limit.ts";
 
 /** Statuses that a worker may give a failed request. */
-const FAIL_STATUSES = new Set([500, 501, 502, 503, 504]);
+const FAIL_STATUSES = new Set([NO_ANSWER, 500, 501, 502, 503, 504]);
 
 /** Bytes that are read from a worker's ring before others have their turn. */
 const MAX_BYTES_AT_A_TIME = 1_048_576;
@@ -356,7 +357,10 @@ export class GatewayPort implements ExchangeWorker {
         forwarded.onResponseBody(frame);
         break;
       case END:
-        forwarded.onResponseEnd();
+        forwarded.onResponseEnd(frame);
+        break;
+      case INTERIM:
+        forwarded.onInterim(frame);
         break;
       case CREDIT:
         forwarded.onGrant(frame);

@@ -8,13 +8,14 @@ import { copyBytes, copyShared, Slab } from "../buffers.ts";
 import { charCodeAt, copyOf, lengthOf, setBytes, uncurried, viewOf } from "../captured.ts";
 import type { AbortReason, EndpointKind, Peer, RequestRole, ResponseHead } from "../exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import { textOf as latin1Text } from "../fields.ts";
 import { utf8Length, writeUtf8 } from "../text.ts";
 import { KnownLines, MAX_KNOWN_BYTES } from "./known_lines.ts";
 import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
-export const FRAMES_VERSION = 4;
+export const FRAMES_VERSION = 5;
 
 // Kinds of frames. The comment says who sends it, and what its value and payload are.
 
@@ -32,7 +33,7 @@ export const END = 5;
 export const CREDIT = 6;
 /** Gateway: the exchange was cut short. Value: index of the reason. */
 export const ABORT = 7;
-/** Worker: the request failed. Value: status for the client. */
+/** Worker: the request failed. Value: status for the client, or NO_ANSWER. */
 export const FAIL = 8;
 /** Gateway: the response was sent, for those who asked. */
 export const SENT = 9;
@@ -52,11 +53,15 @@ export const FAULT = 14;
 export const PING = 15;
 /** Worker: a sign of life. Value: memory of its own in KiB. */
 export const PONG = 16;
+/** Worker: an interim response. Value: status. Payload: field lines. */
+export const INTERIM = 17;
 
 /** Flag of CREDIT: it is for DATA frames. */
 export const OF_DATA = 1;
 /** Flag of RESPONSE: a SENT frame is wanted. */
 export const REPORT_SENT = 1;
+/** Flag of RESPONSE: trailers come with its END. */
+export const ANNOUNCES_TRAILERS = 2;
 
 /** Reports of faults on one request, in bytes; others are of no use. */
 export const MAX_FAULT_BYTES = 1_048_576;
@@ -79,12 +84,15 @@ const ROLES: readonly RequestRole[] = ["responder", "authorizer", "filter"];
 
 /** Words before the bytes of a REQUEST's payload. */
 const REQUEST_WORDS = 13;
-/** Words before the bytes of a RESPONSE's payload. */
+/** Words before the bytes of a RESPONSE's payload: field lines, a reason phrase and a zero, or nothing, and body. */
 const RESPONSE_WORDS = 4;
 /** High word of the lengths that are no number of bytes. */
 const SPECIAL_LENGTH = 0xffff_ffff;
 /** What the high word of a length is less than, so that the length is a whole number. */
 const MAX_HIGH_WORD = 0x20_0000;
+
+/** A reason phrase in a frame at the most. */
+const MAX_REASON_BYTES = 4_096;
 
 const { parse } = JSON;
 const { min } = Math;
@@ -286,7 +294,8 @@ export function writeResponse(
   head: ResponseHead,
   body: Uint8Array | string | null,
 ): void {
-  const { fieldLines } = head;
+  const { fieldLines, reason } = head;
+  const reasonBytes = reason === undefined ? 0 : reason.length + 1;
   const isText = typeof fieldLines === "string";
   const fieldBytes = isText ? fieldLines.length : lengthOf(fieldLines);
   const bodyBytes = body === null
@@ -295,11 +304,18 @@ export function writeResponse(
     ? utf8Length(body)
     : lengthOf(body);
   const headerBytes = RESPONSE_WORDS * 4;
-  writer.reserve(RESPONSE, flags, id, head.status, headerBytes + fieldBytes + bodyBytes);
+  writer.reserve(
+    RESPONSE,
+    flags,
+    id,
+    head.status,
+    headerBytes + fieldBytes + reasonBytes + bodyBytes,
+  );
   const { bytes, words } = writer;
   const word = writer.at >>> 2;
   words[word] = fieldBytes;
   writeLength(words, word + 1, head.bodyLength);
+  words[word + 3] = reasonBytes;
   let at = writer.at + headerBytes;
   if (!isText) {
     setBytes(bytes, fieldLines, at);
@@ -313,6 +329,10 @@ export function writeResponse(
     for (let i = 0; i < fieldBytes; i++) bytes[at + i] = charCodeAt(fieldLines, i);
   }
   at += fieldBytes;
+  if (reason !== undefined) {
+    for (let i = 0; i < reasonBytes - 1; i++) bytes[at + i] = charCodeAt(reason, i);
+    at += reasonBytes;
+  }
   if (typeof body === "string") writeUtf8(body, bodyBytes, bytes, at);
   else if (body !== null) copyShared(bytes, at, body, 0, bodyBytes, "target");
 }
@@ -336,19 +356,53 @@ export function readResponse(reader: RingReader): ResponseFrame {
   if (reader.length < headerBytes) throw new RingError("a response frame is shorter than it says");
   const word = at >>> 2;
   const fieldBytes = words[word];
-  const bodyBytes = reader.length - headerBytes - fieldBytes;
+  const reasonBytes = words[word + 3];
+  const bodyBytes = reader.length - headerBytes - fieldBytes - reasonBytes;
   if (bodyBytes < 0) throw new RingError("a response frame is shorter than it says");
   if (bodyBytes > MAX_BODY_FRAME_BYTES) throw new RingError("a response of more than a frame");
   const fieldsStart = at + headerBytes;
-  const bodyStart = fieldsStart + fieldBytes;
+  const fieldsEnd = fieldsStart + fieldBytes;
+  const bodyStart = fieldsEnd + reasonBytes;
   const head: ResponseHead = {
     status: reader.value,
+    reason: reasonBytes === 0 ? undefined : readReason(bytes, fieldsEnd, reasonBytes),
     fieldLines: fieldBytes <= MAX_KNOWN_BYTES
       ? readLines.at(fieldBytes).read(words, bytes, fieldsStart, fieldBytes)
-      : viewOf(bytes, fieldsStart, bodyStart),
+      : viewOf(bytes, fieldsStart, fieldsEnd),
     bodyLength: readLength(words, word + 1),
+    announcesTrailers: (reader.flags & ANNOUNCES_TRAILERS) !== 0,
   };
   return { head, body: bodyBytes === 0 ? EMPTY : viewOf(bytes, bodyStart, bodyStart + bodyBytes) };
+}
+
+/** The reason phrase of `reasonBytes`, in which a last byte is counted that says that there is one. */
+function readReason(bytes: Uint8Array, start: number, reasonBytes: number): string {
+  if (reasonBytes > MAX_REASON_BYTES) throw new RingError("a reason phrase that is no phrase");
+  return latin1Text(copyOf(bytes, start, start + reasonBytes - 1), 0, reasonBytes - 1);
+}
+
+/** Writes a frame of the kind INTERIM (`value` is the status) or END with field lines. */
+export function writeFieldLines(
+  writer: RingWriter,
+  kind: typeof INTERIM | typeof END,
+  id: number,
+  value: number,
+  lines: string,
+): void {
+  const { length } = lines;
+  writer.reserve(kind, 0, id, value, length);
+  const { at, bytes } = writer;
+  for (let i = 0; i < length; i++) bytes[at + i] = charCodeAt(lines, i);
+}
+
+/**
+ * The field lines of an INTERIM or END frame.
+ *
+ * @throws {RingError} if they are more than `maxBytes`
+ */
+export function readFieldLines({ at, bytes, length }: RingReader, maxBytes: number): string {
+  if (length > maxBytes) throw new RingError("more field lines than there may be");
+  return length === 0 ? "" : latin1Text(copyOf(bytes, at, at + length), 0, length);
 }
 
 /**

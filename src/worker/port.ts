@@ -16,6 +16,7 @@ import { ExchangeTable } from "../ring/exchange_table.ts";
 import {
   ABORT,
   abortReason,
+  ANNOUNCES_TRAILERS,
   BODY,
   CHUNKS,
   CREDIT,
@@ -25,6 +26,7 @@ import {
   END,
   FAIL,
   FAULT,
+  INTERIM,
   LOG,
   MAX_BODY_FRAME_BYTES,
   MAX_FAULT_BYTES,
@@ -38,6 +40,7 @@ import {
   REQUEST,
   SENT,
   writeBody,
+  writeFieldLines,
   writeResponse,
   writeSignal,
   writeText,
@@ -250,7 +253,8 @@ class WorkerExchange implements Exchange {
   }
 
   respond(head: ResponseHead, body: Uint8Array | string | null): void {
-    const flags = this.reportSent ? REPORT_SENT : 0;
+    const flags = (this.reportSent ? REPORT_SENT : 0) |
+      (head.announcesTrailers === true ? ANNOUNCES_TRAILERS : 0);
     writeResponse(this.#port.writing(), this.id, flags, head, body);
     this.#port.onResponse();
     if (head.bodyLength === WHOLE_BODY) this.#ended();
@@ -267,8 +271,12 @@ class WorkerExchange implements Exchange {
     if (this.#remaining <= 0) this.#ended();
   }
 
-  end(): void {
-    writeSignal(this.#port.writing(), END, this.id, 0);
+  inform(status: number, fieldLines: string): void {
+    writeFieldLines(this.#port.writing(), INTERIM, this.id, status, fieldLines);
+  }
+
+  end(trailerLines = ""): void {
+    writeFieldLines(this.#port.writing(), END, this.id, 0, trailerLines);
     this.#ended();
   }
 

@@ -1,6 +1,6 @@
 import { BufferPool } from "../../src/buffers.ts";
 import type { Exchange } from "../../src/exchange.ts";
-import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
+import { NO_ANSWER, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
 import { HttpConnection } from "../../src/http1/connection.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
 import { DateLine } from "../../src/http1/writer.ts";
@@ -11,6 +11,31 @@ import { assertEquals } from "../support/assert.ts";
 import { MemoryConn } from "../support/memory_conn.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { peersOf } from "../support/protocol_heads.ts";
+
+Deno.test("a request that is to have no answer, before its turn, ends the connection when it is", async () => {
+  const conn = new MemoryConn([bytesOf("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(3))]);
+  const exchanges: Exchange[] = [];
+  const closed = Promise.withResolvers<void>();
+  const connection = connectionOver(conn, exchanges, closed.resolve);
+  await connection.serve();
+  const [first, second, third] = exchanges;
+  second.fail(NO_ANSWER);
+  second.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, bytesOf("second"));
+  third.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, bytesOf("third"));
+  first.inform(103, "link: a\r\n");
+  first.inform(103, "link: a\r\n\r\n");
+  first.inform(103, "link: b\r\n");
+  third.inform(103, "link: c\r\n");
+  first.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, bytesOf("first"));
+  await closed.promise;
+  const written = textOf(conn.written, 0, conn.written.length);
+  // After a malformed one no further ones are sent, nor out of turn.
+  const hint = "HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n";
+  assertEquals(written.slice(0, hint.length), hint);
+  assertEquals(readResponses(written.slice(hint.length), () => "GET"), [
+    { status: 200, body: "first", isWhole: true },
+  ]);
+});
 
 /** What is done to an answer before its turn, and what its client sees of it. */
 const answers: Record<string, [(exchange: Exchange) => void, body: string, isWhole: boolean]> = {
@@ -49,18 +74,7 @@ for (const [name, [answer, body, isWhole]] of Object.entries(answers)) {
     const conn = new MemoryConn([bytesOf("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2))]);
     const exchanges: Exchange[] = [];
     const closed = Promise.withResolvers<void>();
-    const handler = { handle: (exchange: Exchange) => void exchanges.push(exchange) };
-    const http = { handler, limits: DEFAULT_HTTP_LIMITS, date: new DateLine() };
-    const connection = new HttpConnection(conn, peersOf("http").http, http, {
-      buffers: new BufferPool(),
-      log() {},
-      now: 0,
-      draining: false,
-      idle: new WaitingList(),
-      awaited: new WaitingList(),
-      scheduleFlush: (each) => queueMicrotask(() => each.flush()),
-      close: () => closed.resolve(),
-    });
+    const connection = connectionOver(conn, exchanges, closed.resolve);
     await connection.serve();
     const [first, second] = exchanges;
     second.respond({ status: 200, fieldLines: "", bodyLength: UNKNOWN_LENGTH }, null);
@@ -72,5 +86,25 @@ for (const [name, [answer, body, isWhole]] of Object.entries(answers)) {
       { status: 200, body: "first", isWhole: true },
       { status: 200, body, isWhole },
     ]);
+  });
+}
+
+/** A connection whose requests go into `exchanges`. */
+function connectionOver(
+  conn: MemoryConn,
+  exchanges: Exchange[],
+  onClosed: () => void,
+): HttpConnection {
+  const handler = { handle: (exchange: Exchange) => void exchanges.push(exchange) };
+  const http = { handler, limits: DEFAULT_HTTP_LIMITS, date: new DateLine() };
+  return new HttpConnection(conn, peersOf("http").http, http, {
+    buffers: new BufferPool(),
+    log() {},
+    now: 0,
+    draining: false,
+    idle: new WaitingList(),
+    awaited: new WaitingList(),
+    scheduleFlush: (each) => queueMicrotask(() => each.flush()),
+    close: onClosed,
   });
 }

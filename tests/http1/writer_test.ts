@@ -399,6 +399,92 @@ for (const [name, { request, head, body, chunks, expected, closes }] of Object.e
   }
 }
 
+interface Extra {
+  readonly head: ResponseHead;
+  readonly trailers?: string;
+  readonly interim?: readonly [status: number, fieldLines: string];
+  readonly expected: string | RegExp;
+}
+
+const CHUNKED_HEAD = `${DATE}transfer-encoding: chunked\r\n\r\n1\r\nx\r\n`;
+
+/** What not every protocol has: reasons, interim responses, trailers. */
+const extras: Record<string, Extra> = {
+  "a reason phrase of the handler's is sent": {
+    head: { ...headOf(404, "", UNKNOWN_LENGTH), reason: "N\xf6 way" },
+    expected: `HTTP/1.1 404 N\xf6 way\r\n${CHUNKED_HEAD}0\r\n\r\n`,
+  },
+  "a reason phrase that breaks out of its line is refused": {
+    head: { ...headOf(200, "", UNKNOWN_LENGTH), reason: "OK\r\nx: y" },
+    expected: /malformed reason/,
+  },
+  "a reason phrase beyond bytes is refused": {
+    head: { ...headOf(200, "", UNKNOWN_LENGTH), reason: "\u010d\u010a" },
+    expected: /malformed reason/,
+  },
+  "trailers follow the last chunk": {
+    head: { ...headOf(200, "Trailer: X-A\r\n", UNKNOWN_LENGTH), announcesTrailers: true },
+    trailers: "X-A: 1\r\nx-b: 2\r\n",
+    expected: `HTTP/1.1 200 OK\r\nTrailer: X-A\r\n${CHUNKED_HEAD}0\r\nX-A: 1\r\nx-b: 2\r\n\r\n`,
+  },
+  "trailers that have to be known before are left out": {
+    head: headOf(200, "", UNKNOWN_LENGTH),
+    trailers: "Content-Length: 1\r\nTransfer-Encoding: x\r\nSet-Cookie: a\r\nHost: b\r\nc: d\r\n",
+    expected: `HTTP/1.1 200 OK\r\n${CHUNKED_HEAD}0\r\nc: d\r\n\r\n`,
+  },
+  "trailers without chunks are left out": {
+    head: headOf(200, "content-length: 1\r\n", UNKNOWN_LENGTH),
+    trailers: "c: d\r\n",
+    expected: `HTTP/1.1 200 OK\r\n${DATE}content-length: 1\r\n\r\nx`,
+  },
+  "a malformed trailer is refused": {
+    head: headOf(200, "", UNKNOWN_LENGTH),
+    trailers: "a: b\r\n\r\nHTTP/1.1 200 OK\r\n",
+    expected: /malformed field line/,
+  },
+  "trailers without end are refused": {
+    head: headOf(200, "", UNKNOWN_LENGTH),
+    trailers: `a: ${"b".repeat(65_536)}\r\n`,
+    expected: /larger than 65536 bytes/,
+  },
+  "an interim response comes before": {
+    head: headOf(200, "", UNKNOWN_LENGTH),
+    interim: [103, "Link: </a>\r\nContent-Length: 1\r\nConnection: close\r\n"],
+    expected: `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n${CHUNKED_HEAD}` +
+      "0\r\n\r\n",
+  },
+  "an interim response with a malformed field is refused": {
+    head: headOf(200, "", UNKNOWN_LENGTH),
+    interim: [103, "Link: a\r\n\r\n"],
+    expected: /malformed field line/,
+  },
+  "an interim response that switches protocols is refused": {
+    head: headOf(200, "", UNKNOWN_LENGTH),
+    interim: [101, ""],
+    expected: /cannot have the status 101/,
+  },
+};
+
+for (const [name, { head, trailers, interim, expected }] of Object.entries(extras)) {
+  Deno.test(`with a response, ${name}`, () => {
+    const { writer, written } = newWriter();
+    const write = () => {
+      if (interim !== undefined) writer.writeInterim(...interim);
+      writer.begin(requestOf(), head, null);
+      writer.write(bytesOf("x"));
+      writer.end(trailers);
+    };
+    if (typeof expected === "string") {
+      write();
+      assertEquals(written(), expected);
+    } else {
+      assertMatch(`${assertThrows(write, InvalidResponseError)}`, expected);
+      // Nothing of it is left.
+      assert(!/\r\n\r\nHTTP|x: y|Link/.test(written()), written());
+    }
+  });
+}
+
 Deno.test("a connection that was to be closed before is announced so, whoever the client is", () => {
   for (const minorVersion of [0, 1]) {
     const { writer, written } = newWriter();

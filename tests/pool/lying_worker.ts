@@ -142,6 +142,23 @@ const forgeries: Record<string, (hands: Hands) => void> = {
   "a failure of no known status": (hands) => {
     frames.writeSignal(hands.writer, frames.FAIL, hands.id, 200);
   },
+  "an interim response of no known status": ({ writer, id }) => {
+    frames.writeFieldLines(writer, frames.INTERIM, id, 101, "");
+  },
+  "interim responses without end": ({ writer, id }) => {
+    for (let i = 0; i < 2_000; i++) frames.writeFieldLines(writer, frames.INTERIM, id, 102, "");
+  },
+  "a larger interim response than there may be": ({ writer, id }) => {
+    frames.writeFieldLines(writer, frames.INTERIM, id, 103, `a: ${"b".repeat(65_536)}\r\n`);
+  },
+  "more trailers than there may be": (hands) => {
+    respond(hands, {});
+    frames.writeFieldLines(hands.writer, frames.END, hands.id, 0, `a: ${"b".repeat(65_536)}\r\n`);
+  },
+  "a reason phrase of more than a line": ({ writer, id }) => {
+    const head = { status: 200, fieldLines: HEADERS, bodyLength: UNKNOWN_LENGTH };
+    frames.writeResponse(writer, id, 0, { ...head, reason: "a".repeat(4_096) }, null);
+  },
   "an end of work that nobody asked for": ({ writer }) => {
     frames.writeSignal(writer, frames.DRAINED, 0, 0);
   },

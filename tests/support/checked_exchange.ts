@@ -4,6 +4,7 @@ import type { Exchange, ExchangeReceiver, ResponseHead } from "../../src/exchang
 import {
   BODY_WINDOW_BYTES,
   CHUNK_COST_BYTES,
+  NO_ANSWER,
   NOBODY,
   RequestHead,
   UNKNOWN_LENGTH,
@@ -12,7 +13,7 @@ import {
 import { assert } from "./assert.ts";
 
 /** Statuses with which an exchange may be given up. */
-const FAILURES = [500, 501, 502, 503, 504];
+const FAILURES = [NO_ANSWER, 500, 501, 502, 503, 504];
 
 /** The head of a request for `target`. */
 export function headOf(target: string, options: Partial<RequestHead> = {}): RequestHead {
@@ -75,6 +76,11 @@ export class CheckedExchange implements Exchange {
   giveCredit(bytes: number): void {
     this.#window += bytes;
     this.receiver.onCredit(bytes);
+  }
+
+  inform(status: number): void {
+    assert(status === 102 || status === 103, `an interim response ${status}`);
+    assert(!this.#isResponding, "an interim response within the response");
   }
 
   grant(bytes: number): void {
