@@ -91,7 +91,7 @@ function ownTarget(head: RequestHead): string {
   if (isAsterisk(block, targetStart, targetEnd)) return "/";
   if (!isAbsolute(head)) return textOf(block, targetStart, targetEnd);
   const target = textOf(block, head.authorityEnd, targetEnd);
-  return target.startsWith("/") ? target : `/${target}`;
+  return rooted(target);
 }
 
 /**
@@ -110,6 +110,26 @@ export function urlOf(head: RequestHead): string {
   return plain ? url : new URL(url).href;
 }
 
+/**
+ * The whole target of the request as its client sent it. If its path begins with `prefix`, as it is written
+ * there, it is without that; if it does in another way of writing it, it is the normal form without that.
+ */
+export function sentTargetOf(head: RequestHead, prefix = ""): string {
+  const { block, targetStart, targetEnd } = head;
+  const target = textOf(block, targetStart, targetEnd);
+  if (prefix === "" || target === "*") return target;
+  const own = ownTarget(head);
+  const end = own[prefix.length];
+  const isPrefixed = own.startsWith(prefix) && (end === undefined || end === "/" || end === "?");
+  if (isPrefixed && !NEEDS_NORMALIZING.test(own)) return rooted(own.slice(prefix.length));
+  const url = withoutPrefix(urlOf(head), prefix);
+  return url.slice(url.indexOf("/", url.indexOf("://") + 3));
+}
+
+function rooted(target: string): string {
+  return target.startsWith("/") ? target : `/${target}`;
+}
+
 /** The path of the request as its client sent it. */
 export function sentPathOf(head: RequestHead): string {
   const target = ownTarget(head);
@@ -126,5 +146,5 @@ export function normalPath(sentPath: string): string {
 export function withoutPrefix(url: string, prefix: string): string {
   const start = url.indexOf("/", url.indexOf("://") + 3);
   const rest = url.slice(start + prefix.length);
-  return url.slice(0, start) + (rest.startsWith("/") ? rest : `/${rest}`);
+  return url.slice(0, start) + rooted(rest);
 }

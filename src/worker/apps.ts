@@ -12,7 +12,7 @@ import type { Context } from "./context.ts";
 import { reportingConsole } from "./console_reports.ts";
 import { AppContext } from "./context.ts";
 import { makeRequest } from "./request.ts";
-import { plainResponse } from "./response.ts";
+import { plainResponse, pushedResponse } from "./response.ts";
 import type { TaskOwner } from "./task.ts";
 import { AppTask } from "./task.ts";
 import { describe, textOfThrown } from "./thrown.ts";
@@ -147,7 +147,11 @@ export class AppRunner implements ExchangeHandler {
       const plain = typeof response === "object" && response !== null
         ? plainResponse(response)
         : null;
+      const pushed = plain === null && typeof response === "object" && response !== null
+        ? pushedResponse(response)
+        : null;
       if (plain !== null) task.respondPlain(plain);
+      else if (pushed !== null) pushed.source.pushTo(task, pushed);
       else if (response instanceof PlatformResponse) task.respond(response);
       else throw new TypeError(`the app returned ${notAResponse(response)}`);
     } catch (error) {

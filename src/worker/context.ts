@@ -53,8 +53,15 @@ export interface Context {
   chunks(): AsyncIterableIterator<BodyPiece>;
 }
 
+/** The task of a context; `null` if the context is another one that somebody has made. */
+export let taskOf: (context: Context) => AppTask | null;
+
 /** Context of `task`, an app mounted at `mount`. */
 export class AppContext implements Context {
+  static {
+    taskOf = (context) => #task in context ? context.#task : null;
+  }
+
   readonly mount: string;
   readonly #task: AppTask;
   readonly #waitUntil: (promise: Promise<unknown>) => void;

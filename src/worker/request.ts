@@ -10,10 +10,11 @@
 
 import { rejected, resolved, uncurried, viewOf } from "../captured.ts";
 import { ownBytes } from "./request_body.ts";
-import { requestFields } from "./request_fields.ts";
+import { requestFields, sentFields } from "./request_fields.ts";
 import { LIGHT, lightBehind, standFor } from "./stand_for.ts";
 import type { AppTask } from "./task.ts";
-import { urlOf, withoutPrefix } from "../request_url.ts";
+import { sentTargetOf, urlOf, withoutPrefix } from "../request_url.ts";
+import type { RequestHead } from "../exchange.ts";
 
 const PlatformRequest = globalThis.Request;
 const { Headers, TypeError, Uint8Array } = globalThis;
@@ -27,11 +28,37 @@ const decode: (decoder: TextDecoder, bytes: Uint8Array) => string = uncurried(
 /** Makes the request of `task`; its URL is without `stripped`, which the path begins with. */
 export let makeRequest: (task: AppTask, stripped?: string) => Request;
 
+/** A request as its client sent it, as far as an app or its middleware have left it so. */
+export interface SentRequest {
+  /** The task that it belongs to, from which its body can be read if nobody has looked at that. */
+  readonly task: AppTask;
+  /** The target as it was sent, without what is stripped. */
+  readonly target: string;
+  /** Names and values of its fields by turns, as they were sent; `null` if somebody may have changed them. */
+  readonly fields: string[] | null;
+}
+
+/** How the client sent `request`; `null` if that is another one that somebody has made. */
+export let sentRequest: (request: Request) => SentRequest | null;
+
 class LightRequest {
   static {
+    sentRequest = (request) => {
+      if (!(#task in request)) return null;
+      const self = request as unknown as LightRequest;
+      if (self.#platform !== null) return null;
+      const { head } = self.#task;
+      const fields = self.#headers === null || isSame(self.#headers, head)
+        ? sentFields(head)
+        : null;
+      return { task: self.#task, target: sentTargetOf(head, self.#stripped), fields };
+    };
     makeRequest = (task, stripped) => {
       const light = new LightRequest(task);
-      if (stripped !== undefined) light.#url = withoutPrefix(urlOf(task.head), stripped);
+      if (stripped !== undefined) {
+        light.#url = withoutPrefix(urlOf(task.head), stripped);
+        light.#stripped = stripped;
+      }
       return light as unknown as Request;
     };
     standFor(
@@ -49,6 +76,7 @@ class LightRequest {
   readonly [LIGHT]: this = this;
   readonly #task: AppTask;
   #url: string | null = null;
+  #stripped: string | undefined = undefined;
   #headers: Headers | null = null;
   #platform: Request | null = null;
 
@@ -141,6 +169,15 @@ class LightRequest {
     }
     return this.#platform;
   }
+}
+
+/** Whether headers that an app may have changed are those of `head`. */
+function isSame(headers: Headers, head: RequestHead): boolean {
+  const others = new Headers(requestFields(head));
+  const fields = [...headers];
+  const sent = [...others];
+  return fields.length === sent.length &&
+    fields.every(([name, value], i) => name === sent[i][0] && value === sent[i][1]);
 }
 
 function bufferOf(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): ArrayBuffer {

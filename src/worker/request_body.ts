@@ -86,6 +86,8 @@ export class RequestBody {
   #wake: (() => void) | null = null;
   #trailers: Deferred<Headers> | null = null;
   #trailerFields: Headers | null = null;
+  #trailerLines: Uint8Array | null = null;
+  #isPermitted = false;
 
   /** Makes the body of `exchange`, which has one, or the file that comes with a filter's request. */
   constructor(exchange: Exchange, source: "body" | "data") {
@@ -137,8 +139,9 @@ export class RequestBody {
 
   /** Takes note that a body of unknown length is complete. */
   end(trailerLines: Uint8Array): void {
-    const isEmpty = lengthOf(trailerLines) === 0;
-    this.#end(isEmpty ? null : new Headers(parseFieldLines(trailerLines)));
+    const bytes = lengthOf(trailerLines);
+    if (bytes > 0) this.#trailerLines = copyOf(trailerLines, 0, bytes);
+    this.#end(bytes === 0 ? null : new Headers(parseFieldLines(trailerLines)));
     this.#wakeUp();
   }
 
@@ -242,11 +245,40 @@ export class RequestBody {
     }
   }
 
+  /**
+   * Calls `onPiece` with what has come, at once or as soon as there is something, or with `null` at the end;
+   * `onError` if the rest will not come. For who reads piece by piece: one call at a time.
+   */
+  readPiece(
+    onPiece: (piece: Uint8Array<ArrayBuffer> | null) => void,
+    onError: (error: Error) => void,
+  ): void {
+    this.#begin();
+    this.#dropMarks();
+    const segment = this.#first;
+    if (segment !== null) onPiece(this.#take(segment, segment.end));
+    else if (this.#error !== null) onError(this.#error);
+    else if (this.#ended) onPiece(null);
+    else this.#wake = () => this.readPiece(onPiece, onError);
+  }
+
+  /** Lets the client send the body if it waits to be told so. */
+  permit(): void {
+    if (this.#isPermitted) return;
+    this.#isPermitted = true;
+    const awaited = this.#source === "body" && this.#exchange.head.expectsContinue;
+    if (awaited) this.#exchange.grant(BODY_WINDOW_BYTES);
+  }
+
+  /** Names and values of the trailer fields that have come. */
+  get rawTrailers(): [string, string][] {
+    return this.#trailerLines === null ? [] : parseFieldLines(this.#trailerLines);
+  }
+
   #begin(): void {
     if (this.used) return;
     this.used = true;
-    const awaited = this.#source === "body" && this.#exchange.head.expectsContinue;
-    if (awaited) this.#exchange.grant(BODY_WINDOW_BYTES);
+    this.permit();
   }
 
   #dropMarks(): void {

@@ -5,7 +5,7 @@
  */
 
 import type { RequestHead } from "../exchange.ts";
-import { parseFieldLines, textOf } from "../fields.ts";
+import { flatFields, parseFieldLines, textOf } from "../fields.ts";
 import { isAbsolute } from "../request_target.ts";
 
 /**
@@ -19,6 +19,24 @@ export function requestFields(head: RequestHead): [string, string][] {
   if (!isAbsolute(head)) return fields;
   const others = fields.filter(([name]) => !isNamed(name, "host"));
   return [["host", textOf(block, authorityStart, authorityEnd)], ...others];
+}
+
+/**
+ * Names and values of the fields of a request by turns, as they were sent, but for `Host`, which is what an
+ * absolute target says.
+ */
+export function sentFields(head: RequestHead): string[] {
+  const { block, fieldsStart, fieldsEnd, authorityStart, authorityEnd } = head;
+  const fields = flatFields(block, fieldsStart, fieldsEnd);
+  if (!isAbsolute(head)) return fields;
+  const authority = textOf(block, authorityStart, authorityEnd);
+  let isNamedHost = false;
+  for (let i = 0; i < fields.length; i += 2) {
+    if (!isNamed(fields[i], "host")) continue;
+    fields[i + 1] = authority;
+    isNamedHost = true;
+  }
+  return isNamedHost ? fields : ["Host", authority, ...fields];
 }
 
 function joinCookies(fields: [string, string][]): void {

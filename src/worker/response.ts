@@ -13,7 +13,7 @@ import { internalSlot, LIGHT, lightBehind, standFor } from "./stand_for.ts";
 
 const PlatformResponse = globalThis.Response;
 const PlatformHeaders = globalThis.Headers;
-const { TypeError } = globalThis;
+const { ReadableStream, TypeError } = globalThis;
 const { stringify } = JSON;
 const { isInteger } = Number;
 const { isArray } = Array;
@@ -37,6 +37,8 @@ const JSON_TYPE = "content-type: application/json\r\n";
 export interface PlainResponse {
   /** Status code. */
   readonly status: number;
+  /** Reason phrase, if it is not that of the status; one code unit a byte. */
+  readonly reason?: string;
   /** Field lines, each with its CRLF, one code unit a byte. */
   readonly fieldLines: string;
   /** The whole body, or `null` for none. */
@@ -49,8 +51,58 @@ export interface PlainResponse {
  */
 export let plainResponse: (response: object) => PlainResponse | null;
 
+/** A response whose body is pushed by who made it. */
+export interface PushedResponse extends PlainResponse {
+  /** Where the body comes from. */
+  readonly source: BodySource;
+  /** Whether it says which trailers come at its end. */
+  readonly announcesTrailers: boolean;
+}
+
+/** Where a body is pushed to. */
+export interface BodyTarget {
+  /** Begins the response to a request; whether there is still somebody to send it to. */
+  respondPushed(parts: PushedResponse): boolean;
+  /** Sends more of the body, as soon as there is room. Whether all of it has gone. */
+  push(chunk: Uint8Array): boolean;
+  /** Ends the body, once all of it has gone. Whether it has. */
+  endPushed(trailerLines: string): boolean;
+}
+
+/** What pushes a body. */
+export interface BodySource {
+  /** Pushes to `target` what has been, and will be, written. Called once, or else {@linkcode stream}. */
+  pushTo(target: BodyTarget, parts: PushedResponse): void;
+  /** All that was pushed has gone, and there is room again. */
+  onRoom(): void;
+  /** The body has ended, and gone. */
+  onDone(): void;
+  /** The body as a stream, for who looks closer at the response. */
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>>;
+}
+
+/** What is pushed, if `response` is such and nobody has looked at its body; else `null`. */
+export let pushedResponse: (response: object) => PushedResponse | null;
+
+/**
+ * The light response of parts whose field lines and reason phrase have been checked. A `body` of bytes is
+ * not to change any more.
+ */
+export let lightResponse: (
+  parts: PlainResponse | PushedResponse,
+) => Response;
+
 class LightResponse {
   static {
+    pushedResponse = (response) => #status in response ? response.#pushed() : null;
+    lightResponse = (parts) => {
+      const response = new LightResponse();
+      response.#status = parts.status;
+      response.#fieldLines = parts.fieldLines;
+      response.#body = parts.body as Uint8Array<ArrayBuffer>;
+      response.#parts = parts;
+      return response as unknown as Response;
+    };
     plainResponse = (response) => #status in response ? response.#plain() : null;
     Object.setPrototypeOf(LightResponse, PlatformResponse);
     standFor(LightResponse.prototype, new PlatformResponse(), (light) => {
@@ -118,6 +170,8 @@ class LightResponse {
   #status = 200;
   #fieldLines = "";
   #body: string | Uint8Array<ArrayBuffer> | null = null;
+  /** What a response of {@linkcode lightResponse} was made of. */
+  #parts: PlainResponse | PushedResponse | null = null;
   #platform: Response | null = null;
   /** Whether somebody could have read or locked the platform's copy of the body. */
   #bodyExposed = false;
@@ -176,7 +230,8 @@ class LightResponse {
   }
 
   get statusText(): string {
-    return LightResponse.#behind(this).#platform?.statusText ?? "";
+    const self = LightResponse.#behind(this);
+    return self.#platform?.statusText ?? self.#parts?.reason ?? "";
   }
 
   get headers(): Headers {
@@ -187,14 +242,24 @@ class LightResponse {
     return LightResponse.#behind(this).#platform?.bodyUsed ?? false;
   }
 
+  #pushed(): PushedResponse | null {
+    const parts = this.#parts;
+    if (parts === null || !("source" in parts) || this.#bodyExposed) return null;
+    const platform = this.#platform;
+    return platform === null ? parts : { ...parts, fieldLines: fieldLinesOf(platform.headers) };
+  }
+
   #plain(): PlainResponse | null {
     const platform = this.#platform;
+    const parts = this.#parts;
+    if (parts !== null && "source" in parts) return null;
     if (platform === null) {
-      return { status: this.#status, fieldLines: this.#fieldLines, body: this.#body };
+      return parts ?? { status: this.#status, fieldLines: this.#fieldLines, body: this.#body };
     }
     if (this.#bodyExposed) return null;
     return {
       status: platform.status,
+      reason: parts?.reason,
       fieldLines: fieldLinesOf(platform.headers),
       body: this.#body,
     };
@@ -203,7 +268,11 @@ class LightResponse {
   #materialized(): Response {
     if (this.#platform === null) {
       const headers = new PlatformHeaders();
-      this.#platform = new PlatformResponse(this.#body, { status: this.#status, headers });
+      // What only looks at headers leaves the source as it is: its stream is made with the first look at it.
+      const parts = this.#parts;
+      const body = parts !== null && "source" in parts ? lazily(parts.source) : this.#body;
+      const init = { status: this.#status, statusText: parts?.reason, headers };
+      this.#platform = new PlatformResponse(body, init);
       const own = this.#platform.headers;
       own.delete("content-type");
       for (const line of this.#fieldLines.split("\r\n")) {
@@ -213,6 +282,20 @@ class LightResponse {
     }
     return this.#platform;
   }
+}
+
+/** The body of `source` as a stream that is made when somebody reads. */
+function lazily(source: BodySource): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | null = null;
+  const started = () => reader ??= source.stream().getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await started().read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => started().cancel(reason),
+  }, { highWaterMark: 0 });
 }
 
 /** The class of light responses, with the type of what it stands for. */

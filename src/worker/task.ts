@@ -7,6 +7,7 @@
 import type { Deferred } from "../captured.ts";
 import {
   charCodeAt,
+  copyOf,
   deferred,
   getterOf,
   ignoreRejection,
@@ -16,19 +17,25 @@ import {
   viewOf,
 } from "../captured.ts";
 import type { AbortReason, Exchange, ExchangeReceiver, RequestHead } from "../exchange.ts";
-import { UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
+import {
+  MAX_INTERIM_BYTES,
+  MIN_INTERIM_BYTES,
+  NO_ANSWER,
+  UNKNOWN_LENGTH,
+  WHOLE_BODY,
+} from "../exchange.ts";
 import { CODED_FIELDS, isDecoded } from "./decoded_bodies.ts";
 import { RequestBody } from "./request_body.ts";
 import { utf8Length } from "../text.ts";
 import type { KnownText } from "./text_copies.ts";
 import { releaseText, useText } from "./text_copies.ts";
-import type { PlainResponse } from "./response.ts";
+import type { BodySource, BodyTarget, PlainResponse, PushedResponse } from "./response.ts";
 import { fieldLinesOf } from "./response.ts";
 
 const { AbortController, DOMException, Promise, RangeError, TypeError, Uint8Array } = globalThis;
 const { isInteger } = Number;
 const { Interrupted } = Deno.errors;
-const { min } = Math;
+const { max, min } = Math;
 const encoder = new TextEncoder();
 const encodeInto = uncurried(TextEncoder.prototype.encodeInto);
 const substring = uncurried(String.prototype.substring);
@@ -58,13 +65,15 @@ export interface TaskOwner {
 }
 
 /** The life of one request in an app. */
-export class AppTask implements ExchangeReceiver {
+export class AppTask implements BodyTarget, ExchangeReceiver {
   /** Never: what comes is kept for the app. */
   readonly congested = false;
   /** What was asked. */
   readonly head: RequestHead;
-  /** The request's body, or `null` if it has none. */
+  /** The request's body, or `null` if it has none, or none that a `Request` can have. */
   readonly body: RequestBody | null;
+  /** The same, with whatever method it came. */
+  readonly sentBody: RequestBody | null;
   /** The file that comes with the request of a filter, else `null`. */
   readonly data: RequestBody | null;
 
@@ -79,6 +88,13 @@ export class AppTask implements ExchangeReceiver {
   #reader: ReadableStreamDefaultReader<unknown> | null = null;
   /** What is being sent, if it is a text that others are sent, too. */
   #knownText: KnownText | null = null;
+  #interimBytes = 0;
+  #onAborted: ((reason: AbortReason) => void) | null = null;
+  /** What is pushed: the source, what waits for room, and what ends it. */
+  #pushed: BodySource | null = null;
+  #unsent: Uint8Array[] = [];
+  #unsentAt = 0;
+  #trailerLines: string | null = null;
 
   /** Makes the task for `exchange`. */
   constructor(exchange: Exchange, owner: TaskOwner) {
@@ -88,8 +104,9 @@ export class AppTask implements ExchangeReceiver {
     this.#window = this.head.responseWindow;
     const { bodyLength, method } = this.head;
     // A Request cannot have a body with these methods.
-    const hasBody = bodyLength !== 0 && method !== "GET" && method !== "HEAD";
-    this.body = hasBody ? new RequestBody(exchange, "body") : null;
+    const mayHaveBody = method !== "GET" && method !== "HEAD";
+    this.sentBody = bodyLength !== 0 ? new RequestBody(exchange, "body") : null;
+    this.body = mayHaveBody ? this.sentBody : null;
     this.data = this.head.role === "filter" ? new RequestBody(exchange, "data") : null;
     exchange.receiver = this;
   }
@@ -127,10 +144,87 @@ export class AppTask implements ExchangeReceiver {
   }
 
   /** Sends a response that needs no stream. */
-  respondPlain({ status, fieldLines, body }: PlainResponse): void {
+  respondPlain({ status, reason, fieldLines, body }: PlainResponse): void {
     if (this.#state !== RUNNING) return;
     checkFields(fieldLines);
-    this.#sendPlain(status, fieldLines, body);
+    this.#sendPlain(status, fieldLines, body, reason);
+  }
+
+  respondPushed(
+    { status, reason, fieldLines, source, announcesTrailers }: PushedResponse,
+  ): boolean {
+    if (this.#state !== RUNNING) return false;
+    checkFields(fieldLines);
+    this.#state = RESPONDED;
+    this.#pushed = source;
+    const head = { status, reason, fieldLines, bodyLength: UNKNOWN_LENGTH, announcesTrailers };
+    this.#exchange.respond(head, null);
+    return true;
+  }
+
+  push(chunk: Uint8Array): boolean {
+    if (this.#state !== RESPONDED) return true;
+    let at = 0;
+    const length = lengthOf(chunk);
+    if (this.#unsent.length === 0) at = this.#sendNow(chunk, 0);
+    if (at === length) return true;
+    // The app may write into it again.
+    this.#unsent[this.#unsent.length] = copyOf(chunk, at, length);
+    return false;
+  }
+
+  endPushed(trailerLines: string): boolean {
+    if (this.#state !== RESPONDED) return false;
+    this.#trailerLines = trailerLines;
+    if (this.#unsent.length > 0) return false;
+    this.#exchange.end(trailerLines);
+    this.#end();
+    return true;
+  }
+
+  #pushOn(): void {
+    const unsent = this.#unsent;
+    while (this.#unsentAt < unsent.length) {
+      const chunk = unsent[this.#unsentAt];
+      const at = this.#sendNow(chunk, 0);
+      if (at < lengthOf(chunk)) {
+        unsent[this.#unsentAt] = viewOf(chunk, at, lengthOf(chunk));
+        return;
+      }
+      this.#unsentAt++;
+    }
+    this.#unsent = [];
+    this.#unsentAt = 0;
+    const source = this.#pushed;
+    if (this.#trailerLines === null) {
+      source?.onRoom();
+    } else {
+      this.endPushed(this.#trailerLines);
+      source?.onDone();
+    }
+  }
+
+  /** Gives the request up since `error` was thrown where nobody else catches it. */
+  failWith(error: unknown): void {
+    this.#owner.onStreamError(this, error);
+  }
+
+  /** Sends an interim response before the response, where that is possible. */
+  inform(status: number, fieldLines: string): void {
+    if (this.#state !== RUNNING) return;
+    this.#interimBytes += max(fieldLines.length, MIN_INTERIM_BYTES);
+    if (this.#interimBytes <= MAX_INTERIM_BYTES) this.#exchange.inform(status, fieldLines);
+  }
+
+  /** Has `onAborted` called if the exchange is cut short, or the client will send no more. */
+  whenAborted(onAborted: (reason: AbortReason) => void): void {
+    this.#onAborted = onAborted;
+    if (this.#abortReason !== null) onAborted(this.#abortReason);
+  }
+
+  /** Gives the request up without an answer, or breaks it off. */
+  cut(): void {
+    this.fail(NO_ANSWER);
   }
 
   /** Sends what the app returned. */
@@ -182,15 +276,15 @@ export class AppTask implements ExchangeReceiver {
   }
 
   onBody(chunk: Uint8Array): void {
-    this.body?.push(chunk);
+    this.sentBody?.push(chunk);
   }
 
   onChunk(declaredBytes: number): void {
-    this.body?.beginChunk(declaredBytes);
+    this.sentBody?.beginChunk(declaredBytes);
   }
 
   onEnd(trailers: Uint8Array): void {
-    this.body?.end(trailers);
+    this.sentBody?.end(trailers);
   }
 
   onData(chunk: Uint8Array): void {
@@ -205,7 +299,8 @@ export class AppTask implements ExchangeReceiver {
     this.#window += bytes;
     const resume = this.#creditWaiter;
     this.#creditWaiter = null;
-    resume?.();
+    if (this.#pushed !== null && this.#unsent.length > 0) this.#pushOn();
+    else resume?.();
   }
 
   onAbort(reason: AbortReason): void {
@@ -213,8 +308,13 @@ export class AppTask implements ExchangeReceiver {
       this.#abortReason = reason;
       if (this.#abortController !== null) this.#fireSignal(reason);
     }
-    if (reason === "client-half-closed") return;
-    this.body?.abort(reason);
+    if (reason === "client-half-closed") {
+      this.#onAborted?.(reason);
+      return;
+    }
+    // A client that has half closed may go altogether: that counts then.
+    this.#abortReason = reason;
+    this.sentBody?.abort(reason);
     this.data?.abort(reason);
     this.#rejectCompleted(reason);
     const resume = this.#creditWaiter;
@@ -222,25 +322,31 @@ export class AppTask implements ExchangeReceiver {
     resume?.();
     discard(this.#reader, abortError(reason));
     this.#end();
+    this.#onAborted?.(reason);
   }
 
   onSent(): void {
     this.#completed?.resolve();
   }
 
-  #sendPlain(status: number, fieldLines: string, body: string | Uint8Array | null): void {
+  #sendPlain(
+    status: number,
+    fieldLines: string,
+    body: string | Uint8Array | null,
+    reason?: string,
+  ): void {
     if (typeof body === "string" && body.length > MAX_PIECE_BYTES) {
       this.#knownText = useText(this.head.mount, body);
       if (this.#knownText !== null) body = this.#knownText.bytes;
     }
     const bytes = body === null ? 0 : typeof body === "string" ? utf8Length(body) : lengthOf(body);
     if (body === null || bytes <= min(MAX_PIECE_BYTES, this.#window)) {
-      this.#exchange.respond({ status, fieldLines, bodyLength: WHOLE_BODY }, body);
+      this.#exchange.respond({ status, reason, fieldLines, bodyLength: WHOLE_BODY }, body);
       this.#end();
       return;
     }
     this.#state = RESPONDED;
-    this.#exchange.respond({ status, fieldLines, bodyLength: bytes }, null);
+    this.#exchange.respond({ status, reason, fieldLines, bodyLength: bytes }, null);
     if (this.head.method === "HEAD") {
       this.#end();
       return;
@@ -353,6 +459,8 @@ export class AppTask implements ExchangeReceiver {
     if (this.#state === ENDED) return;
     this.#state = ENDED;
     this.#reader = null;
+    this.#pushed = null;
+    this.#unsent = [];
     if (this.#knownText !== null) releaseText(this.#knownText);
     this.#knownText = null;
     this.#owner.onTaskEnded(this);

@@ -30,6 +30,9 @@ export function bytesOf(
       : Buffer.from(chunk, encoding as BufferEncoding);
   }
   if (chunk instanceof Uint8Array) return chunk;
+  if (chunk === null) {
+    throw nodeError("ERR_STREAM_NULL_VALUES", "May not write null values to stream", "type");
+  }
   throw nodeError(
     "ERR_INVALID_ARG_TYPE",
     'The "chunk" argument must be of type string or an instance of Buffer or Uint8Array',

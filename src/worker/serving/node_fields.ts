@@ -9,6 +9,9 @@ import { nodeError } from "./node_members.ts";
 /** A value as `setHeader()` was given it. */
 type Value = string | number | readonly string[];
 
+/** What `writeHead()` can be given: an object, names and values by turns, or pairs. */
+export type GivenFields = Readonly<Record<string, unknown>> | readonly unknown[];
+
 const { Array, Map, Set, String } = globalThis;
 const { create, entries } = Object;
 const { isArray } = Array;
@@ -16,13 +19,11 @@ const { isArray } = Array;
 const NAME = /^[!#$%&'*+\-.^_`|~\w]+$/;
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
-/** What concerns the connection alone: the gateway decides on it. */
-const OF_CONNECTION = new Set([
-  "connection",
+/** What frames the message: the gateway decides on it. */
+const OF_FRAMING = new Set([
   "keep-alive",
   "proxy-connection",
   "te",
-  "trailer",
   "transfer-encoding",
   "upgrade",
 ]);
@@ -77,47 +78,66 @@ export class OutgoingFields {
     return [...this.#fields.values()].map(({ name }) => name);
   }
 
-  /**
-   * Takes what `writeHead()` was given: an object, a list of names and values by turns, or one of pairs. What
-   * a list has several times is sent several times.
-   */
-  take(given: Readonly<Record<string, unknown>> | readonly unknown[] | undefined | null): void {
+  /** Takes what `writeHead()` was given. What a list has several times is sent several times. */
+  take(given: GivenFields | undefined | null): void {
     if (given === undefined || given === null) return;
     if (!isArray(given)) {
       for (const [name, value] of entries(given)) if (name !== "") this.set(name, value);
       return;
     }
-    const pairs = isArray(given[0]) ? given as [string, unknown][] : pairsOf(given);
+    const pairs = pairsOf(given);
     for (const [name] of pairs) this.remove(name);
     for (const [name, value] of pairs) this.append(name, value);
   }
 
-  /** Names and values as they are to be sent. */
-  lines(): [string, string][] {
-    const lines: [string, string][] = [];
+  /** The field lines as they are to be sent, each with its CRLF. */
+  lines(): string {
+    let lines = "";
     for (const [key, { name, value }] of this.#fields) {
-      if (OF_CONNECTION.has(key)) continue;
-      if (isArray(value)) { for (const each of value) lines.push([name, String(each)]); }
-      else lines.push([name, String(value)]);
+      if (OF_FRAMING.has(key)) continue;
+      if (typeof value === "string") {
+        lines += `${name}: ${value}\r\n`;
+        continue;
+      }
+      for (const each of key === "cookie" ? [listOf(value).join("; ")] : listOf(value)) {
+        // It may have changed since it was set.
+        const text = String(each);
+        check(name, text);
+        lines += `${name}: ${text}\r\n`;
+      }
     }
     return lines;
   }
+}
+
+/** The field lines of what `addTrailers()` was given. */
+export function trailerLines(given: GivenFields): string {
+  let lines = "";
+  const pairs = isArray(given) ? pairsOf(given) : entries(given);
+  for (const [name, value] of pairs) {
+    check(name, value);
+    for (const each of listOf(value as Value)) lines += `${name}: ${each}\r\n`;
+  }
+  return lines;
+}
+
+/** Names and values of a list of them by turns, or of pairs. */
+export function pairsOf(given: readonly unknown[]): [string, unknown][] {
+  if (isArray(given[0])) return given as [string, unknown][];
+  if (given.length % 2 !== 0) {
+    throw nodeError("ERR_INVALID_ARG_VALUE", "The argument 'headers' is invalid", "type");
+  }
+  const pairs: [string, unknown][] = [];
+  for (let i = 0; i < given.length; i += 2) pairs.push([given[i] as string, given[i + 1]]);
+  return pairs;
 }
 
 function listOf(value: Value): readonly string[] {
   return isArray(value) ? value : [String(value)];
 }
 
-function pairsOf(flat: readonly unknown[]): [string, unknown][] {
-  if (flat.length % 2 !== 0) {
-    throw nodeError("ERR_INVALID_ARG_VALUE", "The argument 'headers' is invalid", "type");
-  }
-  const pairs: [string, unknown][] = [];
-  for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i] as string, flat[i + 1]]);
-  return pairs;
-}
-
-function check(name: unknown, value: unknown): void {
+/** Throws, as Node does, at what no field can have. */
+export function check(name: unknown, value: unknown): void {
   if (typeof name !== "string" || !NAME.test(name)) {
     throw nodeError(
       "ERR_INVALID_HTTP_TOKEN",

@@ -4,55 +4,81 @@
  * @module
  */
 
+// @ts-types="../../types/std_status.d.ts"
+import { STATUS_TEXT } from "@std/http/status";
 import type { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
 import { nextTick } from "node:process";
 import type { Deferred } from "../../captured.ts";
 import { deferred } from "../../captured.ts";
-import { Light } from "../response.ts";
+import { copyOfBytes } from "../byte_source.ts";
+import { lightResponse } from "../response.ts";
 import type { Chunk } from "./node_chunks.ts";
 import { bodyOf, bytesOf } from "./node_chunks.ts";
-import { OutgoingFields } from "./node_fields.ts";
-import { keepMembers, nodeError } from "./node_members.ts";
-import type { BridgedRequest, RequestMaker } from "./node_request.ts";
+import type { GivenFields } from "./node_fields.ts";
+import { OutgoingFields, trailerLines } from "./node_fields.ts";
+import { nodeError, shareMembers } from "./node_members.ts";
+import type { BridgedRequest } from "./node_request.ts";
 import type { BridgedSocket } from "./node_socket.ts";
+import { OutgoingBody } from "./outgoing_body.ts";
 
 /** A response of Node's kind. */
-export type BridgedResponse = EventEmitter;
+export interface BridgedResponse extends EventEmitter {
+  readonly statusCode: number;
+}
+
+/** What a response of Node's kind needs of who makes it. */
+export interface ResponseParts {
+  /** What may wait to be sent before `write()` says that it is enough, in bytes. */
+  readonly highWaterMark: number;
+  /** Sends an interim response; 100 lets the client send its body. */
+  inform(status: number, fieldLines: string): void;
+  /** The response is complete, and has gone. */
+  onFinished(): void;
+}
 
 /** Makes responses of Node's kind, and the platform's of them. */
 export interface ResponseMaker {
-  /** Makes the one to `req`. */
-  make(req: BridgedRequest, socket: BridgedSocket): BridgedResponse;
+  /** The class, for classes of apps to extend. */
+  readonly class: ResponseClass;
+  /** Makes the one to `req`, of `Kind` if that is given. */
+  make(
+    parts: ResponseParts,
+    req: BridgedRequest,
+    socket: BridgedSocket,
+    Kind?: ResponseClass,
+  ): BridgedResponse;
   /** What it becomes, as soon as its head is there. */
   responseOf(res: BridgedResponse): Response | Promise<Response>;
   /** Whether there is nothing more to come. */
   isDone(res: BridgedResponse): boolean;
+  /** Whether it has begun, and is not complete. */
+  isStreaming(res: BridgedResponse): boolean;
   /** Its socket has ended. */
-  onSocketEnded(res: BridgedResponse, error: Error | undefined): void;
+  onSocketEnded(res: BridgedResponse, reason: Error | undefined): void;
 }
 
+/** A class of responses. */
+export type ResponseClass = new (req: BridgedRequest, options?: unknown) => EventEmitter;
+
 type Callback = (error?: Error | null) => void;
-type GivenFields = Readonly<Record<string, unknown>> | readonly unknown[];
 
-const { Error, Number, ReadableStream } = globalThis;
-const { setPrototypeOf } = Object;
+const { Array, Error, Number } = globalThis;
+const { getPrototypeOf, setPrototypeOf } = Object;
 
-/** What may wait to be sent before `write()` says that it is enough, in bytes. */
-const HIGH_WATER_BYTES = 65_536;
-const BY_BYTES = {
-  highWaterMark: HIGH_WATER_BYTES,
-  size: (chunk: Uint8Array<ArrayBuffer>) => chunk.byteLength,
-};
+const BAD_REASON = /[^\t\x20-\x7e\x80-\xff]/;
+/** A body of more than this is complete when it has gone, not when it was given, in bytes. */
+const MAX_WHOLE_BYTES = 65_536;
 
-/**
- * Makes the class of responses. They are {@linkcode ServerResponse}s to those who ask. Frameworks put
- * prototypes of their own before Node's, so what has to be found on them is their own.
- */
+/** What the next one is made of: classes of apps may have constructors of their own. */
+let nextParts: ResponseParts | null = null;
+let nextSocket: BridgedSocket | null = null;
+
+/** Makes the class of responses. They are {@linkcode ServerResponse}s to those who ask. */
 export function responseMaker(
   Emitter: typeof EventEmitter,
   Native: typeof ServerResponse,
-  requests: RequestMaker,
+  reasons: Readonly<Record<number, string>>,
 ): ResponseMaker {
   class NodeResponse extends Emitter {
     statusCode = 200;
@@ -63,8 +89,6 @@ export function responseMaker(
     writableEnded = false;
     writableFinished = false;
     writableNeedDrain = false;
-    writableLength = 0;
-    writableHighWaterMark = HIGH_WATER_BYTES;
     writableObjectMode = false;
     writableCorked = 0;
     destroyed = false;
@@ -86,25 +110,29 @@ export function responseMaker(
     _hasBody: boolean;
     req: BridgedRequest;
     socket: BridgedSocket | null;
-    connection: BridgedSocket | null;
-    readonly #fields = new OutgoingFields();
+    readonly #parts: ResponseParts;
     readonly #socket: BridgedSocket;
-    /** The response; a promise of it, if somebody waits for it. */
+    readonly #fields = new OutgoingFields();
+    /** The response, once its head was given; a promise of it, if somebody waits for it. */
     #response: Response | null = null;
     #waiting: Deferred<Response> | null = null;
-    #controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>> | null = null;
+    #body: OutgoingBody | null = null;
     /** What to call when there is room again. */
     #callbacks: Callback[] = [];
+    #trailerLines = "";
     #failure: Error | null = null;
 
-    constructor(req: BridgedRequest, socket: BridgedSocket) {
+    static isOurs(object: object): boolean {
+      return #parts in object;
+    }
+
+    constructor(req: BridgedRequest) {
       super();
+      this.#parts = nextParts!;
+      this.#socket = nextSocket!;
       this.req = req;
-      this.#socket = socket;
-      this.socket = socket;
-      this.connection = socket;
+      this.socket = this.#socket;
       this._hasBody = req.method !== "HEAD";
-      keepMembers(this, OWN_MEMBERS);
     }
 
     static responseOf(res: NodeResponse): Response | Promise<Response> {
@@ -115,18 +143,38 @@ export function responseMaker(
     }
 
     static isDone(res: NodeResponse): boolean {
-      return res.writableEnded || res.destroyed;
+      return res.writableFinished || res.destroyed;
     }
 
-    static onSocketEnded(res: NodeResponse, error: Error | undefined): void {
+    static isStreaming(res: NodeResponse): boolean {
+      return res.#body !== null && !res.writableEnded;
+    }
+
+    static onSocketEnded(res: NodeResponse, reason: Error | undefined): void {
       if (NodeResponse.isDone(res)) return;
       res.destroyed = true;
-      res.writable = false;
-      const reason = error ?? new Error("the app destroyed its response");
-      if (!res.headersSent) res.#fail(reason);
-      else res.#controller?.error(reason);
-      res.#release();
+      res.errored = reason ?? null;
+      const failure = reason ?? new Error("the app destroyed its response");
+      if (res.#response === null) res.#fail(failure);
+      else res.#body?.fail(failure);
+      res.#release(nodeError("ERR_STREAM_DESTROYED", "the client has gone"));
       nextTick(() => res.#close());
+    }
+
+    get connection(): BridgedSocket | null {
+      return this.socket;
+    }
+
+    set connection(socket: BridgedSocket | null) {
+      this.socket = socket;
+    }
+
+    get writableLength(): number {
+      return this.#body?.waitingBytes ?? 0;
+    }
+
+    get writableHighWaterMark(): number {
+      return this.#parts.highWaterMark;
     }
 
     setHeader(name: string, value: unknown): this {
@@ -136,6 +184,7 @@ export function responseMaker(
     }
 
     setHeaders(headers: Headers | ReadonlyMap<string, unknown>): this {
+      this.#beforeHead("set");
       for (const [name, value] of headers) {
         if (name === "set-cookie") this.appendHeader(name, value);
         else this.setHeader(name, value);
@@ -178,34 +227,44 @@ export function responseMaker(
       this.#beforeHead("write");
       const code = Number(status) | 0;
       if (code < 200 || code > 599) {
-        throw nodeError("ERR_HTTP_INVALID_STATUS_CODE", `Invalid status code: ${status}`);
+        throw nodeError("ERR_HTTP_INVALID_STATUS_CODE", `Invalid status code: ${status}`, "range");
+      }
+      const hasMessage = typeof message === "string";
+      this.#fields.take(hasMessage ? given : message ?? given);
+      if (hasMessage) this.statusMessage = message;
+      else this.statusMessage ||= reasons[code] ?? "unknown";
+      if (this.statusMessage !== reasons[code] && BAD_REASON.test(`${this.statusMessage}`)) {
+        throw nodeError("ERR_INVALID_CHAR", "Invalid character in statusMessage", "type");
       }
       this.statusCode = code;
-      if (typeof message === "string") this.statusMessage = message;
-      this.#fields.take(typeof message === "string" ? given : message ?? given);
+      this._hasBody &&= code !== 204 && code !== 205 && code !== 304;
       this._header = `HTTP/1.1 ${code}`;
+      this.headersSent = true;
       return this;
+    }
+
+    writeHeader(status: number, message?: string | GivenFields, given?: GivenFields): this {
+      return this.writeHead(status, message, given);
     }
 
     write(chunk: Chunk, encoding?: string | Callback | null, callback?: Callback): boolean {
       if (typeof encoding === "function") return this.write(chunk, null, encoding);
-      if (this.#isOver(callback)) return false;
+      // Before anything else: what is no chunk is the caller's fault.
       const bytes = bytesOf(chunk, encoding);
-      this.#sendHead("streamed");
-      if (!this._hasBody || this.#controller === null || bytes.length === 0) {
+      if (this.#isOver(callback)) return false;
+      const body = this.#streamed();
+      if (!this._hasBody || bytes.length === 0) {
         if (callback !== undefined) nextTick(callback);
         return true;
       }
-      // The app may write into it again.
-      this.#controller.enqueue(bytes.slice());
-      const room = this.#controller.desiredSize ?? 0;
-      this.writableLength = HIGH_WATER_BYTES - room;
-      if (room > 0) {
+      this.#socket.touch();
+      if (body.write(bytes)) {
         if (callback !== undefined) nextTick(callback);
         return true;
       }
-      this.writableNeedDrain = true;
       if (callback !== undefined) this.#callbacks.push(callback);
+      if (body.waitingBytes < this.#parts.highWaterMark) return true;
+      this.writableNeedDrain = true;
       return false;
     }
 
@@ -216,27 +275,32 @@ export function responseMaker(
     ): this {
       if (typeof chunk === "function") return this.end(null, null, chunk);
       if (typeof encoding === "function") return this.end(chunk, null, encoding);
-      if (this.#isOver(callback ?? undefined, chunk)) return this;
-      if (callback) this.once("finish", callback);
-      if (this.#controller === null && !this.headersSent) {
-        this.#sendHead("whole", chunk ? bodyOf(chunk, encoding) : null);
-      } else {
-        if (chunk) this.write(chunk, encoding);
-        this.#controller?.close();
+      if (this.writableEnded || this.destroyed) {
+        this.#endAgain(chunk, callback);
+        return this;
       }
-      this.finished = true;
-      this.writable = false;
-      this.writableEnded = true;
-      nextTick(() => this.#finish());
+      const content = chunk === null || chunk === undefined ? null : bodyOf(chunk, encoding);
+      if (callback) this.once("finish", callback);
+      const isWhole = this.#response === null && this.#trailerLines === "" &&
+        (content === null || content.length <= MAX_WHOLE_BYTES);
+      if (isWhole) this.#giveWhole(content);
+      else this.#endStream(content);
       return this;
     }
 
     flushHeaders(): void {
-      if (!this.headersSent && !NodeResponse.isDone(this)) this.#sendHead("streamed");
+      if (!NodeResponse.isDone(this) && !this.writableEnded) this.#streamed();
     }
 
     destroy(error?: Error): this {
+      if (this.destroyed) return this;
+      this.errored = error ?? null;
       this.#socket.destroy(error);
+      if (!this.destroyed) {
+        // It was complete, and nothing but its end is left.
+        this.destroyed = true;
+        nextTick(() => this.#close());
+      }
       return this;
     }
 
@@ -244,29 +308,48 @@ export function responseMaker(
       throw nodeError("ERR_HTTP_SOCKET_ASSIGNED", "The response has a socket of the gateway's");
     }
 
-    detachSocket(): void {}
+    detachSocket(): void {
+      this.socket = null;
+    }
 
-    addTrailers(): void {}
+    addTrailers(given: GivenFields): void {
+      this.#trailerLines += trailerLines(given);
+    }
 
-    cork(): void {}
+    cork(): void {
+      this.writableCorked++;
+    }
 
-    uncork(): void {}
+    uncork(): void {
+      if (this.writableCorked > 0) this.writableCorked--;
+    }
 
     writeContinue(callback?: Callback): void {
       this._sent100 = true;
+      this.#parts.inform(100, "");
       if (callback !== undefined) nextTick(callback);
     }
 
     writeProcessing(callback?: Callback): void {
+      this.#parts.inform(102, "");
       if (callback !== undefined) nextTick(callback);
     }
 
-    writeEarlyHints(_hints: unknown, callback?: Callback): void {
+    writeEarlyHints(hints: Readonly<Record<string, unknown>>, callback?: Callback): void {
+      if (typeof hints !== "object" || hints === null) {
+        throw nodeError("ERR_INVALID_ARG_TYPE", 'The "hints" argument must be an object', "type");
+      }
+      const { link, ...others } = hints;
+      if (link === null || link === undefined) return;
+      const links = Array.isArray(link) ? link.join(", ") : link;
+      if (links === "") return;
+      this.#parts.inform(103, trailerLines({ Link: links, ...others }));
       if (callback !== undefined) nextTick(callback);
     }
 
-    setTimeout(_timeoutMs: number, onTimeout?: () => void): this {
-      if (onTimeout !== undefined) this.once("timeout", onTimeout);
+    setTimeout(timeoutMs: number, onTimeout?: () => void): this {
+      if (onTimeout !== undefined) this.on("timeout", onTimeout);
+      this.#socket.setTimeout(timeoutMs);
       return this;
     }
 
@@ -283,50 +366,117 @@ export function responseMaker(
     }
 
     /** Whether nothing can be written any more, which is told as Node does. */
-    #isOver(callback?: Callback, chunk: unknown = ""): boolean {
-      if (this.writableEnded) {
-        if (chunk === null || chunk === undefined) {
-          if (callback !== undefined) nextTick(callback);
-          return true;
-        }
-        const error = nodeError("ERR_STREAM_WRITE_AFTER_END", "write after end");
-        if (callback !== undefined) nextTick(callback, error);
-        nextTick(() => this.#tell(error));
-        return true;
-      }
-      if (!this.destroyed) return false;
-      if (callback !== undefined) {
-        nextTick(callback, nodeError("ERR_STREAM_DESTROYED", "the client has gone"));
-      }
+    #isOver(callback: Callback | undefined): boolean {
+      if (!this.writableEnded && !this.destroyed) return false;
+      const error = this.writableEnded
+        ? nodeError("ERR_STREAM_WRITE_AFTER_END", "write after end")
+        : nodeError("ERR_STREAM_DESTROYED", "Cannot call write after a stream was destroyed");
+      if (callback !== undefined) nextTick(callback, error);
+      // In Node it would be nobody's error, and end the process, if nobody listened.
+      if (!this.destroyed) nextTick(() => this.#tell(error));
       return true;
+    }
+
+    #endAgain(chunk: Chunk | null | undefined, callback: Callback | null | undefined): void {
+      if (chunk !== null && chunk !== undefined) this.#isOver(callback ?? undefined);
+      else if (!callback) return;
+      else if (this.writableEnded && !this.writableFinished && !this.destroyed) {
+        this.once("finish", callback);
+      } else {
+        nextTick(
+          callback,
+          this.writableFinished
+            ? nodeError(
+              "ERR_STREAM_ALREADY_FINISHED",
+              "Cannot call end after a stream was finished",
+            )
+            : nodeError("ERR_STREAM_DESTROYED", "Cannot call end after a stream was destroyed"),
+        );
+      }
     }
 
     #tell(error: Error): void {
       this.errored = error;
-      if (this.listenerCount("error") > 0) this.emit("error", error);
+      if (this.listenerCount("error") === 0) return;
+      this.#socket.guard(() => this.emit("error", error));
     }
 
-    /** Gives the gateway the head, with the whole body if that is known. */
-    #sendHead(kind: "streamed" | "whole", body: Chunk | null = null): void {
-      if (this.headersSent) return;
+    /** The field lines, if the head can be sent. */
+    #head(): string {
       // Frameworks wrap writeHead() to be told.
       if (this._header === null) this._implicitHeader();
-      this.headersSent = true;
-      const status = this.statusCode;
-      this._hasBody &&= status !== 204 && status !== 205 && status !== 304;
-      try {
-        const init = {
-          status,
-          statusText: this.statusMessage ?? "",
-          headers: this.#fields.lines(),
-        };
-        const content = !this._hasBody ? null : kind === "whole" ? body : this.#stream();
-        const response = new Light(content, init);
-        this.#response = response;
-        this.#waiting?.resolve(response);
-      } catch (error) {
-        this.#fail(error as Error);
+      let lines = this.#fields.lines();
+      if (!this.shouldKeepAlive && !this.#fields.has("connection")) {
+        lines += "Connection: close\r\n";
       }
+      return lines;
+    }
+
+    #reason(): string | undefined {
+      const reason = this.statusMessage;
+      return reason && reason !== STATUS_TEXT[this.statusCode] ? `${reason}` : undefined;
+    }
+
+    #give(response: Response): void {
+      this.#response = response;
+      this.#waiting?.resolve(response);
+    }
+
+    /** Gives the gateway the whole response. */
+    #giveWhole(content: Chunk | null): void {
+      const fieldLines = this.#head();
+      const body = !this._hasBody && this.req.method !== "HEAD" || content === null
+        ? null
+        : typeof content === "string"
+        ? content
+        : copyOfBytes(content);
+      const { statusCode: status } = this;
+      this.#give(lightResponse({ status, reason: this.#reason(), fieldLines, body }));
+      this.#setEnded();
+      nextTick(() => this.#finish());
+    }
+
+    /** The body that is streamed; the head is given before. */
+    #streamed(length?: number): OutgoingBody {
+      if (this.#body !== null) return this.#body;
+      let fieldLines = this.#head();
+      if (length !== undefined && !this.#fields.has("content-length") && this._hasBody) {
+        fieldLines += `Content-Length: ${length}\r\n`;
+      }
+      this.#body = new OutgoingBody({
+        onRoom: () => {
+          this.#socket.touch();
+          this.#release(null);
+        },
+        onDone: () => nextTick(() => this.#finish()),
+        onUnwanted: () => void this.#socket.destroy(nodeError("ECONNRESET", "aborted")),
+      });
+      const { statusCode: status } = this;
+      this.#give(
+        lightResponse({
+          status,
+          reason: this.#reason(),
+          fieldLines,
+          body: null,
+          source: this.#body,
+          announcesTrailers: this.#fields.has("trailer"),
+        }),
+      );
+      return this.#body;
+    }
+
+    #endStream(content: Chunk | null): void {
+      const bytes = content === null ? null : bytesOf(content, null);
+      const isOnly = this.#response === null && this.#trailerLines === "";
+      const body = this.#streamed(isOnly ? bytes?.length : undefined);
+      this.#setEnded();
+      if (bytes !== null && bytes.length > 0 && this._hasBody) body.write(bytes);
+      body.end(this.#trailerLines);
+    }
+
+    #setEnded(): void {
+      this.finished = true;
+      this.writableEnded = true;
     }
 
     #fail(error: Error): void {
@@ -334,34 +484,27 @@ export function responseMaker(
       this.#waiting?.reject(error);
     }
 
-    #stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
-      return new ReadableStream({
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        pull: () => this.#release(),
-        cancel: () => void this.#socket.destroy(nodeError("ECONNRESET", "aborted")),
-      }, BY_BYTES);
-    }
-
-    /** There is room again, or there never will be. */
-    #release(): void {
-      this.writableLength = 0;
+    /** There is room again, or, with an error, there never will be. */
+    #release(error: Error | null): void {
       const callbacks = this.#callbacks;
       this.#callbacks = [];
-      for (const callback of callbacks) nextTick(callback);
+      for (const callback of callbacks) nextTick(callback, error);
       if (!this.writableNeedDrain) return;
       this.writableNeedDrain = false;
-      if (!NodeResponse.isDone(this)) nextTick(() => this.emit("drain"));
+      if (error !== null || this.writableEnded) return;
+      nextTick(() => this.#socket.guard(() => this.emit("drain")));
     }
 
     #finish(): void {
       if (this.destroyed) return;
+      this.#release(null);
       this.writableFinished = true;
-      this.emit("prefinish");
-      this.emit("finish");
-      requests.onResponseEnded(this.req);
-      nextTick(() => this.#close());
+      this.#socket.guard(() => {
+        this.emit("prefinish");
+        this.emit("finish");
+      });
+      this.#parts.onFinished();
+      this.#close();
     }
 
     #close(): void {
@@ -369,41 +512,23 @@ export function responseMaker(
       this.closed = true;
       this._closed = true;
       this.destroyed = true;
-      this.emit("close");
+      this.#socket.guard(() => this.emit("close"));
     }
   }
+  const natives = [Native.prototype, getPrototypeOf(Native.prototype) as object];
+  shareMembers(NodeResponse.prototype, natives, NodeResponse.isOurs);
   setPrototypeOf(NodeResponse.prototype, Native.prototype);
   return {
-    make: (req, socket) => new NodeResponse(req, socket),
+    class: NodeResponse as unknown as ResponseClass,
+    make: (parts, req, socket, Kind) => {
+      nextParts = parts;
+      nextSocket = socket;
+      const res = Kind === undefined ? new NodeResponse(req) : new Kind(req, {});
+      return (NodeResponse.isOurs(res) ? res : new NodeResponse(req)) as NodeResponse;
+    },
     responseOf: (res) => NodeResponse.responseOf(res as NodeResponse),
     isDone: (res) => NodeResponse.isDone(res as NodeResponse),
-    onSocketEnded: (res, error) => NodeResponse.onSocketEnded(res as NodeResponse, error),
+    isStreaming: (res) => NodeResponse.isStreaming(res as NodeResponse),
+    onSocketEnded: (res, reason) => NodeResponse.onSocketEnded(res as NodeResponse, reason),
   };
 }
-
-const OWN_MEMBERS = [
-  "setHeader",
-  "setHeaders",
-  "appendHeader",
-  "getHeader",
-  "getHeaders",
-  "getHeaderNames",
-  "getRawHeaderNames",
-  "hasHeader",
-  "removeHeader",
-  "writeHead",
-  "write",
-  "end",
-  "flushHeaders",
-  "destroy",
-  "assignSocket",
-  "detachSocket",
-  "addTrailers",
-  "cork",
-  "uncork",
-  "writeContinue",
-  "writeProcessing",
-  "writeEarlyHints",
-  "setTimeout",
-  "_implicitHeader",
-];

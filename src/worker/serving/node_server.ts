@@ -6,14 +6,15 @@
  */
 
 import { EventEmitter } from "node:events";
-import type { Server } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import { nextTick } from "node:process";
 import { ignoreRejection } from "../../captured.ts";
 import type { Members, Method, NodeProcess } from "../../sandbox/locks.ts";
 import { replace } from "../../sandbox/locks.ts";
 import type { App } from "../apps.ts";
-import type { NodeBridge } from "./node_bridge.ts";
+import type { BridgedServer, NodeBridge, NodeModules } from "./node_bridge.ts";
 import { nodeError } from "./node_members.ts";
+import type { BridgedSocket } from "./node_socket.ts";
 import type { LoadedModule, OfferedApp } from "./served_module.ts";
 import { servingModule } from "./served_module.ts";
 
@@ -34,9 +35,12 @@ interface ListenRequest {
   readonly callback: Method | undefined;
 }
 
-const { Number, Promise, WeakSet } = globalThis;
-const { defineProperty, getPrototypeOf, hasOwn } = Object;
+const { Number, Promise, Set, WeakMap, WeakSet } = globalThis;
+const { defineProperty, getOwnPropertySymbols, getPrototypeOf, hasOwn } = Object;
+const REJECTION = Symbol.for("nodejs.rejection");
 const { apply } = Reflect;
+const { isInteger } = Number;
+const MAX_PORT = 65_535;
 const { process } = globalThis as unknown as { process: NodeProcess };
 const emitters = EventEmitter as unknown as { init: Method };
 
@@ -79,7 +83,11 @@ function isServer(emitter: object): boolean {
 function takeListening(address: Deno.Addr | undefined): (() => void)[] {
   const http = process.getBuiltinModule("http")!;
   const https = process.getBuiltinModule("https")!;
-  const bridge = lazyBridge(http, process.getBuiltinModule("stream")!);
+  const bridge = lazyBridge({
+    http,
+    stream: process.getBuiltinModule("stream")!,
+    diagnostics: process.getBuiltinModule("diagnostics_channel")!,
+  });
   const ofHttp = (http.Server as { prototype: Members }).prototype;
   const ofHttps = (https.Server as { prototype: Members }).prototype;
   const undo = [takeListen(ofHttp, "http", bridge, address)];
@@ -109,6 +117,7 @@ function takeListen(
 }
 
 const listening = new WeakSet<Server>();
+const bridges = new WeakMap<Server, BridgedServer>();
 
 function listenHere(
   server: Server,
@@ -127,32 +136,88 @@ function listenHere(
   listening.add(server);
   const { callback, host, path, port, signal } = listenRequest(args);
   if (callback !== undefined) server.once("listening", callback as () => void);
+  const bridged = bridgedServer(server, module);
   const place = path === undefined ? `at port ${port}` : `at ${path}`;
   // Some listen at each address of a name, with a server each.
   const isAgain = module.served !== null && !module.isShutDown && address !== undefined &&
     "port" in address && address.port === port;
   const offered = isAgain
     ? undefined
-    : module.offer(`a server of node:${scheme} ${place}`, fetchOf(server, bridge));
+    : module.offer(`a server of node:${scheme} ${place}`, fetchOf(bridged, bridge));
   const asked: Deno.Addr = path === undefined
     ? { transport: "tcp", hostname: host, port }
     : { transport: "unix", path };
-  setUp(server, address ?? asked, offered);
-  signal?.addEventListener("abort", () => void server.close());
-  nextTick(() => server.emit("listening"));
+  setUp(bridged, address ?? asked, offered);
+  const close = () => void server.close();
+  if (signal?.aborted) nextTick(close);
+  else signal?.addEventListener("abort", close, { once: true });
+  nextTick(() => {
+    if (server.listening) server.emit("listening");
+  });
   return server;
 }
 
+function bridgedServer(server: Server, module: LoadedModule): BridgedServer {
+  const known = bridges.get(server);
+  if (known !== undefined) return known;
+  let isNoted = false;
+  const bridged: BridgedServer = {
+    server,
+    sockets: new Set(),
+    noteUpgrades() {
+      if (isNoted) return;
+      isNoted = true;
+      module.note(
+        `${module.url} listens for "upgrade" (WebSocket), and its server of node:http cannot be given ` +
+          "such connections here: requests for them get a 501",
+      );
+    },
+  };
+  bridges.set(server, bridged);
+  catchRejections(server);
+  return bridged;
+}
+
+/**
+ * Has what an asynchronous listener for requests rejects with fail its request alone. Node's servers can do so
+ * by themselves, but it is off there unless it was asked for.
+ */
+function catchRejections(server: Server): void {
+  const members = server as unknown as Record<symbol, unknown>;
+  if (hasOwn(server, REJECTION)) return;
+  for (const symbol of getOwnPropertySymbols(server)) {
+    // The app has asked for it.
+    if (symbol.description === "kCapture" && members[symbol] === true) return;
+    if (symbol.description === "kCapture") members[symbol] = true;
+  }
+  const onRejection = (error: unknown, event: string, _: unknown, response?: ServerResponse) => {
+    const isOfRequest = event === "request" || event === "checkContinue";
+    const socket = response?.socket as unknown as BridgedSocket | null | undefined;
+    if (isOfRequest && socket && !response!.writableFinished) socket.guard(() => throwAgain(error));
+    // As if nobody had caught it.
+    else new Promise((_, reject) => reject(error));
+  };
+  defineProperty(server, REJECTION, { value: onRejection, writable: true, configurable: true });
+}
+
+function throwAgain(error: unknown): never {
+  throw error;
+}
+
 /** Gives a server the members that it has while it listens. */
-function setUp(server: Server, address: Deno.Addr, offered: OfferedApp | undefined): void {
+function setUp(
+  { server, sockets }: BridgedServer,
+  address: Deno.Addr,
+  offered: OfferedApp | undefined,
+): void {
   const close = (callback?: (error?: Error) => void): Server => {
     if (!listening.delete(server)) {
       const error = nodeError("ERR_SERVER_NOT_RUNNING", "Server is not running.");
-      if (callback !== undefined) nextTick(callback, error);
+      if (typeof callback === "function") nextTick(callback, error);
       return server;
     }
     own(server, "listening", false);
-    if (callback !== undefined) server.once("close", callback);
+    if (typeof callback === "function") server.once("close", callback);
     const ended = offered?.shutDown() ?? Promise.resolve();
     ended.then(() => server.emit("close"));
     return server;
@@ -160,12 +225,12 @@ function setUp(server: Server, address: Deno.Addr, offered: OfferedApp | undefin
   own(server, "listening", true);
   own(server, "address", () => server.listening ? addressInfoOf(address) : null);
   own(server, "close", close);
-  own(server, "closeAllConnections", () => {});
+  own(server, "closeAllConnections", () => sockets.forEach((socket) => void socket.destroy()));
   own(server, "closeIdleConnections", () => {});
   own(server, "ref", () => server);
   own(server, "unref", () => server);
   own(server, "getConnections", (callback: (error: null, count: number) => void) => {
-    nextTick(callback, null, 0);
+    nextTick(callback, null, sockets.size);
     return server;
   });
 }
@@ -180,7 +245,11 @@ function addressInfoOf(address: Deno.Addr): unknown {
   return { address: hostname, family: hostname.includes(":") ? "IPv6" : "IPv4", port };
 }
 
-/** Understands the arguments of `listen()`. */
+/**
+ * Understands the arguments of `listen()`.
+ *
+ * @throws {Error} as Node does, if they are none that anybody could listen by
+ */
 function listenRequest(args: readonly unknown[]): ListenRequest {
   const last = args.at(-1);
   const callback = typeof last === "function" ? last as Method : undefined;
@@ -191,8 +260,17 @@ function listenRequest(args: readonly unknown[]): ListenRequest {
     port: typeof first === "function" ? 0 : first,
     host: typeof second === "string" ? second : undefined,
   }) as Record<string, unknown>;
+  const port = options.port === null ? 0 : options.port ?? 0;
+  const isPort = typeof port === "number" || typeof port === "string" && port.trim() !== "";
+  if (!isPort || !(Number(port) >= 0 && Number(port) <= MAX_PORT && isInteger(Number(port)))) {
+    throw nodeError(
+      "ERR_SOCKET_BAD_PORT",
+      `options.port should be >= 0 and < 65536. Received ${typeof port} (${port}).`,
+      "range",
+    );
+  }
   return {
-    port: Number(options.port ?? 0) || 0,
+    port: Number(port),
     host: typeof options.host === "string" ? options.host : "0.0.0.0",
     path: typeof options.path === "string" && options.port === undefined ? options.path : undefined,
     signal: options.signal as AbortSignal | undefined,
@@ -206,19 +284,19 @@ interface LazyBridge {
   readonly loading: Promise<NodeBridge>;
 }
 
-function lazyBridge(http: Members, stream: Members): LazyBridge {
+function lazyBridge(modules: NodeModules): LazyBridge {
   const load = async () => {
     const { nodeBridge } = await import("./node_bridge.ts");
-    return bridge.loaded = nodeBridge(http, stream);
+    return bridge.loaded = nodeBridge(modules);
   };
   const bridge: LazyBridge = { loaded: null, loading: load() };
   ignoreRejection(bridge.loading);
   return bridge;
 }
 
-function fetchOf(server: Server, bridge: LazyBridge): App["fetch"] {
+function fetchOf(bridged: BridgedServer, bridge: LazyBridge): App["fetch"] {
   return (request, context) =>
     bridge.loaded !== null
-      ? bridge.loaded(server, request, context)
-      : bridge.loading.then((answer) => answer(server, request, context));
+      ? bridge.loaded(bridged, request, context)
+      : bridge.loading.then((answer) => answer(bridged, request, context));
 }

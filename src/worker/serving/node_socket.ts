@@ -1,20 +1,28 @@
 /**
- * What requests and responses of Node's kind have for a socket: its addresses, and its end.
+ * What requests and responses of Node's kind have for a socket: its addresses, its time, and its end.
  *
  * @module
  */
 
 import { EventEmitter } from "node:events";
 import { nextTick } from "node:process";
-import { uncurried } from "../../captured.ts";
+import { timerMs } from "../../timers.ts";
 import type { Context } from "../context.ts";
 import { nodeError } from "./node_members.ts";
 
-const { Error } = globalThis;
-const startsWith = uncurried(String.prototype.startsWith);
+const { Date, Error, Number, clearTimeout, setTimeout } = globalThis;
+const { now } = Date;
+const { max } = Math;
 
-/** Is told of the end of a socket: the error as Node has it, and what the response fails with. */
-type OnEnd = (error: Error | undefined, reason: Error | undefined) => void;
+/** Who has a socket. */
+export interface SocketOwner {
+  /** The socket has ended: the error as Node has it, and what was thrown, if that ended it. */
+  onSocketEnded(error: Error | undefined): void;
+  /** Nothing has come or gone for the time that was set. Whether somebody has dealt with it. */
+  onSocketTimeout(): boolean;
+  /** A listener threw an error that nobody else catches. */
+  onListenerError(error: unknown): void;
+}
 
 /** The socket of one request. Nothing can be read from it or written to it. */
 export class BridgedSocket extends EventEmitter {
@@ -22,24 +30,56 @@ export class BridgedSocket extends EventEmitter {
   readonly server: unknown;
   /** Whether the request came over TLS. */
   readonly encrypted: boolean;
-  readonly connecting = false;
-  readonly pending = false;
-  readonly bytesRead = 0;
-  readonly bytesWritten = 0;
-  readonly timeout = 0;
-  readonly readyState = "open";
-  readable = true;
-  writable = true;
+  /** How long nothing may come or go, in milliseconds; 0 for any time. */
+  timeout = 0;
   destroyed = false;
   readonly #context: Context;
-  #onEnd: OnEnd = () => {};
+  #owner: SocketOwner | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #usedAt = 0;
 
-  /** Makes the socket of `request`. */
-  constructor(server: unknown, request: Request, context: Context) {
+  /** Makes the socket of a request with `context`. */
+  constructor(server: unknown, encrypted: boolean, context: Context) {
     super();
     this.server = server;
-    this.encrypted = startsWith(request.url, "https:");
+    this.encrypted = encrypted;
     this.#context = context;
+  }
+
+  get connecting(): boolean {
+    return false;
+  }
+
+  get pending(): boolean {
+    return false;
+  }
+
+  get closed(): boolean {
+    return this.destroyed;
+  }
+
+  get readable(): boolean {
+    return !this.destroyed;
+  }
+
+  get writable(): boolean {
+    return !this.destroyed;
+  }
+
+  get readyState(): string {
+    return this.destroyed ? "closed" : "open";
+  }
+
+  get authorized(): boolean {
+    return false;
+  }
+
+  get bytesRead(): number {
+    return 0;
+  }
+
+  get bytesWritten(): number {
+    return 0;
   }
 
   get remoteAddress(): string | undefined {
@@ -70,26 +110,46 @@ export class BridgedSocket extends EventEmitter {
     return { address: this.localAddress, family: this.localFamily, port: this.localPort };
   }
 
-  /** Has `onEnd` called when `socket` ends. */
-  static whenEnded(socket: BridgedSocket, onEnd: OnEnd): void {
-    socket.#onEnd = onEnd;
+  /** Gives the socket to who is told of it. */
+  own(owner: SocketOwner): void {
+    this.#owner = owner;
   }
 
-  /** Ends `socket` when `signal` fires: its client has gone. */
-  static endBy(socket: BridgedSocket, signal: AbortSignal): void {
-    const end = () => socket.#end(nodeError("ECONNRESET", "aborted"), signal.reason);
-    if (signal.aborted) nextTick(end);
-    else signal.addEventListener("abort", end, { once: true });
+  /** Calls `work`, which calls listeners; what they throw fails the request. */
+  guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#owner?.onListenerError(error);
+    }
   }
 
   /** Breaks the response off, if it has not ended. */
   destroy(error?: Error): this {
-    this.#end(error);
+    if (this.destroyed) return this;
+    this.destroyed = true;
+    this.#stopTimer();
+    this.#owner?.onSocketEnded(error);
+    nextTick(() =>
+      this.guard(() => {
+        if (error !== undefined && this.listenerCount("error") > 0) this.emit("error", error);
+        this.emit("close", error !== undefined);
+      })
+    );
     return this;
+  }
+
+  /** Is told that the request is answered: there is nothing left to wait for. */
+  release(): void {
+    this.#stopTimer();
   }
 
   destroySoon(): void {
     this.destroy();
+  }
+
+  resetAndDestroy(): this {
+    return this.destroy();
   }
 
   end(): this {
@@ -100,9 +160,26 @@ export class BridgedSocket extends EventEmitter {
     throw new Error("nothing can be written to the socket of a request: the gateway owns it");
   }
 
-  setTimeout(_timeoutMs: number, onTimeout?: () => void): this {
-    if (onTimeout !== undefined) this.once("timeout", onTimeout);
+  setTimeout(timeoutMs: number, onTimeout?: () => void): this {
+    const ms = Number(timeoutMs);
+    if (!(ms >= 0)) {
+      throw nodeError("ERR_OUT_OF_RANGE", `The value of "msecs" is out of range: ${timeoutMs}`);
+    }
+    this.timeout = ms;
+    this.#stopTimer();
+    if (ms === 0) {
+      if (onTimeout !== undefined) this.removeListener("timeout", onTimeout);
+    } else {
+      if (onTimeout !== undefined) this.once("timeout", onTimeout);
+      this.#usedAt = now();
+      if (!this.destroyed) this.#startTimer(ms);
+    }
     return this;
+  }
+
+  /** Takes note that something has come or gone. */
+  touch(): void {
+    if (this.#timer !== undefined) this.#usedAt = now();
   }
 
   setNoDelay(): this {
@@ -133,13 +210,27 @@ export class BridgedSocket extends EventEmitter {
 
   uncork(): void {}
 
-  #end(error: Error | undefined, reason = error): void {
-    if (this.destroyed) return;
-    this.destroyed = true;
-    this.readable = false;
-    this.writable = false;
-    this.#onEnd(error, reason);
-    nextTick(() => this.emit("close", error !== undefined));
+  #startTimer(delayMs: number): void {
+    this.#timer = setTimeout(() => this.#onTimer(), timerMs(delayMs));
+  }
+
+  #stopTimer(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #onTimer(): void {
+    const restMs = this.#usedAt + this.timeout - now();
+    if (restMs > 0) {
+      this.#startTimer(max(restMs, 1));
+      return;
+    }
+    this.#timer = undefined;
+    this.guard(() => {
+      // As in Node, who listens to the socket alone has not dealt with it.
+      if (!(this.#owner?.onSocketTimeout() ?? false)) this.destroy();
+      this.emit("timeout");
+    });
   }
 }
 
