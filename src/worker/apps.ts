@@ -68,6 +68,7 @@ export class AppRunner implements ExchangeHandler {
       this.#checkIdle();
     },
     onStreamError: (task, error) => this.#onAppError(task, error),
+    onLateError: (task, error) => this.#logError(task, error),
   };
   #running = 0;
   #background = 0;
@@ -164,12 +165,16 @@ export class AppRunner implements ExchangeHandler {
     if (task.ended) return;
     // Nor is what it gives up as its client sends no more: only clients would fill the log with it.
     if (!task.wasAbortedWith(error)) {
-      const text = textOfThrown(error);
-      const { method } = task.head;
-      this.#log("error", `${method} ${makeRequest(task).url} failed: ${text}`);
-      task.reportFault(text);
+      task.reportFault(this.#logError(task, error));
     }
     task.fail(500);
+  }
+
+  #logError(task: AppTask, error: unknown): string {
+    const text = textOfThrown(error);
+    const { method } = task.head;
+    this.#log("error", `${method} ${makeRequest(task).url} failed: ${text}`);
+    return text;
   }
 
   readonly #waitUntil = (promise: Promise<unknown>): void => {

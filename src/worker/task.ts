@@ -62,6 +62,8 @@ export interface TaskOwner {
   onTaskEnded(task: AppTask): void;
   /** The app's response stream failed, or what it gave cannot be sent. */
   onStreamError(task: AppTask, error: unknown): void;
+  /** The app threw an error about a request that was over. */
+  onLateError(task: AppTask, error: unknown): void;
 }
 
 /** The life of one request in an app. */
@@ -204,9 +206,10 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     }
   }
 
-  /** Gives the request up since `error` was thrown where nobody else catches it. */
+  /** Gives the request up, if it is not over, since `error` was thrown where nobody else catches it. */
   failWith(error: unknown): void {
-    this.#owner.onStreamError(this, error);
+    if (this.#state === ENDED) this.#owner.onLateError(this, error);
+    else this.#owner.onStreamError(this, error);
   }
 
   /** Sends an interim response before the response, where that is possible. */

@@ -32,7 +32,7 @@ function requestOf(text: string): Request {
     fail() {},
   } as unknown as Exchange;
   exchange.head.detach();
-  const task = new AppTask(exchange, { onTaskEnded() {}, onStreamError() {} });
+  const task = new AppTask(exchange, { onTaskEnded() {}, onStreamError() {}, onLateError() {} });
   const request = makeRequest(task);
   for (let event = parser.next(); event !== NEED_DATA; event = parser.next()) {
     const bytes = parser.buffer.subarray(parser.bodyStart, parser.bodyEnd);

@@ -62,7 +62,7 @@ const ends: Record<string, (exchange: CheckedExchange) => void> = {
 };
 for (const [name, end] of Object.entries(ends)) {
   Deno.test(`a text is no longer in use when ${name}`, async () => {
-    const owner = { onTaskEnded() {}, onStreamError() {} };
+    const owner = { onTaskEnded() {}, onStreamError() {}, onLateError() {} };
     for (let i = 0; i < 30; i++) {
       const text = `${name} ${i >> 1}`.padEnd(MIB, "z");
       const exchange = new CheckedExchange(headOf("/"));

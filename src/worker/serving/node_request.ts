@@ -66,8 +66,19 @@ export type RequestClass = new (socket: BridgedSocket) => Readable;
 
 type ReadableClass = typeof Readable;
 
-const { Promise } = globalThis;
+const { Promise, Set } = globalThis;
+const { apply } = Reflect;
 const { setPrototypeOf } = Object;
+
+/** Events that the stream of a request tells by itself. */
+const GUARDED_EVENTS = new Set<string | symbol>([
+  "aborted",
+  "close",
+  "data",
+  "end",
+  "readable",
+  "timeout",
+]);
 
 /** What the next one is made of: classes of apps may have constructors of their own. */
 let parts: RequestParts | null = null;
@@ -78,6 +89,7 @@ export function requestMaker(
   Incoming: typeof IncomingMessage,
 ): RequestMaker {
   const headersCount = headersCountSymbol(Incoming);
+  const emit = Stream.prototype.emit as (this: unknown, ...args: unknown[]) => boolean;
   class NodeRequest extends Stream {
     method: string;
     url: string;
@@ -160,6 +172,14 @@ export function requestMaker(
       this.resume();
     }
 
+    /** As events that the stream itself tells have nobody who catches what listeners throw, the request does. */
+    override emit(event: string | symbol, ...args: unknown[]): boolean {
+      if (!GUARDED_EVENTS.has(event)) return apply(emit, this, [event, ...args]);
+      let isHeard = false;
+      this.socket.guard(() => isHeard = apply(emit, this, [event, ...args]));
+      return isHeard;
+    }
+
     setTimeout(timeoutMs: number, onTimeout?: () => void): this {
       if (onTimeout !== undefined) this.on("timeout", onTimeout);
       this.socket.setTimeout(timeoutMs);
@@ -219,10 +239,7 @@ export function requestMaker(
         this.push(null);
         return;
       }
-      // What a listener throws here is caught by nobody else.
-      this.socket.guard(() =>
-        this.push(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))
-      );
+      this.push(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength));
     }
   }
   shareMembers(NodeRequest.prototype, [Incoming.prototype], NodeRequest.isOurs);
