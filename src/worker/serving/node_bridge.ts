@@ -6,7 +6,7 @@
 
 import type { Channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, OutgoingMessage, Server, ServerResponse } from "node:http";
 import { nextTick } from "node:process";
 import type { Readable } from "node:stream";
 import type { Members } from "../../sandbox/locks.ts";
@@ -69,6 +69,7 @@ export function nodeBridge({ http, stream, diagnostics }: NodeModules): NodeBrid
   const responses = responseMaker(
     EventEmitter,
     http.ServerResponse as typeof ServerResponse,
+    http.OutgoingMessage as typeof OutgoingMessage,
     http.STATUS_CODES as Readonly<Record<number, string>>,
   );
   const channel = diagnostics.channel as (name: string) => Channel;

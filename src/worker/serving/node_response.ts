@@ -7,7 +7,7 @@
 // @ts-types="../../types/std_status.d.ts"
 import { STATUS_TEXT } from "@std/http/status";
 import type { EventEmitter } from "node:events";
-import type { ServerResponse } from "node:http";
+import type { OutgoingMessage, ServerResponse } from "node:http";
 import { nextTick } from "node:process";
 import type { Deferred } from "../../captured.ts";
 import { deferred } from "../../captured.ts";
@@ -64,7 +64,7 @@ export type ResponseClass = new (req: BridgedRequest, options?: unknown) => Even
 type Callback = (error?: Error | null) => void;
 
 const { Array, Error, Number } = globalThis;
-const { getPrototypeOf, setPrototypeOf } = Object;
+const { setPrototypeOf } = Object;
 
 const BAD_REASON = /[^\t\x20-\x7e\x80-\xff]/;
 /** A body of more than this is complete when it has gone, not when it was given, in bytes. */
@@ -78,6 +78,7 @@ let nextSocket: BridgedSocket | null = null;
 export function responseMaker(
   Emitter: typeof EventEmitter,
   Native: typeof ServerResponse,
+  Outgoing: typeof OutgoingMessage,
   reasons: Readonly<Record<number, string>>,
 ): ResponseMaker {
   class NodeResponse extends Emitter {
@@ -515,7 +516,7 @@ export function responseMaker(
       this.#socket.guard(() => this.emit("close"));
     }
   }
-  const natives = [Native.prototype, getPrototypeOf(Native.prototype) as object];
+  const natives = [Native.prototype, Outgoing.prototype];
   shareMembers(NodeResponse.prototype, natives, NodeResponse.isOurs);
   setPrototypeOf(NodeResponse.prototype, Native.prototype);
   return {
