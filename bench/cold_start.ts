@@ -12,11 +12,11 @@
 import { inTurns } from "./measuring/anew.ts";
 import type { Bench, BenchOptions, Case, Goal } from "./measuring/bench.ts";
 import { whole } from "./command_line.ts";
-import { freePort, run } from "./measuring/harness.ts";
+import { Executables } from "./measuring/executables.ts";
+import { freePort } from "./measuring/harness.ts";
 import { firstResponse } from "./loads/first_response.ts";
 import { EXECUTABLE, runAlone } from "./main.ts";
 import type { Contestant } from "./measuring/processes.ts";
-import { HERE } from "./measuring/revisions.ts";
 
 const HELLO = "Hello, world!";
 const HELLO_JS = `export default { fetch: () => new Response(${JSON.stringify(HELLO)}) };\n`;
@@ -90,13 +90,11 @@ function serveModules(port: number): AsyncDisposable {
 /** Makes the cases, and executables for them. */
 class Starts {
   readonly #folder: string;
-  readonly #executable: string | undefined;
-  /** By the folder of the gatehouse that they are made of. */
-  readonly #executables = new Map<string, Promise<string>>();
+  readonly #executables: Executables;
 
   constructor(folder: string, { executable }: BenchOptions) {
     this.#folder = folder;
-    this.#executable = executable;
+    this.#executables = new Executables(folder, executable);
   }
 
   /** Starts with what the start before has left in the cache. */
@@ -166,33 +164,13 @@ Deno.serve({ hostname: "127.0.0.1", port: ${port} }, app.fetch);\n`,
     workers: number,
   ): Promise<Contestant> {
     const port = freePort();
-    const program = await this.#executableOf(folder);
+    const program = await this.#executables.of(folder);
     return {
       name,
       port,
       command: [program, app, `--http=127.0.0.1:${port}`, `--workers=${workers}`],
     };
   }
-
-  #executableOf(folder: string): Promise<string> {
-    if (folder === HERE && this.#executable !== undefined) return Promise.resolve(this.#executable);
-    let made = this.#executables.get(folder);
-    if (made === undefined) {
-      made = compile(folder, `${this.#folder}/gatehouse-${this.#executables.size}`);
-      this.#executables.set(folder, made);
-    }
-    return made;
-  }
-}
-
-/** Makes the executable of the gatehouse in `folder`. */
-async function compile(folder: string, output: string): Promise<string> {
-  await run(Deno.execPath(), "run", "-A", `${folder}/scripts/compile.ts`, "--output", output);
-  const { size } = await Deno.stat(output);
-  const base = Deno.env.get("DENORT_BIN");
-  const ratio = base && `, ${(size / (await Deno.stat(base)).size).toFixed(3)} of its base`;
-  console.log(`(the executable: ${(size / 1e6).toFixed(1)} MB${ratio ?? ""})`);
-  return output;
 }
 
 if (import.meta.main) {

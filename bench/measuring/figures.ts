@@ -30,6 +30,12 @@ const KINDS = {
   lateShare: { label: "late", unit: "%", digits: 2, scale: 100 },
   /** From the start of the process to its first response. */
   startMs: { label: "first response", unit: "ms", digits: 0 },
+  /** From the start of the process to its end. */
+  wallMs: { label: "time", unit: "ms", digits: 0 },
+  /** CPU time of all its threads until then. */
+  cpuMs: { label: "CPU", unit: "ms", digits: 0 },
+  /** Sizes of the files that it has left on disk, what is linked counted once, in units of 10⁶ bytes. */
+  diskMB: { label: "disk", unit: "MB", digits: 1 },
   /** Memory of the process that is in RAM, parts of files included. */
   residentMiB: { label: "RSS", unit: "MiB", digits: 1 },
   /** What of it is the process's own. */

@@ -165,6 +165,12 @@ function ownCpuSeconds(): number {
   return [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0) / TICKS_PER_SECOND;
 }
 
+/** CPU time of the processes that this one has waited for, in seconds. */
+export function waitedForCpuSeconds(): number {
+  const fields = statOf("self")!;
+  return (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND;
+}
+
 /** CPU time that all processes have used, in seconds. Interrupts belong to nobody. */
 function busySeconds(): number {
   const [, user, nice, system] = Deno.readTextFileSync("/proc/stat").split(/ +/, 4).map(Number);
