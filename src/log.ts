@@ -8,7 +8,8 @@
 
 import { withoutPasswords } from "./passwords.ts";
 
-const { console } = globalThis;
+const { Error, TextEncoder, console } = globalThis;
+const { consoleSize, stderr } = Deno;
 const { BrokenPipe } = Deno.errors;
 
 /** How grave a message is. */
@@ -27,16 +28,75 @@ export function logToStderr(level: LogLevel, message: string): void {
 
 /** Writes a message without a level to standard error. */
 export function tell(message: string): void {
+  showStatus("");
   console.error(forLog(message));
 }
 
 /** Writes to standard output what a command was asked for, which may have several lines. */
 export function print(text: string): void {
+  showStatus("");
   console.log(printable(text));
+}
+
+/** What a terminal takes for: begin the line anew, and empty it. */
+const EMPTY_LINE = "\r\x1b[K";
+/** Columns of a terminal that does not say how many it has. */
+const USUAL_COLUMNS = 80;
+
+/** Whether there is a status on the terminal. */
+let isStatusShown = false;
+
+/**
+ * Shows `text` in a line of the terminal, in place of what was shown there before; `""` takes that away, as
+ * does any message.
+ *
+ * @returns whether standard error is a terminal; else nothing is shown
+ */
+export function showStatus(text: string): boolean {
+  if (text === "") {
+    if (isStatusShown) writeToTerminal(EMPTY_LINE);
+    isStatusShown = false;
+    return true;
+  }
+  if (!stderr.isTerminal()) return false;
+  isStatusShown = true;
+  writeToTerminal(EMPTY_LINE + shortened(inOneLine(text), columnsOfTerminal() - 1));
+  return true;
+}
+
+function writeToTerminal(text: string): void {
+  try {
+    stderr.writeSync(new TextEncoder().encode(text));
+  } catch (error) {
+    // It is gone, or takes nothing more at the time.
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+function columnsOfTerminal(): number {
+  try {
+    return consoleSize().columns || USUAL_COLUMNS;
+  } catch (error) {
+    if (error instanceof Error) return USUAL_COLUMNS;
+    throw error;
+  }
+}
+
+/** As much of `text` as there is room for: what is not ASCII may take two columns. */
+function shortened(text: string, columns: number): string {
+  let taken = 0;
+  let shown = "";
+  for (const character of text) {
+    taken += character < "\x80" ? 1 : 2;
+    if (taken > columns) return shown;
+    shown += character;
+  }
+  return shown;
 }
 
 /** Passes on a line that another process has printed, with `before` in front of it. */
 export function passOn(before: string, stream: "stdout" | "stderr", line: string): void {
+  showStatus("");
   const text = before + inOneLine(line);
   if (stream === "stdout") console.log(text);
   else console.error(text);

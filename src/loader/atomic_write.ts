@@ -15,6 +15,9 @@ export const PRIVATE_FOLDER = { recursive: true, mode: 0o700 } as const;
 /** Mode of files that are the user's alone. */
 export const PRIVATE_FILE = { mode: 0o600 } as const;
 
+/** What is read and written at once, in bytes. */
+const AT_ONCE_BYTES = 1024 * 1024;
+
 /** Times that a folder is made anew when another process removes it meanwhile. */
 const FOLDER_ATTEMPTS = 10;
 
@@ -40,19 +43,25 @@ export async function writeAtomically(
   bytes: Uint8Array,
   access: "private" | "shared" = "private",
 ): Promise<void> {
+  const folder = access === "private" ? PRIVATE_FOLDER : { recursive: true };
+  const { mode } = access === "private" ? PRIVATE_FILE : { mode: 0o644 };
   for (let attempt = 1;; attempt++) {
-    await Deno.mkdir(dirname(path), access === "private" ? PRIVATE_FOLDER : { recursive: true });
     const temporary = temporaryPath(path);
     try {
-      const { mode } = access === "private" ? PRIVATE_FILE : { mode: 0o644 };
-      await Deno.writeFile(temporary, bytes, { createNew: true, mode });
-      await Deno.rename(temporary, path);
+      // What is small is written sooner than it is handed to another thread.
+      if (bytes.length <= AT_ONCE_BYTES) {
+        Deno.writeFileSync(temporary, bytes, { createNew: true, mode });
+        Deno.renameSync(temporary, path);
+      } else {
+        await Deno.writeFile(temporary, bytes, { createNew: true, mode });
+        await Deno.rename(temporary, path);
+      }
       return;
     } catch (error) {
       await removeIfThere(temporary);
-      // Another process cleans up, and has removed the folder since it was made.
-      if (error instanceof Deno.errors.NotFound && attempt < FOLDER_ATTEMPTS) continue;
-      throw error;
+      // It is not there yet; or another process cleans up, and has removed it since it was made.
+      if (!(error instanceof Deno.errors.NotFound) || attempt === FOLDER_ATTEMPTS) throw error;
+      await Deno.mkdir(dirname(path), folder);
     }
   }
 }
@@ -75,7 +84,8 @@ export function isAbsent(error: unknown): boolean {
 /** The content of the file at `path`; `null` if there is none. */
 export async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
   try {
-    return await Deno.readFile(path);
+    const isSmall = Deno.statSync(path).size <= AT_ONCE_BYTES;
+    return isSmall ? Deno.readFileSync(path) : await Deno.readFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     throw error;
@@ -109,19 +119,22 @@ export function fileSystemReason(error: unknown): string | null {
 /**
  * Moves a folder to its place. If another process was there first, its folder stays as long as
  * `isGood` says so.
+ *
+ * @returns whose folder it is
  */
 export async function moveInto(
   temporary: string,
   folder: string,
   isGood: () => Promise<boolean>,
-): Promise<void> {
+): Promise<"ours" | "another's"> {
   for (let attempt = 1;; attempt++) {
     try {
-      return await Deno.rename(temporary, folder);
+      await Deno.rename(temporary, folder);
+      return "ours";
     } catch (error) {
       if (attempt === MOVE_ATTEMPTS || !isTaken(error)) throw error;
     }
-    if (await isGood()) return;
+    if (await isGood()) return "another's";
     // Out of the way first: others see the old one or the new one, and never half of it.
     const broken = temporaryPath(folder);
     try {

@@ -16,7 +16,7 @@ import {
 } from "./atomic_write.ts";
 import { cleanCacheFolder, describeCacheFolder } from "./cache_folder.ts";
 import type { CacheInfo, CleanResult } from "./cache_folder.ts";
-import { sha256Hex } from "./hash.ts";
+import { sha256Hex, sha256Of } from "./hash.ts";
 import { decodeHttpEntry, encodeHttpEntry } from "./http_entry.ts";
 import type { HttpEntry } from "./http_entry.ts";
 
@@ -135,13 +135,13 @@ export class ModuleCache {
    * answers to different requests: the value of `Accept`, `""` for modules.
    */
   async readHttpEntry(url: string, variant = ""): Promise<HttpEntry | null> {
-    const bytes = await this.#read(await this.#httpPath(url, variant));
+    const bytes = await this.#read(this.#httpPath(url, variant));
     return bytes === null ? null : decodeHttpEntry(url, bytes);
   }
 
   /** Keeps what a server said about a URL. */
   async writeHttpEntry(entry: HttpEntry, variant = ""): Promise<void> {
-    await this.writeAtomically(await this.#httpPath(entry.url, variant), encodeHttpEntry(entry));
+    await this.writeAtomically(this.#httpPath(entry.url, variant), encodeHttpEntry(entry));
   }
 
   /** What was kept by {@linkcode writeTransform}; `null` if nothing was, or it is not intact. */
@@ -152,7 +152,7 @@ export class ModuleCache {
     const frame = transformFrame("0".repeat(64));
     const body = bytes.subarray(frame.length, -1);
     const head = new TextDecoder().decode(bytes.subarray(0, frame.length));
-    if (head === transformFrame(await sha256Hex(body))) {
+    if (head === transformFrame(sha256Of(body))) {
       return JSON.parse(new TextDecoder().decode(body));
     }
     await this.#explained("write to", () => removeIfThere(path));
@@ -162,7 +162,7 @@ export class ModuleCache {
   /** Keeps a transformed module, anything that JSON can say, with a checksum. */
   async writeTransform(key: string, value: unknown): Promise<void> {
     const body = JSON.stringify(value);
-    const text = `${transformFrame(await sha256Hex(body))}${body}}`;
+    const text = `${transformFrame(sha256Of(body))}${body}}`;
     await this.writeAtomically(this.#transformPath(key), new TextEncoder().encode(text));
   }
 
@@ -244,8 +244,8 @@ export class ModuleCache {
     return join(this.root, "js", key.slice(0, 2), `${safeSegment(key)}.json`);
   }
 
-  async #httpPath(url: string, variant: string): Promise<string> {
-    const key = await sha256Hex(variant === "" ? url : `${url}\n${variant}`);
+  #httpPath(url: string, variant: string): string {
+    const key = sha256Of(variant === "" ? url : `${url}\n${variant}`);
     return join(this.root, "http", `${key}.json`);
   }
 }

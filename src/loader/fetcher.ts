@@ -17,6 +17,7 @@ import type { BodyEntry, HttpEntry } from "./http_entry.ts";
 import { readDataSource, readFileSource, shownUrl, withoutFragment } from "./local_source.ts";
 import type { HttpClients } from "./http_clients.ts";
 import type { Lock } from "./lock.ts";
+import { Slots } from "./slots.ts";
 import type { ModuleSource } from "./sources.ts";
 
 export { DEFAULT_FETCH_LIMITS } from "./download.ts";
@@ -46,6 +47,8 @@ export interface FetchOptions {
   readonly lock: Lock | null;
   /** Called with each URL that a server is asked for. */
   readonly onFetch?: (url: string) => void;
+  /** Called with the size of each body that has come, in bytes. */
+  readonly onFetched?: (bytes: number) => void;
   /** What servers are asked with; the runtime's own client if absent. */
   readonly clients?: HttpClients;
   /** What servers were asked for already, and need not be again; grows. */
@@ -79,6 +82,8 @@ export interface ResourceOptions {
    * is still the same (`"revalidated"`, once for each URL), or none is kept (`"uncached"`).
    */
   readonly freshness?: "cached" | "revalidated" | "uncached";
+  /** Makes what is kept of a body, and returned. */
+  readonly condense?: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
 }
 
 /** What one URL gave: where to go on, or the body. */
@@ -106,6 +111,7 @@ interface Errand {
   readonly variant: string;
   readonly maxBytes: number;
   readonly freshness: "cached" | "revalidated" | "uncached";
+  readonly condense?: ResourceOptions["condense"];
 }
 
 /**
@@ -198,6 +204,7 @@ export class ModuleFetcher {
       variant: `resource ${options.accept ?? ""}`,
       maxBytes: options.maxBytes ?? this.#options.limits.maxResourceBytes,
       freshness: options.freshness ?? "cached",
+      condense: options.condense,
     });
   }
 
@@ -351,7 +358,9 @@ export class ModuleFetcher {
       await this.#write(errand, refreshed);
       return { kind: "body", entry: refreshed, bytes: cached.bytes };
     }
-    const { bytes, status } = answer;
+    const { status } = answer;
+    this.#options.onFetched?.(answer.bytes.length);
+    const bytes = errand.condense?.(answer.bytes) ?? answer.bytes;
     const entry: BodyEntry = {
       kind: "body",
       url: at,
@@ -392,26 +401,4 @@ function validatorsOf({ etag, lastModified }: BodyEntry): Record<string, string>
   if (etag !== "") validators["if-none-match"] = etag;
   if (lastModified !== "") validators["if-modified-since"] = lastModified;
   return validators;
-}
-
-/** Lets a number of tasks run at a time; the others wait for their turn. */
-class Slots {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await task();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    }
-  }
 }

@@ -44,6 +44,7 @@ import { checkExtent } from "./code_extent.ts";
 import { guardedBuiltin } from "../sandbox/lockdown.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { textOf } from "./sources.ts";
+import type { TransformInput } from "./transform.ts";
 import type { ModuleSource } from "./sources.ts";
 
 /** A graph that was made, and the local files that it was made of. */
@@ -67,6 +68,8 @@ interface Fetching {
 export interface Progress {
   /** A server is asked. */
   readonly onFetch: (url: string) => void;
+  /** So many bytes have come. */
+  readonly onFetched?: (bytes: number) => void;
   /** The work at a module begins, and may take its time. */
   readonly onWork?: (url: string) => void;
 }
@@ -271,6 +274,7 @@ export class GraphBuilder {
         limits: quota === undefined ? DEFAULT_FETCH_LIMITS : LATE_FETCH_LIMITS,
         lock: this.#lock,
         onFetch: this.#progress.onFetch,
+        onFetched: this.#progress.onFetched,
         clients: this.#clients,
         ...(quota === undefined ? {} : { quota, fresh }),
       });
@@ -381,13 +385,12 @@ class Loading implements GraphSources {
   }
 
   async install(requirements: readonly string[], root: string | null): Promise<PackageSet> {
-    const { rewriteCommonJs } = await import("./transform.ts");
     const installer = new PackageInstaller(this.#cache, this.#fetcher, {
       lock: this.#lock,
       reload: this.#options.reload,
       npmrcDir: this.#folder,
       env: environmentOf(this.#options.env),
-      rewriter: { version: String(TRANSFORM_VERSION), rewrite: rewriteCommonJs },
+      rewriter: { version: String(TRANSFORM_VERSION), rewrite: rewritten },
       quota: this.#quota,
     });
     const packages = await installer.install(requirements, root);
@@ -417,16 +420,34 @@ class Loading implements GraphSources {
     const key = sha256Of(JSON.stringify(inputs));
     const cached = await this.#cache.readTransform(key);
     if (cached !== null) return cached as TransformedModule;
-    // TypeScript takes its time to start: only when there is something to transform.
-    const { transformCode } = await import("./transform.ts");
     const text = textOf(source);
     checkExtent(url, text, mediaType);
     this.#progress.onWork?.(url);
-    const made = transformCode({ url, text, mediaType, compilerOptions });
+    const made = await transformed({ url, text, mediaType, compilerOptions });
     this.#quota?.take(url, made.map.length + text.length);
     await this.#cache.writeTransform(key, made);
     return made;
   }
+}
+
+/** TypeScript takes its time to start: only where it is needed. */
+async function transformed(input: TransformInput): Promise<TransformedModule> {
+  if (input.mediaType === "javascript") {
+    const { transformPlain } = await import("./plain_transform.ts");
+    const made = transformPlain(input.url, input.text);
+    if (made !== null) return made;
+  }
+  const { transformCode } = await import("./transform.ts");
+  return transformCode(input);
+}
+
+/** The same for CommonJS. */
+async function rewritten(source: string, filename: string): Promise<string> {
+  const { rewritePlain } = await import("./plain_transform.ts");
+  const made = rewritePlain(source);
+  if (made !== null) return made;
+  const { rewriteCommonJs } = await import("./transform.ts");
+  return rewriteCommonJs(source, filename);
 }
 
 /** Hosts of the apps themselves: whoever names an app trusts where it comes from. */

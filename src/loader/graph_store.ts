@@ -140,7 +140,7 @@ async function writeFolder(folder: string, files: ReadonlyMap<string, string>): 
   await Deno.mkdir(temporary, PRIVATE_FOLDER);
   try {
     for (const [name, text] of files) {
-      await Deno.writeTextFile(join(temporary, name), text, PRIVATE_FILE);
+      Deno.writeTextFileSync(join(temporary, name), text, PRIVATE_FILE);
     }
     await moveInto(temporary, folder, async () => await readGraph(folder) !== null);
   } finally {

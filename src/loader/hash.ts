@@ -6,9 +6,13 @@
 
 import { createHash } from "node:crypto";
 
+/** What is hashed sooner than it is handed to another thread, in bytes. */
+const AT_ONCE_BYTES = 256 * 1024;
+
 /** SHA-256 of `content`, a text in UTF-8, as 64 hexadecimal digits. */
 export async function sha256Hex(content: Uint8Array | string): Promise<string> {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  if (bytes.length <= AT_ONCE_BYTES) return sha256Of(bytes);
   const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
   let hex = "";
   for (const byte of new Uint8Array(digest)) hex += byte.toString(16).padStart(2, "0");

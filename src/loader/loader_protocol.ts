@@ -116,8 +116,8 @@ export interface LocalFile {
 export type LoaderReport =
   /** It is still there, and works at a module. */
   | { readonly kind: "working"; readonly url: string }
-  /** Something is being fetched. */
-  | { readonly kind: "fetching"; readonly url: string }
+  /** Something is being fetched, after so many bytes since the thread has begun. */
+  | { readonly kind: "fetching"; readonly url: string; readonly fetchedBytes: number }
   /** The graph is made. */
   | {
     readonly kind: "prepared";

@@ -7,6 +7,7 @@
 
 import { ConfigError, LoadError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { FetchProgress } from "./fetch_progress.ts";
 import type { LoaderOptions, LoaderReport, LoaderRequest } from "./loader_protocol.ts";
 import { LOADER_PULSE_MS } from "./loader_protocol.ts";
 
@@ -39,6 +40,7 @@ export class LoaderThread {
   filesInVain: readonly string[] = [];
   readonly #options: LoaderOptions;
   readonly #log: Log;
+  readonly #progress: FetchProgress;
   readonly #afterStall: "again" | "once";
   readonly #stallMs: number;
   readonly #service: URL;
@@ -67,6 +69,7 @@ export class LoaderThread {
     this.#service = service;
     this.#options = options;
     this.#log = log;
+    this.#progress = new FetchProgress(log);
     this.#afterStall = afterStall;
     this.#stallMs = stallMs;
   }
@@ -94,6 +97,7 @@ export class LoaderThread {
 
   /** Ends it; what it was asked fails with `error`. */
   end(error: LoadError): void {
+    this.#progress.end();
     clearTimeout(this.#idleTimer);
     clearInterval(this.#watch);
     this.#watch = undefined;
@@ -126,7 +130,7 @@ export class LoaderThread {
     this.#onSign(report.kind === "working" ? report.url : this.#at);
     if (report.kind === "working") return;
     if (report.kind === "fetching") {
-      this.#log("info", `fetching ${report.url}`);
+      this.#progress.onFetch(report.url, report.fetchedBytes);
       return;
     }
     const pending = this.#pending.get(report.id);
@@ -136,6 +140,7 @@ export class LoaderThread {
       pending?.reject(errorOf(report));
     } else pending?.resolve(report);
     if (this.#pending.size > 0) return;
+    this.#progress.end();
     clearInterval(this.#watch);
     this.#watch = undefined;
     // It holds TypeScript, which is large.

@@ -22,6 +22,7 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 let builder: Promise<GraphBuilder>;
 let cacheRoot: string;
+let fetchedBytes = 0;
 
 scope.onmessage = ({ data }) => {
   if (data.kind === "start") {
@@ -31,7 +32,8 @@ scope.onmessage = ({ data }) => {
       new ModuleCache(options.cacheRoot),
       options,
       {
-        onFetch: (url) => scope.postMessage({ kind: "fetching", url }),
+        onFetch: (url) => scope.postMessage({ kind: "fetching", url, fetchedBytes }),
+        onFetched: (bytes) => fetchedBytes += bytes,
         onWork: (url) => scope.postMessage({ kind: "working", url }),
       },
       new HttpClients(environmentOf(options.env)),

@@ -10,35 +10,10 @@
 
 import ts from "typescript";
 import type { ImportReference } from "./link.ts";
+import { importedByBody } from "./module_uses.ts";
+import type { Goal, ModuleUses, Span, StaticUse, SyntaxFault } from "./module_uses.ts";
 import type { ImportType } from "./sources.ts";
 import { nameText, parseFaultsOf, startOf } from "./typescript_internals.ts";
-
-/** How code is read: as a module, or as CommonJS. */
-export type Goal = "module" | "script";
-
-/** Something that is not as it has to be. */
-export interface SyntaxFault {
-  /** Where it is in the code. */
-  readonly start: number;
-  /** What is wrong. */
-  readonly message: string;
-}
-
-/** A static import in a module's text. */
-export interface StaticUse {
-  /** What is imported. */
-  readonly reference: ImportReference;
-  /** Where the specifier begins, quotes included. */
-  readonly start: number;
-  /** Where it ends. */
-  readonly end: number;
-}
-
-/** A part of the text. */
-interface Span {
-  readonly start: number;
-  readonly end: number;
-}
 
 /** A node to be looked at, and the function that it is in. */
 interface Visit {
@@ -46,41 +21,22 @@ interface Visit {
   readonly container: ts.Node;
 }
 
-/** The imports in some code, all of them. */
-export class Uses {
-  /** Imports and re-exports, in order. */
-  readonly statics: readonly StaticUse[];
-  /** The clauses `with { … }` of these. */
-  readonly clauses: readonly Span[];
-  /** Where the keyword of each dynamic import begins. */
-  readonly dynamics: readonly number[];
-  /** Dynamic imports of literals. */
-  readonly literals: readonly ImportReference[];
-  /**
-   * Where the name begins in each `new Function("x", "return import(x)")`, by which compilers are kept from
-   * seeing an import.
-   */
-  readonly made: readonly number[];
-  /** Whether there is an `import.meta`. */
-  readonly readsMeta: boolean;
-  /** The first thing for which the code cannot be taken; `null` if there is none. */
-  readonly fault: SyntaxFault | null;
-
-  /**
-   * Finds the imports in `code`.
-   *
-   * @throws {RangeError} when it is nested so deeply that it cannot be read
-   */
-  constructor(code: string, goal: Goal) {
-    const search = new Search(code, goal);
-    this.statics = search.statics;
-    this.clauses = search.clauses;
-    this.dynamics = search.dynamics.map(({ start }) => start);
-    this.literals = search.dynamics.flatMap(({ literal }) => literal === null ? [] : [literal]);
-    this.made = search.made.sort((a, b) => a - b);
-    this.readsMeta = search.readsMeta;
-    this.fault = search.fault;
-  }
+/**
+ * Finds the imports in `code`.
+ *
+ * @throws {RangeError} when it is nested so deeply that it cannot be read
+ */
+export function usesIn(code: string, goal: Goal): ModuleUses {
+  const { statics, clauses, dynamics, made, readsMeta, fault } = new Search(code, goal);
+  return {
+    statics,
+    clauses,
+    dynamics: dynamics.map(({ start }) => start),
+    literals: dynamics.flatMap(({ literal }) => literal === null ? [] : [literal]),
+    made: made.sort((a, b) => a - b),
+    readsMeta,
+    fault,
+  };
 }
 
 class Search {
@@ -228,9 +184,7 @@ class Search {
       return;
     }
     const name = parameter.text.trim();
-    const [, imported] = IMPORTER.exec(body.text) ?? [];
-    if (!/^[\w$]+$/.test(name) || imported !== name) return;
-    this.made.push(start);
+    if (importedByBody(body.text) === name) this.made.push(start);
   }
 
   /** In scripts, `<!--` begins a comment, which TypeScript does not know. */
@@ -256,9 +210,6 @@ class Search {
     return { specifier: specifier.text, type, line: line + 1 };
   }
 }
-
-/** What such functions are made of. */
-const IMPORTER = /^\s*return\s+import\s*\(\s*([\w$]+)\s*\)\s*;?\s*$/;
 
 const NOT_SUPPORTED = "is not supported by gatehouse's loader";
 

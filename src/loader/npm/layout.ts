@@ -29,7 +29,7 @@ import { mayImport } from "../../sandbox/lockdown.ts";
 import { hasModuleSyntax } from "./commonjs.ts";
 import { idOfKey } from "./instances.ts";
 import type { EarlierChoices, EarlierInstance, Instance } from "./instances.ts";
-import { areWhole } from "./package_store.ts";
+import { areWhole, filesOf, listOf } from "./package_store.ts";
 import type { StoredPackage } from "./package_store.ts";
 import { nameAndVersion } from "./resolution.ts";
 import type { UnpackedFile } from "./tarball.ts";
@@ -42,7 +42,7 @@ export interface CommonJsRewriter {
   /** Tells its work from that of other rewriters. */
   readonly version: string;
   /** The text that takes the place of `source`. */
-  rewrite(source: string, filename: string): string;
+  rewrite(source: string, filename: string): string | Promise<string>;
 }
 
 /** Which packages there are in a set, and for what. */
@@ -81,13 +81,11 @@ export class SetFolder {
       throw error;
     }
     if (!Array.isArray(list)) return false;
-    const files = list.map(([path, sizeBytes]): UnpackedFile => ({ path, sizeBytes }));
-    return areWhole(this.packageFolder(key, id), files);
+    return areWhole(this.packageFolder(key, id), filesOf(list));
   }
 
-  /** Puts an instance into place, unless it is there. */
+  /** Puts an instance into place, unless another process does so meanwhile. */
   async add(instance: Instance, stored: StoredPackage): Promise<void> {
-    if (await this.has(instance)) return;
     const folder = join(this.root, ".store", instance.key);
     await Deno.mkdir(dirname(folder), PRIVATE_FOLDER);
     const temporary = temporaryPath(folder);
@@ -100,8 +98,8 @@ export class SetFolder {
         const path = join("node_modules", ...alias === name ? [name, "node_modules"] : [], alias);
         await this.#link(join(temporary, path), join(folder, path), key);
       }
-      const list = files.map(({ path, sizeBytes }) => [path, sizeBytes]);
-      await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list), PRIVATE_FILE);
+      const list = JSON.stringify(listOf(files));
+      await Deno.writeTextFile(join(temporary, LIST_NAME), list, PRIVATE_FILE);
       await moveInto(temporary, folder, () => this.has(instance));
     } finally {
       await removeFolder(temporary);
@@ -117,7 +115,7 @@ export class SetFolder {
       const to = join(target, file.path);
       if (!folders.has(dirname(to))) Deno.mkdirSync(dirname(to), PRIVATE_FOLDER);
       folders.add(dirname(to));
-      const changed = this.#rewritten(from, file.path, types);
+      const changed = await this.#rewritten(from, file, types);
       if (changed === null) {
         linkOrCopy(from, to);
         files.push(file);
@@ -125,7 +123,7 @@ export class SetFolder {
         const bytes = new TextEncoder().encode(changed);
         const mode = (Deno.statSync(from).mode ?? 0) & 0o700;
         await Deno.writeFile(to, bytes, { ...PRIVATE_FILE, ...mode === 0 ? {} : { mode } });
-        files.push({ path: file.path, sizeBytes: bytes.length });
+        files.push({ ...file, sizeBytes: bytes.length });
       }
     }
     await Deno.mkdir(target, PRIVATE_FOLDER);
@@ -133,7 +131,12 @@ export class SetFolder {
   }
 
   /** The text that a file is to have; `null` if it stays as it is. */
-  #rewritten(from: string, path: string, types: ScopeTypes): string | null {
+  async #rewritten(
+    from: string,
+    { path, names }: UnpackedFile,
+    types: ScopeTypes,
+  ): Promise<string | null> {
+    if (names === "nothing") return null;
     if (!/\.c?js$/.test(path) && /\.[^/]*$/.test(path)) return null;
     const type = path.endsWith(".cjs") ? "commonjs" : types.of(path);
     if (type === "module") return null;
@@ -141,7 +144,7 @@ export class SetFolder {
     if (source === null) return null;
     if (!mayImport(source)) return null;
     if (type === "unsaid" && hasModuleSyntax(source)) return null;
-    const changed = this.#rewriter.rewrite(source, path);
+    const changed = await this.#rewriter.rewrite(source, path);
     return changed === source ? null : changed;
   }
 

@@ -17,6 +17,7 @@ import {
 import type { DiskQuota } from "../disk_quota.ts";
 import type { ModuleCache } from "../cache.ts";
 import type { Lock } from "../lock.ts";
+import { Slots } from "../slots.ts";
 import { checkIntegrity, strongestIntegrity } from "./integrity.ts";
 import type { NpmConfig } from "./npmrc.ts";
 import type { Manifest, ResourceSource } from "./registry.ts";
@@ -27,6 +28,9 @@ import type { UnpackedFile, UnpackLimits } from "./tarball.ts";
 const LIST_NAME = "files.json";
 /** Folder with the files. */
 const CONTENT_NAME = "package";
+
+/** Packages that are fetched at a time. */
+const CONCURRENT_PACKAGES = 16;
 
 /** A package in the cache. */
 export interface StoredPackage {
@@ -58,6 +62,9 @@ export interface PackageStoreOptions {
 export class PackageStore {
   readonly #options: PackageStoreOptions;
   readonly #stored = new Map<string, Promise<StoredPackage>>();
+  /** Archives are in memory until they are unpacked. */
+  readonly #slots = new Slots(CONCURRENT_PACKAGES);
+  readonly #unpacking = new Slots(1);
 
   /** A store in a cache. */
   constructor(options: PackageStoreOptions) {
@@ -91,7 +98,7 @@ export class PackageStore {
     const key = `${registry} ${manifest.name}@${manifest.version}`;
     let stored = this.#stored.get(key);
     if (stored === undefined) {
-      stored = this.#get(manifest, registry);
+      stored = this.#slots.run(() => this.#get(manifest, registry));
       this.#stored.set(key, stored);
     }
     return stored;
@@ -111,17 +118,21 @@ export class PackageStore {
     await Deno.mkdir(dirname(folder), PRIVATE_FOLDER);
     const temporary = temporaryPath(folder);
     try {
-      const files = await unpackTarball(bytes, join(temporary, CONTENT_NAME), this.#options.limits);
+      const content = join(temporary, CONTENT_NAME);
+      const files = await this.#unpacking.run(() =>
+        unpackTarball(bytes, content, this.#options.limits)
+      );
       const unpackedBytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
       this.#options.quota?.take(specifier, unpackedBytes, files.length);
-      const list = { integrity, files: files.map(({ path, sizeBytes }) => [path, sizeBytes]) };
+      const list = { integrity, files: listOf(files) };
       await Deno.mkdir(temporary, PRIVATE_FOLDER);
       await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list), PRIVATE_FILE);
-      await moveInto(
+      const whose = await moveInto(
         temporary,
         folder,
         async () => await storedPackage(folder, integrity) !== null,
       );
+      if (whose === "ours") return { folder: join(folder, CONTENT_NAME), files };
     } catch (error) {
       if (!(error instanceof TarballFault)) throw error;
       const { tarball } = manifest.dist;
@@ -188,8 +199,24 @@ async function storedPackage(folder: string, integrity: string): Promise<StoredP
   }
   if (list?.integrity !== integrity || !Array.isArray(list.files)) return null;
   const content = join(folder, CONTENT_NAME);
-  const files = list.files.map(([path, sizeBytes]): UnpackedFile => ({ path, sizeBytes }));
+  const files = filesOf(list.files);
   return areWhole(content, files) ? { folder: content, files } : null;
+}
+
+/** Files as they are listed in JSON. */
+export function listOf(files: readonly UnpackedFile[]): unknown[] {
+  return files.map(({ path, sizeBytes, names }) => [path, sizeBytes, names === "import" ? 1 : 0]);
+}
+
+/** The files that {@linkcode listOf} made a list of. */
+export function filesOf(list: readonly unknown[]): UnpackedFile[] {
+  // Versions before did not say whether the word is there.
+  return (list as [path: string, sizeBytes: number, names?: 0 | 1][])
+    .map(([path, sizeBytes, names]) => ({
+      path,
+      sizeBytes,
+      names: names === 0 ? "nothing" : "import",
+    }));
 }
 
 /** Whether all `files` are in `folder` with their sizes. */

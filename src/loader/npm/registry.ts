@@ -106,7 +106,8 @@ export class NpmRegistries {
     const authorization = this.#config.authorizationFor(url);
     let source: ModuleSource;
     try {
-      source = await this.#source.loadResource(url, { accept: ACCEPT, authorization, freshness });
+      const asked = { accept: ACCEPT, authorization, freshness, condense: condensed };
+      source = await this.#source.loadResource(url, asked);
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
       throw new LoadError(specifier, refusal(error, specifier, registry, url), { cause: error });
@@ -134,14 +135,45 @@ function refusal(error: LoadError, specifier: string, registry: string, url: str
   return `cannot load ${specifier}: what the registry says about it (${url}) cannot be had: ${reason}`;
 }
 
-function parsed(name: string, registry: string, bytes: Uint8Array): Packument | null {
-  let value: unknown;
+/** Parts of what is said about a version that are needed. */
+const NEEDED = [
+  "dependencies",
+  "optionalDependencies",
+  "peerDependencies",
+  "peerDependenciesMeta",
+  "bundleDependencies",
+  "bundledDependencies",
+  "os",
+  "cpu",
+  "libc",
+] as const satisfies readonly (keyof Manifest)[];
+
+/** What is needed of a packument: not all registries leave out the rest, which may be fifty times as much. */
+function condensed(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const value = jsonIn(bytes);
+  if (!isObject(value) || !isObject(value.versions)) return bytes;
+  const versions = Object.entries(value.versions).map(([version, said]) => {
+    if (!isObject(said) || !isObject(said.dist)) return [version, null];
+    const { tarball, integrity, shasum } = said.dist;
+    const kept: Record<string, unknown> = { dist: { tarball, integrity, shasum } };
+    for (const name of NEEDED) if (said[name] !== undefined) kept[name] = said[name];
+    return [version, kept];
+  });
+  const kept = { "dist-tags": value["dist-tags"], versions: Object.fromEntries(versions) };
+  return new TextEncoder().encode(JSON.stringify(kept));
+}
+
+function jsonIn(bytes: Uint8Array): unknown {
   try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch (error) {
     if (error instanceof SyntaxError) return null;
     throw error;
   }
+}
+
+function parsed(name: string, registry: string, bytes: Uint8Array): Packument | null {
+  const value = jsonIn(bytes);
   if (!isObject(value) || !isObject(value.versions)) return null;
   const known = value.versions;
   const versions = Object.keys(known).filter((version) => isManifest(known[version]));
