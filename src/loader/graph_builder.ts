@@ -44,6 +44,7 @@ import { checkExtent } from "./code_extent.ts";
 import { guardedBuiltin } from "../sandbox/lockdown.ts";
 import { readRegularFile } from "./regular_file.ts";
 import { textOf } from "./sources.ts";
+import type { ModuleUses } from "./module_uses.ts";
 import type { TransformInput } from "./transform.ts";
 import type { ModuleSource } from "./sources.ts";
 
@@ -418,32 +419,46 @@ class Loading implements GraphSources {
     const { sha256, contentType } = source;
     const inputs = [TRANSFORM_VERSION, url, mediaType, contentType, compilerOptions, sha256];
     const key = sha256Of(JSON.stringify(inputs));
-    const cached = await this.#cache.readTransform(key);
-    if (cached !== null) return cached as TransformedModule;
+    const cached = await this.#cache.readTransform(key) as KeptTransform | null;
+    if (cached !== null) return await moduleOf(cached, url, source);
     const text = textOf(source);
     checkExtent(url, text, mediaType);
     this.#progress.onWork?.(url);
-    const made = await transformed({ url, text, mediaType, compilerOptions });
+    const kept = await transformed({ url, text, mediaType, compilerOptions });
+    const made = await moduleOf(kept, url, source);
     this.#quota?.take(url, made.map.length + text.length);
-    await this.#cache.writeTransform(key, made);
+    await this.#cache.writeTransform(key, kept);
     return made;
   }
 }
 
+/** What is kept of a module: what was made of it, or, as its text is at hand, only where its imports are. */
+type KeptTransform = { readonly module: TransformedModule } | { readonly uses: ModuleUses };
+
 /** TypeScript takes its time to start: only where it is needed. */
-async function transformed(input: TransformInput): Promise<TransformedModule> {
+async function transformed(input: TransformInput): Promise<KeptTransform> {
   if (input.mediaType === "javascript") {
-    const { transformPlain } = await import("./plain_transform.ts");
-    const made = transformPlain(input.url, input.text);
-    if (made !== null) return made;
+    const { plainUses } = await import("./plain_uses.ts");
+    const uses = plainUses(input.text, "module");
+    if (uses !== null) return { uses };
   }
   const { transformCode } = await import("./transform.ts");
-  return transformCode(input);
+  return { module: transformCode(input) };
+}
+
+async function moduleOf(
+  kept: KeptTransform,
+  url: string,
+  source: ModuleSource,
+): Promise<TransformedModule> {
+  if ("module" in kept) return kept.module;
+  const { openImports } = await import("./open_imports.ts");
+  return openImports(url, textOf(source), kept.uses, null);
 }
 
 /** The same for CommonJS. */
 async function rewritten(source: string, filename: string): Promise<string> {
-  const { rewritePlain } = await import("./plain_transform.ts");
+  const { rewritePlain } = await import("./plain_common_js.ts");
   const made = rewritePlain(source);
   if (made !== null) return made;
   const { rewriteCommonJs } = await import("./transform.ts");

@@ -1,0 +1,16 @@
+/**
+ * CommonJS without TypeScript, where that will do.
+ *
+ * @module
+ */
+
+import { isTooLong } from "./code_extent.ts";
+import { openCommonJs } from "./open_imports.ts";
+import { plainUses } from "./plain_uses.ts";
+
+/** Leads dynamic imports of a CommonJS module to the worker; `null` if it takes TypeScript to do so. */
+export function rewritePlain(source: string): string | null {
+  if (isTooLong(source, "javascript")) return null;
+  const uses = plainUses(source, "script");
+  return uses === null ? null : openCommonJs(source, uses);
+}
