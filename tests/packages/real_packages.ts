@@ -10,13 +10,17 @@ import type { PackageRow } from "./row.ts";
 import { COMMON } from "./tables/common.ts";
 import { DATABASES } from "./tables/databases.ts";
 import { DATES } from "./tables/dates.ts";
+import { RENDERING } from "./tables/rendering.ts";
 import { SERVERS } from "./tables/servers.ts";
 import { TOOLS } from "./tables/tools.ts";
 import { UTILITIES } from "./tables/utilities.ts";
+import { VALIDATION } from "./tables/validation.ts";
 
 const TABLES: Readonly<Record<string, readonly PackageRow[]>> = {
   common: COMMON,
   servers: SERVERS,
+  validation: VALIDATION,
+  rendering: RENDERING,
   databases: DATABASES,
   dates: DATES,
   utilities: UTILITIES,
