@@ -5,22 +5,35 @@
  */
 
 import { dirname, join } from "node:path";
+import { workspaceRootOf } from "../workspaces.ts";
 
 /** Files that a project has in its folder. */
 const PROJECT_FILES: readonly string[] = ["deno.json", "deno.jsonc", "package.json"];
 const OTHERS_WRITE = 0o002;
 
+/** File that Nitro puts beside the `server` and `public` that it makes: `server` alone is no project. */
+const BUILD_FILE = "nitro.json";
+
 /**
- * The nearest folder, from `folder` upwards, with a `deno.json`, `deno.jsonc` or `package.json`; else
- * `folder` itself. The user's `home`, and what is above it, are no projects, and neither are folders
+ * The nearest folder, from `folder` upwards, with a `deno.json`, `deno.jsonc` or `package.json`, or that of
+ * the workspace which lists it among its members; else `folder` itself. The user's `home`, and what is above it, are no projects, and neither are folders
  * that everybody can write to: anybody could make them look like one.
  */
 export function projectFolder(folder: string, home: string | undefined): string {
   const homes = home === undefined ? [] : [home, realPathOf(home)];
-  for (let at = folder; !isCommon(at, homes); at = dirname(at)) {
-    if (PROJECT_FILES.some((name) => statOf(join(at, name))?.isFile)) return at;
+  const mayBeProject = (at: string) => !isCommon(at, homes);
+  let fallback = folder;
+  for (let at = folder; mayBeProject(at); at = dirname(at)) {
+    if (isBuilt(dirname(at)) && mayBeProject(dirname(at))) fallback = dirname(at);
+    else if (PROJECT_FILES.some((name) => statOf(join(at, name))?.isFile)) {
+      return workspaceRootOf(at, mayBeProject) ?? at;
+    }
   }
-  return folder;
+  return fallback;
+}
+
+function isBuilt(folder: string): boolean {
+  return statOf(join(folder, BUILD_FILE))?.isFile ?? false;
 }
 
 function isCommon(folder: string, homes: readonly string[]): boolean {

@@ -14,9 +14,12 @@ import { fileSystemReason, isAbsent } from "./atomic_write.ts";
 import type { FileGrant } from "./file_grant.ts";
 import { checkFile } from "./file_grant.ts";
 import type { ImportMap } from "./import_map.ts";
-import { NO_IMPORT_MAP, parseImportMap, withMore } from "./import_map.ts";
+import { NO_IMPORT_MAP, parseImportMap, withMembers, withMore } from "./import_map.ts";
 import { findPackageJson, importMapOfPackage } from "./package_json.ts";
 import { FileFault, readRegularFile } from "./regular_file.ts";
+import { workspaceRootOf } from "../workspaces.ts";
+import type { WorkspaceConfig } from "./workspace.ts";
+import { importMapOfMembers, workspaceOf } from "./workspace.ts";
 
 /** The compiler options that change what a module does when it runs. */
 export interface CompilerOptions {
@@ -56,18 +59,27 @@ export interface ProjectConfig {
   readonly compilerOptions: CompilerOptions;
   /** The import map. */
   readonly importMap: ImportMap;
+  /** Whether names that it does not say are looked for in `node_modules` folders, or nowhere else. */
+  readonly nodeModules: NodeModulesUse;
   /** Paths of the files that this was read from. */
   readonly files: readonly string[];
 }
+
+/**
+ * What is made of `node_modules` folders: nothing, or packages are looked for there: as far as there are such
+ * folders, and else in the registry, as `package.json` says; or what is not there, is nowhere.
+ */
+export type NodeModulesUse = "none" | "names" | "packages";
 
 /** Reads the text of an import map, a remote one or one of the files that are `granted`. */
 export type ReadText = (url: string, granted: FileGrant) => Promise<string>;
 
 /**
  * Reads the configuration for the app at `appUrl`: the nearest `deno.json` or `deno.jsonc` in its
- * folder or above it, if the app is a local file, and the import map at `importMapUrl`, which
- * replaces that of the file; and the dependencies of a `package.json`, which come last. The user names the latter; what `deno.json` names has to be among the files
- * that are `granted` to the app, or beside it.
+ * folder or above it, if the app is a local file, with that of its workspace; the import map at
+ * `importMapUrl`, which replaces that of the file; and the dependencies of a `package.json`, which come last.
+ * The user names the map; what `deno.json` names has to be among the files that are `granted` to the app, or
+ * beside it. With `packages` that are `"installed"`, `node_modules` folders mean nothing.
  *
  * @throws {ConfigError} when a file is not what it should be
  */
@@ -76,23 +88,26 @@ export async function readProjectConfig(
   importMapUrl: string | undefined,
   readText: ReadText,
   granted: FileGrant = "any",
+  packages: "local" | "installed" = "local",
 ): Promise<ProjectConfig> {
   const files: string[] = [];
-  const path = appUrl.startsWith("file:") ? findConfig(dirname(fileURLToPath(appUrl))) : null;
-  let compilerOptions: CompilerOptions = {};
+  const folder = appUrl.startsWith("file:") ? dirname(fileURLToPath(appUrl)) : null;
+  const path = folder === null ? null : findConfig(folder);
+  const config = path === null ? null : configAt(path);
+  const workspace = path === null ? null : workspaceOf(dirname(path), configIn);
+  const root = workspace === null || workspace.root.path === path ? config : workspace.root;
   let importMap = NO_IMPORT_MAP;
   let mapFiles: FileGrant = "any";
-  if (path !== null) {
-    files.push(path);
-    const url = pathToFileURL(path).href;
-    const config = parsed(textAt(path), path);
-    compilerOptions = compilerOptionsOf(config.compilerOptions, path);
-    if (typeof config.importMap === "string" && importMapUrl === undefined) {
-      importMapUrl = new URL(config.importMap, url).href;
-      if (typeof granted !== "string") mapFiles = [...granted, dirname(path)];
+  const isMapGiven = importMapUrl !== undefined;
+  for (const { path } of unique([config, root, ...workspace?.members ?? []])) files.push(path);
+  if (root !== null && importMapUrl === undefined) {
+    const url = pathToFileURL(root.path).href;
+    if (typeof root.config.importMap === "string") {
+      importMapUrl = new URL(root.config.importMap, url).href;
+      if (typeof granted !== "string") mapFiles = [...granted, dirname(root.path)];
       if (importMapUrl.startsWith("file:")) checkFile(importMapUrl, mapFiles);
-    } else if (config.imports !== undefined || config.scopes !== undefined) {
-      importMap = parseImportMap(config, url, "deno.json");
+    } else if (root.config.imports !== undefined || root.config.scopes !== undefined) {
+      importMap = parseImportMap(root.config, url, "deno.json");
     }
   }
   if (importMapUrl !== undefined) {
@@ -101,15 +116,79 @@ export async function readProjectConfig(
     const dialect = /\/deno\.jsonc?$/.test(importMapUrl) ? "deno.json" : "standard";
     importMap = parseImportMap(parsed(text, importMapUrl), importMapUrl, dialect);
   }
-  const packageJson = packageJsonOf(appUrl, path);
+  if (workspace !== null) {
+    const members = importMapOfMembers(workspace);
+    importMap = withMembers(importMap, isMapGiven ? { ...members, scopes: [] } : members);
+  }
+  const packageJson = packageJsonOf(appUrl, root?.path ?? null);
+  const nodeModules = packages === "local" ? nodeModulesUse(folder, root, packageJson) : "none";
   if (packageJson !== null) {
     files.push(packageJson);
-    importMap = withMore(importMap, importMapOfPackage(packageJson));
+    if (nodeModules !== "packages") {
+      importMap = withMore(importMap, importMapOfPackage(packageJson));
+    }
   }
-  return { compilerOptions, importMap, files };
+  return {
+    compilerOptions: {
+      ...root === null ? {} : compilerOptionsOf(root.config.compilerOptions, root.path),
+      ...config === null ? {} : compilerOptionsOf(config.config.compilerOptions, config.path),
+    },
+    importMap,
+    nodeModules,
+    files,
+  };
 }
 
-/** The `package.json` of the app at `appUrl`, no higher than its `deno.json`, which is at `config`. */
+function unique(configs: readonly (WorkspaceConfig | null)[]): WorkspaceConfig[] {
+  const byPath = new Map<string, WorkspaceConfig>();
+  for (const config of configs) if (config !== null) byPath.set(config.path, config);
+  return [...byPath.values()];
+}
+
+function nodeModulesUse(
+  folder: string | null,
+  root: WorkspaceConfig | null,
+  packageJson: string | null,
+): NodeModulesUse {
+  if (folder === null) return "none";
+  const said = root?.config.nodeModulesDir;
+  // Deno 1 had it so.
+  if (said === "none" || said === false) return "none";
+  if (said === undefined && packageJson === null) return "none";
+  return hasNodeModules(folder, root?.path ?? null, packageJson) ? "packages" : "names";
+}
+
+/**
+ * Whether there is a `node_modules` folder in `folder` or above it, up to that of the project, or of the
+ * workspace, which the `deno.json` at `config` or the `package.json` at `packageJson` describe.
+ */
+export function hasNodeModules(
+  folder: string,
+  config: string | null,
+  packageJson: string | null,
+): boolean {
+  const described = config ?? packageJson;
+  if (described === null) return false;
+  const top = workspaceRootOf(dirname(described)) ?? dirname(described);
+  for (let at = folder;; at = dirname(at)) {
+    if (isFolder(join(at, "node_modules"))) return true;
+    if (at === top || dirname(at) === at) return false;
+  }
+}
+
+function configAt(path: string): WorkspaceConfig {
+  return { path, config: parsed(textAt(path), path) };
+}
+
+function configIn(folder: string): WorkspaceConfig | null {
+  const path = configPathIn(folder);
+  return path === null ? null : configAt(path);
+}
+
+/**
+ * The `package.json` of the app at `appUrl`, no higher than its `deno.json`, or that of its workspace, which is
+ * at `config`.
+ */
 export function packageJsonOf(appUrl: string, config: string | null): string | null {
   if (!appUrl.startsWith("file:")) return null;
   const top = config === null ? null : dirname(config);
@@ -119,22 +198,34 @@ export function packageJsonOf(appUrl: string, config: string | null): string | n
 /** The nearest `deno.json` or `deno.jsonc` in `folder` or above it. */
 export function findConfig(folder: string): string | null {
   for (let at = folder;;) {
-    for (const name of ["deno.json", "deno.jsonc"]) {
-      const path = join(at, name);
-      if (isFile(path)) return path;
-    }
+    const path = configPathIn(at);
+    if (path !== null) return path;
     const above = dirname(at);
     if (above === at) return null;
     at = above;
   }
 }
 
+/** The `deno.json` of the workspace that the one at `path` belongs to, or itself. */
+export function rootConfigOf(path: string): string {
+  return workspaceOf(dirname(path), configIn)?.root.path ?? path;
+}
+
+function configPathIn(folder: string): string | null {
+  for (const name of ["deno.json", "deno.jsonc"]) {
+    const path = join(folder, name);
+    if (isFile(path)) return path;
+  }
+  return null;
+}
+
 /**
- * Path of the lock file of the project that the `deno.json` at `path` describes; `null` if it has none.
+ * Path of the lock file of the project that the `deno.json` at `config` describes; `null` if it has none.
  *
  * @throws {ConfigError} when a file is not what it should be
  */
-export function lockOfProject(path: string): string | null {
+export function lockOfProject(config: string): string | null {
+  const path = rootConfigOf(config);
   const { lock } = parsed(textAt(path), path);
   if (lock === false) return null;
   const named = typeof lock === "object" && lock !== null
@@ -154,10 +245,18 @@ function textAt(path: string): string {
 }
 
 function isFile(path: string): boolean {
+  return infoOf(path)?.isFile ?? false;
+}
+
+function isFolder(path: string): boolean {
+  return infoOf(path)?.isDirectory ?? false;
+}
+
+function infoOf(path: string): Deno.FileInfo | null {
   try {
-    return Deno.statSync(path).isFile;
+    return Deno.statSync(path);
   } catch (error) {
-    if (isAbsent(error)) return false;
+    if (isAbsent(error)) return null;
     const reason = fileSystemReason(error);
     throw reason === null ? error : new ConfigError(`cannot read ${path}: ${reason}`);
   }

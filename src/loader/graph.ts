@@ -30,9 +30,11 @@ import type {
   Target,
 } from "./graph_types.ts";
 import { filePath, liesIn, moduleKey, urlOfKey } from "./graph_keys.ts";
-import { resolveSpecifier, shortened } from "./import_map.ts";
+import { pathOf } from "./file_grant.ts";
+import { meantSpecifier, resolveSpecifier, shortened } from "./import_map.ts";
 import type { ImportReference, TransformedModule } from "./link.ts";
 import { runsThough } from "./media_type.ts";
+import { isInNodeModules } from "./npm/node_modules_path.ts";
 import { originalLine } from "./source_lines.ts";
 import { textOf } from "./sources.ts";
 import type { ImportType, MediaType, ModuleSource } from "./sources.ts";
@@ -54,7 +56,12 @@ interface Visit {
   readonly url: string;
   readonly type: ImportType;
   readonly importer: Importer | null;
+  /** The packages that it is one of; `null` for the app's own. */
+  readonly home: Home | null;
 }
+
+/** What says what specifiers mean in the modules of packages. */
+type Home = Pick<PackageSet, "resolveFrom" | "requiredModules">;
 
 /** The place of an import. */
 interface Importer {
@@ -121,21 +128,54 @@ class GraphBuilder {
 
   async #linkToRoot({ specifier, type, referrer }: GraphRoot): Promise<Link> {
     const { packageRoot, project, requirements } = this.#request;
-    if (referrer === null) return await this.#linkTo(specifier, type, null);
+    if (referrer === null) return await this.#linkTo(specifier, type, null, "root");
     const importer = packageRoot === null ? null : pathIn(packageRoot, referrer);
     if (importer === null) {
+      const local = await this.#linkFromLocal(specifier, type, referrer, null);
+      if (local !== null) return local;
       const url = resolveSpecifier(specifier, referrer, project.importMap);
       // What import.meta.resolve() has said of a package.
       const isPackaged = packageRoot !== null && pathIn(packageRoot, url) !== null;
       if (!isPackaged) return await this.#linkTo(url, type, null);
-      this.#packages = await this.#sources.install(requirements, packageRoot);
-      return await this.#linkToFile(this.#packages.resolveFrom(url, packageRoot), type, null);
+      const packages = await this.#sources.install(requirements, packageRoot);
+      this.#packages = packages;
+      return await this.#linkToFile(packages.resolveFrom(url, packageRoot), type, null, packages);
     }
     // A package imports while it runs: what it can mean is in its own set of packages.
-    this.#packages = await this.#sources.install(requirements, packageRoot);
-    if (specifier.startsWith("data:")) return this.#plan(specifier, type, null);
-    const file = this.#packages.resolveFrom(specifier, importer);
-    return await this.#linkToFile(file, type, null);
+    const packages = await this.#sources.install(requirements, packageRoot);
+    this.#packages = packages;
+    if (specifier.startsWith("data:")) return this.#plan(specifier, type, null, packages);
+    const file = packages.resolveFrom(specifier, importer);
+    return await this.#linkToFile(file, type, null, packages);
+  }
+
+  /**
+   * What an import in the local module at `referrer` leads to, if that is for the packages beside the app to
+   * say: one in them, or of a name that no import map has. `null` if it is not.
+   */
+  async #linkFromLocal(
+    specifier: string,
+    type: ImportType,
+    referrer: string,
+    importer: Importer | null,
+  ): Promise<Link | null> {
+    const path = referrer.startsWith("file:") ? pathOf(referrer) : null;
+    const local = path === null ? null : this.#sources.localPackages();
+    if (path === null || local === null) return null;
+    if (isInNodeModules(path) && !this.#request.roots.some((root) => root.specifier === referrer)) {
+      if (specifier.startsWith("data:")) return this.#plan(specifier, type, importer, local);
+      return await this.#linkToFile(local.resolveFrom(specifier, path), type, importer, local);
+    }
+    const { importMap, nodeModules } = this.#request.project;
+    if (meantSpecifier(specifier, referrer, importMap) !== null) return null;
+    try {
+      return await this.#linkToFile(local.resolveFrom(specifier, path), type, importer, local);
+    } catch (error) {
+      const isForMap = error instanceof LoadError && nodeModules === "names" &&
+        !specifier.startsWith("#");
+      if (isForMap) return null;
+      throw error;
+    }
   }
 
   /** Follows all imports that are to be followed, and theirs. */
@@ -160,19 +200,18 @@ class GraphBuilder {
   }
 
   async #visit(visit: Visit): Promise<void> {
-    const { url, type, importer } = visit;
+    const { url, type, importer, home } = visit;
     let key = moduleKey(url, type);
     try {
-      const isPackage = this.#packages !== null;
       if (url.startsWith(COMMONJS)) {
         const fileUrl = url.slice(COMMONJS.length);
-        const module = this.#commonJs(fileUrl);
+        const module = this.#commonJs(fileUrl, home);
         // Packages are pinned as a whole.
         this.#found.set(key, packaged(key, fileUrl, module));
-        this.#planRequired(filePath(fileUrl));
+        this.#planRequired(filePath(fileUrl), home);
         return;
       }
-      const source = await this.#sources.load(url, isPackage ? "packages" : "app");
+      const source = await this.#sources.load(url, this.#ownerOf(home));
       this.#countBytes(source);
       if (source.url !== url) {
         this.#redirects.set(url, source.url);
@@ -182,11 +221,16 @@ class GraphBuilder {
         if (this.#found.has(key) || this.#request.known.targets.has(key)) return;
         this.#found.set(key, PENDING);
       }
-      await this.#add(key, source, type, isPackage, importer === null ? "root" : "imported");
+      await this.#add(key, source, type, home, importer === null ? "root" : "imported");
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
       this.#found.set(key, importer === null ? error : importedBy(error, importer));
     }
+  }
+
+  #ownerOf(home: Home | null): "app" | "packages" {
+    // Those beside the app are read as the app's own files are.
+    return home !== null && home === this.#packages ? "packages" : "app";
   }
 
   /** All of them are in memory at once, and one server can send any number. */
@@ -205,25 +249,26 @@ class GraphBuilder {
     key: string,
     source: ModuleSource,
     type: ImportType,
-    isPackage: boolean,
+    home: Home | null,
     role: "root" | "imported",
   ): Promise<void> {
     const { url, sha256 } = source;
-    const module = await this.#moduleOf(source, type, role);
-    const origin = isPackage ? "package" : url.startsWith("file:") ? "local" : "remote";
+    const module = await this.#moduleOf(source, type, home, role);
+    const origin = home !== null ? "package" : url.startsWith("file:") ? "local" : "remote";
     const found: Found = { key, url, origin, sha256, module, links: [], dynamicLinks: [] };
     this.#found.set(key, found);
     for (const reference of module.imports) {
-      found.links.push(await this.#follow({ url, module, reference }, isPackage));
+      found.links.push(await this.#follow({ url, module, reference }, home));
     }
     for (const reference of module.dynamicImports) {
-      found.dynamicLinks.push(await this.#follow({ url, module, reference }, isPackage));
+      found.dynamicLinks.push(await this.#follow({ url, module, reference }, home));
     }
   }
 
   async #moduleOf(
     source: ModuleSource,
     type: ImportType,
+    home: Home | null,
     role: "root" | "imported",
   ): Promise<TransformedModule> {
     const { url, bytes } = source;
@@ -267,28 +312,32 @@ class GraphBuilder {
       );
     }
     if (url.startsWith("file:") && /\.cjs$/.test(filePath(url))) {
-      return this.#commonJs(url);
+      this.#planRequired(filePath(url), home ?? this.#sources.localPackages());
+      return this.#commonJs(url, home);
     }
     return await this.#sources.transform({ url, source, mediaType });
   }
 
   /** Plans the modules that a CommonJS file may ask for when it is too late to load any. */
-  #planRequired(path: string): void {
-    for (const module of this.#packages?.requiredModules(path) ?? []) {
-      const link = this.#plan(pathToFileURL(module).href, "", null);
+  #planRequired(path: string, home: Home | null): void {
+    for (const module of home?.requiredModules(path) ?? []) {
+      const link = this.#plan(pathToFileURL(module).href, "", null, home);
       if (!(link instanceof LoadError) && link.kind === "module") this.#required.add(link.key);
     }
   }
 
-  #commonJs(url: string): TransformedModule {
+  #commonJs(url: string, home: Home | null): TransformedModule {
     const path = filePath(url);
-    return commonJsModule(path, this.#sources.commonJsExports(path, this.#packages));
+    const packages = this.#ownerOf(home) === "packages" ? this.#packages : null;
+    return commonJsModule(path, this.#sources.commonJsExports(path, packages));
   }
 
-  async #follow(importer: Importer, isPackage: boolean): Promise<Link> {
+  async #follow(importer: Importer, home: Home | null): Promise<Link> {
     const { specifier, type } = importer.reference;
     try {
-      if (isPackage) return await this.#linkInPackages(specifier, type, importer);
+      if (home !== null) return await this.#linkInPackages(specifier, type, importer, home);
+      const local = await this.#linkFromLocal(specifier, type, importer.url, importer);
+      if (local !== null) return local;
       const url = resolveSpecifier(specifier, importer.url, this.#request.project.importMap);
       // What an import map leads to is the user's own choice, if the app may read it.
       if (isFileUrl(specifier) && this.#isRemote(importer.url)) throw localFromRemote(url);
@@ -300,14 +349,26 @@ class GraphBuilder {
   }
 
   /** Takes note of what a URL leads to, and that it is to be loaded. */
-  async #linkTo(url: string, type: ImportType, importer: Importer | null): Promise<Link> {
+  async #linkTo(
+    url: string,
+    type: ImportType,
+    importer: Importer | null,
+    role: "root" | "imported" = "imported",
+  ): Promise<Link> {
     const scheme = url.slice(0, url.indexOf(":"));
     switch (scheme) {
       case "node":
         return await this.#linkToBuiltin(url);
-      case "npm":
+      case "npm": {
+        const file = importer !== null && this.#isRemote(importer.url)
+          ? null
+          : this.#localFileOf(url, importer);
+        if (file !== null) {
+          return await this.#linkToFile(file, type, importer, this.#sources.localPackages()!);
+        }
         this.#requirements.add(url);
         return { kind: "package", specifier: url, type, importer };
+      }
       case "jsr":
         return await this.#linkTo(await this.#sources.resolveJsr(url), type, importer);
       case "http":
@@ -316,12 +377,13 @@ class GraphBuilder {
       case "data":
         if (importer !== null && this.#isRemote(importer.url)) this.#remoteData.add(url);
         break;
-      case "file":
-        this.#request.checkFile(
-          url,
-          importer !== null && this.#isRemote(importer.url) ? "remote" : "local",
-        );
-        break;
+      case "file": {
+        const isForeign = importer !== null && this.#isRemote(importer.url);
+        this.#request.checkFile(url, isForeign ? "remote" : "local");
+        const file = role === "root" || isForeign ? null : this.#localFileOf(url, importer);
+        if (file === null) break;
+        return await this.#linkToFile(file, type, importer, this.#sources.localPackages()!);
+      }
       default:
         throw new LoadError(
           url,
@@ -335,7 +397,21 @@ class GraphBuilder {
         `cannot load ${url}: modules that came over https: cannot import over http:`,
       );
     }
-    return this.#plan(url, type, importer);
+    return this.#plan(url, type, importer, null);
+  }
+
+  /** The file of a package beside the app that a URL means, `npm:` or `file:`; `null` if it means none. */
+  #localFileOf(url: string, importer: Importer | null): PackageFile | null {
+    const local = this.#sources.localPackages();
+    if (local === null) return null;
+    if (url.startsWith("file:")) {
+      const path = pathOf(url);
+      return path !== null && isInNodeModules(path) ? local.resolveFrom(url, path) : null;
+    }
+    const roots = this.#request.roots.flatMap(({ referrer, specifier }) => [referrer, specifier]);
+    const place = [importer?.url, ...roots].find((each) => each?.startsWith("file:")) ?? undefined;
+    const path = place === undefined ? null : pathOf(place);
+    return path === null ? null : local.resolveNpm(url, path);
   }
 
   #isRemote(url: string): boolean {
@@ -356,8 +432,13 @@ class GraphBuilder {
     return { kind: "module", key };
   }
 
-  async #linkInPackages(specifier: string, type: ImportType, importer: Importer): Promise<Link> {
-    if (specifier.startsWith("data:")) return this.#plan(specifier, type, importer);
+  async #linkInPackages(
+    specifier: string,
+    type: ImportType,
+    importer: Importer,
+    home: Home,
+  ): Promise<Link> {
+    if (specifier.startsWith("data:")) return this.#plan(specifier, type, importer, home);
     if (!importer.url.startsWith("file:")) {
       const name = specifier.replace(/^node:/, "");
       if (isBuiltin(specifier)) return await this.#linkToBuiltin(`node:${name}`);
@@ -368,32 +449,37 @@ class GraphBuilder {
         }: data: modules of packages import no files and packages`,
       );
     }
-    const file = this.#packages!.resolveFrom(specifier, filePath(importer.url));
-    return await this.#linkToFile(file, type, importer);
+    const file = home.resolveFrom(specifier, filePath(importer.url));
+    return await this.#linkToFile(file, type, importer, home);
   }
 
   async #linkToFile(
     file: PackageFile,
     type: ImportType,
     importer: Importer | null,
+    home: Home,
   ): Promise<Link> {
     if (file.format === "builtin") {
       return await this.#linkToBuiltin(`node:${file.path.replace(/^node:/, "")}`);
     }
     const url = pathToFileURL(file.path).href;
-    if (!liesIn(file.path, this.#packages!.root)) {
+    if (this.#ownerOf(home) === "app") {
+      // A member of the workspace, or another of the app's own files.
+      if (!isInNodeModules(file.path)) return await this.#linkTo(url, type, importer);
+      this.#request.checkFile(url, "local");
+    } else if (!liesIn(file.path, this.#packages!.root)) {
       throw new LoadError(url, `cannot load ${url}: packages cannot import files of others`);
     }
-    if (file.format !== "commonjs") return this.#plan(url, type, importer);
-    return this.#plan(`${COMMONJS}${url}`, type, importer);
+    const prefix = file.format === "commonjs" ? COMMONJS : "";
+    return this.#plan(prefix + url, type, importer, home);
   }
 
-  #plan(url: string, type: ImportType, importer: Importer | null): Link {
+  #plan(url: string, type: ImportType, importer: Importer | null, home: Home | null): Link {
     const final = this.#redirects.get(url) ?? url;
     const key = moduleKey(final, type);
     if (!this.#found.has(key) && !this.#request.known.targets.has(key)) {
       this.#found.set(key, PENDING);
-      this.#frontier.push({ url: final, type, importer });
+      this.#frontier.push({ url: final, type, importer, home });
     }
     return { kind: "module", key };
   }
@@ -404,7 +490,7 @@ class GraphBuilder {
       if (link instanceof LoadError || link.kind !== "package") continue;
       try {
         const file = this.#packages!.resolve(link.specifier);
-        links[index] = await this.#linkToFile(file, link.type, link.importer);
+        links[index] = await this.#linkToFile(file, link.type, link.importer, this.#packages!);
       } catch (error) {
         if (!(error instanceof LoadError)) throw error;
         links[index] = link.importer === null ? error : importedBy(error, link.importer);
@@ -437,6 +523,7 @@ class GraphBuilder {
       requirements: [...this.#requirements],
       packageRoot: this.#packages?.root ?? null,
       packages: this.#packages?.folders ?? new Map(),
+      nodeModules: this.#sources.localPackages() !== null,
     };
   }
 

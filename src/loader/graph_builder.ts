@@ -15,11 +15,18 @@ import type { FetchLimits } from "./fetcher.ts";
 import type { DiskQuota } from "./disk_quota.ts";
 import { keepQuota, lateQuota } from "./disk_quota.ts";
 import { buildGraph } from "./graph.ts";
-import type { GraphRequest, GraphSources, PackageSet, TransformRequest } from "./graph_types.ts";
+import type {
+  Graph,
+  GraphRequest,
+  GraphSources,
+  LocalPackageSet,
+  PackageSet,
+  TransformRequest,
+} from "./graph_types.ts";
 import { DEFAULT_GRAPH_LIMITS } from "./graph_types.ts";
 import type { FileGrant } from "./file_grant.ts";
 import { checkFile, grantedLate, pathOf, withOwnFolders } from "./file_grant.ts";
-import { filePath } from "./graph_keys.ts";
+import { filePath, liesIn } from "./graph_keys.ts";
 import { knownModulesOf, storeGraph } from "./graph_store.ts";
 import { sha256Of } from "./hash.ts";
 import type { HttpClients } from "./http_clients.ts";
@@ -40,6 +47,7 @@ import type {
 import { Lock } from "./lock.ts";
 import { mediaTypeOf } from "./media_type.ts";
 import { commonJsExportsIn, PackageInstaller } from "./npm/installer.ts";
+import { LocalPackages } from "./npm/local_packages.ts";
 import { checkExtent } from "./code_extent.ts";
 import { guardedBuiltin } from "../sandbox/lockdown.ts";
 import { readRegularFile } from "./regular_file.ts";
@@ -54,6 +62,8 @@ export interface Prepared {
   readonly graph: StoredGraph;
   /** The files. */
   readonly local: readonly LocalFile[];
+  /** Those in `node_modules` folders, and what else was decided by there. */
+  readonly packages: readonly LocalFile[];
 }
 
 /** What is asked for again, and by whom. */
@@ -157,7 +167,8 @@ export class GraphBuilder {
     await this.#lock?.write();
     const none: GraphRequest["known"] = { targets: new Map(), redirects: new Map() };
     const parent = join(this.#cache.root, "graphs");
-    const stored = await storeGraph(graph, project.importMap, none, parent);
+    const commonJs = await loading.rewrittenCommonJs();
+    const stored = await storeGraph(graph, project.importMap, none, parent, commonJs);
     const { maxModuleBytes } = DEFAULT_FETCH_LIMITS;
     const local: LocalFile[] = project.files.map((path) => ({
       path,
@@ -167,7 +178,7 @@ export class GraphBuilder {
       if (origin === "local") local.push({ path: filePath(url), sha256 });
     }
     await this.#refresh(fetching, options.late ?? []);
-    return { graph: stored, local };
+    return { graph: stored, local, packages: loading.localPackageFiles(graph) };
   }
 
   /**
@@ -211,11 +222,14 @@ export class GraphBuilder {
     }, loading);
     await this.#lock?.write();
     const added: Record<string, string> = {};
+    const rewritten: Record<string, string> = {};
     if (graph.modules.length > 0) {
       const parent = join(folder, "ext");
-      const stored = await storeGraph(graph, project.importMap, known, parent, quota);
+      const commonJs = await loading.rewrittenCommonJs();
+      const stored = await storeGraph(graph, project.importMap, known, parent, commonJs, quota);
       const name = stored.folder.slice(folder.length + 1).replaceAll("\\", "/");
       for (const { key, file } of stored.manifest.modules) added[key] = `${name}/${file}`;
+      for (const { path, file } of stored.manifest.commonJs) rewritten[path] = `${name}/${file}`;
     }
     const key = graph.roots[0];
     const file = added[key] ?? request.files[key];
@@ -227,6 +241,7 @@ export class GraphBuilder {
       requirements: graph.requirements,
       packageRoot: graph.packageRoot ?? packageRoot,
       packages: Object.fromEntries(graph.packages),
+      commonJs: rewritten,
     };
   }
 
@@ -312,6 +327,7 @@ class Loading implements GraphSources {
   readonly #filesAskedFor: Set<string>;
   #jsr: JsrResolver | null = null;
   #project: ProjectConfig | null = null;
+  #localPackages: LocalPackages | null = null;
   #folder: string | null = null;
   #packageRoot: string | null = null;
 
@@ -341,13 +357,46 @@ class Loading implements GraphSources {
   async readProject(roots: readonly string[], readText: ReadText): Promise<ProjectConfig> {
     const app = roots.find((url) => url.startsWith("file:")) ?? roots[0];
     if (app.startsWith("file:")) this.#folder = dirname(filePath(app));
+    // Modules from elsewhere that share workers with the app are not to have its packages.
+    const isLocal = roots.every((url) => url.startsWith("file:"));
     this.#project = await readProjectConfig(
       app,
       this.#options.importMapUrl,
       readText,
       this.#files,
+      isLocal ? "local" : "installed",
     );
+    if (this.#project.nodeModules !== "none") {
+      this.#localPackages = new LocalPackages(this.#files);
+    }
     return this.#project;
+  }
+
+  localPackages(): LocalPackageSet | null {
+    return this.#localPackages;
+  }
+
+  /** What takes the place of CommonJS beside the app that uses `import()`, by path. */
+  async rewrittenCommonJs(): Promise<ReadonlyMap<string, string>> {
+    const rewritten = new Map<string, string>();
+    for (const [path, text] of this.#localPackages?.importing ?? []) {
+      const { rewriteCommonJs } = await import("./transform.ts");
+      const changed = rewriteCommonJs(text, path);
+      if (changed !== text) rewritten.set(path, changed);
+    }
+    return rewritten;
+  }
+
+  /** The files in `node_modules` folders that `graph` was made of, or decided by. */
+  localPackageFiles({ modules, packageRoot }: Graph): LocalFile[] {
+    if (this.#localPackages === null) return [];
+    const files = new Map(this.#localPackages.consulted);
+    for (const { origin, url, sha256 } of modules) {
+      if (origin !== "package" || sha256 === "" || !url.startsWith("file:")) continue;
+      const path = filePath(url);
+      if (packageRoot === null || !liesIn(path, packageRoot)) files.set(path, sha256);
+    }
+    return [...files].map(([path, sha256]) => ({ path, sha256 }));
   }
 
   async load(url: string, owner: "app" | "packages"): Promise<ModuleSource> {

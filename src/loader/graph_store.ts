@@ -35,6 +35,8 @@ export interface GraphManifest {
   readonly roots: readonly string[];
   /** The modules. */
   readonly modules: readonly StoredModule[];
+  /** What takes the place of CommonJS files beside the app. */
+  readonly commonJs: readonly StoredCommonJs[];
   /** Files that CommonJS may require. */
   readonly required: readonly string[];
   /** URLs that stand for others. */
@@ -47,6 +49,8 @@ export interface GraphManifest {
   readonly packageRoot: string | null;
   /** Their folders there, by requirement (`hono@^4`). */
   readonly packages: Readonly<Record<string, string>>;
+  /** Whether names that the import map has not are looked for in `node_modules` folders. */
+  readonly nodeModules: boolean;
 }
 
 /** A module in a graph's folder. */
@@ -63,6 +67,12 @@ export interface StoredModule {
   readonly origin: "local" | "remote" | "package";
   /** SHA-256 of the source. */
   readonly sha256: string;
+}
+
+/** CommonJS in a graph's folder. */
+export interface StoredCommonJs extends Pick<StoredModule, "file" | "fileSha256"> {
+  /** Path of the file that it stands for. */
+  readonly path: string;
 }
 
 /** A graph that can be imported. */
@@ -86,8 +96,8 @@ function runtimeCode(required: readonly string[]): string {
 const MANIFEST = "graph.json";
 
 /**
- * Writes a graph below `parent`, unless it is there already. Modules in `known` are imported from
- * where they are. What is written has to be within the `quota`.
+ * Writes a graph below `parent`, unless it is there already, with what takes the place of `commonJs` files, by
+ * path. Modules in `known` are imported from where they are. What is written has to be within the `quota`.
  *
  * @throws {LoadError} when it is not
  */
@@ -96,6 +106,7 @@ export async function storeGraph(
   importMap: ImportMap,
   known: KnownModules,
   parent: string,
+  commonJs: ReadonlyMap<string, string> = new Map(),
   quota?: DiskQuota,
 ): Promise<StoredGraph> {
   const own = new Map(graph.modules.map(({ key }) => [key, `${sha256Of(key).slice(0, 27)}.js`]));
@@ -112,16 +123,23 @@ export async function storeGraph(
     codes.set(file, code);
     return { key, file, fileSha256: sha256Of(code), url, origin, sha256 };
   });
+  const storedCommonJs = [...commonJs].map(([path, code]) => {
+    const file = `${sha256Of(path).slice(0, 27)}.js`;
+    codes.set(file, code);
+    return { path, file, fileSha256: sha256Of(code) };
+  });
   const manifest: GraphManifest = {
     version: TRANSFORM_VERSION,
     roots: graph.roots,
     modules: modules.sort((a, b) => a.key < b.key ? -1 : 1),
     required,
+    commonJs: storedCommonJs.sort((a, b) => a.path < b.path ? -1 : 1),
     redirects: Object.fromEntries(graph.redirects),
     importMap,
     requirements: graph.requirements,
     packageRoot: graph.packageRoot,
     packages: Object.fromEntries(graph.packages),
+    nodeModules: graph.nodeModules,
   };
   const text = JSON.stringify(manifest);
   const folder = join(parent, sha256Of(text).slice(0, 40));
@@ -160,7 +178,7 @@ export async function readGraph(folder: string): Promise<StoredGraph | null> {
     if (!folder.endsWith(sha256Of(text).slice(0, 40))) return null;
     const manifest = JSON.parse(text) as GraphManifest;
     if (manifest.version !== TRANSFORM_VERSION) return null;
-    for (const { file, fileSha256 } of manifest.modules) {
+    for (const { file, fileSha256 } of [...manifest.modules, ...manifest.commonJs]) {
       const bytes = Deno.readFileSync(join(folder, file));
       if (await slices.sha256(bytes) !== fileSha256) return null;
     }
@@ -179,6 +197,8 @@ export interface WorkerGraph {
   readonly directory: string;
   /** Files by key, relative to the folder. */
   readonly files: Record<string, string>;
+  /** Files, relative to the folder as well, that take the place of CommonJS files, by path. */
+  readonly commonJs: Record<string, string>;
   /** URLs that stand for others. */
   readonly redirects: Record<string, string>;
   /** The import map. */
@@ -189,19 +209,23 @@ export interface WorkerGraph {
   readonly packageRoot: string;
   /** Folders there of the packages that were asked for, by requirement (`hono@^4`). */
   readonly packages: Record<string, string>;
+  /** Whether names that the import map has not are looked for in `node_modules` folders. */
+  readonly nodeModules: boolean;
 }
 
 /** What workers are told of a graph whose packages lie in `packageRoot`, now or later. */
 export function workerGraphOf({ folder, manifest }: StoredGraph, packageRoot: string): WorkerGraph {
-  const { modules, redirects, importMap, packages } = manifest;
+  const { modules, redirects, importMap, packages, nodeModules } = manifest;
   return {
     directory: `${pathToFileURL(folder).href}/`,
     files: Object.fromEntries(modules.map(({ key, file }) => [key, file])),
+    commonJs: Object.fromEntries(manifest.commonJs.map(({ path, file }) => [path, file])),
     redirects: { ...redirects },
     importMap,
     folders: [folder, packageRoot],
     packageRoot,
     packages: { ...packages },
+    nodeModules,
   };
 }
 

@@ -30,6 +30,12 @@ export interface PackageSet {
   resolveFrom(specifier: string, importerPath: string): PackageFile;
 }
 
+/** Packages in the `node_modules` folders beside an app. */
+export interface LocalPackageSet extends Pick<PackageSet, "resolveFrom" | "requiredModules"> {
+  /** The file that an `npm:` specifier means in a file; `null` if there is no such package. */
+  resolveNpm(specifier: string, importerPath: string): PackageFile | null;
+}
+
 /** A module to transform. */
 export interface TransformRequest {
   /** URL of the module. */
@@ -50,6 +56,8 @@ export interface GraphSources {
   resolveJsr(specifier: string): Promise<string>;
   /** Installs packages; with `root`, the folder of others, to these. */
   install(requirements: readonly string[], root: string | null): Promise<PackageSet>;
+  /** The packages beside the app; `null` if it has none. */
+  localPackages(): LocalPackageSet | null;
   /** Names that the CommonJS module at `path` exports. */
   commonJsExports(path: string, packages: PackageSet | null): readonly string[];
   /** Names that a builtin module exports, if apps are to get a guarded one in its place. */
@@ -151,4 +159,6 @@ export interface Graph {
   readonly packageRoot: string | null;
   /** Their folders there, by requirement. */
   readonly packages: ReadonlyMap<string, string>;
+  /** Whether names that no import map has are looked for in `node_modules` folders. */
+  readonly nodeModules: boolean;
 }

@@ -91,6 +91,12 @@ export function withMore(map: ImportMap, more: ImportMap): ImportMap {
   return { imports: sorted([...map.imports, ...others]), scopes: map.scopes };
 }
 
+/** `map`, and what the maps of the members of its workspace, which say more of their own modules, say besides. */
+export function withMembers(map: ImportMap, members: ImportMap): ImportMap {
+  const { imports } = withMore(map, members);
+  return { imports, scopes: sorted([...map.scopes, ...members.scopes]) };
+}
+
 /**
  * The URL that `specifier` means in the module at `referrer`. `npm:` and `jsr:` specifiers count as
  * URLs.
@@ -98,6 +104,23 @@ export function withMore(map: ImportMap, more: ImportMap): ImportMap {
  * @throws {LoadError} when it means none
  */
 export function resolveSpecifier(specifier: string, referrer: string, map: ImportMap): string {
+  const meant = meantSpecifier(specifier, referrer, map);
+  if (meant !== null) return meant;
+  throw new LoadError(
+    referrer,
+    /^\.{0,2}\//.test(specifier)
+      ? `cannot resolve "${specifier}": ${shortened(referrer)} is no place for it to be relative to`
+      : `cannot resolve "${specifier}": no import map says what it means; a package of npm is ` +
+        `npm:${specifier}, and a file ./${specifier}`,
+  );
+}
+
+/**
+ * The same; `null` for a name that nothing is said of.
+ *
+ * @throws {LoadError} when the map says that it means nothing
+ */
+export function meantSpecifier(specifier: string, referrer: string, map: ImportMap): string | null {
   const asUrl = urlLike(specifier, referrer);
   const normalized = asUrl ?? specifier;
   for (const [prefix, entries] of map.scopes) {
@@ -110,13 +133,7 @@ export function resolveSpecifier(specifier: string, referrer: string, map: Impor
   if (asUrl !== null) return asUrl;
   // As newer versions of Deno have it.
   if (isBuiltin(specifier)) return `node:${specifier}`;
-  throw new LoadError(
-    referrer,
-    /^\.{0,2}\//.test(specifier)
-      ? `cannot resolve "${specifier}": ${shortened(referrer)} is no place for it to be relative to`
-      : `cannot resolve "${specifier}": no import map says what it means; a package of npm is ` +
-        `npm:${specifier}, and a file ./${specifier}`,
-  );
+  return null;
 }
 
 function lookUp(

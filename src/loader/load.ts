@@ -149,7 +149,9 @@ async function appOf(source: ExportSource): Promise<unknown> {
   const module = moduleOf(source);
   const exports = await Promise.race([evaluated(source), module.accepted.then(() => null)]);
   if (exports !== null && "default" in exports) {
-    return exported(source, module, exports, undefined);
+    // Builds of Nitro serve themselves, and export an empty object.
+    const isServed = module.served !== null && !mayBeApp(exports.default);
+    return isServed ? module.takeServed() : exported(source, module, exports, undefined);
   }
   if (module.served !== null) return module.takeServed();
   if (typeof exports?.fetch === "function") {
@@ -159,6 +161,12 @@ async function appOf(source: ExportSource): Promise<unknown> {
   // It may have begun what ends in serving.
   if (keys(exports!).length === 0 && await module.waitForApp()) return module.takeServed();
   return exported(source, module, exports!, undefined);
+}
+
+/** Whether an export has the looks of an app, or of what makes one. */
+function mayBeApp(value: unknown): boolean {
+  return typeof value === "function" ||
+    typeof value === "object" && value !== null && "fetch" in value;
 }
 
 /** A module, which is imported when it is asked for first. */

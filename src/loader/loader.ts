@@ -11,7 +11,7 @@ import type { Log } from "../log.ts";
 import { isAbsent, unreadable } from "./atomic_write.ts";
 import { ModuleCache } from "./cache.ts";
 import { markUsed } from "./cache_upkeep.ts";
-import { findConfig, packageJsonOf } from "./deno_config.ts";
+import { findConfig, hasNodeModules, packageJsonOf, rootConfigOf } from "./deno_config.ts";
 import { DEFAULT_FETCH_LIMITS } from "./download.ts";
 import type { GraphRoot } from "./graph_types.ts";
 import { filePath } from "./graph_keys.ts";
@@ -195,7 +195,7 @@ export class Loader implements Disposable {
     policy: ImportPolicy,
   ): Promise<Extension> {
     const { roots, folder, forWorkers, requirements, packageRoot } = graph;
-    const { files, redirects, packages } = forWorkers;
+    const { files, redirects, packages, commonJs } = forWorkers;
     const known = { roots, folder, files, redirects, requirements, packageRoot };
     const { builtins } = graph;
     const question = { kind: "extend", ...known, builtins, root, policy } as const;
@@ -204,6 +204,7 @@ export class Loader implements Disposable {
     Object.assign(files, extension.files);
     Object.assign(redirects, extension.redirects);
     Object.assign(packages, extension.packages);
+    Object.assign(commonJs, extension.commonJs);
     graph.requirements = extension.requirements;
     graph.packageRoot = extension.packageRoot ?? packageRoot;
     return extension;
@@ -212,10 +213,10 @@ export class Loader implements Disposable {
   async #made(question: Preparation, indexPath: string): Promise<KnownGraph> {
     const { roots } = question;
     const report = await this.#ask({ kind: "prepare", ...question });
-    const { folder, local } = report as LoaderReport & { kind: "prepared" };
+    const { folder, local, packages } = report as LoaderReport & { kind: "prepared" };
     const graph = await readGraph(folder);
     if (graph === null) throw new LoadError(roots[0], `the cache ${folder} changed meanwhile`);
-    const index: GraphIndex = { folder, local };
+    const index: GraphIndex = { folder, local, packages };
     const cache = new ModuleCache(this.#options.cacheRoot);
     const text = new TextEncoder().encode(JSON.stringify(index));
     await cache.writeAtomically(indexPath, text);
@@ -231,7 +232,7 @@ export class Loader implements Disposable {
     const index = readIndex(indexPath);
     if (index === null) return null;
     const slices = new Slices();
-    for (const { path, sha256 } of index.local) {
+    for (const { path, sha256 } of [...index.local, ...index.packages]) {
       const bytes = bytesOf(path);
       if (bytes === null || await slices.sha256(bytes) !== sha256) return null;
     }
@@ -264,8 +265,10 @@ export class Loader implements Disposable {
   #indexPath({ roots, builtins, files }: Preparation): string {
     const { cacheRoot, importMapUrl, allowImport, allowHttp, lockFile, lockOrigin } = this.#options;
     const app = roots.find((url) => url.startsWith("file:"));
-    const config = app === undefined ? null : findConfig(dirname(filePath(app)));
-    const packageJson = app === undefined ? null : packageJsonOf(app, config);
+    const folder = app === undefined ? null : dirname(filePath(app));
+    const config = folder === null ? null : findConfig(folder);
+    const root = config === null ? null : rootConfigOf(config);
+    const packageJson = app === undefined ? null : packageJsonOf(app, root);
     const inputs = [
       TRANSFORM_VERSION,
       roots,
@@ -274,7 +277,9 @@ export class Loader implements Disposable {
       allowHttp,
       files,
       config,
+      root,
       packageJson,
+      folder !== null && hasNodeModules(folder, root, packageJson),
       lockFile === undefined || lockOrigin === "named" ? null : hashOf(lockFile),
       this.#registries(app),
       // What guarded modules export differs with the runtime.
@@ -322,12 +327,15 @@ function remoteStateOf({ manifest: { modules, packageRoot } }: StoredGraph): str
 interface GraphIndex {
   readonly folder: string;
   readonly local: readonly LocalFile[];
+  readonly packages: readonly LocalFile[];
 }
 
 function readIndex(path: string): GraphIndex | null {
   try {
     const index = JSON.parse(Deno.readTextFileSync(path)) as GraphIndex;
-    return typeof index.folder === "string" && Array.isArray(index.local) ? index : null;
+    const isIndex = typeof index.folder === "string" && Array.isArray(index.local) &&
+      Array.isArray(index.packages);
+    return isIndex ? index : null;
   } catch (error) {
     if (isAbsent(error) || error instanceof SyntaxError || error instanceof TypeError) return null;
     throw unreadable(error, path);

@@ -124,6 +124,8 @@ export type LoaderReport =
     readonly id: number;
     readonly folder: string;
     readonly local: readonly LocalFile[];
+    /** Files in `node_modules` folders that it was made of, or decided by. */
+    readonly packages: readonly LocalFile[];
   }
   /** The graph has grown. */
   | { readonly kind: "extended"; readonly id: number; readonly extension: Extension }
@@ -154,4 +156,6 @@ export interface Extension {
   readonly packageRoot: string | null;
   /** Their folders there, by requirement. */
   readonly packages: Readonly<Record<string, string>>;
+  /** More files that take the place of CommonJS beside the app, by path. */
+  readonly commonJs: Readonly<Record<string, string>>;
 }

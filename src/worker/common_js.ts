@@ -108,11 +108,15 @@ function onRepeated(event: Event): void {
 /**
  * Makes `require` work on the files of packages where they are, below `packageRoot`, a real path, and on what
  * `requireModule` loads. In an executable, Deno looks for CommonJS only among the files that are built in;
- * elsewhere it guesses what a file is.
+ * elsewhere it guesses what a file is. `placeOf` says which file takes the place of one.
  */
-export function installRequire(packageRoot: string, requireModule: RequireModule): void {
+export function installRequire(
+  packageRoot: string,
+  requireModule: RequireModule,
+  placeOf: (path: string) => string = (path) => path,
+): void {
   const module = nodeModule as unknown as ModuleClass;
-  readFromDisk(module, packageRoot, requireModule);
+  readFromDisk(module, packageRoot, requireModule, placeOf);
   lookWhereAllowed(module, packageRoot);
   lookNowhereElse(module);
   resolveInternals(module, packageRoot);
@@ -122,13 +126,14 @@ function readFromDisk(
   { _extensions: extensions }: ModuleClass,
   packageRoot: string,
   requireModule: RequireModule,
+  placeOf: (path: string) => string,
 ): void {
   const read: Extension = (module, filename) =>
-    module._compile(readTextFileSync(filename), filename, "commonjs");
+    module._compile(readTextFileSync(placeOf(filename)), filename, "commonjs");
   const native = extensions[".js"];
   const readModule: Extension = (module, filename) => {
     if (requireModule(module, filename)) return;
-    if (filename.startsWith(packageRoot)) throw notMade(filename);
+    if (isPackaged(filename, packageRoot)) throw notMade(filename);
     native(module, filename);
   };
   extensions[".cjs"] = read;
@@ -142,6 +147,11 @@ function readFromDisk(
     if (isScript && isOfModules(filename)) readModule(module, filename);
     else read(module, filename);
   };
+}
+
+/** Whether a file is one of a package: of those that the loader has installed, or beside the app. */
+function isPackaged(filename: string, packageRoot: string): boolean {
+  return filename.startsWith(packageRoot) || /[/\\]node_modules[/\\]/.test(filename);
 }
 
 /** What `require` cannot load: nobody knew that it would be asked for. */
@@ -200,7 +210,7 @@ function resolveInternals(module: ModuleClass, packageRoot: string): void {
   module._resolveFilename = function (this: unknown, request, parent, ...rest) {
     const importer = parent?.filename;
     const isInternal = typeof request === "string" && request[0] === "#" &&
-      typeof importer === "string" && importer.startsWith(packageRoot);
+      typeof importer === "string" && isPackaged(importer, packageRoot);
     if (!isInternal) return apply(native, this, [request, parent, ...rest]);
     const scope = files.scopeOf(importer);
     const target = scope === null ? request : internal(scope.imports, request);

@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 import { getterOf, SafeMap, SafeSet, uncurried } from "../captured.ts";
 import { moduleKey } from "../loader/graph_keys.ts";
 import type { WorkerGraph } from "../loader/graph_store.ts";
-import { resolveSpecifier } from "../loader/import_map.ts";
+import { meantSpecifier, resolveSpecifier } from "../loader/import_map.ts";
 import type { ImportType } from "../loader/sources.ts";
 import { guardedBuiltin } from "../sandbox/lockdown.ts";
 import type { Imported, ImportRequest } from "./protocol.ts";
@@ -22,6 +22,9 @@ import { SourceNames } from "./source_names.ts";
 
 /** What of a graph grows while its apps run. */
 type GrowingPart = "files" | "redirects" | "packages";
+
+/** What a graph has of it, or grows by. */
+type GraphGrowth = Pick<WorkerGraph, GrowingPart> & Partial<Pick<WorkerGraph, "commonJs">>;
 
 /** Asks the gateway for a module that the worker does not have. */
 export type AskForModule = (request: ImportRequest) => Promise<Imported>;
@@ -109,7 +112,7 @@ export function installModules(
   freeze(setPrototypeOf(services, null));
   defineProperty(globalThis, WELL_KNOWN, { value: services });
   const requireModule = modules.moduleRequirer(requireNow);
-  installRequire(graph.packageRoot, requireModule);
+  installRequire(graph.packageRoot, requireModule, (path) => modules.commonJsAt(path));
   return { services, requireModule };
 }
 
@@ -129,6 +132,12 @@ class AppModules {
   readonly #redirects = new SafeMap<string, string>();
   /** Modules that are the main ones of a program. */
   readonly #mains = new SafeSet<string>();
+  /** Whether packages lie beside the app. */
+  readonly #hasLocalPackages: boolean;
+  /** Paths of files that take the place of CommonJS, by path. */
+  readonly #commonJs = new SafeMap<string, string>();
+  /** Files by module, specifier and type, where only the loader knows what is meant. */
+  readonly #told = new SafeMap<string, string>();
   readonly #names = new SourceNames();
   readonly #packages: PackageUrls;
 
@@ -145,6 +154,7 @@ class AppModules {
     this.#importMap = graph.importMap;
     this.#ask = ask;
     this.#builtins = builtins;
+    this.#hasLocalPackages = graph.nodeModules === true;
     this.#packages = new PackageUrls(graph.packageRoot);
     this.#add(graph);
   }
@@ -169,7 +179,10 @@ class AppModules {
 
   /** What `import.meta.resolve(specifier)` says in the module at `url`. */
   #meant(specifier: string, url: string): string {
-    if (this.#packages.has(url)) return this.#packages.resolveFrom(specifier, url);
+    const isLocal = this.#hasLocalPackages && startsWith(url, "file:");
+    if (this.#packages.has(url) || isLocal && (isInPackage(url) || this.#isName(specifier, url))) {
+      return this.#packages.resolveFrom(specifier, url);
+    }
     const target = this.#resolved(specifier, url);
     return startsWith(target, "npm:") ? this.#packages.resolveNpm(target, url) : target;
   }
@@ -204,6 +217,11 @@ class AppModules {
     return added.file;
   }
 
+  /** Path of the file that takes the place of the CommonJS file at `path`. */
+  commonJsAt(path: string): string {
+    return this.#commonJs.get(path) ?? path;
+  }
+
   withSources(text: string): string {
     return this.#names.withSources(text);
   }
@@ -236,7 +254,9 @@ class AppModules {
   /** The file that an import leads to, if it is known here. */
   #fileOf(specifier: string, referrer: string, type: ImportType): string | undefined {
     // What a package's own specifiers mean, only the loader knows.
-    if (isInPackage(referrer) && !startsWith(specifier, "data:")) return undefined;
+    const isForLoader = isInPackage(referrer) && !startsWith(specifier, "data:") ||
+      this.#hasLocalPackages && startsWith(referrer, "file:") && this.#isName(specifier, referrer);
+    if (isForLoader) return this.#told.get(`${type} ${referrer} ${specifier}`);
     const url = this.#resolved(specifier, referrer);
     return this.#files.get(moduleKey(this.#redirects.get(url) ?? url, type));
   }
@@ -246,7 +266,19 @@ class AppModules {
     if (hasOwn(answer, "message")) throw new TypeError((answer as { message: string }).message);
     const added = answer as Exclude<Imported, { message: string }>;
     this.#add(added);
+    // Whoever waits for it often is not to ask often.
+    this.#told.set(`${type} ${referrer} ${specifier}`, `${added.file}`);
     return added.file;
+  }
+
+  /** Whether nothing is said of what `specifier` means, but perhaps by packages beside the app. */
+  #isName(specifier: string, referrer: string): boolean {
+    try {
+      return meantSpecifier(specifier, referrer, this.#importMap) === null;
+    } catch {
+      // The import map says that it means nothing.
+      return false;
+    }
   }
 
   #resolved(specifier: string, referrer: string): string {
@@ -257,8 +289,14 @@ class AppModules {
     }
   }
 
-  #add({ files, redirects, packages }: Pick<WorkerGraph, GrowingPart>): void {
+  #add({ files, redirects, packages, commonJs }: GraphGrowth): void {
     this.#packages.add(packages);
+    const isGiven = typeof commonJs === "object" && commonJs !== null;
+    const paths = isGiven ? keys(commonJs) : [];
+    for (let i = 0; i < paths.length; i++) {
+      const name = `${commonJs![paths[i]]}`;
+      if (isGeneratedName(name)) this.#commonJs.set(paths[i], pathOf(this.#directory + name));
+    }
     const fileKeys = keys(files);
     for (let i = 0; i < fileKeys.length; i++) {
       const key = fileKeys[i];

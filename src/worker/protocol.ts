@@ -67,6 +67,8 @@ export type Imported =
     readonly redirects: Readonly<Record<string, string>>;
     /** Folders of packages, by requirement. */
     readonly packages: Readonly<Record<string, string>>;
+    /** Files that take the place of CommonJS beside the app, by path; none unless it is given. */
+    readonly commonJs?: Readonly<Record<string, string>>;
   }
   | { readonly message: string };
 

@@ -123,6 +123,40 @@ const projects: Record<string, [files: Record<string, string>, app: string, fold
     "a/b",
   ],
   "a folder of that name is none": [{ "a/deno.json/x": "", "a/b/app.ts": "" }, "a/b/app.ts", "a/b"],
+  "what Nitro has built is one of its project": [
+    { "a/package.json": "", "a/.output/nitro.json": "", "a/.output/server/package.json": "" },
+    "a/.output/server/index.mjs",
+    "a",
+  ],
+  "what Nitro has built is one without it": [
+    { "a/.output/nitro.json": "", "a/.output/server/package.json": "" },
+    "a/.output/server/index.mjs",
+    "a/.output",
+  ],
+  "members of a workspace are of its root": [
+    { "a/deno.json": '{ "workspace": ["./b"] }', "a/b/deno.json": "", "a/b/c/app.ts": "" },
+    "a/b/c/app.ts",
+    "a",
+  ],
+  "members of a workspace of npm's, too": [
+    { "a/package.json": '{ "workspaces": ["p/*"] }', "a/p/b/package.json": "{}" },
+    "a/p/b/app.ts",
+    "a",
+  ],
+  "members of a workspace of pnpm's, too": [
+    { "a/pnpm-workspace.yaml": "packages:\n  - 'p/**'\n", "a/p/q/b/package.json": "{}" },
+    "a/p/q/b/app.ts",
+    "a",
+  ],
+  "what a workspace does not list is no member": [
+    {
+      "a/deno.json": '{ "workspace": ["./c", "d/*"] }',
+      "a/package.json": '{ "workspaces": ["*", "!b"] }',
+      "a/b/deno.json": "",
+    },
+    "a/b/app.ts",
+    "a/b",
+  ],
   "the user's home is no project": [{ "package.json": "", "a/app.ts": "" }, "a/app.ts", "a"],
   "an app at home has it all the same": [{ "package.json": "", "app.ts": "" }, "app.ts", ""],
   "a folder that everybody can write to is none": [

@@ -105,7 +105,12 @@ test("the import map is that of --import-map, else that deno.json names, else it
   }
   // A remote app has nothing to do with files of the machine it runs on.
   const remote = await readProjectConfig("https://example.com/app.ts", undefined, readText);
-  assertEquals(remote, { compilerOptions: {}, importMap: { imports: [], scopes: [] }, files: [] });
+  assertEquals(remote, {
+    compilerOptions: {},
+    importMap: { imports: [], scopes: [] },
+    nodeModules: "none",
+    files: [],
+  });
   const mapped = await readProjectConfig("https://example.com/app.ts", given, readText);
   assertEquals(
     resolveSpecifier("x", "https://example.com/app.ts", mapped.importMap),

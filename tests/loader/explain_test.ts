@@ -12,6 +12,8 @@ const GRAPH = {
   folders: [],
   packageRoot: "/nowhere",
   packages: {},
+  nodeModules: false,
+  commonJs: {},
 };
 
 function explain(message: string): Promise<string> {

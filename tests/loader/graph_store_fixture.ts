@@ -34,6 +34,7 @@ export function graphOf(count: number, text = "export const one = 1;"): Graph {
     requirements: ["npm:x@1"],
     packageRoot: null,
     packages: new Map(),
+    nodeModules: false,
     required: [],
   };
 }

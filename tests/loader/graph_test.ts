@@ -67,6 +67,10 @@ class MemorySources implements GraphSources {
     return Promise.resolve(`${BASE}${specifier.replace(":", "/")}.ts`);
   }
 
+  localPackages(): null {
+    return null;
+  }
+
   install(requirements: readonly string[]): Promise<PackageSet> {
     this.installed.push(requirements);
     const fileOf = (name: string) => {
@@ -116,7 +120,7 @@ async function built(
 ): Promise<Graph> {
   return await buildGraph({
     roots: roots.map((root) => ({ specifier: new URL(root, BASE).href, type: "", referrer: null })),
-    project: { compilerOptions: {}, importMap: NO_IMPORT_MAP, files: [] },
+    project: { compilerOptions: {}, importMap: NO_IMPORT_MAP, nodeModules: "none", files: [] },
     known: { targets: new Map(), redirects: new Map() },
     requirements: [],
     packageRoot: null,
@@ -365,7 +369,7 @@ Deno.test("local files are asked about, and what an import map leads to is the u
   const importMap = parseImportMap({
     imports: { mapped: "file:///apps/x.ts", also: "file:///apps/z.ts" },
   }, BASE);
-  const project = { compilerOptions: {}, importMap, files: [] };
+  const project = { compilerOptions: {}, importMap, nodeModules: "none", files: [] } as const;
   const graph = await built(new MemorySources(files), ["app.ts"], {
     project,
     checkFile: (url, importer) => asked.push([url, importer]),

@@ -40,6 +40,7 @@ function sourcesOf(texts: Readonly<Record<string, string>>): GraphSources {
     mediaTypeOf: () => "javascript",
     resolveJsr: () => Promise.reject(new Error("no JSR")),
     install: () => Promise.resolve(packages),
+    localPackages: () => null,
     commonJsExports: () => [],
     guardedExports: () => Promise.resolve(null),
     transform: ({ url, mediaType, source }) =>
@@ -55,7 +56,7 @@ function sourcesOf(texts: Readonly<Record<string, string>>): GraphSources {
 function requestFor(root: GraphRoot, changes: Partial<GraphRequest> = {}): GraphRequest {
   return {
     roots: [root],
-    project: { compilerOptions: {}, importMap: NO_IMPORT_MAP, files: [] },
+    project: { compilerOptions: {}, importMap: NO_IMPORT_MAP, nodeModules: "none", files: [] },
     known: { targets: new Map(), redirects: new Map() },
     requirements: [],
     packageRoot: null,

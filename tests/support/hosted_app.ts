@@ -67,6 +67,8 @@ export async function hostApp(module: URL, options: HostedAppOptions = {}): Prom
       folders: [],
       packageRoot: "/nowhere",
       packages: {},
+      nodeModules: false,
+      commonJs: {},
     },
   };
   const imports: ImportRequest[] = [];

@@ -26,6 +26,8 @@ const { services: modules, requireModule } = installModules(
     folders: [],
     packageRoot: "/nowhere",
     packages: {},
+    nodeModules: false,
+    commonJs: {},
   },
   () => Promise.resolve(answer),
   "guarded",

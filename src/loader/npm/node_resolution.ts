@@ -72,6 +72,11 @@ export class NodeResolver extends PackageResolver<ResolvedFile> {
     }
     const type = this.files.scopeOf(path)?.type ?? "unsaid";
     if (type !== "unsaid") return type;
-    return hasModuleSyntax(Deno.readTextFileSync(path)) ? "module" : "commonjs";
+    return hasModuleSyntax(this.textOf(path)) ? "module" : "commonjs";
+  }
+
+  /** The text of a file that there is. */
+  protected textOf(path: string): string {
+    return Deno.readTextFileSync(path);
   }
 }

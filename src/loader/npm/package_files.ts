@@ -9,7 +9,7 @@ import { ResolveFault } from "./package_exports.ts";
 
 const { JSON, Map, String, SyntaxError } = globalThis;
 const { readTextFileSync, statSync } = Deno;
-const { NotADirectory, NotFound } = Deno.errors;
+const { NotADirectory, NotCapable, NotFound } = Deno.errors;
 
 /** What is used of a `package.json`. */
 export interface PackageJson {
@@ -47,6 +47,8 @@ export class PackageFiles {
     } catch (error) {
       const isMissing = error instanceof NotFound ||
         error instanceof NotADirectory ||
+        // What may not be read is not there.
+        error instanceof NotCapable ||
         (error as { code?: unknown })?.code === "ENAMETOOLONG";
       if (isMissing) return "nothing";
       throw error;
@@ -87,18 +89,29 @@ function readPackageJson(folder: string): PackageJson | null {
     text = readTextFileSync(path);
   } catch (error) {
     const { code } = error as { code?: unknown };
-    if (/^(?:ENOENT|ENOTDIR|EISDIR)$/.test(String(code))) return null;
+    if (error instanceof NotCapable || /^(?:ENOENT|ENOTDIR|EISDIR)$/.test(String(code))) {
+      return null;
+    }
     throw error;
   }
+  return parsePackageJson(folder, text);
+}
+
+/**
+ * What the `package.json` in `folder` says.
+ *
+ * @throws {ResolveFault} when it is no JSON object
+ */
+export function parsePackageJson(folder: string, text: string): PackageJson {
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new ResolveFault(`${path} is no JSON`, { cause: error });
+    throw new ResolveFault(`${join(folder, "package.json")} is no JSON`, { cause: error });
   }
   if (typeof json !== "object" || json === null) {
-    throw new ResolveFault(`${path} is no JSON object`);
+    throw new ResolveFault(`${join(folder, "package.json")} is no JSON object`);
   }
   const string = (value: unknown) => typeof value === "string" ? value : undefined;
   return {

@@ -85,9 +85,7 @@ export abstract class PackageResolver<Result> {
     const isSelf = scope?.name === name && scope.exports !== undefined;
     const folder = isSelf ? scope.folder : this.folderOf(name, importer);
     if (folder === null) {
-      throw new ResolveFault(
-        `the package "${name}" is none of ${described(scope)}'s dependencies`,
-      );
+      throw new ResolveFault(this.unknown(name, importer, scope));
     }
     try {
       return this.resolveInPackage(folder, subPath);
@@ -96,6 +94,11 @@ export abstract class PackageResolver<Result> {
       error.subject ??= `npm:${described(this.files.packageJsonIn(folder))}${rest}`;
       throw error;
     }
+  }
+
+  /** What is wrong with the name of a package that is not there for the file `importer`, whose package is `scope`. */
+  protected unknown(name: string, _importer: string, scope: PackageJson | null): string {
+    return `the package "${name}" is none of ${described(scope)}'s dependencies`;
   }
 
   /** Real path of the folder of the package that `name` means in the file `importer`. */

@@ -17,10 +17,12 @@ import { PackageResolver } from "./package_resolver.ts";
 
 /** What `require` tries where there is no such file. */
 const ENDINGS = ["", ".js", ".json", ".node", "/index.js", "/index.json", "/index.node"];
-const REQUIRE = /\brequire\s*\(\s*(["'`])([^"'`\\\n]+)\1\s*\)/g;
+/** A `require` with a literal. */
+export const REQUIRE = /\brequire\s*\(\s*(["'`])([^"'`\\\n]+)\1\s*\)/g;
 
 /** Resolves what is required to the path of a file; `null` for what is of no interest. */
-class RequireResolver extends PackageResolver<string | null> {
+export class RequireResolver extends PackageResolver<string | null> {
+  /** A resolver that looks at `files`, and for packages at none that is not below `root`. */
   constructor(files: PackageFiles, root: string) {
     super(files, root, REQUIRE_CONDITIONS);
   }
@@ -35,6 +37,12 @@ class RequireResolver extends PackageResolver<string | null> {
   protected override builtin(): null {
     return null;
   }
+}
+
+/** Whether the file at `path` is an ES module by its ending, or because its package says so. */
+export function isPlainModule(path: string, files: PackageFiles): boolean {
+  if (path.endsWith(".mjs")) return true;
+  return path.endsWith(".js") && files.scopeOf(path)?.type === "module";
 }
 
 /** Finds the ES modules that the packages of a set may require. */
@@ -93,8 +101,7 @@ export class RequiredModules {
   }
 
   #isModule(path: string): boolean {
-    if (path.endsWith(".mjs")) return true;
-    return path.endsWith(".js") && this.#files.scopeOf(path)?.type === "module";
+    return isPlainModule(path, this.#files);
   }
 
   #resolved(specifier: string, importer: string): string | null {
