@@ -279,7 +279,8 @@ export class Loader implements Disposable {
       config,
       root,
       packageJson,
-      folder !== null && hasNodeModules(folder, root, packageJson),
+      // What packages there mean differs with the runtime.
+      folder !== null && hasNodeModules(folder, root, packageJson) ? Deno.version.deno : null,
       lockFile === undefined || lockOrigin === "named" ? null : hashOf(lockFile),
       this.#registries(app),
       // What guarded modules export differs with the runtime.

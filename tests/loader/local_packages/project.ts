@@ -60,6 +60,7 @@ export const PROJECT: Readonly<Record<string, string>> = {
     exports.text = require("fs").readFileSync(join(__dirname, "text.txt"), "utf8");
     exports.data = require("./data.json"); exports.module = require("modern").default;
     exports.esm = require("esm"); exports.own = require("../package.json").version;
+    exports.synced = require("synced");
     exports.late = (name) => import(name); exports.lateModern = () => import("modern");`,
   "npm/node_modules/cjs/lib/part.js":
     "module.exports = { part: typeof require, file: __filename };",
@@ -70,6 +71,15 @@ export const PROJECT: Readonly<Record<string, string>> = {
     `import inner from "./inner.js"; export default "modern " + inner;
     globalThis.evaluations = (globalThis.evaluations ?? 0) + 1;`,
   "npm/node_modules/modern/inner.js": "export default 'inner';",
+  "npm/node_modules/synced/package.json": json({
+    name: "synced",
+    exports: {
+      node: { "module-sync": "./index.mjs", default: "./index.cjs" },
+      default: "./not.js",
+    },
+  }),
+  "npm/node_modules/synced/index.mjs": "export default 'a module'; export const state = {};",
+  "npm/node_modules/synced/index.cjs": "module.exports = { default: 'CommonJS', state: {} };",
   "npm/node_modules/.pnpm/pnpmed@1.0.0/node_modules/pnpmed/package.json": module("pnpmed"),
   "npm/node_modules/.pnpm/pnpmed@1.0.0/node_modules/pnpmed/index.js":
     "import beside from 'beside'; export default 'pnpmed ' + beside + ' ' + import.meta.url;",
@@ -122,6 +132,8 @@ export const QUESTIONS: Readonly<Record<string, Readonly<Record<string, string>>
     "JSON that it requires": `(await import("cjs")).data`,
     "ES modules that it requires": `(await import("cjs")).module`,
     "what exports say of require": `[(await import("cjs")).esm, (await import("cjs")).own]`,
+    "what is the same for require and import":
+      `[(await import("synced")).default, (await import("cjs")).synced.state === (await import("synced")).state]`,
     "a name that CommonJS imports": `(await (await import("cjs")).lateModern()).default`,
     "any name that CommonJS imports": `(await (await import("cjs")).late(name("modern"))).default`,
     "evaluations of what both load": `(await import("modern")).default + globalThis.evaluations`,
