@@ -5,6 +5,7 @@
  */
 
 import { dirname, join, parse } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { FileGrant } from "../file_grant.ts";
 import { readGranted, staysWithin } from "../file_grant.ts";
 import { sha256Of } from "../hash.ts";
@@ -18,7 +19,7 @@ const MAX_JSON_BYTES = 1_048_576;
 const OTHERS_WRITE = 0o002;
 
 /** Where everything on this disk is. */
-export const TOP_FOLDER = parse(Deno.execPath()).root;
+export const TOP_FOLDER = parse(fileURLToPath(import.meta.url)).root;
 
 /** Looks at files that are `granted`, and keeps what it has read of them by their hashes. */
 export class LocalFiles extends PackageFiles {
