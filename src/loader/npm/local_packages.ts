@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { LoadError } from "../../errors.ts";
 import type { FileGrant } from "../file_grant.ts";
 import type { PackageFile } from "../graph_types.ts";
+import { IMPORT_CONDITIONS } from "./conditions.ts";
 import { LocalFiles, TOP_FOLDER } from "./local_files.ts";
 import { LocalRequires } from "./local_requires.ts";
 import { NodeResolver } from "./node_resolution.ts";
@@ -23,10 +24,16 @@ const MAX_STATE_BYTES = 64 * 1_048_576;
 /** Size of the largest file that is looked at to know whether it is a module. */
 const MAX_MODULE_BYTES = 64 * 1_048_576;
 
+/** Conditions for imports under Node. */
+const NODE_CONDITIONS: ReadonlySet<string> = new Set(
+  [...IMPORT_CONDITIONS].filter((condition) => condition !== "deno"),
+);
+
 /** Packages beside an app. */
 export class LocalPackages {
   readonly #files: LocalFiles;
   readonly #resolver: LocalResolver;
+  readonly #nodeResolver: LocalResolver;
   readonly #requires: LocalRequires;
   readonly #noted = new Set<string>();
 
@@ -34,6 +41,7 @@ export class LocalPackages {
   constructor(granted: FileGrant) {
     this.#files = new LocalFiles(granted);
     this.#resolver = new LocalResolver(this.#files);
+    this.#nodeResolver = new LocalResolver(this.#files, NODE_CONDITIONS);
     this.#requires = new LocalRequires(this.#files);
   }
 
@@ -49,9 +57,25 @@ export class LocalPackages {
       return this.#resolver.resolveFrom(specifier, importer);
     } catch (error) {
       if (!(error instanceof ResolveFault)) throw error;
+      const traced = this.#resolvedForNode(specifier, importer);
+      if (traced !== null) return traced;
       const subject = error.subject === null ? `"${specifier}"` : error.subject;
       const reason = `cannot resolve ${subject}: ${error.message}`;
       throw new LoadError(importer, reason, { cause: error });
+    }
+  }
+
+  /**
+   * What Node would take. Builds of frameworks bring along what Node takes of their packages, and nothing
+   * else: not what Deno would, which asks for the condition `deno` as well.
+   */
+  #resolvedForNode(specifier: string, importer: string): PackageFile | null {
+    if (/^(?:\.|\/|[a-z]+:)/i.test(specifier)) return null;
+    try {
+      return this.#nodeResolver.resolveFrom(specifier, importer);
+    } catch (error) {
+      if (error instanceof ResolveFault) return null;
+      throw error;
     }
   }
 
@@ -106,8 +130,8 @@ export class LocalPackages {
 class LocalResolver extends NodeResolver {
   readonly #files: LocalFiles;
 
-  constructor(files: LocalFiles) {
-    super(files, TOP_FOLDER);
+  constructor(files: LocalFiles, conditions: ReadonlySet<string> = IMPORT_CONDITIONS) {
+    super(files, TOP_FOLDER, conditions);
     this.#files = files;
   }
 
