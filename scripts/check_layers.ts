@@ -51,7 +51,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 
 const VOCABULARY =
-  /^(?:captured|embedded_files|exchange|errors|error_message|error_response|log|buffers|bytes|byte_queue|chars|pairs|passwords|fields|latin1|line_splitter|queue|restart_delays|setting_checks|setting_ranges|surroundings|text|timers|uncaught|workspaces|worker_limits)\.ts$|^re(?:quest|sponse)_\w+\.ts$/;
+  /^(?:captured|embedded_files|exchange|errors|error_message|error_response|log|buffers|bytes|byte_queue|chars|pairs|passwords|fields|latin1|line_splitter|queue|restart_delays|setting_checks|setting_ranges|surroundings|text|timers|uncaught|unstable_features|workspaces|worker_limits)\.ts$|^re(?:quest|sponse)_\w+\.ts$/;
 const CODEC =
   /^http1\/(?:checks|chunked|faults|limits|parser|writer)\.ts$|^fastcgi\/(?:limits|records|roles|translate|cgi_response|cgi_head)\.ts$|^mongrel2\/(?:tnetstring|message|spec|translate)\.ts$/;
 const PROTOCOLS = /^(?:http1|fastcgi|mongrel2)$/;

@@ -83,6 +83,8 @@ export interface GatewayOptions {
   readonly drainTimeoutMs: number;
   /** Name of a response header that says the generation of workers; `""` for none. */
   readonly generationHeader: string;
+  /** Whether jobs of the apps run here, or in another process. Default: here. */
+  readonly jobs?: "here" | "elsewhere";
   /** Takes the gateway's messages. */
   readonly log: Log;
 }
@@ -380,6 +382,7 @@ async function startBackend(
       workerLimits,
       drainTimeoutMs,
       headerName,
+      jobs: options.jobs ?? "here",
       log,
     });
   }

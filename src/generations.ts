@@ -46,6 +46,8 @@ export interface GenerationOptions {
   readonly drainTimeoutMs: number;
   /** Name of a response header that says the generation; `""` for none. */
   readonly headerName: string;
+  /** Whether jobs of the apps run here, or in another process. */
+  readonly jobs: "here" | "elsewhere";
   /** Takes messages. */
   readonly log: Log;
 }
@@ -95,6 +97,7 @@ export class Generations implements ExchangeHandler {
   static async start(options: GenerationOptions): Promise<Generations> {
     const first = await makeGeneration(options, 1);
     const generations = new Generations(options, first);
+    beginJobs(options, first, "ever");
     const starting = first.pools.map((pool) => pool.startInTurn());
     try {
       await Promise.all(starting.map(({ serving }) => serving));
@@ -202,6 +205,8 @@ export class Generations implements ExchangeHandler {
     }
     const old = this.#current;
     this.#current = next;
+    for (const pool of old.pools) pool.endJobs();
+    beginJobs(this.#options, next, "now");
     for (const pool of old.pools) pool.handWaitingTo(next.handler);
     this.#retire(old);
     log("info", `generation ${next.number} serves`);
@@ -262,6 +267,15 @@ async function startWorkers(generation: Generation): Promise<void> {
     terminate(generation);
     throw error;
   }
+}
+
+function beginJobs(
+  { jobs }: GenerationOptions,
+  { pools }: Generation,
+  since: "now" | "ever",
+): void {
+  if (jobs === "elsewhere") return;
+  for (const pool of pools) pool.beginJobs(since);
 }
 
 function ending(): ReloadOutcome {

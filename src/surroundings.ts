@@ -40,6 +40,7 @@ const KNOWN_VARIABLES: readonly string[] = [
   "FCGI_WEB_SERVER_ADDRS",
   "GATEHOUSE_CACHE",
   "GATEHOUSE_LIBZMQ",
+  "GATEHOUSE_STATE",
   "HOME",
   "JSR_URL",
   "LOCALAPPDATA",
@@ -48,6 +49,7 @@ const KNOWN_VARIABLES: readonly string[] = [
   "NPM_CONFIG_REGISTRY",
   "NPM_CONFIG_USERCONFIG",
   "PATH",
+  "STATE_DIRECTORY",
   "TEMP",
   "TMP",
   "TMPDIR",
@@ -55,6 +57,7 @@ const KNOWN_VARIABLES: readonly string[] = [
   "WATCHDOG_PID",
   "WATCHDOG_USEC",
   "XDG_CACHE_HOME",
+  "XDG_STATE_HOME",
   ...["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"].flatMap((name) => [
     name,
     name.toLowerCase(),

@@ -35,6 +35,8 @@ import type { Freshness, ImportPolicy, LoaderOptions } from "../loader/loader_pr
 import type { PartPermission } from "../loader/npm/package_needs.ts";
 import { resolveApp } from "../loader/resolve.ts";
 import type { Log } from "../log.ts";
+import type { UnstableRules } from "../unstable_features.ts";
+import { shareOwnThread } from "../worker/own_thread.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { environmentOf } from "../surroundings.ts";
 import { withoutPasswords } from "../passwords.ts";
@@ -45,6 +47,13 @@ import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
 import { mainModulesOf, modulesOf } from "../worker/protocol.ts";
 import { installLightResponse } from "../worker/response.ts";
 import type { KnownFiles } from "./file_watcher.ts";
+import {
+  makeStoreFolder,
+  projectOf,
+  unstableInVain,
+  unstableRules,
+  withStore,
+} from "./app_unstable.ts";
 import { cacheFolder } from "./module_cache.ts";
 import { preventPrompts } from "./no_prompts.ts";
 
@@ -75,6 +84,13 @@ export function appLoading(
 ): AppLoading {
   const { cwd } = surroundings;
   const groups = checkedGroups(settings, surroundings, inspectorPorts);
+  for (
+    const line of new Set(
+      modulesNamed(settings).flatMap((name) => unstableInVain(resolveApp(name, cwd).url)),
+    )
+  ) {
+    log("warning", line);
+  }
   const resources = new DisposableStack();
   const end = { [Symbol.dispose]: () => resources.dispose() };
   let loader: Loader | null = null;
@@ -86,7 +102,9 @@ export function appLoading(
   }
   if (settings.workers === 0) {
     const mounts = settings.mounts.map((mount) => appSourceOf(mount, settings, cwd));
-    const apps: AppSet = { mounts, faultReports: settings.faultReports };
+    const unstable = rulesOfThread(settings, surroundings);
+    makeStoreFolder(unstable);
+    const apps: AppSet = { mounts, faultReports: settings.faultReports, unstable };
     return {
       ...end,
       host: threadHost(apps, loader, settings.workerLimits.loadTimeoutMs),
@@ -136,6 +154,7 @@ export function checkedGroups(
     if (settings.watch !== "nothing" || settings.watchRemoteMs > 0) {
       throw new ConfigError("--watch needs workers that can be replaced: not --workers 0");
     }
+    rulesOfThread(settings, surroundings);
     return [];
   }
   const groups = appGroups(settings, surroundings);
@@ -154,6 +173,34 @@ export function checkedGroups(
   return groups;
 }
 
+/**
+ * The unstable features of apps that share the gateway's own thread.
+ *
+ * @throws {ConfigError} if they cannot share it
+ */
+function rulesOfThread(settings: ServeSettings, surroundings: Surroundings): UnstableRules {
+  const all = settings.mounts.map(({ app }) => {
+    const { url } = resolveApp(app, surroundings.cwd);
+    return unstableRules(url, settings.unstable, surroundings);
+  });
+  const stores = new Set(all.map(({ kvPath }) => kvPath).filter((path) => path !== ""));
+  const features = [...new Set(all.flatMap(({ features }) => features))];
+  if (stores.size > 1) {
+    throw new ConfigError(
+      "with --workers 0 apps of several projects cannot have a Deno.openKv() of their own: give " +
+        "--workers 1 or more, or start a gatehouse for each",
+    );
+  }
+  if (features.includes("cron") && settings.processes > 0) {
+    throw new ConfigError(
+      "with --workers 0 the jobs of Deno.cron() would run in each of the --processes: give " +
+        "--workers 1 or more",
+    );
+  }
+  const [kvPath = ""] = stores;
+  return { features, kvPath };
+}
+
 /** Apps that share workers: those that may do the same, and want as many. */
 export interface AppGroup {
   readonly apps: AppSet;
@@ -170,16 +217,19 @@ export function appGroups(settings: ServeSettings, surroundings: Surroundings): 
     const urls = modulesOf({ mounts: [source], faultReports });
     const asked = mount.permissions ??
       (settings.appAllowAll ? "inherit" : settings.appPermissions);
-    const permissions = permissionsFor(urls, asked, surroundings);
+    const unstable = unstableRules(source.url, settings.unstable, surroundings);
+    const permissions = withStore(permissionsFor(urls, asked, surroundings), unstable);
     const workers = mount.workers ?? settings.workers;
-    const key = JSON.stringify([permissions, workers]);
+    // The names of jobs are a project's own.
+    const project = unstable.features.includes("cron") ? projectOf(source.url) : "";
+    const key = JSON.stringify([permissions, workers, unstable, project]);
     const group = groups.get(key);
     if (group !== undefined) {
       group.mounts.push(source);
       continue;
     }
     const mounts = [source];
-    groups.set(key, { apps: { mounts, faultReports }, mounts, permissions, workers });
+    groups.set(key, { apps: { mounts, faultReports, unstable }, mounts, permissions, workers });
   }
   return [...groups.values()];
 }
@@ -352,6 +402,7 @@ class AppSupply {
     if (loader === null) return groups.map((group) => ({ ...group, modules: null }));
     const sets: AppModuleSet[] = [];
     try {
+      for (const { apps } of groups) makeStoreFolder(apps.unstable!);
       for (const group of groups) {
         sets.push(await this.#prepareModules(loader, group, settings, "cached"));
       }
@@ -469,6 +520,7 @@ function groupNotices(groups: readonly AppGroup[]): string[] {
 
 function threadHost(apps: AppSet, loader: Loader | null, loadTimeoutMs: number): AppHost {
   const load = async (addresses: readonly Deno.Addr[]): Promise<MountedApp[]> => {
+    shareOwnThread(apps);
     if (loader === null) {
       installLightResponse();
       return await loadAppsWithin(apps, loadTimeoutMs, addresses);

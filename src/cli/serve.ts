@@ -91,6 +91,7 @@ export async function serveCommand(
       workerLimits: settings.workerLimits,
       drainTimeoutMs: settings.drainTimeoutMs,
       generationHeader: settings.generationHeader,
+      jobs: membership === null || membership.number === 1 ? "here" : "elsewhere",
       log: logToStderr,
     });
     const gateway = await Promise.race([starting, stop.promise]);

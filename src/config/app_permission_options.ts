@@ -9,6 +9,7 @@ import type { PermissionKind } from "./app_permissions.ts";
 import { PATH_KINDS } from "./app_permissions.ts";
 import type { OptionSpec } from "./options.ts";
 import { pathsFrom, programsFrom } from "./relative_paths.ts";
+import type { UnstableFeature } from "../unstable_features.ts";
 import type { ServeSettings } from "./settings.ts";
 
 const HELP: Readonly<Record<PermissionKind, string>> = {
@@ -25,6 +26,12 @@ const HELP: Readonly<Record<PermissionKind, string>> = {
 const BRIEF: Partial<Record<PermissionKind, string>> = {
   net: "Let apps use the network, or these hosts alone",
   read: "Let apps read files, or these paths alone",
+};
+
+const UNSTABLE_HELP: Readonly<Record<UnstableFeature, string>> = {
+  kv: "Let apps use Deno.openKv(), with a store for each project",
+  cron: "Let apps use Deno.cron(): one worker at a time runs the jobs",
+  net: "Let apps use Deno's unstable APIs for the network",
 };
 
 /** The options, in the order of the help text. */
@@ -49,6 +56,12 @@ export const APP_PERMISSION_OPTIONS: readonly OptionSpec[] = [
     help: "Let apps do whatever gatehouse itself may do",
     apply: (settings) => settings.appAllowAll = true,
   },
+  ...Object.entries(UNSTABLE_HELP).map(([feature, help]): OptionSpec => ({
+    name: `unstable-${feature}`,
+    group: "Permissions of apps",
+    help: `${help}; default: if the app's deno.json has it in "unstable"`,
+    apply: (settings) => settings.unstable.push(feature as UnstableFeature),
+  })),
 ];
 
 /** Adds `text`, a list or `""` for everything, to what apps may do of `kind`. */

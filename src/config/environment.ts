@@ -13,7 +13,7 @@ import { OPTIONS } from "./options.ts";
 const PREFIX = "GATEHOUSE_";
 
 /** Variables that are no options, and what begins like those of tests. */
-const OTHERS = /^GATEHOUSE_(?:CACHE|LIBZMQ|INSTALL|RELEASES|TEST_\w*)$/;
+const OTHERS = /^GATEHOUSE_(?:CACHE|STATE|LIBZMQ|INSTALL|RELEASES|TEST_\w*)$/;
 
 /** The variable of an option. */
 export function variableOf({ name }: OptionSpec): string {

@@ -82,6 +82,7 @@ export const VARIABLES: readonly Variable[] = [
   { usage: "FCGI_WEB_SERVER_ADDRS=ADDR,...", help: "web servers that may connect to --fastcgi" },
   { usage: "GATEHOUSE_LIBZMQ=FILE", help: "the library for --mongrel2" },
   { usage: "GATEHOUSE_CACHE=DIR", help: "where modules are kept" },
+  { usage: "GATEHOUSE_STATE=DIR", help: "where apps' Deno.openKv() keeps its data" },
   { usage: "NPM_CONFIG_REGISTRY=URL", help: "where npm packages come from" },
   { usage: "JSR_URL=URL", help: "where jsr packages come from" },
   { usage: "DENO_CERT=FILE", help: "certificates to trust as well (PEM)" },

@@ -11,6 +11,7 @@ import type { HttpLimits } from "../http1/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/limits.ts";
 import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
+import type { UnstableFeature } from "../unstable_features.ts";
 import type { WorkerLimits } from "../worker_limits.ts";
 import { DEFAULT_WORKER_LIMITS } from "../worker_limits.ts";
 
@@ -132,6 +133,8 @@ export interface ServeSettings {
   appPermissions: { -readonly [Kind in keyof AppPermissions]: AppPermissions[Kind] };
   /** Whether apps may do all that gatehouse itself may. */
   appAllowAll: boolean;
+  /** Unstable features of the runtime that all apps get, besides those that their `deno.json` asks for. */
+  unstable: UnstableFeature[];
   /** Limits of the HTTP endpoints, and as far as they apply of the others. */
   limits: { -readonly [Name in keyof HttpLimits]: HttpLimits[Name] };
   /** Limits of each worker. */
@@ -186,6 +189,7 @@ export function defaultSettings(): ServeSettings {
     inspect: null,
     appPermissions: {},
     appAllowAll: false,
+    unstable: [],
     limits: { ...DEFAULT_HTTP_LIMITS },
     workerLimits: { ...DEFAULT_WORKER_LIMITS },
     drainTimeoutMs: 30_000,

@@ -235,6 +235,20 @@ export function lockOfProject(config: string): string | null {
   return isFile(lockPath) ? lockPath : null;
 }
 
+/**
+ * The unstable features that the `deno.json` at `path` asks for.
+ *
+ * @throws {ConfigError} when the file is not what it should be
+ */
+export function unstableOfProject(path: string): string[] {
+  const { unstable } = parsed(textAt(path), path);
+  if (unstable === undefined) return [];
+  if (Array.isArray(unstable) && unstable.every((name) => typeof name === "string")) {
+    return unstable;
+  }
+  throw new ConfigError(`${path}: "unstable" is not a list of names`);
+}
+
 function textAt(path: string): string {
   try {
     return new TextDecoder().decode(readRegularFile(path, MAX_CONFIG_BYTES));

@@ -140,6 +140,11 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
     if (this.#port.requestCount === this.requestLimit) this.#owner.onRequestLimit(this);
   }
 
+  /** Memory that says when it runs the jobs of its apps. */
+  get cronDuty(): SharedArrayBuffer {
+    return this.#thread.cronDuty;
+  }
+
   /** Tells the apps what addresses are listened at. */
   announce(addresses: readonly Deno.Addr[]): void {
     this.#thread.announce(addresses);

@@ -15,6 +15,7 @@ import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
 import type { AppWorkerOwner } from "./app_worker.ts";
 import type { WorkerLimits } from "../worker_limits.ts";
 import { AppWorker } from "./app_worker.ts";
+import { CronDuty } from "./cron_duty.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { HeartbeatOwner } from "./heartbeat.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -88,6 +89,8 @@ export class WorkerPool
   readonly #slots: readonly WorkerSlot[];
   readonly #heartbeat: Heartbeat<AppWorker>;
   readonly #dispatcher: Dispatcher<AppWorker>;
+  /** Who runs the jobs of the apps. */
+  readonly #jobs = new CronDuty();
   #closed = false;
   readonly #ending = Promise.withResolvers<void>();
 
@@ -165,6 +168,20 @@ export class WorkerPool
     this.#slots[0].announce(addresses);
   }
 
+  /** From now on one of the workers runs the jobs of the apps: all of them, or those that are due from now on. */
+  beginJobs(since: "now" | "ever"): void {
+    this.#jobs.begin(since, this.#servingWorkers());
+  }
+
+  /** From now on none of them does; what runs goes on. */
+  endJobs(): void {
+    this.#jobs.end();
+  }
+
+  #servingWorkers(): AppWorker[] {
+    return this.#slots.map(({ worker }) => worker).filter((worker) => worker !== null);
+  }
+
   handle(exchange: Exchange): void {
     if (this.#dispatcher.dispatch(exchange)) {
       if (!this.#heartbeat.isBeating) this.#heartbeat.start();
@@ -200,6 +217,7 @@ export class WorkerPool
 
   #close(): void {
     this.#closed = true;
+    this.endJobs();
     this.#ending.resolve();
   }
 
@@ -226,12 +244,14 @@ export class WorkerPool
   }
 
   onReady(worker: AppWorker, replaced: AppWorker | null): void {
+    this.#jobs.settle(this.#servingWorkers());
     this.#dispatcher.add(worker, replaced);
     this.#watchOver();
     this.onSettled();
   }
 
   onLost(worker: AppWorker): void {
+    this.#jobs.settle(this.#servingWorkers());
     this.#dispatcher.remove(worker);
     this.#watchOver();
   }

@@ -68,6 +68,11 @@ export class WorkerSlot {
     this.#lifetime = new Lifetime(options.limits, performance.now());
   }
 
+  /** The worker that is ready for requests. */
+  get worker(): AppWorker | null {
+    return this.#worker;
+  }
+
   /** The workers that are to be alive. */
   get workers(): AppWorker[] {
     return [this.#worker, this.#retiring].filter((worker) => worker !== null);

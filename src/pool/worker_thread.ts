@@ -8,6 +8,7 @@
 import { ConfigError, LoadError } from "../errors.ts";
 import { allocateBells, Bell } from "../ring/bell.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
+import { allocateCronDuty } from "../sandbox/cron_duty.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import { NOTHING_RESERVED } from "../sandbox/rules.ts";
 import type {
@@ -66,6 +67,9 @@ export interface WorkerThreadOwner {
 
 /** The thread of a worker. */
 export class WorkerThread {
+  /** Says when it runs the jobs of its apps. */
+  readonly cronDuty: SharedArrayBuffer = allocateCronDuty();
+
   readonly #owner: WorkerThreadOwner;
   readonly #worker: Worker;
   readonly #loading: LoadingReports;
@@ -137,6 +141,8 @@ export class WorkerThread {
           ports: reserved.ports,
           socketPaths: reserved.socketPaths,
           addresses: reserved.addresses,
+          unstable: apps.unstable ?? null,
+          cronDuty: this.cronDuty,
         },
         requires: requires.start,
       } satisfies StartMessage,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { UnstableRules } from "../unstable_features.ts";
+
 /** The rules of a worker's sandbox. */
 export interface SandboxRules {
   /** Whether its apps may do all that gatehouse may: then most of what would be closed stays open. */
@@ -18,6 +20,10 @@ export interface SandboxRules {
   readonly socketPaths: readonly string[];
   /** Where the gateway listens, as far as that is known when the worker is started: for apps to be told. */
   readonly addresses: readonly Deno.Addr[];
+  /** What apps get of the runtime's unstable features; `null` for all that the process has. */
+  readonly unstable: UnstableRules | null;
+  /** Memory that says when the worker runs jobs: see {@linkcode isOnDuty} of `cron_duty.ts`. */
+  readonly cronDuty: SharedArrayBuffer;
 }
 
 /** The addresses that the gateway keeps for itself. */

@@ -18,6 +18,8 @@ export interface OwnCommand {
   readonly first: readonly string[];
 }
 
+/** What Deno has for apps, and for gatehouse itself, only if it is asked. */
+const UNSTABLE = ["cron", "kv", "net", "temporal", "vsock", "worker-options"] as const;
 const PERMISSIONS = ["read", "write", "net", "env", "run", "sys", "ffi", "import"] as const;
 
 /**
@@ -70,5 +72,5 @@ function derivedArguments(mainModule: string): string[] {
     ? ["--allow-all"]
     : granted.map((name) => `--allow-${name}`);
   const main = mainModule.startsWith("file:") ? fileURLToPath(mainModule) : mainModule;
-  return ["run", ...flags, "--unstable-net", "--unstable-worker-options", main];
+  return ["run", ...flags, ...UNSTABLE.map((name) => `--unstable-${name}`), main];
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Deferred } from "../captured.ts";
-import { deferred } from "../captured.ts";
+import { deferred, settle } from "../captured.ts";
 import type { Exchange, ExchangeHandler, FaultReports } from "../exchange.ts";
 import type { Log } from "../log.ts";
 import type { Context } from "./context.ts";
@@ -131,6 +131,16 @@ export class AppRunner implements ExchangeHandler {
     } catch (error) {
       this.#log("error", `onListen() failed: ${textOfThrown(error)}`);
     }
+  }
+
+  /** Counts `work` as under way, whose failure is told by somebody else. */
+  waitFor(work: Promise<unknown>): void {
+    this.#background++;
+    const onEnd = () => {
+      this.#background--;
+      this.#checkIdle();
+    };
+    settle(work, onEnd, onEnd);
   }
 
   /** Resolves when no request is under way and nothing is waited for. */

@@ -124,7 +124,7 @@ async function start(message: StartMessage): Promise<void> {
     }
     actAsMainThread();
     const threads = graph === undefined ? null : nodeThreads(terms, askForModule);
-    guardThread(sandbox, threads);
+    guardThread(sandbox, threads, (work) => runner?.waitFor(work));
     presentAsMain(mainModulesOf(apps)[0]);
     const servers = takeServers(sandbox.addresses);
     const mounts = await loadApps(apps, (url) => post({ kind: "loaded", url }));

@@ -9,6 +9,7 @@ import type { FaultReports } from "../exchange.ts";
 import type { WorkerGraph } from "../loader/graph_store.ts";
 import type { ImportType } from "../loader/sources.ts";
 import type { SandboxRules } from "../sandbox/rules.ts";
+import type { UnstableRules } from "../unstable_features.ts";
 
 /** An export of a module, as the worker is to load it. */
 export interface ExportSource {
@@ -42,6 +43,8 @@ export interface AppSet {
   readonly faultReports: FaultReports;
   /** Whether apps are to be kept from the runtime's own `import()`; absent for no. */
   readonly lockdown?: "locked";
+  /** What they get of the runtime's unstable features; all that the process has if absent. */
+  readonly unstable?: UnstableRules;
   /** The modules of the apps, if the built-in loader has made them. */
   readonly graph?: WorkerGraph;
 }

@@ -83,7 +83,7 @@ const refusals: [string[], string | RegExp][] = [
   [["a", "-x"], "unknown option -x"],
   [["a", "--hlep"], "unknown option --hlep; did you mean --help?"],
   [["a", "--status"], /^unknown option --status$/],
-  [["a", "--unstable-kv"], /^unknown option --unstable-kv$/],
+  [["a", "--unstable-sloppy-imports"], /^unknown option --unstable-sloppy-imports$/],
   [["a", "-A"], "unknown option -A; apps may do everything with --app-allow-all"],
   [["a", "--allow-net"], "unknown option --allow-net; did you mean --app-allow-net?"],
   [["run", "a"], 'there is no command "run": gatehouse APP serves an app'],
