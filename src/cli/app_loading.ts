@@ -4,8 +4,7 @@
  * @module
  */
 
-import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
 import {
   comeFromBoth,
   isLocal,
@@ -27,7 +26,7 @@ import { ConfigError, LoadError } from "../errors.ts";
 import type { AppHost } from "../gateway.ts";
 import type { LoadableApps } from "../generations.ts";
 import { AppModuleSet } from "../loader/app_modules.ts";
-import { findConfig, lockOfProject } from "../loader/deno_config.ts";
+import { lockBeside } from "../loader/deno_config.ts";
 import { defaultImportHosts } from "../loader/fetch_policy.ts";
 import { loadAppsWithin } from "../loader/load.ts";
 import { Loader } from "../loader/loader.ts";
@@ -96,8 +95,8 @@ export function appLoading(
   let loader: Loader | null = null;
   if (settings.loading.loader === "built-in") {
     const { root } = resources.use(cacheFolder(surroundings, log));
-    const modules = modulesNamed(settings);
-    const options = loaderOptions(settings.loading, modules, surroundings, root);
+    const apps = settings.mounts.map(({ app }) => app);
+    const options = loaderOptions(settings.loading, apps, surroundings, root);
     loader = resources.use(new Loader(options, log));
   }
   if (settings.workers === 0) {
@@ -149,7 +148,7 @@ export function checkedGroups(
   inspectorPorts: readonly number[],
 ): AppGroup[] {
   checkLoader(settings);
-  checkLock(settings.loading, modulesNamed(settings), surroundings.cwd);
+  checkLock(settings.loading, settings.mounts.map(({ app }) => app), surroundings.cwd);
   if (settings.workers === 0) {
     if (settings.watch !== "nothing" || settings.watchRemoteMs > 0) {
       throw new ConfigError("--watch needs workers that can be replaced: not --workers 0");
@@ -220,8 +219,8 @@ export function appGroups(settings: ServeSettings, surroundings: Surroundings): 
     const unstable = unstableRules(source.url, settings.unstable, surroundings);
     const permissions = withStore(permissionsFor(urls, asked, surroundings), unstable);
     const workers = mount.workers ?? settings.workers;
-    // The names of jobs are a project's own.
-    const project = unstable.features.includes("cron") ? projectOf(source.url) : "";
+    // Each project has its own import map and lock file, and names for its jobs.
+    const project = projectOf(source.url);
     const key = JSON.stringify([permissions, workers, unstable, project]);
     const group = groups.get(key);
     if (group !== undefined) {
@@ -312,23 +311,11 @@ export function loaderOptions(
     allowImport: importHosts(loading, env),
     allowHttp,
     ...lockFile === undefined
-      ? { lockFile: lockBeside(apps, cwd), lockOrigin: "found" }
+      ? { lockFile: undefined, lockOrigin: "found" }
       : { lockFile: resolve(cwd, lockFile), lockOrigin: "named" },
     lockMode,
     env: withAbsolutePaths(env, cwd),
   };
-}
-
-/** Deno's lock file, if all local apps and middleware are of one project, and it has one. */
-function lockBeside(apps: readonly string[], cwd: string): string | undefined {
-  const configs = new Set<string | null>();
-  for (const app of apps) {
-    const { url } = resolveApp(app, cwd);
-    if (isLocal(url)) configs.add(findConfig(dirname(fileURLToPath(url))));
-  }
-  const [config] = configs;
-  if (configs.size !== 1 || config === null) return undefined;
-  return lockOfProject(config) ?? undefined;
 }
 
 function checkLock(
@@ -336,9 +323,12 @@ function checkLock(
   apps: readonly string[],
   cwd: string,
 ): void {
-  if (lockMode === "frozen" && lockFile === undefined && lockBeside(apps, cwd) === undefined) {
-    throw new ConfigError("--frozen needs --lock FILE, or a deno.lock beside the app's deno.json");
-  }
+  if (lockMode !== "frozen" || lockFile !== undefined) return;
+  const without = apps.find((app) => lockBeside([resolveApp(app, cwd).url]) === null);
+  if (without === undefined) return;
+  throw new ConfigError(
+    `--frozen needs --lock FILE, or a deno.lock beside the app's deno.json: ${without} has none`,
+  );
 }
 
 /** The same variables, with paths made absolute that the loader's thread looks at. */
@@ -520,7 +510,7 @@ function groupNotices(groups: readonly AppGroup[]): string[] {
 
 function threadHost(apps: AppSet, loader: Loader | null, loadTimeoutMs: number): AppHost {
   const load = async (addresses: readonly Deno.Addr[]): Promise<MountedApp[]> => {
-    shareOwnThread(apps);
+    await shareOwnThread(apps);
     if (loader === null) {
       installLightResponse();
       return await loadAppsWithin(apps, loadTimeoutMs, addresses);

@@ -14,6 +14,7 @@ import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
 import { tameUncaught } from "../uncaught.ts";
 import { AppRunner } from "./apps.ts";
+import { mendForms } from "./forms.ts";
 import { ImportClient } from "./import_client.ts";
 import { guardThread } from "../sandbox/guard.ts";
 import { actAsMainThread } from "../sandbox/threads.ts";
@@ -127,6 +128,7 @@ async function start(message: StartMessage): Promise<void> {
     guardThread(sandbox, threads, (work) => runner?.waitFor(work));
     presentAsMain(mainModulesOf(apps)[0]);
     const servers = takeServers(sandbox.addresses);
+    await mendForms();
     const mounts = await loadApps(apps, (url) => post({ kind: "loaded", url }));
     servers.settle();
     const running = new AppRunner(mounts, faultReports, (level, text) => opened.log(level, text));

@@ -9,6 +9,7 @@ import { guardThread } from "../sandbox/guard.ts";
 import { lockImports } from "../sandbox/lockdown.ts";
 import type { NestedAnswer, NestedQuestion, NestedServices } from "./app_thread.ts";
 import { installAppThreads } from "./app_thread.ts";
+import { mendForms } from "./forms.ts";
 import type { AskForModule } from "./modules.ts";
 import { installModules } from "./modules.ts";
 import { nodeThreads } from "./node_threads.ts";
@@ -42,8 +43,10 @@ export function installNested(
   if (lockdown === "locked") lockImports(modules?.requireModule, "guarded");
   installAppThreads(terms, ask);
   guardThread(sandbox, nodeThreads(terms, ask));
-  return async (url) =>
-    modules === null ? await import(url) : await modules.services.import(url, [url]);
+  return async (url) => {
+    await mendForms();
+    return modules === null ? await import(url) : await modules.services.import(url, [url]);
+  };
 }
 
 function questionsTo(port: MessagePort): AskForModule {
