@@ -113,11 +113,27 @@ export class SettingsError extends ConfigError {
   }
 }
 
+/** A message without its middle, if it is too long to be read. */
+function withoutMiddle(message: string): string {
+  const { length } = message;
+  if (length <= MAX_LOAD_MESSAGE_LENGTH) return message;
+  const start = MAX_LOAD_MESSAGE_LENGTH - KEPT_END_LENGTH;
+  const left = length - MAX_LOAD_MESSAGE_LENGTH;
+  return `${message.slice(0, start)}… (${left} characters left out) …${
+    message.slice(length - KEPT_END_LENGTH)
+  }`;
+}
+
 /** An address cannot be listened on, such as a port in use. */
 export class ListenError extends Error {
   /** Name of the class. */
   override name = "ListenError";
 }
+
+/** Longest message about an app that cannot be loaded, in characters: V8 repeats names as long as they are. */
+const MAX_LOAD_MESSAGE_LENGTH = 4_096;
+/** How much of its end is kept. */
+const KEPT_END_LENGTH = 1_024;
 
 /** An app could not be loaded. */
 export class LoadError extends Error {
@@ -126,9 +142,12 @@ export class LoadError extends Error {
   /** URL of the module that was asked for. */
   readonly url: string;
 
-  /** Makes an error about the module at `url`; the message goes without passwords. */
+  /**
+   * Makes an error about the module at `url`; the message goes without passwords, and without the middle if
+   * it is very long.
+   */
   constructor(url: string, message: string, options?: ErrorOptions) {
-    super(withoutPasswords(message), options);
+    super(withoutMiddle(withoutPasswords(message)), options);
     this.url = url;
   }
 

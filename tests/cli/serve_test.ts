@@ -402,3 +402,24 @@ Deno.test("--drain-timeout cuts off what takes longer, and it is said what is wa
   assertEquals((await gateway.status).code, 1);
   assertEquals(await client.rest(), "");
 });
+
+const NAME = "n".repeat(2_000_000);
+const longFailures: Record<string, string> = {
+  "V8 repeats a name": `let ${NAME}; let ${NAME};`,
+  "an app throws": `throw new Error(${JSON.stringify(NAME)});`,
+  "an export is not there": `export const ${NAME} = 1;`,
+  "a module is not there": `import "./${NAME}.js";`,
+};
+for (const [name, code] of Object.entries(longFailures)) {
+  for (const workers of ["1", "0"]) {
+    Deno.test(`what is printed of a load that fails is bounded: ${name}, --workers ${workers}`, () =>
+      inFolder({ "app.js": code }, async (folder) => {
+        const args = [`${folder}/app.js`, "--http=127.0.0.1:0", "--workers", workers];
+        const { code, stderr } = await runGateway(args);
+        assertEquals(code, 1);
+        assert(stderr.length < 10_000, `${stderr.length} characters`);
+        assertMatch(stderr, /^gatehouse: cannot (?:load|resolve) /m);
+        assertMatch(stderr, /app\.js/);
+      }));
+  }
+}
