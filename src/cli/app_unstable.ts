@@ -10,7 +10,7 @@ import { isLocal } from "../config/app_permissions.ts";
 import type { WorkerPermissions } from "../config/app_permissions.ts";
 import { ConfigError } from "../errors.ts";
 import { fileSystemReason, PRIVATE_FOLDER } from "../loader/atomic_write.ts";
-import { findConfig, unstableOfProject } from "../loader/deno_config.ts";
+import { findConfig, packageJsonOf, unstableOfProject } from "../loader/deno_config.ts";
 import { sha256Of } from "../loader/hash.ts";
 import type { Surroundings } from "../surroundings.ts";
 import { environmentOf } from "../surroundings.ts";
@@ -82,9 +82,10 @@ function configOf(url: string): string | null {
   return isLocal(url) ? findConfig(dirname(fileURLToPath(url))) : null;
 }
 
-/** What apps share that share what they keep: the `deno.json` of the app at `url`, or the app itself. */
+/** What tells the project of the app at `url` from others: the path of its file, or `""` where there is none. */
 export function projectOf(url: string): string {
-  return configOf(url) ?? url;
+  const config = configOf(url);
+  return config ?? packageJsonOf(url, config) ?? "";
 }
 
 /** The same permissions, and those for the store of `rules`. */

@@ -236,6 +236,18 @@ export function lockOfProject(config: string): string | null {
 }
 
 /**
+ * Path of the lock file of the project that the first local one of the modules at `urls` belongs to; `null` if
+ * there is none.
+ *
+ * @throws {ConfigError} when a file is not what it should be
+ */
+export function lockBeside(urls: readonly string[]): string | null {
+  const app = urls.find((url) => url.startsWith("file:"));
+  const config = app === undefined ? null : findConfig(dirname(fileURLToPath(app)));
+  return config === null ? null : lockOfProject(config);
+}
+
+/**
  * The unstable features that the `deno.json` at `path` asks for.
  *
  * @throws {ConfigError} when the file is not what it should be

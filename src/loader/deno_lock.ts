@@ -11,6 +11,8 @@ import { recordOf } from "./records.ts";
 export interface LockedPins {
   /** SHA-256 of remote modules, by URL. */
   readonly modules: Readonly<Record<string, unknown>>;
+  /** SHA-256 of what JSR says of versions of packages, by name and version. */
+  readonly jsr: Readonly<Record<string, unknown>>;
   /** Integrity of packages, by name and version. */
   readonly packages: Readonly<Record<string, unknown>>;
   /** Where URLs lead. */
@@ -33,6 +35,7 @@ export function pinsOfDenoLock(value: Readonly<Record<string, unknown>>): Locked
   const packages = value.version === "3" ? recordOf(value.packages) : value;
   return {
     modules: recordOf(value.remote),
+    jsr: integrities(recordOf(packages.jsr)),
     packages: integrities(recordOf(packages.npm)),
     redirects: recordOf(value.redirects),
     specifiers: versions(recordOf(packages.specifiers)),

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { LoadError } from "../errors.ts";
 import { environmentOf } from "../surroundings.ts";
 import type { ModuleCache } from "./cache.ts";
-import { readProjectConfig } from "./deno_config.ts";
+import { lockBeside, readProjectConfig } from "./deno_config.ts";
 import type { ProjectConfig, ReadText } from "./deno_config.ts";
 import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "./fetcher.ts";
 import type { FetchLimits } from "./fetcher.ts";
@@ -89,7 +89,10 @@ export interface Progress {
 export class GraphBuilder {
   readonly #cache: ModuleCache;
   readonly #options: LoaderOptions;
-  readonly #lock: Lock | null;
+  /** The lock that the user named. */
+  readonly #namedLock: Lock | null;
+  /** Those of projects, by their paths. */
+  readonly #foundLocks = new Map<string, Lock>();
   readonly #progress: Progress;
   readonly #clients: HttpClients | undefined;
   /** What the last graph was fetched with, and what its apps import later is. */
@@ -106,7 +109,7 @@ export class GraphBuilder {
   ) {
     this.#cache = cache;
     this.#options = options;
-    this.#lock = lock;
+    this.#namedLock = lock;
     this.#progress = progress;
     this.#clients = clients;
     this.#fetching = { reload: options.reload, fetchers: new Map(), fresh: new Set() };
@@ -147,13 +150,15 @@ export class GraphBuilder {
     if (!isLook) this.#fetching = fetching;
     this.filesAskedFor.clear();
     const { allowImport } = this.#options;
+    const lock = await this.#lockOf(roots, "anew");
     const loading = this.#loading(
       fetching,
+      lock,
       builtins,
       files,
       allowImport === "any" ? "any" : [...allowImport, ...hostsOf(roots)],
     );
-    const project = await loading.readProject(roots, this.#textReader(fetching));
+    const project = await loading.readProject(roots, this.#textReader(fetching, lock));
     const graph = await buildGraph({
       roots: roots.map((specifier) => ({ specifier, type: "", referrer: null })),
       project,
@@ -164,7 +169,7 @@ export class GraphBuilder {
       checkFile: (url, importer) => checkFile(url, importer === "local" ? files : filesOfOthers),
       limits: DEFAULT_GRAPH_LIMITS,
     }, loading);
-    await this.#lock?.write();
+    await lock?.write();
     const none: GraphRequest["known"] = { targets: new Map(), redirects: new Map() };
     const parent = join(this.#cache.root, "graphs");
     const commonJs = await loading.rewrittenCommonJs();
@@ -177,7 +182,7 @@ export class GraphBuilder {
     for (const { origin, url, sha256 } of graph.modules) {
       if (origin === "local") local.push({ path: filePath(url), sha256 });
     }
-    await this.#refresh(fetching, options.late ?? []);
+    await this.#refresh(fetching, lock, options.late ?? []);
     return { graph: stored, local, packages: loading.localPackageFiles(graph) };
   }
 
@@ -201,8 +206,10 @@ export class GraphBuilder {
     const { roots, folder, root, policy, packageRoot, requirements } = request;
     const files = grantedLate(policy.files, roots);
     const fetching = this.#fetching;
+    const lock = await this.#lockOf(roots, "once");
     const loading = this.#loading(
       fetching,
+      lock,
       request.builtins,
       files,
       policy.hosts,
@@ -210,7 +217,7 @@ export class GraphBuilder {
       quota,
     );
     const known = knownModulesOf(request);
-    const project = await loading.readProject(roots, this.#textReader(fetching));
+    const project = await loading.readProject(roots, this.#textReader(fetching, lock));
     const graph = await buildGraph({
       roots: [root],
       project,
@@ -220,7 +227,7 @@ export class GraphBuilder {
       checkFile: (url) => checkFile(url, files),
       limits: DEFAULT_GRAPH_LIMITS,
     }, loading);
-    await this.#lock?.write();
+    await lock?.write();
     const added: Record<string, string> = {};
     const rewritten: Record<string, string> = {};
     if (graph.modules.length > 0) {
@@ -249,8 +256,12 @@ export class GraphBuilder {
    * Fetches again what apps have imported later than others, as it was allowed then: the next version of
    * them is to find it as new as the rest. What is gone by now may be needed no more.
    */
-  async #refresh(fetching: Fetching, urls: readonly string[]): Promise<void> {
-    const loading = this.#loading(fetching, "native", [], "any");
+  async #refresh(
+    fetching: Fetching,
+    lock: Lock | null,
+    urls: readonly string[],
+  ): Promise<void> {
+    const loading = this.#loading(fetching, lock, "native", [], "any");
     for (const url of urls) {
       try {
         await loading.load(url, "app");
@@ -261,22 +272,37 @@ export class GraphBuilder {
   }
 
   /** Reads what the user names: hosts that apps may import from have nothing to do with it. */
-  #textReader(fetching: Fetching): ReadText {
+  #textReader(fetching: Fetching, lock: Lock | null): ReadText {
     return async (url, files) => {
-      const { bytes } = await this.#loading(fetching, "native", files, "any").load(url, "app");
+      const { bytes } = await this.#loading(fetching, lock, "native", files, "any")
+        .load(url, "app");
       return new TextDecoder().decode(bytes);
     };
   }
 
+  /** The lock that the apps at `roots` are compared with: the one that the user named, or their project's. */
+  async #lockOf(roots: readonly string[], reading: "anew" | "once"): Promise<Lock | null> {
+    const { lockMode, lockOrigin } = this.#options;
+    if (lockOrigin === "named") return this.#namedLock;
+    const path = lockBeside(roots);
+    if (path === null) return null;
+    const known = reading === "once" ? this.#foundLocks.get(path) : undefined;
+    if (known !== undefined) return known;
+    const lock = await Lock.read(path, lockMode);
+    this.#foundLocks.set(path, lock);
+    return lock;
+  }
+
   #loading(
     { reload, fetchers, fresh }: Fetching,
+    lock: Lock | null,
     builtins: Builtins,
     files: FileGrant,
     allowImport: "any" | readonly string[],
     allowImportOption: ImportPolicy["hostsOption"] = "--allow-import",
     quota?: DiskQuota,
   ): Loading {
-    const hosts = JSON.stringify([allowImport, allowImportOption]);
+    const hosts = JSON.stringify([allowImport, allowImportOption, lock?.path]);
     // One that has a quota is for one import, but for what was asked for already.
     let fetcher = quota === undefined ? fetchers.get(hosts) : undefined;
     if (fetcher === undefined) {
@@ -288,7 +314,7 @@ export class GraphBuilder {
         allowImportOption,
         allowHttp,
         limits: quota === undefined ? DEFAULT_FETCH_LIMITS : LATE_FETCH_LIMITS,
-        lock: this.#lock,
+        lock,
         onFetch: this.#progress.onFetch,
         onFetched: this.#progress.onFetched,
         clients: this.#clients,
@@ -301,7 +327,7 @@ export class GraphBuilder {
       this.#cache,
       options,
       fetcher,
-      this.#lock,
+      lock,
       builtins,
       files,
       this.filesAskedFor,

@@ -10,6 +10,7 @@ import type { Environment } from "../surroundings.ts";
 import type { ModuleCache } from "./cache.ts";
 import type { ReloadPolicy } from "./fetch_policy.ts";
 import { StatusError } from "./fetcher.ts";
+import { sha256Hex } from "./hash.ts";
 import type { Lock } from "./lock.ts";
 import type { ResourceSource } from "./npm/registry.ts";
 import { isPackageReloaded, isRangeOrTag } from "./npm/specifier.ts";
@@ -199,7 +200,14 @@ export class JsrResolver {
     const url = `${this.url}${name}/${version}_meta.json`;
     let meta = this.#versions.get(url);
     if (meta === undefined) {
-      meta = this.#ask(specifier, url, "cached", "version").then((json) => {
+      meta = this.#ask(specifier, url, "cached", "version", async (bytes, json) => {
+        const manifest = objectIn(json, "manifest") as VersionMeta["manifest"];
+        this.#lock?.checkJsrPackage(
+          `${name}@${version}`,
+          await sha256Hex(bytes),
+          () => checksumsIn(manifest, this.#folder(name, version)),
+        );
+      }).then((json) => {
         const manifest = objectIn(json, "manifest") as VersionMeta["manifest"];
         this.#manifests.set(this.#folder(name, version), manifest);
         return { exports: objectIn(json, "exports") as VersionMeta["exports"], manifest };
@@ -214,21 +222,16 @@ export class JsrResolver {
     url: string,
     freshness: "cached" | "revalidated",
     what: "package" | "version",
+    check?: (bytes: Uint8Array, json: unknown) => Promise<void>,
   ): Promise<unknown> {
+    let content: Uint8Array;
     try {
       const { bytes } = await this.#source.loadResource(url, {
         accept: "application/json",
         freshness,
       });
-      return JSON.parse(new TextDecoder().decode(bytes));
+      content = bytes;
     } catch (error) {
-      if (error instanceof SyntaxError) {
-        throw new LoadError(
-          specifier,
-          `cannot load ${specifier}: ${url} is not what JSR says about a package; check JSR_URL`,
-          { cause: error },
-        );
-      }
       if (!(error instanceof LoadError)) throw error;
       const reason = error instanceof StatusError && error.status === 404
         ? `there is no such ${what} at ${this.url}`
@@ -236,6 +239,19 @@ export class JsrResolver {
           error.message.replace(/^cannot load \S+: /, "");
       throw new LoadError(specifier, `cannot load ${specifier}: ${reason}`, { cause: error });
     }
+    let json: unknown;
+    try {
+      json = JSON.parse(new TextDecoder().decode(content));
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      throw new LoadError(
+        specifier,
+        `cannot load ${specifier}: ${url} is not what JSR says about a package; check JSR_URL`,
+        { cause: error },
+      );
+    }
+    await check?.(content, json);
+    return json;
   }
 }
 
@@ -264,6 +280,18 @@ function unescaped(text: string): string {
   } catch (error) {
     if (error instanceof URIError) return "";
     throw error;
+  }
+}
+
+/** The SHA-256 of the files of a package by their URLs, which begin with `folder`. */
+function* checksumsIn(
+  manifest: VersionMeta["manifest"],
+  folder: string,
+): Generator<[url: string, sha256: string]> {
+  for (const path of Object.keys(manifest)) {
+    const checksum = checksumIn(manifest, path);
+    const url = URL.parse(`.${path}`, folder);
+    if (checksum !== undefined && url !== null) yield [url.href, checksum];
   }
 }
 

@@ -11,7 +11,13 @@ import type { Log } from "../log.ts";
 import { isAbsent, unreadable } from "./atomic_write.ts";
 import { ModuleCache } from "./cache.ts";
 import { markUsed } from "./cache_upkeep.ts";
-import { findConfig, hasNodeModules, packageJsonOf, rootConfigOf } from "./deno_config.ts";
+import {
+  findConfig,
+  hasNodeModules,
+  lockBeside,
+  packageJsonOf,
+  rootConfigOf,
+} from "./deno_config.ts";
 import { DEFAULT_FETCH_LIMITS } from "./download.ts";
 import type { GraphRoot } from "./graph_types.ts";
 import { filePath } from "./graph_keys.ts";
@@ -263,7 +269,8 @@ export class Loader implements Disposable {
 
   /** File that says what was made with these options for these apps. */
   #indexPath({ roots, builtins, files }: Preparation): string {
-    const { cacheRoot, importMapUrl, allowImport, allowHttp, lockFile, lockOrigin } = this.#options;
+    const { cacheRoot, importMapUrl, allowImport, allowHttp, lockOrigin } = this.#options;
+    const lockFile = lockOrigin === "named" ? null : lockBeside(roots);
     const app = roots.find((url) => url.startsWith("file:"));
     const folder = app === undefined ? null : dirname(filePath(app));
     const config = folder === null ? null : findConfig(folder);
@@ -281,7 +288,7 @@ export class Loader implements Disposable {
       packageJson,
       // What packages there mean differs with the runtime.
       folder !== null && hasNodeModules(folder, root, packageJson) ? Deno.version.deno : null,
-      lockFile === undefined || lockOrigin === "named" ? null : hashOf(lockFile),
+      lockFile === null ? null : hashOf(lockFile),
       this.#registries(app),
       // What guarded modules export differs with the runtime.
       builtins === "native" ? builtins : Deno.version.deno,

@@ -22,9 +22,9 @@ export interface LoaderOptions {
   readonly allowImport: "any" | readonly string[];
   /** Where modules may come from over `http:`. */
   readonly allowHttp: "loopback" | "any";
-  /** Path of the lock file. */
+  /** Path of the lock file that the user named. */
   readonly lockFile: string | undefined;
-  /** Whether the user named that file, or it is Deno's, beside the app. */
+  /** Whether there is such a file, or each app has Deno's, beside its `deno.json`, if there is one. */
   readonly lockOrigin: "named" | "found";
   /** What happens with what the lock does not know. */
   readonly lockMode: "extend" | "frozen";

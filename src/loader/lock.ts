@@ -16,6 +16,8 @@ const VERSION = 1;
 /** The parts of the file, in the order in which they are written, and what their values look like. */
 const PARTS = {
   modules: { isValid: isSha256Hex, form: "a SHA-256 of 64 hexadecimal digits" },
+  // Only Deno's have it: its own pin each module of these.
+  jsr: { isValid: isSha256Hex, form: "a SHA-256 of 64 hexadecimal digits" },
   packages: {
     isValid: (value: string) => /^sha\d+-[A-Za-z\d+/]+=*(?: sha\d+-[A-Za-z\d+/]+=*)*$/.test(value),
     form: 'an integrity such as "sha512-…"',
@@ -128,6 +130,35 @@ export class Lock {
     this.#add("packages", id, integrity, url);
   }
 
+  /**
+   * Compares what JSR says of a version of a package, such as `@std/path@1.0.2`. If it is pinned, so are its
+   * `modules`: SHA-256 by URL.
+   *
+   * @throws {LoadError} when it is another one than the lock says, or unknown to one of Deno's that is frozen
+   */
+  checkJsrPackage(
+    id: string,
+    sha256: string,
+    modules: () => Iterable<readonly [url: string, sha256: string]>,
+  ): void {
+    const known = this.#parts.jsr.get(id);
+    if (known === undefined && this.#form === "own") return;
+    if (known === sha256) {
+      for (const [url, sha256] of modules()) this.#parts.modules.set(url, sha256);
+      return;
+    }
+    const url = `jsr:${id}`;
+    if (known !== undefined) {
+      throw new LoadError(
+        url,
+        `cannot load ${url}: its integrity is not what the lock file ${this.path} pins: SHA-256 ` +
+          `${sha256.slice(0, 12)}… and not ${known.slice(0, 12)}…; versions of packages do not ` +
+          "change, so find out why, and then remove its line from the lock",
+      );
+    }
+    this.#add("jsr", id, sha256, url);
+  }
+
   /** The integrity that is pinned for a package, such as `hono@4.13.19`. */
   packageIntegrity(id: string): string | undefined {
     return this.#parts.packages.get(id);
@@ -225,7 +256,13 @@ function byKey([a]: readonly string[], [b]: readonly string[]): number {
 }
 
 function emptyParts(): Record<Part, Map<string, string>> {
-  return { modules: new Map(), packages: new Map(), redirects: new Map(), specifiers: new Map() };
+  return {
+    modules: new Map(),
+    jsr: new Map(),
+    packages: new Map(),
+    redirects: new Map(),
+    specifiers: new Map(),
+  };
 }
 
 /** Enough of an integrity to tell it from another. */

@@ -155,29 +155,42 @@ export function defineUnstableTests(command: readonly string[] | null, where: st
       assertEquals(all.indexOf(all.at(-1)!), all.lastIndexOf(all[0]) + 1);
     }));
 
-  const present: [string, Record<string, string>, readonly string[], readonly string[]][] = [
-    ["nothing", {}, [], []],
-    ["kv", { "deno.json": asking("kv") }, [], ["openKv"]],
-    ["cron", { "deno.json": asking("cron") }, [], ["cron"]],
-    ["net", { "deno.json": asking("net") }, [], ["listenDatagram", "WebSocketStream"]],
-    ["kv by an option", {}, ["--unstable-kv"], ["openKv"]],
-  ];
-  for (const [what, files, options, names] of present) {
-    for (const workers of ["1", "0"]) {
-      test(`an app that asks for ${what} gets that alone (--workers ${workers})`, (command) =>
-        inFolder({ "deno.json": "{}", ...files, "app.js": PRESENT }, async (folder) => {
-          await using gateway = await startGateway(
-            [`${folder}/app.js`, "--workers", workers, ...options],
-            { command, env: { GATEHOUSE_STATE: `${folder}/state` } },
-          );
-          assertEquals(await (await fetch(gateway.url)).json(), [
-            ...names,
-            "Temporal",
-            "BroadcastChannel",
-          ]);
-        }));
-    }
-  }
+  const present: Record<string, readonly string[]> = {
+    "nothing": [],
+    "kv": ["openKv"],
+    "cron": ["cron"],
+    "net": ["listenDatagram", "WebSocketStream"],
+  };
+  const always = ["Temporal", "BroadcastChannel"];
+
+  test("apps get what each of them asks for, and no more", (command) => {
+    const files = Object.keys(present).flatMap((name): [string, string][] => [
+      [`${name}/deno.json`, asking(name === "nothing" ? "temporal" : name)],
+      [`${name}/app.js`, PRESENT],
+    ]);
+    return inFolder(Object.fromEntries(files), async (folder) => {
+      const mounts = Object.keys(present).map((name) =>
+        `--mount=/${name}=${folder}/${name}/app.js`
+      );
+      await using gateway = await startGateway([...mounts, "--workers=1"], {
+        command,
+        env: { GATEHOUSE_STATE: `${folder}/state` },
+      });
+      for (const [name, members] of Object.entries(present)) {
+        const response = await fetch(`${gateway.url}/${name}`);
+        assertEquals(await response.json(), [...members, ...always], name);
+      }
+    });
+  });
+
+  test("apps on the gateway's thread get what an option says, and no more", (command) =>
+    inFolder({ "app.js": PRESENT }, async (folder) => {
+      await using gateway = await startGateway(
+        [`${folder}/app.js`, "--workers=0", "--unstable-kv"],
+        { command, env: { GATEHOUSE_STATE: `${folder}/state` } },
+      );
+      assertEquals(await (await fetch(gateway.url)).json(), ["openKv", ...always]);
+    }));
 
   test("what a deno.json asks for in vain is told once", (command) =>
     inFolder(
