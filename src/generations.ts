@@ -9,6 +9,7 @@ import type { WorkerPermissions } from "./config/app_permissions.ts";
 import type { Exchange, ExchangeHandler } from "./exchange.ts";
 import type { Log } from "./log.ts";
 import type { OpeningWorker } from "./pool/descriptor_watch.ts";
+import { Denials } from "./pool/denials.ts";
 import type { ModuleSupply } from "./pool/pool.ts";
 import { WorkerPool } from "./pool/pool.ts";
 import type { Route } from "./router.ts";
@@ -69,6 +70,7 @@ export type ReloadOutcome =
 /** Runs apps in workers that can be replaced while they serve. */
 export class Generations implements ExchangeHandler {
   readonly #options: GenerationOptions;
+  readonly #denials: Denials;
   #current: Generation;
   #lastNumber: number;
   /** The reload that is under way, or has ended with another one to come. */
@@ -82,8 +84,9 @@ export class Generations implements ExchangeHandler {
   #closed = false;
   #complete: Promise<void> = Promise.resolve();
 
-  private constructor(options: GenerationOptions, first: Generation) {
+  private constructor(options: GenerationOptions, denials: Denials, first: Generation) {
     this.#options = options;
+    this.#denials = denials;
     this.#current = first;
     this.#lastNumber = first.number;
   }
@@ -95,8 +98,9 @@ export class Generations implements ExchangeHandler {
    * @throws {LoadError} when the apps cannot be loaded
    */
   static async start(options: GenerationOptions): Promise<Generations> {
-    const first = await makeGeneration(options, 1);
-    const generations = new Generations(options, first);
+    const denials = new Denials(options.log);
+    const first = await makeGeneration(options, denials, 1);
+    const generations = new Generations(options, denials, first);
     beginJobs(options, first, "ever");
     const starting = first.pools.map((pool) => pool.startInTurn());
     try {
@@ -186,7 +190,7 @@ export class Generations implements ExchangeHandler {
     log("info", `reloading: ${reason}`);
     let next: Generation;
     try {
-      next = await makeGeneration(this.#options, ++this.#lastNumber);
+      next = await makeGeneration(this.#options, this.#denials, ++this.#lastNumber);
       if (this.#closed) return ending();
       this.#starting = next;
       await startWorkers(next);
@@ -231,7 +235,11 @@ export class Generations implements ExchangeHandler {
 }
 
 /** Makes a generation whose workers are not started yet. */
-async function makeGeneration(options: GenerationOptions, number: number): Promise<Generation> {
+async function makeGeneration(
+  options: GenerationOptions,
+  denials: Denials,
+  number: number,
+): Promise<Generation> {
   const {
     prepare,
     hasRoom,
@@ -252,7 +260,14 @@ async function makeGeneration(options: GenerationOptions, number: number): Promi
       groups.length === 1 ? "" : ` of ${mounts[0].prefix || "/"}`,
       number === 1 ? "" : ` of generation ${number}`,
     ].join("");
-    const limits = { limits: workerLimits, drainTimeoutMs, hasRoom, reserved, maxHeadBytes };
+    const limits = {
+      limits: workerLimits,
+      drainTimeoutMs,
+      hasRoom,
+      reserved,
+      maxHeadBytes,
+      denials,
+    };
     const pool = new WorkerPool({ ...group, ...limits, label, fieldLine }, log);
     pools.push(pool);
     routes.push(...mounts.map(({ prefix }, mount) => ({ prefix, mount, handler: pool })));

@@ -27,6 +27,8 @@ const BAD_GATEWAY = 502;
 export interface AppWorkerOwner {
   /** An app imports a module that its worker does not have. */
   supply(request: ImportRequest): Promise<Imported>;
+  /** Its apps were denied something, as `denial` says. */
+  onDenied?(denial: string): void;
   /** The worker has ended without being asked to. */
   onDeath(worker: AppWorker, reason: string): void;
   /** The worker was given as many requests as its limit says. */
@@ -78,6 +80,7 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
         this.terminate();
       },
       onFault: (reason) => this.#die(reason),
+      onDenied: (denial) => owner.onDenied?.(denial),
       onBroken: (error) => this.#onBroken(error),
       supply: (request) => owner.supply(request),
     });

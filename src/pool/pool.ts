@@ -16,6 +16,7 @@ import type { AppWorkerOwner } from "./app_worker.ts";
 import type { WorkerLimits } from "../worker_limits.ts";
 import { AppWorker } from "./app_worker.ts";
 import { CronDuty } from "./cron_duty.ts";
+import { Denials } from "./denials.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { HeartbeatOwner } from "./heartbeat.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -65,6 +66,8 @@ export interface PoolOptions {
   readonly limits: WorkerLimits;
   /** How long a worker that is replaced may finish its requests, in milliseconds. */
   readonly drainTimeoutMs: number;
+  /** What was told of denials. Default: nothing so far. */
+  readonly denials?: Denials;
   /** What the names of the workers end with. */
   readonly label?: string;
   /** Field line, with CRLF, that is added to each response; `""` for none. */
@@ -89,6 +92,7 @@ export class WorkerPool
   readonly #slots: readonly WorkerSlot[];
   readonly #heartbeat: Heartbeat<AppWorker>;
   readonly #dispatcher: Dispatcher<AppWorker>;
+  readonly #denials: Denials;
   /** Who runs the jobs of the apps. */
   readonly #jobs = new CronDuty();
   #closed = false;
@@ -100,6 +104,7 @@ export class WorkerPool
     this.#options = options;
     const { modules } = options;
     this.#log = modules === null ? log : new NeedHints(log, (text) => modules.needs(text)).log;
+    this.#denials = options.denials ?? new Denials(this.#log);
     const common = { limits, drainTimeoutMs, label, log: this.#log };
     this.#slots = Array.from({ length: workers }, (_, i) => new WorkerSlot(i + 1, this, common));
     this.#dispatcher = new Dispatcher(workers);
@@ -299,10 +304,19 @@ export class WorkerPool
     return Math.min(...this.#slots.map((slot) => slot.endsIn(now)));
   }
 
-  supply(request: ImportRequest): Promise<Imported> {
+  async supply(request: ImportRequest): Promise<Imported> {
     const { modules } = this.#options;
-    if (modules !== null) return modules.supply(request);
-    return Promise.resolve({ message: "modules come from the platform here" });
+    if (modules === null) return { message: "modules come from the platform here" };
+    const imported = await modules.supply(request);
+    if ("message" in imported && imported.message.includes("--app-allow-")) {
+      this.onDenied(imported.message);
+    }
+    return imported;
+  }
+
+  onDenied(denial: string): void {
+    const { mounts } = this.#options.apps;
+    this.#denials.note(mounts.map(({ prefix }) => prefix || "/").join(", "), denial);
   }
 
   /** Replaces a worker that has served long enough, unless one is loading: they go one by one. */

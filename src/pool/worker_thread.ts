@@ -9,6 +9,7 @@ import { ConfigError, LoadError } from "../errors.ts";
 import { allocateBells, Bell } from "../ring/bell.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { allocateCronDuty } from "../sandbox/cron_duty.ts";
+import { MAX_DENIALS } from "../sandbox/denials.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import { NOTHING_RESERVED } from "../sandbox/rules.ts";
 import type {
@@ -57,6 +58,8 @@ export interface WorkerThreadOwner {
   onReady(): void;
   /** An app could not be loaded: the thread is of no use. */
   onFailed(error: LoadError): void;
+  /** Its apps were denied something, as `denial` says. */
+  onDenied(denial: string): void;
   /** The thread has ended, or is at fault; it is to be ended then. */
   onFault(reason: string): void;
   /** The gateway could not do what it had to do for it. */
@@ -82,6 +85,7 @@ export class WorkerThread {
   readonly #gatewayBell: Bell;
   /** Counts what it opens. */
   readonly #opens = new Int32Array(new SharedArrayBuffer(4));
+  #denials = 0;
   #hasEnded = false;
 
   /**
@@ -229,6 +233,10 @@ export class WorkerThread {
       case "failed":
         if (!this.#loading.onOutcome()) return false;
         this.#owner.onFailed(new LoadError(textOf(report.url), textOf(report.message)));
+        return true;
+      case "denied":
+        if (++this.#denials > MAX_DENIALS) return false;
+        this.#owner.onDenied(textOf(report.text));
         return true;
       case "closed":
         this.#owner.onFault(`the app called ${textOf(report.by)}`);

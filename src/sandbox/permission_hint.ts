@@ -4,20 +4,35 @@
  * @module
  */
 
+import { uncurried } from "../captured.ts";
+
+const exec = uncurried(RegExp.prototype.exec);
+
 /** How Deno says that a permission is missing. What it advises is for programs that it runs itself. */
 const DENIAL =
   /Requires (\w+) access(?: to (?:"([^"\n]*)"|(?:the )?([^\s",]+)))?, (?:run again with the --allow-\w+ flag|specify the required permissions during compilation using `deno compile --allow-\w+`)/g;
 
+/** The same, if it is the first that a message says. */
+const DENIED = new RegExp(DENIAL.source);
+
 /** `text` with gatehouse's own options in the place of Deno's, where it tells of a denial. */
 export function withPermissionHints(text: string): string {
-  return text.replace(DENIAL, (_, kind: string, quoted?: string, bare?: string) => {
-    const value = quoted ?? bare;
-    const option = `--app-allow-${kind}`;
-    if (value === undefined || value === "") {
-      return `Requires ${kind} access: permit it with ${option}`;
-    }
-    const shown = quoted === undefined ? value : `"${value}"`;
-    return `Requires ${kind} access to ${shown}: permit it with ` +
-      `${option}=${value.replaceAll(",", ",,")}`;
-  });
+  return text.replace(
+    DENIAL,
+    (_, kind: string, quoted?: string, bare?: string) => `Requires ${hint(kind, quoted, bare)}`,
+  );
+}
+
+/** What was denied, and the option that permits it, if `message` tells of that; else `null`. */
+export function denialIn(message: string): string | null {
+  const match = exec(DENIED, message);
+  return match === null ? null : hint(match[1], match[2], match[3]);
+}
+
+function hint(kind: string, quoted?: string, bare?: string): string {
+  const value = quoted ?? bare;
+  const option = `--app-allow-${kind}`;
+  if (value === undefined || value === "") return `${kind} access: permit it with ${option}`;
+  const shown = quoted === undefined ? value : `"${value}"`;
+  return `${kind} access to ${shown}: permit it with ${option}=${value.replaceAll(",", ",,")}`;
 }

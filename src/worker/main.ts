@@ -16,6 +16,7 @@ import { tameUncaught } from "../uncaught.ts";
 import { AppRunner } from "./apps.ts";
 import { mendForms } from "./forms.ts";
 import { ImportClient } from "./import_client.ts";
+import { noticeDenials } from "../sandbox/denials.ts";
 import { guardThread } from "../sandbox/guard.ts";
 import { actAsMainThread } from "../sandbox/threads.ts";
 import { lockImports } from "../sandbox/lockdown.ts";
@@ -129,6 +130,7 @@ async function start(message: StartMessage): Promise<void> {
     presentAsMain(mainModulesOf(apps)[0]);
     const servers = takeServers(sandbox.addresses);
     await mendForms();
+    if (sandbox.trust === "limited") noticeDenials((text) => post({ kind: "denied", text }));
     const mounts = await loadApps(apps, (url) => post({ kind: "loaded", url }));
     servers.settle();
     const running = new AppRunner(mounts, faultReports, (level, text) => opened.log(level, text));

@@ -146,6 +146,8 @@ export type WorkerReport =
   | { readonly kind: "loaded"; readonly url: string }
   /** The apps are loaded. */
   | { readonly kind: "ready" }
+  /** Apps were denied something, as `text` says, with the option that permits it. */
+  | { readonly kind: "denied"; readonly text: string }
   /** An app could not be loaded. */
   | { readonly kind: "failed"; readonly url: string; readonly message: string }
   /** The app closed its worker. */
