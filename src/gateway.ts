@@ -382,7 +382,7 @@ async function startBackend(
       workerLimits,
       drainTimeoutMs,
       headerName,
-      jobs: options.jobs ?? "here",
+      jobs: options.jobs,
       log,
     });
   }

@@ -47,8 +47,8 @@ export interface GenerationOptions {
   readonly drainTimeoutMs: number;
   /** Name of a response header that says the generation; `""` for none. */
   readonly headerName: string;
-  /** Whether jobs of the apps run here, or in another process. */
-  readonly jobs: "here" | "elsewhere";
+  /** Whether jobs of the apps run here, or in another process. Default: here. */
+  readonly jobs?: "here" | "elsewhere";
   /** Takes messages. */
   readonly log: Log;
 }

@@ -10,6 +10,7 @@ import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../errors.ts";
 import { Gateway } from "../gateway.ts";
 import type { FastCgiOptions } from "../gateway.ts";
+import { descriptors } from "../net/descriptors.ts";
 import type { SocketSharing, TlsKeyPair } from "../net/listen.ts";
 import { logToStderr, tell } from "../log.ts";
 import type { Mongrel2Spec } from "../mongrel2/spec.ts";
@@ -28,6 +29,9 @@ import { Hangups } from "./hangups.ts";
 import type { OpenInspector } from "./inspector.ts";
 import { fixTrust } from "./trust.ts";
 
+/** With fewer file descriptors, Deno itself ends the process when it starts a worker. */
+const MIN_DESCRIPTORS = 32;
+
 /** What ends sooner is not worth a word, in milliseconds. */
 const MOMENT_MS = 200;
 
@@ -41,6 +45,7 @@ export async function serveCommand(
   surroundings: Surroundings,
   membership: Membership | null,
 ): Promise<number> {
+  checkDescriptors();
   using hangups = new Hangups();
   const stop = Promise.withResolvers<void>();
   let signals = 0;
@@ -120,6 +125,16 @@ export async function serveCommand(
   } finally {
     for (const name of names) Deno.removeSignalListener(name, onSignal);
   }
+}
+
+/** @throws {ConfigError} if the process may have too few file descriptors to start */
+function checkDescriptors(): void {
+  const { limit } = descriptors;
+  if (limit >= MIN_DESCRIPTORS) return;
+  throw new ConfigError(
+    `the process may have ${limit} files open (ulimit -n), and needs ${MIN_DESCRIPTORS} to start, ` +
+      "and more for each worker and connection",
+  );
 }
 
 /**

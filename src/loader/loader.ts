@@ -291,7 +291,8 @@ export class Loader implements Disposable {
       lockFile === null ? null : hashOf(lockFile),
       this.#registries(app),
       // What guarded modules export differs with the runtime.
-      builtins === "native" ? builtins : Deno.version.deno,
+      builtins,
+      Deno.version.deno,
       MODULE_SYNC,
     ];
     return join(cacheRoot, "apps", `${sha256Of(JSON.stringify(inputs))}.json`);

@@ -403,6 +403,20 @@ Deno.test("--drain-timeout cuts off what takes longer, and it is said what is wa
   assertEquals(await client.rest(), "");
 });
 
+Deno.test({
+  name: "too few file descriptors to start with are told, with exit status 2",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const limited = ["sh", "-c", 'ulimit -n 24; exec "$@"', "sh", ...FROM_SOURCE];
+    const { code, stderr } = await runGateway([APP, "--http=127.0.0.1:0"], limited);
+    assertEquals(code, 2, stderr);
+    assertMatch(
+      stderr,
+      /^gatehouse: the process may have 24 files open \(ulimit -n\), and needs 32 /m,
+    );
+  },
+});
+
 const NAME = "n".repeat(2_000_000);
 const longFailures: Record<string, string> = {
   "V8 repeats a name": `let ${NAME}; let ${NAME};`,
