@@ -35,6 +35,12 @@ function notAResponse(value: unknown): string {
   return `${describe(value)} instead of a Response${hint}`;
 }
 
+/** The error without a trace: nothing of the app's was running when it was made. */
+function withoutTrace(error: Error): Error {
+  error.stack = `${error.name}: ${error.message}`;
+  return error;
+}
+
 /** An app with the path prefix that it is mounted at. */
 export interface MountedApp {
   /** Prefix without a trailing slash; `""` for the root. */
@@ -164,7 +170,7 @@ export class AppRunner implements ExchangeHandler {
       if (plain !== null) task.respondPlain(plain);
       else if (pushed !== null) pushed.source.pushTo(task, pushed);
       else if (response instanceof PlatformResponse) task.respond(response);
-      else throw new TypeError(`the app returned ${notAResponse(response)}`);
+      else throw withoutTrace(new TypeError(`the app returned ${notAResponse(response)}`));
     } catch (error) {
       this.#onAppError(task, error);
     }
