@@ -30,6 +30,8 @@ const EXCEPTIONS: Readonly<Record<string, readonly RegExp[]>> = {
   "worker/main_module.ts": [/Deno as a value$/, /process\.argv$/],
   // The text that an app makes a thread of is where the app is.
   "worker/common_js.ts": [/resolve\(\) with one path$/],
+  // Asks which members it has.
+  "unstable_features.ts": [/Deno as a value$/],
   // Puts timers that are objects in the place of numbers.
   "worker/node_timers.ts": [/Deno as a value$/],
   "worker/app_thread.ts": [/fetch\(\) without a client$/],
