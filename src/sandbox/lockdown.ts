@@ -109,18 +109,19 @@ export function withoutImports(source: string): string {
 /**
  * Locks the current thread. `requireModule` loads the ES modules that CommonJS may require. `threads` are
  * `guarded` where what apps make of them is locked before it runs anything of theirs: whoever says so puts
- * that in their place at once.
+ * that in their place at once. `placeOf` says which file takes the place of a CommonJS file.
  */
 export function lockImports(
   requireModule: RequireModule = () => false,
   threads: "closed" | "guarded" = "closed",
+  placeOf: (path: string) => string = (path) => path,
 ): void {
   lockInternals();
   lockFunctionConstructors();
   lockEval();
   lockTimers();
   lockBuiltins();
-  lockCommonJs(requireModule);
+  lockCommonJs(requireModule, placeOf);
   for (const name of ["SharedWorker", "ShadowRealm", "importScripts"]) {
     if (name in globalThis) replace(globalThis, name, refusal(name));
   }
@@ -265,7 +266,7 @@ function lockBuiltins(): void {
 type RequireModule = (module: unknown, path: string) => boolean;
 
 /** CommonJS is compiled without imports. The loader has left none in that of packages. */
-function lockCommonJs(requireModule: RequireModule): void {
+function lockCommonJs(requireModule: RequireModule, placeOf: (path: string) => string): void {
   const Module = builtin("module")! as unknown as {
     readonly prototype: object;
     readonly _extensions: Record<string, (module: unknown, path: unknown) => unknown>;
@@ -299,7 +300,7 @@ function lockCommonJs(requireModule: RequireModule): void {
   const load = (module: unknown, filename: unknown) => {
     const path = `${filename}`;
     if (requireModule(module, path)) return;
-    compile(module, readTextFile(path), path);
+    compile(module, readTextFile(placeOf(path)), path);
   };
   for (const extension of Object.keys(Module._extensions)) {
     if (extension === ".json" || extension === ".node") continue;

@@ -118,7 +118,7 @@ async function start(message: StartMessage): Promise<void> {
     // Without a graph, the runtime itself would import what threads begin with.
     const isClosed = lockdown === "locked" && graph === undefined;
     if (lockdown === "locked") {
-      lockImports(modules?.requireModule, isClosed ? "closed" : "guarded");
+      lockImports(modules?.requireModule, isClosed ? "closed" : "guarded", modules?.placeOf);
     }
     const terms = { graph, sandbox, lockdown };
     if (!isClosed && (graph !== undefined || sandbox.trust === "limited")) {

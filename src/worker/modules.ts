@@ -59,6 +59,8 @@ export interface InstalledModules {
   readonly services: ModuleServices;
   /** Loads ES modules for `require`. */
   readonly requireModule: RequireModule;
+  /** Path of the file that takes the place of the CommonJS file at a path. */
+  readonly placeOf: (path: string) => string;
 }
 
 /** The members of `node:process` that matter here. */
@@ -112,8 +114,9 @@ export function installModules(
   freeze(setPrototypeOf(services, null));
   defineProperty(globalThis, WELL_KNOWN, { value: services });
   const requireModule = modules.moduleRequirer(requireNow);
-  installRequire(graph.packageRoot, requireModule, (path) => modules.commonJsAt(path));
-  return { services, requireModule };
+  const placeOf = (path: string) => modules.commonJsAt(path);
+  installRequire(graph.packageRoot, requireModule, placeOf);
+  return { services, requireModule, placeOf };
 }
 
 function builtinModule(name: string): unknown {

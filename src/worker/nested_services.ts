@@ -40,7 +40,7 @@ export function installNested(
   const builtins = sandbox.trust === "full" ? "native" : "guarded";
   const modules = graph === undefined ? null : installModules(graph, ask, builtins);
   installNodeTimers();
-  if (lockdown === "locked") lockImports(modules?.requireModule, "guarded");
+  if (lockdown === "locked") lockImports(modules?.requireModule, "guarded", modules?.placeOf);
   installAppThreads(terms, ask);
   guardThread(sandbox, nodeThreads(terms, ask));
   return async (url) => {
