@@ -1,6 +1,6 @@
 /**
- * Rates and costs of gatehouse over HTTP, with workers 0, 1 and 2, beside `deno serve`, `node:http` and a
- * bare read/write loop with the same app. `deno task bench:http --help` has the options.
+ * Rates and costs of gatehouse over HTTP, with workers 0, 1 and 2, beside `deno serve` (`deno run` for apps
+ * that serve themselves), `node:http` and a bare read/write loop with the same app. `deno task bench:http --help` has the options.
  *
  * @module
  */
@@ -10,12 +10,13 @@ import { underLoad } from "./measuring/bench.ts";
 import { simply } from "./measuring/contest.ts";
 import { freePort } from "./measuring/harness.ts";
 import { goals } from "./http/goals.ts";
-import { scenariosIn } from "./http/scenarios.ts";
+import { PORT_VARIABLE, scenariosIn, servesItself } from "./http/scenarios.ts";
 import type { PeerName, Scenario } from "./http/scenarios.ts";
 import { runAlone } from "./main.ts";
 import type { Contestant } from "./measuring/processes.ts";
 
 const DENO_SERVE = "deno serve";
+const DENO_RUN = "deno run";
 
 const here = (path: string) => new URL(path, import.meta.url).pathname;
 
@@ -29,9 +30,11 @@ function caseOf(scenario: Scenario): Case {
   return {
     ...scenario,
     goals: goals[scenario.name],
-    peers: [DENO_SERVE, ...scenario.peers],
-    peer: (peer, name) =>
-      peer === DENO_SERVE ? denoServe(name, scenario) : script(name, peer as PeerName),
+    peers: [servesItself(scenario.app) ? DENO_RUN : DENO_SERVE, ...scenario.peers],
+    peer: (peer, name) => {
+      if (peer === DENO_SERVE) return denoServe(name, scenario);
+      return peer === DENO_RUN ? denoRun(name, scenario) : script(name, peer as PeerName);
+    },
     gatehouse: (name, folder, workers) => gatehouse(name, folder, scenario, workers),
     measure: underLoad(simply(scenario.load)),
   };
@@ -54,6 +57,12 @@ function denoServe(name: string, { app, denoThreads = 1 }: Scenario): Contestant
   if (denoThreads > 1) args.push("--parallel");
   const command = [Deno.execPath(), "serve", ...args, here(`./apps/${app}.ts`)];
   return { name, port, command, env: { DENO_JOBS: `${denoThreads}` } };
+}
+
+function denoRun(name: string, { app }: Scenario): Contestant {
+  const port = freePort();
+  const command = [Deno.execPath(), "run", "-A", "--no-check", here(`./apps/${app}.ts`)];
+  return { name, port, command, env: { [PORT_VARIABLE]: `${port}` } };
 }
 
 function script(name: string, peer: PeerName): Contestant {

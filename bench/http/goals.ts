@@ -13,6 +13,12 @@ const hello: readonly Goal[] = [
   { workers: 1, figure: "cpuUs", atMost: 1.5 },
 ];
 
+/** Apps that serve themselves, beside `deno run`. */
+const selfServing: readonly Goal[] = [
+  { workers: 1, figure: "rate", atLeast: 1 },
+  { workers: 2, figure: "rate", atLeast: 1 },
+];
+
 /** A value parsed, and sent back. */
 const json: readonly Goal[] = [
   { workers: 0, figure: "rate", atLeast: 2.5 },
@@ -35,6 +41,9 @@ const tail: readonly Goal[] = [
 export const goals: Readonly<Record<string, readonly Goal[]>> = {
   "hello": hello,
   "hello, Hono": hello,
+  "hello, node:http": selfServing,
+  "hello, Express": selfServing,
+  "hello, Fastify": selfServing,
   "JSON of 1 KiB": json,
   "JSON of 1 KiB, Hono": json,
   "1 MiB of bytes": large,

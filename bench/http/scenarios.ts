@@ -13,7 +13,10 @@ import { PIPELINE, POST_JSON, POST_LARGE, wrk } from "../loads/wrk.ts";
 import type { Contestant } from "../measuring/processes.ts";
 
 /** An app of the folder `apps`. */
-export type AppName = "trivial" | "routed" | "hono";
+export type AppName = "trivial" | "routed" | "hono" | SelfServing;
+
+/** An app that serves itself with `node:http`: it is measured beside `deno run`, which it is for. */
+export type SelfServing = "express" | "fastify" | "node_http";
 
 /** A peer beside gatehouse and `deno serve`. */
 export type PeerName = "node:http" | "bare loop";
@@ -27,6 +30,14 @@ export interface Scenario extends Pick<Case, "workers" | "remark"> {
   /** Threads of `deno serve`, which share its port. Default: 1. */
   readonly denoThreads?: number;
   load(contestant: Contestant, seconds: number): Promise<Load>;
+}
+
+/** The port of such an app, in its environment. */
+export const PORT_VARIABLE = "BENCH_PORT";
+
+/** Whether an app serves itself. */
+export function servesItself(app: AppName): boolean {
+  return app === "express" || app === "fastify" || app === "node_http";
 }
 
 /** Connections at a time. */
@@ -51,6 +62,9 @@ export function scenariosIn(folder: string): readonly Scenario[] {
     saturated("hello, Hono", "hono", "/"),
     saturated("JSON of 1 KiB", "routed", "/json", { script: POST_JSON, peers: ["node:http"] }),
     saturated("JSON of 1 KiB, Hono", "hono", "/json", { script: POST_JSON }),
+    saturated("hello, node:http", "node_http", "/"),
+    saturated("hello, Express", "express", "/"),
+    saturated("hello, Fastify", "fastify", "/"),
     large("1 MiB of bytes", "/bytes", ["node:http"]),
     large("1 MiB of text", "/text", ["node:http"]),
     large("stream of 64 KiB pieces", "/stream", []),
