@@ -124,8 +124,9 @@ export const NO_ANSWER = 0;
 
 /** Interim responses to one request, in bytes of their field lines; further ones are not sent. */
 export const MAX_INTERIM_BYTES = 65_536;
-/** Statuses of interim responses that handlers can send. */
+/** Status of an interim response: the request is being worked on (RFC 2518 10.1). */
 export const PROCESSING = 102;
+/** Status of an interim response: fields of the final one that are known already (RFC 8297). */
 export const EARLY_HINTS = 103;
 /** What each of them counts for at the least, in bytes. */
 export const MIN_INTERIM_BYTES = 64;

@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import type { ImportType } from "./sources.ts";
 
 /** Goes up when transformed modules are no longer what this version would make. */
-export const TRANSFORM_VERSION = 13;
+export const TRANSFORM_VERSION = 14;
 
 /** An import of another module. */
 export interface ImportReference {
