@@ -8,35 +8,35 @@
  * @module
  */
 
-export * from "./src/errors.ts";
-export * from "./src/exchange.ts";
-export * from "./src/buffers.ts";
-export * from "./src/fastcgi/limits.ts";
-export * from "./src/fastcgi/records.ts";
+export * from "./src/base/errors.ts";
+export * from "./src/message/exchange.ts";
+export * from "./src/base/buffers.ts";
+export * from "./src/fastcgi/codec/limits.ts";
+export * from "./src/fastcgi/codec/records.ts";
 export * from "./src/fastcgi/server.ts";
 export * from "./src/fastcgi/client.ts";
 export type { FastCgiEndpointOptions } from "./src/fastcgi/endpoint.ts";
 export { FastCgiEndpoint } from "./src/fastcgi/endpoint.ts";
 export * from "./src/mongrel2/connection.ts";
-export * from "./src/mongrel2/message.ts";
-export * from "./src/mongrel2/spec.ts";
-export * from "./src/mongrel2/tnetstring.ts";
+export * from "./src/mongrel2/codec/message.ts";
+export * from "./src/mongrel2/codec/spec.ts";
+export * from "./src/mongrel2/codec/tnetstring.ts";
 export type { Mongrel2EndpointOptions } from "./src/mongrel2/endpoint.ts";
 export { Mongrel2Endpoint } from "./src/mongrel2/endpoint.ts";
-export * from "./src/pairs.ts";
+export * from "./src/message/pairs.ts";
 export * from "./src/zmq/socket.ts";
 export { zmqVersion } from "./src/zmq/library.ts";
-export * from "./src/request_limits.ts";
-export * from "./src/worker_limits.ts";
-export * from "./src/http1/limits.ts";
-export * from "./src/http1/parser.ts";
-export * from "./src/http1/writer.ts";
+export * from "./src/message/request_limits.ts";
+export * from "./src/limits/worker_limits.ts";
+export * from "./src/http1/codec/limits.ts";
+export * from "./src/http1/codec/parser.ts";
+export * from "./src/http1/codec/writer.ts";
 export { HttpEndpoint } from "./src/http1/endpoint.ts";
-export type { Log, LogLevel } from "./src/log.ts";
-export { logToStderr } from "./src/log.ts";
-export * from "./src/serve.ts";
-export type { AppFunction, AppReference, ServeOptions } from "./src/serve_options.ts";
-export type { ReloadOutcome } from "./src/generations.ts";
+export type { Log, LogLevel } from "./src/base/log.ts";
+export { logToStderr } from "./src/base/log.ts";
+export * from "./src/gateway/serve.ts";
+export type { AppFunction, AppReference, ServeOptions } from "./src/gateway/serve_options.ts";
+export type { ReloadOutcome } from "./src/gateway/generations.ts";
 export type { App, MountedApp, ServedModule } from "./src/worker/apps.ts";
 export { AppRunner } from "./src/worker/apps.ts";
 export type { Context } from "./src/worker/context.ts";
@@ -46,4 +46,4 @@ export type {
   PermissionKind,
 } from "./src/config/app_permissions.ts";
 export type { BodyPiece } from "./src/worker/request_body.ts";
-export type { Middleware, Next } from "./src/loader/load.ts";
+export type { Middleware, Next } from "./src/worker/load_apps.ts";

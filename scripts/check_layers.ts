@@ -1,133 +1,235 @@
 /**
- * Checks that modules import downwards only (ARCHITECTURE.md), and that there is no import cycle.
- * Prints what is wrong, and exits 1 then.
+ * Checks that folders are layers (ARCHITECTURE.md): that each module of `src/` imports from the folders
+ * that its own may use, types included, and that no modules import each other in a circle. Prints
+ * what is wrong, and exits with 1 then.
  *
  *     deno run -A scripts/check_layers.ts
  *
  * @module
  */
 
-/** Which parts of `src/` each part may import, besides itself. */
-const MAY_IMPORT: Record<string, readonly string[]> = {
-  vocabulary: [],
-  codec: ["vocabulary"],
-  net: ["vocabulary"],
-  zmq: ["vocabulary"],
-  endpoint: ["vocabulary", "codec", "net", "zmq"],
-  ring: ["vocabulary"],
-  sandbox: ["vocabulary"],
-  worker: ["vocabulary", "ring", "loader", "sandbox"],
-  loader: ["vocabulary", "codec", "worker", "sandbox"],
-  pool: ["vocabulary", "ring", "worker", "sandbox"],
-  config: ["vocabulary", "codec", "net"],
+import ts from "typescript";
+import { dirname, join } from "node:path/posix";
+
+/**
+ * The folders below `src/`, each with those that its modules may import besides their own. A folder
+ * comes after all that it may import, so that there is no circle; what is not listed has no place.
+ */
+export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  message: ["base"],
+  limits: ["base", "message"],
+  // What the gateway and its workers share.
+  ring: ["base", "message"],
+  sandbox: ["base"],
+  // Protocols: codecs without I/O, and endpoints around them.
+  net: ["base", "message"],
+  zmq: ["base"],
+  "http1/codec": ["base", "message"],
+  "fastcgi/codec": ["base", "message"],
+  "mongrel2/codec": ["base", "message"],
+  http1: ["base", "message", "limits", "net", "http1/codec"],
+  fastcgi: ["base", "message", "limits", "net", "fastcgi/codec"],
+  // Responses to Mongrel2 are HTTP/1.1.
+  mongrel2: ["base", "message", "limits", "net", "zmq", "mongrel2/codec", "http1/codec"],
+  // The loader, from what lies on the disk to the thread that builds graphs.
+  "loader/files": ["base"],
+  "loader/names": ["base", "loader/files"],
+  "loader/cache": ["base", "loader/files"],
+  "loader/project": ["base", "loader/files", "loader/names"],
+  "loader/graph": ["base", "loader/files", "loader/names", "loader/project"],
+  "loader/fetch": [
+    "base",
+    "http1/codec",
+    "loader/files",
+    "loader/names",
+    "loader/cache",
+    "loader/project",
+  ],
+  "loader/npm": [
+    "base",
+    "sandbox",
+    "loader/files",
+    "loader/names",
+    "loader/cache",
+    "loader/project",
+    "loader/graph",
+    "loader/fetch",
+  ],
+  "loader/transform": [
+    "base",
+    "sandbox",
+    "loader/files",
+    "loader/names",
+    "loader/project",
+    "loader/graph",
+  ],
+  loader: [
+    "base",
+    "sandbox",
+    "loader/files",
+    "loader/names",
+    "loader/cache",
+    "loader/project",
+    "loader/graph",
+    "loader/fetch",
+    "loader/npm",
+    "loader/transform",
+  ],
+  // What runs beside apps: of the loader, what graphs and packages look like.
+  worker: ["base", "message", "ring", "sandbox", "loader/names", "loader/graph", "loader/npm"],
+  pool: ["base", "message", "limits", "ring", "sandbox", "worker"],
+  config: [
+    "base",
+    "message",
+    "limits",
+    "net",
+    "http1/codec",
+    "fastcgi/codec",
+    "mongrel2/codec",
+  ],
   gateway: [
-    "vocabulary",
-    "codec",
+    "base",
+    "message",
+    "limits",
+    "sandbox",
     "net",
     "zmq",
-    "endpoint",
-    "sandbox",
-    "worker",
+    "http1/codec",
+    "fastcgi/codec",
+    "mongrel2/codec",
+    "http1",
+    "fastcgi",
+    "mongrel2",
+    "loader/files",
+    "loader/names",
+    "loader/cache",
+    "loader/project",
+    "loader/fetch",
+    "loader/npm",
+    "loader/transform",
     "loader",
+    "worker",
     "pool",
     "config",
   ],
-  notify: ["vocabulary"],
-  supervisor: ["vocabulary", "net", "config"],
+  notify: ["base"],
+  supervisor: ["base", "net", "config"],
   cli: [
-    "vocabulary",
-    "codec",
+    "base",
     "net",
     "zmq",
-    "endpoint",
-    "worker",
+    "mongrel2/codec",
+    "mongrel2",
+    "loader/names",
+    "loader/cache",
     "loader",
     "config",
     "gateway",
     "notify",
     "supervisor",
   ],
-  top: ["vocabulary", "codec", "config", "endpoint", "zmq", "worker", "loader", "gateway", "cli"],
 };
 
-const VOCABULARY =
-  /^(?:captured|embedded_files|exchange|errors|error_message|error_response|log|buffers|bytes|byte_queue|chars|pairs|passwords|fields|latin1|line_splitter|queue|restart_delays|setting_checks|setting_ranges|surroundings|text|timers|uncaught|unstable_features|workspaces|worker_limits)\.ts$|^re(?:quest|sponse)_\w+\.ts$/;
-const CODEC =
-  /^http1\/(?:checks|chunked|faults|limits|parser|writer)\.ts$|^fastcgi\/(?:limits|records|roles|translate|cgi_response|cgi_head)\.ts$|^mongrel2\/(?:tnetstring|message|spec|translate)\.ts$/;
-const PROTOCOLS = /^(?:http1|fastcgi|mongrel2)$/;
-const GATEWAY = /^(?:gateway|generations|serve|serve_options|router)\.ts$/;
-
-function partOf(path: string): string {
-  if (!path.startsWith("src/")) return "top";
-  const rest = path.slice(4);
-  if (VOCABULARY.test(rest)) return "vocabulary";
-  if (CODEC.test(rest)) return "codec";
-  if (GATEWAY.test(rest)) return "gateway";
-  const folder = rest.split("/")[0];
-  return PROTOCOLS.test(folder) ? "endpoint" : folder;
+/** An import of one module by another. */
+export interface Import {
+  /** Path of the module that is imported, from the root. */
+  readonly path: string;
+  /** Whether code runs because of it; types are gone by then. */
+  readonly kind: "code" | "type";
 }
 
-interface Module {
-  specifier: string;
-  dependencies?: {
-    code?: { specifier?: string };
-    type?: { specifier?: string };
-  }[];
-}
-
-const root = new URL("../", import.meta.url).href;
-const imports = new Map<string, { path: string; kind: "code" | "type" }[]>();
-for (const entry of ["mod.ts", "cli.ts", "src/worker/main.ts"]) {
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["info", "--json", new URL(entry, root).pathname],
-    stderr: "inherit",
-  }).output();
-  const graph: { modules: Module[] } = JSON.parse(new TextDecoder().decode(stdout));
-  for (const module of graph.modules) {
-    const path = localPath(module.specifier);
-    if (path === null) continue;
-    imports.set(
-      path,
-      (module.dependencies ?? []).flatMap(({ code, type }) => {
-        const target = localPath(code?.specifier ?? type?.specifier ?? "");
-        return target === null ? [] : [{ path: target, kind: code ? "code" : "type" } as const];
-      }),
-    );
+/** The folder of {@linkcode MAY_IMPORT} that a module below `src/` belongs to. */
+function folderOf(path: string): string | null {
+  for (let folder = dirname(path).slice("src/".length); folder !== "."; folder = dirname(folder)) {
+    if (folder in MAY_IMPORT) return folder;
   }
+  return null;
 }
 
-/** The path below the root of a module of ours, else `null`. */
-function localPath(specifier: string): string | null {
-  const ours = specifier.startsWith(root) && /\.tsx?$/.test(specifier) &&
-    !specifier.endsWith(".d.ts");
-  return ours ? specifier.slice(root.length) : null;
-}
-
-const faults: string[] = [];
-for (const [path, targets] of imports) {
-  const part = partOf(path);
-  for (const target of targets) {
-    const targetPart = partOf(target.path);
-    if (part !== targetPart && !MAY_IMPORT[part]?.includes(targetPart)) {
-      faults.push(`${path} (${part}) may not import ${target.path} (${targetPart})`);
+/** All that is wrong with `modules`: their paths from the root, and what each imports. */
+export function faultsOf(modules: ReadonlyMap<string, readonly Import[]>): string[] {
+  const faults: string[] = [];
+  for (const [path, imports] of modules) {
+    // What is beside `src/` is made of all of it.
+    if (!path.startsWith("src/")) continue;
+    const folder = folderOf(path);
+    if (folder === null) {
+      faults.push(`${path} is in no folder that scripts/check_layers.ts knows`);
+      continue;
+    }
+    for (const target of imports) {
+      const from = folderOf(target.path);
+      if (from === folder || (from !== null && MAY_IMPORT[folder].includes(from))) continue;
+      faults.push(`${path} (${folder}) may not import ${target.path} (${from ?? "outside"})`);
     }
   }
+  return [...faults, ...circlesIn(modules)];
 }
 
-const done = new Set<string>();
-function findCycle(path: string, trail: readonly string[]): void {
-  if (trail.includes(path)) {
-    faults.push(`import cycle: ${[...trail.slice(trail.indexOf(path)), path].join(" -> ")}`);
-    return;
-  }
-  if (done.has(path)) return;
-  for (const target of imports.get(path) ?? []) {
-    if (target.kind === "code") findCycle(target.path, [...trail, path]);
-  }
-  done.add(path);
+function circlesIn(modules: ReadonlyMap<string, readonly Import[]>): string[] {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, trail: readonly string[]) => {
+    if (trail.includes(path)) {
+      circles.push(`import circle: ${[...trail.slice(trail.indexOf(path)), path].join(" -> ")}`);
+    } else if (!done.has(path)) {
+      for (const target of modules.get(path) ?? []) {
+        if (target.kind === "code") visit(target.path, [...trail, path]);
+      }
+      done.add(path);
+    }
+  };
+  for (const path of modules.keys()) visit(path, []);
+  return circles;
 }
-for (const path of imports.keys()) findCycle(path, []);
 
-for (const fault of faults) console.error(fault);
-console.error(`${imports.size} modules checked, ${faults.length} faults`);
-Deno.exit(faults.length === 0 ? 0 : 1);
+/** What the module at `path` with this text imports of ours, wherever in it. */
+export function importsOf(path: string, text: string): Import[] {
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, false);
+  const imports: Import[] = [];
+  const add = (specifier: ts.Node | undefined, kind: Import["kind"]) => {
+    if (specifier === undefined || !ts.isStringLiteralLike(specifier)) return;
+    if (!/^\.{1,2}\/.*(?<!\.d)\.tsx?$/.test(specifier.text)) return;
+    imports.push({ path: join(dirname(path), specifier.text), kind });
+  };
+  const look = (node: ts.Node) => {
+    if (ts.isImportDeclaration(node)) {
+      add(node.moduleSpecifier, node.importClause?.isTypeOnly ? "type" : "code");
+    } else if (ts.isExportDeclaration(node)) {
+      add(node.moduleSpecifier, node.isTypeOnly ? "type" : "code");
+    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+      add(node.argument.literal, "type");
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      add(node.arguments[0], "code");
+    }
+    ts.forEachChild(node, look);
+  };
+  look(file);
+  return imports;
+}
+
+async function modulesOf(root: URL): Promise<Map<string, Import[]>> {
+  const modules = new Map<string, Import[]>();
+  const read = async (path: string) => {
+    if (!/\.tsx?$/.test(path) || path.endsWith(".d.ts")) return;
+    modules.set(path, importsOf(path, await Deno.readTextFile(new URL(path, root))));
+  };
+  const walk = async (folder: string): Promise<void> => {
+    for await (const { name, isDirectory } of Deno.readDir(new URL(folder, root))) {
+      const path = `${folder}/${name}`;
+      await (isDirectory ? walk(path) : read(path));
+    }
+  };
+  for (const entry of ["mod.ts", "cli.ts"]) await read(entry);
+  await walk("src");
+  return modules;
+}
+
+if (import.meta.main) {
+  const modules = await modulesOf(new URL("../", import.meta.url));
+  const faults = faultsOf(modules);
+  for (const fault of faults) console.error(fault);
+  console.error(`${modules.size} modules checked, ${faults.length} faults`);
+  Deno.exit(faults.length === 0 ? 0 : 1);
+}

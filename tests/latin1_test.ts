@@ -1,4 +1,4 @@
-import { latin1Of } from "../src/latin1.ts";
+import { latin1Of } from "../src/message/latin1.ts";
 import { assertEquals } from "./support/assert.ts";
 
 Deno.test("each byte becomes the code unit of its value, in short texts and in long ones", () => {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "./support/assert.ts";
-import { LineSplitter } from "../src/line_splitter.ts";
+import { LineSplitter } from "../src/base/line_splitter.ts";
 
 const encoder = new TextEncoder();
 

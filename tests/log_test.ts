@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "./support/assert.ts";
-import { forLog, inOneLine, printable } from "../src/log.ts";
-import { withoutPasswords } from "../src/passwords.ts";
+import { forLog, inOneLine, printable } from "../src/base/log.ts";
+import { withoutPasswords } from "../src/base/passwords.ts";
 import { startGateway } from "./support/gateway.ts";
 import { get, RawClient } from "./support/raw_client.ts";
 import { FastCgiClient, serve } from "../mod.ts";

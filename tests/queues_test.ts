@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "./support/assert.ts";
-import { ByteQueue } from "../src/byte_queue.ts";
-import { Queue } from "../src/queue.ts";
+import { ByteQueue } from "../src/base/byte_queue.ts";
+import { Queue } from "../src/base/queue.ts";
 import { Random } from "./support/random.ts";
 
 Deno.test("a queue gives its items in their order, whatever is put in and taken in between", () => {

@@ -6,7 +6,7 @@ import { FastCgiClient, FastCgiServer, serve, SettingsError } from "../mod.ts";
 import type { ServeOptions } from "../mod.ts";
 import { parseCommandLine } from "../src/config/command_line.ts";
 import { NO_SOURCES } from "../src/config/gather.ts";
-import { ConfigError } from "../src/errors.ts";
+import { ConfigError } from "../src/base/errors.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "./support/assert.ts";
 
 const app = () => new Response("ok");

@@ -2,9 +2,9 @@ import { assert, assertEquals } from "./support/assert.ts";
 import { headOrStatus, PROTOCOLS } from "./support/protocol_heads.ts";
 import { Random } from "./support/random.ts";
 import { BROWSER_TARGETS } from "./fixtures/browser_targets.ts";
-import type { Exchange, ResponseHead } from "../src/exchange.ts";
-import { urlOf } from "../src/request_url.ts";
-import { MountRouter } from "../src/router.ts";
+import type { Exchange, ResponseHead } from "../src/message/exchange.ts";
+import { urlOf } from "../src/message/request_url.ts";
+import { MountRouter } from "../src/gateway/router.ts";
 import { variablesOf } from "../src/worker/meta_variables.ts";
 import { requestFields } from "../src/worker/request_fields.ts";
 

@@ -4,7 +4,7 @@
  */
 import ts from "typescript";
 import { FastCgiClient, FastCgiServer, serve } from "../mod.ts";
-import { MAX_TIMER_MS, timerMs } from "../src/timers.ts";
+import { MAX_TIMER_MS, timerMs } from "../src/base/timers.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 import { startGateway } from "./support/gateway.ts";
 import { inFolder } from "./support/processes.ts";
@@ -63,8 +63,8 @@ Deno.test("what takes time goes by a clock that nobody can set", () => {
   // The `Date` of responses (RFC 9110 6.6.1), times of files, and when something was fetched.
   const known = [
     "http1/endpoint.ts",
-    "loader/cache_upkeep.ts",
-    "loader/fetcher.ts",
+    "loader/cache/cache_upkeep.ts",
+    "loader/fetch/fetcher.ts",
     "mongrel2/endpoint.ts",
   ];
   assertEquals(others.map(([path]) => path).sort(), known);

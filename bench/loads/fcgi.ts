@@ -4,8 +4,8 @@
  * @module
  */
 
-import { BufferPool, OutputBuffer } from "../../src/buffers.ts";
-import { encodePairs } from "../../src/pairs.ts";
+import { BufferPool, OutputBuffer } from "../../src/base/buffers.ts";
+import { encodePairs } from "../../src/message/pairs.ts";
 import {
   KEEP_CONN,
   PARAMS,
@@ -14,7 +14,7 @@ import {
   writeBeginRequest,
   writeEmptyRecord,
   writeStream,
-} from "../../src/fastcgi/records.ts";
+} from "../../src/fastcgi/codec/records.ts";
 import type { Load } from "../measuring/contest.ts";
 import { run } from "../measuring/harness.ts";
 

@@ -7,37 +7,37 @@
 import { parseIni, Problems } from "../../src/config/ini_file.ts";
 import { Defaults } from "../../src/config/interpolation.ts";
 import { passedHead } from "../../src/cli/inspector_proxy.ts";
-import { BufferPool, OutputBuffer } from "../../src/buffers.ts";
-import { ByteQueue } from "../../src/byte_queue.ts";
-import type { Exchange, Peer } from "../../src/exchange.ts";
-import { NOBODY, RequestHead, UNKNOWN_LENGTH } from "../../src/exchange.ts";
-import { CgiHeadReader } from "../../src/fastcgi/cgi_head.ts";
-import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/limits.ts";
-import { RecordReader } from "../../src/fastcgi/records.ts";
-import { RequestTranslator } from "../../src/fastcgi/translate.ts";
-import { listHas, parseFieldLines } from "../../src/fields.ts";
-import { checkTransferCodings } from "../../src/http1/checks.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
-import { NEED_DATA, RequestParser } from "../../src/http1/parser.ts";
-import { mediaTypeOf } from "../../src/loader/media_type.ts";
+import { BufferPool, OutputBuffer } from "../../src/base/buffers.ts";
+import { ByteQueue } from "../../src/base/byte_queue.ts";
+import type { Exchange, Peer } from "../../src/message/exchange.ts";
+import { NOBODY, RequestHead, UNKNOWN_LENGTH } from "../../src/message/exchange.ts";
+import { CgiHeadReader } from "../../src/fastcgi/codec/cgi_head.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/codec/limits.ts";
+import { RecordReader } from "../../src/fastcgi/codec/records.ts";
+import { RequestTranslator } from "../../src/fastcgi/codec/translate.ts";
+import { listHas, parseFieldLines } from "../../src/message/fields.ts";
+import { checkTransferCodings } from "../../src/http1/codec/checks.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import { NEED_DATA, RequestParser } from "../../src/http1/codec/parser.ts";
+import { mediaTypeOf } from "../../src/loader/fetch/media_type.ts";
 import { parseNpmrc } from "../../src/loader/npm/npmrc.ts";
 import { objectExports } from "../../src/loader/npm/object_exports.ts";
-import { originalLine } from "../../src/loader/source_lines.ts";
-import { transformCode } from "../../src/loader/transform.ts";
-import { LineSplitter } from "../../src/line_splitter.ts";
-import { forLog } from "../../src/log.ts";
-import { formatReply, parseMessage } from "../../src/mongrel2/message.ts";
-import { parseTnetstring } from "../../src/mongrel2/tnetstring.ts";
-import { translateMessage } from "../../src/mongrel2/translate.ts";
-import { decodePairs, encodePairs } from "../../src/pairs.ts";
+import { originalLine } from "../../src/loader/transform/source_lines.ts";
+import { transformCode } from "../../src/loader/transform/transform.ts";
+import { LineSplitter } from "../../src/base/line_splitter.ts";
+import { forLog } from "../../src/base/log.ts";
+import { formatReply, parseMessage } from "../../src/mongrel2/codec/message.ts";
+import { parseTnetstring } from "../../src/mongrel2/codec/tnetstring.ts";
+import { translateMessage } from "../../src/mongrel2/codec/translate.ts";
+import { decodePairs, encodePairs } from "../../src/message/pairs.ts";
 import {
   decodedReadings,
   hasDisputedDots,
   readingsOf,
   withUpperEscapes,
-} from "../../src/request_paths.ts";
-import { urlOf } from "../../src/request_url.ts";
-import { ResponseFields } from "../../src/response_fields.ts";
+} from "../../src/message/request_paths.ts";
+import { urlOf } from "../../src/message/request_url.ts";
+import { ResponseFields } from "../../src/message/response_fields.ts";
 import { variablesOf } from "../../src/worker/meta_variables.ts";
 import { withPermissionHints } from "../../src/sandbox/permission_hint.ts";
 import { requestFields } from "../../src/worker/request_fields.ts";

@@ -1,11 +1,11 @@
 /**
- * Attaches files to an executable, as `src/embedded_files.ts` reads them.
+ * Attaches files to an executable, as `src/base/embedded_files.ts` reads them.
  *
  * @module
  */
 
-import type { AttachmentIndex } from "../../src/embedded_files.ts";
-import { ATTACHMENT_MARK, attachmentEnd } from "../../src/embedded_files.ts";
+import type { AttachmentIndex } from "../../src/base/embedded_files.ts";
+import { ATTACHMENT_MARK, attachmentEnd } from "../../src/base/embedded_files.ts";
 
 /** How the runtime's own part begins. */
 const OWN_PART_BEGIN = "d3n0l4nd";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CODE_SUFFIX } from "../../src/embedded_scripts.ts";
+import { CODE_SUFFIX } from "../../src/base/embedded_scripts.ts";
 import { CODE_FOLDER, REQUEST_FILE } from "./keep_code.ts";
 import type { Stage } from "./stage.ts";
 import { carry, stageScripts } from "./stage.ts";

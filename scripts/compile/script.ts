@@ -1,5 +1,5 @@
 /**
- * Makes one script of the modules that a bundle consists of, for `src/embedded_scripts.ts` to evaluate.
+ * Makes one script of the modules that a bundle consists of, for `src/base/embedded_scripts.ts` to evaluate.
  *
  * A script evaluates to an object with a function for each module, which returns what it exports. Bundles
  * have few kinds of imports and exports; whatever else there is, and what a script would do in another way,

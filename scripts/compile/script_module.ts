@@ -21,7 +21,7 @@ export function scriptModule(
   const quotedUrl = (path: string) => JSON.stringify(pathToFileURL(root + path).href);
   const lines = [
     ...builtins.map((specifier, i) => `import * as builtin${i} from ${JSON.stringify(specifier)};`),
-    `import { embeddedScript, evaluateScript } from ${quotedUrl("src/embedded_scripts.ts")};`,
+    `import { embeddedScript, evaluateScript } from ${quotedUrl("src/base/embedded_scripts.ts")};`,
   ];
   const isKept = purpose === "make code";
   if (isKept) lines.push(`import { keepCode } from ${quotedUrl("scripts/compile/keep_code.ts")};`);

@@ -6,10 +6,10 @@
  */
 
 import type { ServeSettings } from "../config/settings.ts";
-import type { Log } from "../log.ts";
-import { logToStderr, tell } from "../log.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { environmentOf } from "../surroundings.ts";
+import type { Log } from "../base/log.ts";
+import { logToStderr, tell } from "../base/log.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { environmentOf } from "../base/surroundings.ts";
 import { ServiceManager } from "../notify/service_manager.ts";
 import type { Membership } from "../supervisor/membership.ts";
 import { Pidfile } from "./pidfile.ts";

@@ -7,8 +7,8 @@
 
 import type { ServeSettings } from "../config/settings.ts";
 import { NOTIFY_VARIABLES } from "../notify/service_manager.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { deleteVariable, setVariable } from "../surroundings.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { deleteVariable, setVariable } from "../base/surroundings.ts";
 
 /** Options, and where the cache and the library are. */
 const OWN = /^GATEHOUSE_/;

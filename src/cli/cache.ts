@@ -5,14 +5,14 @@
  */
 
 import type { CacheAction, LoaderSettings } from "../config/settings.ts";
-import { ModuleCache } from "../loader/cache.ts";
+import { ModuleCache } from "../loader/cache/cache.ts";
 import { Loader } from "../loader/loader.ts";
-import { resolveApp } from "../loader/resolve.ts";
-import { logToStderr, print } from "../log.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { environmentOf } from "../surroundings.ts";
-import { loaderOptions } from "./app_loading.ts";
-import { usualCacheRoot } from "./module_cache.ts";
+import { resolveApp } from "../loader/names/resolve.ts";
+import { logToStderr, print } from "../base/log.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { environmentOf } from "../base/surroundings.ts";
+import { loaderOptions } from "../gateway/apps.ts";
+import { usualCacheRoot } from "../gateway/module_cache.ts";
 import { fixTrust } from "./trust.ts";
 
 /** Does what the command line says about the cache. */

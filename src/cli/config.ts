@@ -9,11 +9,11 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "../config/command_line.ts";
 import { configText } from "../config/config_show.ts";
 import type { ServeSettings } from "../config/settings.ts";
-import { resolveApp } from "../loader/resolve.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { print, tell } from "../log.ts";
+import { resolveApp } from "../loader/names/resolve.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { print, tell } from "../base/log.ts";
 import { checkShareable } from "../supervisor/places.ts";
-import { checkedGroups } from "./app_loading.ts";
+import { checkedGroups } from "../gateway/apps.ts";
 
 /**
  * Prints what the command asks for; returns whether all is well. Understanding the settings has found

@@ -6,11 +6,11 @@
 
 import { resolve } from "node:path";
 import { parseEnvFile } from "../config/env_file.ts";
-import { messageOf } from "../error_message.ts";
-import { ConfigError } from "../errors.ts";
-import type { Log } from "../log.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { setVariable } from "../surroundings.ts";
+import { messageOf } from "../base/error_message.ts";
+import { ConfigError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { setVariable } from "../base/surroundings.ts";
 
 /**
  * Puts the variables of the files at `paths` into the environment, and gives the surroundings that there

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { ConfigError } from "../errors.ts";
-import type { Log } from "../log.ts";
+import { ConfigError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import { InspectorProxy } from "./inspector_proxy.ts";
 

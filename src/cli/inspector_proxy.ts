@@ -8,7 +8,7 @@
 
 import type { ListenAddress } from "../net/address.ts";
 import { listen } from "../net/listen.ts";
-import { ListenError } from "../errors.ts";
+import { ListenError } from "../base/errors.ts";
 
 /** Bytes of a request's head, at the most. */
 const MAX_HEAD_BYTES = 16_384;

@@ -15,12 +15,12 @@ import {
   LoadError,
   ZmqError,
   ZmqLibraryError,
-} from "../errors.ts";
-import { tameUncaught } from "../uncaught.ts";
+} from "../base/errors.ts";
+import { tameUncaught } from "../base/uncaught.ts";
 import { Membership } from "../supervisor/membership.ts";
-import { logToStderr, print, tell } from "../log.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { takeSurroundings } from "../surroundings.ts";
+import { logToStderr, print, tell } from "../base/log.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { takeSurroundings } from "../base/surroundings.ts";
 
 /** Exit statuses (also in the help text). */
 const DONE = 0;

@@ -6,8 +6,8 @@
 
 import { basename } from "node:path";
 import { kill } from "node:process";
-import { ConfigError } from "../errors.ts";
-import type { Surroundings } from "../surroundings.ts";
+import { ConfigError } from "../base/errors.ts";
+import type { Surroundings } from "../base/surroundings.ts";
 
 /** No number has more digits, and no editor more to add. */
 const MAX_BYTES = 64;

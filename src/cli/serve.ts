@@ -4,27 +4,27 @@
  * @module
  */
 
-import { messageOf } from "../error_message.ts";
+import { messageOf } from "../base/error_message.ts";
 import { resolve } from "node:path";
 import type { ServeSettings } from "../config/settings.ts";
-import { ConfigError } from "../errors.ts";
-import { Gateway } from "../gateway.ts";
-import type { FastCgiOptions } from "../gateway.ts";
+import { ConfigError } from "../base/errors.ts";
+import { Gateway } from "../gateway/gateway.ts";
+import type { FastCgiOptions } from "../gateway/gateway.ts";
 import { descriptors } from "../net/descriptors.ts";
 import type { SocketSharing, TlsKeyPair } from "../net/listen.ts";
-import { logToStderr, tell } from "../log.ts";
-import type { Mongrel2Spec } from "../mongrel2/spec.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { environmentOf } from "../surroundings.ts";
+import { logToStderr, tell } from "../base/log.ts";
+import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { environmentOf } from "../base/surroundings.ts";
 import type { Membership } from "../supervisor/membership.ts";
 import { place } from "../supervisor/places.ts";
-import { timerMs } from "../timers.ts";
+import { timerMs } from "../base/timers.ts";
 import type { Announcer } from "./announcer.ts";
 import { CommandAnnouncer, MemberAnnouncer } from "./announcer.ts";
-import type { AppLoading } from "./app_loading.ts";
+import type { AppLoading } from "../gateway/apps.ts";
 import { AppEnvironment } from "./app_environment.ts";
-import { appGroups, appLoading, refuseInspected } from "./app_loading.ts";
-import { FileWatcher } from "./file_watcher.ts";
+import { appGroups, appLoading, refuseInspected } from "../gateway/apps.ts";
+import { FileWatcher } from "../gateway/file_watcher.ts";
 import { Hangups } from "./hangups.ts";
 import type { OpenInspector } from "./inspector.ts";
 import { fixTrust } from "./trust.ts";

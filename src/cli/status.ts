@@ -5,9 +5,9 @@
  */
 
 import type { ControlTable } from "../mongrel2/control.ts";
-import { inOneLine, print } from "../log.ts";
+import { inOneLine, print } from "../base/log.ts";
 import { askControlPort } from "../mongrel2/control.ts";
-import type { Surroundings } from "../surroundings.ts";
+import type { Surroundings } from "../base/surroundings.ts";
 import { openLibzmq } from "../zmq/library.ts";
 
 const TIMEOUT_MS = 3_000;

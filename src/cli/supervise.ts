@@ -5,14 +5,14 @@
  */
 
 import type { ServeSettings } from "../config/settings.ts";
-import { ConfigError } from "../errors.ts";
-import { logToStderr, passOn, tell } from "../log.ts";
+import { ConfigError } from "../base/errors.ts";
+import { logToStderr, passOn, tell } from "../base/log.ts";
 import { NOTIFY_VARIABLES } from "../notify/service_manager.ts";
 import { ownCommand } from "../supervisor/command.ts";
 import { checkShareable, reservePorts } from "../supervisor/places.ts";
 import type { ReadyReport } from "../supervisor/process.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { withoutVariables } from "../surroundings.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { withoutVariables } from "../base/surroundings.ts";
 import { StartError } from "../supervisor/process.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { CommandAnnouncer } from "./announcer.ts";

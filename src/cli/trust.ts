@@ -5,11 +5,11 @@
  */
 
 import { resolve } from "node:path";
-import { messageOf } from "../error_message.ts";
-import { ConfigError } from "../errors.ts";
-import type { Log } from "../log.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { deleteVariable, environmentOf, setVariable } from "../surroundings.ts";
+import { messageOf } from "../base/error_message.ts";
+import { ConfigError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { deleteVariable, environmentOf, setVariable } from "../base/surroundings.ts";
 
 /**
  * Lets Deno read now which authorities it trusts. It does so once for all threads, when somebody first

@@ -5,8 +5,8 @@
  */
 
 import manifest from "../../deno.json" with { type: "json" };
-import { ZmqLibraryError } from "../errors.ts";
-import type { Surroundings } from "../surroundings.ts";
+import { ZmqLibraryError } from "../base/errors.ts";
+import type { Surroundings } from "../base/surroundings.ts";
 import type { ZmqLibraryOrigin } from "../zmq/library.ts";
 import { openLibzmq, zmqLibraryOrigin, zmqVersion } from "../zmq/library.ts";
 

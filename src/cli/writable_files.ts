@@ -8,9 +8,9 @@ import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isLocal } from "../config/app_permissions.ts";
 import type { ServeSettings } from "../config/settings.ts";
-import { resolveApp } from "../loader/resolve.ts";
-import type { Log } from "../log.ts";
-import type { Surroundings } from "../surroundings.ts";
+import { resolveApp } from "../loader/names/resolve.ts";
+import type { Log } from "../base/log.ts";
+import type { Surroundings } from "../base/surroundings.ts";
 
 const OTHERS_WRITE = 0o002;
 const OTHERS_READ = 0o004;

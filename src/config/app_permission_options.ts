@@ -4,12 +4,12 @@
  * @module
  */
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { PermissionKind } from "./app_permissions.ts";
 import { PATH_KINDS } from "./app_permissions.ts";
 import type { OptionSpec } from "./options.ts";
 import { pathsFrom, programsFrom } from "./relative_paths.ts";
-import type { UnstableFeature } from "../unstable_features.ts";
+import type { UnstableFeature } from "../base/unstable_features.ts";
 import type { ServeSettings } from "./settings.ts";
 
 const HELP: Readonly<Record<PermissionKind, string>> = {

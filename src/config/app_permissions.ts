@@ -7,8 +7,8 @@
 
 import { basename, delimiter, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Surroundings } from "../surroundings.ts";
-import { environmentOf } from "../surroundings.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { environmentOf } from "../base/surroundings.ts";
 import { projectFolder } from "./project_folder.ts";
 
 /** A kind of permission, as Deno names it. */

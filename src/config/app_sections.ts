@@ -5,10 +5,10 @@
  * @module
  */
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import { applyOne, parseTruth } from "./given.ts";
 import type { IniEntry, IniSection } from "./ini_file.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { moduleFrom } from "./relative_paths.ts";
 import type { Given } from "./given.ts";
 import type { FileContext } from "./option_entry.ts";

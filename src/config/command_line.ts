@@ -6,14 +6,14 @@
 
 // @ts-types="../types/std_parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import { hostText, parseListenAddress } from "../net/address.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import type { ConfigSources } from "./gather.ts";
 import { gather, NO_SOURCES } from "./gather.ts";
 import type { Given, Origins } from "./given.ts";
 import { refuseTwice } from "./given.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import type { OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
 import type { CacheAction, ServeSettings } from "./settings.ts";
@@ -101,7 +101,7 @@ export function parseCommandLine(
         "(is a variable of the shell not set?)",
     );
   }
-  if (verb === "config") return configCommand(flags, positional, sources);
+  if (verb === "config") return readConfigCommand(flags, positional, sources);
   const { settings, origins, words: rest } = gather(
     flags,
     positional,
@@ -109,7 +109,7 @@ export function parseCommandLine(
     sources,
   );
   const { mongrel2Control, cacheAction } = settings;
-  if (verb === "cache") return cacheCommand(settings, rest);
+  if (verb === "cache") return readCacheCommand(settings, rest);
   if (cacheAction !== "fetch") {
     throw new ConfigError(`--${cacheAction} is for gatehouse cache`);
   }
@@ -170,7 +170,7 @@ function valueOf(option: OptionSpec, value: unknown): string {
   return String(value);
 }
 
-function configCommand(
+function readConfigCommand(
   flags: readonly Given[],
   positional: readonly string[],
   sources: ConfigSources,
@@ -196,7 +196,7 @@ function configCommand(
   return { kind: "config", action, settings: completed(settings), origins };
 }
 
-function cacheCommand(settings: ServeSettings, positional: readonly string[]): Command {
+function readCacheCommand(settings: ServeSettings, positional: readonly string[]): Command {
   const { cacheAction: action, mounts, middleware } = settings;
   const mounted = action === "fetch" ? mounts : [];
   const apps = [

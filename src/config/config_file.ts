@@ -10,7 +10,7 @@ import type { Given } from "./given.ts";
 import type { IniSection } from "./ini_file.ts";
 import { parseIni, Problems } from "./ini_file.ts";
 import { Defaults } from "./interpolation.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import { readServer } from "./server_section.ts";
 import type { MountSetting } from "./settings.ts";
 

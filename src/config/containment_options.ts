@@ -4,9 +4,9 @@
  * @module
  */
 
-import { WORKER_LIMIT_RANGES } from "../setting_ranges.ts";
-import type { WorkerLimits } from "../worker_limits.ts";
-import { DEFAULT_WORKER_LIMITS } from "../worker_limits.ts";
+import { WORKER_LIMIT_RANGES } from "../limits/setting_ranges.ts";
+import type { WorkerLimits } from "../limits/worker_limits.ts";
+import { DEFAULT_WORKER_LIMITS } from "../limits/worker_limits.ts";
 import type { OptionSpec } from "./options.ts";
 import { formatDuration, parseByteSize, parseCount, parseDuration } from "./values.ts";
 

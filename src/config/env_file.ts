@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConfigFileError } from "../errors.ts";
+import { ConfigFileError } from "../base/errors.ts";
 
 /** A name, after which `=` stands; `export` before it means nothing. */
 const NAME = /^(?:export[ \t]+)?([A-Za-z_][\w.]*)[ \t]*=[ \t]*/;

@@ -6,7 +6,7 @@
 
 import type { Given } from "./given.ts";
 import { givenIn } from "./given.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import type { OptionSpec } from "./options.ts";
 import { OPTIONS } from "./options.ts";
 

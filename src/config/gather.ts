@@ -4,9 +4,9 @@
  * @module
  */
 
-import { messageOf } from "../error_message.ts";
+import { messageOf } from "../base/error_message.ts";
 import { dirname, resolve } from "node:path";
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { FileContents } from "./config_file.ts";
 import { readConfigFile } from "./config_file.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";

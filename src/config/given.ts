@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
 import type { ServeSettings } from "./settings.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import { variableOf } from "./environment.ts";
 import { COMMAND_HELP, EXAMPLES, NOTES } from "./help_topics.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import type { OptionGroup, OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ConfigFileError } from "../errors.ts";
+import { ConfigFileError } from "../base/errors.ts";
 
 /** A key with its value. */
 export interface IniEntry {

@@ -5,7 +5,7 @@
  */
 
 import type { IniEntry, IniSection, Problems } from "./ini_file.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 
 /** Names that a value may stand for, those in their values included: what doubles at each step has no end. */
 const MAX_NAMES = 1_000;

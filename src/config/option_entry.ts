@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { Given } from "./given.ts";
 import { applyOne, givenIn, refuseTwice } from "./given.ts";
 import type { IniEntry, Problems } from "./ini_file.ts";

@@ -5,16 +5,16 @@
  * @module
  */
 
-import { LIMIT_RANGES, RANGES } from "../setting_ranges.ts";
-import { ConfigError } from "../errors.ts";
+import { LIMIT_RANGES, RANGES } from "../limits/setting_ranges.ts";
+import { ConfigError } from "../base/errors.ts";
 import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import { CONTAINMENT_OPTIONS } from "./containment_options.ts";
 import { CACHE_OPTIONS, LOADER_OPTIONS } from "./loader_options.ts";
 import { RELOAD_OPTIONS } from "./reload_options.ts";
-import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/limits.ts";
-import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/limits.ts";
-import { parseMongrel2Spec } from "../mongrel2/spec.ts";
+import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
+import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/codec/limits.ts";
+import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
 import { PROCESS_OPTIONS } from "./process_options.ts";

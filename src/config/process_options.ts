@@ -4,10 +4,10 @@
  * @module
  */
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
-import { RANGES } from "../setting_ranges.ts";
+import { RANGES } from "../limits/setting_ranges.ts";
 import type { OptionSpec } from "./options.ts";
 import type { ServeSettings } from "./settings.ts";
 import { parseCount } from "./values.ts";

@@ -5,7 +5,7 @@
  */
 
 import { dirname, join } from "node:path";
-import { workspaceRootOf } from "../workspaces.ts";
+import { workspaceRootOf } from "../base/workspaces.ts";
 
 /** Files that a project has in its folder. */
 const PROJECT_FILES: readonly string[] = ["deno.json", "deno.jsonc", "package.json"];

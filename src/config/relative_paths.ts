@@ -5,7 +5,7 @@
  */
 
 import { resolve } from "node:path";
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { OptionSpec } from "./options.ts";
 
 /** Values that are paths, in the help text's words. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { OptionSpec } from "./options.ts";
 import { parseDuration } from "./values.ts";
 

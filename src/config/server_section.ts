@@ -4,11 +4,11 @@
  * @module
  */
 
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { Given } from "./given.ts";
 import { applyOne } from "./given.ts";
 import type { IniEntry, IniSection } from "./ini_file.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../base/nearest.ts";
 import type { FileContext } from "./option_entry.ts";
 import { collecting, FILE_OPTIONS, givenByEntry, optionOf, refuseTwiceIn } from "./option_entry.ts";
 import type { OptionSpec } from "./options.ts";

@@ -5,15 +5,15 @@
  */
 
 import type { AppPermissions } from "./app_permissions.ts";
-import type { FaultReports } from "../exchange.ts";
-import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/limits.ts";
-import type { HttpLimits } from "../http1/limits.ts";
-import { DEFAULT_HTTP_LIMITS } from "../http1/limits.ts";
-import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/spec.ts";
+import type { FaultReports } from "../message/exchange.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
+import type { HttpLimits } from "../http1/codec/limits.ts";
+import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
+import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
-import type { UnstableFeature } from "../unstable_features.ts";
-import type { WorkerLimits } from "../worker_limits.ts";
-import { DEFAULT_WORKER_LIMITS } from "../worker_limits.ts";
+import type { UnstableFeature } from "../base/unstable_features.ts";
+import type { WorkerLimits } from "../limits/worker_limits.ts";
+import { DEFAULT_WORKER_LIMITS } from "../limits/worker_limits.ts";
 
 /** Whether an export is an app (or middleware), or a function that makes one of settings. */
 export type ExportKind = "plain" | "factory";

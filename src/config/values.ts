@@ -4,8 +4,8 @@
  * @module
  */
 
-import { ConfigError } from "../errors.ts";
-import type { SettingRange } from "../setting_ranges.ts";
+import { ConfigError } from "../base/errors.ts";
+import type { SettingRange } from "../limits/setting_ranges.ts";
 
 const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
   ms: 1,

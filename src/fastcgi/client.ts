@@ -4,25 +4,25 @@
  * @module
  */
 
-import { messageOf } from "../error_message.ts";
-import { FastCgiError, ProtocolError } from "../errors.ts";
-import type { RequestRole } from "../exchange.ts";
-import { tell } from "../log.ts";
+import { messageOf } from "../base/error_message.ts";
+import { FastCgiError, ProtocolError } from "../base/errors.ts";
+import type { RequestRole } from "../message/exchange.ts";
+import { tell } from "../base/log.ts";
 import { parseListenAddress } from "../net/address.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { disableNagle } from "../net/socket_endpoint.ts";
-import { decodePairs, encodePairs } from "../pairs.ts";
-import { SettingChecks } from "../setting_checks.ts";
-import type { SettingRange } from "../setting_ranges.ts";
-import { ANY_TIME } from "../setting_ranges.ts";
-import { timerMs } from "../timers.ts";
-import { CgiHeadReader } from "./cgi_head.ts";
-import type { CgiHead } from "./cgi_head.ts";
+import { decodePairs, encodePairs } from "../message/pairs.ts";
+import { SettingChecks } from "../limits/setting_checks.ts";
+import type { SettingRange } from "../limits/setting_ranges.ts";
+import { ANY_TIME } from "../limits/setting_ranges.ts";
+import { timerMs } from "../base/timers.ts";
+import { CgiHeadReader } from "./codec/cgi_head.ts";
+import type { CgiHead } from "./codec/cgi_head.ts";
 import { ClientConnection } from "./client_connection.ts";
 import { paramsOf } from "./client_params.ts";
 import { Reply } from "./client_reply.ts";
-import { DATA, STDIN } from "./records.ts";
-import { ROLE_NUMBERS } from "./roles.ts";
+import { DATA, STDIN } from "./codec/records.ts";
+import { ROLE_NUMBERS } from "./codec/roles.ts";
 
 /** Options of a {@linkcode FastCgiClient}. */
 export interface FastCgiClientOptions {

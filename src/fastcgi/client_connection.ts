@@ -4,10 +4,10 @@
  * @module
  */
 
-import { messageOf } from "../error_message.ts";
-import { BufferPool } from "../buffers.ts";
-import type { OutputBuffer } from "../buffers.ts";
-import { FastCgiError, ProtocolError } from "../errors.ts";
+import { messageOf } from "../base/error_message.ts";
+import { BufferPool } from "../base/buffers.ts";
+import type { OutputBuffer } from "../base/buffers.ts";
+import { FastCgiError, ProtocolError } from "../base/errors.ts";
 import { LARGE_READ_BYTES } from "../net/limits.ts";
 import { closeConn, isConnectionError, Sender } from "../net/sender.ts";
 import type { SenderOwner } from "../net/sender.ts";
@@ -32,7 +32,7 @@ import {
   writeBeginRequest,
   writeEmptyRecord,
   writeStream,
-} from "./records.ts";
+} from "./codec/records.ts";
 
 /** What is told of a request's answer. */
 export interface ReplyReceiver {

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { FastCgiError } from "../errors.ts";
-import { BODY_WINDOW_BYTES } from "../exchange.ts";
-import { LineSplitter } from "../line_splitter.ts";
+import { FastCgiError } from "../base/errors.ts";
+import { BODY_WINDOW_BYTES } from "../message/exchange.ts";
+import { LineSplitter } from "../base/line_splitter.ts";
 import type { ClientConnection, ReplyReceiver } from "./client_connection.ts";
 import type { InputType } from "./input_stream.ts";
-import { CANT_MPX_CONN, OVERLOADED, REQUEST_COMPLETE, UNKNOWN_ROLE } from "./records.ts";
+import { CANT_MPX_CONN, OVERLOADED, REQUEST_COMPLETE, UNKNOWN_ROLE } from "./codec/records.ts";
 
 /** A longer line of STDERR comes in parts, in characters. */
 const MAX_STDERR_LINE_CHARS = 65_536;

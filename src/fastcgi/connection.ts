@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { OutputBuffer } from "../buffers.ts";
-import { ProtocolError } from "../errors.ts";
-import type { AbortReason } from "../exchange.ts";
+import type { OutputBuffer } from "../base/buffers.ts";
+import { ProtocolError } from "../base/errors.ts";
+import type { AbortReason } from "../message/exchange.ts";
 import {
   HALF_CLOSED_TIMEOUT_MS,
   LARGE_READ_BYTES,
@@ -20,8 +20,8 @@ import { expired } from "../net/socket_endpoint.ts";
 import { WaitingPlace } from "../net/waiting_list.ts";
 import type { Admission, FastCgiHost } from "./connection_host.ts";
 import { Intake } from "./intake.ts";
-import { HOLD_UP_MS } from "./limits.ts";
-import { RecordReader } from "./records.ts";
+import { HOLD_UP_MS } from "./codec/limits.ts";
+import { RecordReader } from "./codec/records.ts";
 import type { ServerRequest } from "./server_request.ts";
 import { SharedWindow } from "./shared_window.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import type { FaultLog } from "../net/fault_log.ts";
-import type { FastCgiLimits } from "./limits.ts";
+import type { FastCgiLimits } from "./codec/limits.ts";
 import type { RequestHandler } from "./request_handler.ts";
 
 /** What the FastCGI connections of an endpoint have in common. */

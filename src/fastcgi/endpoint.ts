@@ -4,21 +4,21 @@
  * @module
  */
 
-import { BufferPool } from "../buffers.ts";
-import type { ProtocolError } from "../errors.ts";
-import type { ExchangeHandler, FaultReports, Peer } from "../exchange.ts";
-import { RequestHead } from "../exchange.ts";
-import type { Log } from "../log.ts";
+import { BufferPool } from "../base/buffers.ts";
+import type { ProtocolError } from "../base/errors.ts";
+import type { ExchangeHandler, FaultReports, Peer } from "../message/exchange.ts";
+import { RequestHead } from "../message/exchange.ts";
+import type { Log } from "../base/log.ts";
 import { unmapped } from "../net/address.ts";
-import { takeSurroundings } from "../surroundings.ts";
+import { takeSurroundings } from "../base/surroundings.ts";
 import type { ExchangeSettings } from "./fastcgi_exchange.ts";
 import { bodyTooShort, FastCgiExchange } from "./fastcgi_exchange.ts";
-import type { FastCgiLimits } from "./limits.ts";
+import type { FastCgiLimits } from "./codec/limits.ts";
 import { RequestListener } from "./request_listener.ts";
 import type { RequestHandler } from "./request_handler.ts";
-import { ROLE_NUMBERS } from "./roles.ts";
+import { ROLE_NUMBERS } from "./codec/roles.ts";
 import type { ServerRequest } from "./server_request.ts";
-import { RequestTranslator } from "./translate.ts";
+import { RequestTranslator } from "./codec/translate.ts";
 
 /** What a {@linkcode FastCgiEndpoint} is made of. */
 export interface FastCgiEndpointOptions {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { InvalidResponseError, ProtocolError } from "../errors.ts";
+import { EMPTY } from "../base/empty.ts";
+import { InvalidResponseError, ProtocolError } from "../base/errors.ts";
 import type {
   AbortReason,
   Exchange,
@@ -12,16 +13,16 @@ import type {
   FaultReports,
   RequestHead,
   ResponseHead,
-} from "../exchange.ts";
-import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
-import type { Log } from "../log.ts";
-import { forLog } from "../log.ts";
-import { bodyTooLong } from "../response_fields.ts";
-import { bodyTooLarge } from "../request_faults.ts";
-import { CgiResponseWriter } from "./cgi_response.ts";
+} from "../message/exchange.ts";
+import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH } from "../message/exchange.ts";
+import type { Log } from "../base/log.ts";
+import { forLog } from "../base/log.ts";
+import { bodyTooLong } from "../message/response_fields.ts";
+import { bodyTooLarge } from "../message/request_faults.ts";
+import { CgiResponseWriter } from "./codec/cgi_response.ts";
 import type { InputType } from "./input_stream.ts";
-import { MAX_STDERR_BYTES } from "./limits.ts";
-import { DATA, STDIN } from "./records.ts";
+import { MAX_STDERR_BYTES } from "./codec/limits.ts";
+import { DATA, STDIN } from "./codec/records.ts";
 import type { RequestReceiver, ServerRequest } from "./server_request.ts";
 
 const encoder = new TextEncoder();
@@ -259,5 +260,3 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
 export function bodyTooShort(): ProtocolError {
   return new ProtocolError(400, "the body is shorter than CONTENT_LENGTH", "RFC 3875 4.2");
 }
-
-const EMPTY = new Uint8Array(0);

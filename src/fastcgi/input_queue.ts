@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ByteQueue } from "../byte_queue.ts";
+import { ByteQueue } from "../base/byte_queue.ts";
 
 /** What has come of a stream and was not read yet. */
 export class InputQueue {

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { BODY_WINDOW_BYTES } from "../exchange.ts";
-import type { DATA, STDIN } from "./records.ts";
+import { BODY_WINDOW_BYTES } from "../message/exchange.ts";
+import type { DATA, STDIN } from "./codec/records.ts";
 import { Spool } from "./spool.ts";
 
 /** The streams that a web server sends after the parameters, by the type of their records. */

@@ -4,16 +4,16 @@
  * @module
  */
 
-import type { OutputBuffer } from "../buffers.ts";
-import { ProtocolError } from "../errors.ts";
-import type { AbortReason } from "../exchange.ts";
+import type { OutputBuffer } from "../base/buffers.ts";
+import { ProtocolError } from "../base/errors.ts";
+import type { AbortReason } from "../message/exchange.ts";
 import { expired } from "../net/socket_endpoint.ts";
 import type { ConnectionHost } from "../net/socket_endpoint.ts";
-import { decodePairs, writePair } from "../pairs.ts";
-import { bodyTooSlow, headTooSlow, paramsTooLarge } from "../request_faults.ts";
+import { decodePairs, writePair } from "../message/pairs.ts";
+import { bodyTooSlow, headTooSlow, paramsTooLarge } from "../message/request_faults.ts";
 import type { FastCgiConnection } from "./connection.ts";
 import type { Admission, FastCgiHost } from "./connection_host.ts";
-import { HOLD_UP_MS, MAX_UNSTARTED_REQUESTS, PARAMS_PER_HEADER_BYTES } from "./limits.ts";
+import { HOLD_UP_MS, MAX_UNSTARTED_REQUESTS, PARAMS_PER_HEADER_BYTES } from "./codec/limits.ts";
 import {
   ABORT_REQUEST,
   BEGIN_REQUEST,
@@ -31,7 +31,7 @@ import {
   UNKNOWN_ROLE,
   writeEndRequest,
   writeUnknownType,
-} from "./records.ts";
+} from "./codec/records.ts";
 import { ServerRequest } from "./server_request.ts";
 import { SharedWindow } from "./shared_window.ts";
 

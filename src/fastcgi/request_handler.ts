@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ProtocolError } from "../errors.ts";
+import type { ProtocolError } from "../base/errors.ts";
 import type { ServerRequest } from "./server_request.ts";
 
 /** Takes requests. */

@@ -5,14 +5,14 @@
  * @module
  */
 
-import type { ProtocolError } from "../errors.ts";
-import type { Log } from "../log.ts";
+import type { ProtocolError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 import { unmapped } from "../net/address.ts";
 import { FaultLog } from "../net/fault_log.ts";
 import { SocketEndpoint } from "../net/socket_endpoint.ts";
 import { FastCgiConnection } from "./connection.ts";
-import type { FastCgiLimits } from "./limits.ts";
-import { MAX_REFUSED_CONNECTIONS } from "./limits.ts";
+import type { FastCgiLimits } from "./codec/limits.ts";
+import { MAX_REFUSED_CONNECTIONS } from "./codec/limits.ts";
 import type { RequestHandler } from "./request_handler.ts";
 import type { ServerRequest } from "./server_request.ts";
 

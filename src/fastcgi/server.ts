@@ -4,27 +4,27 @@
  * @module
  */
 
-import type { ProtocolError } from "../errors.ts";
-import type { AbortReason, RequestRole } from "../exchange.ts";
-import { RequestHead } from "../exchange.ts";
-import type { Log } from "../log.ts";
-import { logToStderr } from "../log.ts";
-import { takeSurroundings } from "../surroundings.ts";
+import type { ProtocolError } from "../base/errors.ts";
+import type { AbortReason, RequestRole } from "../message/exchange.ts";
+import { RequestHead } from "../message/exchange.ts";
+import type { Log } from "../base/log.ts";
+import { logToStderr } from "../base/log.ts";
+import { takeSurroundings } from "../base/surroundings.ts";
 import { addressIn, parseListenAddress } from "../net/address.ts";
 import { listen } from "../net/listen.ts";
 import type { Listening } from "../net/listen.ts";
-import { decodePairs } from "../pairs.ts";
-import { checkNumber, SettingChecks } from "../setting_checks.ts";
-import { ANY_TIME, LIMIT_RANGES, RANGES } from "../setting_ranges.ts";
-import { timerMs } from "../timers.ts";
+import { decodePairs } from "../message/pairs.ts";
+import { checkNumber, SettingChecks } from "../limits/setting_checks.ts";
+import { ANY_TIME, LIMIT_RANGES, RANGES } from "../limits/setting_ranges.ts";
+import { timerMs } from "../base/timers.ts";
 import { InputQueue } from "./input_queue.ts";
 import type { InputType } from "./input_stream.ts";
-import type { FastCgiLimits } from "./limits.ts";
-import { DEFAULT_FASTCGI_LIMITS } from "./limits.ts";
-import { DATA, FILTER, STDIN } from "./records.ts";
+import type { FastCgiLimits } from "./codec/limits.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "./codec/limits.ts";
+import { DATA, FILTER, STDIN } from "./codec/records.ts";
 import type { RequestHandler } from "./request_handler.ts";
 import { RequestListener } from "./request_listener.ts";
-import { ROLE_NUMBERS, roleOf } from "./roles.ts";
+import { ROLE_NUMBERS, roleOf } from "./codec/roles.ts";
 import type { RequestReceiver, ServerRequest } from "./server_request.ts";
 
 /** A FastCGI request as a low-level handler gets it. */

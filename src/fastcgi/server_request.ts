@@ -5,14 +5,14 @@
  * @module
  */
 
-import { OutputBuffer } from "../buffers.ts";
-import { errorResponse } from "../error_response.ts";
-import type { AbortReason, RequestHead } from "../exchange.ts";
-import { CgiResponseWriter } from "./cgi_response.ts";
+import { OutputBuffer } from "../base/buffers.ts";
+import { errorResponse } from "../message/error_response.ts";
+import type { AbortReason, RequestHead } from "../message/exchange.ts";
+import { CgiResponseWriter } from "./codec/cgi_response.ts";
 import type { FastCgiConnection } from "./connection.ts";
 import type { InputReader, InputType } from "./input_stream.ts";
 import { InputStream } from "./input_stream.ts";
-import { ParamsBuffer } from "./params_buffer.ts";
+import { ParamsBuffer } from "./codec/params_buffer.ts";
 import {
   AUTHORIZER,
   DATA,
@@ -25,7 +25,7 @@ import {
   writeEnd,
   writeEndRequest,
   writeStream,
-} from "./records.ts";
+} from "./codec/records.ts";
 
 /** What the handler of a request is told while it is open. */
 export interface RequestReceiver extends InputReader {

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { BODY_WINDOW_BYTES } from "../exchange.ts";
-import { OWN_WINDOW_BYTES } from "./limits.ts";
+import { BODY_WINDOW_BYTES } from "../message/exchange.ts";
+import { OWN_WINDOW_BYTES } from "./codec/limits.ts";
 import type { ServerRequest } from "./server_request.ts";
 
 /** The window of a connection. */

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { ByteQueue } from "../byte_queue.ts";
+import { ByteQueue } from "../base/byte_queue.ts";
 import { descriptors } from "../net/descriptors.ts";
-import { MAX_SPOOLED_BYTES, MAX_SPOOLED_MEMORY_BYTES } from "./limits.ts";
+import { MAX_SPOOLED_BYTES, MAX_SPOOLED_MEMORY_BYTES } from "./codec/limits.ts";
 
 const READ_BYTES = 65_536;
 

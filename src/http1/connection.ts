@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { OutputBuffer } from "../buffers.ts";
-import { ProtocolError } from "../errors.ts";
-import type { AbortReason, ExchangeHandler, Peer } from "../exchange.ts";
-import { CHUNK_COST_BYTES, RequestHead } from "../exchange.ts";
+import type { OutputBuffer } from "../base/buffers.ts";
+import { ProtocolError } from "../base/errors.ts";
+import type { AbortReason, ExchangeHandler, Peer } from "../message/exchange.ts";
+import { CHUNK_COST_BYTES, RequestHead } from "../message/exchange.ts";
 import {
   HALF_CLOSED_TIMEOUT_MS,
   LINGER_TIMEOUT_MS,
@@ -21,21 +21,21 @@ import type { SenderOwner } from "../net/sender.ts";
 import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
 import { expired } from "../net/socket_endpoint.ts";
 import { WaitingPlace } from "../net/waiting_list.ts";
-import { bodyTooSlow, headTooSlow } from "../request_faults.ts";
+import { bodyTooSlow, headTooSlow } from "../message/request_faults.ts";
 import { Deliveries } from "./deliveries.ts";
 import { HttpExchange } from "./http_exchange.ts";
-import type { HttpLimits } from "./limits.ts";
+import type { HttpLimits } from "./codec/limits.ts";
 import {
   FEW_UNSENT_BYTES,
   FIRST_WINDOW_BYTES,
   MAX_DISCARDED_BYTES,
   MAX_PIPELINED_REQUESTS,
   WINDOW_PIECE_BYTES,
-} from "./limits.ts";
-import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "./parser.ts";
+} from "./codec/limits.ts";
+import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "./codec/parser.ts";
 import { Pipeline } from "./pipeline.ts";
-import type { DateLine } from "./writer.ts";
-import { ResponseWriter } from "./writer.ts";
+import type { DateLine } from "./codec/writer.ts";
+import { ResponseWriter } from "./codec/writer.ts";
 
 /** What the HTTP connections of an endpoint have in common. */
 export interface HttpHost {

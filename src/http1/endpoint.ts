@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { ExchangeHandler } from "../exchange.ts";
-import type { Log } from "../log.ts";
+import type { ExchangeHandler } from "../message/exchange.ts";
+import type { Log } from "../base/log.ts";
 import { unmapped } from "../net/address.ts";
 import { SocketEndpoint } from "../net/socket_endpoint.ts";
 import type { HttpHost } from "./connection.ts";
 import { HttpConnection } from "./connection.ts";
-import type { HttpLimits } from "./limits.ts";
-import { DateLine } from "./writer.ts";
+import type { HttpLimits } from "./codec/limits.ts";
+import { DateLine } from "./codec/writer.ts";
 
 /** Serves HTTP/1.1 on one listener. */
 export class HttpEndpoint implements AsyncDisposable {

@@ -5,25 +5,25 @@
  * @module
  */
 
-import { InvalidResponseError } from "../errors.ts";
-import type { ProtocolError } from "../errors.ts";
+import { InvalidResponseError } from "../base/errors.ts";
+import type { ProtocolError } from "../base/errors.ts";
 import type {
   AbortReason,
   Exchange,
   ExchangeReceiver,
   RequestHead,
   ResponseHead,
-} from "../exchange.ts";
-import { BODY_WINDOW_BYTES, NO_ANSWER, NOBODY, WHOLE_BODY } from "../exchange.ts";
-import { errorResponse } from "../error_response.ts";
+} from "../message/exchange.ts";
+import { BODY_WINDOW_BYTES, NO_ANSWER, NOBODY, WHOLE_BODY } from "../message/exchange.ts";
+import { errorResponse } from "../message/error_response.ts";
 import type { HttpConnection } from "./connection.ts";
-import { bodyTooLong } from "../response_fields.ts";
+import { bodyTooLong } from "../message/response_fields.ts";
 import {
   FIRST_WINDOW_BYTES,
   LARGEST_WINDOW_BYTES,
   MAX_DISCARDED_BYTES,
   WINDOW_PIECE_BYTES,
-} from "./limits.ts";
+} from "./codec/limits.ts";
 
 /** Waiting for the response, within it, or done with it. */
 const AWAITING = 0;

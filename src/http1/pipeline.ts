@@ -13,7 +13,7 @@ import {
   MAX_HELD_BYTES,
   MAX_UNSENT_BYTES,
   MIN_HELD_BYTES,
-} from "./limits.ts";
+} from "./codec/limits.ts";
 
 /** The requests of one connection. At most the last of them waits to be begun. */
 export class Pipeline {

@@ -5,16 +5,16 @@
  */
 
 import { dirname, join } from "node:path";
-import { LoadError } from "../errors.ts";
-import { environmentOf } from "../surroundings.ts";
-import type { ModuleCache } from "./cache.ts";
-import { lockBeside, readProjectConfig } from "./deno_config.ts";
-import type { ProjectConfig, ReadText } from "./deno_config.ts";
-import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "./fetcher.ts";
-import type { FetchLimits } from "./fetcher.ts";
-import type { DiskQuota } from "./disk_quota.ts";
-import { keepQuota, lateQuota } from "./disk_quota.ts";
-import { buildGraph } from "./graph.ts";
+import { LoadError } from "../base/errors.ts";
+import { environmentOf } from "../base/surroundings.ts";
+import type { ModuleCache } from "./cache/cache.ts";
+import { lockBeside, readProjectConfig } from "./project/deno_config.ts";
+import type { ProjectConfig, ReadText } from "./project/deno_config.ts";
+import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "./fetch/fetcher.ts";
+import type { FetchLimits } from "./fetch/fetcher.ts";
+import type { DiskQuota } from "./files/disk_quota.ts";
+import { keepQuota, lateQuota } from "./files/disk_quota.ts";
+import { buildGraph } from "./graph_walk.ts";
 import type {
   Graph,
   GraphRequest,
@@ -22,19 +22,19 @@ import type {
   LocalPackageSet,
   PackageSet,
   TransformRequest,
-} from "./graph_types.ts";
-import { DEFAULT_GRAPH_LIMITS } from "./graph_types.ts";
-import type { FileGrant } from "./file_grant.ts";
-import { checkFile, grantedLate, pathOf, withOwnFolders } from "./file_grant.ts";
-import { filePath, liesIn } from "./graph_keys.ts";
-import { knownModulesOf, storeGraph } from "./graph_store.ts";
-import { sha256Of } from "./hash.ts";
-import type { HttpClients } from "./http_clients.ts";
-import type { StoredGraph } from "./graph_store.ts";
-import { JsrResolver } from "./jsr.ts";
-import type { TransformedModule } from "./link.ts";
-import { TRANSFORM_VERSION } from "./link.ts";
-import type { ReloadPolicy } from "./fetch_policy.ts";
+} from "./graph/graph_types.ts";
+import { DEFAULT_GRAPH_LIMITS } from "./graph/graph_types.ts";
+import type { FileGrant } from "./files/file_grant.ts";
+import { checkFile, grantedLate, pathOf, withOwnFolders } from "./files/file_grant.ts";
+import { filePath, liesIn } from "../base/paths.ts";
+import { knownModulesOf, storeGraph } from "./graph/graph_store.ts";
+import { sha256Of } from "../base/sha256.ts";
+import type { HttpClients } from "./fetch/http_clients.ts";
+import type { StoredGraph } from "./graph/graph_store.ts";
+import { JsrResolver } from "./npm/jsr.ts";
+import type { TransformedModule } from "./graph/link.ts";
+import { TRANSFORM_VERSION } from "./graph/link.ts";
+import type { ReloadPolicy } from "./names/fetch_policy.ts";
 import type {
   Builtins,
   ExtendRequest,
@@ -43,18 +43,18 @@ import type {
   LoaderOptions,
   LocalFile,
   PrepareOptions,
-} from "./loader_protocol.ts";
-import { Lock } from "./lock.ts";
-import { mediaTypeOf } from "./media_type.ts";
+} from "./protocol.ts";
+import { Lock } from "./project/lock.ts";
+import { mediaTypeOf } from "./fetch/media_type.ts";
 import { commonJsExportsIn, PackageInstaller } from "./npm/installer.ts";
 import { LocalPackages } from "./npm/local_packages.ts";
-import { checkExtent } from "./code_extent.ts";
+import { checkExtent } from "./transform/code_extent.ts";
 import { guardedBuiltin } from "../sandbox/lockdown.ts";
-import { readRegularFile } from "./regular_file.ts";
-import { textOf } from "./sources.ts";
-import type { ModuleUses } from "./module_uses.ts";
-import type { TransformInput } from "./transform.ts";
-import type { ModuleSource } from "./sources.ts";
+import { readRegularFile } from "./files/regular_file.ts";
+import { sourceText } from "./names/sources.ts";
+import type { ModuleUses } from "./transform/module_uses.ts";
+import type { TransformInput } from "./transform/transform.ts";
+import type { ModuleSource } from "./names/sources.ts";
 
 /** A graph that was made, and the local files that it was made of. */
 export interface Prepared {
@@ -406,7 +406,7 @@ class Loading implements GraphSources {
   async rewrittenCommonJs(): Promise<ReadonlyMap<string, string>> {
     const rewritten = new Map<string, string>();
     for (const [path, text] of this.#localPackages?.importing ?? []) {
-      const { rewriteCommonJs } = await import("./transform.ts");
+      const { rewriteCommonJs } = await import("./transform/transform.ts");
       const changed = rewriteCommonJs(text, path);
       if (changed !== text) rewritten.set(path, changed);
     }
@@ -496,7 +496,7 @@ class Loading implements GraphSources {
     const key = sha256Of(JSON.stringify(inputs));
     const cached = await this.#cache.readTransform(key) as KeptTransform | null;
     if (cached !== null) return await moduleOf(cached, url, source);
-    const text = textOf(source);
+    const text = sourceText(source);
     checkExtent(url, text, mediaType);
     this.#progress.onWork?.(url);
     const kept = await transformed({ url, text, mediaType, compilerOptions });
@@ -513,11 +513,11 @@ type KeptTransform = { readonly module: TransformedModule } | { readonly uses: M
 /** TypeScript takes its time to start: only where it is needed. */
 async function transformed(input: TransformInput): Promise<KeptTransform> {
   if (input.mediaType === "javascript") {
-    const { plainUses } = await import("./plain_uses.ts");
+    const { plainUses } = await import("./transform/plain_uses.ts");
     const uses = plainUses(input.text, "module");
     if (uses !== null) return { uses };
   }
-  const { transformCode } = await import("./transform.ts");
+  const { transformCode } = await import("./transform/transform.ts");
   return { module: transformCode(input) };
 }
 
@@ -527,8 +527,8 @@ async function moduleOf(
   source: ModuleSource,
 ): Promise<TransformedModule> {
   if ("module" in kept) return kept.module;
-  const { openImports } = await import("./open_imports.ts");
-  return openImports(url, textOf(source), kept.uses, null);
+  const { openImports } = await import("./transform/open_imports.ts");
+  return openImports(url, sourceText(source), kept.uses, null);
 }
 
 /** The same for CommonJS. */
@@ -536,7 +536,7 @@ async function rewritten(source: string, filename: string): Promise<string> {
   const { rewritePlain } = await import("./plain_common_js.ts");
   const made = rewritePlain(source);
   if (made !== null) return made;
-  const { rewriteCommonJs } = await import("./transform.ts");
+  const { rewriteCommonJs } = await import("./transform/transform.ts");
   return rewriteCommonJs(source, filename);
 }
 

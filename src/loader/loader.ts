@@ -6,25 +6,25 @@
  */
 
 import { basename, dirname, join } from "node:path";
-import { LoadError } from "../errors.ts";
-import type { Log } from "../log.ts";
-import { isAbsent, unreadable } from "./atomic_write.ts";
-import { ModuleCache } from "./cache.ts";
-import { markUsed } from "./cache_upkeep.ts";
+import { LoadError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { isAbsent, unreadable } from "./files/atomic_write.ts";
+import { ModuleCache } from "./cache/cache.ts";
+import { markUsed } from "./cache/cache_upkeep.ts";
 import {
   findConfig,
   hasNodeModules,
   lockBeside,
   packageJsonOf,
   rootConfigOf,
-} from "./deno_config.ts";
-import { DEFAULT_FETCH_LIMITS } from "./download.ts";
-import type { GraphRoot } from "./graph_types.ts";
-import { filePath } from "./graph_keys.ts";
-import type { StoredGraph, WorkerGraph } from "./graph_store.ts";
-import { readGraph, workerGraphOf } from "./graph_store.ts";
-import { sha256Of } from "./hash.ts";
-import { TRANSFORM_VERSION } from "./link.ts";
+} from "./project/deno_config.ts";
+import { DEFAULT_FETCH_LIMITS } from "./fetch/download.ts";
+import type { GraphRoot } from "./graph/graph_types.ts";
+import { filePath } from "../base/paths.ts";
+import type { StoredGraph, WorkerGraph } from "./graph/graph_store.ts";
+import { readGraph, workerGraphOf } from "./graph/graph_store.ts";
+import { sha256Of } from "../base/sha256.ts";
+import { TRANSFORM_VERSION } from "./graph/link.ts";
 import type {
   Builtins,
   Extension,
@@ -33,15 +33,15 @@ import type {
   LoaderReport,
   LocalFile,
   PrepareOptions,
-} from "./loader_protocol.ts";
-import type { Question } from "./loader_thread.ts";
-import { LoaderThread } from "./loader_thread.ts";
+} from "./protocol.ts";
+import type { Question } from "./thread.ts";
+import { LoaderThread } from "./thread.ts";
 import { MODULE_SYNC } from "./npm/conditions.ts";
 import { npmrcPaths } from "./npm/npmrc_paths.ts";
-import { FileFault, readRegularFile } from "./regular_file.ts";
-import { Slices } from "./slices.ts";
-import { environmentOf } from "../surroundings.ts";
-import { timerMs } from "../timers.ts";
+import { FileFault, readRegularFile } from "./files/regular_file.ts";
+import { Slices } from "../base/slices.ts";
+import { environmentOf } from "../base/surroundings.ts";
+import { timerMs } from "../base/timers.ts";
 
 /** Apps that workers can import, and what they have imported since. */
 export interface PreparedGraph {
@@ -102,8 +102,8 @@ export class Loader implements Disposable {
   }
 
   /** Local files that were asked for by the last {@linkcode prepare} that failed. */
-  get filesInVain(): readonly string[] {
-    return this.#thread.filesInVain;
+  get failedFiles(): readonly string[] {
+    return this.#thread.failedFiles;
   }
 
   /**

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { isTooLong } from "./code_extent.ts";
-import { openCommonJs } from "./open_imports.ts";
-import { plainUses } from "./plain_uses.ts";
+import { isTooLong } from "./transform/code_extent.ts";
+import { openCommonJs } from "./transform/open_imports.ts";
+import { plainUses } from "./transform/plain_uses.ts";
 
 /** Leads dynamic imports of a CommonJS module to the worker; `null` if it takes TypeScript to do so. */
 export function rewritePlain(source: string): string | null {

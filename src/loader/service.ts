@@ -4,14 +4,14 @@
  * @module
  */
 
-import { ConfigError, LoadError } from "../errors.ts";
-import { environmentOf } from "../surroundings.ts";
-import { ModuleCache } from "./cache.ts";
-import { markUsed, tidyCache } from "./cache_upkeep.ts";
+import { ConfigError, LoadError } from "../base/errors.ts";
+import { environmentOf } from "../base/surroundings.ts";
+import { ModuleCache } from "./cache/cache.ts";
+import { markUsed, tidyCache } from "./cache/cache_upkeep.ts";
 import { GraphBuilder } from "./graph_builder.ts";
-import { HttpClients } from "./http_clients.ts";
-import type { LoaderReport, LoaderRequest } from "./loader_protocol.ts";
-import { LOADER_PULSE_MS } from "./loader_protocol.ts";
+import { HttpClients } from "./fetch/http_clients.ts";
+import type { LoaderReport, LoaderRequest } from "./protocol.ts";
+import { LOADER_PULSE_MS } from "./protocol.ts";
 
 /** The part of a worker's global scope that is used here. */
 interface WorkerScope {

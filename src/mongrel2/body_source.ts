@@ -5,8 +5,9 @@
  * @module
  */
 
-import { BODY_WINDOW_BYTES } from "../exchange.ts";
-import { Queue } from "../queue.ts";
+import { EMPTY } from "../base/empty.ts";
+import { BODY_WINDOW_BYTES } from "../message/exchange.ts";
+import { Queue } from "../base/queue.ts";
 
 /** Who takes a body. */
 export interface BodyTaker {
@@ -195,5 +196,4 @@ export class StreamedBody implements BodySource {
   }
 }
 
-const EMPTY = new Uint8Array(0);
 const FILE_READ_BYTES = 65_536;

@@ -4,24 +4,25 @@
  * @module
  */
 
-import type { OutputBuffer } from "../buffers.ts";
-import { ProtocolError } from "../errors.ts";
-import type { AbortReason, ExchangeHandler, Peer } from "../exchange.ts";
-import { RequestHead, UNKNOWN_LENGTH } from "../exchange.ts";
+import { EMPTY } from "../base/empty.ts";
+import type { OutputBuffer } from "../base/buffers.ts";
+import { ProtocolError } from "../base/errors.ts";
+import type { AbortReason, ExchangeHandler, Peer } from "../message/exchange.ts";
+import { RequestHead, UNKNOWN_LENGTH } from "../message/exchange.ts";
 import { expired } from "../net/socket_endpoint.ts";
-import { bodyTooLarge } from "../request_faults.ts";
-import type { RequestLimits } from "../request_limits.ts";
-import { MAX_DISCARDED_BYTES } from "../http1/limits.ts";
-import type { DateLine } from "../http1/writer.ts";
-import type { Log } from "../log.ts";
+import { bodyTooLarge } from "../message/request_faults.ts";
+import type { RequestLimits } from "../message/request_limits.ts";
+import { MAX_DISCARDED_BYTES } from "../http1/codec/limits.ts";
+import type { DateLine } from "../http1/codec/writer.ts";
+import type { Log } from "../base/log.ts";
 import type { OutputHost } from "./client_output.ts";
 import { ClientOutput } from "./client_output.ts";
 import { FileBody, InlineBody, StreamedBody } from "./body_source.ts";
-import { formatControl, formatReply, headerValue } from "./message.ts";
-import type { Mongrel2Message } from "./message.ts";
+import { formatControl, formatReply, headerValue } from "./codec/message.ts";
+import type { Mongrel2Message } from "./codec/message.ts";
 import type { ExchangeChannel } from "./mongrel2_exchange.ts";
 import { Mongrel2Exchange } from "./mongrel2_exchange.ts";
-import { isHandshake, translateMessage } from "./translate.ts";
+import { isHandshake, translateMessage } from "./codec/translate.ts";
 import type { UploadFolder } from "./upload.ts";
 import { uploadNotice } from "./upload.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
@@ -397,5 +398,3 @@ export class Mongrel2Client implements ExchangeChannel {
     this.#current.refuse(told);
   }
 }
-
-const EMPTY = new Uint8Array(0);

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { BufferPool, OutputBuffer } from "../buffers.ts";
+import { BufferPool, OutputBuffer } from "../base/buffers.ts";
 import type { Flushable } from "../net/flush_queue.ts";
-import { timerMs } from "../timers.ts";
+import { timerMs } from "../base/timers.ts";
 import type { ServerFlow } from "./delivery.ts";
 import { DeliveryLine } from "./delivery.ts";
-import { replyHeader } from "./message.ts";
+import { replyHeader } from "./codec/message.ts";
 import type { Mongrel2Exchange } from "./mongrel2_exchange.ts";
 
 /** Bytes that wait from which on no further response is put behind them. */

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { messageOf } from "../error_message.ts";
+import { messageOf } from "../base/error_message.ts";
 import { dirname, isAbsolute, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { ConfigError } from "../errors.ts";
-import { parseMongrel2Spec } from "./spec.ts";
-import type { HandlerChoice, Mongrel2Spec } from "./spec.ts";
+import { ConfigError } from "../base/errors.ts";
+import { parseMongrel2Spec } from "./codec/spec.ts";
+import type { HandlerChoice, Mongrel2Spec } from "./codec/spec.ts";
 
 interface Row {
   readonly handlerId: number;

@@ -5,22 +5,22 @@
  * @module
  */
 
-import { ProtocolError } from "../errors.ts";
-import type { Log } from "../log.ts";
-import { logToStderr } from "../log.ts";
-import { timerMs } from "../timers.ts";
-import type { ControlRequest, Mongrel2Message } from "./message.ts";
+import { ProtocolError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { logToStderr } from "../base/log.ts";
+import { timerMs } from "../base/timers.ts";
+import type { ControlRequest, Mongrel2Message } from "./codec/message.ts";
 import {
   formatControl,
   headerValue,
   MAX_REPLY_TARGETS,
   parseLentMessage,
   replyHeader,
-} from "./message.ts";
-import { Queue } from "../queue.ts";
+} from "./codec/message.ts";
+import { Queue } from "../base/queue.ts";
 import { Mongrel2Sockets } from "./sockets.ts";
-import type { Mongrel2Spec } from "./spec.ts";
-import { parseMongrel2Spec } from "./spec.ts";
+import type { Mongrel2Spec } from "./codec/spec.ts";
+import { parseMongrel2Spec } from "./codec/spec.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { ZmqError } from "../errors.ts";
+import { ZmqError } from "../base/errors.ts";
 import { ZmqContext } from "../zmq/socket.ts";
-import { formatTnetstring, parseTnetstring } from "./tnetstring.ts";
-import type { TnetValue } from "./tnetstring.ts";
+import { formatTnetstring, parseTnetstring } from "./codec/tnetstring.ts";
+import type { TnetValue } from "./codec/tnetstring.ts";
 
 /** The answer to a command: a table. */
 export interface ControlTable {

@@ -4,19 +4,19 @@
  * @module
  */
 
-import { ProtocolError } from "../errors.ts";
-import type { ExchangeHandler, Peer } from "../exchange.ts";
-import type { RequestLimits } from "../request_limits.ts";
-import { DateLine } from "../http1/writer.ts";
-import type { Log } from "../log.ts";
+import { ProtocolError } from "../base/errors.ts";
+import type { ExchangeHandler, Peer } from "../message/exchange.ts";
+import type { RequestLimits } from "../message/request_limits.ts";
+import { DateLine } from "../http1/codec/writer.ts";
+import type { Log } from "../base/log.ts";
 import { FlushQueue } from "../net/flush_queue.ts";
 import { Mongrel2Client } from "./client.ts";
 import type { ClientHost } from "./client.ts";
 import { ServerFlow } from "./delivery.ts";
-import type { Mongrel2Message } from "./message.ts";
-import { headerValue, parseLentMessage } from "./message.ts";
+import type { Mongrel2Message } from "./codec/message.ts";
+import { headerValue, parseLentMessage } from "./codec/message.ts";
 import { Mongrel2Sockets } from "./sockets.ts";
-import type { Mongrel2Spec } from "./spec.ts";
+import type { Mongrel2Spec } from "./codec/spec.ts";
 import { UploadFolder } from "./upload.ts";
 
 /** What a {@linkcode Mongrel2Endpoint} is made of. */

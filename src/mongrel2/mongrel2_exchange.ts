@@ -4,22 +4,22 @@
  * @module
  */
 
-import type { OutputBuffer } from "../buffers.ts";
-import { errorResponse } from "../error_response.ts";
-import { InvalidResponseError } from "../errors.ts";
-import type { ProtocolError } from "../errors.ts";
+import type { OutputBuffer } from "../base/buffers.ts";
+import { errorResponse } from "../message/error_response.ts";
+import { InvalidResponseError } from "../base/errors.ts";
+import type { ProtocolError } from "../base/errors.ts";
 import type {
   AbortReason,
   Exchange,
   ExchangeReceiver,
   RequestHead,
   ResponseHead,
-} from "../exchange.ts";
-import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH } from "../exchange.ts";
-import type { DateLine } from "../http1/writer.ts";
-import { ResponseWriter } from "../http1/writer.ts";
-import type { Log } from "../log.ts";
-import { bodyTooLong } from "../response_fields.ts";
+} from "../message/exchange.ts";
+import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH } from "../message/exchange.ts";
+import type { DateLine } from "../http1/codec/writer.ts";
+import { ResponseWriter } from "../http1/codec/writer.ts";
+import type { Log } from "../base/log.ts";
+import { bodyTooLong } from "../message/response_fields.ts";
 import type { BodySource, BodyTaker } from "./body_source.ts";
 
 /** The connection of a client, as its exchange sees it. */

@@ -6,7 +6,7 @@
  */
 
 import { setImmediate } from "node:timers";
-import { Queue } from "../queue.ts";
+import { Queue } from "../base/queue.ts";
 import { halfClose } from "../zmq/half_close.ts";
 import {
   EVENT_CONNECTED,
@@ -15,9 +15,9 @@ import {
   ZmqContext,
 } from "../zmq/socket.ts";
 import type { ZmqSocket } from "../zmq/socket.ts";
-import { MAX_LENT_BYTES } from "./message.ts";
+import { MAX_LENT_BYTES } from "./codec/message.ts";
 import { Outbox } from "./outbox.ts";
-import type { Mongrel2Spec } from "./spec.ts";
+import type { Mongrel2Spec } from "./codec/spec.ts";
 
 /** What the owner of the sockets is told. */
 export interface Mongrel2SocketsOwner {

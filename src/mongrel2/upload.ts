@@ -4,16 +4,16 @@
  * @module
  */
 
-import { messageOf } from "../error_message.ts";
+import { messageOf } from "../base/error_message.ts";
 import { constants, lstat, open, realpath, rename, unlink } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { ProtocolError } from "../errors.ts";
-import { decodeText } from "../pairs.ts";
+import { ProtocolError } from "../base/errors.ts";
+import { decodeText } from "../message/pairs.ts";
 import type { ReadableFile } from "./body_source.ts";
-import { headerValue, headerValues } from "./message.ts";
-import type { Mongrel2Message } from "./message.ts";
-import type { Mongrel2Spec } from "./spec.ts";
+import { headerValue, headerValues } from "./codec/message.ts";
+import type { Mongrel2Message } from "./codec/message.ts";
+import type { Mongrel2Spec } from "./codec/spec.ts";
 
 /** The largest number that Mongrel2 has a length in. */
 const MAX_C_INT = 2_147_483_647;

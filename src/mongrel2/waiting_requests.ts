@@ -5,8 +5,8 @@
  * @module
  */
 
-import { Queue } from "../queue.ts";
-import type { Mongrel2Message } from "./message.ts";
+import { Queue } from "../base/queue.ts";
+import type { Mongrel2Message } from "./codec/message.ts";
 
 /** Bytes that they may take. */
 const MAX_WAITING_BYTES = 2_097_152;

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { messageOf } from "../error_message.ts";
-import type { Log } from "../log.ts";
+import { messageOf } from "../base/error_message.ts";
+import type { Log } from "../base/log.ts";
 
 /** Codes of a process, or a system, that has no descriptor or no memory left (accept(2)). */
 const EXHAUSTION = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 
 /** Messages in one period. */
 const MAX_MESSAGES = 20;

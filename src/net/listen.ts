@@ -4,13 +4,13 @@
  * @module
  */
 
-import { messageOf } from "../error_message.ts";
+import { messageOf } from "../base/error_message.ts";
 import { hostText } from "./address.ts";
 import type { ListenAddress } from "./address.ts";
 import { addressesOf, isUnavailable, mayBeIpv6Only } from "./hosts.ts";
 import { JoinedListener } from "./joined_listener.ts";
 import { setUnixBacklog } from "./unix_backlog.ts";
-import { ListenError } from "../errors.ts";
+import { ListenError } from "../base/errors.ts";
 
 /** Certificate chain and private key of a TLS endpoint, as PEM text. */
 export interface TlsKeyPair {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { BufferPool } from "../buffers.ts";
+import type { BufferPool } from "../base/buffers.ts";
 import { LARGE_READ_BYTES, SMALL_READ_BYTES, TINY_READ_BYTES } from "./limits.ts";
 
 /** A buffer that grows with what comes, and shrinks when that was all. */

@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { BufferPool } from "../buffers.ts";
-import { OutputBuffer } from "../buffers.ts";
+import { EMPTY } from "../base/empty.ts";
+import type { BufferPool } from "../base/buffers.ts";
+import { OutputBuffer } from "../base/buffers.ts";
 
 /** A coarse clock, in milliseconds. */
 export interface Clock {
@@ -127,8 +128,6 @@ export class Sender {
     this.#owner.onSendFailed(error);
   };
 }
-
-const EMPTY = new Uint8Array(0);
 
 /** Closes `conn`, unless it has closed by itself. */
 export function closeConn(conn: Deno.Conn): void {

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { BufferPool } from "../buffers.ts";
-import type { AbortReason } from "../exchange.ts";
-import type { Log } from "../log.ts";
-import type { RequestLimits } from "../request_limits.ts";
-import { timerMs } from "../timers.ts";
+import { BufferPool } from "../base/buffers.ts";
+import type { AbortReason } from "../message/exchange.ts";
+import type { Log } from "../base/log.ts";
+import type { RequestLimits } from "../message/request_limits.ts";
+import { timerMs } from "../base/timers.ts";
 import { AcceptFaults, isExhaustion } from "./accept_faults.ts";
 import { closer } from "./closing.ts";
 import type { RoomMaker } from "./descriptors.ts";

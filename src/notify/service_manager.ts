@@ -4,10 +4,10 @@
  * @module
  */
 
-import { messageOf } from "../error_message.ts";
-import type { Log } from "../log.ts";
-import type { Environment } from "../surroundings.ts";
-import { timerMs } from "../timers.ts";
+import { messageOf } from "../base/error_message.ts";
+import type { Log } from "../base/log.ts";
+import type { Environment } from "../base/surroundings.ts";
+import { timerMs } from "../base/timers.ts";
 import { DatagramSender } from "./datagram.ts";
 
 /** Variables of the service manager: its socket, and how often, and by whom, it wants to be told. */

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { LoadError } from "../errors.ts";
-import type { Exchange } from "../exchange.ts";
-import type { Log } from "../log.ts";
+import { LoadError } from "../base/errors.ts";
+import type { Exchange } from "../message/exchange.ts";
+import type { Log } from "../base/log.ts";
 import { RingError } from "../ring/ring.ts";
 import type { Imported, ImportRequest } from "../worker/protocol.ts";
 import type { Backlog } from "./backlog.ts";

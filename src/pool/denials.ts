@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 
 /** Lines about the apps of one pool, and of those that come after it. */
 const MAX_LINES = 64;

@@ -9,8 +9,8 @@
  * @module
  */
 
-import type { Log } from "../log.ts";
-import { timerMs } from "../timers.ts";
+import type { Log } from "../base/log.ts";
+import { timerMs } from "../base/timers.ts";
 
 /** A worker, as far as its descriptors go. */
 export interface OpeningWorker {

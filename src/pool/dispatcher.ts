@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Exchange, ExchangeHandler } from "../exchange.ts";
-import { Queue } from "../queue.ts";
+import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
+import { Queue } from "../base/queue.ts";
 import type { Backlog } from "./backlog.ts";
 import { WaitingExchange } from "./waiting.ts";
 

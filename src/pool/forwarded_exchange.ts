@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { AbortReason, Exchange, ExchangeReceiver, ResponseHead } from "../exchange.ts";
+import type { AbortReason, Exchange, ExchangeReceiver, ResponseHead } from "../message/exchange.ts";
 import {
   BODY_WINDOW_BYTES,
   CHUNK_COST_BYTES,
@@ -16,7 +16,7 @@ import {
   PROCESSING,
   UNKNOWN_LENGTH,
   WHOLE_BODY,
-} from "../exchange.ts";
+} from "../message/exchange.ts";
 import { writeChunk } from "../ring/chunks.ts";
 import {
   ABORT,

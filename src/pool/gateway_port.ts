@@ -6,11 +6,11 @@
  */
 
 import { setImmediate } from "node:timers";
-import { concatenated } from "../bytes.ts";
-import type { Exchange, ResponseHead } from "../exchange.ts";
-import { BODY_WINDOW_BYTES, NO_ANSWER } from "../exchange.ts";
-import type { Log } from "../log.ts";
-import { LOG_LEVELS } from "../log.ts";
+import { concatenated } from "../base/bytes.ts";
+import type { Exchange, ResponseHead } from "../message/exchange.ts";
+import { BODY_WINDOW_BYTES, NO_ANSWER } from "../message/exchange.ts";
+import type { Log } from "../base/log.ts";
+import { LOG_LEVELS } from "../base/log.ts";
 import {
   BODY,
   CREDIT,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { timerMs } from "../timers.ts";
+import { timerMs } from "../base/timers.ts";
 
 /** A worker, as far as its life goes. */
 export interface BeatingWorker {

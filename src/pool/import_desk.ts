@@ -7,7 +7,7 @@
 
 import type { Imported, ImportRequest } from "../worker/protocol.ts";
 import { MAX_PENDING_IMPORT_CHARS, MAX_PENDING_IMPORTS } from "../worker/protocol.ts";
-import { timerMs } from "../timers.ts";
+import { timerMs } from "../base/timers.ts";
 import { RateLimit } from "./rate_limit.ts";
 
 /** Imports of one worker that are looked for in a period; others wait. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { WorkerLimits } from "../worker_limits.ts";
+import type { WorkerLimits } from "../limits/worker_limits.ts";
 
 /** Limits are lowered by up to this part, by chance: workers that start together do not end together. */
 const JITTER = 0.1;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Log } from "../log.ts";
+import type { Log } from "../base/log.ts";
 
 /** Hints that are remembered, so that none is told twice. */
 const MAX_HINTS = 100;

@@ -5,15 +5,15 @@
  * @module
  */
 
-import { LoadError } from "../errors.ts";
-import type { Exchange, ExchangeHandler } from "../exchange.ts";
-import type { Log } from "../log.ts";
+import { LoadError } from "../base/errors.ts";
+import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
+import type { Log } from "../base/log.ts";
 import { NeedHints } from "./need_hints.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
-import { timerMs } from "../timers.ts";
+import { timerMs } from "../base/timers.ts";
 import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
 import type { AppWorkerOwner } from "./app_worker.ts";
-import type { WorkerLimits } from "../worker_limits.ts";
+import type { WorkerLimits } from "../limits/worker_limits.ts";
 import { AppWorker } from "./app_worker.ts";
 import { CronDuty } from "./cron_duty.ts";
 import { Denials } from "./denials.ts";

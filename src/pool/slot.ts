@@ -5,11 +5,11 @@
  * @module
  */
 
-import { doubled, FIRST_RESTART_DELAY_MS, HEALTHY_AGE_MS } from "../restart_delays.ts";
-import { timerMs } from "../timers.ts";
-import { messageOf } from "../error_message.ts";
-import type { Log } from "../log.ts";
-import type { WorkerLimits } from "../worker_limits.ts";
+import { doubled, FIRST_RESTART_DELAY_MS, HEALTHY_AGE_MS } from "../base/backoff.ts";
+import { timerMs } from "../base/timers.ts";
+import { messageOf } from "../base/error_message.ts";
+import type { Log } from "../base/log.ts";
+import type { WorkerLimits } from "../limits/worker_limits.ts";
 import type { AppWorker } from "./app_worker.ts";
 import { Lifetime } from "./lifetime.ts";
 

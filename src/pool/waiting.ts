@@ -4,9 +4,14 @@
  * @module
  */
 
-import { BufferPool, OutputBuffer } from "../buffers.ts";
-import type { AbortReason, Exchange, ExchangeHandler, ExchangeReceiver } from "../exchange.ts";
-import { NOBODY } from "../exchange.ts";
+import { BufferPool, OutputBuffer } from "../base/buffers.ts";
+import type {
+  AbortReason,
+  Exchange,
+  ExchangeHandler,
+  ExchangeReceiver,
+} from "../message/exchange.ts";
+import { NOBODY } from "../message/exchange.ts";
 
 /** Buffers for what is kept: they are not used again. */
 const unpooled = new BufferPool(0);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ConfigError, LoadError } from "../errors.ts";
+import { ConfigError, LoadError } from "../base/errors.ts";
 import { allocateBells, Bell } from "../ring/bell.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { allocateCronDuty } from "../sandbox/cron_duty.ts";

@@ -9,7 +9,7 @@
  */
 
 import { setImmediate } from "node:timers";
-import { settle } from "../captured.ts";
+import { settle } from "../base/captured.ts";
 
 const { exchange, load, notify, store, waitAsync } = Atomics;
 const { Int32Array, Number, SharedArrayBuffer } = globalThis;

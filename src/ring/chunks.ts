@@ -9,9 +9,9 @@
  * @module
  */
 
-import { copyShared } from "../buffers.ts";
-import { lengthOf, viewOf } from "../captured.ts";
-import type { ExchangeReceiver } from "../exchange.ts";
+import { copyShared } from "../base/buffers.ts";
+import { lengthOf, viewOf } from "../base/captured.ts";
+import type { ExchangeReceiver } from "../message/exchange.ts";
 import { BODY, CHUNKS, MAX_BODY_FRAME_BYTES, writeBody } from "./frames.ts";
 import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";

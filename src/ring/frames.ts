@@ -4,12 +4,19 @@
  * @module
  */
 
-import { copyBytes, copyShared, Slab } from "../buffers.ts";
-import { charCodeAt, copyOf, lengthOf, setBytes, uncurried, viewOf } from "../captured.ts";
-import type { AbortReason, EndpointKind, Peer, RequestRole, ResponseHead } from "../exchange.ts";
-import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
-import { textOf as latin1Text } from "../fields.ts";
-import { utf8Length, writeUtf8 } from "../text.ts";
+import { EMPTY } from "../base/empty.ts";
+import { copyBytes, copyShared, Slab } from "../base/buffers.ts";
+import { charCodeAt, copyOf, lengthOf, setBytes, uncurried, viewOf } from "../base/captured.ts";
+import type {
+  AbortReason,
+  EndpointKind,
+  Peer,
+  RequestRole,
+  ResponseHead,
+} from "../message/exchange.ts";
+import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchange.ts";
+import { latin1Text as latin1Text } from "../message/fields.ts";
+import { utf8Length, writeUtf8 } from "../base/text.ts";
 import { KnownLines, MAX_KNOWN_BYTES } from "./known_lines.ts";
 import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
@@ -108,7 +115,6 @@ const decode: (decoder: TextDecoder, bytes: Uint8Array) => string = uncurried(
 const substring: (text: string, start: number, end: number) => string = uncurried(
   String.prototype.substring,
 );
-const EMPTY = new Uint8Array(0);
 /** Field lines of responses that were written, and read, last. */
 const writtenLines = new KnownLines();
 const readLines = new KnownLines();

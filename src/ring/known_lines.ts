@@ -5,8 +5,8 @@
  * @module
  */
 
-import { charCodeAt, viewOf } from "../captured.ts";
-import { textOf } from "../fields.ts";
+import { charCodeAt, viewOf } from "../base/captured.ts";
+import { latin1Text } from "../message/fields.ts";
 
 const { ArrayBuffer, Uint32Array, Uint8Array } = globalThis;
 
@@ -56,7 +56,7 @@ class Known {
       if (i === wordCount) {
         i *= 4;
         while (i < length && bytes[at + i] === ownBytes[i]) i++;
-        if (i === length) return this.text ??= textOf(ownBytes, 0, length);
+        if (i === length) return this.text ??= latin1Text(ownBytes, 0, length);
       }
     }
     this.#length = length;

@@ -14,8 +14,8 @@
  * @module
  */
 
-import { copyBytes } from "../buffers.ts";
-import { lengthOf, setBytes, viewOf } from "../captured.ts";
+import { copyBytes } from "../base/buffers.ts";
+import { lengthOf, setBytes, viewOf } from "../base/captured.ts";
 
 const { load, store, exchange } = Atomics;
 const { ArrayBuffer, Int32Array, RangeError, SharedArrayBuffer, Uint32Array, Uint8Array } =

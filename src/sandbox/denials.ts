@@ -5,7 +5,7 @@
  * @module
  */
 
-import { SafeSet } from "../captured.ts";
+import { SafeSet } from "../base/captured.ts";
 import { denialIn } from "./permission_hint.ts";
 
 const { construct, getPrototypeOf, setPrototypeOf } = Reflect;

@@ -10,7 +10,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { lengthOf } from "../captured.ts";
+import { lengthOf } from "../base/captured.ts";
 import type { Members, NodeProcess } from "./locks.ts";
 import { lock, refusal, replace } from "./locks.ts";
 

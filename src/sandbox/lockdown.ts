@@ -13,7 +13,7 @@
  * @module
  */
 
-import { uncurried } from "../captured.ts";
+import { uncurried } from "../base/captured.ts";
 import { lockInternals } from "./internals.ts";
 
 const {

@@ -9,7 +9,7 @@
  */
 
 import { resolve } from "node:path";
-import { uncurried } from "../captured.ts";
+import { uncurried } from "../base/captured.ts";
 import type { Members, Method, NodeProcess } from "./locks.ts";
 import { lazyMember, replace } from "./locks.ts";
 import type { SandboxRules } from "./rules.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { UnstableRules } from "../unstable_features.ts";
+import type { UnstableRules } from "../base/unstable_features.ts";
 
 /** The rules of a worker's sandbox. */
 export interface SandboxRules {

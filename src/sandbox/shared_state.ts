@@ -5,7 +5,7 @@
  * @module
  */
 
-import { settle, uncurried } from "../captured.ts";
+import { settle, uncurried } from "../base/captured.ts";
 import { isGranted } from "./granted.ts";
 import type { Members, NodeProcess } from "./locks.ts";
 import { lock, refuse, replace } from "./locks.ts";

@@ -8,8 +8,8 @@
 import { isOnDuty } from "./cron_duty.ts";
 import type { Members, Method } from "./locks.ts";
 import { replace } from "./locks.ts";
-import type { UnstableFeature } from "../unstable_features.ts";
-import { hasUnstable, UNSTABLE_FEATURES } from "../unstable_features.ts";
+import type { UnstableFeature } from "../base/unstable_features.ts";
+import { hasUnstable, UNSTABLE_FEATURES } from "../base/unstable_features.ts";
 import type { SandboxRules } from "./rules.ts";
 
 const { apply, deleteProperty } = Reflect;

@@ -7,8 +7,8 @@
 import { statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Surroundings } from "../surroundings.ts";
-import { environmentOf } from "../surroundings.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { environmentOf } from "../base/surroundings.ts";
 
 /** A program and what comes before gatehouse's own arguments. */
 export interface OwnCommand {

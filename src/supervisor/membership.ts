@@ -4,9 +4,9 @@
  * @module
  */
 
-import { messageOf } from "../error_message.ts";
-import { ConfigError } from "../errors.ts";
-import { ignoreBrokenPipes, logToStderr } from "../log.ts";
+import { messageOf } from "../base/error_message.ts";
+import { ConfigError } from "../base/errors.ts";
+import { ignoreBrokenPipes, logToStderr } from "../base/log.ts";
 import type { Assignment, Report } from "./protocol.ts";
 import { MAX_MESSAGE_CHARS, PROTOCOL_VERSION, SUPERVISED_ARGUMENT } from "./protocol.ts";
 

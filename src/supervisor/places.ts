@@ -5,7 +5,7 @@
  */
 
 import type { ServeSettings } from "../config/settings.ts";
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import { hostText } from "../net/address.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { listen } from "../net/listen.ts";

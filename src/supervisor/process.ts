@@ -5,10 +5,10 @@
  */
 
 import type { OwnCommand } from "./command.ts";
-import { LineSplitter } from "../line_splitter.ts";
+import { LineSplitter } from "../base/line_splitter.ts";
 import type { Assignment, Report } from "./protocol.ts";
 import { PROTOCOL_VERSION, SUPERVISED_ARGUMENT } from "./protocol.ts";
-import type { Surroundings } from "../surroundings.ts";
+import type { Surroundings } from "../base/surroundings.ts";
 import { ReportChannel } from "./report_channel.ts";
 
 /** A line that is longer is printed in parts. */

@@ -10,8 +10,8 @@
  * @module
  */
 
-import type { LogLevel } from "../log.ts";
-import { LOG_LEVELS } from "../log.ts";
+import type { LogLevel } from "../base/log.ts";
+import { LOG_LEVELS } from "../base/log.ts";
 
 /** Version of what is said here; the two may come from different releases. */
 export const PROTOCOL_VERSION = 2;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { LineSplitter } from "../line_splitter.ts";
+import { LineSplitter } from "../base/line_splitter.ts";
 import type { Report } from "./protocol.ts";
 import { MAX_MESSAGE_CHARS, parseReport } from "./protocol.ts";
 

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { doubled, FIRST_RESTART_DELAY_MS, HEALTHY_AGE_MS } from "../restart_delays.ts";
-import type { Log } from "../log.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { timerMs } from "../timers.ts";
+import { doubled, FIRST_RESTART_DELAY_MS, HEALTHY_AGE_MS } from "../base/backoff.ts";
+import type { Log } from "../base/log.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { timerMs } from "../base/timers.ts";
 import type { OwnCommand } from "./command.ts";
 import type { ProcessOwner, ReadyReport } from "./process.ts";
 import { describeStatus, GatewayProcess, StartError } from "./process.ts";

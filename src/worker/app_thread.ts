@@ -5,8 +5,8 @@
  * @module
  */
 
-import { getterOf, uncurried } from "../captured.ts";
-import type { WorkerGraph } from "../loader/graph_store.ts";
+import { getterOf, uncurried } from "../base/captured.ts";
+import type { WorkerGraph } from "../loader/graph/graph_store.ts";
 import { lock } from "../sandbox/locks.ts";
 import type { SandboxRules } from "../sandbox/rules.ts";
 import type { AskForModule } from "./modules.ts";

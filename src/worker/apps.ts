@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Deferred } from "../captured.ts";
-import { deferred, settle } from "../captured.ts";
-import type { Exchange, ExchangeHandler, FaultReports } from "../exchange.ts";
-import type { Log } from "../log.ts";
+import type { Deferred } from "../base/captured.ts";
+import { deferred, settle } from "../base/captured.ts";
+import type { Exchange, ExchangeHandler, FaultReports } from "../message/exchange.ts";
+import type { Log } from "../base/log.ts";
 import type { Context } from "./context.ts";
 import { reportingConsole } from "./console_reports.ts";
 import { AppContext } from "./context.ts";

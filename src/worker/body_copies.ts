@@ -8,7 +8,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { copyOf, lengthOf, uncurried } from "../captured.ts";
+import { copyOf, lengthOf, uncurried } from "../base/captured.ts";
 
 const { Uint8Array, WeakMap, WeakRef } = globalThis;
 const { defineProperty, freeze } = Object;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getterOf } from "../captured.ts";
+import { getterOf } from "../base/captured.ts";
 import { sharedCopy } from "./body_copies.ts";
 
 const { ArrayBuffer, DataView, Uint8Array } = globalThis;

@@ -6,7 +6,7 @@
 
 import nodeModule from "node:module";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { SafeMap, uncurried } from "../captured.ts";
+import { SafeMap, uncurried } from "../base/captured.ts";
 import { REQUIRE_CONDITIONS } from "../loader/npm/conditions.ts";
 import { ResolveFault, resolveImports } from "../loader/npm/package_exports.ts";
 import { PackageFiles } from "../loader/npm/package_files.ts";

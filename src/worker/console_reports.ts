@@ -6,7 +6,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { format } from "node:util";
-import { uncurried } from "../captured.ts";
+import { uncurried } from "../base/captured.ts";
 import type { AppTask } from "./task.ts";
 
 /** Takes what was printed. Apps could lay their hands on it: it is all that they would have. */

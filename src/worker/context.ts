@@ -4,8 +4,8 @@
  * @module
  */
 
-import { resolved } from "../captured.ts";
-import type { EndpointKind, RequestRole } from "../exchange.ts";
+import { resolved } from "../base/captured.ts";
+import type { EndpointKind, RequestRole } from "../message/exchange.ts";
 import type { BodyPiece } from "./request_body.ts";
 import { clientAddr, variablesOf } from "./meta_variables.ts";
 import type { AppTask } from "./task.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { getterOf, settle, uncurried } from "../captured.ts";
+import { getterOf, settle, uncurried } from "../base/captured.ts";
 import { internalSlot } from "./stand_for.ts";
 
 const { Headers, ReadableStream, Response, WeakSet } = globalThis;

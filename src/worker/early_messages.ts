@@ -4,7 +4,7 @@
  * @module
  */
 
-import { uncurried } from "../captured.ts";
+import { uncurried } from "../base/captured.ts";
 
 const { MessageEvent } = globalThis;
 const scope: EventTarget = globalThis;

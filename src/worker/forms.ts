@@ -6,7 +6,15 @@
  * @module
  */
 
-import { copyOf, getterOf, lengthOf, setBytes, settle, uncurried, viewOf } from "../captured.ts";
+import {
+  copyOf,
+  getterOf,
+  lengthOf,
+  setBytes,
+  settle,
+  uncurried,
+  viewOf,
+} from "../base/captured.ts";
 
 const { FormData, Headers, Int32Array, Promise, Request, Response, Uint8Array } = globalThis;
 const { defineProperty, getOwnPropertyDescriptor } = Object;

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { uncurried } from "../captured.ts";
+import { uncurried } from "../base/captured.ts";
 
 const { Headers, TypeError } = globalThis;
 const { iterator } = Symbol;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SafeMap } from "../captured.ts";
+import { SafeMap } from "../base/captured.ts";
 import type { Imported, ImportRequest } from "./protocol.ts";
 import { MAX_PENDING_IMPORT_CHARS, MAX_PENDING_IMPORTS } from "./protocol.ts";
 

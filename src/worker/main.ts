@@ -5,14 +5,14 @@
  */
 
 import { setImmediate } from "node:timers";
-import { uncurried } from "../captured.ts";
-import { LoadError } from "../errors.ts";
-import { loadApps } from "../loader/load.ts";
-import { ignoreBrokenPipes } from "../log.ts";
+import { uncurried } from "../base/captured.ts";
+import { LoadError } from "../base/errors.ts";
+import { loadApps } from "./load_apps.ts";
+import { ignoreBrokenPipes } from "../base/log.ts";
 import { Bell } from "../ring/bell.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
-import { tameUncaught } from "../uncaught.ts";
+import { tameUncaught } from "../base/uncaught.ts";
 import { AppRunner } from "./apps.ts";
 import { mendForms } from "./forms.ts";
 import { ImportClient } from "./import_client.ts";

@@ -5,7 +5,7 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { uncurried } from "../captured.ts";
+import { uncurried } from "../base/captured.ts";
 import type { NodeProcess } from "../sandbox/locks.ts";
 import { replace } from "../sandbox/locks.ts";
 

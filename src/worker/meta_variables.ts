@@ -4,13 +4,13 @@
  * @module
  */
 
-import { CLASS, HEX } from "../chars.ts";
-import type { RequestHead } from "../exchange.ts";
-import { UNKNOWN_LENGTH } from "../exchange.ts";
-import { textOf } from "../fields.ts";
-import { decodePairs, decodeText, PairReader } from "../pairs.ts";
-import { isAbsolute } from "../request_target.ts";
-import { urlOf } from "../request_url.ts";
+import { CLASS, HEX } from "../message/chars.ts";
+import type { RequestHead } from "../message/exchange.ts";
+import { UNKNOWN_LENGTH } from "../message/exchange.ts";
+import { latin1Text } from "../message/fields.ts";
+import { decodePairs, decodeText, PairReader } from "../message/pairs.ts";
+import { isAbsolute } from "../message/request_target.ts";
+import { urlOf } from "../message/request_url.ts";
 import { requestFields } from "./request_fields.ts";
 
 const { Math, Number, Object, String, URIError, URL, decodeURIComponent } = globalThis;
@@ -26,7 +26,7 @@ export function variablesOf(head: RequestHead, mount: string): Record<string, st
   const variables = sentVariables(head);
   variables.FCGI_ROLE = head.role.toUpperCase();
   if (isAbsolute(head)) {
-    variables.HTTP_HOST = textOf(head.block, head.authorityStart, head.authorityEnd);
+    variables.HTTP_HOST = latin1Text(head.block, head.authorityStart, head.authorityEnd);
   }
   // The web server knows nothing of mounts.
   if (mount !== "") Object.assign(variables, placeOf(new URL(urlOf(head)), mount));
@@ -85,7 +85,7 @@ function httpVariables(head: RequestHead, mount: string): Record<string, string>
     SERVER_PORT: url.port || (url.protocol === "https:" ? "443" : "80"),
     REQUEST_METHOD: head.method,
     REQUEST_SCHEME: url.protocol.slice(0, -1),
-    REQUEST_URI: textOf(head.block, head.targetStart, head.targetEnd),
+    REQUEST_URI: latin1Text(head.block, head.targetStart, head.targetEnd),
     ...placeOf(url, mount),
     QUERY_STRING: url.search.slice(1),
   };

@@ -8,11 +8,11 @@
 import { Buffer } from "node:buffer";
 import { createRequire, isBuiltin } from "node:module";
 import { pathToFileURL } from "node:url";
-import { getterOf, SafeMap, SafeSet, uncurried } from "../captured.ts";
-import { moduleKey } from "../loader/graph_keys.ts";
-import type { WorkerGraph } from "../loader/graph_store.ts";
-import { meantSpecifier, resolveSpecifier } from "../loader/import_map.ts";
-import type { ImportType } from "../loader/sources.ts";
+import { getterOf, SafeMap, SafeSet, uncurried } from "../base/captured.ts";
+import { moduleKey } from "../loader/names/graph_keys.ts";
+import type { WorkerGraph } from "../loader/graph/graph_store.ts";
+import { meantSpecifier, resolveSpecifier } from "../loader/names/import_map.ts";
+import type { ImportType } from "../loader/names/sources.ts";
 import { guardedBuiltin } from "../sandbox/lockdown.ts";
 import type { Imported, ImportRequest } from "./protocol.ts";
 import { installRequire, isModuleFile, nativeModuleLoader } from "./common_js.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { tameUncaught } from "../uncaught.ts";
+import { tameUncaught } from "../base/uncaught.ts";
 import type { NestedStart } from "./app_thread.ts";
 import { holdMessages } from "./early_messages.ts";
 import { installNested } from "./nested_services.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SafeMap, uncurried } from "../captured.ts";
+import { SafeMap, uncurried } from "../base/captured.ts";
 import { guardThread } from "../sandbox/guard.ts";
 import { lockImports } from "../sandbox/lockdown.ts";
 import type { NestedAnswer, NestedQuestion, NestedServices } from "./app_thread.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { tameUncaught } from "../uncaught.ts";
+import { tameUncaught } from "../base/uncaught.ts";
 import { evaluateCommonJs } from "./common_js.ts";
 import { holdMessages } from "./early_messages.ts";
 import { presentInArguments } from "./main_module.ts";

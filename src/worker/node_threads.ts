@@ -6,7 +6,7 @@
  */
 
 import { pathToFileURL } from "node:url";
-import { getterOf } from "../captured.ts";
+import { getterOf } from "../base/captured.ts";
 import type { NodeWorkerClass, ThreadMaker } from "../sandbox/threads.ts";
 import type { NestedServices, ThreadTerms } from "./app_thread.ts";
 import { answerQuestions } from "./app_thread.ts";

@@ -6,12 +6,12 @@
  */
 
 import { pathToFileURL } from "node:url";
-import { SafeMap } from "../captured.ts";
-import { filePath } from "../loader/graph_keys.ts";
+import { SafeMap } from "../base/captured.ts";
+import { filePath } from "../base/paths.ts";
 import { ResolveFault } from "../loader/npm/package_exports.ts";
 import { PackageFiles } from "../loader/npm/package_files.ts";
 import { PackageResolver } from "../loader/npm/package_resolver.ts";
-import { npmSpecifierParts } from "../loader/npm/specifier_parts.ts";
+import { npmSpecifierParts } from "../loader/names/specifier_parts.ts";
 
 const { TypeError, URL } = globalThis;
 const { keys } = Object;

@@ -5,12 +5,17 @@
  * @module
  */
 
-import { copyOf, lengthOf, SafeSet, uncurried } from "../captured.ts";
-import type { Exchange, ExchangeHandler, ExchangeReceiver, RequestHead } from "../exchange.ts";
-import type { ResponseHead } from "../exchange.ts";
-import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../exchange.ts";
-import type { LogLevel } from "../log.ts";
-import { LOG_LEVELS } from "../log.ts";
+import { copyOf, lengthOf, SafeSet, uncurried } from "../base/captured.ts";
+import type {
+  Exchange,
+  ExchangeHandler,
+  ExchangeReceiver,
+  RequestHead,
+} from "../message/exchange.ts";
+import type { ResponseHead } from "../message/exchange.ts";
+import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchange.ts";
+import type { LogLevel } from "../base/log.ts";
+import { LOG_LEVELS } from "../base/log.ts";
 import { readChunks } from "../ring/chunks.ts";
 import { ExchangeTable } from "../ring/exchange_table.ts";
 import {

@@ -5,11 +5,11 @@
  * @module
  */
 
-import type { FaultReports } from "../exchange.ts";
-import type { WorkerGraph } from "../loader/graph_store.ts";
-import type { ImportType } from "../loader/sources.ts";
+import type { FaultReports } from "../message/exchange.ts";
+import type { WorkerGraph } from "../loader/graph/graph_store.ts";
+import type { ImportType } from "../loader/names/sources.ts";
 import type { SandboxRules } from "../sandbox/rules.ts";
-import type { UnstableRules } from "../unstable_features.ts";
+import type { UnstableRules } from "../base/unstable_features.ts";
 
 /** An export of a module, as the worker is to load it. */
 export interface ExportSource {

@@ -8,13 +8,13 @@
  * @module
  */
 
-import { rejected, resolved, uncurried, viewOf } from "../captured.ts";
+import { rejected, resolved, uncurried, viewOf } from "../base/captured.ts";
 import { ownBytes } from "./request_body.ts";
 import { requestFields, sentFields } from "./request_fields.ts";
 import { LIGHT, lightBehind, standFor } from "./stand_for.ts";
 import type { AppTask } from "./task.ts";
-import { sentTargetOf, urlOf, withoutPrefix } from "../request_url.ts";
-import type { RequestHead } from "../exchange.ts";
+import { sentTargetOf, urlOf, withoutPrefix } from "../message/request_url.ts";
+import type { RequestHead } from "../message/exchange.ts";
 
 const PlatformRequest = globalThis.Request;
 const { Headers, TypeError, Uint8Array } = globalThis;

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { copyBytes, freeMemory, Slab } from "../buffers.ts";
-import type { Deferred } from "../captured.ts";
-import { copyOf, deferred, ignoreRejection, lengthOf, uncurried } from "../captured.ts";
-import type { AbortReason, Exchange } from "../exchange.ts";
-import { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, UNKNOWN_LENGTH } from "../exchange.ts";
-import { parseFieldLines } from "../fields.ts";
+import { copyBytes, freeMemory, Slab } from "../base/buffers.ts";
+import type { Deferred } from "../base/captured.ts";
+import { copyOf, deferred, ignoreRejection, lengthOf, uncurried } from "../base/captured.ts";
+import type { AbortReason, Exchange } from "../message/exchange.ts";
+import { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, UNKNOWN_LENGTH } from "../message/exchange.ts";
+import { parseFieldLines } from "../message/fields.ts";
 import { ChunkMarks } from "./chunk_marks.ts";
 
 const { DOMException, Headers, Promise, ReadableStream, Uint8Array: Bytes } = globalThis;

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { RequestHead } from "../exchange.ts";
-import { flatFields, parseFieldLines, textOf } from "../fields.ts";
-import { isAbsolute } from "../request_target.ts";
+import type { RequestHead } from "../message/exchange.ts";
+import { flatFields, latin1Text, parseFieldLines } from "../message/fields.ts";
+import { isAbsolute } from "../message/request_target.ts";
 
 /**
  * Names and values of the fields of a request. Several `Cookie` lines are one list of pairs (RFC 6265
@@ -18,7 +18,7 @@ export function requestFields(head: RequestHead): [string, string][] {
   joinCookies(fields);
   if (!isAbsolute(head)) return fields;
   const others = fields.filter(([name]) => !isNamed(name, "host"));
-  return [["host", textOf(block, authorityStart, authorityEnd)], ...others];
+  return [["host", latin1Text(block, authorityStart, authorityEnd)], ...others];
 }
 
 /**
@@ -29,7 +29,7 @@ export function sentFields(head: RequestHead): string[] {
   const { block, fieldsStart, fieldsEnd, authorityStart, authorityEnd } = head;
   const fields = flatFields(block, fieldsStart, fieldsEnd);
   if (!isAbsolute(head)) return fields;
-  const authority = textOf(block, authorityStart, authorityEnd);
+  const authority = latin1Text(block, authorityStart, authorityEnd);
   let isNamedHost = false;
   for (let i = 0; i < fields.length; i += 2) {
     if (!isNamed(fields[i], "host")) continue;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { uncurried } from "../captured.ts";
+import { uncurried } from "../base/captured.ts";
 import { copyOfBytes } from "./byte_source.ts";
 import { CODED_FIELDS, followDecodedBodies, isRemade } from "./decoded_bodies.ts";
 import { isRecord, pairsOf, restOfPairs } from "./header_record.ts";

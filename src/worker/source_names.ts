@@ -4,8 +4,8 @@
  * @module
  */
 
-import { SafeMap } from "../captured.ts";
-import { urlOfKey } from "../loader/graph_keys.ts";
+import { SafeMap } from "../base/captured.ts";
+import { urlOfKey } from "../loader/names/graph_keys.ts";
 
 const { keys } = Object;
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Deferred } from "../captured.ts";
+import type { Deferred } from "../base/captured.ts";
 import {
   charCodeAt,
   copyOf,
@@ -15,18 +15,18 @@ import {
   settle,
   uncurried,
   viewOf,
-} from "../captured.ts";
-import type { AbortReason, Exchange, ExchangeReceiver, RequestHead } from "../exchange.ts";
+} from "../base/captured.ts";
+import type { AbortReason, Exchange, ExchangeReceiver, RequestHead } from "../message/exchange.ts";
 import {
   MAX_INTERIM_BYTES,
   MIN_INTERIM_BYTES,
   NO_ANSWER,
   UNKNOWN_LENGTH,
   WHOLE_BODY,
-} from "../exchange.ts";
+} from "../message/exchange.ts";
 import { CODED_FIELDS, isDecoded } from "./decoded_bodies.ts";
 import { RequestBody } from "./request_body.ts";
-import { utf8Length } from "../text.ts";
+import { utf8Length } from "../base/text.ts";
 import type { KnownText } from "./text_copies.ts";
 import { releaseText, useText } from "./text_copies.ts";
 import type { BodySource, BodyTarget, PlainResponse, PushedResponse } from "./response.ts";

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { lengthOf, uncurried } from "../captured.ts";
-import { utf8Length, writeUtf8 } from "../text.ts";
+import { lengthOf, uncurried } from "../base/captured.ts";
+import { utf8Length, writeUtf8 } from "../base/text.ts";
 
 const { Uint8Array, WeakRef } = globalThis;
 

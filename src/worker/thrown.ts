@@ -5,7 +5,7 @@
  * @module
  */
 
-import { uncurried } from "../captured.ts";
+import { uncurried } from "../base/captured.ts";
 import { withPermissionHints } from "../sandbox/permission_hint.ts";
 
 const { Error, String } = globalThis;

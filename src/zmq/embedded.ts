@@ -6,10 +6,10 @@
 
 import { resolve } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { embeddedFile } from "../embedded_files.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { environmentOf } from "../surroundings.ts";
-import { tell } from "../log.ts";
+import { embeddedFile } from "../base/embedded_files.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { environmentOf } from "../base/surroundings.ts";
+import { tell } from "../base/log.ts";
 
 /** What `libraries.json` in the executable tells. */
 export interface EmbeddedLibraries {

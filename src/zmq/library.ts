@@ -5,9 +5,9 @@
  */
 
 import { resolve } from "node:path";
-import { ZmqError, ZmqLibraryError } from "../errors.ts";
-import type { Surroundings } from "../surroundings.ts";
-import { environmentOf, takeSurroundings } from "../surroundings.ts";
+import { ZmqError, ZmqLibraryError } from "../base/errors.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { environmentOf, takeSurroundings } from "../base/surroundings.ts";
 import { openEmbedded } from "./embedded.ts";
 import { openLibc } from "./half_close.ts";
 

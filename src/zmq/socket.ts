@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ZmqError } from "../errors.ts";
+import { ZmqError } from "../base/errors.ts";
 import { lastError, libzmq } from "./library.ts";
 import type { ZmqLibrary } from "./library.ts";
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
-import { cacheFolder } from "../../src/cli/module_cache.ts";
-import { ConfigError } from "../../src/errors.ts";
-import type { Surroundings } from "../../src/surroundings.ts";
-import { takeSurroundings } from "../../src/surroundings.ts";
+import { cacheFolder } from "../../src/gateway/module_cache.ts";
+import { ConfigError } from "../../src/base/errors.ts";
+import type { Surroundings } from "../../src/base/surroundings.ts";
+import { takeSurroundings } from "../../src/base/surroundings.ts";
 import { startGateway } from "../support/gateway.ts";
 import { inFolder } from "../support/processes.ts";
 

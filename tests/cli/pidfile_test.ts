@@ -1,6 +1,6 @@
 import { Pidfile } from "../../src/cli/pidfile.ts";
-import { ConfigError } from "../../src/errors.ts";
-import { takeSurroundings } from "../../src/surroundings.ts";
+import { ConfigError } from "../../src/base/errors.ts";
+import { takeSurroundings } from "../../src/base/surroundings.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
 import { FROM_SOURCE, runGateway, startGateway } from "../support/gateway.ts";
 import { run } from "../support/peers.ts";

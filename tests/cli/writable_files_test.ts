@@ -2,7 +2,7 @@ import { assertEquals } from "../support/assert.ts";
 import { defaultSettings } from "../../src/config/settings.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
 import { warnOfOpenFiles } from "../../src/cli/writable_files.ts";
-import { takeSurroundings } from "../../src/surroundings.ts";
+import { takeSurroundings } from "../../src/base/surroundings.ts";
 import { inFolder } from "../support/processes.ts";
 
 const FILES = {

@@ -8,7 +8,7 @@ import {
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import { NO_SOURCES } from "../../src/config/gather.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 
 function settingsOf(...args: string[]): ServeSettings {
   const command = parseCommandLine(args);

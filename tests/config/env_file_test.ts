@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "../support/assert.ts";
 import { parseEnvFile } from "../../src/config/env_file.ts";
-import { ConfigFileError } from "../../src/errors.ts";
+import { ConfigFileError } from "../../src/base/errors.ts";
 
 const KNOWN = new Map([["HOME", "/root"], ["SET", "before"]]);
 

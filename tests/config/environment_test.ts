@@ -4,7 +4,7 @@ import { variableOf } from "../../src/config/environment.ts";
 import { NO_SOURCES } from "../../src/config/gather.ts";
 import { hasOptionalValue, OPTIONS } from "../../src/config/options.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 
 function read(
   env: Record<string, string>,

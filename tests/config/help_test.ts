@@ -3,7 +3,7 @@ import { parseCommandLine } from "../../src/config/command_line.ts";
 import { NO_SOURCES } from "../../src/config/gather.ts";
 import { helpText } from "../../src/config/help.ts";
 import { OPTIONS } from "../../src/config/options.ts";
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 
 Deno.test("all of the help names every option with its default, in 80 columns", () => {
   const text = helpText("all");

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "../support/assert.ts";
 import { parseIni, Problems } from "../../src/config/ini_file.ts";
-import { ConfigFileError } from "../../src/errors.ts";
+import { ConfigFileError } from "../../src/base/errors.ts";
 
 /** The sections of `text`, each with its keys and values; what is wrong is thrown. */
 function parsed(text: string): Record<string, Record<string, string>> {

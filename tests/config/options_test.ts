@@ -5,7 +5,7 @@ import { NO_SOURCES } from "../../src/config/gather.ts";
 import { OPTIONS } from "../../src/config/options.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
 import { defaultSettings } from "../../src/config/settings.ts";
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 
 /** Where every file is a configuration file with these sections. */
 const WITH_FILE = {

@@ -6,8 +6,8 @@ import { OPTIONS } from "../../src/config/options.ts";
 import { ALIASES } from "../../src/config/server_keys.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
 import { defaultSettings } from "../../src/config/settings.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
-import { ConfigError, ConfigFileError } from "../../src/errors.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import { ConfigError, ConfigFileError } from "../../src/base/errors.ts";
 import { blockOf } from "../support/docs.ts";
 
 /** The settings of a file in the folder /srv, called `f.ini`. */

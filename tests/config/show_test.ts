@@ -3,7 +3,7 @@ import { parseCommandLine } from "../../src/config/command_line.ts";
 import { configText } from "../../src/config/config_show.ts";
 import { NO_SOURCES } from "../../src/config/gather.ts";
 import { OPTIONS } from "../../src/config/options.ts";
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 
 const FILE = `
 [server:main]

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "../support/assert.ts";
 import { Lifetime } from "../../src/pool/lifetime.ts";
-import { DEFAULT_WORKER_LIMITS } from "../../src/worker_limits.ts";
+import { DEFAULT_WORKER_LIMITS } from "../../src/limits/worker_limits.ts";
 
 const fresh = { requestCount: 0, memoryBytes: 0 };
 

@@ -1,6 +1,6 @@
-import { ProtocolError } from "../../src/errors.ts";
-import type { CgiHead } from "../../src/fastcgi/cgi_head.ts";
-import { CgiHeadReader } from "../../src/fastcgi/cgi_head.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
+import type { CgiHead } from "../../src/fastcgi/codec/cgi_head.ts";
+import { CgiHeadReader } from "../../src/fastcgi/codec/cgi_head.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { bytesOf, splits } from "../support/parsing.ts";
 

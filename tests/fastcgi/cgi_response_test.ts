@@ -1,9 +1,9 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
-import { BufferPool, OutputBuffer } from "../../src/buffers.ts";
-import { InvalidResponseError } from "../../src/errors.ts";
-import type { RequestRole, ResponseHead } from "../../src/exchange.ts";
-import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
-import { CgiResponseWriter } from "../../src/fastcgi/cgi_response.ts";
+import { BufferPool, OutputBuffer } from "../../src/base/buffers.ts";
+import { InvalidResponseError } from "../../src/base/errors.ts";
+import type { RequestRole, ResponseHead } from "../../src/message/exchange.ts";
+import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
+import { CgiResponseWriter } from "../../src/fastcgi/codec/cgi_response.ts";
 import { concat, latin1, parseRecords, STDOUT } from "../support/fastcgi.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { Random } from "../support/random.ts";

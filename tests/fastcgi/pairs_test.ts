@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "../support/assert.ts";
-import { BufferPool, OutputBuffer } from "../../src/buffers.ts";
-import { ProtocolError } from "../../src/errors.ts";
+import { BufferPool, OutputBuffer } from "../../src/base/buffers.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
 import {
   decodePairs,
   decodeText,
   encodePairs as encodeRecord,
   PairReader,
   writePair,
-} from "../../src/pairs.ts";
+} from "../../src/message/pairs.ts";
 import { concat, encodePairs, latin1, pair, parsePairs } from "../support/fastcgi.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { Random } from "../support/random.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "../support/assert.ts";
-import { BufferPool } from "../../src/buffers.ts";
-import { ParamsBuffer } from "../../src/fastcgi/params_buffer.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
+import { ParamsBuffer } from "../../src/fastcgi/codec/params_buffer.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

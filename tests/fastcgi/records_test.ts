@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
-import { BufferPool, OutputBuffer } from "../../src/buffers.ts";
-import { ProtocolError } from "../../src/errors.ts";
+import { BufferPool, OutputBuffer } from "../../src/base/buffers.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
 import {
   beginRecord,
   finishRecord,
@@ -12,7 +12,7 @@ import {
   writeEndRequest,
   writeStream,
   writeUnknownType,
-} from "../../src/fastcgi/records.ts";
+} from "../../src/fastcgi/codec/records.ts";
 import type { Received } from "../support/fastcgi.ts";
 import { concat, parseRecords, record } from "../support/fastcgi.ts";
 import { splits } from "../support/parsing.ts";

@@ -1,13 +1,13 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
-import { BufferPool } from "../../src/buffers.ts";
-import { ProtocolError } from "../../src/errors.ts";
-import type { Peer, RequestHead } from "../../src/exchange.ts";
-import { UNKNOWN_LENGTH } from "../../src/exchange.ts";
-import type { FastCgiLimits } from "../../src/fastcgi/limits.ts";
-import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/limits.ts";
-import { RequestTranslator } from "../../src/fastcgi/translate.ts";
-import { textOf } from "../../src/fields.ts";
-import { urlOf } from "../../src/request_url.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
+import type { Peer, RequestHead } from "../../src/message/exchange.ts";
+import { UNKNOWN_LENGTH } from "../../src/message/exchange.ts";
+import type { FastCgiLimits } from "../../src/fastcgi/codec/limits.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/codec/limits.ts";
+import { RequestTranslator } from "../../src/fastcgi/codec/translate.ts";
+import { latin1Text } from "../../src/message/fields.ts";
+import { urlOf } from "../../src/message/request_url.ts";
 import { encodePairs } from "../support/fastcgi.ts";
 import { authorityOf, fieldsOf, targetOf } from "../support/heads.ts";
 import { bytesOf } from "../support/parsing.ts";
@@ -603,7 +603,7 @@ Deno.test("whatever the parameters, they make a head that is sound, or are refus
     assertEquals([url.href, url.hash], [urlOf(head), ""], told);
     assert(/^https?:$/.test(url.protocol), told);
     assert(head.bodyLength >= UNKNOWN_LENGTH, told);
-    const lines = textOf(head.block, head.fieldsStart, head.fieldsEnd);
+    const lines = latin1Text(head.block, head.fieldsStart, head.fieldsEnd);
     for (const line of lines.split("\r\n").slice(0, -1)) {
       assert(/^[!#$%&'*+\-.^`|~0-9a-z]+: [\t\x20-\x7e\x80-\xff]*$/.test(line), `${told}: ${line}`);
     }

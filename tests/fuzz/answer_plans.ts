@@ -1,7 +1,7 @@
 /** What handlers do to exchanges, right and wrong, made at random. */
 
-import type { Exchange } from "../../src/exchange.ts";
-import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
+import type { Exchange } from "../../src/message/exchange.ts";
+import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { bytesOf } from "../support/parsing.ts";
 import type { Random } from "../support/random.ts";
 

@@ -1,20 +1,20 @@
 /** FastCGI: records in any split, and the requests that are made of them. */
 
-import { BufferPool } from "../../src/buffers.ts";
-import { ProtocolError } from "../../src/errors.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
 import type { FastCgiHost } from "../../src/fastcgi/connection_host.ts";
 import { FaultLog } from "../../src/net/fault_log.ts";
 import { FastCgiConnection } from "../../src/fastcgi/connection.ts";
-import type { FastCgiLimits } from "../../src/fastcgi/limits.ts";
-import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/limits.ts";
+import type { FastCgiLimits } from "../../src/fastcgi/codec/limits.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/codec/limits.ts";
 import type { InputType } from "../../src/fastcgi/input_stream.ts";
-import { RecordReader } from "../../src/fastcgi/records.ts";
+import { RecordReader } from "../../src/fastcgi/codec/records.ts";
 import type { ServerRequest } from "../../src/fastcgi/server_request.ts";
-import { RequestTranslator } from "../../src/fastcgi/translate.ts";
-import { textOf } from "../../src/fields.ts";
+import { RequestTranslator } from "../../src/fastcgi/codec/translate.ts";
+import { latin1Text } from "../../src/message/fields.ts";
 import type { ConnectionHost } from "../../src/net/socket_endpoint.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
-import { urlOf } from "../../src/request_url.ts";
+import { urlOf } from "../../src/message/request_url.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import * as web from "../support/fastcgi.ts";
 import { MemoryConn } from "../support/memory_conn.ts";
@@ -116,7 +116,7 @@ function make(random: Random): string {
   let text = "";
   for (let left = queues.filter((queue) => queue.length > 0); left.length > 0;) {
     const record = random.pick(left).shift()!;
-    text += textOf(record, 0, record.length);
+    text += latin1Text(record, 0, record.length);
     left = queues.filter((queue) => queue.length > 0);
   }
   return perhapsMutated(random, text, SNIPPETS, 2);
@@ -144,7 +144,7 @@ class Echo implements FastCgiHost {
 
   start(request: ServerRequest, bytes: Uint8Array, length: number): void {
     const { id, role } = request;
-    const params = textOf(bytes, 0, length);
+    const params = latin1Text(bytes, 0, length);
     checkTranslation(this.#translator, bytes.slice(0, length), role);
     const inputs = { [web.STDIN]: "", [web.DATA]: "" };
     let missing = role === web.AUTHORIZER ? 0 : role === web.FILTER ? 2 : 1;
@@ -158,7 +158,7 @@ class Echo implements FastCgiHost {
     request.receiver = {
       onInput(type: InputType, chunk: Uint8Array) {
         assert(!request.ended, "nothing comes for a request that has ended");
-        inputs[type] += textOf(chunk, 0, chunk.length);
+        inputs[type] += latin1Text(chunk, 0, chunk.length);
         request.grant(type, chunk.length);
       },
       onInputEnd() {
@@ -185,7 +185,7 @@ function checkTranslation(translator: RequestTranslator, params: Uint8Array, rol
   try {
     const head = translator.translate(params, params.length, role, peersOf("fastcgi"));
     assert(!arePairsBroken(params), "broken pairs make no request");
-    assertMatch(textOf(head.block, head.fieldsStart, head.fieldsEnd), FIELD_LINES);
+    assertMatch(latin1Text(head.block, head.fieldsStart, head.fieldsEnd), FIELD_LINES);
     assertMatch(head.method, /^[!#$%&'*+\-.^_`|~\w]+$/);
     assert(URL.canParse(urlOf(head)), "there is a URL");
   } catch (error) {
@@ -238,7 +238,7 @@ function checkAnswers(
   const answered: [number, string][] = [];
   const ended: number[] = [];
   for (const { type, id, content } of records) {
-    const text = textOf(content, 0, content.length);
+    const text = latin1Text(content, 0, content.length);
     if (type === web.STDOUT) {
       output.set(id, (output.get(id) ?? "") + text);
     } else if (type === web.END_REQUEST) {
@@ -273,7 +273,7 @@ function checkRecords(input: string, random: Random): void {
     if (whole[index] === "refused") return;
     const isTaken = way !== "takeAll" || content.length === length;
     assertEquals(whole[index], [type, id, length].join());
-    assertEquals(whole[index + 1], isTaken ? textOf(content, 0, content.length) : "");
+    assertEquals(whole[index + 1], isTaken ? latin1Text(content, 0, content.length) : "");
     index += 2;
   }
   assertEquals(index, whole.length);
@@ -300,7 +300,7 @@ function recordsIn(pieces: readonly Uint8Array[], way: typeof WAYS[number]): str
         if (way === "takeAll" && !reader.takeAll()) break;
         const bytes = way === "takeAll" ? 0 : reader.take(way === "some" ? 3 : Infinity);
         assert(reader.start <= reader.end && reader.end <= reader.content.length);
-        seen[seen.length - 1] += textOf(reader.content, reader.start, reader.end);
+        seen[seen.length - 1] += latin1Text(reader.content, reader.start, reader.end);
         if (way !== "takeAll" && bytes === 0 && reader.inRecord) break;
       }
       assert(!reader.hasUnread, "all that was pushed is read");

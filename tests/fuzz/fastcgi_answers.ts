@@ -3,15 +3,15 @@
  * pleases the web server.
  */
 
-import { BufferPool } from "../../src/buffers.ts";
-import type { ProtocolError } from "../../src/errors.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
+import type { ProtocolError } from "../../src/base/errors.ts";
 import type { FastCgiHost } from "../../src/fastcgi/connection_host.ts";
 import { FastCgiConnection } from "../../src/fastcgi/connection.ts";
 import { FastCgiExchange } from "../../src/fastcgi/fastcgi_exchange.ts";
-import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/limits.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/codec/limits.ts";
 import type { ServerRequest } from "../../src/fastcgi/server_request.ts";
-import { RequestTranslator } from "../../src/fastcgi/translate.ts";
-import { textOf } from "../../src/fields.ts";
+import { RequestTranslator } from "../../src/fastcgi/codec/translate.ts";
+import { latin1Text } from "../../src/message/fields.ts";
 import { FaultLog } from "../../src/net/fault_log.ts";
 import type { ConnectionHost } from "../../src/net/socket_endpoint.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
@@ -43,7 +43,7 @@ function make(random: Random): string {
     }
   }
   const bytes = web.concat(...records);
-  return textOf(bytes, 0, bytes.length);
+  return latin1Text(bytes, 0, bytes.length);
 }
 
 /** A request that was handed over. */
@@ -171,7 +171,7 @@ function checkAnswers(bytes: Uint8Array, jobs: ReadonlyMap<number, Job>): void {
     assertEquals(type, web.STDOUT);
     assert(!complete.has(id), `nothing comes after the end of the stream of ${id}`);
     if (content.length === 0) complete.add(id);
-    output.set(id, (output.get(id) ?? "") + textOf(content, 0, content.length));
+    output.set(id, (output.get(id) ?? "") + latin1Text(content, 0, content.length));
   }
   for (const [id, text] of output) {
     if (text === "") continue;

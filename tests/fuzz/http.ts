@@ -1,7 +1,7 @@
 /** The HTTP/1.1 parser: requests that are changed a little, pipelined, and split anywhere. */
 
-import type { HttpLimits } from "../../src/http1/limits.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
+import type { HttpLimits } from "../../src/http1/codec/limits.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
 import { assertEquals } from "../support/assert.ts";
 import { bytesOf, parse } from "../support/parsing.ts";
 import type { Random } from "../support/random.ts";

@@ -3,13 +3,13 @@
  * when it pleases the client. Each answer is that of its request, in its turn.
  */
 
-import { BufferPool } from "../../src/buffers.ts";
-import type { Exchange } from "../../src/exchange.ts";
-import { textOf } from "../../src/fields.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
+import type { Exchange } from "../../src/message/exchange.ts";
+import { latin1Text } from "../../src/message/fields.ts";
 import { HttpConnection } from "../../src/http1/connection.ts";
-import type { HttpLimits } from "../../src/http1/limits.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
-import { DateLine } from "../../src/http1/writer.ts";
+import type { HttpLimits } from "../../src/http1/codec/limits.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import { DateLine } from "../../src/http1/codec/writer.ts";
 import type { ConnectionHost } from "../../src/net/socket_endpoint.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -80,7 +80,7 @@ async function check(input: string, random: Random): Promise<void> {
       congested: false,
       onBody(chunk) {
         assert(!job.isOver, "nothing comes for an exchange that is over");
-        job.body += textOf(chunk, 0, chunk.length);
+        job.body += latin1Text(chunk, 0, chunk.length);
       },
       onChunk() {},
       onEnd() {},
@@ -129,7 +129,7 @@ async function check(input: string, random: Random): Promise<void> {
   await serving;
   assertEquals(closings, 1, "the connection is closed once");
   checkRequests(bytes, jobs);
-  checkResponses(textOf(conn.written, 0, conn.written.length), jobs);
+  checkResponses(latin1Text(conn.written, 0, conn.written.length), jobs);
 }
 
 /** Requests that are not safe have their answers alone (RFC 9112 9.3.2). */

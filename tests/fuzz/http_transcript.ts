@@ -1,11 +1,11 @@
 /** What the HTTP parser makes of some bytes, checked at each step in another way than the parser's own. */
 
-import { ProtocolError } from "../../src/errors.ts";
-import type { RequestHead } from "../../src/exchange.ts";
-import { UNKNOWN_LENGTH } from "../../src/exchange.ts";
-import { textOf } from "../../src/fields.ts";
-import type { HttpLimits } from "../../src/http1/limits.ts";
-import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "../../src/http1/parser.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
+import type { RequestHead } from "../../src/message/exchange.ts";
+import { UNKNOWN_LENGTH } from "../../src/message/exchange.ts";
+import { latin1Text } from "../../src/message/fields.ts";
+import type { HttpLimits } from "../../src/http1/codec/limits.ts";
+import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "../../src/http1/codec/parser.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 
 /** What a parser may hold in any case. */
@@ -67,9 +67,9 @@ export function transcribe(pieces: readonly Uint8Array[], limits: HttpLimits): T
         assert(++events <= unread, "each event takes bytes");
         const { buffer, bodyStart, bodyEnd, head } = parser;
         if (event === HEAD) {
-          const target = textOf(head.block, head.targetStart, head.targetEnd);
-          const authority = textOf(head.block, head.authorityStart, head.authorityEnd);
-          const fields = textOf(head.block, head.fieldsStart, head.fieldsEnd);
+          const target = latin1Text(head.block, head.targetStart, head.targetEnd);
+          const authority = latin1Text(head.block, head.authorityStart, head.authorityEnd);
+          const fields = latin1Text(head.block, head.fieldsStart, head.fieldsEnd);
           if (pieces.length === 1) checkHead(head, target, fields);
           transcript += `\nHEAD ${head.method} ${target} ${authority} ${head.minorVersion} ` +
             `${head.bodyLength} ${parser.keepAlive} ${head.expectsContinue}\n${fields}`;
@@ -78,10 +78,10 @@ export function transcribe(pieces: readonly Uint8Array[], limits: HttpLimits): T
           transcript += `\nCHUNK ${parser.chunkBytes}`;
         } else if (event === BODY) {
           assert(bodyStart < bodyEnd && bodyEnd <= buffer.length);
-          transcript += (last === BODY ? "" : "\nBODY ") + textOf(buffer, bodyStart, bodyEnd);
+          transcript += (last === BODY ? "" : "\nBODY ") + latin1Text(buffer, bodyStart, bodyEnd);
         } else {
           assertEquals(event, END);
-          const trailers = textOf(buffer, bodyStart, bodyEnd);
+          const trailers = latin1Text(buffer, bodyStart, bodyEnd);
           assertMatch(trailers, FIELD_LINES);
           transcript += `\nEND ${trailers}`;
         }

@@ -5,10 +5,10 @@
 
 import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
 import vm from "node:vm";
-import { LoadError } from "../../src/errors.ts";
-import type { TransformedModule } from "../../src/loader/link.ts";
-import { linkCode } from "../../src/loader/link.ts";
-import { rewriteCommonJs, transformCode } from "../../src/loader/transform.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import type { TransformedModule } from "../../src/loader/graph/link.ts";
+import { linkCode } from "../../src/loader/graph/link.ts";
+import { rewriteCommonJs, transformCode } from "../../src/loader/transform/transform.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import type { Random } from "../support/random.ts";
 import { inputTarget } from "./input_target.ts";

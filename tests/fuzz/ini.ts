@@ -4,7 +4,7 @@ import { readConfigFile } from "../../src/config/config_file.ts";
 import type { IniEntry, IniSection } from "../../src/config/ini_file.ts";
 import { parseIni, Problems } from "../../src/config/ini_file.ts";
 import { Defaults } from "../../src/config/interpolation.ts";
-import { ConfigFileError } from "../../src/errors.ts";
+import { ConfigFileError } from "../../src/base/errors.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import type { Random } from "../support/random.ts";
 import { inputTarget } from "./input_target.ts";

@@ -1,7 +1,7 @@
 /** What is logged: it can be read, and does nothing else. */
 
-import { forLog, inOneLine } from "../../src/log.ts";
-import { withoutPasswords } from "../../src/passwords.ts";
+import { forLog, inOneLine } from "../../src/base/log.ts";
+import { withoutPasswords } from "../../src/base/passwords.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import type { Random } from "../support/random.ts";
 import { inputTarget } from "./input_target.ts";

@@ -1,15 +1,15 @@
 /** Messages of Mongrel2: their netstrings, their headers in both forms, and the heads made of them. */
 
-import { ProtocolError } from "../../src/errors.ts";
-import { textOf } from "../../src/fields.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
-import type { Mongrel2Message } from "../../src/mongrel2/message.ts";
-import { parseMessage } from "../../src/mongrel2/message.ts";
-import type { TnetValue } from "../../src/mongrel2/tnetstring.ts";
-import { formatTnetstring, parseTnetstring } from "../../src/mongrel2/tnetstring.ts";
-import { translateMessage } from "../../src/mongrel2/translate.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
+import { latin1Text } from "../../src/message/fields.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import type { Mongrel2Message } from "../../src/mongrel2/codec/message.ts";
+import { parseMessage } from "../../src/mongrel2/codec/message.ts";
+import type { TnetValue } from "../../src/mongrel2/codec/tnetstring.ts";
+import { formatTnetstring, parseTnetstring } from "../../src/mongrel2/codec/tnetstring.ts";
+import { translateMessage } from "../../src/mongrel2/codec/translate.ts";
 import { uploadNotice } from "../../src/mongrel2/upload.ts";
-import { urlOf } from "../../src/request_url.ts";
+import { urlOf } from "../../src/message/request_url.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { peersOf } from "../support/protocol_heads.ts";
@@ -146,7 +146,7 @@ function check(input: string): void {
   const translated = orFault(() => translateMessage(message, peersOf("mongrel2"), LIMITS));
   if (translated === null) return;
   const { head } = translated;
-  const fields = textOf(head.block, head.fieldsStart, head.fieldsEnd);
+  const fields = latin1Text(head.block, head.fieldsStart, head.fieldsEnd);
   assertMatch(fields, FIELD_LINES);
   assertMatch(head.method, /^[!#$%&'*+\-.^_`|~\w]{1,32}$/);
   assert(URL.canParse(urlOf(head)), "there is a URL");
@@ -163,7 +163,7 @@ function checkParts(input: string, { senderId, connId, path, body }: Mongrel2Mes
   assert(tag === "," || tag === "}", "the headers are JSON, or a dictionary");
   assert(block.length > 0);
   const [, text, comma, nothing] = splitNetstring(rest);
-  assertEquals([text, comma, nothing], [textOf(body, 0, body.length), ",", ""]);
+  assertEquals([text, comma, nothing], [latin1Text(body, 0, body.length), ",", ""]);
 }
 
 function splitNetstring(
@@ -220,7 +220,7 @@ function anyValue(random: Random, depth: number): TnetValue | string {
 
 function makeTnetstring(random: Random): string {
   const bytes = formatTnetstring(anyValue(random, 0));
-  const text = textOf(bytes, 0, bytes.length);
+  const text = latin1Text(bytes, 0, bytes.length);
   return random.below(3) === 0 ? text : perhapsMutated(random, text, SNIPPETS, 2);
 }
 

@@ -3,9 +3,9 @@
  * to one mount.
  */
 
-import type { Exchange, RequestHead, ResponseHead } from "../../src/exchange.ts";
-import { sentPathOf, urlOf } from "../../src/request_url.ts";
-import { MountRouter } from "../../src/router.ts";
+import type { Exchange, RequestHead, ResponseHead } from "../../src/message/exchange.ts";
+import { sentPathOf, urlOf } from "../../src/message/request_url.ts";
+import { MountRouter } from "../../src/gateway/router.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { headOrStatus, PROTOCOLS } from "../support/protocol_heads.ts";
 import type { Random } from "../support/random.ts";

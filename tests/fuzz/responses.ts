@@ -1,14 +1,14 @@
 /** Answers of apps: whatever they are, what is sent is one response, over HTTP and FastCGI. */
 
-import { BufferPool, OutputBuffer } from "../../src/buffers.ts";
-import { InvalidResponseError, ProtocolError } from "../../src/errors.ts";
-import type { ResponseHead } from "../../src/exchange.ts";
-import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
-import type { CgiHead } from "../../src/fastcgi/cgi_head.ts";
-import { CgiHeadReader } from "../../src/fastcgi/cgi_head.ts";
-import { CgiResponseWriter } from "../../src/fastcgi/cgi_response.ts";
-import { textOf } from "../../src/fields.ts";
-import { DateLine, ResponseWriter } from "../../src/http1/writer.ts";
+import { BufferPool, OutputBuffer } from "../../src/base/buffers.ts";
+import { InvalidResponseError, ProtocolError } from "../../src/base/errors.ts";
+import type { ResponseHead } from "../../src/message/exchange.ts";
+import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
+import type { CgiHead } from "../../src/fastcgi/codec/cgi_head.ts";
+import { CgiHeadReader } from "../../src/fastcgi/codec/cgi_head.ts";
+import { CgiResponseWriter } from "../../src/fastcgi/codec/cgi_response.ts";
+import { latin1Text } from "../../src/message/fields.ts";
+import { DateLine, ResponseWriter } from "../../src/http1/codec/writer.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { concat, parseRecords, STDOUT } from "../support/fastcgi.ts";
 import { bytesOf } from "../support/parsing.ts";
@@ -110,7 +110,7 @@ function checkHttp({ request, head, first, more }: Answer): void {
   const out = new OutputBuffer(new BufferPool());
   const writer = new ResponseWriter(out, new DateLine());
   writer.writeContinue();
-  const written = () => textOf(out.bytes, 0, out.length);
+  const written = () => latin1Text(out.bytes, 0, out.length);
   if (isRefused(() => writer.begin(request, head, first))) {
     assertEquals(written(), BEFORE, "nothing is written of what is refused");
     assert(writer.idle);
@@ -145,7 +145,7 @@ function checkHttp({ request, head, first, more }: Answer): void {
   assertEquals(option === "close", writer.closes);
   const content = response.slice(whole.length);
   const isBare = request.method === "HEAD" || [204, 205, 304].includes(head.status);
-  const sent = textOf(concat(utf8(first), ...more), 0, concat(utf8(first), ...more).length);
+  const sent = latin1Text(concat(utf8(first), ...more), 0, concat(utf8(first), ...more).length);
   if (isBare) {
     assertEquals(content, "");
   } else if (codings.length > 0) {

@@ -1,11 +1,11 @@
 /** Bodies of requests whose handler has no room. */
-import { BufferPool } from "../../src/buffers.ts";
-import type { Exchange, ExchangeReceiver } from "../../src/exchange.ts";
-import { NOBODY } from "../../src/exchange.ts";
-import { textOf } from "../../src/fields.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
+import type { Exchange, ExchangeReceiver } from "../../src/message/exchange.ts";
+import { NOBODY } from "../../src/message/exchange.ts";
+import { latin1Text } from "../../src/message/fields.ts";
 import { HttpConnection } from "../../src/http1/connection.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
-import { DateLine } from "../../src/http1/writer.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import { DateLine } from "../../src/http1/codec/writer.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { PacedConn } from "../support/paced_conn.ts";
@@ -35,7 +35,7 @@ for (const [name, request] of [["length", LENGTH], ["chunked", CHUNKED]]) {
       },
       onBody(chunk) {
         assert(!congested, "a body without room");
-        body += textOf(chunk, 0, chunk.length);
+        body += latin1Text(chunk, 0, chunk.length);
         // There is room for one piece at a time.
         congested = true;
       },

@@ -1,10 +1,10 @@
-import { BufferPool } from "../../src/buffers.ts";
-import type { Exchange } from "../../src/exchange.ts";
-import { NO_ANSWER, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
+import type { Exchange } from "../../src/message/exchange.ts";
+import { NO_ANSWER, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { HttpConnection } from "../../src/http1/connection.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
-import { DateLine } from "../../src/http1/writer.ts";
-import { textOf } from "../../src/fields.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import { DateLine } from "../../src/http1/codec/writer.ts";
+import { latin1Text } from "../../src/message/fields.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
 import { readResponses } from "../fuzz/response_reading.ts";
 import { assertEquals } from "../support/assert.ts";
@@ -28,7 +28,7 @@ Deno.test("a request that is to have no answer, before its turn, ends the connec
   third.inform(103, "link: c\r\n");
   first.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, bytesOf("first"));
   await closed.promise;
-  const written = textOf(conn.written, 0, conn.written.length);
+  const written = latin1Text(conn.written, 0, conn.written.length);
   // After a malformed one no further ones are sent, nor out of turn.
   const hint = "HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n";
   assertEquals(written.slice(0, hint.length), hint);
@@ -81,7 +81,7 @@ for (const [name, [answer, body, isWhole]] of Object.entries(answers)) {
     answer(second);
     first.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, bytesOf("first"));
     await closed.promise;
-    const written = textOf(conn.written, 0, conn.written.length);
+    const written = latin1Text(conn.written, 0, conn.written.length);
     assertEquals(readResponses(written, () => "GET"), [
       { status: 200, body: "first", isWhole: true },
       { status: 200, body, isWhole },

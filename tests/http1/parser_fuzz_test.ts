@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "../support/assert.ts";
-import type { HttpLimits } from "../../src/http1/limits.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
+import type { HttpLimits } from "../../src/http1/codec/limits.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
 import { HTTP_SNIPPETS, randomRequest } from "../fuzz/http_requests.ts";
 import { transcribe } from "../fuzz/http_transcript.ts";
 import { mutated, randomPieces } from "../fuzz/mutation.ts";

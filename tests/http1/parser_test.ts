@@ -1,15 +1,15 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "../support/assert.ts";
-import { ProtocolError } from "../../src/errors.ts";
-import type { Peer } from "../../src/exchange.ts";
-import { textOf } from "../../src/fields.ts";
-import type { HttpLimits } from "../../src/http1/limits.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
+import type { Peer } from "../../src/message/exchange.ts";
+import { latin1Text } from "../../src/message/fields.ts";
+import type { HttpLimits } from "../../src/http1/codec/limits.ts";
 import {
   DEFAULT_HTTP_LIMITS,
   MAX_CHUNK_EXTENSION_BYTES,
   MAX_CHUNK_LINE_BYTES,
   MAX_METHOD_BYTES,
-} from "../../src/http1/limits.ts";
-import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "../../src/http1/parser.ts";
+} from "../../src/http1/codec/limits.ts";
+import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "../../src/http1/codec/parser.ts";
 import type { ParsedRequest } from "../support/parsing.ts";
 import { bytesOf, parse, splits } from "../support/parsing.ts";
 
@@ -46,7 +46,7 @@ function eventsOf(parser: RequestParser, maxBytes = Infinity): [string, string |
   for (;;) {
     const event = parser.next(maxBytes);
     if (event === NEED_DATA) return events;
-    const text = textOf(parser.buffer, parser.bodyStart, parser.bodyEnd);
+    const text = latin1Text(parser.buffer, parser.bodyStart, parser.bodyEnd);
     if (event === HEAD) events.push(["HEAD", parser.head.method]);
     else if (event === CHUNK) events.push(["CHUNK", parser.chunkBytes]);
     else if (event === BODY) events.push(["BODY", text]);
@@ -855,7 +855,7 @@ Deno.test("a body event is no larger than asked for, and nothing is lost between
   assertEquals(parser.atBodyData, true);
   for (const expected of ["0123", "4567", "89"]) {
     assertEquals(parser.next(4), BODY);
-    assertEquals(textOf(parser.buffer, parser.bodyStart, parser.bodyEnd), expected);
+    assertEquals(latin1Text(parser.buffer, parser.bodyStart, parser.bodyEnd), expected);
   }
   assertEquals(parser.next(0), HEAD);
   assertEquals(parser.next(4), NEED_DATA);
@@ -958,7 +958,7 @@ Deno.test("a head that was detached outlives the bytes that it was read from", (
     parser.push(bytesOf(request("/another")));
     parser.next();
     bytes.fill(0x58);
-    const text = (start: number, end: number) => textOf(head.block, start, end);
+    const text = (start: number, end: number) => latin1Text(head.block, start, end);
     assertEquals(text(head.targetStart, head.targetEnd), "http://b.example/p");
     assertEquals(text(head.authorityStart, head.authorityEnd), "b.example");
     assertEquals(text(head.fieldsStart, head.fieldsEnd), `${HOST}X: y\r\n`);

@@ -1,14 +1,14 @@
 /** How much of a response is taken ahead of its client. */
-import { BufferPool } from "../../src/buffers.ts";
-import type { Exchange, ExchangeReceiver } from "../../src/exchange.ts";
-import { NOBODY } from "../../src/exchange.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
+import type { Exchange, ExchangeReceiver } from "../../src/message/exchange.ts";
+import { NOBODY } from "../../src/message/exchange.ts";
 import { HttpConnection } from "../../src/http1/connection.ts";
 import {
   DEFAULT_HTTP_LIMITS,
   FIRST_WINDOW_BYTES,
   LARGEST_WINDOW_BYTES,
-} from "../../src/http1/limits.ts";
-import { DateLine } from "../../src/http1/writer.ts";
+} from "../../src/http1/codec/limits.ts";
+import { DateLine } from "../../src/http1/codec/writer.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { PacedConn } from "../support/paced_conn.ts";

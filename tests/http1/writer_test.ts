@@ -6,12 +6,12 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../support/assert.ts";
-import { BufferPool, OutputBuffer } from "../../src/buffers.ts";
-import { InvalidResponseError } from "../../src/errors.ts";
-import type { ResponseHead } from "../../src/exchange.ts";
-import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
-import { DateLine, ResponseWriter } from "../../src/http1/writer.ts";
-import { textOf } from "../../src/fields.ts";
+import { BufferPool, OutputBuffer } from "../../src/base/buffers.ts";
+import { InvalidResponseError } from "../../src/base/errors.ts";
+import type { ResponseHead } from "../../src/message/exchange.ts";
+import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
+import { DateLine, ResponseWriter } from "../../src/http1/codec/writer.ts";
+import { latin1Text } from "../../src/message/fields.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { Random } from "../support/random.ts";
 
@@ -24,7 +24,7 @@ function newWriter(): { writer: ResponseWriter; out: OutputBuffer; written: () =
   const out = new OutputBuffer(pool);
   const date = new DateLine();
   date.update(1_000);
-  const written = () => textOf(out.bytes, 0, out.length);
+  const written = () => latin1Text(out.bytes, 0, out.length);
   return { writer: new ResponseWriter(out, date), out, written };
 }
 
@@ -42,7 +42,7 @@ function headOf(status: number, fieldLines: string, bodyLength: number): Respons
 /** `text` in UTF-8, a code unit for each byte. */
 function utf8(text: string): string {
   const bytes = new TextEncoder().encode(text);
-  return textOf(bytes, 0, bytes.length);
+  return latin1Text(bytes, 0, bytes.length);
 }
 
 interface Case {
@@ -743,7 +743,7 @@ Deno.test("100 Continue has a head and nothing else, and the response follows it
 
 Deno.test("the Date line has the form of RFC 9110 5.6.7, and is made anew each second", () => {
   const date = new DateLine();
-  const line = () => textOf(date.bytes, 0, date.bytes.length);
+  const line = () => latin1Text(date.bytes, 0, date.bytes.length);
   date.update(784_111_777_000);
   assertEquals(line(), "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
   const { bytes } = date;
@@ -821,11 +821,11 @@ Deno.test("large bodies arrive unchanged in the buffer", () => {
       const before = bodyLength === UNKNOWN_LENGTH ? size : "";
       const after = bodyLength === UNKNOWN_LENGTH ? "\r\n" : "";
       writer.write(part(i));
-      assertEquals(textOf(out.bytes, at, at + before.length), before);
+      assertEquals(latin1Text(out.bytes, at, at + before.length), before);
       at += before.length;
       assert(out.bytes.subarray(at, at + 100_000).every((byte) => byte === 65 + i % 26));
       at += 100_000;
-      assertEquals(textOf(out.bytes, at, at + after.length), after);
+      assertEquals(latin1Text(out.bytes, at, at + after.length), after);
       at += after.length;
       assertEquals(out.length, at);
     }
@@ -839,7 +839,7 @@ Deno.test("large texts arrive unchanged in the buffer", () => {
     const { writer, out } = newWriter();
     writer.begin(requestOf(), headOf(200, "", WHOLE_BODY), text.repeat(300_000));
     const body = out.bytes.subarray(
-      textOf(out.bytes, 0, 200).indexOf("\r\n\r\n") + 4,
+      latin1Text(out.bytes, 0, 200).indexOf("\r\n\r\n") + 4,
       out.length,
     );
     assert(new TextDecoder("utf-8", { fatal: true }).decode(body) === text.repeat(300_000));

@@ -3,8 +3,8 @@
  * Exits 1 when it finds anything that it should not.
  */
 
-import { ModuleCache } from "../../src/loader/cache.ts";
-import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "../../src/loader/fetcher.ts";
+import { ModuleCache } from "../../src/loader/cache/cache.ts";
+import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "../../src/loader/fetch/fetcher.ts";
 
 const [root, task, base] = Deno.args;
 const cache = new ModuleCache(root);

@@ -1,7 +1,7 @@
-import { ModuleCache } from "../../src/loader/cache.ts";
-import type { HttpEntry } from "../../src/loader/http_entry.ts";
-import { ConfigError } from "../../src/errors.ts";
-import { sha256Hex } from "../../src/loader/hash.ts";
+import { ModuleCache } from "../../src/loader/cache/cache.ts";
+import type { HttpEntry } from "../../src/loader/cache/http_entry.ts";
+import { ConfigError } from "../../src/base/errors.ts";
+import { sha256Hex } from "../../src/base/sha256.ts";
 import {
   assert,
   assertEquals,

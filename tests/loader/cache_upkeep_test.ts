@@ -1,7 +1,12 @@
 /** What becomes of what nobody uses in the cache. */
 
 import { dirname, join } from "node:path";
-import { markUsed, tidyCache, UNFINISHED_MS, UNUSED_MS } from "../../src/loader/cache_upkeep.ts";
+import {
+  markUsed,
+  tidyCache,
+  UNFINISHED_MS,
+  UNUSED_MS,
+} from "../../src/loader/cache/cache_upkeep.ts";
 import { assertEquals } from "../support/assert.ts";
 import { LoaderLab } from "../support/loader_lab.ts";
 import { test } from "../support/strict.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "../support/assert.ts";
-import { LoadError } from "../../src/errors.ts";
-import { loadApps } from "../../src/loader/load.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import { loadApps } from "../../src/worker/load_apps.ts";
 import type { AppSet, AppSource, ExportSource } from "../../src/worker/protocol.ts";
 import { modulesOf } from "../../src/worker/protocol.ts";
 

@@ -5,9 +5,9 @@ import { LoaderLab } from "../support/loader_lab.ts";
 import { refusalHere } from "../support/loading_here.ts";
 import { FakeRegistry } from "../support/npm_registry.ts";
 import { test } from "../support/strict.ts";
-import { readGraph } from "../../src/loader/graph_store.ts";
+import { readGraph } from "../../src/loader/graph/graph_store.ts";
 import { Loader } from "../../src/loader/loader.ts";
-import type { LoaderOptions } from "../../src/loader/loader_protocol.ts";
+import type { LoaderOptions } from "../../src/loader/protocol.ts";
 import { ModuleServer, redirectTo } from "./module_server.ts";
 
 /** What can happen to a file. */

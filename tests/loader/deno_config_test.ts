@@ -1,9 +1,9 @@
 /** What is read from a deno.json. */
 
 import { pathToFileURL } from "node:url";
-import { ConfigError, LoadError } from "../../src/errors.ts";
-import { findConfig, readProjectConfig } from "../../src/loader/deno_config.ts";
-import { resolveSpecifier } from "../../src/loader/import_map.ts";
+import { ConfigError, LoadError } from "../../src/base/errors.ts";
+import { findConfig, readProjectConfig } from "../../src/loader/project/deno_config.ts";
+import { resolveSpecifier } from "../../src/loader/names/import_map.ts";
 import {
   assertEquals,
   assertRejects,

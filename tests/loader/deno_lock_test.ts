@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "../support/assert.ts";
-import { LoadError } from "../../src/errors.ts";
-import { canonicalRequirement } from "../../src/loader/deno_lock.ts";
-import { Lock } from "../../src/loader/lock.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import { canonicalRequirement } from "../../src/loader/project/deno_lock.ts";
+import { Lock } from "../../src/loader/project/lock.ts";
 import { createHash } from "node:crypto";
 import { startGateway } from "../support/gateway.ts";
 import { jsrPages } from "../support/jsr_pages.ts";

@@ -1,6 +1,6 @@
 /** Stands for the loader's thread: answers at once, but for a module that it works at without end. */
 
-import type { LoaderReport, LoaderRequest } from "../../src/loader/loader_protocol.ts";
+import type { LoaderReport, LoaderRequest } from "../../src/loader/protocol.ts";
 
 /** The part of a worker's global scope that is used here. */
 interface WorkerScope {

@@ -1,5 +1,5 @@
-import { explained } from "../../src/loader/explain.ts";
-import { NO_IMPORT_MAP } from "../../src/loader/import_map.ts";
+import { explained } from "../../src/loader/transform/explain.ts";
+import { NO_IMPORT_MAP } from "../../src/loader/names/import_map.ts";
 import { assertEquals } from "../support/assert.ts";
 
 const FILE = "0123456789abcdef0123456789a.js";

@@ -1,12 +1,12 @@
 /** A server of modules, a cache, and fetchers in between, for the tests of fetching. */
 
-import { LoadError } from "../../src/errors.ts";
-import { ModuleCache } from "../../src/loader/cache.ts";
-import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "../../src/loader/fetcher.ts";
-import type { FetchLimits, FetchOptions } from "../../src/loader/fetcher.ts";
-import { HttpClients } from "../../src/loader/http_clients.ts";
-import { Lock } from "../../src/loader/lock.ts";
-import { environmentOf } from "../../src/surroundings.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import { ModuleCache } from "../../src/loader/cache/cache.ts";
+import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "../../src/loader/fetch/fetcher.ts";
+import type { FetchLimits, FetchOptions } from "../../src/loader/fetch/fetcher.ts";
+import { HttpClients } from "../../src/loader/fetch/http_clients.ts";
+import { Lock } from "../../src/loader/project/lock.ts";
+import { environmentOf } from "../../src/base/surroundings.ts";
 import { assertEquals, assertNotMatch, assertRejects } from "../support/assert.ts";
 import { ModuleServer, TemporaryFolder } from "./module_server.ts";
 import type { Page } from "./module_server.ts";

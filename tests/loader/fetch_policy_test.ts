@@ -1,10 +1,10 @@
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 import {
   DEFAULT_IMPORT_HOSTS,
   ImportHosts,
   isLoopback,
   isReloaded,
-} from "../../src/loader/fetch_policy.ts";
+} from "../../src/loader/names/fetch_policy.ts";
 import { assertEquals, assertThrows } from "../support/assert.ts";
 
 /** A pattern, URLs that it allows, and URLs that it does not. */

@@ -1,4 +1,4 @@
-import { FetchProgress } from "../../src/loader/fetch_progress.ts";
+import { FetchProgress } from "../../src/loader/fetch/fetch_progress.ts";
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { LoaderLab } from "../support/loader_lab.ts";
 import { ModuleServer } from "./module_server.ts";

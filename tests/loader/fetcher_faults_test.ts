@@ -1,7 +1,7 @@
-import { ConfigError, LoadError } from "../../src/errors.ts";
-import { ModuleCache } from "../../src/loader/cache.ts";
-import { DEFAULT_IMPORT_HOSTS, ModuleFetcher } from "../../src/loader/fetcher.ts";
-import type { FetchOptions } from "../../src/loader/fetcher.ts";
+import { ConfigError, LoadError } from "../../src/base/errors.ts";
+import { ModuleCache } from "../../src/loader/cache/cache.ts";
+import { DEFAULT_IMPORT_HOSTS, ModuleFetcher } from "../../src/loader/fetch/fetcher.ts";
+import type { FetchOptions } from "../../src/loader/fetch/fetcher.ts";
 import { assertEquals, assertMatch, assertRejects } from "../support/assert.ts";
 import { Bench, LIMITS, MODULE, textOf } from "./fetch_bench.ts";
 import { redirectTo, TemporaryFolder } from "./module_server.ts";

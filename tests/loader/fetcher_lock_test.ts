@@ -1,4 +1,4 @@
-import { sha256Hex } from "../../src/loader/hash.ts";
+import { sha256Hex } from "../../src/base/sha256.ts";
 import { assertEquals, assertMatch } from "../support/assert.ts";
 import { Bench, MODULE } from "./fetch_bench.ts";
 import { redirectTo } from "./module_server.ts";

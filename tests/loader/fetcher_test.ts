@@ -1,7 +1,7 @@
-import { LoadError } from "../../src/errors.ts";
-import { StatusError } from "../../src/loader/fetcher.ts";
-import type { FetchOptions } from "../../src/loader/fetcher.ts";
-import { sha256Hex } from "../../src/loader/hash.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import { StatusError } from "../../src/loader/fetch/fetcher.ts";
+import type { FetchOptions } from "../../src/loader/fetch/fetcher.ts";
+import { sha256Hex } from "../../src/base/sha256.ts";
 import { assertEquals, assertInstanceOf, assertMatch, assertRejects } from "../support/assert.ts";
 import { Bench, LIMITS, MODULE, textOf } from "./fetch_bench.ts";
 import { filesIn, ModuleServer, redirectTo } from "./module_server.ts";

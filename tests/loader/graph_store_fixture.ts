@@ -1,7 +1,7 @@
 /** Graphs to store. */
 
-import type { Graph, KnownModules } from "../../src/loader/graph_types.ts";
-import { sha256Of } from "../../src/loader/hash.ts";
+import type { Graph, KnownModules } from "../../src/loader/graph/graph_types.ts";
+import { sha256Of } from "../../src/base/sha256.ts";
 
 /** A graph that is the first one. */
 export const NOTHING_KNOWN: KnownModules = { targets: new Map(), redirects: new Map() };

@@ -1,15 +1,15 @@
 /** Folders of graphs. */
 
-import { sha256Of } from "../../src/loader/hash.ts";
+import { sha256Of } from "../../src/base/sha256.ts";
 import { pathToFileURL } from "node:url";
-import { NO_IMPORT_MAP, parseImportMap } from "../../src/loader/import_map.ts";
+import { NO_IMPORT_MAP, parseImportMap } from "../../src/loader/names/import_map.ts";
 import {
   knownModulesOf,
   readGraph,
   storeGraph,
   workerGraphOf,
-} from "../../src/loader/graph_store.ts";
-import { ConfigError } from "../../src/errors.ts";
+} from "../../src/loader/graph/graph_store.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 import {
   assert,
   assertEquals,

@@ -1,21 +1,21 @@
 /** Graphs, built from sources in memory. */
 
 import { pathToFileURL } from "node:url";
-import { LoadError } from "../../src/errors.ts";
-import { buildGraph } from "../../src/loader/graph.ts";
-import { DEFAULT_GRAPH_LIMITS } from "../../src/loader/graph_types.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import { buildGraph } from "../../src/loader/graph_walk.ts";
+import { DEFAULT_GRAPH_LIMITS } from "../../src/loader/graph/graph_types.ts";
 import type {
   Graph,
   GraphRequest,
   GraphSources,
   PackageSet,
-} from "../../src/loader/graph_types.ts";
-import { NO_IMPORT_MAP, parseImportMap } from "../../src/loader/import_map.ts";
-import type { ModuleSource } from "../../src/loader/sources.ts";
-import { sha256Of } from "../../src/loader/hash.ts";
-import { mediaTypeOf } from "../../src/loader/media_type.ts";
-import { textOf } from "../../src/loader/sources.ts";
-import { transformCode } from "../../src/loader/transform.ts";
+} from "../../src/loader/graph/graph_types.ts";
+import { NO_IMPORT_MAP, parseImportMap } from "../../src/loader/names/import_map.ts";
+import type { ModuleSource } from "../../src/loader/names/sources.ts";
+import { sha256Of } from "../../src/base/sha256.ts";
+import { mediaTypeOf } from "../../src/loader/fetch/media_type.ts";
+import { sourceText } from "../../src/loader/names/sources.ts";
+import { transformCode } from "../../src/loader/transform/transform.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../support/assert.ts";
 
 const BASE = "https://example.com/";
@@ -108,7 +108,7 @@ class MemorySources implements GraphSources {
     { url, source, mediaType }: Parameters<GraphSources["transform"]>[0],
   ): ReturnType<GraphSources["transform"]> {
     return Promise.resolve(
-      transformCode({ url, text: textOf(source), mediaType, compilerOptions: {} }),
+      transformCode({ url, text: sourceText(source), mediaType, compilerOptions: {} }),
     );
   }
 }

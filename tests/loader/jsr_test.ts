@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { LoadError } from "../../src/errors.ts";
-import type { FetchOptions } from "../../src/loader/fetcher.ts";
-import { JsrResolver, parseJsrSpecifier } from "../../src/loader/jsr.ts";
-import type { JsrOptions } from "../../src/loader/jsr.ts";
-import { Lock } from "../../src/loader/lock.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import type { FetchOptions } from "../../src/loader/fetch/fetcher.ts";
+import { JsrResolver, parseJsrSpecifier } from "../../src/loader/npm/jsr.ts";
+import type { JsrOptions } from "../../src/loader/npm/jsr.ts";
+import { Lock } from "../../src/loader/project/lock.ts";
 import { assertEquals, assertMatch, assertRejects, assertThrows } from "../support/assert.ts";
 import { environment, TestCache } from "../support/npm_installer.ts";
 

@@ -1,6 +1,6 @@
-import { ModuleCache } from "../../src/loader/cache.ts";
+import { ModuleCache } from "../../src/loader/cache/cache.ts";
 import { GraphBuilder } from "../../src/loader/graph_builder.ts";
-import type { GraphRoot } from "../../src/loader/graph_types.ts";
+import type { GraphRoot } from "../../src/loader/graph/graph_types.ts";
 import { assertEquals } from "../support/assert.ts";
 
 /** A server of modules and import maps. */

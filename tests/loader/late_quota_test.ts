@@ -1,6 +1,6 @@
 /** How much of the disk an app can have by importing. */
 
-import { LATE_QUOTA_BYTES } from "../../src/loader/disk_quota.ts";
+import { LATE_QUOTA_BYTES } from "../../src/loader/files/disk_quota.ts";
 import { assertEquals, assertMatch } from "../support/assert.ts";
 import { importAt, IMPORTING_APP, LoaderLab } from "../support/loader_lab.ts";
 import type { GatewayProcess } from "../support/gateway.ts";

@@ -1,4 +1,4 @@
-import { LoadError } from "../../src/errors.ts";
+import { LoadError } from "../../src/base/errors.ts";
 import { Loader } from "../../src/loader/loader.ts";
 import { assertRejects } from "../support/assert.ts";
 

@@ -1,9 +1,9 @@
 /** Apps that keep the loader busy, and others beside them. */
 
-import { LoadError } from "../../src/errors.ts";
-import { checkExtent, tokensIn } from "../../src/loader/code_extent.ts";
-import { rewriteCommonJs } from "../../src/loader/transform.ts";
-import { LoaderThread } from "../../src/loader/loader_thread.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import { checkExtent, tokensIn } from "../../src/loader/transform/code_extent.ts";
+import { rewriteCommonJs } from "../../src/loader/transform/transform.ts";
+import { LoaderThread } from "../../src/loader/thread.ts";
 import { assertEquals, assertMatch, assertRejects, assertThrows } from "../support/assert.ts";
 import { importAt, IMPORTING_APP, LoaderLab } from "../support/loader_lab.ts";
 import { soon, test } from "../support/strict.ts";

@@ -1,6 +1,6 @@
-import { ConfigError, LoadError } from "../../src/errors.ts";
-import { Lock } from "../../src/loader/lock.ts";
-import type { LockMode } from "../../src/loader/lock.ts";
+import { ConfigError, LoadError } from "../../src/base/errors.ts";
+import { Lock } from "../../src/loader/project/lock.ts";
+import type { LockMode } from "../../src/loader/project/lock.ts";
 import { assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { filesIn, TemporaryFolder } from "./module_server.ts";
 

@@ -1,5 +1,5 @@
-import { mediaTypeOf } from "../../src/loader/media_type.ts";
-import type { MediaType } from "../../src/loader/sources.ts";
+import { mediaTypeOf } from "../../src/loader/fetch/media_type.ts";
+import type { MediaType } from "../../src/loader/names/sources.ts";
 import { assertEquals } from "../support/assert.ts";
 
 const JAVASCRIPT = [

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
-import { fetchPlain } from "../../src/loader/plain_http.ts";
+import { fetchPlain } from "../../src/loader/fetch/plain_http.ts";
 
 const HEADERS = { accept: "*/*", "user-agent": "test" };
 

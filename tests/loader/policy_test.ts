@@ -1,17 +1,17 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { LoadError } from "../../src/errors.ts";
-import { buildGraph } from "../../src/loader/graph.ts";
-import { DEFAULT_GRAPH_LIMITS } from "../../src/loader/graph_types.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import { buildGraph } from "../../src/loader/graph_walk.ts";
+import { DEFAULT_GRAPH_LIMITS } from "../../src/loader/graph/graph_types.ts";
 import type {
   GraphRequest,
   GraphRoot,
   GraphSources,
   PackageSet,
-} from "../../src/loader/graph_types.ts";
-import { liesIn } from "../../src/loader/graph_keys.ts";
-import { NO_IMPORT_MAP } from "../../src/loader/import_map.ts";
-import { transformCode } from "../../src/loader/transform.ts";
+} from "../../src/loader/graph/graph_types.ts";
+import { liesIn } from "../../src/base/paths.ts";
+import { NO_IMPORT_MAP } from "../../src/loader/names/import_map.ts";
+import { transformCode } from "../../src/loader/transform/transform.ts";
 import { assertEquals, assertRejects } from "../support/assert.ts";
 
 const PACKAGES = "/packages";

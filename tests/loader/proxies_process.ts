@@ -1,7 +1,7 @@
 /** Fetches `url` with the clients of an environment, after an app has named its own proxy at `evil`. */
 
-import { HttpClients } from "../../src/loader/http_clients.ts";
-import { environmentOf } from "../../src/surroundings.ts";
+import { HttpClients } from "../../src/loader/fetch/http_clients.ts";
+import { environmentOf } from "../../src/base/surroundings.ts";
 
 const [address, evil, env, when] = Deno.args;
 const url = new URL(address);

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { printedBy } from "../support/own_process.ts";
-import { Proxies, ProxyError } from "../../src/loader/proxies.ts";
-import { environmentOf } from "../../src/surroundings.ts";
+import { Proxies, ProxyError } from "../../src/loader/fetch/proxies.ts";
+import { environmentOf } from "../../src/base/surroundings.ts";
 
 const P = "http://proxy.example:3128/";
 const both = { HTTP_PROXY: "http://proxy.example:3128", HTTPS_PROXY: "http://secure.example:1" };

@@ -1,7 +1,7 @@
 /** Imports obey the permission to read, wherever they come from and however they are written. */
 
-import { LoadError } from "../../src/errors.ts";
-import { ModuleCache } from "../../src/loader/cache.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import { ModuleCache } from "../../src/loader/cache/cache.ts";
 import { GraphBuilder } from "../../src/loader/graph_builder.ts";
 import {
   assert,

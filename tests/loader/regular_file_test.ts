@@ -1,9 +1,9 @@
 /** What is opened as a local file, and what is not. */
 
-import { LoadError } from "../../src/errors.ts";
-import { readGranted, staysWithin } from "../../src/loader/file_grant.ts";
-import { readFileSource } from "../../src/loader/local_source.ts";
-import { FileFault, readRegularFile, RegularFile } from "../../src/loader/regular_file.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import { readGranted, staysWithin } from "../../src/loader/files/file_grant.ts";
+import { readFileSource } from "../../src/loader/fetch/local_source.ts";
+import { FileFault, readRegularFile, RegularFile } from "../../src/loader/files/regular_file.ts";
 import {
   assert,
   assertEquals,

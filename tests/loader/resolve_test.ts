@@ -1,7 +1,7 @@
 /** What users name apps by. */
 
-import { ConfigError } from "../../src/errors.ts";
-import { resolveApp } from "../../src/loader/resolve.ts";
+import { ConfigError } from "../../src/base/errors.ts";
+import { resolveApp } from "../../src/loader/names/resolve.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
 import { complaints, LoaderLab } from "../support/loader_lab.ts";
 import { test } from "../support/strict.ts";

@@ -1,5 +1,5 @@
-import { sha256Hex } from "../../src/loader/hash.ts";
-import { Slices } from "../../src/loader/slices.ts";
+import { sha256Hex } from "../../src/base/sha256.ts";
+import { Slices } from "../../src/base/slices.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { test } from "../support/strict.ts";
 

@@ -1,6 +1,6 @@
 /** Starts, and what is left of them for the next. */
 
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 import {
   assert,
   assertEquals,

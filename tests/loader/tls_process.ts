@@ -1,9 +1,9 @@
 /** Loads URLs, and says of which content type they are or why not: `tls_process.ts ROOT URL…`. */
 
-import { ModuleCache } from "../../src/loader/cache.ts";
-import { HttpClients } from "../../src/loader/http_clients.ts";
-import { environmentOf } from "../../src/surroundings.ts";
-import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "../../src/loader/fetcher.ts";
+import { ModuleCache } from "../../src/loader/cache/cache.ts";
+import { HttpClients } from "../../src/loader/fetch/http_clients.ts";
+import { environmentOf } from "../../src/base/surroundings.ts";
+import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "../../src/loader/fetch/fetcher.ts";
 
 const [root, ...urls] = Deno.args;
 const clients = new HttpClients(environmentOf(Deno.env.toObject()));

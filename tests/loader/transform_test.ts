@@ -1,7 +1,7 @@
 import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
-import { LoadError } from "../../src/errors.ts";
-import { linkCode, SPECIFIER_WIDTH } from "../../src/loader/link.ts";
-import { rewriteCommonJs, transformCode } from "../../src/loader/transform.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import { linkCode, SPECIFIER_WIDTH } from "../../src/loader/graph/link.ts";
+import { rewriteCommonJs, transformCode } from "../../src/loader/transform/transform.ts";
 import { mayImport } from "../../src/sandbox/lockdown.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
 

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
 import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
 import { ask, complaints, LoaderLab } from "../support/loader_lab.ts";
-import { checkCacheFolder } from "../../src/loader/trusted_folder.ts";
-import { ConfigError } from "../../src/errors.ts";
+import { checkCacheFolder } from "../../src/loader/cache/trusted_folder.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 import { ModuleServer, TemporaryFolder } from "./module_server.ts";
 
 /** Making what belongs to others takes root. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { Random } from "../support/random.ts";
-import { BODY_WINDOW_BYTES } from "../../src/exchange.ts";
+import { BODY_WINDOW_BYTES } from "../../src/message/exchange.ts";
 import { FileBody, InlineBody, StreamedBody } from "../../src/mongrel2/body_source.ts";
 import type { BodySource, BodyTaker } from "../../src/mongrel2/body_source.ts";
 

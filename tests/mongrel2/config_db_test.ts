@@ -1,7 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { specFromConfig } from "../../src/mongrel2/config_db.ts";
-import type { HandlerChoice } from "../../src/mongrel2/spec.ts";
-import { ConfigError } from "../../src/errors.ts";
+import type { HandlerChoice } from "../../src/mongrel2/codec/spec.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { runGateway } from "../support/gateway.ts";
 

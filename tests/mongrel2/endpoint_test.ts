@@ -1,7 +1,7 @@
-import type { Exchange } from "../../src/exchange.ts";
-import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
+import type { Exchange } from "../../src/message/exchange.ts";
+import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { Mongrel2Endpoint } from "../../src/mongrel2/endpoint.ts";
-import { DEFAULT_REQUEST_LIMITS } from "../../src/request_limits.ts";
+import { DEFAULT_REQUEST_LIMITS } from "../../src/message/request_limits.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { FakeMongrel2 } from "../support/fake_mongrel2.ts";
 import { libzmqIsMissing } from "../support/peers.ts";

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { Random } from "../support/random.ts";
-import { ProtocolError } from "../../src/errors.ts";
-import { textOf } from "../../src/fields.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
+import { latin1Text } from "../../src/message/fields.ts";
 import {
   formatControl,
   formatReply,
@@ -11,9 +11,9 @@ import {
   MAX_REPLY_TARGETS,
   parseMessage,
   replyHeader,
-} from "../../src/mongrel2/message.ts";
-import type { ControlRequest, Mongrel2Message } from "../../src/mongrel2/message.ts";
-import { formatTnetstring, parseTnetstring } from "../../src/mongrel2/tnetstring.ts";
+} from "../../src/mongrel2/codec/message.ts";
+import type { ControlRequest, Mongrel2Message } from "../../src/mongrel2/codec/message.ts";
+import { formatTnetstring, parseTnetstring } from "../../src/mongrel2/codec/tnetstring.ts";
 
 const FOLDER = new URL("../fixtures/mongrel2/", import.meta.url);
 
@@ -83,7 +83,7 @@ function checkRequest(message: Mongrel2Message, { client, sent }: Captured): voi
     assertStringIncludes(headers["x-mongrel2-upload-start"], "/tmp/m2.");
     assertEquals(message.body.length, 0);
   } else if (!isWebSocket) {
-    assertEquals(textOf(message.body, 0, message.body.length), rest);
+    assertEquals(latin1Text(message.body, 0, message.body.length), rest);
   }
 }
 
@@ -103,7 +103,7 @@ for (const entry of captured) {
       assertEquals(message.body, bytesOf('{"type":"disconnect"}'));
     } else if (message.path === "@chat") {
       assertEquals(headersOf(message).METHOD, "JSON");
-      assertEquals(`@chat ${textOf(message.body, 0, message.body.length)}\0`, entry.sent[0]);
+      assertEquals(`@chat ${latin1Text(message.body, 0, message.body.length)}\0`, entry.sent[0]);
     } else {
       checkRequest(message, entry);
     }
@@ -116,7 +116,7 @@ Deno.test("a WebSocket's messages tell their flags, and have their contents as b
       .map((entry) => parseMessage(bytesOfFile(entry)));
     const told = messages.map((message) => {
       const { METHOD, FLAGS } = headersOf(message);
-      return [METHOD, FLAGS, textOf(message.body, 0, message.body.length)];
+      return [METHOD, FLAGS, latin1Text(message.body, 0, message.body.length)];
     });
     assertEquals(told, [
       ["WEBSOCKET_HANDSHAKE", undefined, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="],
@@ -156,7 +156,7 @@ Deno.test("repeated fields, lists in the message, come as several, in their orde
     const entry = captured.find((each) => each.client === client)!;
     const bytes = bytesOfFile(entry);
     const list = entry.protocol === "json" ? '"x-a":["1","2"]' : "3:x-a,8:1:1,1:2,]";
-    assertStringIncludes(textOf(bytes, 0, bytes.length), list);
+    assertStringIncludes(latin1Text(bytes, 0, bytes.length), list);
     const { headers } = parseMessage(bytes);
     assertEquals(headers.filter(([name]) => name === "x-a").map(([, value]) => value), ["1", "2"]);
     assertEquals(headers.filter(([name]) => name === "cookie").map(([, value]) => value), [
@@ -230,11 +230,11 @@ Deno.test("headers in tnetstrings can have any bytes, and lists", () => {
   const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
   const headers = { x: all, list: [bytesOf("1"), bytesOf("")], none: [] };
   const written = formatTnetstring(headers);
-  const text = textOf(written, 0, written.length);
+  const text = latin1Text(written, 0, written.length);
   const [, length, block] = /^(\d+):(.*)\}$/s.exec(text)!;
   assertEquals(Number(length), block.length);
   assertEquals(parseMessage(message(block, "}")).headers, [
-    ["x", textOf(all, 0, 256)],
+    ["x", latin1Text(all, 0, 256)],
     ["list", "1"],
     ["list", ""],
   ]);
@@ -418,7 +418,7 @@ const controls: [ControlRequest, string][] = [
 for (const [request, payload] of controls) {
   Deno.test(`the control ${JSON.stringify(request)} is written as Mongrel2 reads it`, () => {
     const written = formatControl(ID, ["7", "12"], request);
-    assertEquals(textOf(written, 0, written.length), `${ID} 6:X 7 12, ${payload}`);
+    assertEquals(latin1Text(written, 0, written.length), `${ID} 6:X 7 12, ${payload}`);
     const { value, next } = parseTnetstring(bytesOf(payload));
     assertEquals(next, payload.length);
     assertEquals(value, [bytesOf("ctl"), Object.assign(Object.create(null), request)]);

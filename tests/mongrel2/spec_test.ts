@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
-import { ConfigError } from "../../src/errors.ts";
-import { parseMongrel2Spec } from "../../src/mongrel2/spec.ts";
-import type { Mongrel2Spec } from "../../src/mongrel2/spec.ts";
+import { ConfigError } from "../../src/base/errors.ts";
+import { parseMongrel2Spec } from "../../src/mongrel2/codec/spec.ts";
+import type { Mongrel2Spec } from "../../src/mongrel2/codec/spec.ts";
 
 const specs: Record<string, Mongrel2Spec> = {
   "tcp://127.0.0.1:9999": { send: "tcp://127.0.0.1:9999", recv: "tcp://127.0.0.1:9998" },

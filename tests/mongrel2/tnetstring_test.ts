@@ -1,10 +1,14 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { Random } from "../support/random.ts";
-import { ProtocolError } from "../../src/errors.ts";
-import { textOf } from "../../src/fields.ts";
-import { formatTnetstring, parseTnetstring, readNetstring } from "../../src/mongrel2/tnetstring.ts";
-import type { TnetValue } from "../../src/mongrel2/tnetstring.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
+import { latin1Text } from "../../src/message/fields.ts";
+import {
+  formatTnetstring,
+  parseTnetstring,
+  readNetstring,
+} from "../../src/mongrel2/codec/tnetstring.ts";
+import type { TnetValue } from "../../src/mongrel2/codec/tnetstring.ts";
 
 /** What `text`, whose code units are bytes, says; all of it. */
 function parse(text: string): TnetValue {
@@ -49,7 +53,7 @@ const values: Record<string, [string, TnetValue]> = {
 for (const [what, [text, value]] of Object.entries(values)) {
   Deno.test(`${what} is read and written`, () => {
     assertEquals(parse(text), value);
-    assertEquals(textOf(formatTnetstring(value), 0, text.length), text);
+    assertEquals(latin1Text(formatTnetstring(value), 0, text.length), text);
   });
 }
 
@@ -213,7 +217,7 @@ function randomValue(random: Random, depth: number): TnetValue {
       return dictionary(Object.fromEntries(
         Array.from({ length: random.below(5) }, () => {
           const key = bytes();
-          return [textOf(key, 0, key.length), randomValue(random, depth - 1)];
+          return [latin1Text(key, 0, key.length), randomValue(random, depth - 1)];
         }),
       ));
   }

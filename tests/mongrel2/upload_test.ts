@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 import { bytesOf } from "../support/parsing.ts";
-import { ProtocolError } from "../../src/errors.ts";
-import { parseMessage } from "../../src/mongrel2/message.ts";
-import type { Mongrel2Message } from "../../src/mongrel2/message.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
+import { parseMessage } from "../../src/mongrel2/codec/message.ts";
+import type { Mongrel2Message } from "../../src/mongrel2/codec/message.ts";
 import { UploadFolder, uploadNotice } from "../../src/mongrel2/upload.ts";
 import type { PlainFile, UploadNotice } from "../../src/mongrel2/upload.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
 import { formatListenAddress, parseListenAddress } from "../../src/net/address.ts";
 import type { ListenAddress } from "../../src/net/address.ts";
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 
 const tcp = (hostname: string, port: number): ListenAddress => ({
   transport: "tcp",

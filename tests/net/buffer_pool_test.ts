@@ -1,4 +1,4 @@
-import { BufferPool } from "../../src/buffers.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 
 const LARGE_BYTES = 65_536;

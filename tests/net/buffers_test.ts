@@ -1,5 +1,5 @@
 /** Memory that connections share: what they have taken, they give back. */
-import { BufferPool } from "../../src/buffers.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
 import { serve } from "../../mod.ts";
 import { assertEquals } from "../support/assert.ts";
 import { opening, RawFastCgiClient, request } from "../support/fastcgi.ts";

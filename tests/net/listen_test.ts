@@ -3,7 +3,7 @@ import { parseListenAddress, unmapped } from "../../src/net/address.ts";
 import { addressesOf } from "../../src/net/hosts.ts";
 import type { Listening, ListenSpec } from "../../src/net/listen.ts";
 import { listen } from "../../src/net/listen.ts";
-import { ListenError } from "../../src/errors.ts";
+import { ListenError } from "../../src/base/errors.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { startGateway } from "../support/gateway.ts";
 import { get, RawClient } from "../support/raw_client.ts";

@@ -1,4 +1,4 @@
-import { BufferPool } from "../../src/buffers.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
 import { ReadBuffer } from "../../src/net/read_buffer.ts";
 import { assertEquals } from "../support/assert.ts";
 

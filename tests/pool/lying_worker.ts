@@ -1,7 +1,7 @@
 /** A worker that takes requests and forges what it sends: see lying_worker_test.ts. */
 import * as frames from "../../src/ring/frames.ts";
 import { GATEWAY_BELL } from "../../src/worker/protocol.ts";
-import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/exchange.ts";
+import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { Bell } from "../../src/ring/bell.ts";
 import { RingReader, RingWriter } from "../../src/ring/ring.ts";
 

@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "../support/assert.ts";
-import type { Exchange, ExchangeHandler } from "../../src/exchange.ts";
+import type { Exchange, ExchangeHandler } from "../../src/message/exchange.ts";
 import { HttpEndpoint } from "../../src/http1/endpoint.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
 import { AppWorker } from "../../src/pool/app_worker.ts";
-import { urlOf } from "../../src/request_url.ts";
+import { urlOf } from "../../src/message/request_url.ts";
 
 const MODULE = new URL("./lying_worker.ts", import.meta.url);
 

@@ -1,5 +1,5 @@
 /** A worker that reads nothing, while clients come and go. */
-import { BODY_WINDOW_BYTES } from "../../src/exchange.ts";
+import { BODY_WINDOW_BYTES } from "../../src/message/exchange.ts";
 import { GatewayPort, MAX_OVERFLOW_BYTES } from "../../src/pool/gateway_port.ts";
 import { REQUEST } from "../../src/ring/frames.ts";
 import { RingReader } from "../../src/ring/ring.ts";

@@ -1,5 +1,5 @@
-import type { Exchange } from "../../src/exchange.ts";
-import { NOBODY, RequestHead, WHOLE_BODY } from "../../src/exchange.ts";
+import type { Exchange } from "../../src/message/exchange.ts";
+import { NOBODY, RequestHead, WHOLE_BODY } from "../../src/message/exchange.ts";
 import type { ExchangeWorker } from "../../src/pool/forwarded_exchange.ts";
 import { ForwardedExchange } from "../../src/pool/forwarded_exchange.ts";
 import { readRequest, writeRequest, writeResponse } from "../../src/ring/frames.ts";

@@ -1,6 +1,6 @@
 /** Bodies on their way to a worker that is behind. */
-import type { Exchange, ExchangeReceiver } from "../../src/exchange.ts";
-import { BODY_WINDOW_BYTES, NOBODY } from "../../src/exchange.ts";
+import type { Exchange, ExchangeReceiver } from "../../src/message/exchange.ts";
+import { BODY_WINDOW_BYTES, NOBODY } from "../../src/message/exchange.ts";
 import { GatewayPort } from "../../src/pool/gateway_port.ts";
 import { BODY, readBody } from "../../src/ring/frames.ts";
 import { RingReader } from "../../src/ring/ring.ts";

@@ -1,5 +1,5 @@
-import type { Exchange, ExchangeReceiver } from "../../src/exchange.ts";
-import { NOBODY, RequestHead } from "../../src/exchange.ts";
+import type { Exchange, ExchangeReceiver } from "../../src/message/exchange.ts";
+import { NOBODY, RequestHead } from "../../src/message/exchange.ts";
 import { WaitingExchange } from "../../src/pool/waiting.ts";
 import { assertEquals } from "../support/assert.ts";
 import { bytesOf } from "../support/parsing.ts";

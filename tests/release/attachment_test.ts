@@ -1,5 +1,5 @@
 import { attach } from "../../scripts/compile/attachment.ts";
-import { attachmentEnd, readIndex } from "../../src/embedded_files.ts";
+import { attachmentEnd, readIndex } from "../../src/base/embedded_files.ts";
 import { assertEquals } from "../support/assert.ts";
 
 /** What stands for an executable: a runtime, and its own part, which ends with the length of that. */

@@ -1,7 +1,7 @@
 import { Script } from "node:vm";
 import * as path from "node:path";
 import { BundleError, scriptOf } from "../../scripts/compile/script.ts";
-import { evaluateScript } from "../../src/embedded_scripts.ts";
+import { evaluateScript } from "../../src/base/embedded_scripts.ts";
 import { assertEquals, assertRejects } from "../support/assert.ts";
 
 type Modules = Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 import { checkGenerationHeader } from "../../src/config/reload_options.ts";
-import { ConfigError } from "../../src/errors.ts";
+import { ConfigError } from "../../src/base/errors.ts";
 import { serve } from "gatehouse";
 import {
   assert,

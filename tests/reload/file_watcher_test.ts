@@ -1,6 +1,6 @@
-import { FileWatcher } from "../../src/cli/file_watcher.ts";
-import type { KnownFiles } from "../../src/cli/file_watcher.ts";
-import { sha256Of } from "../../src/loader/hash.ts";
+import { FileWatcher } from "../../src/gateway/file_watcher.ts";
+import type { KnownFiles } from "../../src/gateway/file_watcher.ts";
+import { sha256Of } from "../../src/base/sha256.ts";
 import { assertEquals } from "../support/assert.ts";
 import { allAtOnce } from "../support/reloading.ts";
 

@@ -1,4 +1,4 @@
-import { LoadError } from "../../src/errors.ts";
+import { LoadError } from "../../src/base/errors.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { get } from "../support/raw_client.ts";
 import { loadable, ReloadLab, until } from "../support/reloading.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "../support/assert.ts";
 import { KnownLines } from "../../src/ring/known_lines.ts";
-import { ResponseFields } from "../../src/response_fields.ts";
-import { BufferPool, OutputBuffer } from "../../src/buffers.ts";
+import { ResponseFields } from "../../src/message/response_fields.ts";
+import { BufferPool, OutputBuffer } from "../../src/base/buffers.ts";
 
 const bytes = new Uint8Array(new SharedArrayBuffer(4_096));
 const words = new Uint32Array(bytes.buffer);

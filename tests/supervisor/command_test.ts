@@ -2,7 +2,7 @@ import { assert, assertEquals } from "../support/assert.ts";
 import { inFolder, PID_APP, pidsAt } from "../support/processes.ts";
 import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
 import { denoArguments, ownCommand } from "../../src/supervisor/command.ts";
-import { takeSurroundings } from "../../src/surroundings.ts";
+import { takeSurroundings } from "../../src/base/surroundings.ts";
 
 Deno.test("Deno's own arguments are what stands before gatehouse's", () => {
   const words = ["deno", "run", "-A", "--no-lock", "cli.ts", "app.ts", "--processes=2"];

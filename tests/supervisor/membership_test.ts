@@ -2,7 +2,7 @@ import { assert, assertEquals } from "../support/assert.ts";
 import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
 import { freePort } from "../support/peers.ts";
 import { askPid, inFolder, isRunning, until } from "../support/processes.ts";
-import { LineSplitter } from "../../src/line_splitter.ts";
+import { LineSplitter } from "../../src/base/line_splitter.ts";
 import { PROTOCOL_VERSION } from "../../src/supervisor/protocol.ts";
 
 const ONE = ["--processes", "1", "--workers", "1"];

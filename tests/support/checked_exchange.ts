@@ -1,6 +1,6 @@
-/** An exchange that holds its handler to the rules of `src/exchange.ts`, whoever speaks through it. */
+/** An exchange that holds its handler to the rules of `src/message/exchange.ts`, whoever speaks through it. */
 
-import type { Exchange, ExchangeReceiver, ResponseHead } from "../../src/exchange.ts";
+import type { Exchange, ExchangeReceiver, ResponseHead } from "../../src/message/exchange.ts";
 import {
   BODY_WINDOW_BYTES,
   CHUNK_COST_BYTES,
@@ -9,7 +9,7 @@ import {
   RequestHead,
   UNKNOWN_LENGTH,
   WHOLE_BODY,
-} from "../../src/exchange.ts";
+} from "../../src/message/exchange.ts";
 import { assert } from "./assert.ts";
 
 /** Statuses with which an exchange may be given up. */

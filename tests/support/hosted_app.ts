@@ -2,8 +2,8 @@
 
 import { pathToFileURL } from "node:url";
 import { HttpEndpoint } from "../../src/http1/endpoint.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
-import { NO_IMPORT_MAP } from "../../src/loader/import_map.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import { NO_IMPORT_MAP } from "../../src/loader/names/import_map.ts";
 import { AppWorker } from "../../src/pool/app_worker.ts";
 import type { ReservedAddresses } from "../../src/sandbox/rules.ts";
 import type { AppSet, ExportSource, Imported, ImportRequest } from "../../src/worker/protocol.ts";

@@ -3,8 +3,8 @@
  * an honest one. All of it is on one thread.
  */
 
-import type { Exchange } from "../../src/exchange.ts";
-import { WHOLE_BODY } from "../../src/exchange.ts";
+import type { Exchange } from "../../src/message/exchange.ts";
+import { WHOLE_BODY } from "../../src/message/exchange.ts";
 import { GatewayPort } from "../../src/pool/gateway_port.ts";
 import { RingError, RingReader, RingWriter } from "../../src/ring/ring.ts";
 import { WorkerPort } from "../../src/worker/port.ts";

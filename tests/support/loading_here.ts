@@ -3,20 +3,20 @@
  * processes, sockets and workers, which costs a small part of one with them.
  */
 
-import { appGroups, appLoading, importPolicy, loaderOptions } from "../../src/cli/app_loading.ts";
-import { usualCacheRoot } from "../../src/cli/module_cache.ts";
+import { appGroups, appLoading, importPolicy, loaderOptions } from "../../src/gateway/apps.ts";
+import { usualCacheRoot } from "../../src/gateway/module_cache.ts";
 import { cacheCommand } from "../../src/cli/cache.ts";
 import type { Command } from "../../src/config/command_line.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
-import { ConfigError, LoadError } from "../../src/errors.ts";
-import { ModuleCache } from "../../src/loader/cache.ts";
+import { ConfigError, LoadError } from "../../src/base/errors.ts";
+import { ModuleCache } from "../../src/loader/cache/cache.ts";
 import { GraphBuilder } from "../../src/loader/graph_builder.ts";
-import { workerGraphOf } from "../../src/loader/graph_store.ts";
-import type { Log } from "../../src/log.ts";
-import type { Surroundings } from "../../src/surroundings.ts";
-import { takeSurroundings } from "../../src/surroundings.ts";
-import { asApp } from "../../src/loader/app_forms.ts";
+import { workerGraphOf } from "../../src/loader/graph/graph_store.ts";
+import type { Log } from "../../src/base/log.ts";
+import type { Surroundings } from "../../src/base/surroundings.ts";
+import { takeSurroundings } from "../../src/base/surroundings.ts";
+import { asApp } from "../../src/worker/app_forms.ts";
 import { modulesOf } from "../../src/worker/protocol.ts";
 import { assertRejects } from "./assert.ts";
 import type { LoaderLab } from "./loader_lab.ts";

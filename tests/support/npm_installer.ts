@@ -1,8 +1,8 @@
 /** Installs packages from an imitation registry into a cache of its own. */
 
-import { ModuleCache } from "../../src/loader/cache.ts";
-import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "../../src/loader/fetcher.ts";
-import type { FetchOptions } from "../../src/loader/fetcher.ts";
+import { ModuleCache } from "../../src/loader/cache/cache.ts";
+import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "../../src/loader/fetch/fetcher.ts";
+import type { FetchOptions } from "../../src/loader/fetch/fetcher.ts";
 import { PackageInstaller } from "../../src/loader/npm/installer.ts";
 import type { InstallerOptions, NpmSet } from "../../src/loader/npm/installer.ts";
 

@@ -1,10 +1,10 @@
 /** Feeds the parser, and notes what comes out in a form that can be compared. */
 
-import type { HttpLimits } from "../../src/http1/limits.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
-import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "../../src/http1/parser.ts";
-import { ProtocolError } from "../../src/errors.ts";
-import { textOf } from "../../src/fields.ts";
+import type { HttpLimits } from "../../src/http1/codec/limits.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "../../src/http1/codec/parser.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
+import { latin1Text } from "../../src/message/fields.ts";
 
 /** One request as the parser saw it. */
 export interface ParsedRequest {
@@ -58,7 +58,7 @@ export function parse(pieces: readonly Uint8Array[], limits: Partial<HttpLimits>
 function note(parser: RequestParser, event: number, requests: ParsedRequest[]): void {
   if (event === HEAD) {
     const { head, keepAlive } = parser;
-    const text = (start: number, end: number) => textOf(head.block, start, end);
+    const text = (start: number, end: number) => latin1Text(head.block, start, end);
     requests.push({
       method: head.method,
       target: text(head.targetStart, head.targetEnd),
@@ -79,7 +79,7 @@ function note(parser: RequestParser, event: number, requests: ParsedRequest[]): 
     request.chunks.push(parser.chunkBytes);
     return;
   }
-  const text = textOf(parser.buffer, parser.bodyStart, parser.bodyEnd);
+  const text = latin1Text(parser.buffer, parser.bodyStart, parser.bodyEnd);
   if (event === BODY) request.body += text;
   else if (event === END) request.trailers = text;
 }

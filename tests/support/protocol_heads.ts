@@ -1,13 +1,13 @@
 /** The head that each protocol makes of what a client asks for. */
 
-import { BufferPool } from "../../src/buffers.ts";
-import { ProtocolError } from "../../src/errors.ts";
-import type { Peer, RequestHead } from "../../src/exchange.ts";
-import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/limits.ts";
-import { RequestTranslator } from "../../src/fastcgi/translate.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
-import { HEAD, RequestParser } from "../../src/http1/parser.ts";
-import { translateMessage } from "../../src/mongrel2/translate.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
+import { ProtocolError } from "../../src/base/errors.ts";
+import type { Peer, RequestHead } from "../../src/message/exchange.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/codec/limits.ts";
+import { RequestTranslator } from "../../src/fastcgi/codec/translate.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import { HEAD, RequestParser } from "../../src/http1/codec/parser.ts";
+import { translateMessage } from "../../src/mongrel2/codec/translate.ts";
 import { assertEquals } from "./assert.ts";
 import { encodePairs } from "./fastcgi.ts";
 import { bytesOf } from "./parsing.ts";

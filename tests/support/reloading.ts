@@ -1,11 +1,11 @@
 /** Apps that tell which version they are, and a gateway on this thread that loads them anew. */
 
-import type { LoadableApps, ReloadOutcome } from "../../src/generations.ts";
+import type { LoadableApps, ReloadOutcome } from "../../src/gateway/generations.ts";
 import { NOTHING_RESERVED } from "../../src/sandbox/rules.ts";
-import { Generations } from "../../src/generations.ts";
+import { Generations } from "../../src/gateway/generations.ts";
 import { HttpEndpoint } from "../../src/http1/endpoint.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
-import { DEFAULT_WORKER_LIMITS } from "../../src/worker_limits.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import { DEFAULT_WORKER_LIMITS } from "../../src/limits/worker_limits.ts";
 import { RawClient } from "./raw_client.ts";
 
 /** Time after which a test stops to wait for something, in milliseconds. */

@@ -1,6 +1,6 @@
 /** Says what the copy has when the process has other surroundings. */
 
-import { environmentOf, takeSurroundings } from "../../src/surroundings.ts";
+import { environmentOf, takeSurroundings } from "../../src/base/surroundings.ts";
 
 Deno.env.set("COPIED", "before");
 const surroundings = takeSurroundings();

@@ -7,23 +7,23 @@ import {
   restoreVariables,
   takeSurroundings,
   withoutVariables,
-} from "../../src/surroundings.ts";
+} from "../../src/base/surroundings.ts";
 
 const SRC = new URL("../../src/", import.meta.url);
 
 /** Modules that look at what is live, and why. */
 const EXCEPTIONS: Readonly<Record<string, readonly RegExp[]>> = {
   // Takes the copy.
-  "surroundings.ts": [/Deno\.(?:args|execPath|mainModule|env|cwd)$/],
+  "base/surroundings.ts": [/Deno\.(?:args|execPath|mainModule|env|cwd)$/],
   // Make clients that are told which way to go.
-  "loader/http_clients.ts": [/Deno\.createHttpClient\(\)$/],
+  "loader/fetch/http_clients.ts": [/Deno\.createHttpClient\(\)$/],
   "cli/trust.ts": [/Deno\.createHttpClient\(\)$/],
   // Asks it for listeners.
-  "uncaught.ts": [/all of node:process$/],
+  "base/uncaught.ts": [/all of node:process$/],
   // `data:` and `blob:` need no network.
-  "loader/local_source.ts": [/fetch\(\) without a client$/],
+  "loader/fetch/local_source.ts": [/fetch\(\) without a client$/],
   // Gives apps their own environment.
-  "loader/app_forms.ts": [/env of Deno$/],
+  "worker/app_forms.ts": [/env of Deno$/],
   // Puts its own in the place of `Deno.serve()`.
   "worker/serving/deno_serve.ts": [/Deno as a value$/],
   // Puts the app in the place of the main module.
@@ -31,7 +31,7 @@ const EXCEPTIONS: Readonly<Record<string, readonly RegExp[]>> = {
   // The text that an app makes a thread of is where the app is.
   "worker/common_js.ts": [/resolve\(\) with one path$/],
   // Asks which members it has.
-  "unstable_features.ts": [/Deno as a value$/],
+  "base/unstable_features.ts": [/Deno as a value$/],
   // Puts timers that are objects in the place of numbers.
   "worker/node_timers.ts": [/Deno as a value$/],
   "worker/app_thread.ts": [/fetch\(\) without a client$/],

@@ -6,10 +6,10 @@ import { ModuleSet } from "../support/platform_uses.ts";
 const ENTRIES = ["src/worker/main.ts", "src/worker/nested.ts"];
 
 const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
-  "src/buffers.ts": { elsewhere: ["BufferPool", "OutputBuffer"] },
-  "src/captured.ts": { setUp: ["getterOf", "sealed"] },
-  "src/log.ts": { setUp: ["ignoreBrokenPipes"], elsewhere: ["logToStderr"] },
-  "src/pairs.ts": { elsewhere: ["encodePairs", "writePair", "writePairBytes"] },
+  "src/base/buffers.ts": { elsewhere: ["BufferPool", "OutputBuffer"] },
+  "src/base/captured.ts": { setUp: ["getterOf", "sealed"] },
+  "src/base/log.ts": { setUp: ["ignoreBrokenPipes"], elsewhere: ["logToStderr"] },
+  "src/message/pairs.ts": { elsewhere: ["encodePairs", "writePair", "writePairBytes"] },
   "src/ring/frames.ts": { elsewhere: ["abortValue", "encodePeer", "writeRequest"] },
   "src/ring/bell.ts": { elsewhere: ["allocateBells"] },
   "src/ring/ring.ts": { elsewhere: ["allocateRing"] },
@@ -61,16 +61,16 @@ const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
 
 /** Modules that have something apps are not to get at, or decide what they get: rings, imports. */
 const GUARDED = [
-  "src/buffers.ts",
-  "src/captured.ts",
-  "src/pairs.ts",
+  "src/base/buffers.ts",
+  "src/base/captured.ts",
+  "src/message/pairs.ts",
   "src/ring/bell.ts",
   "src/ring/chunks.ts",
   "src/ring/exchange_table.ts",
   "src/ring/frames.ts",
   "src/ring/known_lines.ts",
   "src/ring/ring.ts",
-  "src/text.ts",
+  "src/base/text.ts",
   "src/worker/app_thread.ts",
   "src/worker/body_copies.ts",
   "src/worker/byte_source.ts",
@@ -115,7 +115,7 @@ Deno.test("code that shares a thread with apps takes each global aside before th
 Deno.test("code that apps are to get nothing from looks nothing up on prototypes that are theirs, too", () => {
   for (const path of GUARDED) assert(loaded.has(path), path);
   const uses = GUARDED.flatMap((path) => modules.prototypeUses(path, EXCEPTIONS[path]));
-  assertEquals(shown(uses), [], "see src/captured.ts");
+  assertEquals(shown(uses), [], "see src/base/captured.ts");
 });
 
 Deno.test("exceptions are for functions and classes that there are", () => {

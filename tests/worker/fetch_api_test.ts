@@ -4,10 +4,10 @@
  */
 import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertInstanceOf, assertThrows } from "../support/assert.ts";
-import { RequestHead } from "../../src/exchange.ts";
-import type { Exchange } from "../../src/exchange.ts";
-import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "../../src/http1/parser.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
+import { RequestHead } from "../../src/message/exchange.ts";
+import type { Exchange } from "../../src/message/exchange.ts";
+import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "../../src/http1/codec/parser.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
 import { makeRequest } from "../../src/worker/request.ts";
 import { installLightResponse, plainResponse } from "../../src/worker/response.ts";
 import { AppTask } from "../../src/worker/task.ts";

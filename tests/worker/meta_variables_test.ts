@@ -1,13 +1,13 @@
 import { assertEquals } from "../support/assert.ts";
 import { encodePairs } from "../support/fastcgi.ts";
 import { bytesOf } from "../support/parsing.ts";
-import { BufferPool } from "../../src/buffers.ts";
-import type { Peer, RequestHead } from "../../src/exchange.ts";
-import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/limits.ts";
-import { RequestTranslator } from "../../src/fastcgi/translate.ts";
-import { DEFAULT_HTTP_LIMITS } from "../../src/http1/limits.ts";
-import { RequestParser } from "../../src/http1/parser.ts";
-import { translateMessage } from "../../src/mongrel2/translate.ts";
+import { BufferPool } from "../../src/base/buffers.ts";
+import type { Peer, RequestHead } from "../../src/message/exchange.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "../../src/fastcgi/codec/limits.ts";
+import { RequestTranslator } from "../../src/fastcgi/codec/translate.ts";
+import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import { RequestParser } from "../../src/http1/codec/parser.ts";
+import { translateMessage } from "../../src/mongrel2/codec/translate.ts";
 import { variablesOf } from "../../src/worker/meta_variables.ts";
 import { requestFields } from "../../src/worker/request_fields.ts";
 

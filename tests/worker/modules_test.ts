@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import { NO_IMPORT_MAP } from "../../src/loader/import_map.ts";
+import { NO_IMPORT_MAP } from "../../src/loader/names/import_map.ts";
 import { installModules } from "../../src/worker/modules.ts";
 import type { Imported } from "../../src/worker/protocol.ts";
 import { assertEquals, assertRejects } from "../support/assert.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "../support/assert.ts";
 import { CheckedExchange, headOf } from "../support/checked_exchange.ts";
-import type { Exchange, Peer } from "../../src/exchange.ts";
-import { WHOLE_BODY } from "../../src/exchange.ts";
+import type { Exchange, Peer } from "../../src/message/exchange.ts";
+import { WHOLE_BODY } from "../../src/message/exchange.ts";
 import { GatewayPort } from "../../src/pool/gateway_port.ts";
 import { RingReader, RingWriter } from "../../src/ring/ring.ts";
 import { WorkerPort } from "../../src/worker/port.ts";

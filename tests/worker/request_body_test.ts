@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { CheckedExchange, headOf } from "../support/checked_exchange.ts";
 import { Random } from "../support/random.ts";
-import { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, UNKNOWN_LENGTH } from "../../src/exchange.ts";
+import { BODY_WINDOW_BYTES, CHUNK_COST_BYTES, UNKNOWN_LENGTH } from "../../src/message/exchange.ts";
 import { ownBytes, RequestBody } from "../../src/worker/request_body.ts";
 
 /** A body of `bodyLength`, and the exchange that it belongs to. */

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "../support/assert.ts";
 import { FROM_SOURCE } from "../support/gateway.ts";
-import { LoadError } from "../../src/errors.ts";
-import { loadAppsWithin } from "../../src/loader/load.ts";
+import { LoadError } from "../../src/base/errors.ts";
+import { loadAppsWithin } from "../../src/worker/load_apps.ts";
 import type { MountedApp } from "../../src/worker/apps.ts";
 import type { Context } from "../../src/worker/context.ts";
 import { servingTests } from "./self_serving.ts";

@@ -8,7 +8,7 @@ import {
 import { libzmqIsMissing } from "../support/peers.ts";
 import { Random } from "../support/random.ts";
 import { eventually, pythonWithZmq, received, sent } from "../support/zmq.ts";
-import { ZmqError } from "../../src/errors.ts";
+import { ZmqError } from "../../src/base/errors.ts";
 import { libzmq } from "../../src/zmq/library.ts";
 import { ZmqContext } from "../../src/zmq/socket.ts";
 import type { OptionName, SocketType, ZmqSocket } from "../../src/zmq/socket.ts";

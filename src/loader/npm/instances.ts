@@ -9,8 +9,8 @@
  * @module
  */
 
-import { sha256Of } from "../hash.ts";
-import type { Requirement } from "./specifier.ts";
+import { sha256Of } from "../../base/sha256.ts";
+import type { Requirement } from "../names/specifier.ts";
 import { compareVersions, satisfies } from "./versions.ts";
 
 /** A peer that a package wants its user to have. */

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { sha256Of } from "../hash.ts";
+import { sha256Of } from "../../base/sha256.ts";
 import { dirname, join, relative } from "node:path";
 import {
   moveInto,
@@ -24,7 +24,7 @@ import {
   removeFolder,
   temporaryPath,
   writeAtomically,
-} from "../atomic_write.ts";
+} from "../files/atomic_write.ts";
 import { mayImport } from "../../sandbox/lockdown.ts";
 import { hasModuleSyntax } from "./commonjs.ts";
 import { idOfKey } from "./instances.ts";

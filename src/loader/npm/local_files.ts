@@ -6,10 +6,10 @@
 
 import { dirname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { FileGrant } from "../file_grant.ts";
-import { readGranted, staysWithin } from "../file_grant.ts";
-import { sha256Of } from "../hash.ts";
-import { FileFault } from "../regular_file.ts";
+import type { FileGrant } from "../files/file_grant.ts";
+import { readGranted, staysWithin } from "../files/file_grant.ts";
+import { sha256Of } from "../../base/sha256.ts";
+import { FileFault } from "../files/regular_file.ts";
 import { ResolveFault } from "./package_exports.ts";
 import type { PackageJson } from "./package_files.ts";
 import { PackageFiles, parsePackageJson } from "./package_files.ts";

@@ -5,16 +5,16 @@
  */
 
 import { dirname, join } from "node:path";
-import { LoadError } from "../../errors.ts";
-import type { FileGrant } from "../file_grant.ts";
-import type { PackageFile } from "../graph_types.ts";
+import { LoadError } from "../../base/errors.ts";
+import type { FileGrant } from "../files/file_grant.ts";
+import type { PackageFile } from "../graph/graph_types.ts";
 import { IMPORT_CONDITIONS } from "./conditions.ts";
 import { LocalFiles, TOP_FOLDER } from "./local_files.ts";
 import { LocalRequires } from "./local_requires.ts";
 import { NodeResolver } from "./node_resolution.ts";
 import { ResolveFault } from "./package_exports.ts";
-import { isPackageName } from "./specifier.ts";
-import { npmSpecifierParts } from "./specifier_parts.ts";
+import { isPackageName } from "../names/specifier.ts";
+import { npmSpecifierParts } from "../names/specifier_parts.ts";
 import { isTag, satisfies } from "./versions.ts";
 
 /** Files in `node_modules` that package managers write whenever they change what is there. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { liesIn } from "../graph_keys.ts";
+import { liesIn } from "../../base/paths.ts";
 import { hasModuleSyntax } from "./commonjs.ts";
 import { ResolveFault } from "./package_exports.ts";
 import { PackageResolver } from "./package_resolver.ts";

@@ -5,7 +5,7 @@
  */
 
 import { join, relative, sep } from "node:path";
-import { LoadError } from "../../errors.ts";
+import { LoadError } from "../../base/errors.ts";
 import { idOfKey } from "./instances.ts";
 import { NodeResolver } from "./node_resolution.ts";
 import type { ResolvedFile } from "./node_resolution.ts";
@@ -14,7 +14,7 @@ import { PackageFiles } from "./package_files.ts";
 import type { SetFolder, SetManifest } from "./layout.ts";
 import { RequiredModules } from "./required_modules.ts";
 import { nameAndVersion } from "./resolution.ts";
-import { parseNpmSpecifier, requirementText } from "./specifier.ts";
+import { parseNpmSpecifier, requirementText } from "../names/specifier.ts";
 
 /** A package of a set. */
 export interface InstalledPackage {

@@ -7,9 +7,9 @@
 
 // @ts-types="../../types/ini.d.ts"
 import { parse as parseIni } from "ini";
-import { ConfigError } from "../../errors.ts";
-import type { Environment } from "../../surroundings.ts";
-import { FileFault, readRegularFile } from "../regular_file.ts";
+import { ConfigError } from "../../base/errors.ts";
+import type { Environment } from "../../base/surroundings.ts";
+import { FileFault, readRegularFile } from "../files/regular_file.ts";
 import { npmrcPaths } from "./npmrc_paths.ts";
 
 /** The registry unless another one is named. */

@@ -5,7 +5,7 @@
  */
 
 import { join } from "node:path";
-import type { Environment } from "../../surroundings.ts";
+import type { Environment } from "../../base/surroundings.ts";
 
 /** Paths of the `.npmrc` of the project in `projectDir` (`null` for none) and that of the user, if any. */
 export function npmrcPaths(projectDir: string | null, env: Environment): string[] {

@@ -6,7 +6,7 @@
  */
 
 import { dirname, join, sep } from "node:path";
-import { FileFault, readRegularFile } from "../regular_file.ts";
+import { FileFault, readRegularFile } from "../files/regular_file.ts";
 
 /** Permissions that packages need for parts that are no JavaScript. */
 export type PartPermission = "ffi" | "run";

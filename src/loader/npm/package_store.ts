@@ -5,7 +5,7 @@
  */
 
 import { dirname, join } from "node:path";
-import { LoadError } from "../../errors.ts";
+import { LoadError } from "../../base/errors.ts";
 import {
   moveInto,
   PRIVATE_FILE,
@@ -13,11 +13,11 @@ import {
   readIfThere,
   removeFolder,
   temporaryPath,
-} from "../atomic_write.ts";
-import type { DiskQuota } from "../disk_quota.ts";
-import type { ModuleCache } from "../cache.ts";
-import type { Lock } from "../lock.ts";
-import { Slots } from "../slots.ts";
+} from "../files/atomic_write.ts";
+import type { DiskQuota } from "../files/disk_quota.ts";
+import type { ModuleCache } from "../cache/cache.ts";
+import type { Lock } from "../project/lock.ts";
+import { Slots } from "../../base/slots.ts";
 import { checkIntegrity, strongestIntegrity } from "./integrity.ts";
 import type { NpmConfig } from "./npmrc.ts";
 import type { Manifest, ResourceSource } from "./registry.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { LoadError } from "../../errors.ts";
-import { StatusError } from "../fetcher.ts";
-import type { ResourceOptions } from "../fetcher.ts";
-import type { ModuleSource } from "../sources.ts";
+import { LoadError } from "../../base/errors.ts";
+import { StatusError } from "../fetch/fetcher.ts";
+import type { ResourceOptions } from "../fetch/fetcher.ts";
+import type { ModuleSource } from "../names/sources.ts";
 import type { NpmConfig } from "./npmrc.ts";
 import type { Offer } from "./versions.ts";
 

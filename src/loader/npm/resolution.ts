@@ -9,17 +9,17 @@
  * @module
  */
 
-import { LoadError } from "../../errors.ts";
+import { LoadError } from "../../base/errors.ts";
 import { fewerVersions } from "./consolidation.ts";
 import type { Want } from "./consolidation.ts";
-import type { Lock } from "../lock.ts";
+import type { Lock } from "../project/lock.ts";
 import type { Draft, EarlierChoices, PeerNeed, ResolvedNode } from "./instances.ts";
 import { InstanceBuilder } from "./instances.ts";
 import { fitsPlatform } from "./platform.ts";
 import type { Platform } from "./platform.ts";
 import type { Manifest, NpmRegistries, Packument } from "./registry.ts";
-import { parseDependency, requirementText } from "./specifier.ts";
-import type { Requirement } from "./specifier.ts";
+import { parseDependency, requirementText } from "../names/specifier.ts";
+import type { Requirement } from "../names/specifier.ts";
 import { bestVersion, highest, isTag, nearestVersions } from "./versions.ts";
 
 /** What the resolver works with. */

@@ -11,7 +11,7 @@
 import { Buffer } from "node:buffer";
 import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { PRIVATE_FOLDER } from "../atomic_write.ts";
+import { PRIVATE_FOLDER } from "../files/atomic_write.ts";
 // @ts-types="../../types/modern_tar.d.ts"
 import { createTarDecoder } from "modern-tar";
 

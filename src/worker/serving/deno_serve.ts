@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Deferred } from "../../captured.ts";
-import { deferred, settle, uncurried } from "../../captured.ts";
+import type { Deferred } from "../../base/captured.ts";
+import { deferred, settle, uncurried } from "../../base/captured.ts";
 import { lazyMember, replace } from "../../sandbox/locks.ts";
 import type { App } from "../apps.ts";
 import type { Context } from "../context.ts";

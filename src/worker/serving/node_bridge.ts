@@ -10,7 +10,7 @@ import type { IncomingMessage, OutgoingMessage, Server, ServerResponse } from "n
 import { nextTick } from "node:process";
 import type { Readable } from "node:stream";
 import type { Members } from "../../sandbox/locks.ts";
-import type { AbortReason } from "../../exchange.ts";
+import type { AbortReason } from "../../message/exchange.ts";
 import type { Context } from "../context.ts";
 import { taskOf } from "../context.ts";
 import { sentRequest } from "../request.ts";

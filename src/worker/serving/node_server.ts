@@ -8,7 +8,7 @@
 import { EventEmitter } from "node:events";
 import type { Server, ServerResponse } from "node:http";
 import { nextTick } from "node:process";
-import { ignoreRejection } from "../../captured.ts";
+import { ignoreRejection } from "../../base/captured.ts";
 import type { Members, Method, NodeProcess } from "../../sandbox/locks.ts";
 import { replace } from "../../sandbox/locks.ts";
 import type { App } from "../apps.ts";

@@ -6,7 +6,7 @@
 
 import { EventEmitter } from "node:events";
 import { nextTick } from "node:process";
-import { timerMs } from "../../timers.ts";
+import { timerMs } from "../../base/timers.ts";
 import type { Context } from "../context.ts";
 import { nodeError } from "./node_members.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { copyOf, lengthOf } from "../../captured.ts";
+import { copyOf, lengthOf } from "../../base/captured.ts";
 import type { BodySource, BodyTarget, PushedResponse } from "../response.ts";
 
 /** Who writes a body. */

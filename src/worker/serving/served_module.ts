@@ -9,10 +9,10 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Deferred } from "../../captured.ts";
-import { deferred, ignoreRejection, SafeMap, settle, uncurried } from "../../captured.ts";
-import type { Log } from "../../log.ts";
-import { timerMs } from "../../timers.ts";
+import type { Deferred } from "../../base/captured.ts";
+import { deferred, ignoreRejection, SafeMap, settle, uncurried } from "../../base/captured.ts";
+import type { Log } from "../../base/log.ts";
+import { timerMs } from "../../base/timers.ts";
 import type { App, ServedModule } from "../apps.ts";
 
 /** What a module exports. */

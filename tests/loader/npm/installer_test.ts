@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { LoadError } from "../../../src/errors.ts";
-import { Lock } from "../../../src/loader/lock.ts";
+import { LoadError } from "../../../src/base/errors.ts";
+import { Lock } from "../../../src/loader/project/lock.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../../support/assert.ts";
 import { environment, TestCache, treeOf } from "../../support/npm_installer.ts";
 import { FakeRegistry, plain } from "../../support/npm_registry.ts";

@@ -1,7 +1,7 @@
 /** Compares which files are meant with what Deno itself means. */
 
 import { pathToFileURL } from "node:url";
-import { LoadError } from "../../../src/errors.ts";
+import { LoadError } from "../../../src/base/errors.ts";
 import { assertEquals, assertMatch } from "../../support/assert.ts";
 import { TestCache } from "../../support/npm_installer.ts";
 import { FakeRegistry } from "../../support/npm_registry.ts";

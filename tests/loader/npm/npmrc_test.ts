@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { ConfigError } from "../../../src/errors.ts";
+import { ConfigError } from "../../../src/base/errors.ts";
 import { NpmConfig, parseNpmrc } from "../../../src/loader/npm/npmrc.ts";
 import { assertEquals, assertRejects, assertThrows } from "../../support/assert.ts";
 import { environment } from "../../support/npm_installer.ts";

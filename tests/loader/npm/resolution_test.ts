@@ -1,4 +1,4 @@
-import { LoadError } from "../../../src/errors.ts";
+import { LoadError } from "../../../src/base/errors.ts";
 import { assertEquals, assertRejects } from "../../support/assert.ts";
 import { TestCache, treeOf } from "../../support/npm_installer.ts";
 import { FakeRegistry, plain } from "../../support/npm_registry.ts";

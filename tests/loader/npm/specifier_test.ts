@@ -1,5 +1,5 @@
-import { LoadError } from "../../../src/errors.ts";
-import { parseDependency, parseNpmSpecifier } from "../../../src/loader/npm/specifier.ts";
+import { LoadError } from "../../../src/base/errors.ts";
+import { parseDependency, parseNpmSpecifier } from "../../../src/loader/names/specifier.ts";
 import { nearestVersions } from "../../../src/loader/npm/versions.ts";
 import { assertEquals, assertThrows } from "../../support/assert.ts";
 

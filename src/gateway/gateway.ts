@@ -1,0 +1,418 @@
+/**
+ * The gateway: endpoints before, apps behind, and an orderly end.
+ *
+ * @module
+ */
+
+import { resolve } from "node:path";
+import { ConfigError } from "../base/errors.ts";
+import type { LoadableApps, ReloadOutcome } from "./generations.ts";
+import { Generations } from "./generations.ts";
+import { formatListenAddress } from "../net/address.ts";
+import type { ListenAddress } from "../net/address.ts";
+import { descriptors } from "../net/descriptors.ts";
+import { DescriptorWatch } from "../pool/descriptor_watch.ts";
+import type { OpeningWorker } from "../pool/descriptor_watch.ts";
+import type { ExchangeHandler, FaultReports } from "../message/exchange.ts";
+import { PARAMS_PER_HEADER_BYTES } from "../fastcgi/codec/limits.ts";
+import type { FastCgiLimits } from "../fastcgi/codec/limits.ts";
+import { HttpEndpoint } from "../http1/endpoint.ts";
+import type { Mongrel2Endpoint } from "../mongrel2/endpoint.ts";
+import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import type { HttpLimits } from "../http1/codec/limits.ts";
+import type { Listening, SocketSharing, TlsKeyPair } from "../net/listen.ts";
+import { listen } from "../net/listen.ts";
+import type { Log } from "../base/log.ts";
+import { routed } from "./router.ts";
+import type { ReservedAddresses } from "../sandbox/rules.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import { timerMs } from "../base/timers.ts";
+import type { MountedApp } from "../worker/apps.ts";
+import { AppRunner } from "../worker/apps.ts";
+import type { WorkerLimits } from "../limits/worker_limits.ts";
+
+/** Where apps run: in workers that load them, or on this thread. */
+export type AppHost =
+  | { readonly kind: "workers"; readonly prepare: () => Promise<readonly LoadableApps[]> }
+  | { readonly kind: "thread"; readonly load: AppLoad };
+
+/** Loads apps on this thread, and tells them what addresses are listened at. */
+export type AppLoad = (addresses: readonly Deno.Addr[]) => Promise<readonly MountedApp[]>;
+
+/** What a gateway's FastCGI endpoints are made of. */
+export interface FastCgiOptions {
+  /** Addresses to serve FastCGI on. */
+  readonly addresses: readonly ListenAddress[];
+  /** Limits of each endpoint. */
+  readonly limits: FastCgiLimits;
+  /** What the web servers' error logs are told of the apps' faults. */
+  readonly faultReports: FaultReports;
+  /** Addresses of the web servers that may connect over TCP; all if absent. */
+  readonly webServerAddrs: readonly string[] | undefined;
+  /** Folder for the temporary files that long bodies go to. */
+  readonly tempFolder: string;
+}
+
+/** What a gateway is made of. */
+export interface GatewayOptions {
+  /** Addresses to serve plain HTTP/1.1 on. */
+  readonly http: readonly ListenAddress[];
+  /** Addresses to serve HTTP/1.1 over TLS on. */
+  readonly https: readonly ListenAddress[];
+  /** Keys for `https`. */
+  readonly tls: TlsKeyPair | undefined;
+  /** FastCGI, if it is served. */
+  readonly fastcgi: FastCgiOptions | undefined;
+  /** Mongrel2 servers to be a handler of. */
+  readonly mongrel2: readonly Mongrel2Spec[];
+  /** What the process was started in and with. */
+  readonly surroundings: Surroundings;
+  /** Connections that the system queues for each address. */
+  readonly backlog: number;
+  /** Who else may listen at the addresses. Default: nobody. */
+  readonly sharing?: SocketSharing;
+  /** Limits of the HTTP endpoints. */
+  readonly limits: HttpLimits;
+  /** Where the apps run. */
+  readonly host: AppHost;
+  /** Path prefixes of the apps that run on this thread, in their order. */
+  readonly prefixes: readonly string[];
+  /** Limits of each worker. */
+  readonly workerLimits: WorkerLimits;
+  /** How long workers that a reload replaces may finish their requests, in milliseconds. */
+  readonly drainTimeoutMs: number;
+  /** Name of a response header that says the generation of workers; `""` for none. */
+  readonly generationHeader: string;
+  /** Whether jobs of the apps run here, or in another process. Default: here. */
+  readonly jobs?: "here" | "elsewhere";
+  /** Takes the gateway's messages. */
+  readonly log: Log;
+}
+
+/** File descriptors that a worker takes. While a reload is under way there are two for each. */
+const DESCRIPTORS_PER_WORKER = 6;
+
+/** File descriptors without which no worker is started: it takes more for a moment. */
+const DESCRIPTORS_TO_START = 16;
+
+/** Something that takes requests. */
+interface Endpoint extends AsyncDisposable {
+  /** Requests that are not answered to their end. */
+  readonly unansweredCount: number;
+  /** Requests that it cut off when it was ended. */
+  readonly cutOffCount: number;
+  /** Finishes what is in flight, for which there will be up to `graceMs`. */
+  drain(graceMs: number): Promise<void>;
+}
+
+/** An open socket, and what will serve it. */
+interface Opening {
+  readonly listening: Listening;
+  readonly scheme: string;
+  serve(handler: ExchangeHandler): Endpoint;
+}
+
+/** Something that runs apps, and can be brought to an end. */
+interface Backend extends ExchangeHandler {
+  readonly workerCount: number;
+  readonly allWorkers: readonly OpeningWorker[];
+  /** Resolves when all workers have loaded the apps; rejects when one cannot. */
+  readonly complete: Promise<void>;
+  announce(addresses: readonly Deno.Addr[]): void;
+  drain(): Promise<void>;
+  terminate(): void;
+  reload(reason: string): Promise<ReloadOutcome>;
+}
+
+/** A running gateway. */
+export class Gateway {
+  /** Addresses of the endpoints that listen, with the ports that were chosen. */
+  readonly addresses: readonly Deno.Addr[];
+  readonly #endpoints: readonly Endpoint[];
+  readonly #listening: readonly Listening[];
+  readonly #backend: Backend;
+  readonly #urls: readonly string[];
+  readonly #releaseDescriptors: () => void;
+  readonly #watch: DescriptorWatch | null;
+  #shutdown: Promise<number> | null = null;
+  #cutShort = Promise.withResolvers<void>();
+
+  private constructor(
+    endpoints: readonly Endpoint[],
+    listening: readonly Listening[],
+    backend: Backend,
+    addresses: readonly Deno.Addr[],
+    urls: readonly string[],
+    watch: DescriptorWatch | null,
+  ) {
+    this.#watch = watch;
+    this.#endpoints = endpoints;
+    this.#listening = listening;
+    this.#backend = backend;
+    this.addresses = addresses;
+    this.#urls = urls;
+    this.#releaseDescriptors = descriptors.keepFree(backend.workerCount * DESCRIPTORS_PER_WORKER);
+  }
+
+  /**
+   * Opens the sockets, loads the apps, and begins to serve, with one worker for each app:
+   * {@linkcode complete} tells of the others.
+   *
+   * @throws {ListenError} when an address cannot be had
+   * @throws {LoadError} when an app cannot be loaded
+   */
+  static async start(options: GatewayOptions): Promise<Gateway> {
+    const openings: Opening[] = [];
+    let backend: Backend | null = null;
+    try {
+      // Before apps run, which may put another library in the place of this one.
+      const mongrel2Endpoints = await prepareMongrel2(options);
+      // A socket that is shared gets its part of the connections at once, and cannot give them back.
+      const isShared = options.sharing !== undefined && options.sharing !== "exclusive";
+      if (isShared) {
+        backend = await startBackend(options, plannedAddresses(options));
+        await backend.complete;
+      }
+      for await (const opening of openSockets(options)) openings.push(opening);
+      const addresses = openings.flatMap(({ listening }) => listening.addresses);
+      backend ??= await startBackend(options, addresses);
+      const handler = backend;
+      const mongrel2 = mongrel2Endpoints(handler);
+      const listeners = openings.map((opening) => opening.serve(handler));
+      const urls = openings.flatMap(({ scheme, listening }) =>
+        listening.addresses.map((address) => formatListenAddress(scheme, address))
+      );
+      for (const [index, endpoint] of mongrel2.entries()) {
+        await endpoint.connected;
+        urls.push(`mongrel2 ${options.mongrel2[index].send}`);
+      }
+      const listening = openings.map((opening) => opening.listening);
+      const endpoints = [...listeners, ...mongrel2];
+      const coming = isShared ? 0 : backend.workerCount * DESCRIPTORS_PER_WORKER;
+      const watch = watchDescriptors(options, backend, coming);
+      const releaseComing = descriptors.keepFree(coming);
+      const gateway = new Gateway(endpoints, listening, backend, addresses, urls, watch);
+      backend.complete.then(() => {
+        releaseComing();
+        watch?.settle();
+        if (listeners.length > 0) reportRoom(options);
+      }, releaseComing);
+      backend.announce(addresses);
+      return gateway;
+    } catch (error) {
+      for (const { listening } of openings) {
+        listening.listener.close();
+        listening.cleanUp();
+      }
+      backend?.terminate();
+      throw error;
+    }
+  }
+
+  /** Resolves when all workers have loaded the apps; rejects with a {@linkcode LoadError} when one cannot. */
+  get complete(): Promise<void> {
+    return this.#backend.complete;
+  }
+
+  /** The endpoints as URLs, such as `http://127.0.0.1:8000`. */
+  get urls(): readonly string[] {
+    return this.#urls;
+  }
+
+  /**
+   * Loads the apps anew in new workers, which take over when all of them are ready; no connection
+   * is closed. If the apps cannot be loaded, the workers that serve go on. `reason` goes to the log.
+   */
+  async reload(reason: string): Promise<ReloadOutcome> {
+    return await this.#backend.reload(reason);
+  }
+
+  /** Requests that are not answered to their end. */
+  get unansweredCount(): number {
+    return this.#endpoints.reduce((sum, { unansweredCount }) => sum + unansweredCount, 0);
+  }
+
+  /**
+   * Stops accepting, finishes what is in flight, and ends. What is not done after `graceMs` is cut
+   * off; a later call can cut it shorter. Resolves to how many requests were.
+   */
+  shutdown(graceMs: number): Promise<number> {
+    const timer = setTimeout(() => this.#cutShort.resolve(), timerMs(graceMs));
+    this.#shutdown ??= this.#drain(graceMs);
+    return this.#shutdown.finally(() => clearTimeout(timer));
+  }
+
+  async #drain(graceMs: number): Promise<number> {
+    const draining = this.#endpoints.map((endpoint) => endpoint.drain(graceMs));
+    const endpointsDrained = Promise.all(draining);
+    const drained = endpointsDrained.then(() => this.#backend.drain());
+    await Promise.race([drained, this.#cutShort.promise]);
+    for (const endpoint of this.#endpoints) await endpoint[Symbol.asyncDispose]();
+    await endpointsDrained;
+    this.#backend.terminate();
+    this.#watch?.[Symbol.dispose]();
+    this.#releaseDescriptors();
+    for (const each of this.#listening) each.cleanUp();
+    return this.#endpoints.reduce((sum, { cutOffCount }) => sum + cutOffCount, 0);
+  }
+}
+
+/** Watches what apps open, where there is a limit. */
+function watchDescriptors(
+  options: GatewayOptions,
+  backend: Backend,
+  coming: number,
+): DescriptorWatch | null {
+  const { workerLimits, log } = options;
+  if (workerLimits.maxWorkerDescriptors === 0 || backend.workerCount === 0) return null;
+  const watch = DescriptorWatch.start({
+    maxPerWorker: workerLimits.maxWorkerDescriptors,
+    processLimit: descriptors.limit,
+    count: () => descriptors.countOthers(),
+    coming,
+    workers: () => backend.allWorkers,
+    log,
+  });
+  if (watch !== null) descriptors.onShortage = () => watch.onShortage();
+  return watch;
+}
+
+/** Says so if there is room for fewer connections than the limits allow. */
+function reportRoom({ limits, log }: GatewayOptions): void {
+  const { room, limit } = descriptors;
+  if (room >= limits.maxConnections) return;
+  log(
+    "info",
+    `room for ${room} connections at a time, since the process may have ${limit} files open ` +
+      "(ulimit -n)",
+  );
+}
+
+// Most gateways speak one protocol: the others are loaded by those that do.
+
+/** Opens libzmq, and makes what makes the endpoints. */
+async function prepareMongrel2(
+  { mongrel2, surroundings, limits, log }: GatewayOptions,
+): Promise<(handler: ExchangeHandler) => Mongrel2Endpoint[]> {
+  if (mongrel2.length === 0) return () => [];
+  const { openLibzmq } = await import("../zmq/library.ts");
+  openLibzmq(surroundings);
+  const { Mongrel2Endpoint } = await import("../mongrel2/endpoint.ts");
+  return (handler) => mongrel2.map((spec) => new Mongrel2Endpoint({ spec, handler, limits, log }));
+}
+
+async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
+  const { backlog, limits, log, sharing, tls } = options;
+  for (const scheme of ["http", "https"] as const) {
+    for (const address of options[scheme]) {
+      const keys = scheme === "https" ? tls : undefined;
+      const listening = await listen({ address, backlog, tls: keys, sharing });
+      const { listener } = listening;
+      const serve = (handler: ExchangeHandler) =>
+        new HttpEndpoint(listener, scheme, handler, limits, log);
+      yield { listening, scheme, serve };
+    }
+  }
+  if (options.fastcgi === undefined || options.fastcgi.addresses.length === 0) return;
+  const { FastCgiEndpoint } = await import("../fastcgi/endpoint.ts");
+  const { addresses, ...settings } = options.fastcgi;
+  for (const address of addresses) {
+    const listening = await listen({ address, backlog, tls: undefined, sharing });
+    const { listener } = listening;
+    const serve = (handler: ExchangeHandler) =>
+      new FastCgiEndpoint({ listener, handler, log, ...settings });
+    yield { listening, scheme: "fastcgi", serve };
+  }
+}
+
+/** Where no app may listen. Ports that the system chooses are safe: it gives a port to one alone. */
+function reservedAddresses(
+  options: GatewayOptions,
+  listening: readonly Deno.Addr[],
+): ReservedAddresses {
+  const { surroundings } = options;
+  const addresses = configuredAddresses(options);
+  return {
+    addresses: listening,
+    ports: addresses.flatMap((each) =>
+      each.transport === "tcp" && each.port > 0 ? [each.port] : []
+    ),
+    socketPaths: addresses.flatMap((each) =>
+      each.transport === "unix" ? [resolve(surroundings.cwd, each.path)] : []
+    ),
+  };
+}
+
+function configuredAddresses({ http, https, fastcgi }: GatewayOptions): ListenAddress[] {
+  return [...http, ...https, ...fastcgi?.addresses ?? []];
+}
+
+/** What will be listened at, as far as that is known before it is. */
+function plannedAddresses(options: GatewayOptions): Deno.Addr[] {
+  return configuredAddresses(options).flatMap((each): Deno.Addr[] => {
+    if (each.transport === "unix") return [{ transport: "unix", path: each.path }];
+    const { hostname, port } = each;
+    return port === 0 ? [] : [{ transport: "tcp", hostname: hostname || "0.0.0.0", port }];
+  });
+}
+
+/** A FastCGI request's parameters go along with the target and the header fields made of them. */
+function maxHeadBytesOf({ maxHeaderBytes, maxTargetBytes }: FastCgiLimits): number {
+  return maxHeaderBytes * (PARAMS_PER_HEADER_BYTES + 2) + maxTargetBytes;
+}
+
+/** Starts what runs the apps, which are told that `addresses` are listened at. */
+async function startBackend(
+  options: GatewayOptions,
+  addresses: readonly Deno.Addr[],
+): Promise<Backend> {
+  const { host, limits, fastcgi, log } = options;
+  if (host.kind === "workers") {
+    const { prepare } = host;
+    const maxHeadBytes = Math.max(
+      limits.maxHeaderBytes,
+      fastcgi === undefined ? 0 : maxHeadBytesOf(fastcgi.limits),
+    );
+    const { workerLimits, drainTimeoutMs, generationHeader: headerName } = options;
+    return await Generations.start({
+      prepare,
+      hasRoom: () => descriptors.makeAvailable(DESCRIPTORS_TO_START),
+      reserved: reservedAddresses(options, addresses),
+      maxHeadBytes,
+      workerLimits,
+      drainTimeoutMs,
+      headerName,
+      jobs: options.jobs,
+      log,
+    });
+  }
+  if (options.generationHeader !== "") {
+    throw new ConfigError(
+      "a generation header needs workers: without them there are no generations",
+    );
+  }
+  const runner = new AppRunner(await host.load(addresses), fastcgi?.faultReports ?? "none", log);
+  const apps: ExchangeHandler = {
+    handle(exchange) {
+      // Apps look at their requests later, too.
+      exchange.head.detach();
+      runner.handle(exchange);
+    },
+  };
+  const { prefixes } = options;
+  const handler = routed(prefixes.map((prefix, mount) => ({ prefix, mount, handler: apps })));
+  return {
+    workerCount: 0,
+    allWorkers: [],
+    complete: Promise.resolve(),
+    announce: (addresses) => runner.announce(addresses),
+    handle: (exchange) => handler.handle(exchange),
+    drain: () => runner.drained(),
+    terminate() {},
+    reload(reason) {
+      const error = new ConfigError("a reload needs workers, and there are none (--workers 0)");
+      log("error", `not reloading (${reason}): ${error.message}`);
+      return Promise.resolve({ kind: "failed", error });
+    },
+  };
+}

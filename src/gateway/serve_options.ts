@@ -1,0 +1,216 @@
+/**
+ * The options of the library's `serve()`, and what is wrong with them.
+ *
+ * @module
+ */
+
+import type { AppPermissions } from "../config/app_permissions.ts";
+import { mongrel2From } from "../config/relative_paths.ts";
+import { checkGenerationHeader } from "../config/reload_options.ts";
+import { ConfigError } from "../base/errors.ts";
+import type { FaultReports } from "../message/exchange.ts";
+import type { FastCgiLimits } from "../fastcgi/codec/limits.ts";
+import type { HttpLimits } from "../http1/codec/limits.ts";
+import type { Log } from "../base/log.ts";
+import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
+import type { ListenAddress } from "../net/address.ts";
+import { addressIn, parseListenAddress } from "../net/address.ts";
+import { SettingChecks } from "../limits/setting_checks.ts";
+import { LIMIT_RANGES, RANGES, WORKER_LIMIT_RANGES } from "../limits/setting_ranges.ts";
+import type { App } from "../worker/apps.ts";
+import type { Context } from "../worker/context.ts";
+import type { WorkerLimits } from "../limits/worker_limits.ts";
+
+/** A bare function that is an app. */
+export type AppFunction = (request: Request, context: Context) => Response | Promise<Response>;
+
+/** An app: by the URL or path of its module (with `#export`, if not the default), or as it is. */
+export type AppReference = string | URL | App | AppFunction;
+
+/** Options of `serve()`. */
+export interface ServeOptions {
+  /** The app to serve at the root. */
+  readonly app?: AppReference;
+  /** Apps by path prefix, such as `{ "/admin": "./admin.ts" }`. The longest prefix wins. */
+  readonly mounts?: Readonly<Record<string, AppReference>>;
+  /**
+   * Addresses to serve HTTP on: `[host]:port`, a port, or `unix:PATH[,mode=0660]`. Port 0 is any
+   * free one. Default `"127.0.0.1:8000"`, unless another endpoint is given.
+   */
+  readonly http?: string | readonly string[];
+  /** Addresses to serve HTTPS on. Needs `cert` and `key`. */
+  readonly https?: string | readonly string[];
+  /** Addresses to serve FastCGI on, to web servers in front. */
+  readonly fastcgi?: string | readonly string[];
+  /**
+   * Mongrel2 servers to be a handler of: the endpoint that each sends requests at, such as
+   * `tcp://127.0.0.1:9999`, followed by `,recv=ENDPOINT`, `,ident=ID`, `,chroot=DIR` and `,uploads=DIR`
+   * where needed.
+   */
+  readonly mongrel2?: string | readonly string[];
+  /** Certificate chain for `https`, as PEM text. */
+  readonly cert?: string;
+  /** Private key for `https`, as PEM text. */
+  readonly key?: string;
+  /**
+   * Number of workers for apps given by URL; 0 runs them on the calling thread. Default: number of
+   * cores. Apps given as objects always run on the calling thread.
+   */
+  readonly workers?: number;
+  /**
+   * What apps in workers may do. Default `"inherit"`: all that this program may.
+   *
+   * Deno wants its flag `--unstable-worker-options` (or `"unstable": ["worker-options"]` in deno.json)
+   * for anything else, and ends the program, saying so, where it is missing.
+   */
+  readonly permissions?: AppPermissions | "inherit";
+  /**
+   * How long workers that are replaced may finish their requests, in
+   * milliseconds. Default 30,000.
+   */
+  readonly drainTimeoutMs?: number;
+  /** Limits of each worker that differ from `DEFAULT_WORKER_LIMITS`. */
+  readonly workerLimits?: Partial<WorkerLimits>;
+  /** Name of a response header that says which generation of workers answered. Default: none. */
+  readonly generationHeader?: string;
+  /** Connections that the system queues for each address. Default 511. */
+  readonly backlog?: number;
+  /** Limits that differ from `DEFAULT_HTTP_LIMITS` and `DEFAULT_FASTCGI_LIMITS`. */
+  readonly limits?: Partial<HttpLimits & FastCgiLimits>;
+  /** What the web servers' error logs are told of the apps' faults, over FastCGI. Default `"errors"`. */
+  readonly faultReports?: FaultReports;
+  /** Addresses of the web servers that may connect to `fastcgi` over TCP. Default: all. */
+  readonly webServerAddrs?: readonly string[];
+  /** Takes the gateway's messages. Default: lines to standard error. */
+  readonly log?: Log;
+}
+
+/** What `serve()` knows. */
+const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
+  app: true,
+  mounts: true,
+  http: true,
+  https: true,
+  fastcgi: true,
+  mongrel2: true,
+  cert: true,
+  key: true,
+  workers: true,
+  permissions: true,
+  drainTimeoutMs: true,
+  workerLimits: true,
+  generationHeader: true,
+  backlog: true,
+  limits: true,
+  faultReports: true,
+  webServerAddrs: true,
+  log: true,
+};
+const FAULT_REPORTS: readonly unknown[] = ["none", "errors", "console"] satisfies FaultReports[];
+
+/** Options as they are used. */
+export interface CheckedOptions {
+  /** Apps by their prefix, without a slash at its end. */
+  readonly references: Map<string, AppReference>;
+  /** Addresses to serve HTTP on. */
+  readonly http: readonly ListenAddress[];
+  /** Addresses to serve HTTPS on. */
+  readonly https: readonly ListenAddress[];
+  /** Addresses to serve FastCGI on. */
+  readonly fastcgi: readonly ListenAddress[];
+  /** Mongrel2 servers. */
+  readonly mongrel2: readonly Mongrel2Spec[];
+}
+
+/**
+ * Options as `serve()` uses them; paths begin at `cwd`.
+ *
+ * @throws {SettingsError} about all that is wrong
+ */
+export function checked(options: ServeOptions, cwd: string): CheckedOptions {
+  const checks = new SettingChecks();
+  const { limits = {}, workerLimits = {}, generationHeader = "", faultReports } = options;
+  checks.names("", options, OPTION_NAMES);
+  checks.numbers("", { ...options }, {
+    workers: RANGES.workers,
+    backlog: RANGES.backlog,
+    drainTimeoutMs: RANGES.drainTimeoutMs,
+  });
+  checks.names("limits.", limits, LIMIT_RANGES);
+  checks.numbers("limits.", { ...limits }, LIMIT_RANGES);
+  checks.names("workerLimits.", workerLimits, WORKER_LIMIT_RANGES);
+  checks.numbers("workerLimits.", { ...workerLimits }, WORKER_LIMIT_RANGES);
+  if (faultReports !== undefined && !FAULT_REPORTS.includes(faultReports)) {
+    checks.refuse("faultReports", '"none", "errors" or "console"', faultReports);
+  }
+  if (generationHeader !== "") {
+    checks.read(
+      "generationHeader",
+      () => checkGenerationHeader("generationHeader", generationHeader),
+    );
+  }
+  for (const name of ["cert", "key"] as const) {
+    const text: unknown = options[name];
+    if (text !== undefined && typeof text !== "string") checks.refuse(name, "PEM text", text);
+  }
+  if (options.log !== undefined && typeof options.log !== "function") {
+    checks.refuse("log", "a function", options.log);
+  }
+  const lists = (name: "http" | "https" | "fastcgi" | "mongrel2" | "webServerAddrs") => {
+    const list = listOf(options[name]);
+    const isList = Array.isArray(list) && list.every((each) => typeof each === "string");
+    if (!isList) checks.refuse(name, "a text, or a list of texts", options[name]);
+    return isList ? list : [];
+  };
+  const addresses = (name: "http" | "https" | "fastcgi", texts = lists(name)): ListenAddress[] =>
+    texts.flatMap((text) =>
+      checks.read(name, () => addressIn(cwd, parseListenAddress(text))) ?? []
+    );
+  const https = addresses("https");
+  const fastcgi = addresses("fastcgi");
+  const mongrel2 = lists("mongrel2").flatMap((text) =>
+    checks.read("mongrel2", () => parseMongrel2Spec(mongrel2From(text, cwd))) ?? []
+  );
+  lists("webServerAddrs");
+  const isElsewhere = ["https", "fastcgi", "mongrel2"].some((name) =>
+    listOf(options[name as "https"]).length > 0
+  );
+  const http = options.http === undefined && !isElsewhere
+    ? addresses("http", ["127.0.0.1:8000"])
+    : addresses("http");
+  if (https.length > 0) {
+    checks.read("https", () => {
+      if (options.cert !== undefined && options.key !== undefined) return;
+      throw new ConfigError("https needs cert and key, as PEM text");
+    });
+  }
+  const references = new Map<string, AppReference>();
+  checks.read("mounts", () => putApps(references, options));
+  checks.finish();
+  return { references, http, https, fastcgi, mongrel2 };
+}
+
+/** @throws {ConfigError} if there is no app, or an app has no place of its own */
+function putApps(references: Map<string, AppReference>, { app, mounts = {} }: ServeOptions): void {
+  if (app !== undefined) references.set("", app);
+  for (const [prefix, mounted] of Object.entries(mounts)) {
+    const path = prefix.replace(/\/$/, "");
+    if (path !== "" && !path.startsWith("/")) {
+      throw new ConfigError(
+        `the mount prefix ${JSON.stringify(prefix)} does not begin with a slash`,
+      );
+    }
+    if (/[?#]/.test(path)) {
+      throw new ConfigError(`the mount prefix ${JSON.stringify(prefix)} has a ? or #`);
+    }
+    if (references.has(path)) throw new ConfigError(`two apps are mounted at ${path || "/"}`);
+    references.set(path, mounted);
+  }
+  if (references.size === 0) throw new ConfigError("serve() needs an app, or mounts");
+}
+
+function listOf(value: string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined) return [];
+  return typeof value === "string" ? [value] : value;
+}

@@ -1,0 +1,172 @@
+/**
+ * Whether a folder is its user's alone. Code is run from the cache: whoever can write there can do all
+ * that gatehouse may do.
+ *
+ * @module
+ */
+
+import { dirname, join, parse, resolve, sep } from "node:path";
+import { ConfigError } from "../../base/errors.ts";
+import { PRIVATE_FOLDER } from "../files/atomic_write.ts";
+import { CACHE_KINDS } from "./cache_folder.ts";
+
+const GROUP_OR_OTHERS_WRITE = 0o022;
+const OTHERS_WRITE = 0o002;
+const STICKY = 0o1000;
+const ROOT = 0;
+/** Links that lead to links, at the most (as Linux has it). */
+const MAX_LINKS = 40;
+
+/** What is wrong with a folder, as a clause of a sentence. */
+interface Fault {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/**
+ * Sees to it that nobody but the user, and root, can put anything into the cache at `root`, which need not
+ * be there yet, or put another folder into its place. `warn` is told if everybody can do the latter, and
+ * the folder is the user's own all the same.
+ *
+ * @throws {ConfigError} if somebody else can
+ */
+export function checkCacheFolder(root: string, warn: (message: string) => void): void {
+  // There, who may do what is said by other means.
+  if (Deno.build.os === "windows") return;
+  const trust = new Trust(ownUid());
+  const fault = trust.faultOfCache(root);
+  if (fault !== null) {
+    throw new ConfigError(
+      `the cache ${root} is not used, since code is run from it, and ${fault.path} ${fault.reason}; ` +
+        "name a folder of your own in GATEHOUSE_CACHE, or change that one (chown, chmod go-w)",
+    );
+  }
+  const [replaceable] = trust.replaceable;
+  if (replaceable === undefined) return;
+  warn(
+    `everybody can write to ${replaceable}, and so put something else into the place of the cache ` +
+      `${root}: where there are other users, chmod +t ${replaceable}, or name another folder in ` +
+      "GATEHOUSE_CACHE",
+  );
+}
+
+/** What is known of the folders on the way to the cache. */
+class Trust {
+  /** Folders on the way whose entries everybody can replace. */
+  readonly replaceable: string[] = [];
+  /** Number of the user; `null` if it may not be known. */
+  readonly #uid: number | null;
+
+  constructor(uid: number | null) {
+    this.#uid = uid;
+  }
+
+  /** What is wrong with the cache at `root`. */
+  faultOfCache(root: string): Fault | null {
+    const onTheWay = this.#follow(dirname(root), 0);
+    if (typeof onTheWay !== "string") return onTheWay;
+    let folder = join(onTheWay, parse(root).base);
+    const info = lstatOf(folder);
+    if (info?.isSymlink) {
+      const target = this.#follow(folder, 0);
+      if (typeof target !== "string") return target;
+      folder = target;
+    }
+    const fault = this.#faultOf(folder, GROUP_OR_OTHERS_WRITE);
+    if (fault !== null) return fault;
+    const kinds = CACHE_KINDS.map((kind) => join(folder, kind));
+    // As in /tmp: nobody can take away what is there, but anybody could be the first to make it.
+    if (((lstatOf(folder)?.mode ?? 0) & GROUP_OR_OTHERS_WRITE) !== 0) {
+      for (const path of kinds) if (lstatOf(path) === null) Deno.mkdirSync(path, PRIVATE_FOLDER);
+    }
+    for (const path of kinds) {
+      const fault = this.#faultOf(path, GROUP_OR_OTHERS_WRITE);
+      if (fault !== null) return fault;
+    }
+    return null;
+  }
+
+  /** Where `path` leads to, if nobody else decides it. */
+  #follow(path: string, links: number): string | Fault {
+    const { root } = parse(path);
+    let at = root;
+    for (const name of path.slice(root.length).split(sep)) {
+      if (name === "") continue;
+      const next = join(at, name);
+      const info = lstatOf(next);
+      // What is not there yet will be the user's.
+      if (info === null) return path;
+      if (info.isSymlink) {
+        if (!this.#isTrusted(info)) return this.#foreign(next, info, "is a link of");
+        if (links === MAX_LINKS) return { path: next, reason: "leads nowhere" };
+        const target = this.#follow(resolve(at, Deno.readLinkSync(next)), links + 1);
+        if (typeof target !== "string") return target;
+        at = target;
+        continue;
+      }
+      const fault = this.#faultOf(next, 0);
+      if (fault !== null) return fault;
+      if (isWritable(info, OTHERS_WRITE)) this.replaceable.push(next);
+      at = next;
+    }
+    return at;
+  }
+
+  /** What is wrong with what is at `path`, if anything is: it is another's, or `bits` let others write. */
+  #faultOf(path: string, bits: number): Fault | null {
+    const info = lstatOf(path);
+    if (info === null) return null;
+    if (info.isSymlink && bits !== 0) return { path, reason: "is a link" };
+    if (!this.#isTrusted(info)) return this.#foreign(path, info, "belongs to");
+    if (isWritable(info, bits)) return { path, reason: "can be written to by others" };
+    return null;
+  }
+
+  #foreign(path: string, { uid }: Deno.FileInfo, what: string): Fault {
+    return { path, reason: `${what} another user (${uid})` };
+  }
+
+  #isTrusted({ uid }: Deno.FileInfo): boolean {
+    return this.#uid === null || uid === this.#uid || uid === ROOT || uid === unmappedUid();
+  }
+}
+
+/** Whether `bits` of its mode let others add to a folder, and take away what is not theirs. */
+function isWritable({ mode }: Deno.FileInfo, bits: number): boolean {
+  return mode !== null && (mode & bits) !== 0 && (mode & STICKY) === 0;
+}
+
+function lstatOf(path: string): Deno.FileInfo | null {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    const isAbsent = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    // What cannot be looked at cannot be used either: that is told when it is.
+    if (isAbsent || error instanceof Deno.errors.PermissionDenied) return null;
+    throw error;
+  }
+}
+
+/** The user's number; `null` if Deno does not permit to know it. */
+function ownUid(): number | null {
+  const isPermitted = Deno.permissions.querySync({ name: "sys", kind: "uid" }).state === "granted";
+  return isPermitted ? Deno.uid() : null;
+}
+
+/**
+ * The number that all users outside of a user namespace have within it, root among them; `null` where
+ * this is no such namespace.
+ */
+function unmappedUid(): number | null {
+  if (Deno.build.os !== "linux") return null;
+  try {
+    const map = Deno.readTextFileSync("/proc/self/uid_map").trim().split(/\s+/);
+    const isWhole = map.length === 3 && map[2] === "4294967295";
+    return isWhole ? null : Number(Deno.readTextFileSync("/proc/sys/kernel/overflowuid"));
+  } catch (error) {
+    // There need not be a /proc, and Deno wants all permissions for it.
+    if (error instanceof Error) return null;
+    throw error;
+  }
+}

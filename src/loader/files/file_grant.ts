@@ -1,0 +1,166 @@
+/**
+ * Which local files the modules of an app may be made of, and how these are read: wherever an import
+ * comes from, it obeys the app's permission to read.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path";
+import { LoadError } from "../../base/errors.ts";
+import { filePath, liesIn } from "../../base/paths.ts";
+import { explained, FileFault, RegularFile } from "./regular_file.ts";
+
+/**
+ * Files that may be read: `"any"`, `"ordinary"` for all but those in which the system shows itself, or
+ * those with these paths and below them.
+ */
+export type FileGrant = "any" | "ordinary" | readonly string[];
+
+/** Where the system shows itself in files. Deno, too, opens them to those alone that may do everything. */
+const SYSTEM_FOLDERS = Deno.build.os === "windows" ? [] : ["/proc", "/sys", "/dev"];
+
+/**
+ * What apps may be made of that may read `granted`: each lies where it was named, and, if that is a
+ * link, where it leads.
+ */
+export function withOwnFolders(granted: FileGrant, appUrls: readonly string[]): FileGrant {
+  if (typeof granted === "string") return granted;
+  const folders = appUrls.filter(isLocal).flatMap((url) => {
+    const path = filePath(url);
+    const real = realPathOf(path);
+    return real === null ? [dirname(path)] : [dirname(path), dirname(real)];
+  });
+  return [...granted, ...folders];
+}
+
+/**
+ * What apps may import while they run that may read `granted`: what they may be made of, unless some
+ * come from elsewhere, for whom the folders of the others are none of their business.
+ */
+export function grantedLate(granted: FileGrant, appUrls: readonly string[]): FileGrant {
+  return appUrls.every(isLocal) ? withOwnFolders(granted, appUrls) : granted;
+}
+
+/**
+ * Refuses the file at `url` by its path alone: what is not to be read is not looked at either.
+ *
+ * @throws {LoadError} when `granted` has not got it
+ */
+export function checkFile(url: string, granted: FileGrant): void {
+  if (granted === "any") return;
+  const path = pathOf(url);
+  if (path === null) throw new LoadError(url, `cannot load ${url}: it is no path of a file`);
+  if (isGranted(path, granted)) return;
+  throw new LoadError(
+    url,
+    `cannot load ${url}: the app may not read it; --app-allow-read=${path} would permit it`,
+  );
+}
+
+/** Whether `path`, at which there need not be anything, is granted, and so is where it leads. */
+export function staysWithin(path: string, granted: FileGrant): boolean {
+  return isGranted(path, granted) && !leadsElsewhere(path, granted, realGrant(granted));
+}
+
+/**
+ * What is in the file at `path`. Where that leads is looked at before it is opened; whether there is
+ * anything, nobody learns who may not read it.
+ *
+ * @throws {FileFault} when it cannot be read, or `granted` has not got it
+ */
+export function readGranted(
+  path: string,
+  granted: FileGrant,
+  maxBytes: number,
+): Uint8Array<ArrayBuffer> {
+  if (granted === "any") {
+    using file = RegularFile.open(path);
+    return file.read(maxBytes);
+  }
+  const allowed = realGrant(granted);
+  if (!isGranted(path, granted)) throw leadsOut();
+  let real: string;
+  try {
+    real = explained(() => Deno.realPathSync(path));
+  } catch (error) {
+    throw error instanceof FileFault && leadsElsewhere(path, granted, allowed) ? leadsOut() : error;
+  }
+  if (!isGranted(real, allowed)) throw leadsOut();
+  using file = RegularFile.open(real);
+  // Somebody may have put another thing into its place, or on the way to it.
+  const isSame = explained(() => Deno.realPathSync(path)) === real && file.isAt(real);
+  if (!isSame) throw new FileFault("it became another file while it was opened");
+  return file.read(maxBytes);
+}
+
+/** The path of a `file:` URL; `null` for one that can be none, as with an encoded slash. */
+export function pathOf(url: string): string | null {
+  try {
+    return filePath(url);
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof URIError) return null;
+    throw error;
+  }
+}
+
+function isLocal(url: string): boolean {
+  return url.startsWith("file:");
+}
+
+function leadsOut(): FileFault {
+  return new FileFault(
+    "it is behind a link to what the app may not read; --app-allow-read with the path that the link " +
+      "leads to would permit it",
+  );
+}
+
+function isGranted(path: string, granted: FileGrant): boolean {
+  if (granted === "any") return true;
+  const isOrdinary = !SYSTEM_FOLDERS.some((folder) => liesIn(path, folder));
+  if (granted === "ordinary") return isOrdinary;
+  return granted.some((place) =>
+    liesIn(path, place) &&
+    (isOrdinary || SYSTEM_FOLDERS.some((folder) => liesIn(place, folder)))
+  );
+}
+
+/** The same places by where their paths lead, if they are there. */
+function realGrant(granted: FileGrant): FileGrant {
+  return typeof granted === "string" ? granted : granted.map((path) => realPathOf(path) ?? path);
+}
+
+/**
+ * Whether something on the way to `path`, which leads nowhere, leads out of what is granted: such a link
+ * answers the same, whatever is behind it.
+ */
+function leadsElsewhere(path: string, granted: FileGrant, allowed: FileGrant): boolean {
+  for (let at = path; isGranted(at, granted);) {
+    if (isThere(at)) {
+      const real = realPathOf(at);
+      return real === null || !isGranted(real, allowed);
+    }
+    const above = dirname(at);
+    if (above === at) return false;
+    at = above;
+  }
+  return false;
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error) return false;
+    throw error;
+  }
+}
+
+function realPathOf(path: string): string | null {
+  try {
+    return Deno.realPathSync(path);
+  } catch (error) {
+    if (error instanceof Error) return null;
+    throw error;
+  }
+}

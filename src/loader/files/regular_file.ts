@@ -1,0 +1,144 @@
+/**
+ * Files as they are read here: regular ones alone, of bearable size, and without waiting. What lies at a
+ * path can be a pipe or a device, which block whoever opens them or never end, and another thing from one
+ * moment to the next.
+ *
+ * @module
+ */
+
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, statSync } from "node:fs";
+import type { Stats } from "node:fs";
+import { inWords } from "../../base/sizes.ts";
+import { fileSystemReason } from "./atomic_write.ts";
+
+/** A pipe is opened at once, though nobody writes to it. Windows knows no such flag. */
+const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+
+/** A file cannot be read. The message says why, as a clause, and leaves it to the catcher to say which. */
+export class FileFault extends Error {
+  /** Name of the class. */
+  override name = "FileFault";
+  /** Whether there is no such file, or there is one that will not do. */
+  readonly kind: "missing" | "unfit";
+
+  /** Makes a fault with the reason as its message. */
+  constructor(reason: string, kind: "missing" | "unfit" = "unfit", options?: ErrorOptions) {
+    super(reason, options);
+    this.kind = kind;
+  }
+}
+
+/** A regular file that is open. */
+export class RegularFile implements Disposable {
+  readonly #descriptor: number;
+  readonly #info: Stats;
+
+  private constructor(descriptor: number, info: Stats) {
+    this.#descriptor = descriptor;
+    this.#info = info;
+  }
+
+  /**
+   * Opens the file at `path`, or at where it leads.
+   *
+   * @throws {FileFault} when there is none, or something that is no regular file
+   */
+  static open(path: string): RegularFile {
+    // Opening a device can do something: what it is, is looked at before, and again afterwards.
+    checkRegular(explained(() => statSync(path)));
+    const descriptor = explained(() => openSync(path, OPEN_FLAGS));
+    try {
+      const info = explained(() => fstatSync(descriptor));
+      checkRegular(info);
+      return new RegularFile(descriptor, info);
+    } catch (error) {
+      closeSync(descriptor);
+      throw error;
+    }
+  }
+
+  /** Whether it is this file that lies at `path`, a link not being one. */
+  isAt(path: string): boolean {
+    const { dev, ino } = explained(() => lstatSync(path));
+    return dev === this.#info.dev && ino === this.#info.ino;
+  }
+
+  /**
+   * What is in it.
+   *
+   * @throws {FileFault} when that is more than `maxBytes`
+   */
+  read(maxBytes: number): Uint8Array<ArrayBuffer> {
+    if (this.#info.size > maxBytes) throw tooLarge(maxBytes);
+    // It may have grown since, and files of /proc say that they are empty.
+    let bytes = new Uint8Array(this.#info.size + 1);
+    for (let length = 0;;) {
+      const count = explained(() =>
+        readSync(this.#descriptor, bytes, length, bytes.length - length, null)
+      );
+      if (count === 0) return bytes.subarray(0, length);
+      length += count;
+      if (length > maxBytes) throw tooLarge(maxBytes);
+      if (length === bytes.length) {
+        const larger = new Uint8Array(Math.min(length * 2 + 4_096, maxBytes + 1));
+        larger.set(bytes);
+        bytes = larger;
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.#descriptor);
+  }
+}
+
+/**
+ * What is in the regular file at `path`, or at where it leads.
+ *
+ * @throws {FileFault} when there is none, or more than `maxBytes` in it
+ */
+export function readRegularFile(path: string, maxBytes: number): Uint8Array<ArrayBuffer> {
+  using file = RegularFile.open(path);
+  return file.read(maxBytes);
+}
+
+/** Does something with the file system, whose errors become faults. */
+export function explained<Result>(use: () => Result): Result {
+  try {
+    return use();
+  } catch (error) {
+    throw faultOf(error);
+  }
+}
+
+function faultOf(error: unknown): unknown {
+  const { code } = error as { code?: unknown };
+  switch (code) {
+    case "ENOENT":
+    case "ENOTDIR":
+    case "ENAMETOOLONG":
+      return new FileFault("there is no such file", "missing", { cause: error });
+    case "EACCES":
+    case "EPERM":
+      return new FileFault("the file may not be read", "unfit", { cause: error });
+    case "EISDIR":
+      return new FileFault("it is a folder", "unfit", { cause: error });
+    case "ELOOP":
+      return new FileFault("its links lead nowhere", "unfit", { cause: error });
+    case "EINVAL":
+    case "ERR_INVALID_ARG_VALUE":
+      return new FileFault("it is no path of a file", "unfit", { cause: error });
+  }
+  if (error instanceof Deno.errors.IsADirectory) return new FileFault("it is a folder");
+  const reason = fileSystemReason(error);
+  return reason === null ? error : new FileFault(reason, "unfit", { cause: error });
+}
+
+function checkRegular(info: Stats): void {
+  if (info.isDirectory()) throw new FileFault("it is a folder");
+  if (!info.isFile()) throw new FileFault("it is no regular file");
+}
+
+function tooLarge(maxBytes: number): FileFault {
+  return new FileFault(`it is larger than ${inWords(maxBytes)}`);
+}

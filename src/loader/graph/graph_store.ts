@@ -1,0 +1,238 @@
+/**
+ * Keeps graphs as folders of JavaScript that workers import natively.
+ *
+ * A graph's folder never changes. Its name is the hash of the manifest in it, which has the hashes
+ * of all files: what is not as it was written is noticed. Modules that a running app imports later
+ * go to folders below, `ext/HASH/`.
+ *
+ * @module
+ */
+
+import type { DiskQuota } from "../files/disk_quota.ts";
+import { urlOfKey } from "../names/graph_keys.ts";
+import { sha256Of } from "../../base/sha256.ts";
+import { Slices } from "../../base/slices.ts";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import {
+  isAbsent,
+  moveInto,
+  PRIVATE_FILE,
+  PRIVATE_FOLDER,
+  removeFolder,
+  temporaryPath,
+  unreadable,
+} from "../files/atomic_write.ts";
+import type { Graph, KnownModules, Target } from "./graph_types.ts";
+import type { ImportMap } from "../names/import_map.ts";
+import { linkCode, RUNTIME_MODULE, TRANSFORM_VERSION } from "./link.ts";
+
+/** What is in a graph's folder. */
+export interface GraphManifest {
+  /** Version of what made it. */
+  readonly version: number;
+  /** Keys of the modules that were asked for. */
+  readonly roots: readonly string[];
+  /** The modules. */
+  readonly modules: readonly StoredModule[];
+  /** What takes the place of CommonJS files beside the app. */
+  readonly commonJs: readonly StoredCommonJs[];
+  /** Files that CommonJS may require. */
+  readonly required: readonly string[];
+  /** URLs that stand for others. */
+  readonly redirects: Readonly<Record<string, string>>;
+  /** The import map of the project. */
+  readonly importMap: ImportMap;
+  /** Packages that were asked for. */
+  readonly requirements: readonly string[];
+  /** Folder that they lie in, if there are any. */
+  readonly packageRoot: string | null;
+  /** Their folders there, by requirement (`hono@^4`). */
+  readonly packages: Readonly<Record<string, string>>;
+  /** Whether names that the import map has not are looked for in `node_modules` folders. */
+  readonly nodeModules: boolean;
+}
+
+/** A module in a graph's folder. */
+export interface StoredModule {
+  /** Its key. */
+  readonly key: string;
+  /** Its file in the folder. */
+  readonly file: string;
+  /** SHA-256 of the file. */
+  readonly fileSha256: string;
+  /** URL of its source. */
+  readonly url: string;
+  /** Where the source came from. */
+  readonly origin: "local" | "remote" | "package";
+  /** SHA-256 of the source. */
+  readonly sha256: string;
+}
+
+/** CommonJS in a graph's folder. */
+export interface StoredCommonJs extends Pick<StoredModule, "file" | "fileSha256"> {
+  /** Path of the file that it stands for. */
+  readonly path: string;
+}
+
+/** A graph that can be imported. */
+export interface StoredGraph {
+  /** Its folder. */
+  readonly folder: string;
+  /** What is in it. */
+  readonly manifest: GraphManifest;
+}
+
+/**
+ * Code of the module that the others find the worker's services with. It names the files that CommonJS may
+ * require, and never imports them: Deno itself loads at once only what it has seen named.
+ */
+function runtimeCode(required: readonly string[]): string {
+  const named = required.map((file) => `import("./${file}")`).join();
+  return 'export const modules = globalThis[Symbol.for("gatehouse.modules")];\n' +
+    (named === "" ? "" : `()=>[${named}];\n`);
+}
+
+const MANIFEST = "graph.json";
+
+/**
+ * Writes a graph below `parent`, unless it is there already, with what takes the place of `commonJs` files, by
+ * path. Modules in `known` are imported from where they are. What is written has to be within the `quota`.
+ *
+ * @throws {LoadError} when it is not
+ */
+export async function storeGraph(
+  graph: Graph,
+  importMap: ImportMap,
+  known: KnownModules,
+  parent: string,
+  commonJs: ReadonlyMap<string, string> = new Map(),
+  quota?: DiskQuota,
+): Promise<StoredGraph> {
+  const own = new Map(graph.modules.map(({ key }) => [key, `${sha256Of(key).slice(0, 27)}.js`]));
+  const specifierOf = (target: Target): string => {
+    if (target.kind === "builtin") return target.specifier;
+    const file = own.get(target.key);
+    return file === undefined ? known.targets.get(target.key)! : `./${file}`;
+  };
+  const required = graph.required.map((key) => own.get(key)!);
+  const codes = new Map<string, string>([[RUNTIME_MODULE.slice(2), runtimeCode(required)]]);
+  const modules = graph.modules.map(({ key, url, origin, sha256, module, targets }) => {
+    const file = own.get(key)!;
+    const code = linkCode(module, targets.map(specifierOf));
+    codes.set(file, code);
+    return { key, file, fileSha256: sha256Of(code), url, origin, sha256 };
+  });
+  const storedCommonJs = [...commonJs].map(([path, code]) => {
+    const file = `${sha256Of(path).slice(0, 27)}.js`;
+    codes.set(file, code);
+    return { path, file, fileSha256: sha256Of(code) };
+  });
+  const manifest: GraphManifest = {
+    version: TRANSFORM_VERSION,
+    roots: graph.roots,
+    modules: modules.sort((a, b) => a.key < b.key ? -1 : 1),
+    required,
+    commonJs: storedCommonJs.sort((a, b) => a.path < b.path ? -1 : 1),
+    redirects: Object.fromEntries(graph.redirects),
+    importMap,
+    requirements: graph.requirements,
+    packageRoot: graph.packageRoot,
+    packages: Object.fromEntries(graph.packages),
+    nodeModules: graph.nodeModules,
+  };
+  const text = JSON.stringify(manifest);
+  const folder = join(parent, sha256Of(text).slice(0, 40));
+  if (await readGraph(folder) !== null) return { folder, manifest };
+  codes.set(MANIFEST, text);
+  let bytes = 0;
+  for (const code of codes.values()) bytes += code.length;
+  quota?.take(urlOfKey(graph.roots[0]), bytes, codes.size);
+  await writeFolder(folder, codes);
+  return { folder, manifest };
+}
+
+/** Makes a folder with `files` at once: nobody sees it half-written. */
+async function writeFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+  const temporary = temporaryPath(folder);
+  await Deno.mkdir(temporary, PRIVATE_FOLDER);
+  try {
+    for (const [name, text] of files) {
+      Deno.writeTextFileSync(join(temporary, name), text, PRIVATE_FILE);
+    }
+    await moveInto(temporary, folder, async () => await readGraph(folder) !== null);
+  } finally {
+    await removeFolder(temporary);
+  }
+}
+
+/**
+ * Reads the manifest of a graph; `null` if the graph is not there, or not whole.
+ *
+ * @throws {ConfigError} if it may not be read
+ */
+export async function readGraph(folder: string): Promise<StoredGraph | null> {
+  const slices = new Slices();
+  try {
+    const text = Deno.readTextFileSync(join(folder, MANIFEST));
+    if (!folder.endsWith(sha256Of(text).slice(0, 40))) return null;
+    const manifest = JSON.parse(text) as GraphManifest;
+    if (manifest.version !== TRANSFORM_VERSION) return null;
+    for (const { file, fileSha256 } of [...manifest.modules, ...manifest.commonJs]) {
+      const bytes = Deno.readFileSync(join(folder, file));
+      if (await slices.sha256(bytes) !== fileSha256) return null;
+    }
+    const runtime = Deno.readTextFileSync(join(folder, RUNTIME_MODULE));
+    if (runtime !== runtimeCode(manifest.required)) return null;
+    return { folder, manifest };
+  } catch (error) {
+    if (isAbsent(error) || error instanceof SyntaxError || error instanceof TypeError) return null;
+    throw unreadable(error, folder);
+  }
+}
+
+/** A graph as app workers are told of it: plain data, which grows with later imports. */
+export interface WorkerGraph {
+  /** URL of its folder, with a slash. */
+  readonly directory: string;
+  /** Files by key, relative to the folder. */
+  readonly files: Record<string, string>;
+  /** Files, relative to the folder as well, that take the place of CommonJS files, by path. */
+  readonly commonJs: Record<string, string>;
+  /** URLs that stand for others. */
+  readonly redirects: Record<string, string>;
+  /** The import map. */
+  readonly importMap: ImportMap;
+  /** Folders that its modules and packages lie in. */
+  readonly folders: readonly string[];
+  /** Folder of its packages, the last of {@linkcode folders}. */
+  readonly packageRoot: string;
+  /** Folders there of the packages that were asked for, by requirement (`hono@^4`). */
+  readonly packages: Record<string, string>;
+  /** Whether names that the import map has not are looked for in `node_modules` folders. */
+  readonly nodeModules: boolean;
+}
+
+/** What workers are told of a graph whose packages lie in `packageRoot`, now or later. */
+export function workerGraphOf({ folder, manifest }: StoredGraph, packageRoot: string): WorkerGraph {
+  const { modules, redirects, importMap, packages, nodeModules } = manifest;
+  return {
+    directory: `${pathToFileURL(folder).href}/`,
+    files: Object.fromEntries(modules.map(({ key, file }) => [key, file])),
+    commonJs: Object.fromEntries(manifest.commonJs.map(({ path, file }) => [path, file])),
+    redirects: { ...redirects },
+    importMap,
+    folders: [folder, packageRoot],
+    packageRoot,
+    packages: { ...packages },
+    nodeModules,
+  };
+}
+
+/** The modules of a graph as those of its extensions import them. */
+export function knownModulesOf(graph: Pick<WorkerGraph, "files" | "redirects">): KnownModules {
+  return {
+    targets: new Map(Object.entries(graph.files).map(([key, file]) => [key, `../../${file}`])),
+    redirects: new Map(Object.entries(graph.redirects)),
+  };
+}

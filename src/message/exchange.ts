@@ -1,0 +1,280 @@
+/**
+ * The vocabulary that every endpoint, the pool and the app side share: what was asked
+ * ({@linkcode RequestHead}), what is answered ({@linkcode ResponseHead}), and the two-way
+ * conversation about one request ({@linkcode Exchange}).
+ *
+ * Nothing here knows a protocol, a socket or a worker.
+ *
+ * @module
+ */
+
+import { EMPTY } from "../base/empty.ts";
+import { Slab } from "../base/buffers.ts";
+
+/** The protocol over which a request came in. */
+export type EndpointKind = "http" | "fastcgi" | "mongrel2";
+
+/**
+ * What the front server wants of the app (FastCGI 1.0, section 6): the response to a request, a
+ * decision whether the request may go on, or a response made of a file that comes with it.
+ */
+export type RequestRole = "responder" | "authorizer" | "filter";
+
+/**
+ * What the front server's error log is told, where the protocol has a way, of the apps' faults: nothing, their errors, or also what
+ * they print with `console.error` and `console.warn`.
+ */
+export type FaultReports = "none" | "errors" | "console";
+
+/** What is known of the connection that a request came in on: the same for all its requests. */
+export interface Peer {
+  /** The protocol that the endpoint speaks. */
+  readonly endpoint: EndpointKind;
+  /** Scheme of the request's URL, as far as the connection decides it. */
+  readonly scheme: "http" | "https";
+  /** The client's address. */
+  readonly remoteAddr: Deno.Addr;
+  /** The endpoint's own address. */
+  readonly localAddr: Deno.Addr;
+}
+
+/** Body length of a request or response whose length is not known beforehand. */
+export const UNKNOWN_LENGTH: number = -1;
+
+/** Body length of a response whose body is given whole in {@linkcode Exchange.respond}, text included. */
+export const WHOLE_BODY: number = -2;
+
+/**
+ * Body bytes that either side may send before the other grants more with a credit, in bytes.
+ * Request and response bodies have a window of this size each.
+ */
+export const BODY_WINDOW_BYTES = 262_144;
+
+/**
+ * What a chunk of a request's body, as its client framed it, counts for in the window besides its data,
+ * in bytes: about what it costs to keep it.
+ */
+export const CHUNK_COST_BYTES = 256;
+
+/**
+ * The head of a request. Text stays bytes: `block` holds the target, after it the field lines, and after
+ * them the parameters; the authority is somewhere in the first two. The other members say where. `block` may
+ * be borrowed from a read buffer, so whoever needs it after {@linkcode ExchangeHandler.handle} returned
+ * keeps a copy ({@linkcode RequestHead.detach}).
+ */
+export class RequestHead {
+  /** Request method, case-sensitive, such as `"GET"`. */
+  method = "";
+  /** Minor version of the client's HTTP/1 message: 0 or 1. */
+  minorVersion = 1;
+  /** Bytes that the ranges below point into. */
+  block: Uint8Array = EMPTY;
+  /** Start of the request target as the client sent it. */
+  targetStart = 0;
+  /** End of the request target. */
+  targetEnd = 0;
+  /** Start of the authority (host and optional port). */
+  authorityStart = 0;
+  /** End of the authority; equal to its start when the client named none. */
+  authorityEnd = 0;
+  /** Start of the field lines, each `name: value` and CRLF. */
+  fieldsStart = 0;
+  /** End of the field lines, after the last CRLF. */
+  fieldsEnd = 0;
+  /**
+   * Start of the parameters that a front server sent, as name-value pairs (FastCGI 1.0, section 3.4),
+   * not before the end of the field lines.
+   */
+  paramsStart = 0;
+  /** End of the parameters; equal to their start when there are none. */
+  paramsEnd = 0;
+  /** What is wanted. */
+  role: RequestRole = "responder";
+  /** Body length in bytes, 0 for no body, or {@linkcode UNKNOWN_LENGTH}. */
+  bodyLength = 0;
+  /** Whether the client waits for a `100 Continue` before it sends the body. */
+  expectsContinue = false;
+  /** Bytes of the response's body that may be sent before the first credit. */
+  responseWindow: number = BODY_WINDOW_BYTES;
+  /** Index of the mount that the request belongs to, and the length of its prefix in the path. */
+  mount = 0;
+  /** Facts about the connection. */
+  peer: Peer = NO_PEER;
+
+  /** Copies the bytes of the head out of a borrowed buffer. Ranges are adjusted. */
+  detach(): void {
+    const end = this.paramsEnd > this.paramsStart ? this.paramsEnd : this.fieldsEnd;
+    const shift = slab.keep(this.block, this.targetStart, end) - this.targetStart;
+    this.block = slab.bytes;
+    this.targetStart += shift;
+    this.targetEnd += shift;
+    this.authorityStart += shift;
+    this.authorityEnd += shift;
+    this.fieldsStart += shift;
+    this.fieldsEnd += shift;
+    this.paramsStart += shift;
+    this.paramsEnd += shift;
+  }
+}
+
+/** Where detached heads are kept. */
+const slab = new Slab();
+
+/** Status of {@linkcode Exchange.fail} that no client gets: the connection ends without an answer, if it can. */
+export const NO_ANSWER = 0;
+
+/** Interim responses to one request, in bytes of their field lines; further ones are not sent. */
+export const MAX_INTERIM_BYTES = 65_536;
+/** Status of an interim response: the request is being worked on (RFC 2518 10.1). */
+export const PROCESSING = 102;
+/** Status of an interim response: fields of the final one that are known already (RFC 8297). */
+export const EARLY_HINTS = 103;
+/** What each of them counts for at the least, in bytes. */
+export const MIN_INTERIM_BYTES = 64;
+/** Trailer field lines of a response at the most, in bytes. */
+export const MAX_TRAILER_BYTES = 65_536;
+
+/** The head of a response. */
+export interface ResponseHead {
+  /** Status code, 200 to 599. */
+  readonly status: number;
+  /** Reason phrase, code units up to 255; that of the status if absent, where the protocol has any. */
+  readonly reason?: string;
+  /**
+   * Field lines, each `name: value` and CRLF, as bytes or as a string of code units up to 255.
+   * The endpoint validates them, and replaces those that frame the message or belong to the connection.
+   */
+  readonly fieldLines: Uint8Array | string;
+  /**
+   * Length of the body in bytes as the handler knows it, {@linkcode WHOLE_BODY}, or
+   * {@linkcode UNKNOWN_LENGTH}.
+   */
+  readonly bodyLength: number;
+  /** Whether a `Trailer` line is the handler's to send, since it ends the response with trailers. */
+  readonly announcesTrailers?: boolean;
+}
+
+/** Why an exchange ended before its time. */
+export type AbortReason =
+  /** The client closed or reset the connection. */
+  | "client-gone"
+  /** The client may still read, but will send nothing more. */
+  | "client-half-closed"
+  /** A limit in time ran out. */
+  | "timeout"
+  /** The request's body turned out malformed or too large. */
+  | "bad-request"
+  /** The gateway is shutting down and could not wait any longer. */
+  | "shutdown"
+  /** The response that the handler composed cannot be sent; the client was answered 500. */
+  | "invalid-response";
+
+/** What the handler of a request is told while the exchange is open. */
+export interface ExchangeReceiver {
+  /**
+   * Whether more of the request's body would only pile up on its way. {@linkcode Exchange.grant} is
+   * called, if only with 0, when that is over.
+   */
+  readonly congested: boolean;
+  /** Body bytes, borrowed: valid during the call only. Never more than was granted. */
+  onBody(chunk: Uint8Array): void;
+  /**
+   * A chunk as the client framed it begins; its data follows through {@linkcode onBody}. It counts for
+   * {@linkcode CHUNK_COST_BYTES} of what was granted.
+   */
+  onChunk(declaredBytes: number): void;
+  /** A body of unknown length is complete. `trailers` holds its trailer field lines, borrowed. */
+  onEnd(trailers: Uint8Array): void;
+  /**
+   * Bytes of the file that comes with a request of the role `"filter"`, borrowed. Never more than
+   * was granted with {@linkcode Exchange.grantData}.
+   */
+  onData(chunk: Uint8Array): void;
+  /** The file that comes with the request is complete. */
+  onDataEnd(): void;
+  /** The client reads on: `bytes` more of the response's body may be sent, 0 after congestion. */
+  onCredit(bytes: number): void;
+  /**
+   * The exchange is cut short. After `"client-half-closed"` the response can still be sent;
+   * after any other reason nothing that is sent reaches anybody.
+   */
+  onAbort(reason: AbortReason): void;
+  /** The response was handed to the operating system in full. Only told if asked for. */
+  onSent(): void;
+}
+
+/** Receives nothing: for exchanges whose handler is not known yet, or not interested any more. */
+export const NOBODY: ExchangeReceiver = {
+  congested: false,
+  onBody() {},
+  onChunk() {},
+  onEnd() {},
+  onData() {},
+  onDataEnd() {},
+  onCredit() {},
+  onAbort() {},
+  onSent() {},
+};
+
+/**
+ * One request and its response, as its handler sees it. All calls are synchronous and never block:
+ * flow is controlled by credits. The handler may send `head.responseWindow` bytes of response body
+ * before it waits for `onCredit`; the endpoint sends as much of the request's body (nothing at all when
+ * `head.expectsContinue`), and of its file, before it waits for {@linkcode Exchange.grant}.
+ */
+export interface Exchange {
+  /** What was asked. */
+  readonly head: RequestHead;
+  /** Who is told about the request's body and end; set by the handler before `handle` returns. */
+  receiver: ExchangeReceiver;
+  /** Whether {@linkcode ExchangeReceiver.onSent} is wanted. Off unless set before the response ends. */
+  reportSent: boolean;
+  /**
+   * Whether what is written now would only pile up on its way. {@linkcode ExchangeReceiver.onCredit} is
+   * called, if only with 0, when that is over.
+   */
+  readonly congested: boolean;
+  /** Permits `bytes` more of the request's body to be delivered. */
+  grant(bytes: number): void;
+  /** Permits `bytes` more of the file to be delivered that comes with a request of the role `"filter"`. */
+  grantData(bytes: number): void;
+  /**
+   * Tells whoever runs the front server of a fault, where the protocol has a way to do so (FastCGI's
+   * STDERR). Never seen by the client. Only until the response is complete.
+   */
+  reportFault(text: string): void;
+  /**
+   * Starts the response. `body`, if given, is its first or only part; a response whose
+   * `bodyLength` is known ends by itself when as many bytes were sent. A head that cannot be sent
+   * is logged, the client gets 500, and the receiver is told.
+   */
+  respond(head: ResponseHead, body: Uint8Array | string | null): void;
+  /** Sends more of the response's body. */
+  write(chunk: Uint8Array): void;
+  /**
+   * Sends an interim response (RFC 9110 15.2), 102 or 103, with field lines as {@linkcode ResponseHead} has
+   * them: only before the response, where protocol and client have such, and if it is this request's turn.
+   */
+  inform(status: number, fieldLines: string): void;
+  /** Ends a response of unknown length, with trailer field lines, where the protocol has such. */
+  end(trailerLines?: string): void;
+  /**
+   * Gives the exchange up: the client gets `status`, with `fieldLines` if given, if nothing was sent
+   * yet, and otherwise, or with {@linkcode NO_ANSWER}, a connection that breaks, so that it can tell the
+   * response is not complete.
+   */
+  fail(status: number, fieldLines?: string): void;
+}
+
+/** Takes requests: the pool of workers, the apps of a thread, or a router before them. */
+export interface ExchangeHandler {
+  /** Takes charge of the exchange, and sets its receiver, before it returns. */
+  handle(exchange: Exchange): void;
+}
+
+const NO_PEER: Peer = {
+  endpoint: "http",
+  scheme: "http",
+  remoteAddr: { transport: "tcp", hostname: "", port: 0 },
+  localAddr: { transport: "tcp", hostname: "", port: 0 },
+};

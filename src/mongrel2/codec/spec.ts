@@ -1,0 +1,106 @@
+/**
+ * How a handler finds its Mongrel2, as text.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../../base/errors.ts";
+
+/** Where a handler connects to, and what it needs to know about the server. */
+export interface Mongrel2Spec {
+  /** Endpoint that Mongrel2 sends requests at. */
+  readonly send: string;
+  /** Endpoint that Mongrel2 receives replies at. */
+  readonly recv: string;
+  /** ZeroMQ identity of the handler's sockets; none if absent. */
+  readonly ident?: string;
+  /** The folder that Mongrel2 runs in, `/` if absent: its paths are within. */
+  readonly chroot?: string;
+  /** The folder, within `chroot`, that uploads may be taken from; without one they are refused. */
+  readonly uploads?: string;
+}
+
+/** Which handler is meant; what is not given does not matter. */
+export interface HandlerChoice {
+  /** Its number in the table of handlers. */
+  readonly handlerId?: number;
+  /** Path of a route to it. */
+  readonly route?: string;
+  /** Name or pattern of the host that the route belongs to. */
+  readonly host?: string;
+  /** UUID or name of the server. */
+  readonly server?: string;
+}
+
+const FORM = "write tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]";
+const KEYS = ["recv", "ident", "chroot", "uploads"] as const;
+const ENDPOINT = /^(?:tcp:\/\/(?:\[[\dA-Fa-f:.]+\]|[^:[\]\s/,*@]+):\d{1,5}|(?:ipc|inproc):\/\/.+)$/;
+
+const TCP = "tcp://";
+
+const encoder = new TextEncoder();
+
+/**
+ * Reads `ENDPOINT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]`. Without `recv` it is the port
+ * before that of the endpoint. The identity can stand before a host, too, as m2wsgi has it:
+ * `tcp://ID@HOST:PORT`.
+ *
+ * @throws {ConfigError} if it is none of this form
+ */
+export function parseMongrel2Spec(text: string): Mongrel2Spec {
+  const [first, ...settings] = text.split(",");
+  const values: { -readonly [Key in typeof KEYS[number]]?: string } = {};
+  for (const setting of settings) {
+    const equals = setting.indexOf("=");
+    const key = KEYS.find((each) => each === setting.slice(0, Math.max(equals, 0)));
+    const value = setting.slice(equals + 1);
+    if (key === undefined || value === "") throw badSpec(text, `${setting} is not known`);
+    if (values[key] !== undefined) throw badSpec(text, `${key} is given more than once`);
+    values[key] = value;
+  }
+  const { send, recv, ident } = withoutIdentities(text, first, values);
+  if (ident !== undefined) values.ident = ident;
+  checkEndpoint(text, send);
+  if (recv !== undefined) checkEndpoint(text, recv);
+  if (values.ident !== undefined && encoder.encode(values.ident).length > 255) {
+    throw badSpec(text, "an identity has up to 255 bytes");
+  }
+  return { ...values, send, recv: recv ?? portBefore(text, send) };
+}
+
+/** The endpoints without the identities in front of their hosts, and the one that all of them name. */
+function withoutIdentities(
+  text: string,
+  first: string,
+  { recv: second, ident: named }: { readonly recv?: string; readonly ident?: string },
+): { readonly send: string; readonly recv?: string; readonly ident?: string } {
+  const found = new Set(named === undefined ? [] : [named]);
+  const [send, recv] = [first, second].map((endpoint) => {
+    const at = endpoint?.startsWith(TCP) ? endpoint.indexOf("@") : -1;
+    if (endpoint === undefined || at <= TCP.length) return endpoint;
+    found.add(endpoint.slice(TCP.length, at));
+    return TCP + endpoint.slice(at + 1);
+  });
+  if (found.size > 1) throw badSpec(text, "there is one identity for both sockets");
+  return { send: send!, recv, ident: [...found][0] };
+}
+
+function checkEndpoint(text: string, endpoint: string): void {
+  const port = Number(/^tcp:.*:(\d+)$/.exec(endpoint)?.[1] ?? 1);
+  if (!ENDPOINT.test(endpoint) || port < 1 || port > 65_535) {
+    throw badSpec(text, `${endpoint} is no ZeroMQ endpoint`);
+  }
+}
+
+function portBefore(text: string, send: string): string {
+  const [, host, digits] = /^(tcp:.*:)(\d+)$/.exec(send) ?? [];
+  const port = Number(digits);
+  if (host === undefined || port < 2) {
+    throw badSpec(text, "the endpoint for replies cannot be inferred: add ,recv=ENDPOINT");
+  }
+  return `${host}${port - 1}`;
+}
+
+function badSpec(text: string, reason: string): ConfigError {
+  return new ConfigError(`bad Mongrel2 address ${JSON.stringify(text)}: ${reason}; ${FORM}`);
+}

@@ -1,0 +1,251 @@
+/**
+ * Loads apps: imports their modules, picks the exports, and wraps them in middleware.
+ *
+ * @module
+ */
+
+import { timerMs } from "../base/timers.ts";
+import { LoadError } from "../base/errors.ts";
+import { withPermissionHints } from "../sandbox/permission_hint.ts";
+import type { App, MountedApp } from "./apps.ts";
+import type { Context } from "./context.ts";
+import type { AppSet, AppSource, ExportSource } from "./protocol.ts";
+import { modulesOf } from "./protocol.ts";
+import { takeServers } from "./serving/install.ts";
+import type { LoadedModule, ModuleExports } from "./serving/served_module.ts";
+import { loadModule } from "./serving/served_module.ts";
+import { asApp, describe, nameExport } from "./app_forms.ts";
+
+/** The app that middleware is around. It can be called, too, as its own `fetch`. */
+export type Next = App & App["fetch"];
+
+/** Middleware: given an app, makes another around it. */
+export type Middleware = (next: Next) => unknown;
+
+/** A function that makes apps, or middleware, of settings. */
+type Factory = (settings: Readonly<Record<string, string>>) => unknown;
+
+const { Error, Promise, Set, clearTimeout, setTimeout } = globalThis;
+const { hasOwn, keys } = Object;
+
+/**
+ * Loads a set of apps on the current thread. `onLoaded` is told the URL of each app and middleware that
+ * is made.
+ *
+ * The apps that are there already share the thread, and may have changed what the platform's objects do:
+ * which modules are imported is for `apps` alone to say.
+ *
+ * @throws {LoadError} when a module cannot be imported, or what it exports is no app
+ */
+export function loadApps(
+  apps: AppSet,
+  onLoaded: (url: string) => void = () => {},
+): Promise<MountedApp[]> {
+  return Promise.all(apps.mounts.map((source) => loadMount(source, onLoaded)));
+}
+
+async function loadMount(
+  { middleware, ...source }: AppSource,
+  onLoaded: (url: string) => void,
+): Promise<MountedApp> {
+  const { prefix, stripped, url, exportName } = source;
+  const modules = [moduleOf(source)];
+  const value = await appOf(source);
+  let app = await called(url, () => asApp(value, url, exportName)) as App;
+  onLoaded(url);
+  let listener = app;
+  for (let i = 0; i < middleware.length; i++) {
+    const around = middleware[i];
+    modules.push(moduleOf(around));
+    const wrap = await loadMiddleware(around);
+    app = asApp(await called(around.url, () => wrap(nextOf(app))), around.url, around.exportName);
+    if (app.onListen !== undefined) listener = app;
+    onLoaded(around.url);
+  }
+  return { prefix, stripped, app, listener, modules };
+}
+
+/**
+ * Loads a set of apps on the current thread in `timeoutMs`; 0 for any time. An app that blocks the thread
+ * cannot be stopped. Those that serve themselves are told that they listen at the first of `addresses`.
+ *
+ * @throws {LoadError} as {@linkcode loadApps} does, and when the time is over
+ */
+export async function loadAppsWithin(
+  apps: AppSet,
+  timeoutMs: number,
+  addresses: readonly Deno.Addr[],
+): Promise<MountedApp[]> {
+  const servers = takeServers(addresses);
+  try {
+    return await within(apps, timeoutMs);
+  } finally {
+    servers.leave();
+  }
+}
+
+async function within(apps: AppSet, timeoutMs: number): Promise<MountedApp[]> {
+  if (timeoutMs === 0) return await loadApps(apps);
+  const loading = new Set(modulesOf(apps));
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(LoadError.timedOut(loading, timeoutMs)),
+    timerMs(timeoutMs),
+  );
+  try {
+    return await Promise.race([loadApps(apps, (url) => loading.delete(url)), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function nextOf(app: App): Next {
+  const fetch = (request: Request, context: Context) => app.fetch(request, context, context);
+  const next = fetch as unknown as { -readonly [Name in keyof App]: App[Name] };
+  next.fetch = fetch;
+  if (app.onListen !== undefined) next.onListen = (address) => app.onListen!(address);
+  return fetch as unknown as Next;
+}
+
+async function loadMiddleware(source: ExportSource): Promise<Middleware> {
+  const value = await made(source, "middleware");
+  if (typeof value === "function") return value as Middleware;
+  throw new LoadError(
+    source.url,
+    `cannot load the middleware ${source.url}: ${subjectOf(source)} ${
+      describe(value)
+    }, and should ` +
+      "be a function (next: App) => App",
+  );
+}
+
+/** The export, or what it makes if it is a factory. */
+async function made(source: ExportSource, what: "app" | "middleware"): Promise<unknown> {
+  const { url, kind, settings } = source;
+  const value = await importExport(source, what === "middleware" ? "it is middleware" : undefined);
+  if (kind === "plain") return value;
+  if (typeof value !== "function") {
+    throw new LoadError(
+      url,
+      `cannot load ${url}: its ${nameExport(source.exportName)} is ${
+        describe(value)
+      }, and should ` +
+        `be a function (settings) => ${what === "app" ? "App" : "Middleware"}, as a factory is`,
+    );
+  }
+  return await called(url, () => (value as Factory)(settings));
+}
+
+function subjectOf({ kind, exportName }: ExportSource): string {
+  return kind === "plain"
+    ? `its ${nameExport(exportName)} is`
+    : `what its ${nameExport(exportName)} makes is`;
+}
+
+/** The app that a module exports, or serves by itself. */
+async function appOf(source: ExportSource): Promise<unknown> {
+  const { kind, exportName } = source;
+  if (kind === "factory" || exportName !== "default") return await made(source, "app");
+  const module = moduleOf(source);
+  const exports = await Promise.race([evaluated(source), module.accepted.then(() => null)]);
+  if (exports !== null && "default" in exports) {
+    // Builds of Nitro serve themselves, and export an empty object.
+    const isServed = module.served !== null && !mayBeApp(exports.default);
+    return isServed ? module.takeServed() : exported(source, module, exports, undefined);
+  }
+  if (module.served !== null) return module.takeServed();
+  if (typeof exports?.fetch === "function") {
+    module.leaveServed("it exports fetch(), which is the app");
+    return exports;
+  }
+  // It may have begun what ends in serving.
+  if (keys(exports!).length === 0 && await module.waitForApp()) return module.takeServed();
+  return exported(source, module, exports!, undefined);
+}
+
+/** Whether an export has the looks of an app, or of what makes one. */
+function mayBeApp(value: unknown): boolean {
+  return typeof value === "function" ||
+    typeof value === "object" && value !== null && "fetch" in value;
+}
+
+/** A module, which is imported when it is asked for first. */
+function moduleOf(source: ExportSource): LoadedModule {
+  const { url } = source;
+  const placed = hasOwn(source, "module") ? source.module! : url;
+  return loadModule(url, placed, () => import(placed));
+}
+
+async function evaluated(source: ExportSource): Promise<ModuleExports> {
+  try {
+    return await moduleOf(source).exports;
+  } catch (error) {
+    const { url } = source;
+    throw new LoadError(url, `cannot load ${url}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** An export of a module; if there is none of that name, nothing else counts. */
+async function importExport(source: ExportSource, why: string | undefined): Promise<unknown> {
+  return exported(source, moduleOf(source), await evaluated(source), why);
+}
+
+function exported(
+  { url, exportName }: ExportSource,
+  module: LoadedModule,
+  exports: ModuleExports,
+  why: string | undefined,
+): unknown {
+  const name = nameExport(exportName);
+  if (exportName in exports) {
+    module.leaveServed(why ?? `its ${name} is the app`);
+    return exports[exportName];
+  }
+  const names = keys(exports);
+  const known = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
+  const served = exportName === "default" && names.length === 0
+    ? ", and serves nothing by itself either (Deno.serve(), app.listen())"
+    : "";
+  throw new LoadError(url, `cannot load ${url}: it has no ${name}; ${known}${served}`);
+}
+
+async function called(url: string, make: () => unknown): Promise<unknown> {
+  try {
+    return await make();
+  } catch (error) {
+    if (error instanceof LoadError) throw error;
+    throw new LoadError(url, `cannot load ${url}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** What went wrong, and where in the app, on one line. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return `it threw ${describe(error)}`;
+  // Deno's own messages name a place already, in colour if it likes.
+  // deno-lint-ignore no-control-regex
+  const plain = withPermissionHints(error.message.replace(/\x1b\[[\d;]*m/g, "").trim());
+  // A chain of causes is numbered: the first says it all.
+  const message = plain.replace(/\s*\n\s*1: [\s\S]*/, "").replace(/\s*\n\s*(?:0: )?/g, " ");
+  const text = error.name === "Error" || error.name === "TypeError" && isLoaderMessage(message)
+    ? message
+    : `${error.name}: ${message}`;
+  if (/:\d+:\d+/.test(message)) return text;
+  const advice = /^(?:require|module|exports|__dirname|__filename) is not defined$/.test(message)
+    ? "; a module of CommonJS ends in .cjs"
+    : "";
+  const frame = /((?:file|https?|data|npm|jsr):[^\s()]*:\d+:\d+)/.exec(
+    (error.stack ?? "").slice(error.message.length).split("\n").filter(isAppFrame).join("\n"),
+  );
+  return frame === null ? text + advice : `${text} (at ${frame[1]})${advice}`;
+}
+
+function isLoaderMessage(message: string): boolean {
+  return /^(?:Module not found|Import|Could not|Cannot)/.test(message);
+}
+
+function isAppFrame(line: string): boolean {
+  return /^\s+at /.test(line) && !line.includes(GATEHOUSE);
+}
+
+/** Where the modules of gatehouse itself are. */
+const GATEHOUSE = new URL("../", import.meta.url).href;
