@@ -35,7 +35,12 @@ export { HttpEndpoint } from "./src/http1/endpoint.ts";
 export type { Log, LogLevel } from "./src/base/log.ts";
 export { logToStderr } from "./src/base/log.ts";
 export * from "./src/gateway/serve.ts";
-export type { AppFunction, AppReference, ServeOptions } from "./src/gateway/serve_options.ts";
+export type {
+  AppFunction,
+  AppReference,
+  LoadingOptions,
+  ServeOptions,
+} from "./src/gateway/serve_options.ts";
 export type { ReloadOutcome } from "./src/gateway/generations.ts";
 export type { App, MountedApp, ServedModule } from "./src/worker/apps.ts";
 export { AppRunner } from "./src/worker/apps.ts";

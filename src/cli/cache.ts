@@ -11,7 +11,7 @@ import { resolveApp } from "../loader/names/resolve.ts";
 import { logToStderr, print } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { environmentOf } from "../base/surroundings.ts";
-import { loaderOptions } from "../gateway/apps.ts";
+import { loaderOptions } from "../gateway/app_loader.ts";
 import { usualCacheRoot } from "../gateway/module_cache.ts";
 import { fixTrust } from "./trust.ts";
 

@@ -13,6 +13,7 @@ import { resolveApp } from "../loader/names/resolve.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { print, tell } from "../base/log.ts";
 import { checkShareable } from "../supervisor/places.ts";
+import { checkLoader } from "../gateway/app_loader.ts";
 import { checkedGroups } from "../gateway/apps.ts";
 
 /**
@@ -33,6 +34,7 @@ export function configCommand(
     return true;
   }
   const { inspect, processes } = settings;
+  checkLoader(settings);
   checkedGroups(settings, surroundings, inspect === null ? [] : [inspect.port]);
   if (processes > 0) checkShareable(settings);
   const missing = missingFiles(settings, cwd);

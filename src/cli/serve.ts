@@ -23,8 +23,10 @@ import type { Announcer } from "./announcer.ts";
 import { CommandAnnouncer, MemberAnnouncer } from "./announcer.ts";
 import type { AppLoading } from "../gateway/apps.ts";
 import { AppEnvironment } from "./app_environment.ts";
-import { appGroups, appLoading, refuseInspected } from "../gateway/apps.ts";
-import { FileWatcher } from "../gateway/file_watcher.ts";
+import { appGroups, refuseInspected } from "../gateway/app_groups.ts";
+import { checkLoader } from "../gateway/app_loader.ts";
+import { appLoading } from "../gateway/apps.ts";
+import { Reloading } from "../gateway/reloading.ts";
 import { Hangups } from "./hangups.ts";
 import type { OpenInspector } from "./inspector.ts";
 import { fixTrust } from "./trust.ts";
@@ -72,8 +74,10 @@ export async function serveCommand(
     const rereadFor = () => {
       const again = reread();
       environment.showTo(again);
+      checkLoader(again);
       return again;
     };
+    checkLoader(settings);
     using loading = appLoading(
       settings,
       rereadFor,
@@ -194,42 +198,20 @@ function reloadWhenAsked(
   announcer: Announcer,
   hangups: Hangups,
 ): Disposable {
-  const ending = new DisposableStack();
-  let watcher: FileWatcher | null = null;
   const reload = async (reason: string) => {
     announcer.reloading();
     await gateway.reload(reason);
     announcer.reloaded();
-    watcher?.refresh();
   };
-  hangups.tell(() => reload("SIGHUP"));
-  if (watch === "files") {
-    const configFiles = configFile === undefined ? [] : [resolve(cwd, configFile)];
-    const watched = () =>
-      new Map([
-        ...loading.localFiles(),
-        ...configFiles.map((path) => [path, null] as const),
-      ]);
-    const changed = (path: string) => reload(`${path} has changed`);
-    const files = watcher = ending.use(new FileWatcher(watched, changed, logToStderr));
-    loading.onMoreFiles = () => files.refresh();
-  }
-  if (watchRemoteMs > 0) {
-    let isAsking = false;
-    const timer = setInterval(async () => {
-      if (isAsking) return;
-      isAsking = true;
-      try {
-        if (await loading.hasChangedRemotely()) await reload("remote modules have changed");
-      } catch (error) {
-        logToStderr("error", messageOf(error));
-      } finally {
-        isAsking = false;
-      }
-    }, timerMs(watchRemoteMs));
-    ending.defer(() => clearInterval(timer));
-  }
-  return ending;
+  const reloading = new Reloading(loading, {
+    watch,
+    watchRemoteMs,
+    files: configFile === undefined ? [] : [resolve(cwd, configFile)],
+    reload,
+    log: logToStderr,
+  });
+  hangups.tell(() => reloading.reload("SIGHUP"));
+  return reloading;
 }
 
 function sharingOf(membership: Membership | null): SocketSharing {

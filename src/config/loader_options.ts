@@ -130,7 +130,9 @@ function listOf(text: string): string[] {
 }
 
 /** Whether anything was said that only the built-in loader can do. */
-export function needsBuiltInLoader({ loading, watch, watchRemoteMs }: ServeSettings): boolean {
+export function needsBuiltInLoader(
+  { loading, watch, watchRemoteMs }: Pick<ServeSettings, "loading" | "watch" | "watchRemoteMs">,
+): boolean {
   // Only it tells which files an app is made of.
   if (watch === "files" || watchRemoteMs > 0) return true;
   return loading.importMap !== undefined || loading.reload !== "none" ||

@@ -57,7 +57,7 @@ export type CacheAction = "fetch" | "info" | "clean";
 
 /** How apps are loaded. */
 export interface LoaderSettings {
-  /** Whose loader: Deno's, gatehouse's own, or whichever suits. */
+  /** Whose loader: gatehouse's, or Deno's. */
   loader: "built-in" | "native";
   /** Path or URL of the import map. */
   importMap: string | undefined;
@@ -148,6 +148,24 @@ export interface ServeSettings {
   /** Name of the response header that says the generation of workers; `""` for none. */
   generationHeader: string;
 }
+
+/** What the settings say of apps. */
+export type AppSettings = Pick<
+  ServeSettings,
+  | "mounts"
+  | "middleware"
+  | "appKind"
+  | "faultReports"
+  | "loading"
+  | "workers"
+  | "appPermissions"
+  | "appAllowAll"
+  | "workerLimits"
+  | "watch"
+  | "watchRemoteMs"
+  | "unstable"
+  | "processes"
+>;
 
 /** The settings before anything was said. */
 export function defaultSettings(): ServeSettings {

@@ -4,27 +4,31 @@
  * @module
  */
 
-import { comeFromBoth, isLocal, permissionsFor } from "../config/app_permissions.ts";
 import { ConfigError } from "../base/errors.ts";
-import type { FaultReports } from "../message/exchange.ts";
-import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
-import type { ReloadOutcome } from "./generations.ts";
-import { Gateway } from "./gateway.ts";
-import type { AppHost } from "./gateway.ts";
-import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
-import { asApp } from "../worker/app_forms.ts";
-import { loadAppsWithin } from "../worker/load_apps.ts";
-import { resolveApp } from "../loader/names/resolve.ts";
+import type { Log } from "../base/log.ts";
 import { logToStderr } from "../base/log.ts";
-import type { AppReference, ServeOptions } from "./serve_options.ts";
-import { checked } from "./serve_options.ts";
-import { checkNumber } from "../limits/setting_checks.ts";
-import { ANY_TIME } from "../limits/setting_ranges.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { takeSurroundings } from "../base/surroundings.ts";
-import type { AppSet } from "../worker/protocol.ts";
-import { modulesOf } from "../worker/protocol.ts";
+import { needsBuiltInLoader } from "../config/loader_options.ts";
+import type { AppSettings, LoaderSettings } from "../config/settings.ts";
+import { defaultSettings } from "../config/settings.ts";
+import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
+import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
+import { checkNumber } from "../limits/setting_checks.ts";
+import { ANY_TIME } from "../limits/setting_ranges.ts";
 import { DEFAULT_WORKER_LIMITS } from "../limits/worker_limits.ts";
+import { asApp } from "../worker/app_forms.ts";
+import type { App, MountedApp } from "../worker/apps.ts";
+import { loadAppsWithin } from "../worker/load_apps.ts";
+import type { AppSet } from "../worker/protocol.ts";
+import { appSourceOf } from "./app_groups.ts";
+import { appLoading } from "./apps.ts";
+import { Gateway } from "./gateway.ts";
+import type { AppHost } from "./gateway.ts";
+import type { ReloadOutcome } from "./generations.ts";
+import { Reloading } from "./reloading.ts";
+import type { AppReference, ServeOptions } from "./serve_options.ts";
+import { checked } from "./serve_options.ts";
 
 /** A gateway that {@linkcode serve} started. */
 export interface Server extends AsyncDisposable {
@@ -76,7 +80,9 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const { cert, key, faultReports = "errors", generationHeader = "" } = options;
   const { references, http, https, fastcgi, mongrel2 } = checked(options, surroundings.cwd);
   const { tempFolder } = surroundings;
-  const gateway = await Gateway.start({
+  const log = options.log ?? logToStderr;
+  const hosting = hostingFor(references, options, surroundings, log);
+  const starting = Gateway.start({
     http,
     https,
     tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
@@ -91,23 +97,21 @@ export async function serve(options: ServeOptions): Promise<Server> {
     surroundings,
     backlog: options.backlog ?? 511,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
-    host: hostFor(references, options, faultReports, surroundings),
+    host: hosting.host,
     prefixes: [...references.keys()],
     // The program that calls this has files and sockets of its own, which are not to be taken for apps'.
     workerLimits: { ...DEFAULT_WORKER_LIMITS, maxWorkerDescriptors: 0, ...options.workerLimits },
     drainTimeoutMs: options.drainTimeoutMs ?? DEFAULT_GRACE_MS,
     generationHeader,
-    log: options.log ?? logToStderr,
+    log,
   });
-  try {
-    await gateway.complete;
-  } catch (error) {
-    await gateway.shutdown(0);
-    throw error;
-  }
+  const gateway = await completed(starting, hosting);
+  const reloading = hosting.reloading((reason) => gateway.reload(reason));
   const finished = Promise.withResolvers<void>();
   const shutdown = async (graceMs: number) => {
+    reloading[Symbol.dispose]();
     await gateway.shutdown(graceMs);
+    hosting[Symbol.dispose]();
     finished.resolve();
   };
   return {
@@ -122,62 +126,115 @@ export async function serve(options: ServeOptions): Promise<Server> {
   };
 }
 
-function hostFor(
+/** The gateway once its apps are loaded; `hosting` is ended where they cannot be. */
+async function completed(starting: Promise<Gateway>, hosting: Hosting): Promise<Gateway> {
+  let gateway: Gateway | undefined;
+  try {
+    gateway = await starting;
+    await gateway.complete;
+    return gateway;
+  } catch (error) {
+    await gateway?.shutdown(0);
+    hosting[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Where the apps run, and what has to be ended with them. */
+interface Hosting extends Disposable {
+  readonly host: AppHost;
+  /** Reloads the apps when what they are made of changes, until it is disposed of. */
+  reloading(reload: (reason: string) => Promise<unknown>): Disposable;
+}
+
+function hostingFor(
   references: Map<string, AppReference>,
   options: ServeOptions,
-  faultReports: FaultReports,
   surroundings: Surroundings,
-): AppHost {
+  log: Log,
+): Hosting {
   const { workers = navigator.hardwareConcurrency, permissions = "inherit" } = options;
+  const settings = appSettings(references, options);
   const byUrl = [...references.values()].filter(isByUrl).length;
   if (permissions !== "inherit" && (byUrl === 0 || workers === 0)) {
     throw new ConfigError(
       "permissions are for apps in workers; those that run on the calling thread may do all that it may",
     );
   }
-  if (byUrl === 0) {
-    const mounts = [...references].map(([prefix, app]) => ({
-      prefix,
-      app: asApp(app, "serve()", "app"),
-    }));
-    return { kind: "thread", load: () => Promise.resolve(mounts) };
-  }
-  if (byUrl < references.size) {
+  if (byUrl > 0 && byUrl < references.size) {
     throw new ConfigError("serve() takes apps by URL, or as objects, but not both");
   }
-  const apps: AppSet = {
-    mounts: [...references].map(([prefix, app]) => ({
-      prefix,
-      ...resolveApp(String(app), surroundings.cwd),
-      kind: "plain",
-      settings: {},
-      middleware: [],
-    })),
-    faultReports,
-  };
-  if (workers === 0) {
-    const { loadTimeoutMs } = { ...DEFAULT_WORKER_LIMITS, ...options.workerLimits };
-    return { kind: "thread", load: (addresses) => loadAppsWithin(apps, loadTimeoutMs, addresses) };
-  }
-  const urls = modulesOf(apps);
-  if (comeFromBoth(urls) && permissions !== "inherit") {
+  const isBuiltIn = settings.loading.loader === "built-in";
+  if (isBuiltIn && (byUrl === 0 || workers === 0)) {
     throw new ConfigError(
-      `${urls.find(isLocal)} and ${
-        urls.find((url) => !isLocal(url))
-      } would share workers, and Deno's ` +
-        "loader would let both read the folder of the first: serve them by two gateways, or with " +
-        'permissions: "inherit"',
+      "the built-in loader, and with it watch, is for apps by URL in workers: those on the calling " +
+        "thread are part of the program",
     );
   }
+  if (!isBuiltIn && needsBuiltInLoader(settings)) {
+    throw new ConfigError(
+      'loader: "native" does not go with watch, nor with the other options for loading: Deno\'s loader ' +
+        "takes its own, and does not tell what it loads",
+    );
+  }
+  if (byUrl === 0) {
+    if (settings.middleware.length > 0) {
+      throw new ConfigError("middleware is for apps by URL: put it around those that are objects");
+    }
+    const mounts = [...references].map(([prefix, app]) => ({
+      prefix,
+      app: asApp(app as App, "serve()", "app"),
+    }));
+    return threadHosting(() => Promise.resolve(mounts));
+  }
+  if (workers === 0) {
+    const mounts = settings.mounts.map((mount) => appSourceOf(mount, settings, surroundings.cwd));
+    const apps: AppSet = { mounts, faultReports: settings.faultReports };
+    const { loadTimeoutMs } = settings.workerLimits;
+    return threadHosting((addresses) => loadAppsWithin(apps, loadTimeoutMs, addresses));
+  }
+  const loading = appLoading(settings, () => settings, surroundings, [], log);
   return {
-    kind: "workers",
-    prepare: () =>
-      Promise.resolve([{
-        apps,
-        permissions: permissionsFor(urls, permissions, surroundings),
-        modules: null,
-        workers,
-      }]),
+    host: loading.host,
+    reloading: (reload) => new Reloading(loading, { ...settings, files: [], reload, log }),
+    [Symbol.dispose]: () => loading[Symbol.dispose](),
+  };
+}
+
+function threadHosting(
+  load: (addresses: readonly Deno.Addr[]) => Promise<MountedApp[]>,
+): Hosting {
+  const nothing = { [Symbol.dispose]() {} };
+  return { host: { kind: "thread", load }, reloading: () => nothing, ...nothing };
+}
+
+/** The options in the form of settings. */
+function appSettings(
+  references: ReadonlyMap<string, AppReference>,
+  options: ServeOptions,
+): AppSettings {
+  const { permissions = "inherit", loading = {}, watch = "nothing", watchRemoteMs = 0 } = options;
+  const defaults = defaultSettings();
+  const said = Object.fromEntries(
+    Object.entries(loading).filter(([, value]) => value !== undefined),
+  );
+  const native: LoaderSettings = { ...defaults.loading, ...said, loader: "native" };
+  const loader = loading.loader ??
+    (needsBuiltInLoader({ loading: native, watch, watchRemoteMs }) ? "built-in" : "native");
+  return {
+    mounts: [...references].map(([prefix, app]) => ({ prefix, app: String(app) })),
+    middleware: (options.middleware ?? []).map(String),
+    appKind: "plain",
+    faultReports: options.faultReports ?? "errors",
+    loading: { ...native, loader },
+    workers: options.workers ?? navigator.hardwareConcurrency,
+    appPermissions: permissions === "inherit" ? {} : permissions,
+    appAllowAll: permissions === "inherit",
+    workerLimits: { ...defaults.workerLimits, ...options.workerLimits },
+    watch,
+    watchRemoteMs,
+    unstable: defaults.unstable,
+    processes: 0,
   };
 }
 

@@ -17,7 +17,7 @@ import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { addressIn, parseListenAddress } from "../net/address.ts";
 import { SettingChecks } from "../limits/setting_checks.ts";
-import { LIMIT_RANGES, RANGES, WORKER_LIMIT_RANGES } from "../limits/setting_ranges.ts";
+import { ANY_TIME, LIMIT_RANGES, RANGES, WORKER_LIMIT_RANGES } from "../limits/setting_ranges.ts";
 import type { App } from "../worker/apps.ts";
 import type { Context } from "../worker/context.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
@@ -27,6 +27,30 @@ export type AppFunction = (request: Request, context: Context) => Response | Pro
 
 /** An app: by the URL or path of its module (with `#export`, if not the default), or as it is. */
 export type AppReference = string | URL | App | AppFunction;
+
+/** How apps are loaded that are given by URL or path. */
+export interface LoadingOptions {
+  /**
+   * Whose loader: Deno's, as part of this program, or gatehouse's, by the `deno.json` of each app, from a
+   * cache of its own. It needs workers. Default: gatehouse's, if anything else is said here, or apps are
+   * to be watched; else Deno's.
+   */
+  readonly loader?: "built-in" | "native";
+  /** Path or URL of the import map. Default: that of the app's `deno.json`. */
+  readonly importMap?: string;
+  /** What is asked for again though it is in the cache: URLs that begin so. Default `"none"`. */
+  readonly reload?: "none" | "all" | readonly string[];
+  /** Whether the network is used (`"use"`), or the cache alone (`"only"`). Default `"use"`. */
+  readonly cachePolicy?: "use" | "only";
+  /** Path of the lock file. Default: the `deno.lock` of the app's project, if there is one. */
+  readonly lockFile?: string;
+  /** What happens with what the lock does not know: it is added, or refused. Default `"extend"`. */
+  readonly lockMode?: "extend" | "frozen";
+  /** Hosts that modules may come from, besides those that Deno allows and the apps' own. Default: none. */
+  readonly allowImport?: "any" | readonly string[];
+  /** Where modules may come from over `http:`. Default `"loopback"`: this machine. */
+  readonly allowHttp?: "loopback" | "any";
+}
 
 /** Options of `serve()`. */
 export interface ServeOptions {
@@ -58,6 +82,23 @@ export interface ServeOptions {
    * cores. Apps given as objects always run on the calling thread.
    */
   readonly workers?: number;
+  /**
+   * Middleware around each app that is given by URL, by URL or path (with `#export`, if not the default);
+   * the last is the outermost. Default: none.
+   */
+  readonly middleware?: readonly (string | URL)[];
+  /** How apps that are given by URL are loaded. Default: by Deno. */
+  readonly loading?: LoadingOptions;
+  /**
+   * Whether apps in workers are reloaded when local files change that they are made of. Default
+   * `"nothing"`.
+   */
+  readonly watch?: "nothing" | "files";
+  /**
+   * How often remote modules of apps in workers are asked for again, in milliseconds: the apps are reloaded
+   * if one has changed. Default 0: never.
+   */
+  readonly watchRemoteMs?: number;
   /**
    * What apps in workers may do. Default `"inherit"`: all that this program may.
    *
@@ -97,6 +138,10 @@ const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
   cert: true,
   key: true,
   workers: true,
+  middleware: true,
+  loading: true,
+  watch: true,
+  watchRemoteMs: true,
   permissions: true,
   drainTimeoutMs: true,
   workerLimits: true,
@@ -106,6 +151,17 @@ const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
   faultReports: true,
   webServerAddrs: true,
   log: true,
+};
+/** What `loading` knows, and what each can be; `"text"` for any text, `"list"` for a list of them. */
+const LOADING: Readonly<Record<keyof LoadingOptions, readonly string[]>> = {
+  loader: ["built-in", "native"],
+  importMap: ["text"],
+  reload: ["none", "all", "list"],
+  cachePolicy: ["use", "only"],
+  lockFile: ["text"],
+  lockMode: ["extend", "frozen"],
+  allowImport: ["any", "list"],
+  allowHttp: ["loopback", "any"],
 };
 const FAULT_REPORTS: readonly unknown[] = ["none", "errors", "console"] satisfies FaultReports[];
 
@@ -136,7 +192,9 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
     workers: RANGES.workers,
     backlog: RANGES.backlog,
     drainTimeoutMs: RANGES.drainTimeoutMs,
+    watchRemoteMs: ANY_TIME,
   });
+  checkLoading(checks, options);
   checks.names("limits.", limits, LIMIT_RANGES);
   checks.numbers("limits.", { ...limits }, LIMIT_RANGES);
   checks.names("workerLimits.", workerLimits, WORKER_LIMIT_RANGES);
@@ -189,6 +247,33 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   checks.read("mounts", () => putApps(references, options));
   checks.finish();
   return { references, http, https, fastcgi, mongrel2 };
+}
+
+function checkLoading(checks: SettingChecks, options: ServeOptions): void {
+  const { loading = {}, watch = "nothing", middleware = [] } = options;
+  checks.names("loading.", loading, LOADING);
+  for (const [name, value] of Object.entries(loading)) {
+    const choices = LOADING[name as keyof LoadingOptions] ?? [];
+    const isList = Array.isArray(value) && value.every((each) => typeof each === "string");
+    const fits = value === undefined || choices.includes("text") && typeof value === "string" ||
+      choices.includes("list") && isList || choices.includes(value as string);
+    if (!fits) checks.refuse(`loading.${name}`, inWords(choices), value);
+  }
+  if (watch !== "nothing" && watch !== "files") {
+    checks.refuse("watch", '"nothing" or "files"', watch);
+  }
+  const isModule = (each: unknown) => typeof each === "string" || each instanceof URL;
+  if (!Array.isArray(middleware) || !middleware.every(isModule)) {
+    checks.refuse("middleware", "a list of URLs and paths", middleware);
+  }
+}
+
+function inWords(choices: readonly string[]): string {
+  const words = choices.map((choice) => {
+    if (choice === "text") return "a text";
+    return choice === "list" ? "a list of texts" : JSON.stringify(choice);
+  });
+  return words.join(" or ");
 }
 
 /** @throws {ConfigError} if there is no app, or an app has no place of its own */

@@ -3,7 +3,10 @@
  * processes, sockets and workers, which costs a small part of one with them.
  */
 
-import { appGroups, appLoading, importPolicy, loaderOptions } from "../../src/gateway/apps.ts";
+import { appGroups } from "../../src/gateway/app_groups.ts";
+import { loaderOptions } from "../../src/gateway/app_loader.ts";
+import { importPolicy } from "../../src/gateway/app_supply.ts";
+import { appLoading } from "../../src/gateway/apps.ts";
 import { usualCacheRoot } from "../../src/gateway/module_cache.ts";
 import { cacheCommand } from "../../src/cli/cache.ts";
 import type { Command } from "../../src/config/command_line.ts";

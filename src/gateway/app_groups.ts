@@ -1,0 +1,117 @@
+/**
+ * Which apps share workers, and what these may do.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../base/errors.ts";
+import type { Surroundings } from "../base/surroundings.ts";
+import {
+  comeFromBoth,
+  isLocal,
+  permissionsFor,
+  permissionsNotice,
+  reachesPorts,
+} from "../config/app_permissions.ts";
+import type { WorkerPermissions } from "../config/app_permissions.ts";
+import type { AppSettings, ModuleSetting, MountSetting } from "../config/settings.ts";
+import { resolveApp } from "../loader/names/resolve.ts";
+import { modulesOf } from "../worker/protocol.ts";
+import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
+import { projectOf, unstableRules, withStore } from "./app_unstable.ts";
+
+/** Apps that share workers: those that may do the same, and want as many. */
+export interface AppGroup {
+  readonly apps: AppSet;
+  readonly permissions: WorkerPermissions;
+  readonly workers: number;
+}
+
+/** Puts apps together that can share workers. */
+export function appGroups(settings: AppSettings, surroundings: Surroundings): AppGroup[] {
+  const { faultReports } = settings;
+  const groups = new Map<string, AppGroup & { readonly mounts: AppSource[] }>();
+  for (const mount of settings.mounts) {
+    const source = appSourceOf(mount, settings, surroundings.cwd);
+    const urls = modulesOf({ mounts: [source], faultReports });
+    const asked = mount.permissions ??
+      (settings.appAllowAll ? "inherit" : settings.appPermissions);
+    const unstable = unstableRules(source.url, settings.unstable, surroundings);
+    const permissions = withStore(permissionsFor(urls, asked, surroundings), unstable);
+    const workers = mount.workers ?? settings.workers;
+    // Each project has its own import map and lock file, and names for its jobs.
+    const project = projectOf(source.url);
+    const key = JSON.stringify([permissions, workers, unstable, project]);
+    const group = groups.get(key);
+    if (group !== undefined) {
+      group.mounts.push(source);
+      continue;
+    }
+    const mounts = [source];
+    groups.set(key, { apps: { mounts, faultReports, unstable }, mounts, permissions, workers });
+  }
+  return [...groups.values()];
+}
+
+/**
+ * @throws {ConfigError} if an app can reach an inspector at one of `ports`, though it may not do everything
+ */
+export function refuseInspected(groups: readonly AppGroup[], ports: readonly number[]): void {
+  if (ports.length === 0) return;
+  for (const { apps, permissions } of groups) {
+    if (permissions === "inherit" || !reachesPorts(permissions, ports)) continue;
+    throw new ConfigError(
+      `--inspect lets whoever connects to it do all that gatehouse may do, and ` +
+        `${apps.mounts[0].url} could, since it may use the network: give it what it needs, with ` +
+        "ports (--app-allow-net=HOST:PORT,...), or everything (--app-allow-all)",
+    );
+  }
+}
+
+/**
+ * @throws {ConfigError} if apps from files and from URLs share workers, in which Deno's loader loads them:
+ * it would let both read the folder of the first
+ */
+export function refuseMixtures(groups: readonly AppGroup[]): void {
+  for (const { apps, permissions } of groups) {
+    const urls = modulesOf(apps);
+    if (permissions === "inherit" || !comeFromBoth(urls)) continue;
+    throw new ConfigError(
+      `${urls.find(isLocal)} and ${urls.find((url) => !isLocal(url))} would share workers, and ` +
+        "Deno's loader would let both read the folder of the first: use the built-in loader, serve " +
+        "them apart, or let them do everything",
+    );
+  }
+}
+
+/** What each group may do, in a line. */
+export function groupNotices(groups: readonly AppGroup[]): string[] {
+  return groups.map(({ apps, permissions }) => {
+    const notice = permissionsNotice(modulesOf(apps), permissions);
+    const names = apps.mounts.map(({ prefix }) => prefix || "/").join(", ");
+    return groups.length === 1 ? notice : `${names}: ${notice}`;
+  });
+}
+
+/** An app and its middleware as workers are to load them; paths are relative to `cwd`. */
+export function appSourceOf(mount: MountSetting, all: AppSettings, cwd: string): AppSource {
+  const { prefix, stripped, app, kind = all.appKind, settings = {}, middleware = [] } = mount;
+  const source = ({ module, kind, settings }: ModuleSetting): ExportSource => ({
+    ...resolveApp(module, cwd),
+    kind,
+    settings,
+  });
+  const around = all.middleware.map((module) => source({ module, kind: "plain", settings: {} }));
+  return {
+    prefix,
+    ...stripped === undefined ? {} : { stripped },
+    ...source({ module: app, kind, settings }),
+    middleware: [...middleware.map(source), ...around],
+  };
+}
+
+/** The modules that the settings name, as they do. */
+export function modulesNamed({ mounts, middleware }: AppSettings): string[] {
+  const around = mounts.flatMap(({ middleware = [] }) => middleware.map(({ module }) => module));
+  return [...mounts.map(({ app }) => app), ...around, ...middleware];
+}

@@ -1,0 +1,160 @@
+/**
+ * Makes apps ready for each generation of workers.
+ *
+ * @module
+ */
+
+import type { Surroundings } from "../base/surroundings.ts";
+import { readsEverything, withReadOf } from "../config/app_permissions.ts";
+import type { WorkerPermissions } from "../config/app_permissions.ts";
+import type { AppSettings } from "../config/settings.ts";
+import { Loader } from "../loader/loader.ts";
+import type { PartPermission } from "../loader/npm/package_needs.ts";
+import type { Freshness, ImportPolicy } from "../loader/protocol.ts";
+import { appGroups } from "./app_groups.ts";
+import type { AppGroup } from "./app_groups.ts";
+import { importHosts } from "./app_loader.ts";
+import { AppModuleSet } from "./app_modules.ts";
+import { makeStoreFolder } from "./app_unstable.ts";
+import type { KnownFiles } from "./file_watcher.ts";
+import type { LoadableApps } from "./generations.ts";
+
+/** Makes the apps ready for each generation of workers. */
+export class AppSupply {
+  readonly #loader: Loader | null;
+  readonly #surroundings: Surroundings;
+  readonly #reread: () => AppSettings;
+  readonly #onMoreFiles: () => void;
+  /** What the first generation is made of; `null` when it was. */
+  #first: AppSettings | null;
+  #modules: readonly AppModuleSet[] = [];
+  /** Files that were looked for in vain, or had faults, when apps were last prepared. */
+  #faulty: readonly string[] = [];
+
+  constructor(
+    loader: Loader | null,
+    surroundings: Surroundings,
+    first: AppSettings,
+    reread: () => AppSettings,
+    onMoreFiles: () => void,
+  ) {
+    this.#loader = loader;
+    this.#surroundings = surroundings;
+    this.#first = first;
+    this.#reread = reread;
+    this.#onMoreFiles = onMoreFiles;
+  }
+
+  /** The local files that the last generation is made of, and what kept a later one from being made. */
+  get localFiles(): KnownFiles {
+    const files = new Map<string, string | null>(this.#faulty.map((path) => [path, null]));
+    for (const { localFiles } of this.#modules) {
+      for (const [path, sha256] of localFiles) files.set(path, sha256);
+    }
+    return files;
+  }
+
+  async prepare(): Promise<LoadableApps[]> {
+    const settings = this.#first ?? this.#reread();
+    this.#first = null;
+    const loader = this.#loader;
+    const groups = appGroups(settings, this.#surroundings);
+    if (loader === null) return groups.map((group) => ({ ...group, modules: null }));
+    const sets: AppModuleSet[] = [];
+    try {
+      for (const { apps } of groups) makeStoreFolder(apps.unstable!);
+      for (const group of groups) {
+        sets.push(await this.#prepareModules(loader, group, settings, "cached"));
+      }
+      this.#faulty = [];
+    } catch (error) {
+      this.#faulty = loader.failedFiles;
+      throw error;
+    }
+    this.#modules = sets;
+    return groups.map((group, index) => {
+      const modules = sets[index];
+      const { apps, folders } = modules;
+      return {
+        apps: isLocked(group.permissions) ? { ...apps, lockdown: "locked" as const } : apps,
+        permissions: withReadOf(group.permissions, folders),
+        modules: this.#observed(modules, group.permissions),
+        workers: group.workers,
+      };
+    });
+  }
+
+  async hasChangedRemotely(): Promise<boolean> {
+    if (this.#loader === null) return false;
+    const settings = this.#reread();
+    const known = new Set(this.#modules.map(({ remoteState }) => remoteState));
+    const late = this.#modules.flatMap(({ lateUrls }) => lateUrls);
+    let hasChanged = false;
+    // All of them: what several have in common is to be of one version in the generation that follows.
+    for (const group of appGroups(settings, this.#surroundings)) {
+      const { remoteState } = await this.#prepareModules(
+        this.#loader,
+        group,
+        settings,
+        "revalidated",
+        late,
+      );
+      hasChanged ||= !known.has(remoteState);
+    }
+    return hasChanged;
+  }
+
+  #prepareModules(
+    loader: Loader,
+    { apps, permissions }: AppGroup,
+    { loading }: AppSettings,
+    freshness: Freshness,
+    late: readonly string[] = [],
+  ): Promise<AppModuleSet> {
+    const policy = importPolicy(permissions, importHosts(loading, this.#surroundings.env));
+    const builtins = permissions === "inherit" ? "native" : "guarded";
+    return AppModuleSet.prepare(loader, apps, policy, builtins, freshness, late);
+  }
+
+  #observed(modules: AppModuleSet, permissions: WorkerPermissions): LoadableApps["modules"] {
+    const lacking = PART_PERMISSIONS.filter((kind) => hasNone(permissions, kind));
+    return {
+      supply: async (request) => {
+        const imported = await modules.supply(request);
+        this.#onMoreFiles();
+        return imported;
+      },
+      explain: (message) => modules.explain(message, lacking),
+      needs: (message) => modules.needs(message, lacking),
+    };
+  }
+}
+
+/** What packages may need besides what apps have. */
+const PART_PERMISSIONS: readonly PartPermission[] = ["ffi", "run"];
+
+/** Whether apps with these permissions have nothing of a kind. */
+function hasNone(permissions: WorkerPermissions, kind: PartPermission): boolean {
+  if (permissions === "inherit") return false;
+  const grant = permissions[kind];
+  return !grant || typeof grant === "object" && grant.length === 0;
+}
+
+/** Whether workers have to be kept from import(): the executable's runtime does not check it. */
+function isLocked(permissions: WorkerPermissions): boolean {
+  return Deno.build.standalone && !readsEverything(permissions);
+}
+
+/** What apps with these permissions may import while they run; `everywhere` is what all apps may. */
+export function importPolicy(
+  permissions: WorkerPermissions,
+  everywhere: ImportPolicy["hosts"],
+): ImportPolicy {
+  const grant = permissions === "inherit" ? "inherit" : permissions.import;
+  const read = permissions === "inherit" ? "inherit" : permissions.read;
+  return {
+    files: permissions === "inherit" ? "any" : read === "inherit" ? "ordinary" : read || [],
+    hosts: grant === "inherit" ? everywhere : grant || [],
+    hostsOption: grant === "inherit" ? "--allow-import" : "--app-allow-import",
+  };
+}
