@@ -1,12 +1,6 @@
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
-import {
-  ConfigError,
-  DEFAULT_HTTP_LIMITS,
-  HttpEndpoint,
-  ListenError,
-  LoadError,
-  serve,
-} from "gatehouse";
+import { ConfigError, DEFAULT_HTTP_LIMITS, ListenError, LoadError, serve } from "gatehouse";
+import { HttpEndpoint } from "gatehouse/http1";
 import type { Exchange, Log, Server } from "gatehouse";
 import { get, RawClient } from "./support/raw_client.ts";
 

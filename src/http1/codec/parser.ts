@@ -105,7 +105,8 @@ const VERSION_PREFIX = [0x48, 0x54, 0x54, 0x50, 0x2f]; // HTTP/
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { DEFAULT_HTTP_LIMITS, HEAD, NEED_DATA, RequestParser } from "gatehouse";
+ * import { DEFAULT_HTTP_LIMITS } from "gatehouse";
+ * import { HEAD, NEED_DATA, RequestParser } from "gatehouse/http1";
  *
  * const parser = new RequestParser(DEFAULT_HTTP_LIMITS);
  * parser.push(new TextEncoder().encode("GET /a HTTP/1.1\r\nHost: example.com\r\n\r\n"));

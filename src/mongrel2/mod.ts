@@ -1,0 +1,20 @@
+/**
+ * Mongrel2: the codec ({@linkcode parseMessage}, {@linkcode formatReply}), the endpoint,
+ * {@linkcode Mongrel2Endpoint}, with the vocabulary that all endpoints speak ({@linkcode Exchange}),
+ * {@linkcode Mongrel2Connection}, which needs no apps, and the sockets of ZeroMQ that they use.
+ *
+ * @module
+ */
+
+export * from "../base/buffers.ts";
+export type { Log, LogLevel } from "../base/log.ts";
+export * from "../message/exchange.ts";
+export * from "../message/request_limits.ts";
+export * from "../zmq/socket.ts";
+export { zmqVersion } from "../zmq/library.ts";
+export * from "./codec/message.ts";
+export * from "./codec/spec.ts";
+export * from "./codec/tnetstring.ts";
+export * from "./connection.ts";
+export type { Mongrel2EndpointOptions } from "./endpoint.ts";
+export { Mongrel2Endpoint } from "./endpoint.ts";
