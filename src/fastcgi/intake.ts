@@ -8,7 +8,7 @@ import type { OutputBuffer } from "../base/buffers.ts";
 import { ProtocolError } from "../base/errors.ts";
 import type { AbortReason } from "../message/exchange.ts";
 import { expired } from "../net/socket_endpoint.ts";
-import type { ConnectionHost } from "../net/socket_endpoint.ts";
+import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
 import { decodePairs, writePair } from "../message/pairs.ts";
 import { bodyTooSlow, headTooSlow, paramsTooLarge } from "../message/request_faults.ts";
 import type { FastCgiConnection } from "./connection.ts";
@@ -54,7 +54,7 @@ export class Intake {
 
   readonly #connection: FastCgiConnection;
   readonly #host: FastCgiHost;
-  readonly #sockets: ConnectionHost<FastCgiConnection>;
+  readonly #sockets: ConnectionHost<SocketConnection>;
   readonly #out: OutputBuffer;
   readonly #admission: Admission;
   readonly #reader: RecordReader;
@@ -79,7 +79,7 @@ export class Intake {
   ) {
     this.#connection = connection;
     this.#host = host;
-    this.#sockets = connection.sockets;
+    this.#sockets = connection.host;
     this.#out = connection.out;
     this.#admission = admission;
     this.#reader = reader;

@@ -112,10 +112,10 @@ export class ServerRequest {
     this.startedAt = this.inputAt = startedAt;
     // An authorizer is sent no body (FastCGI 1.0, section 6.3).
     this.#stdinIsEmpty = role === AUTHORIZER;
-    this.params = new ParamsBuffer(connection.sockets.buffers);
+    this.params = new ParamsBuffer(connection.host.buffers);
     const isFilter = role === FILTER;
     this.#data = isFilter ? this.#stream(DATA) : null;
-    this.#staged = isFilter ? new OutputBuffer(connection.sockets.buffers) : null;
+    this.#staged = isFilter ? new OutputBuffer(connection.host.buffers) : null;
   }
 
   /** The connection's output, for whoever writes records by himself. */
@@ -201,7 +201,7 @@ export class ServerRequest {
     if (type === DATA) this.#data?.grant(bytes);
     else if (!this.#stdinIsEmpty) this.#stdinStream.grant(bytes);
     // The web server could not go on before this: its time begins now.
-    this.inputAt = this.connection.sockets.now;
+    this.inputAt = this.connection.host.now;
     this.connection.onGrant();
   }
 
@@ -341,7 +341,7 @@ export class ServerRequest {
   }
 
   #closeInput(): void {
-    if (this.#staged !== null) this.connection.sockets.buffers.give(this.#staged.takeBytes());
+    if (this.#staged !== null) this.connection.host.buffers.give(this.#staged.takeBytes());
     this.#stdin?.close();
     this.#data?.close();
   }

@@ -5,25 +5,15 @@
  * @module
  */
 
-import type { OutputBuffer } from "../base/buffers.ts";
 import { ProtocolError } from "../base/errors.ts";
 import type { AbortReason, ExchangeHandler, Peer } from "../message/exchange.ts";
 import { CHUNK_COST_BYTES, RequestHead } from "../message/exchange.ts";
-import {
-  HALF_CLOSED_TIMEOUT_MS,
-  LINGER_TIMEOUT_MS,
-  NEW_CONNECTION_MS,
-  QUIET_CONNECTION_MS,
-} from "../net/limits.ts";
-import { ReadBuffer } from "../net/read_buffer.ts";
-import { isConnectionError, Sender } from "../net/sender.ts";
-import type { SenderOwner } from "../net/sender.ts";
+import { bodyTooSlow, headTooSlow } from "../message/request_faults.ts";
+import type { ConnectionNames } from "../net/connection.ts";
+import { CLOSED, Connection, FINISHING, OPEN } from "../net/connection.ts";
+import { NEW_CONNECTION_MS, QUIET_CONNECTION_MS, TINY_READ_BYTES } from "../net/limits.ts";
 import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
 import { expired } from "../net/socket_endpoint.ts";
-import { WaitingPlace } from "../net/waiting_list.ts";
-import { bodyTooSlow, headTooSlow } from "../message/request_faults.ts";
-import { Deliveries } from "./deliveries.ts";
-import { HttpExchange } from "./http_exchange.ts";
 import type { HttpLimits } from "./codec/limits.ts";
 import {
   FEW_UNSENT_BYTES,
@@ -33,9 +23,11 @@ import {
   WINDOW_PIECE_BYTES,
 } from "./codec/limits.ts";
 import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "./codec/parser.ts";
-import { Pipeline } from "./pipeline.ts";
 import type { DateLine } from "./codec/writer.ts";
 import { ResponseWriter } from "./codec/writer.ts";
+import { Deliveries } from "./deliveries.ts";
+import { HttpExchange } from "./http_exchange.ts";
+import { Pipeline } from "./pipeline.ts";
 
 /** What the HTTP connections of an endpoint have in common. */
 export interface HttpHost {
@@ -47,98 +39,84 @@ export interface HttpHost {
   readonly date: DateLine;
 }
 
-/** Where a connection stands. */
-const OPEN = 0;
-/** The last response is being sent. */
-const FINISHING = 1;
-/** Our side is shut down; what the client still sends is discarded, so that it can read our answer. */
-const LINGERING = 2;
-const CLOSED = 3;
+const NAMES: ConnectionNames = { protocol: "http", peer: "a client" };
 
 /** A connection of an HTTP endpoint. */
-export class HttpConnection implements SocketConnection, SenderOwner {
+export class HttpConnection extends Connection {
   /** Writes the responses. */
   readonly writer: ResponseWriter;
-  /** What the connections of the endpoint share. */
-  readonly host: ConnectionHost<HttpConnection>;
-  readonly place: WaitingPlace<SocketConnection> = new WaitingPlace(this);
 
-  readonly #conn: Deno.Conn;
   readonly #http: HttpHost;
   readonly #parser: RequestParser;
-  readonly #sender: Sender;
-  readonly #out: OutputBuffer;
-  #state = OPEN;
   readonly #pipeline = new Pipeline();
   /** The request whose body is being read, unless nobody wants it. */
   #receiving: HttpExchange | null = null;
   #requestCount = 0;
-  /** Requests that were answered since the last sending began. */
-  #answeredCount = 0;
   #discardedBytes = 0;
-  readonly #readBuffer: ReadBuffer;
-  #resumeReading: (() => void) | null = null;
-  #pumping = false;
-  #peerClosed = false;
   /** When the head that is being read began; 0 when none is. */
   #headStartedAt = 0;
   /** Whether a request was refused, so that its client may still be sending. */
   #lingers = false;
-  /** Whether nothing has come over the connection. */
-  #isUnread = true;
-  /** When the client was last seen to send. */
-  #readAt: number;
   readonly #deliveries = new Deliveries();
 
   /** Makes a connection over `conn`. */
-  constructor(conn: Deno.Conn, peer: Peer, http: HttpHost, host: ConnectionHost<HttpConnection>) {
-    this.#conn = conn;
+  constructor(
+    conn: Deno.Conn,
+    peer: Peer,
+    http: HttpHost,
+    host: ConnectionHost<SocketConnection>,
+  ) {
+    super(conn, host, NAMES, TINY_READ_BYTES);
+    this.isUnread = true;
     this.#http = http;
-    this.host = host;
     this.#parser = new RequestParser(http.limits, peer);
-    this.#sender = new Sender(conn, host.buffers, host, this);
-    this.#out = this.#sender.out;
     this.#setWindow(FIRST_WINDOW_BYTES);
-    this.writer = new ResponseWriter(this.#out, http.date);
-    this.#readBuffer = new ReadBuffer(host.buffers);
-    this.#readAt = host.now;
+    this.writer = new ResponseWriter(this.out, http.date);
   }
 
-  get owedCount(): number {
-    if (this.#state >= LINGERING) return 0;
-    return this.#pipeline.length || (this.#sender.pendingBytes > 0 ? 1 : 0);
+  protected get requestCount(): number {
+    return this.#pipeline.length;
   }
 
-  /** Serves the connection until it is closed. Never rejects. */
-  async serve(): Promise<void> {
-    try {
-      while (this.#state < CLOSED) {
-        const bytes = await this.#conn.read(this.#readBuffer.bytes);
-        if (bytes === null) {
-          this.#onEnd();
-          return;
-        }
-        this.#readAt = this.host.now;
-        this.#isUnread = false;
-        if (this.#state === LINGERING) {
-          this.#discardedBytes += bytes;
-          if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.#close("client-gone");
-          continue;
-        }
-        this.#parser.push(this.#readBuffer.bytes, bytes);
-        this.#pump();
-        while (this.#parser.hasUnread) await this.#readingResumed();
-        this.#readBuffer.adapt(bytes, this.#parser.inBody ? "in a body" : "between bodies");
-      }
-    } catch (error) {
-      if (!isConnectionError(error)) {
-        this.host.log("error", `http: ${error instanceof Error ? error.stack : error}`);
-      }
-      this.#close("client-gone");
-    } finally {
-      // Nothing is read into it any more, and what was in it has been taken.
-      this.#readBuffer.release();
-    }
+  protected get owesNothing(): boolean {
+    return this.state === OPEN && this.#pipeline.length === 0 && !this.#parser.inBody &&
+      !this.sender.sending && this.out.length === 0;
+  }
+
+  protected get isBetweenRequests(): boolean {
+    return this.#requestCount > 0 && this.#parser.betweenRequests;
+  }
+
+  protected get hasUntaken(): boolean {
+    return this.#parser.hasUnread;
+  }
+
+  protected get isReceiving(): boolean {
+    return this.#parser.inBody;
+  }
+
+  protected get mayStillSend(): boolean {
+    return this.#lingers || this.#parser.inBody || this.#parser.hasUnread;
+  }
+
+  protected get isUnderWay(): boolean {
+    if (this.#receiving !== null) return false;
+    return this.#pipeline.length > 0 || this.sender.sending || this.out.length > 0;
+  }
+
+  protected push(buffer: Uint8Array, count: number): void {
+    this.#parser.push(buffer, count);
+  }
+
+  protected discardInput(): void {
+    this.#parser.close();
+    this.#discardedBytes = 0;
+  }
+
+  protected mayDiscard(count: number): boolean {
+    this.readAt = this.host.now;
+    this.#discardedBytes += count;
+    return this.#discardedBytes <= MAX_DISCARDED_BYTES;
   }
 
   /** The exchange whose response is to be sent next. */
@@ -148,25 +126,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
 
   /** Whether nothing is under way, not even part of a request. */
   get idle(): boolean {
-    return this.#owesNothing && this.#parser.betweenRequests;
-  }
-
-  /** Whether all requests that have come are answered, and the answers sent. */
-  get #owesNothing(): boolean {
-    return this.#state === OPEN && this.#pipeline.length === 0 && !this.#parser.inBody &&
-      !this.#sender.sending && this.#out.length === 0;
-  }
-
-  /** Takes the place that the connection has now among those that can be closed to make room. */
-  #takePlace(): void {
-    const { place, host } = this;
-    if (!this.#owesNothing) {
-      place.leave();
-      return;
-    }
-    const isIdle = this.#requestCount > 0 && this.#parser.betweenRequests;
-    const list = isIdle ? host.idle : host.awaited;
-    if (place.list !== list) list.add(place, host.now);
+    return this.owesNothing && this.#parser.betweenRequests;
   }
 
   /** Whether `exchange` is the last that the connection will carry. */
@@ -190,13 +150,13 @@ export class HttpConnection implements SocketConnection, SenderOwner {
   onHeld(exchange: HttpExchange, bytes: number): void {
     this.#pipeline.hold(exchange, bytes);
     // There may be room for another request now.
-    if (this.#pipeline.isWaiting && !this.#pumping) this.#resume();
+    if (this.#pipeline.isWaiting && !this.isPumping) this.#goOn();
   }
 
   /** Gives the exchange at the front, whose response has begun, the rest of its window if there is room. */
   giveOwedCredit(exchange: HttpExchange): void {
     this.#pipeline.onLarge();
-    exchange.giveCredit(0, this.#sender.pendingBytes <= FEW_UNSENT_BYTES);
+    exchange.giveCredit(0, this.sender.pendingBytes <= FEW_UNSENT_BYTES);
   }
 
   /** Counts body bytes that were put into the output for the exchange at the front. */
@@ -204,31 +164,21 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     this.#deliveries.count(bytes);
   }
 
-  /** Sees to it that what was written is sent. */
-  scheduleFlush(): void {
-    if (this.#sender.sending || this.#pumping) return;
+  override scheduleFlush(): void {
     // A handler that has used its window up waits for this: what is sent at once needs no memory.
-    if (this.#out.length >= this.#pipeline.windowBytes) this.flush();
-    else this.host.scheduleFlush(this);
+    const isFull = this.out.length >= this.#pipeline.windowBytes;
+    if (isFull && !this.isPumping) this.flush();
+    else super.scheduleFlush();
   }
 
-  /** Sends what was written, unless a write is under way already. */
-  flush(): void {
-    if (this.#sender.sending || this.#state >= LINGERING) return;
-    const out = this.#out;
-    if (out.length === 0) {
-      if (this.#state === FINISHING && this.#pipeline.length === 0) this.#finish();
-      return;
-    }
-    this.#answeredCount = 0;
+  protected onSending(): void {
     this.#deliveries.onSending();
-    this.#sender.start();
   }
 
   /** Is told that the response of the exchange at the front is complete. */
   onResponseComplete(exchange: HttpExchange): void {
     this.#pipeline.shift();
-    this.#answeredCount++;
+    this.answeredCount++;
     this.#deliveries.onComplete(exchange);
     if (this.#receiving === exchange) {
       this.#receiving = null;
@@ -239,11 +189,11 @@ export class HttpConnection implements SocketConnection, SenderOwner {
       }
     }
     if (this.writer.closes) {
-      this.#state = FINISHING;
+      this.state = FINISHING;
       this.#abandon("client-gone");
     } else {
       this.#pipeline.front?.becomeFront();
-      if (!this.#pumping) this.#resume();
+      if (!this.isPumping) this.#goOn();
     }
     this.scheduleFlush();
   }
@@ -251,7 +201,7 @@ export class HttpConnection implements SocketConnection, SenderOwner {
   /** Breaks the connection off after what was already written: the response cannot be completed. */
   breakOff(): void {
     this.writer.closes = true;
-    this.#state = FINISHING;
+    this.state = FINISHING;
     this.#abandon("client-gone");
     this.scheduleFlush();
   }
@@ -259,32 +209,26 @@ export class HttpConnection implements SocketConnection, SenderOwner {
   /** Is told that the handler takes more of the body that is being read. */
   onGrant(exchange: HttpExchange): void {
     // The client could not go on before this: its time begins now.
-    this.#readAt = this.host.now;
+    this.readAt = this.host.now;
     if (exchange.awaitsContinue && exchange === this.#pipeline.front && !exchange.responded) {
       exchange.awaitsContinue = false;
       this.writer.writeContinue();
       this.scheduleFlush();
     }
-    if (!this.#pumping) this.#resume();
+    if (!this.isPumping) this.#goOn();
   }
 
-  /** Ends what has taken too long. */
-  checkDeadlines(now: number): void {
+  protected checkRequests(now: number): void {
     const { limits } = this.#http;
-    if (this.#state === LINGERING) {
-      if (now - this.#readAt > LINGER_TIMEOUT_MS) this.#close("client-gone");
-      return;
-    }
-    if (this.#sender.sending) {
-      if (expired(now, this.#sender.progressAt, limits.bodyIdleTimeoutMs)) this.#close("timeout");
+    if (this.sender.sending) {
+      if (this.isStuck(now, limits.bodyIdleTimeoutMs)) this.close("timeout");
       return;
     }
     const front = this.#pipeline.front;
-    if (this.#peerClosed) {
-      const since = Math.max(this.#readAt, this.#sender.progressAt);
-      if (now - since > HALF_CLOSED_TIMEOUT_MS) this.#close("client-gone");
+    if (this.peerClosed) {
+      if (this.isForsaken(now)) this.close("client-gone");
     } else if (this.#isAwaitingBody) {
-      const bodyOverdue = expired(now, this.#readAt, limits.bodyIdleTimeoutMs);
+      const bodyOverdue = expired(now, this.readAt, limits.bodyIdleTimeoutMs);
       if (bodyOverdue) this.#refuse(bodyTooSlow());
     } else if (front === undefined) {
       this.#checkIdleDeadlines(now);
@@ -303,17 +247,16 @@ export class HttpConnection implements SocketConnection, SenderOwner {
 
   #checkIdleDeadlines(now: number): void {
     const { limits } = this.#http;
-    if (this.#state !== OPEN) return;
-    if (this.host.draining && this.#isQuiet(now)) this.#close("shutdown");
+    if (this.state !== OPEN) return;
+    if (this.host.draining && this.#isQuiet(now)) this.close("shutdown");
     else if (this.#parser.inBody) {
-      if (expired(now, this.#readAt, limits.bodyIdleTimeoutMs)) this.#close("timeout");
+      if (expired(now, this.readAt, limits.bodyIdleTimeoutMs)) this.close("timeout");
     } else if (!this.#parser.betweenRequests) {
       if (expired(now, this.#headStartedAt, limits.headerTimeoutMs)) this.#refuse(headTooSlow());
     } else if (this.#requestCount === 0) {
-      if (expired(now, this.#readAt, limits.headerTimeoutMs)) this.#close("timeout");
+      if (expired(now, this.readAt, limits.headerTimeoutMs)) this.close("timeout");
     } else {
-      const since = Math.max(this.#readAt, this.#sender.progressAt);
-      if (expired(now, since, limits.idleTimeoutMs)) this.#close("timeout");
+      if (expired(now, this.quietSince, limits.idleTimeoutMs)) this.close("timeout");
     }
   }
 
@@ -322,26 +265,21 @@ export class HttpConnection implements SocketConnection, SenderOwner {
    * Else it is closed after what it carries.
    */
   drain(): void {
-    if (this.#isQuiet(this.host.now)) this.#close("shutdown");
+    if (this.#isQuiet(this.host.now)) this.close("shutdown");
   }
 
   #isQuiet(now: number): boolean {
-    const quietMs = now - Math.max(this.#readAt, this.#sender.progressAt);
+    const quietMs = now - this.quietSince;
     return this.idle &&
       quietMs > (this.#requestCount > 0 ? QUIET_CONNECTION_MS : NEW_CONNECTION_MS);
   }
 
-  /** Closes the connection at once. */
-  abort(reason: AbortReason): void {
-    this.#close(reason);
-  }
-
   /** Reads events off the parser as long as somebody takes them. */
-  #pump(): void {
+  protected pump(): void {
     const parser = this.#parser;
-    this.#pumping = true;
+    this.isPumping = true;
     try {
-      while (this.#state === OPEN) {
+      while (this.state === OPEN) {
         if (this.#pipeline.isWaiting && !this.#beginNext()) break;
         const exchange = this.#receiving;
         if (parser.inBody) {
@@ -360,16 +298,12 @@ export class HttpConnection implements SocketConnection, SenderOwner {
       if (!(error instanceof ProtocolError)) throw error;
       this.#refuse(error);
     } finally {
-      this.#pumping = false;
+      this.isPumping = false;
     }
     const isHeldUp = this.#pipeline.isWaiting || this.#pipeline.length >= MAX_PIPELINED_REQUESTS;
     if (parser.betweenRequests || isHeldUp) this.#headStartedAt = 0;
     else if (this.#headStartedAt === 0) this.#headStartedAt = this.host.now;
-    // A single answer waits until the other connections have been read, too: a client that is woken by
-    // each answer alone costs both sides more than the answer does.
-    if (this.#answeredCount === 1 && this.#state === OPEN) this.host.scheduleFlush(this);
-    else this.flush();
-    this.#takePlace();
+    this.flushAnswers();
   }
 
   #onHead(): void {
@@ -388,12 +322,12 @@ export class HttpConnection implements SocketConnection, SenderOwner {
 
   /** Hands the request that waits to the handler; `false` if it has to wait on. */
   #beginNext(): boolean {
-    const exchange = this.#pipeline.begin(this.#sender.pendingBytes);
+    const exchange = this.#pipeline.begin(this.sender.pendingBytes);
     if (exchange === null) return false;
     // The client could not go on with its body before this.
-    exchange.startedAt = this.#readAt = this.host.now;
+    exchange.startedAt = this.readAt = this.host.now;
     this.#http.handler.handle(exchange);
-    if (this.#peerClosed) exchange.receiver.onAbort("client-half-closed");
+    if (this.peerClosed) exchange.receiver.onAbort("client-half-closed");
     return true;
   }
 
@@ -457,17 +391,8 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     exchange.refuse(error);
   }
 
-  /** The client will send no more. */
-  #onEnd(): void {
-    this.#peerClosed = true;
-    this.#readAt = this.host.now;
-    const unfinished = this.#receiving !== null || this.#state === LINGERING ||
-      this.#pipeline.length === 0 && !this.#sender.sending && this.#out.length === 0;
-    if (unfinished) {
-      this.#close("client-gone");
-      return;
-    }
-    if (this.#pipeline.length === 0) this.#state = FINISHING;
+  protected onHalfClosed(): void {
+    if (this.#pipeline.length === 0) this.state = FINISHING;
     for (const exchange of [...this.#pipeline]) {
       exchange.receiver.onAbort("client-half-closed");
     }
@@ -476,28 +401,18 @@ export class HttpConnection implements SocketConnection, SenderOwner {
     else this.scheduleFlush();
   }
 
-  #readingResumed(): Promise<void> {
-    return new Promise((resolve) => this.#resumeReading = resolve);
-  }
-
-  /** Goes on with what is left in the read buffer, and then with reading. */
-  #resume(): void {
-    if (this.#resumeReading === null && !this.#pipeline.isWaiting) return;
-    this.#pump();
-    if (this.#parser.hasUnread && this.#state === OPEN) return;
-    this.#readAt = this.host.now;
-    const resume = this.#resumeReading;
-    this.#resumeReading = null;
-    resume?.();
+  /** Goes on with what waits: the next request, or what is left in the read buffer. */
+  #goOn(): void {
+    if (this.isReadingHeldUp || this.#pipeline.isWaiting) this.resume();
   }
 
   onSent(): void {
     const bytes = this.#deliveries.onSent();
     const { front } = this.#pipeline;
     if (front !== undefined && front.responded) this.#giveCredit(front, bytes);
-    if (this.#pipeline.isWaiting) this.#resume();
+    if (this.#pipeline.isWaiting) this.#goOn();
     this.flush();
-    this.#takePlace();
+    this.takePlace();
     // The response may have begun before there was a reason to announce the end.
     if (this.host.draining) this.drain();
   }
@@ -505,55 +420,23 @@ export class HttpConnection implements SocketConnection, SenderOwner {
   /** Gives the exchange at the front credit for `bytes` of its response that were sent. */
   #giveCredit(front: HttpExchange, bytes: number): void {
     // The system holds much for a client that is behind, and there is no need to hold much more here.
-    if (this.#sender.wasHeldUp) front.giveLessCredit(bytes);
-    else front.giveCredit(bytes, this.#out.length <= FEW_UNSENT_BYTES);
+    if (this.sender.wasHeldUp) front.giveLessCredit(bytes);
+    else front.giveCredit(bytes, this.out.length <= FEW_UNSENT_BYTES);
     if (!front.isSmall) this.#setWindow(front.windowBytes);
   }
 
   #setWindow(bytes: number): void {
     this.#pipeline.windowBytes = bytes;
-    this.#out.roomBytes = bytes - WINDOW_PIECE_BYTES;
+    this.out.roomBytes = bytes - WINDOW_PIECE_BYTES;
   }
 
-  onSendFailed(error: unknown): void {
-    if (!isConnectionError(error)) {
-      this.host.log("error", `http: cannot write to a client: ${error}`);
-    }
-    this.#close("client-gone");
-  }
-
-  /** Everything was sent: ends the connection so that the client gets all of it. */
-  #finish(): void {
-    const mayStillSend = this.#lingers || this.#parser.inBody || this.#parser.hasUnread;
-    if (!mayStillSend || this.#peerClosed) {
-      this.#close("client-gone");
-      return;
-    }
-    this.#state = LINGERING;
-    this.#discardedBytes = 0;
-    this.#readAt = this.host.now;
-    this.#parser.close();
-    this.#conn.closeWrite().catch(() => this.#close("client-gone"));
-    const resume = this.#resumeReading;
-    this.#resumeReading = null;
-    resume?.();
-  }
-
-  #close(reason: AbortReason): void {
-    if (this.#state === CLOSED) return;
-    this.#state = CLOSED;
-    this.#parser.close();
+  protected onClosed(reason: AbortReason): void {
     this.#abandon(reason);
-    const { writing } = this.#sender;
-    this.#sender.release();
-    this.#resumeReading?.();
-    this.#resumeReading = null;
-    this.host.close(this, { conn: this.#conn, isUnread: this.#isUnread, writing });
   }
 
   /** Tells the handlers of all requests under way that their answers will not arrive. */
   #abandon(reason: AbortReason): void {
-    const unsent = this.#state === CLOSED ? this.#deliveries.abandon() : [];
+    const unsent = this.state === CLOSED ? this.#deliveries.abandon() : [];
     const abandoned = [...this.#pipeline.clear(), ...unsent];
     this.#receiving = null;
     for (const exchange of abandoned) exchange.onAbandoned(reason);

@@ -5,7 +5,7 @@
  */
 
 import type { BufferPool } from "../base/buffers.ts";
-import { LARGE_READ_BYTES, SMALL_READ_BYTES, TINY_READ_BYTES } from "./limits.ts";
+import { LARGE_READ_BYTES, SMALL_READ_BYTES } from "./limits.ts";
 
 /** A buffer that grows with what comes, and shrinks when that was all. */
 export class ReadBuffer {
@@ -13,12 +13,19 @@ export class ReadBuffer {
   bytes: Uint8Array;
   readonly #pool: BufferPool;
   /** What it shrinks to. */
-  #restingBytes: number = TINY_READ_BYTES;
+  #restingBytes: number;
 
-  /** Takes a buffer from `pool`. */
-  constructor(pool: BufferPool) {
+  /** Takes a buffer from `pool`, of `restingBytes` until more comes at once. */
+  constructor(pool: BufferPool, restingBytes: number) {
     this.#pool = pool;
-    this.bytes = pool.take(TINY_READ_BYTES);
+    this.#restingBytes = restingBytes;
+    this.bytes = pool.take(restingBytes);
+  }
+
+  /** Whether a read of `count` bytes leaves it as it is, wherever the connection stands. */
+  fits(count: number): boolean {
+    const { length } = this.bytes;
+    return count < length && length === this.#restingBytes;
   }
 
   /** Makes it fit for the next read, after one of `count` bytes that have all been taken. */

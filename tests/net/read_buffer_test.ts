@@ -1,9 +1,10 @@
 import { BufferPool } from "../../src/base/buffers.ts";
+import { SMALL_READ_BYTES, TINY_READ_BYTES } from "../../src/net/limits.ts";
 import { ReadBuffer } from "../../src/net/read_buffer.ts";
 import { assertEquals } from "../support/assert.ts";
 
 Deno.test("a connection waits with a small buffer until its client has sent more at a time", () => {
-  const buffer = new ReadBuffer(new BufferPool());
+  const buffer = new ReadBuffer(new BufferPool(), TINY_READ_BYTES);
   const lengths = [buffer.bytes.length];
   const after = (count: number, place: "in a body" | "between bodies") => {
     buffer.adapt(count, place);
@@ -22,11 +23,20 @@ Deno.test("a connection waits with a small buffer until its client has sent more
 
 Deno.test("what a connection read into is given back, and used by the next", () => {
   const pool = new BufferPool();
-  const first = new ReadBuffer(pool);
+  const first = new ReadBuffer(pool, TINY_READ_BYTES);
   const { bytes } = first;
   first.adapt(512, "between bodies");
-  assertEquals(new ReadBuffer(pool).bytes === bytes, true);
+  assertEquals(new ReadBuffer(pool, TINY_READ_BYTES).bytes === bytes, true);
   const larger = first.bytes;
   first.release();
   assertEquals(pool.take(4_096) === larger, true);
+});
+
+Deno.test("a buffer says which reads leave it as it is", () => {
+  const buffer = new ReadBuffer(new BufferPool(), SMALL_READ_BYTES);
+  assertEquals([buffer.fits(1), buffer.fits(4_095), buffer.fits(4_096)], [true, true, false]);
+  buffer.adapt(4_096, "in a body");
+  assertEquals(buffer.fits(1), false);
+  buffer.adapt(1, "between bodies");
+  assertEquals([buffer.bytes.length, buffer.fits(1)], [4_096, true]);
 });
