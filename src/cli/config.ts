@@ -41,7 +41,7 @@ export function configCommand(
   for (const problem of missing) tell(problem);
   if (missing.length > 0) return false;
   const apps = settings.mounts.length === 1 ? "1 app" : `${settings.mounts.length} apps`;
-  print(`${settings.configFile}: all is well, ${apps}`);
+  print(`${settings.configFile}: no problems found, ${apps}`);
   return true;
 }
 
@@ -59,7 +59,7 @@ function missingFiles(settings: ServeSettings, cwd: string): string[] {
     if (file !== undefined) named.push([undefined, resolve(cwd, file)]);
   }
   const messages = named.flatMap(([origin, path]) =>
-    isFile(path) ? [] : [`${origin ?? settings.configFile}: ${path} is no file`]
+    isFile(path) ? [] : [`${origin ?? settings.configFile}: ${path} is not a file`]
   );
   return [...new Set(messages)];
 }

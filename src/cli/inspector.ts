@@ -46,12 +46,12 @@ export async function openInspector(
   log(
     "info",
     `inspector ws://${host}:${port}${url.pathname} ` +
-      "(whoever can connect to it can do all that gatehouse may do)",
+      "(whoever can connect to it can do whatever gatehouse may do)",
   );
   if (!/^(?:127(?:\.\d+){3}|::1)$/.test(hostname)) {
     log(
       "warning",
-      `--inspect: the inspector listens at ${host}:${port}, for others than this machine, too: ` +
+      `--inspect: the inspector listens at ${host}:${port}, which other machines can reach too: ` +
         "whoever reaches it there can do all that gatehouse may do",
     );
   }

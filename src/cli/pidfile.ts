@@ -57,7 +57,7 @@ export class Pidfile {
     const pid = this.#read();
     if (pid === null || pid === Deno.pid || !isGatehouse(pid, this.#surroundings)) return;
     throw new ConfigError(
-      `--pidfile ${this.#path} is that of process ${pid}, which runs: end it first, or name another file`,
+      `--pidfile ${this.#path} belongs to running process ${pid}; stop it first, or name another file`,
     );
   }
 
@@ -79,7 +79,7 @@ export class Pidfile {
 
   #foreign(): ConfigError {
     return new ConfigError(
-      `--pidfile ${this.#path} has something else in it than a process's number`,
+      `--pidfile ${this.#path} holds something other than a process ID`,
     );
   }
 

@@ -27,7 +27,9 @@ export async function superviseCommand(
   surroundings: Surroundings,
 ): Promise<number> {
   if (Deno.build.os === "windows") {
-    throw new ConfigError("--processes needs SO_REUSEPORT and signals: Windows has neither");
+    throw new ConfigError(
+      "--processes requires SO_REUSEPORT and signals, which Windows does not have",
+    );
   }
   if (Deno.permissions.querySync({ name: "run" }).state !== "granted") {
     throw new ConfigError("--processes starts processes: Deno needs --allow-run, or -A, for it");

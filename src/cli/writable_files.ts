@@ -32,14 +32,14 @@ export function warnOfOpenFiles(settings: ServeSettings, { cwd }: Surroundings, 
     const what = open === path ? path : `${open}, where ${path} is,`;
     log(
       "warning",
-      `everybody on this machine can write to ${what} and so decide what is run: chmod o-w ${open}`,
+      `every user of this machine can write to ${what} and so decide what is run: chmod o-w ${open}`,
     );
   }
   const { keyFile } = settings;
   if (keyFile !== undefined && ((modeOf(keyFile) ?? 0) & OTHERS_READ) !== 0) {
     log(
       "warning",
-      `everybody on this machine can read the private key ${keyFile}: chmod o-r ${keyFile}`,
+      `every user of this machine can read the private key ${keyFile}: chmod o-r ${keyFile}`,
     );
   }
 }

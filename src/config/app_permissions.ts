@@ -193,7 +193,7 @@ export function permissionsNotice(
   const remote = urls.find((url) => !isLocal(url));
   return remote === undefined
     ? `${may} (more with --app-allow-…, see --help)`
-    : `${may} (as ${shown(remote)} is no file, this is all unless more is given: ` +
+    : `${may} (as ${shown(remote)} is not a file, this is all unless more is given: ` +
       "--app-allow-net, --app-allow-env, --app-allow-read=PATH, …, or --app-allow-all)";
 }
 

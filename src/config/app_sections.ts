@@ -131,7 +131,7 @@ export class AppSections {
       if (entry.key === "pipeline") return this.#words(entry, section);
       this.#problem(
         entry.line,
-        `${entry.key} is no key of [pipeline:NAME], which has pipeline = FILTER... APP alone`,
+        `${entry.key} is not a key of [pipeline:NAME], which has pipeline = FILTER... APP alone`,
       );
       return [];
     });
@@ -166,7 +166,7 @@ export class AppSections {
       if (!/^\/[^?#]*$/.test(entry.key)) {
         this.#problem(
           entry.line,
-          `${entry.key} is no key of [composite:NAME], which has use = urlmap, and /PREFIX = APP`,
+          `${entry.key} is not a key of [composite:NAME], which has use = urlmap, and /PREFIX = APP`,
         );
         continue;
       }

@@ -98,7 +98,7 @@ export function parseCommandLine(
   if (positional.includes("")) {
     throw new ConfigError(
       "an argument is empty: apps and middleware are named by URL or path " +
-        "(is a variable of the shell not set?)",
+        "(is a shell variable unset?)",
     );
   }
   if (verb === "config") return readConfigCommand(flags, positional, sources);
@@ -164,7 +164,7 @@ function valueOf(option: OptionSpec, value: unknown): string {
   // The parser says `true` of an option without a value.
   if (option.value === undefined) return "";
   if (hasOptionalValue(option) && value === "") {
-    throw new ConfigError(`${name}= needs a value after the equals sign, or to be without one`);
+    throw new ConfigError(`${name}= needs a value after the equals sign, or no equals sign`);
   }
   if (value === "") throw new ConfigError(`${name} needs a value: ${name} ${option.value}`);
   return String(value);
@@ -177,7 +177,7 @@ function readConfigCommand(
 ): Command {
   const [action, ...words] = positional;
   if (action !== "check" && action !== "show") {
-    throw new ConfigError("config needs a word about what to do: check FILE, or show [FILE]");
+    throw new ConfigError("config needs a subcommand: check FILE, or show [FILE]");
   }
   const option = CONFIG_OPTIONS.find(({ name }) => name === "config")!;
   const isNamed = flags.some((each) => each.option === option);
@@ -232,8 +232,8 @@ function withApps(settings: ServeSettings): ServeSettings {
   if (settings.mounts.length > 0) return settings;
   throw new ConfigError(
     settings.configFile === undefined
-      ? "no app is named: give the URL or path of one, or --mount /PREFIX=APP"
-      : `no app is named: ${settings.configFile} needs [app:main], [composite:main] or ` +
+      ? "no app given: name one by URL or path, or with --mount /PREFIX=APP"
+      : `no app given: ${settings.configFile} needs [app:main], [composite:main] or ` +
         "[pipeline:main]",
   );
 }
@@ -277,8 +277,8 @@ function checkPermissions(settings: ServeSettings): void {
   }
   if (workers === 0) {
     throw new ConfigError(
-      `--app-allow-${kind} is for apps in workers: with --workers 0 they run on the gateway's own ` +
-        "thread, and may do all that it may",
+      `--app-allow-${kind} applies to apps in workers: with --workers 0 they run on the gateway's own ` +
+        "thread, and may do whatever it may",
     );
   }
 }

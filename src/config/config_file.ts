@@ -96,7 +96,10 @@ function checkName({ name, line }: IniSection, problems: Problems): void {
     return;
   }
   if (LOGGING.test(name)) {
-    problems.add(line, `[${name}] is for Python's logging, and means nothing here: remove it`);
+    problems.add(
+      line,
+      `[${name}] is for Python's logging, and is not a setting of gatehouse: remove it`,
+    );
     return;
   }
   if (kind === "filter-app") {

@@ -38,7 +38,7 @@ export function givenByEnvironment(
     const option = options.get(name);
     if (option === undefined) {
       const known = [...options.keys()];
-      warn(`the environment variable ${name} means nothing here${nearest(name, known)}`);
+      warn(`the environment variable ${name} is not a setting of gatehouse${nearest(name, known)}`);
       return [];
     }
     const text = value.trim();

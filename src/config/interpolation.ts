@@ -118,7 +118,9 @@ export class Defaults {
     ].filter((each) => each !== from.key);
     this.#problems.add(
       from.line,
-      `${from.key}: %(${name})s is no name of this section or of [DEFAULT]${nearest(name, known)}`,
+      `${from.key}: %(${name})s is not a key of this section or of [DEFAULT]${
+        nearest(name, known)
+      }`,
     );
     // What is wrong is told: the value is not to be wrong for a second reason.
     return name;

@@ -70,7 +70,7 @@ class ServerSection {
     if (refused !== undefined) throw new ConfigError(this.#at(line, `${key}: ${refused[1]}`));
     if (!isEndpoint && option === undefined && spelling !== "protocol") {
       throw new ConfigError(
-        this.#at(line, `${key} is no key of [server:NAME]${nearestKey(key)}`),
+        this.#at(line, `${key} is not a key of [server:NAME]${nearestKey(key)}`),
       );
     }
     if (value === "") throw new ConfigError(this.#at(line, `${key} needs a value`));

@@ -22,7 +22,7 @@ export function checkLoader(settings: AppSettings): void {
   if (settings.loading.loader !== "native") return;
   if (Deno.build.standalone) {
     throw new ConfigError(
-      "--loader native is for gatehouse from source: Deno's loader is not in the executable",
+      "--loader native requires gatehouse from source: the executable does not have Deno's loader",
     );
   }
   if (modulesNamed(settings).some((module) => withoutPasswords(module) !== module)) {

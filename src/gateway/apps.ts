@@ -133,7 +133,7 @@ export function checkedGroups(
   checkLock(settings.loading, settings.mounts.map(({ app }) => app), surroundings.cwd);
   if (settings.workers === 0) {
     if (settings.watch !== "nothing" || settings.watchRemoteMs > 0) {
-      throw new ConfigError("--watch needs workers that can be replaced: not --workers 0");
+      throw new ConfigError("--watch requires workers: it does not go with --workers 0");
     }
     rulesOfThread(settings, surroundings);
     return [];
@@ -179,7 +179,7 @@ function threadNotice(urls: readonly string[]): Parameters<Log> | null {
   if (urls.every(isLocal)) return null;
   return [
     "warning",
-    "with --workers 0 apps may do all that gatehouse itself may, those from elsewhere too",
+    "with --workers 0, apps may do whatever gatehouse itself may, even apps from URLs",
   ];
 }
 

@@ -388,7 +388,7 @@ async function startBackend(
   }
   if (options.generationHeader !== "") {
     throw new ConfigError(
-      "a generation header needs workers: without them there are no generations",
+      "a generation header requires workers: without workers there are no generations",
     );
   }
   const runner = new AppRunner(await host.load(addresses), fastcgi?.faultReports ?? "none", log);

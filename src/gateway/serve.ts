@@ -158,7 +158,7 @@ function hostingFor(
   const byUrl = [...references.values()].filter(isByUrl).length;
   if (permissions !== "inherit" && (byUrl === 0 || workers === 0)) {
     throw new ConfigError(
-      "permissions are for apps in workers; those that run on the calling thread may do all that it may",
+      "permissions apply to apps in workers; an app on the calling thread may do whatever the thread may",
     );
   }
   if (byUrl > 0 && byUrl < references.size) {

@@ -653,7 +653,7 @@ function localFromRemote(url: string): LoadError {
 }
 
 function builtinRoot(specifier: string): LoadError {
-  return new LoadError(specifier, `cannot load ${specifier}: a builtin module is no app`);
+  return new LoadError(specifier, `cannot load ${specifier}: a builtin module is not an app`);
 }
 
 function nameOf(mediaType: MediaType, source: ModuleSource): string {

@@ -185,7 +185,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     // Some may have been on their way still.
     await this.#sockets.close();
     if (this.cutOffCount === 0) return;
-    this.#log("warning", `mongrel2: requests that were cut off: ${this.cutOffCount}`);
+    this.#log("warning", `mongrel2: requests cut off: ${this.cutOffCount}`);
   }
 
   #close(): Promise<void> {

@@ -129,7 +129,7 @@ export class UploadFolder {
 
   async #take(folder: string, path: string): Promise<UploadFile> {
     const noFile = () =>
-      forged(`the upload ${JSON.stringify(path)} is no file in the folder for uploads`);
+      forged(`the upload ${JSON.stringify(path)} is not a file in the folder for uploads`);
     await this.#check(folder);
     const { path: real } = await this.#look(folder);
     const target = join(this.#chroot, path);

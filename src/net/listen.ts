@@ -229,7 +229,7 @@ function refuseOtherFile(path: string): void {
     if (error instanceof Deno.errors.NotFound) return;
     throw error;
   }
-  throw new Deno.errors.AlreadyExists("the file exists and is no socket");
+  throw new Deno.errors.AlreadyExists("the file exists and is not a socket");
 }
 
 function describe(address: ListenAddress): string {

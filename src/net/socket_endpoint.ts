@@ -187,7 +187,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     descriptors.delete(this);
     if (owed === 0) return;
     const { protocol, log } = this.#options;
-    log("warning", `${protocol}: requests that were cut off: ${owed}`);
+    log("warning", `${protocol}: requests cut off: ${owed}`);
   }
 
   get spareSince(): number {

@@ -206,7 +206,7 @@ export class WorkerSlot {
     const delayMs = this.#delayMs;
     this.#delayMs = doubled(delayMs);
     this.#dueAt = performance.now() + delayMs;
-    this.#options.log("info", `${this.name} is started again in ${delayMs / 1000} s`);
+    this.#options.log("info", `${this.name} restarts in ${delayMs / 1000} s`);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#startAgain("ready again");

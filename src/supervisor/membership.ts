@@ -83,7 +83,7 @@ async function connect(path: string): Promise<Deno.Conn> {
   try {
     return await Deno.connect({ transport: "unix", path });
   } catch (error) {
-    throw new ConfigError(`the supervisor cannot be told anything: ${messageOf(error)}`);
+    throw new ConfigError(`the supervisor cannot be reached: ${messageOf(error)}`);
   }
 }
 

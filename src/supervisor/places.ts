@@ -32,7 +32,9 @@ export function checkShareable(settings: ServeSettings): void {
         );
       }
       if (address.transport === "tcp" && Deno.build.os === "windows") {
-        throw new ConfigError("--processes needs SO_REUSEPORT to share ports: Windows has none");
+        throw new ConfigError(
+          "--processes requires SO_REUSEPORT to share ports, which Windows does not have",
+        );
       }
     }
   }

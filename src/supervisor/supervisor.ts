@@ -165,7 +165,7 @@ export class Supervisor implements ProcessOwner {
     // Whoever waits for the end of its reload would wait forever.
     this.#endReload(process);
     if (reason === null) return;
-    this.#log("error", `process ${process.number} (${process.pid}) is killed: ${reason}`);
+    this.#log("error", `process ${process.number} (${process.pid}) was killed: ${reason}`);
     process.kill("SIGKILL");
   }
 
@@ -228,7 +228,7 @@ export class Supervisor implements ProcessOwner {
   #restartLater(slot: Slot): void {
     const { delayMs } = slot;
     slot.delayMs = doubled(delayMs);
-    this.#log("info", `process ${slot.number} is started again in ${delayMs / 1000} s`);
+    this.#log("info", `process ${slot.number} restarts in ${delayMs / 1000} s`);
     slot.timer = setTimeout(() => this.#restart(slot), timerMs(delayMs));
   }
 
@@ -314,7 +314,7 @@ export class Supervisor implements ProcessOwner {
     let isKilled = false;
     const timer = setTimeout(() => {
       isKilled = true;
-      this.#log("error", `process ${process.number} (${process.pid}) does not end: it is killed`);
+      this.#log("error", `process ${process.number} (${process.pid}) does not end; killing it`);
       process.kill("SIGKILL");
     }, timerMs(this.#options.drainTimeoutMs + KILL_DELAY_MS));
     const { success } = await process.ended;

@@ -110,7 +110,9 @@ Deno.test("name=value, variables and options go before the file", async () => {
     await (await fetch(gateway.url)).text(),
     'outer(inner({"color":"blue","shade":"50%"} at ))',
   );
-  await gateway.logged(/GATEHOUSE_WORKER means nothing here; did you mean GATEHOUSE_WORKERS\?/);
+  await gateway.logged(
+    /GATEHOUSE_WORKER is not a setting of gatehouse; did you mean GATEHOUSE_WORKERS\?/,
+  );
 });
 
 Deno.test("apps have the workers and permissions that the file gives them", async () => {
@@ -189,7 +191,7 @@ Deno.test("a file that is wrong ends the start with all that is, each with its l
     assertEquals([code, stdout], [2, ""]);
     const lines = stderr.trimEnd().split("\n");
     assertEquals(lines.length, 3, stderr);
-    assertStringIncludes(lines[0], "f.ini:2: worker is no key of [server:NAME]");
+    assertStringIncludes(lines[0], "f.ini:2: worker is not a key of [server:NAME]");
     assertStringIncludes(lines[1], "f.ini:4: use: ");
     assertStringIncludes(lines[2], "f.ini:5: there is no section [x]");
   }
@@ -199,12 +201,16 @@ Deno.test("config check tells of modules that are not there, and else that all i
   await using folder = await folderOf(FILES);
   const file = `${folder.path}/gatehouse.ini`;
   const good = await runGateway(["config", "check", file]);
-  assertEquals([good.code, good.stdout, good.stderr], [0, `${file}: all is well, 3 apps\n`, ""]);
+  assertEquals([good.code, good.stdout, good.stderr], [
+    0,
+    `${file}: no problems found, 3 apps\n`,
+    "",
+  ]);
   await Deno.remove(`${folder.path}/app.ts`);
   const bad = await runGateway(["config", "check", file]);
   assertEquals([bad.code, bad.stdout], [2, ""]);
-  assertStringIncludes(bad.stderr, `${file}:18: ${folder.path}/app.ts is no file\n`);
-  assertStringIncludes(bad.stderr, `${file}:21: ${folder.path}/app.ts is no file\n`);
+  assertStringIncludes(bad.stderr, `${file}:18: ${folder.path}/app.ts is not a file\n`);
+  assertStringIncludes(bad.stderr, `${file}:21: ${folder.path}/app.ts is not a file\n`);
 });
 
 Deno.test("config show prints what would run", async () => {

@@ -152,7 +152,7 @@ Deno.test("a file of another kind is no pidfile, and stays: exit status 2", () =
     const path = `${folder}/app.js`;
     const { code, stderr } = await runGateway([path, "--http=0", "--pidfile", path]);
     assertEquals(code, 2);
-    assertMatch(stderr, /app\.js has something else in it than a process's number/);
+    assertMatch(stderr, /app\.js holds something other than a process ID/);
     assertEquals(await Deno.readTextFile(path), FILES["app.js"]);
   }));
 
@@ -182,7 +182,7 @@ for (const kind of ["a pipe", "a large file", "a folder"]) {
       else if (kind === "a folder") await Deno.mkdir(path);
       else await Deno.writeTextFile(path, "1".repeat(100));
       const error = assertThrows(() => new Pidfile(path, SURROUNDINGS), ConfigError);
-      assertMatch(error.message, /\/pid has something else in it than a process's number/);
+      assertMatch(error.message, /\/pid holds something other than a process ID/);
       assert(exists(folder, "pid"));
     }));
 }

@@ -98,7 +98,7 @@ Deno.test({
       assertEquals(told(), []);
       Deno.chmodSync(path, 0o644);
       assertEquals(told(), [
-        `everybody on this machine can read the private key ${path}: chmod o-r ${path}`,
+        `every user of this machine can read the private key ${path}: chmod o-r ${path}`,
       ]);
       return Promise.resolve();
     }),

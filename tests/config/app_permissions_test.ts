@@ -209,7 +209,7 @@ const notices: [string[], AppPermissions | "inherit", RegExp][] = [
     /^apps may use: net, read=\/srv\/site, env, sys \(to read\), import \(more with --app-allow-…/,
   ],
   [[REMOTE], {}, /^apps may use: net=example\.com:443, import=.* unless more is given: --app-a/],
-  [["npm:x"], {}, /^apps may use: nothing \(as npm:x is no file/],
+  [["npm:x"], {}, /^apps may use: nothing \(as npm:x is not a file/],
   [[REMOTE], "inherit", /^apps may do everything that gatehouse itself may do$/],
 ];
 for (const [urls, asked, pattern] of notices) {

@@ -76,8 +76,8 @@ Deno.test("--port sets the addresses of the environment and the file aside, and 
 });
 
 const refusals: [string[], string | RegExp][] = [
-  [[], "no app is named"],
-  [["serve"], "no app is named"],
+  [[], "no app given"],
+  [["serve"], "no app given"],
   [["a", "--worker", "1"], "unknown option --worker; did you mean --workers?"],
   [["a", "--htp=1"], "unknown option --htp; did you mean --http?"],
   [["a", "-x"], "unknown option -x"],
@@ -106,7 +106,7 @@ const refusals: [string[], string | RegExp][] = [
   [["a", "--app-allow"], "unknown option --app-allow"],
   [["a", "--no-app-allow-net=b"], "unknown option --no-app-allow-net"],
   [["a", "--app-allow-all", "--app-allow-env"], "--app-allow-all includes --app-allow-env"],
-  [["a", "--workers=0", "--app-allow-env"], "--app-allow-env is for apps in workers"],
+  [["a", "--workers=0", "--app-allow-env"], "--app-allow-env applies to apps in workers"],
   [["a", "--factory=no"], "--factory takes no value"],
   [["a", "--factory", "false"], "--factory takes no value"],
   [["a", "--factory", "true"], "--factory takes no value"],

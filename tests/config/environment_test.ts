@@ -127,7 +127,7 @@ for (const [name, known] of unknown) {
   Deno.test(`${name} is told of, with the nearest name`, () => {
     const { warnings } = read({ [name]: "1" });
     assertEquals(warnings, [
-      `the environment variable ${name} means nothing here; did you mean ${known}?`,
+      `the environment variable ${name} is not a setting of gatehouse; did you mean ${known}?`,
     ]);
   });
 }

@@ -136,7 +136,7 @@ Deno.test("every option that is not about the command itself is a key, with dash
       const error = problemsOf(`[server:main]\n${key} =\n`);
       const message = option.givenBy === undefined
         ? `f.ini:2: ${key} needs a value`
-        : `f.ini:2: ${key} is no key of [server:NAME]`;
+        : `f.ini:2: ${key} is not a key of [server:NAME]`;
       if (option.givenBy === undefined) assertEquals(error, [message]);
       else if (!OTHERWISE_KEYS.includes(option.name)) assertStringIncludes(error[0], message);
     }
@@ -181,10 +181,10 @@ const refusedServers: [string, string][] = [
   ["use = mongrel2\nsend_spec = ipc://a", "f.ini:3: send_spec: "],
   ["protocol = HTTP/1.0", "f.ini:2: protocol: each request is answered in its own version"],
   ["protocol = HTTP/2", 'f.ini:2: protocol: HTTP/1.1 is all there is, not "HTTP/2"'],
-  ["worker = 1", "f.ini:2: worker is no key of [server:NAME]; did you mean workers?"],
-  ["max_con = 1", "f.ini:2: max_con is no key of [server:NAME]; did you mean max_conns?"],
+  ["worker = 1", "f.ini:2: worker is not a key of [server:NAME]; did you mean workers?"],
+  ["max_con = 1", "f.ini:2: max_con is not a key of [server:NAME]; did you mean max_conns?"],
   ["max-con = 1", "; did you mean max-conns?"],
-  ["constructor = 1", "f.ini:2: constructor is no key"],
+  ["constructor = 1", "f.ini:2: constructor is not a key"],
   ["workers = two", 'f.ini:2: workers takes a whole number from 0 to 1024, not "two"'],
   ["workers = 1\n  2", "f.ini:2: workers takes one value, on one line"],
   ["workers =", "f.ini:2: workers needs a value"],
@@ -194,7 +194,7 @@ const refusedServers: [string, string][] = [
   ],
   ["factory = 2", 'f.ini:2: factory takes true or false, not "2"'],
   ["http = 1\n\n  nowhere", 'f.ini:4: http: bad address "nowhere"'],
-  ["config = a", "f.ini:2: config is no key"],
+  ["config = a", "f.ini:2: config is not a key"],
   ["server_name = a", "f.ini:2: server_name: the server's name is what each request says"],
   ["buffer_size = 1", "f.ini:2: buffer_size: the system's own sizes"],
   ["gevent.monkey.socket = yes", "f.ini:2: gevent.monkey.socket: nothing needs patching"],
@@ -382,7 +382,7 @@ const refusedApps: [string, string[]][] = [
   ]],
   ["[pipeline:main]\nx = 1", [
     "f.ini:1: [pipeline:main] needs pipeline = FILTER... APP",
-    "f.ini:2: x is no key of [pipeline:NAME]",
+    "f.ini:2: x is not a key of [pipeline:NAME]",
   ]],
   ["[composite:main]\n/ = a\n[app:a]\nuse = a.ts", [
     "f.ini:1: [composite:main] needs use = urlmap",
@@ -390,7 +390,7 @@ const refusedApps: [string, string[]][] = [
   ["[composite:main]\nuse = urlmap", ["f.ini:1: [composite:main] mounts nothing"]],
   ["[composite:main]\nuse = urlmp\nx = a\n/y = ab\n[app:abc]\nuse = a.ts", [
     'f.ini:2: use takes urlmap here, not "urlmp"',
-    "f.ini:3: x is no key of [composite:NAME]",
+    "f.ini:3: x is not a key of [composite:NAME]",
     "f.ini:4: /y: there is no [app:ab]; did you mean abc?",
   ]],
   ["[composite:main]\nuse = urlmap\n/a = a\n/a/ = a\n[app:a]\nuse = a.ts", [
@@ -414,7 +414,7 @@ const refusedApps: [string, string[]][] = [
     "f.ini:1: there is no [server:main]; choose with --server-name a",
   ]],
   ["[app:main]\nuse = a%(b)s%", [
-    "f.ini:2: use: %(b)s is no name of this section or of [DEFAULT]",
+    "f.ini:2: use: %(b)s is not a key of this section or of [DEFAULT]",
     "f.ini:2: use: a % is written %%",
   ]],
   ["[DEFAULT]\nnamed = 1\n[app:main]\nuse = %(name)s", ["; did you mean named?"]],
@@ -422,7 +422,7 @@ const refusedApps: [string, string[]][] = [
   ["[app:main]\nuse = %(x)s\nx = %(y)s\ny = %(x)s", [
     "f.ini:4: %(name)s goes round in a circle: x -> y -> x",
   ]],
-  ["[app:main]\nuse = %(use)s", ["f.ini:2: use: %(use)s is no name"]],
+  ["[app:main]\nuse = %(use)s", ["f.ini:2: use: %(use)s is not a key"]],
 ];
 for (const [text, messages] of refusedApps) {
   Deno.test(`the file ${JSON.stringify(text)} is refused with all that is wrong`, () => {
@@ -456,7 +456,7 @@ for (const [args, message] of choices) {
 }
 
 Deno.test("a file without apps is refused, unless the command line has one", () => {
-  assertThrows(() => read("[server:main]"), ConfigError, "no app is named: f.ini needs [app:main]");
+  assertThrows(() => read("[server:main]"), ConfigError, "no app given: f.ini needs [app:main]");
   assertEquals(read("[server:main]", "a.ts").mounts.length, 1);
 });
 

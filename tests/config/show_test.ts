@@ -105,8 +105,8 @@ Deno.test("config show tells of every option that serve has", () => {
 });
 
 const refusals: [string[], string][] = [
-  [["config"], "config needs a word about what to do: check FILE, or show [FILE]"],
-  [["config", "chek", "f"], "config needs a word"],
+  [["config"], "config needs a subcommand: check FILE, or show [FILE]"],
+  [["config", "chek", "f"], "config needs a subcommand"],
   [["config", "check"], "config check needs a FILE"],
   [["config", "check", "f", "--server-name", "x"], "there is no [server:x]"],
   [["config", "check", "f", "--https=1"], "--https needs --cert FILE and --key FILE"],

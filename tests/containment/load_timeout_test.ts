@@ -92,7 +92,7 @@ for (const [name, [source, reason]] of Object.entries(broken)) {
       await gateway.logged(reason);
       // The delays grow.
       for (const delay of ["0.1", "0.2", "0.4"]) {
-        await gateway.logged(new RegExp(`^worker 1 is started again in ${delay} s$`));
+        await gateway.logged(new RegExp(`^worker 1 restarts in ${delay} s$`));
         assertEquals(await text(url), [200, "good"]);
       }
       await Deno.writeTextFile(app, GOOD.replace("good", "mended"));

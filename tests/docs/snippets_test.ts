@@ -146,7 +146,7 @@ Deno.test("the configuration file in docs/configuration.md passes its check, and
     assert(check.success);
     assertEquals(
       decoder.decode(check.stdout),
-      `${folder}/gatehouse.ini: all is well, 2 apps\n`,
+      `${folder}/gatehouse.ini: no problems found, 2 apps\n`,
     );
     await using gateway = await startGateway(["--config", `${folder}/gatehouse.ini`], { env });
     assertEquals(await (await fetch(gateway.url)).text(), "the site");

@@ -50,10 +50,10 @@ for (const processes of [0, 1]) {
       gateway.kill("SIGTERM");
       assertEquals((await gateway.status).code, 1);
       const log = gateway.log.join("\n");
-      assertMatch(log, /warning: http: requests that were cut off: 2$/m);
-      assertMatch(log, /warning: fastcgi: requests that were cut off: 2$/m);
+      assertMatch(log, /warning: http: requests cut off: 2$/m);
+      assertMatch(log, /warning: fastcgi: requests cut off: 2$/m);
       if (protocols.includes("mongrel2")) {
-        assertMatch(log, /warning: mongrel2: requests that were cut off: 1$/m);
+        assertMatch(log, /warning: mongrel2: requests cut off: 1$/m);
       }
     }));
 }

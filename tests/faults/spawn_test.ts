@@ -40,7 +40,7 @@ for (const [name, [spoil, told]] of Object.entries(faults)) {
 
       Deno.kill(victim, "SIGKILL");
       await gateway.logged(/^error: process [12] cannot be started: the system starts none/);
-      await gateway.logged(/^process [12] is started again in 0\.4 s$/);
+      await gateway.logged(/^process [12] restarts in 0\.4 s$/);
       for (const { status } of await lab.askAll()) assertEquals(status, 200);
 
       await Deno.remove(link, { recursive: true }).catch(() => {});

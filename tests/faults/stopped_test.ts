@@ -90,7 +90,7 @@ Deno.test({
       gateway.kill("SIGTERM");
       assertEquals((await gateway.status).code, 1);
       await gateway.logged(
-        new RegExp(`^error: process [12] \\(${paused}\\) does not end: it is killed$`),
+        new RegExp(`^error: process [12] \\(${paused}\\) does not end; killing it$`),
       );
       await until(() => !isRunning(paused));
     }),

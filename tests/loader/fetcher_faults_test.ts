@@ -266,7 +266,7 @@ const FAULTS: [string, string, Partial<FetchOptions>, string][] = [
     {},
     "cannot load ftp://example.com/a.ts: only http: and https: URLs can be fetched",
   ],
-  ["no URL", "https://", {}, "cannot load https://: it is no valid URL"],
+  ["no URL", "https://", {}, "cannot load https://: it is not a valid URL"],
   [
     "a password",
     "http://user:secret@example.com/a.ts",
@@ -278,9 +278,9 @@ const FAULTS: [string, string, Partial<FetchOptions>, string][] = [
     "base64 that is none",
     "data:text/javascript;base64,*",
     {},
-    "cannot load data:text/javascript;base64,*: it is no valid data: URL",
+    "cannot load data:text/javascript;base64,*: it is not a valid data: URL",
   ],
-  ["a data: URL without a comma", "data:a", {}, "cannot load data:a: it is no valid data: URL"],
+  ["a data: URL without a comma", "data:a", {}, "cannot load data:a: it is not a valid data: URL"],
 ];
 
 for (const [name, path, options, expected] of FAULTS) {

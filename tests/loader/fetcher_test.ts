@@ -258,8 +258,8 @@ Deno.test("a file is read, and a missing one is one line that says so", async ()
     [`${folder}none.ts`, "there is no such file"],
     [`${folder}a%20b.ts/c.ts`, "there is no such file"],
     [`${folder}`, "it is a folder"],
-    [`${folder}a%2Fb.ts`, "it is no path of a file"],
-    [`${folder}a%00b.ts`, "it is no path of a file"],
+    [`${folder}a%2Fb.ts`, "it is not the path of a file"],
+    [`${folder}a%00b.ts`, "it is not the path of a file"],
   ];
   for (const [url, reason] of cases) {
     const error = await assertRejects(() => fetcher.readFileSource(url), LoadError);

@@ -269,7 +269,7 @@ Deno.test("a static import that fails names the module, and where it is imported
   const [one] = ["node:fs"].map((specifier) => ({ specifier, type: "" as const, referrer: null }));
   assertMatch(
     await refusal(built(new MemorySources({}), [], { roots: [one] })),
-    /a builtin module is no app/,
+    /a builtin module is not an app/,
   );
 });
 

@@ -69,7 +69,7 @@ Deno.test("what is relative to a data: URL is told", () => {
     () => resolveSpecifier("./a.js", "data:text/javascript,1", NO_IMPORT_MAP),
     LoadError,
   );
-  assertStringIncludes(error.message, "is no place for it to be relative to");
+  assertStringIncludes(error.message, "is not a place that it can be relative to");
 });
 
 Deno.test("names are mapped as a whole, and by prefixes of paths, the longest first", () => {

@@ -199,7 +199,7 @@ const MALFORMED: [string, string, string][] = [
   [
     "an unknown part",
     WHOLE.replace("packages", "remote"),
-    '7: "remote" is no part of a lock file',
+    '7: "remote" does not belong in a lock file',
   ],
   [
     "a part that is no object",

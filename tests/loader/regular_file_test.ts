@@ -156,7 +156,7 @@ test("pipes in the place of modules, deno.json and .npmrc hold up neither the st
   });
   for (const name of ["pipe.txt", "rc/.npmrc"]) makePipe(lab.path(name));
   for (
-    const [app, message] of [["static.ts", /pipe\.txt: it is no regular file/], [
+    const [app, message] of [["static.ts", /pipe\.txt: it is not a regular file/], [
       "rc/app.ts",
       /\.npmrc: it is no/,
     ]] as const
@@ -166,13 +166,13 @@ test("pipes in the place of modules, deno.json and .npmrc hold up neither the st
     assertMatch(complaints(ended)[0], message);
   }
   await using gateway = await lab.start("app.ts");
-  assertMatch(String(await importAt(gateway, "./pipe.txt", "text")), /it is no regular file/);
+  assertMatch(String(await importAt(gateway, "./pipe.txt", "text")), /it is not a regular file/);
   assertMatch(String(await importAt(gateway, "file:///dev/zero", "bytes")), /may not read/);
   // The app becomes a pipe, and then another file.
   makePipe(lab.path("next"));
   Deno.renameSync(lab.path("next"), lab.path("app.ts"));
   gateway.kill("SIGHUP");
-  await soon("the refusal", gateway.logged(/app\.ts: it is no regular file/));
+  await soon("the refusal", gateway.logged(/app\.ts: it is not a regular file/));
   assertEquals(await importAt(gateway, "data:text/javascript,export default 1"), 1);
   Deno.writeTextFileSync(lab.path("next"), `// mended\n${IMPORTING_APP}`);
   Deno.renameSync(lab.path("next"), lab.path("app.ts"));

@@ -20,15 +20,15 @@ Deno.test("an app is named by path or URL, and its export by a fragment", () => 
 });
 
 const UNUSABLE: readonly [name: string, reason: RegExp][] = [
-  ["http://[bad/app.ts", /it is no valid URL/],
-  ["https://", /it is no valid URL/],
+  ["http://[bad/app.ts", /it is not a valid URL/],
+  ["https://", /it is not a valid URL/],
   [
     "https://ann:hunter2@example.com:99999/app.ts",
     /ann:\*\*\*@example\.com:99999\/app\.ts": it is no/,
   ],
   ["https://hunter2@example.com:x/app.ts", /\/\/\*\*\*@example\.com:x/],
-  ["file://elsewhere/app.ts", /it is no path of a file on this machine/],
-  ["file:///a%2fb.ts", /it is no path of a file on this machine/],
+  ["file://elsewhere/app.ts", /it is not the path of a file on this machine/],
+  ["file:///a%2fb.ts", /it is not the path of a file on this machine/],
 ];
 
 Deno.test("a URL that nothing can be loaded from is one message, without passwords", () => {
@@ -52,7 +52,7 @@ test("such a URL on the command line ends gatehouse with 2, for apps and import 
   ) {
     const ended = await lab.run(...args);
     assertEquals([args[0], ended.code, complaints(ended).length], [args[0], 2, 1], ended.stderr);
-    assertMatch(complaints(ended)[0], /it is no valid URL/);
+    assertMatch(complaints(ended)[0], /it is not a valid URL/);
     assert(!ended.stderr.includes("hunter2"), ended.stderr);
   }
 });

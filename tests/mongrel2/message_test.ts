@@ -289,8 +289,8 @@ const badHeaders: [string, string, string[]][] = [
     "{a:1}",
     '\0{"a":"b"}',
   ]],
-  ["has headers that are no object", ",", ["[]", "null", "1", '"a"', "true", '[{"a":"b"}]']],
-  ["has a header that is no text", ",", [
+  ["has headers that are not an object", ",", ["[]", "null", "1", '"a"', "true", '[{"a":"b"}]']],
+  ["has a header that is not text", ",", [
     '{"a":1}',
     '{"a":null}',
     '{"a":true}',
@@ -299,7 +299,7 @@ const badHeaders: [string, string, string[]][] = [
     '{"a":[["b"]]}',
     '{"a":"b","c":["d",null]}',
   ]],
-  ["has a header that is no text", "}", [
+  ["has a header that is not text", "}", [
     "1:a,1:1#",
     "1:a,0:~",
     "1:a,4:true!",
@@ -308,11 +308,11 @@ const badHeaders: [string, string, string[]][] = [
     "1:a,7:4:1:b,]]",
     "1:a,0:]1:b,0:~",
   ]],
-  ["has headers that are no dictionary", "]", ["", "4:1:a,]"]],
-  ["has headers that are no dictionary", "~", [""]],
-  ["has headers that are no dictionary", "#", ["1"]],
-  ["has headers that are no dictionary", "!", ["true"]],
-  ["a tnetstring has a key that is no string", "}", ["1:1#0:~"]],
+  ["has headers that are not a dictionary", "]", ["", "4:1:a,]"]],
+  ["has headers that are not a dictionary", "~", [""]],
+  ["has headers that are not a dictionary", "#", ["1"]],
+  ["has headers that are not a dictionary", "!", ["true"]],
+  ["a tnetstring has a key that is not a string", "}", ["1:1#0:~"]],
   ["a tnetstring has no length", "}", ["1:a,", "x"]],
   ["a tnetstring has the unknown tag", ";", ["{}"]],
 ];

@@ -45,7 +45,7 @@ for (const [how, settings] of Object.entries(SETTINGS)) {
       assertEquals(await active(), 0);
       gateway.kill("SIGTERM");
       assertEquals((await gateway.status).code, 1);
-      const line = `warning: mongrel2: requests that were cut off: ${clients.size + 1}`;
+      const line = `warning: mongrel2: requests cut off: ${clients.size + 1}`;
       assert(gateway.log.includes(line), gateway.log.join("\n"));
       assert(await becomes(() => answers.size === clients.size), [...answers.keys()].join());
       await Promise.all(ends);

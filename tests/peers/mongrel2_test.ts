@@ -751,7 +751,7 @@ Deno.test({
       const response = await fetch(`${server.url}/hash`, { method: "POST", body });
       await response.body?.cancel();
       assertEquals(response.status, 400);
-      await gateway.logged(/^warning: mongrel2: the upload .* is no file in the folder/);
+      await gateway.logged(/^warning: mongrel2: the upload .* is not a file in the folder/);
       assertEquals((await server.uploadedFiles()).length, 1);
     });
     await test.step("Mongrel2 has no folder: it refuses them itself", async () => {

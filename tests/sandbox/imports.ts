@@ -29,7 +29,7 @@ const REFUSED: Readonly<Record<string, readonly [source: string, reason: string]
   ],
   "a static import of a pipe": [
     'import text from "./pipe" with { type: "text" };\nexport default () => text;\n',
-    "it is no regular file",
+    "it is not a regular file",
   ],
 };
 
@@ -94,7 +94,10 @@ export function importTests({ name, command, args }: ImportLeg): void {
       }
       assertEquals(told[0], told[1]);
     }
-    assertStringIncludes(await importing(gateway.url, "./pipe", "bytes"), "it is no regular file");
+    assertStringIncludes(
+      await importing(gateway.url, "./pipe", "bytes"),
+      "it is not a regular file",
+    );
   });
 
   test("an app that keeps the loader busy holds up no other app's imports", async (folder) => {

@@ -13,7 +13,7 @@ Deno.test("a process that dies is started again, and the others serve meanwhile"
     await test.step("one that can be started", async () => {
       Deno.kill(victim, "SIGKILL");
       await gateway.logged(new RegExp(`^error: process [12] \\(${victim}\\) ended: SIGKILL$`));
-      await gateway.logged(/^process [12] is started again in 0\.1 s$/);
+      await gateway.logged(/^process [12] restarts in 0\.1 s$/);
       assertEquals(await askPid(port), other);
       await gateway.logged(/^process [12] \(\d+\) is ready again$/);
       const pids = await pidsAt(port, (pids) => pids.size === 2);
@@ -48,7 +48,7 @@ Deno.test("a process that dies again and again is started after growing delays",
     let pid = await askPid(gateway.port);
     for (const delay of ["0.1", "0.2", "0.4"]) {
       Deno.kill(pid, "SIGKILL");
-      await gateway.logged(new RegExp(`^process 1 is started again in ${delay} s$`));
+      await gateway.logged(new RegExp(`^process 1 restarts in ${delay} s$`));
       const gone = pid;
       const isBack = (line: string) => /\((\d+)\) is ready again$/.exec(line)?.[1];
       await until(() => gateway.log.some((line) => Number(isBack(line) ?? gone) > gone));

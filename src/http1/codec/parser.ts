@@ -371,7 +371,7 @@ export class RequestParser {
     if (major !== 0x31) {
       throw new ProtocolError(
         505,
-        "the message is of a major version of HTTP other than 1",
+        "the message has a major version of HTTP other than 1",
         "RFC 9112 2.3",
       );
     }

@@ -64,7 +64,7 @@ export class ModuleCache {
 
   /** A cache in the folder `root`, an absolute path, which need not exist yet. */
   constructor(root: string) {
-    if (!isAbsolute(root)) throw new TypeError(`"${root}" is no absolute path`);
+    if (!isAbsolute(root)) throw new TypeError(`"${root}" is not an absolute path`);
     this.root = normalize(root);
   }
 

@@ -211,7 +211,7 @@ export class ModuleFetcher {
   async #follow(url: string, details: Omit<Errand, "url">): Promise<ModuleSource> {
     const first = URL.parse(url);
     if (first === null) {
-      throw new LoadError(url, `cannot load ${shownUrl(url)}: it is no valid URL`);
+      throw new LoadError(url, `cannot load ${shownUrl(url)}: it is not a valid URL`);
     }
     const trail: Trail = { at: withoutFragment(first.href), fragment: first.hash };
     const errand: Errand = { ...details, url: trail.at };

@@ -40,7 +40,7 @@ export async function readFileSource(
 ): Promise<ModuleSource> {
   try {
     const path = pathOf(url);
-    if (path === null) throw new FileFault("it is no path of a file");
+    if (path === null) throw new FileFault("it is not the path of a file");
     const bytes = readGranted(path, granted, maxBytes);
     return { url, bytes, contentType: "", sha256: await sha256Hex(bytes) };
   } catch (error) {
@@ -87,7 +87,7 @@ export async function readDataSource(url: string): Promise<ModuleSource> {
     bytes = await response.bytes();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new LoadError(url, `cannot load ${shownUrl(url)}: it is no valid data: URL`, {
+    throw new LoadError(url, `cannot load ${shownUrl(url)}: it is not a valid data: URL`, {
       cause: error,
     });
   }

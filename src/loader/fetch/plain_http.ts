@@ -244,7 +244,7 @@ function parseHead(text: string): Head {
   for (const line of lines) {
     if (line === "") continue;
     const colon = line.indexOf(":");
-    if (colon < 1) throw new TypeError("a line of its head is no field");
+    if (colon < 1) throw new TypeError("a line of its head is not a field");
     headers.append(line.slice(0, colon), line.slice(colon + 1).trim());
   }
   return { status: Number(digits), statusText, headers };

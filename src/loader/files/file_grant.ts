@@ -49,7 +49,7 @@ export function grantedLate(granted: FileGrant, appUrls: readonly string[]): Fil
 export function checkFile(url: string, granted: FileGrant): void {
   if (granted === "any") return;
   const path = pathOf(url);
-  if (path === null) throw new LoadError(url, `cannot load ${url}: it is no path of a file`);
+  if (path === null) throw new LoadError(url, `cannot load ${url}: it is not the path of a file`);
   if (isGranted(path, granted)) return;
   throw new LoadError(
     url,

@@ -127,7 +127,7 @@ function faultOf(error: unknown): unknown {
       return new FileFault("its links lead nowhere", "unfit", { cause: error });
     case "EINVAL":
     case "ERR_INVALID_ARG_VALUE":
-      return new FileFault("it is no path of a file", "unfit", { cause: error });
+      return new FileFault("it is not the path of a file", "unfit", { cause: error });
   }
   if (error instanceof Deno.errors.IsADirectory) return new FileFault("it is a folder");
   const reason = fileSystemReason(error);
@@ -136,7 +136,7 @@ function faultOf(error: unknown): unknown {
 
 function checkRegular(info: Stats): void {
   if (info.isDirectory()) throw new FileFault("it is a folder");
-  if (!info.isFile()) throw new FileFault("it is no regular file");
+  if (!info.isFile()) throw new FileFault("it is not a regular file");
 }
 
 function tooLarge(maxBytes: number): FileFault {

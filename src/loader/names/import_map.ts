@@ -109,7 +109,9 @@ export function resolveSpecifier(specifier: string, referrer: string, map: Impor
   throw new LoadError(
     referrer,
     /^\.{0,2}\//.test(specifier)
-      ? `cannot resolve "${specifier}": ${shortened(referrer)} is no place for it to be relative to`
+      ? `cannot resolve "${specifier}": ${
+        shortened(referrer)
+      } is not a place that it can be relative to`
       : `cannot resolve "${specifier}": no import map says what it means; a package of npm is ` +
         `npm:${specifier}, and a file ./${specifier}`,
   );

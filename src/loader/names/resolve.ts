@@ -40,9 +40,9 @@ export function resolveApp(specifier: string, baseDir: string): ModuleExport {
 function normalized(text: string): string {
   if (!/^(?:file|https?):/i.test(text)) return text;
   const url = URL.parse(text);
-  if (url === null) throw unusable(text, "it is no valid URL");
+  if (url === null) throw unusable(text, "it is not a valid URL");
   if (url.protocol === "file:" && pathOf(url.href) === null) {
-    throw unusable(text, "it is no path of a file on this machine");
+    throw unusable(text, "it is not the path of a file on this machine");
   }
   return url.href;
 }

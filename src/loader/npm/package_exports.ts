@@ -174,7 +174,7 @@ function leavesPackage(path: string): boolean {
 }
 
 function invalid(target: string, { key, field }: Place): InvalidTarget {
-  return new InvalidTarget(`its "${field}" give ${target} for ${key}, which is no path in it`);
+  return new InvalidTarget(`its "${field}" give ${target} for ${key}, which is not a path in it`);
 }
 
 /** Some of what there is, for a message. */

@@ -78,7 +78,7 @@ export abstract class PackageResolver<Result> {
 
   #resolveBare(specifier: string, importer: string): Result {
     const match = /^((?:@[^/\\%]+\/)?[^@./\\%][^/\\%]*)(\/.*)?$/s.exec(specifier);
-    if (match === null) throw new ResolveFault(`"${specifier}" is no name of a package`);
+    if (match === null) throw new ResolveFault(`"${specifier}" is not the name of a package`);
     const [, name, rest = ""] = match;
     const subPath = `.${rest}`;
     const scope = this.files.scopeOf(importer);
@@ -160,7 +160,7 @@ function pathOfUrl(url: URL, specifier: string): string {
     return fileURLToPath(url);
   } catch (error) {
     if (!(error instanceof URIError) && !(error instanceof TypeError)) throw error;
-    throw new ResolveFault(`"${specifier}" is no valid path`, { cause: error });
+    throw new ResolveFault(`"${specifier}" is not a valid path`, { cause: error });
   }
 }
 

@@ -143,5 +143,5 @@ function fault(error: unknown): unknown {
       : error;
   }
   const reason = error.message.replace(/\.$/, "");
-  return new TarballFault(`it is no intact archive (${reason})`, { cause: error });
+  return new TarballFault(`the archive is damaged (${reason})`, { cause: error });
 }

@@ -300,7 +300,7 @@ function parsed(path: string, text: string): LockContents {
   for (const [name, pins] of Object.entries(form === "own" ? value : pinsOfDenoLock(value))) {
     if (name === "version") continue;
     if (!PART_NAMES.includes(name as Part)) {
-      throw fault(lineOfKey(text, name), `"${name}" is no part of a lock file`);
+      throw fault(lineOfKey(text, name), `"${name}" does not belong in a lock file`);
     }
     if (!isObject(pins)) throw fault(lineOfKey(text, name), `"${name}" should be an object`);
     const { isValid, form } = PARTS[name as Part];

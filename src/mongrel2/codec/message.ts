@@ -103,7 +103,7 @@ export function headerValues(
 function jsonHeaders(bytes: Uint8Array, start: number, end: number): [string, string][] {
   const parsed = parseJson(latin1Of(bytes, start, end));
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw malformed("has headers that are no object");
+    throw malformed("has headers that are not an object");
   }
   const headers: [string, string][] = [];
   for (const name of Object.keys(parsed)) {
@@ -123,7 +123,7 @@ function appendTexts(
 ): void {
   for (const each of Array.isArray(value) ? value : [value]) {
     const text = textIn(each);
-    if (text === null) throw malformed("has a header that is no text");
+    if (text === null) throw malformed("has a header that is not text");
     headers.push([name, text]);
   }
 }
@@ -166,7 +166,7 @@ function withEscapedControls(json: string): string {
 function tnetHeaders(bytes: Uint8Array, at: number): [string, string][] {
   const { value } = parseTnetstring(bytes, at);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw malformed("has headers that are no dictionary");
+    throw malformed("has headers that are not a dictionary");
   }
   const headers: [string, string][] = [];
   for (const [name, each] of Object.entries(value as { [name: string]: TnetValue })) {

@@ -130,7 +130,7 @@ function parseDictionary(
   const dictionary: { [key: string]: TnetValue } = Object.create(null);
   for (let at = start; at < end;) {
     const key = readNetstring(bytes, at, end);
-    if (key.tag !== 0x2c) throw malformed("has a key that is no string");
+    if (key.tag !== 0x2c) throw malformed("has a key that is not a string");
     const { value, next } = parseValue(bytes, key.end + 1, end, depth + 1);
     dictionary[latin1Text(bytes, key.start, key.end)] = value;
     at = next;

@@ -112,23 +112,23 @@ const BAD: readonly {
     archive: ["a", "b", "c", "d"].map((name) => ({ name: `package/${name}` })),
     message: /^it holds more than 3 files$/,
   },
-  { name: "are cut off", archive: whole.slice(0, -20), message: /^it is no intact archive/ },
+  { name: "are cut off", archive: whole.slice(0, -20), message: /^the archive is damaged/ },
   {
     name: "are cut off within",
     archive: await gzip(tar([{ name: "p/a", content: "x".repeat(2_000) }]).slice(0, 1_500)),
-    message: /^it is no intact archive|^it ends within/,
+    message: /^the archive is damaged|^it ends within/,
   },
   {
     name: "have a wrong checksum",
     archive: await gzip(broken),
-    message: /^it is no intact archive/,
+    message: /^the archive is damaged/,
   },
   {
     name: "are not compressed",
     archive: tar([{ name: "package/a.js" }]),
-    message: /^it is no intact archive/,
+    message: /^the archive is damaged/,
   },
-  { name: "are empty", archive: new Uint8Array(), message: /^it is no intact archive/ },
+  { name: "are empty", archive: new Uint8Array(), message: /^the archive is damaged/ },
 ];
 
 for (const { name, archive, message } of BAD) {
