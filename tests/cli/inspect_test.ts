@@ -198,7 +198,7 @@ Deno.test({
         "--inspect=0.0.0.0:0",
       ]);
       await gateway.logged(
-        /^warning: --inspect: the inspector listens at 0\.0\.0\.0:\d+, for others/,
+        /^warning: --inspect: the inspector listens at 0\.0\.0\.0:\d+, which other machines can reach/,
       );
     }),
 });

@@ -61,7 +61,7 @@ Deno.test("the pidfile of a gateway that runs is refused, and stays", () =>
     assertEquals(code, 2);
     assertMatch(
       stderr,
-      new RegExp(`^gatehouse: --pidfile .*/pid is that of process ${gateway.pid}`),
+      new RegExp(`^gatehouse: --pidfile .*/pid belongs to running process ${gateway.pid}; stop it`),
     );
     assertEquals(await Deno.readTextFile(path), `${gateway.pid}\n`);
   }));

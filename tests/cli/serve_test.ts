@@ -24,7 +24,10 @@ Deno.test("--version names the versions, --help shows the options: both exit 0",
   assertMatch(version.stdout, /^gatehouse \d+\.\d+\.\d+ \(Deno \d+\.\d+\.\d+, V8 [\d.]+/);
   assertEquals(version.code, 0);
   const help = await runGateway(["--help"]);
-  assertStringIncludes(help.stdout, "--max-header-bytes BYTES");
+  assertStringIncludes(help.stdout, "gatehouse help TOPIC");
+  const limits = await runGateway(["help", "limits"]);
+  assertStringIncludes(limits.stdout, "--max-header-bytes BYTES");
+  assertEquals(limits.code, 0);
   assertEquals(help.code, 0);
 });
 
@@ -308,7 +311,7 @@ Deno.test("several addresses are served at once, IPv6 and unix sockets among the
       await Deno.writeTextFile(`${folder}/file`, "");
       const third = await runGateway([APP, "--http", `unix:${folder}/file`]);
       assertEquals(third.code, 1);
-      assertStringIncludes(third.stderr, "is no socket");
+      assertStringIncludes(third.stderr, "is not a socket");
     } finally {
       gateway.kill("SIGTERM");
       assertEquals((await gateway.status).code, 0);
