@@ -5,26 +5,29 @@
  * @module
  */
 
-import { dirname, join, relative, sep } from "node:path";
+import { join, relative, sep } from "node:path";
 // @ts-types="../types/std_jsonc.d.ts"
 import { parse as parseJsonc } from "@std/jsonc";
+import { foldersUpwards } from "./folders.ts";
 
 /** Size of the largest file that is looked at. */
 const MAX_BYTES = 8 * 1_048_576;
+/** Patterns of a list that are looked at. */
+const MAX_PATTERNS = 1_000;
 
 /**
  * The nearest folder, from `folder` upwards, that is the root of a workspace which `folder` belongs to;
- * `null` if there is none in those that `mayBeProject` accepts.
+ * `null` if there is none in those that nobody else can write to, and that `mayBeProject` accepts.
  */
 export function workspaceRootOf(
   folder: string,
   mayBeProject: (folder: string) => boolean = () => true,
 ): string | null {
-  for (let at = folder; mayBeProject(at); at = dirname(at)) {
+  for (const at of foldersUpwards(folder)) {
+    if (!mayBeProject(at)) return null;
     const path = relative(at, folder).split(sep).join("/");
     const { patterns } = memberPatterns(at);
     if (patterns.length > 0 && (path === "" || isMember(path, patterns))) return at;
-    if (dirname(at) === at) return null;
   }
   return null;
 }
@@ -96,7 +99,8 @@ function trimmed(pattern: string): string {
 
 function listIn(value: unknown, key: string): string[] {
   const list = Array.isArray(value) ? value : (value as Record<string, unknown> | undefined)?.[key];
-  return Array.isArray(list) ? list.filter((each) => typeof each === "string") : [];
+  if (!Array.isArray(list)) return [];
+  return list.slice(0, MAX_PATTERNS).filter((each) => typeof each === "string");
 }
 
 /** The list below `packages:` in YAML as everybody writes it. */
@@ -107,7 +111,7 @@ function pnpmPackages(text: string): string[] {
     if (/^packages:\s*$/.test(line)) isInside = true;
     else if (/^[^\s#-]/.test(line)) isInside = false;
     const item = isInside ? /^\s*-\s*(["']?)([^"'#]+?)\1\s*(?:#.*)?$/.exec(line) : null;
-    if (item !== null) found.push(item[2]);
+    if (item !== null && found.length < MAX_PATTERNS) found.push(item[2]);
   }
   return found;
 }

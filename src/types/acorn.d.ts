@@ -42,4 +42,5 @@ export class Parser {
   finishNode<T extends Node>(node: T, type: string): T;
   declareName(name: string, bindingType: number, at: number): void;
   checkLocalExport(id: Node): void;
+  validateRegExpPattern(state: unknown): void;
 }

@@ -5,6 +5,7 @@
  */
 
 import nodeModule from "node:module";
+import nodeUrl from "node:url";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { SafeMap, uncurried } from "../base/captured.ts";
 import { REQUIRE_CONDITIONS } from "../loader/npm/conditions.ts";
@@ -31,7 +32,7 @@ interface ModuleClass {
 
 const { addEventListener, Error, JSON, removeEventListener, SyntaxError } = globalThis;
 const scope = globalThis;
-const { assign, defineProperties } = Object;
+const { assign, defineProperties, defineProperty, freeze, getOwnPropertyDescriptor } = Object;
 const { apply } = Reflect;
 const { parse } = JSON;
 const now: () => number = performance.now.bind(performance);
@@ -44,15 +45,40 @@ const querySync = uncurried(Deno.Permissions.prototype.querySync);
  */
 export type RequireModule = (module: unknown, path: string) => boolean;
 
-/** The runtime's own way to load an ES module for `require`. */
-export function nativeModuleLoader(): (module: unknown, path: string) => void {
+/**
+ * The runtime's own way to load an ES module for `require`: the one at `url`, a `file:` URL, whose path is
+ * `path`. The runtime asks node:url for the URL of a path, and imports what the answer's `toString()` says
+ * without a look at permissions; an app could answer in its place. So it is answered for each call.
+ */
+export function nativeModuleLoader(): (module: unknown, path: string, url: string) => void {
   const load = (nodeModule as unknown as ModuleClass)._extensions[".mjs"];
-  return (module, path) => {
+  return (module, path, url) => {
+    const ofApp = getOwnPropertyDescriptor(nodeUrl, "pathToFileURL")!;
+    const answer = freeze({ __proto__: null, href: url, toString: () => url });
+    let isAsked = false;
+    const restore = () => {
+      if (!isAsked) defineProperty(nodeUrl, "pathToFileURL", ofApp);
+      isAsked = true;
+    };
+    // Where an app has fixed its own function, this throws, and nothing is loaded.
+    defineProperty(nodeUrl, "pathToFileURL", {
+      __proto__: null,
+      value: () => {
+        // What the module does itself while it is loaded is the app's affair.
+        restore();
+        return answer;
+      },
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    } as PropertyDescriptor);
     try {
       load(module as CommonJsModule, path);
     } catch (error) {
       if (error instanceof Error) tellOnce(error);
       throw error;
+    } finally {
+      restore();
     }
   };
 }

@@ -200,7 +200,7 @@ class AppModules {
       const name = `${file}`;
       if (file === undefined || !isGeneratedName(name)) return false;
       try {
-        load(module, pathOf(this.#directory + name));
+        load(module, pathOf(this.#directory + name), this.#directory + name);
       } catch (error) {
         throw asyncModule(this.#renamed(error));
       }

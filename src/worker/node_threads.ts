@@ -32,10 +32,9 @@ interface NodeWorkerOptions {
   readonly stdin?: unknown;
   readonly stdout?: unknown;
   readonly stderr?: unknown;
-  readonly resourceLimits?: Readonly<Record<string, unknown>>;
 }
 
-const { MessageChannel, Number, String, TypeError, URL: AbsoluteUrl, structuredClone } = globalThis;
+const { MessageChannel, String, TypeError, URL: AbsoluteUrl, structuredClone } = globalThis;
 const { defineProperty, freeze, keys } = Object;
 const NESTED_MODULE = new URL("./node_nested.ts", import.meta.url).href;
 /** Of what is no file, the runtime asks for no permission to read. */
@@ -84,7 +83,8 @@ export function nodeThreads(terms: ThreadTerms, ask: AskForModule): ThreadMaker 
 
 /** What the runtime is given besides: plain values. */
 function plainOptions(options: NodeWorkerOptions): Record<string, unknown> {
-  const { env, argv, execArgv, name, stdin, stdout, stderr, resourceLimits } = options;
+  // No limits of V8's memory: those that it cannot keep end the whole process.
+  const { env, argv, execArgv, name, stdin, stdout, stderr } = options;
   return {
     ...env === undefined || env === null
       ? {}
@@ -92,7 +92,6 @@ function plainOptions(options: NodeWorkerOptions): Record<string, unknown> {
     ...argv === undefined ? {} : { argv: plainList(argv) },
     ...execArgv === undefined ? {} : { execArgv: plainList(execArgv) },
     ...name === undefined ? {} : { name: `${name}` },
-    ...resourceLimits === undefined ? {} : { resourceLimits: plainRecord(resourceLimits, Number) },
     stdin: !!stdin,
     stdout: !!stdout,
     stderr: !!stderr,

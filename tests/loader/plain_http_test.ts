@@ -115,7 +115,7 @@ const faults: Record<string, [text: string, message: string]> = {
   "nothing": ["", "closed before there was an answer"],
   "half a head": [`${OK}Content-Le`, "closed before there was an answer"],
   "what is not HTTP": ["SSH-2.0\r\n\r\n", "not HTTP/1.1"],
-  "a line that is no field": [`${OK}: x\r\n\r\n`, "no field"],
+  "a line that is no field": [`${OK}: x\r\n\r\n`, "not a field"],
   "a name that is none": [`${OK}a b: x\r\n\r\n`, "header name"],
   "a head without end": [`${OK}A: ${"a".repeat(70_000)}`, "larger than 64 KiB"],
   "a body that is cut off": [`${OK}Content-Length: 9\r\n\r\nhello`, "before the body was there"],

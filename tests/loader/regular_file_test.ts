@@ -39,17 +39,17 @@ Deno.test("only regular files are opened, whatever leads to them, and none of th
   Deno.writeTextFileSync(`${at}/file`, "text");
   Deno.symlinkSync("file", `${at}/link`);
   const cases: [path: string, reason: RegExp][] = [
-    ["pipe", /no regular file/],
-    ["link-to-pipe", /no regular file/],
-    ["socket", /no regular file/],
-    ["link-to-device", /no regular file/],
+    ["pipe", /not a regular file/],
+    ["link-to-pipe", /not a regular file/],
+    ["socket", /not a regular file/],
+    ["link-to-device", /not a regular file/],
     [".", /it is a folder/],
     ["loop", /links lead nowhere/],
     ["dangling", /no such file/],
     ["none", /no such file/],
     ["file/below", /no such file/],
     ["n".repeat(300), /no such file/],
-    ["a\0b", /no path of a file/],
+    ["a\0b", /not the path of a file/],
   ];
   for (const [name, reason] of cases) {
     const { message } = assertThrows(() => readRegularFile(`${at}/${name}`, MAX_BYTES), FileFault);

@@ -83,14 +83,14 @@ Deno.test("a worker that dies again and again is replaced after growing delays",
   for (let i = 0; i < 5; i++) {
     const response = await fetch(`${url}/crash`);
     await response.body?.cancel();
-    delays.push(await gateway.logged(new RegExp(`started again in ${0.1 * 2 ** i} s`)));
+    delays.push(await gateway.logged(new RegExp(`restarts in ${0.1 * 2 ** i} s`)));
     const statuses = await untilAnswered(url, "/");
     assert(statuses.every((status) => status === 503), String(statuses));
   }
   assertEquals(delays.length, 5);
   // With 1.6 s to go, waiting was no use: the client was told when to come back.
   const fatal = fetch(`${url}/crash`).then((response) => response.body?.cancel());
-  await gateway.logged(/started again in 3\.2 s/);
+  await gateway.logged(/restarts in 3\.2 s/);
   const refused = await fetch(`${url}/`);
   assertEquals([refused.status, refused.headers.get("retry-after")], [503, "1"]);
   await refused.body?.cancel();

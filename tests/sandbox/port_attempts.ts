@@ -164,10 +164,10 @@ const apis: Record<string, (port: number, load: (name: string) => Any) => Any> =
   "a thread of the runtime's own class": async (port, load) => {
     const { Worker } = await load("worker_threads");
     const { constructor } = Worker.prototype;
+    // What it extends may be the class of all emitters, which makes no thread.
+    const above = Object.getPrototypeOf(constructor);
     return await threadListens(
-      Object.getPrototypeOf(constructor).name === ""
-        ? constructor
-        : Object.getPrototypeOf(constructor),
+      "postMessage" in (above.prototype ?? {}) ? above : constructor,
       port,
     );
   },

@@ -4,7 +4,7 @@
  */
 
 import { appGroups } from "../../src/gateway/app_groups.ts";
-import { loaderOptions } from "../../src/gateway/app_loader.ts";
+import { checkLoader, loaderOptions } from "../../src/gateway/app_loader.ts";
 import { importPolicy } from "../../src/gateway/app_supply.ts";
 import { appLoading } from "../../src/gateway/apps.ts";
 import { usualCacheRoot } from "../../src/gateway/module_cache.ts";
@@ -38,6 +38,7 @@ export class LoadingHere implements Disposable {
   constructor(lab: LoaderLab, ...args: string[]) {
     const { settings, surroundings } = asked(lab, args);
     const log: Log = (_level, message) => this.log.push(message);
+    checkLoader(settings);
     this.#loading = appLoading(settings, () => settings, surroundings, [], log);
   }
 

@@ -17,6 +17,7 @@ import type { ImportMap } from "../names/import_map.ts";
 import { NO_IMPORT_MAP, parseImportMap, withMembers, withMore } from "../names/import_map.ts";
 import { findPackageJson, importMapOfPackage } from "./package_json.ts";
 import { FileFault, readRegularFile } from "../files/regular_file.ts";
+import { foldersUpwards } from "../../base/folders.ts";
 import { workspaceRootOf } from "../../base/workspaces.ts";
 import type { WorkspaceConfig } from "./workspace.ts";
 import { importMapOfMembers, workspaceOf } from "./workspace.ts";
@@ -195,15 +196,13 @@ export function packageJsonOf(appUrl: string, config: string | null): string | n
   return findPackageJson(dirname(fileURLToPath(appUrl)), top);
 }
 
-/** The nearest `deno.json` or `deno.jsonc` in `folder` or above it. */
+/** The nearest `deno.json` or `deno.jsonc` in `folder` or above it, where nobody else can put one. */
 export function findConfig(folder: string): string | null {
-  for (let at = folder;;) {
+  for (const at of foldersUpwards(folder)) {
     const path = configPathIn(at);
     if (path !== null) return path;
-    const above = dirname(at);
-    if (above === at) return null;
-    at = above;
   }
+  return null;
 }
 
 /** The `deno.json` of the workspace that the one at `path` belongs to, or itself. */

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { foldersUpwards } from "../../base/folders.ts";
 import { messageOf } from "../../base/error_message.ts";
 import { ConfigError } from "../../base/errors.ts";
 import { isAbsent } from "../files/atomic_write.ts";
@@ -23,13 +24,12 @@ const MAX_BYTES = 1_048_576;
  * none.
  */
 export function findPackageJson(folder: string, top: string | null): string | null {
-  for (let at = folder;;) {
+  for (const at of foldersUpwards(folder)) {
     const path = join(at, "package.json");
     if (isFile(path)) return path;
-    const above = dirname(at);
-    if (at === top || above === at) return null;
-    at = above;
+    if (at === top) return null;
   }
+  return null;
 }
 
 /**

@@ -91,6 +91,8 @@ class Finder extends Parser {
   // Whether a name is declared twice, or not at all, is for V8 to find: here it takes quadratic time.
   override declareName(): void {}
   override checkLocalExport(): void {}
+  // So are faults of regular expressions: names of groups are compared with each other.
+  override validateRegExpPattern(): void {}
 
   #lookForImporter({ callee, arguments: given }: Call): void {
     if (callee.type !== "Identifier" || given.length !== 2) return;
