@@ -90,7 +90,10 @@ function assertSays(
 
 /** Whoever reads it wants to know of the app, not of what is inside gatehouse or Deno. */
 function assertOneMessage(text: string, beginning: string): void {
-  const said = text.split("\n").filter((line) => /^(?:gatehouse|error|warning): /.test(line));
+  // What is denied is told besides.
+  const said = text.split("\n").filter((line) =>
+    /^(?:gatehouse|error|warning): (?!denied to )/.test(line)
+  );
   assertEquals(said.length, 1, text);
   assert(said[0].startsWith(beginning), text);
   for (const inside of [/\bext:/, /\/src\/(?:loader|worker|pool|cli)\//, /Uncaught/]) {
