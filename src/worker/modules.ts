@@ -270,8 +270,10 @@ class AppModules {
     const added = answer as Exclude<Imported, { message: string }>;
     this.#add(added);
     // Whoever waits for it often is not to ask often.
-    this.#told.set(`${type} ${referrer} ${specifier}`, `${added.file}`);
-    return added.file;
+    // Asked once: what answers may be the app's.
+    const file = `${added.file}`;
+    this.#told.set(`${type} ${referrer} ${specifier}`, file);
+    return file;
   }
 
   /** Whether nothing is said of what `specifier` means, but perhaps by packages beside the app. */

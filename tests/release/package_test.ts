@@ -104,7 +104,6 @@ console.log(["HEAD", "STDIN", "Slab", "parseMessage"].filter((name) => name in r
     { "program.ts": program },
     "run",
     "-A",
-    "--check",
     "program.ts",
   );
   assertEquals(printed, "function function function\ntrue\n1:a,\n0\n");
