@@ -15,13 +15,14 @@ const {
   getPrototypeOf,
   hasOwn,
 } = Object;
+const { isPrototypeOf } = Object.prototype;
 const { apply } = Reflect;
 
 /**
  * Lets objects that `isOurs` knows find the members of `own` wherever one of Node's prototypes, `natives`, is
  * asked for them, and all others what they found before. Frameworks put prototypes of their own before Node's
  * in the place of the one that an object has, and call methods of Node's on it: so it is only there that all
- * find them. Each prototype gets those that it has; the first one, those that none has.
+ * find them. Each prototype gets those that it has; the first one, those that it does not inherit either.
  */
 export function shareMembers(
   own: object,
@@ -32,7 +33,11 @@ export function shareMembers(
     if (name === "constructor") continue;
     const having = natives.filter((native) => hasOwn(native, name));
     const ours = getOwnPropertyDescriptor(own, name)!;
-    for (const native of having.length > 0 ? having : [natives[0]]) {
+    // In Deno 2.6, responses do not extend the class of outgoing messages.
+    const isFound = having.some((native) =>
+      native === natives[0] || apply(isPrototypeOf, native, [natives[0]])
+    );
+    for (const native of isFound ? having : [natives[0], ...having]) {
       shareMember(name, ours, native, isOurs);
     }
   }
