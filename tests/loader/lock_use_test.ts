@@ -141,7 +141,10 @@ test("a lock file that cannot be used is told with its line, and is not touched"
   const wrong: Record<string, [text: string, message: RegExp]> = {
     "no.lock": ["{\n  oops", /no\.lock:2: this is not JSON/],
     "newer.lock": ['{\n  "version": 99\n}', /newer\.lock:2: this lock file cannot be used/],
-    "part.lock": ['{\n  "version": 1,\n  "moduls": {}\n}', /part\.lock:3: "moduls" does not belong/],
+    "part.lock": [
+      '{\n  "version": 1,\n  "moduls": {}\n}',
+      /part\.lock:3: "moduls" does not belong/,
+    ],
     "hash.lock": [
       '{\n  "version": 1,\n  "modules": {\n    "https://a.b/c.ts": "x"\n  }\n}',
       /hash\.lock:4: the value of/,
