@@ -5,19 +5,20 @@
  */
 
 import { dirname, join } from "node:path";
+import { isWritableByOthers } from "../base/folders.ts";
 import { workspaceRootOf } from "../base/workspaces.ts";
 
 /** Files that a project has in its folder. */
 const PROJECT_FILES: readonly string[] = ["deno.json", "deno.jsonc", "package.json"];
-const OTHERS_WRITE = 0o002;
 
 /** File that Nitro puts beside the `server` and `public` that it makes: `server` alone is no project. */
 const BUILD_FILE = "nitro.json";
 
 /**
  * The nearest folder, from `folder` upwards, with a `deno.json`, `deno.jsonc` or `package.json`, or that of
- * the workspace which lists it among its members; else `folder` itself. The user's `home`, and what is above it, are no projects, and neither are folders
- * that everybody can write to: anybody could make them look like one.
+ * the workspace which lists it among its members; else `folder` itself. The user's `home`, and what is
+ * above it, are no projects, and neither are folders that everybody can write to: anybody could make them
+ * look like one.
  */
 export function projectFolder(folder: string, home: string | undefined): string {
   const homes = home === undefined ? [] : [home, realPathOf(home)];
@@ -43,7 +44,7 @@ function isCommon(folder: string, homes: readonly string[]): boolean {
     return homes.some((home) => `${home}/`.startsWith(`${path}/`));
   });
   if (isHome) return true;
-  return ((statOf(folder)?.mode ?? 0) & OTHERS_WRITE) !== 0;
+  return isWritableByOthers(folder);
 }
 
 /** Where a path leads; itself if it leads nowhere. */

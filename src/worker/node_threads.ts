@@ -88,7 +88,7 @@ function plainOptions(options: NodeWorkerOptions): Record<string, unknown> {
   return {
     ...env === undefined || env === null
       ? {}
-      : { env: typeof env === "symbol" ? env : plainRecord(env, String) },
+      : { env: typeof env === "symbol" ? env : plainTexts(env) },
     ...argv === undefined ? {} : { argv: plainList(argv) },
     ...execArgv === undefined ? {} : { execArgv: plainList(execArgv) },
     ...name === undefined ? {} : { name: `${name}` },
@@ -104,13 +104,10 @@ function plainList(values: readonly unknown[]): string[] {
   return list;
 }
 
-function plainRecord<Value>(
-  record: Readonly<Record<string, unknown>>,
-  plain: (value: unknown) => Value,
-): Record<string, Value> {
-  const copy: Record<string, Value> = {};
+function plainTexts(record: Readonly<Record<string, unknown>>): Record<string, string> {
+  const copy: Record<string, string> = {};
   const names = keys(record);
-  for (let i = 0; i < names.length; i++) copy[names[i]] = plain(record[names[i]]);
+  for (let i = 0; i < names.length; i++) copy[names[i]] = String(record[names[i]]);
   return copy;
 }
 
