@@ -73,7 +73,7 @@ export function copyShared(
   }
 }
 
-/** Gives memory that nobody uses any more back at once: the garbage collector hardly sees its size. */
+/** Returns unused memory at once: the garbage collector hardly sees its size. */
 export function freeMemory(bytes: Uint8Array<ArrayBuffer>): void {
   transfer(bufferOf(bytes) as ArrayBuffer, 0);
 }
@@ -138,7 +138,7 @@ export class BufferPool {
     return buffer;
   }
 
-  /** Takes a buffer back that nobody uses any more. */
+  /** Takes back a buffer that is no longer used. */
   give(buffer: Uint8Array): void {
     const bits = 31 - clz32(buffer.length);
     const kept = bits >= MIN_BITS && bits <= MAX_BITS && buffer.length === 1 << bits &&
@@ -151,7 +151,7 @@ export class BufferPool {
     this.#free[bits].push(buffer);
   }
 
-  /** Frees half of the buffers that nobody has needed since the last time. */
+  /** Frees half of the buffers that were not needed since the last call. */
   trim(): void {
     for (let bits = MIN_BITS; bits <= MAX_BITS; bits++) {
       for (let spare = this.#spare[bits]; spare > 0; spare -= 2) this.#freeOne(bits);
@@ -189,13 +189,13 @@ export class BufferPool {
   }
 }
 
-/** Bytes that are to be sent, in a buffer that grows. */
+/** Bytes to send, in a buffer that grows. */
 export class OutputBuffer {
   /** The buffer; its first {@linkcode length} bytes are in use. */
   bytes: Uint8Array = EMPTY;
   /** Bytes in use. */
   length = 0;
-  /** Room that is made after a large chunk for more of them, in bytes. */
+  /** Room to add after a large chunk for further ones, in bytes. */
   roomBytes: number = LARGE_ROOM;
 
   readonly #pool: BufferPool;

@@ -35,7 +35,10 @@ export class ByteQueue {
     this.#append(chunk);
   }
 
-  /** Takes up to `maxBytes`, which is more than 0, from the front, or gives `null` if there are none. */
+  /**
+   * Takes up to `maxBytes`, which is more than 0, from the front, or returns `null` if there are
+   * none.
+   */
   shift(maxBytes = Infinity): Uint8Array<ArrayBuffer> | null {
     if (this.#chunks.length === 0) this.#endTail();
     const { first } = this.#chunks;

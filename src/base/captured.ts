@@ -2,9 +2,9 @@
  * Methods and collections of the platform for code that shares a thread with apps, taken aside before an
  * app can have changed them. Their behaviour is that of the originals.
  *
- * Code that apps could mislead, or take something from, looks nothing up on the platform's prototypes:
- * whoever replaces a method there is called with what it was to work on. Constructors and functions of
- * the global scope are taken aside by each module for itself, at its top.
+ * Code that apps could mislead, or take something from, looks nothing up on the platform's
+ * prototypes: a method that an app put there would be called with the data. Constructors and
+ * functions of the global scope are taken aside by each module for itself, at its top.
  *
  * @module
  */
@@ -91,7 +91,7 @@ export interface SafeSet<Value> {
   forEach(onValue: (value: Value) => void): void;
 }
 
-/** Keeps a class by itself: its methods are the platform's, and nobody can change them. */
+/** Keeps a class of its own: its methods are the platform's, and cannot be changed. */
 function sealed(own: { readonly prototype: object }, platforms: { readonly prototype: object }) {
   for (const key of ownKeys(platforms.prototype)) {
     if (key === "constructor") continue;
@@ -155,7 +155,7 @@ export const settle: <Value>(
   onRejected: (reason: unknown) => void,
 ) => void = then as never;
 
-/** Lets `promise` reject without anybody who minds. */
+/** Ignores a rejection of `promise`. */
 export function ignoreRejection(promise: Promise<unknown>): void {
   then(promise, undefined, ignore);
 }

@@ -1,9 +1,9 @@
 /**
  * Files that `scripts/compile.ts` has put into the executable, and that are rarely needed.
  *
- * The runtime reads all of its own part of the executable at each start, and copies it: 7 ms for each MB
- * on a slow machine. So, where the format of executables allows it, these files are attached before that
- * part, where nobody looks who does not need them:
+ * The runtime reads all of its own part of the executable at each start, and copies it: 7 ms for
+ * each MB on a slow machine. So, where the format of executables allows it, these files are
+ * attached before that part, where only readers that need them look:
  *
  *     the runtime | the files | index, in JSON | length of the index, mark | the runtime's own part
  *
@@ -23,9 +23,9 @@ export const OWN_PART_TAIL_BYTES = 16;
 /** Where attached files are: offset in the executable and length, by name. */
 export type AttachmentIndex = Readonly<Record<string, readonly [at: number, length: number]>>;
 
-/** The executable that runs, even if there is another one in its place by now. */
+/** The running executable, even if another file has since replaced it. */
 const RUNNING = "/proc/self/exe";
-/** From here to the files that the runtime carries: there are none in a checkout. */
+/** The way to the files that the runtime carries; a checkout has none. */
 const CARRIED = new URL("../lib/", import.meta.url);
 
 /** What is attached to this executable, as soon as it is known. */
@@ -79,7 +79,7 @@ function readAt(file: Deno.FsFile, at: number, length: number): Uint8Array<Array
   file.seekSync(at, Deno.SeekMode.Start);
   for (let filled = 0; filled < length;) {
     const count = file.readSync(bytes.subarray(filled));
-    if (count === null) throw new Error("the executable is not complete");
+    if (count === null) throw new Error("the executable is incomplete");
     filled += count;
   }
   return bytes;

@@ -53,7 +53,7 @@ export function embeddedScript(name: string): Script {
   const source = embeddedFile(name);
   if (source === null) throw new Error(`there is no ${name} in this executable`);
   const code = embeddedFile(name + CODE_SUFFIX);
-  // V8 looks whether the code fits, and goes without it if not.
+  // V8 checks whether the code fits, and does without it if not.
   const script = new Script(new TextDecoder().decode(source), {
     filename: `gatehouse:${name}`,
     cachedData: code ?? undefined,

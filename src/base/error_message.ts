@@ -1,5 +1,5 @@
 /**
- * What is said of something that was thrown.
+ * Describes thrown values.
  *
  * @module
  */

@@ -42,7 +42,7 @@ export class FastCgiError extends Error {
 export class ZmqError extends Error {
   /** Name of the class. */
   override name = "ZmqError";
-  /** The error's number in libzmq; 0 if the error is none of its. */
+  /** The error's number in libzmq; 0 if the error is not from libzmq. */
   readonly code: number;
 
   /** Makes an error with libzmq's number. */
@@ -97,7 +97,7 @@ export interface SettingProblem {
   readonly message: string;
 }
 
-/** Settings that a program gave are wrong: `problems` has all of them. */
+/** Settings that a program gave are wrong: `problems` lists all of them. */
 export class SettingsError extends ConfigError {
   /** Name of the class. */
   override name = "SettingsError";
@@ -143,8 +143,8 @@ export class LoadError extends Error {
   readonly url: string;
 
   /**
-   * Makes an error about the module at `url`; the message goes without passwords, and without the middle if
-   * it is very long.
+   * Makes an error about the module at `url`; passwords are left out of the message, and so is the
+   * middle of a very long one.
    */
   constructor(url: string, message: string, options?: ErrorOptions) {
     super(withoutMiddle(withoutPasswords(message)), options);
@@ -156,10 +156,10 @@ export class LoadError extends Error {
     const names = [...urls].join(" or ");
     return new LoadError(
       names,
-      `cannot load ${names}: it is not done after ${
+      `cannot load ${names}: loading took longer than ${
         timeoutMs / 1000
-      } s (--load-timeout); does it ` +
-        "wait for something that does not come, or block its thread?",
+      } s (--load-timeout); does ` +
+        "it wait for something that never happens, or block its thread?",
     );
   }
 }

@@ -26,7 +26,7 @@ export function isWritableByOthers(folder: string): boolean {
   try {
     return ((Deno.statSync(folder).mode ?? 0) & OTHERS_WRITE) !== 0;
   } catch (error) {
-    // It is not there, or may not be looked at.
+    // It does not exist, or is unreadable.
     if (error instanceof Error) return false;
     throw error;
   }

@@ -131,7 +131,7 @@ function escapeOf(char: string): string {
 }
 
 /**
- * Lets the console's methods put up with an output that nobody reads any more. Older versions of Deno
+ * Lets the console's methods ignore that their output is no longer read. Older versions of Deno
  * throw, in the midst of what reports something, or serves.
  */
 export function ignoreBrokenPipes(): void {

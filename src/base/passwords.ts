@@ -10,8 +10,8 @@ const { max } = Math;
 const AUTHORITY_END = /[^\S\t\r\n]|[/?#]/g;
 
 /**
- * `text` without the passwords of the URLs in it: `http://user:***@host/`. A name alone may be a token:
- * it is left out, too.
+ * `text` without the passwords of the URLs in it: `http://user:***@host/`. A name alone may be a
+ * token, so it is left out, too.
  */
 export function withoutPasswords(text: string): string {
   let shown = "";

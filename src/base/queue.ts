@@ -20,7 +20,7 @@ export class Queue<Item> {
     return this.#items.length - this.#first;
   }
 
-  /** The item that is next, or `undefined` if there is none. */
+  /** The next item, or `undefined` if there is none. */
   get first(): Item | undefined {
     return this.#items[this.#first];
   }
@@ -30,7 +30,7 @@ export class Queue<Item> {
     this.#items.push(item);
   }
 
-  /** Takes the item that is next, or gives `undefined` if there is none. */
+  /** Takes the next item, or returns `undefined` if there is none. */
   shift(): Item | undefined {
     const items = this.#items;
     if (this.#first === items.length) return undefined;
@@ -45,7 +45,7 @@ export class Queue<Item> {
     return item;
   }
 
-  /** Puts `item` in the place of the one that is next. */
+  /** Replaces the next item with `item`. */
   replaceFirst(item: Item): void {
     this.#items[this.#first] = item;
   }

@@ -19,7 +19,10 @@ export async function sha256Hex(content: Uint8Array | string): Promise<string> {
   return hex;
 }
 
-/** The same as {@linkcode sha256Hex}, at once: for what is small, and where nobody can wait. */
+/**
+ * The same as {@linkcode sha256Hex}, synchronously: for small data, and where waiting is not
+ * possible.
+ */
 export function sha256Of(content: Uint8Array | string): string {
   return createHash("sha256").update(content).digest("hex");
 }

@@ -65,9 +65,9 @@ const KNOWN_VARIABLES: readonly string[] = [
 ];
 
 /**
- * Copies what there is, as far as Deno permits it.
+ * Copies the surroundings, as far as Deno permits it.
  *
- * @throws {ConfigError} if there is no working directory any more
+ * @throws {ConfigError} if the working directory no longer exists
  */
 export function takeSurroundings(): Surroundings {
   const env = readEnvironment();
@@ -125,7 +125,7 @@ function workingDirectory(): string {
     return Deno.cwd();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new ConfigError("the working directory is not there any more: change to another one");
+    throw new ConfigError("the working directory no longer exists: change to another one");
   }
 }
 
@@ -141,7 +141,7 @@ function readCommandLine(): readonly string[] | undefined {
   try {
     return Object.freeze(Deno.readTextFileSync("/proc/self/cmdline").split("\0").slice(0, -1));
   } catch (error) {
-    // Deno wants all permissions for what is in /proc; and there need not be one.
+    // Deno requires all permissions to read /proc, and there may be no /proc.
     const isExpected = error instanceof Deno.errors.NotCapable ||
       error instanceof Deno.errors.NotFound;
     if (!isExpected) throw error;

@@ -7,8 +7,8 @@
 const { min } = Math;
 
 /**
- * Longest time that a timer can be set to, in milliseconds: almost 25 days. One that is set to more
- * fires at once.
+ * Longest time that a timer can be set to, in milliseconds: almost 25 days. A timer that is set to
+ * more fires at once.
  */
 export const MAX_TIMER_MS = 2_147_483_647;
 

@@ -1,5 +1,5 @@
 /**
- * What nobody catches: the runtime prints it, and ends the thread. What it prints is made to be read
+ * Uncaught errors: the runtime prints them, and ends the thread. What it prints is made to be read
  * only, as all that the log has.
  *
  * @module
@@ -72,7 +72,7 @@ function thrownText(thrown: unknown): string {
 function withoutFrames(text: string): Error {
   const { stackTraceLimit } = Error as unknown as { stackTraceLimit: number };
   (Error as unknown as { stackTraceLimit: number }).stackTraceLimit = 0;
-  // The name is said once more before the message.
+  // The name stands once more before the message.
   const [, message] = /^Error: (.*)$/s.exec(text) ?? [undefined, text];
   const error = new Error(message);
   (Error as unknown as { stackTraceLimit: number }).stackTraceLimit = stackTraceLimit;

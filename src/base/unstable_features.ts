@@ -11,7 +11,10 @@ export type UnstableFeature = "kv" | "cron" | "net";
 export interface UnstableRules {
   /** Those that they get. */
   readonly features: readonly UnstableFeature[];
-  /** The file that `Deno.openKv()` opens when it is given none; `""` if `kv` is none of the features. */
+  /**
+   * The file that `Deno.openKv()` opens when it is given none; `""` if `kv` is not among the
+   * features.
+   */
   readonly kvPath: string;
 }
 

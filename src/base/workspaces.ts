@@ -136,7 +136,7 @@ function textAt(path: string): string | null {
     const info = Deno.statSync(path);
     return info.isFile && info.size <= MAX_BYTES ? Deno.readTextFileSync(path) : null;
   } catch (error) {
-    // It is not there, or may not be looked at.
+    // It does not exist, or is unreadable.
     if (error instanceof Error) return null;
     throw error;
   }

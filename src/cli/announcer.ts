@@ -1,6 +1,6 @@
 /**
- * Who is told how the gateway does: whoever reads standard error, the service manager, and those who
- * look for the process's number; or the supervisor, which tells them.
+ * Announces the gateway's state: on standard error, to the service manager and in the pidfile; or
+ * to the supervisor, which announces it.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export type Notice = Readonly<Parameters<Log>>;
 
 /** Tells how the gateway does. Disposed at its end. */
 export interface Announcer extends Disposable {
-  /** It serves at `urls`; `notice` is what else is to be said. */
+  /** It serves at `urls`; `notice` is printed with it. */
   ready(urls: readonly string[], notice: Notice | null): void;
   /** It begins to load the apps anew. */
   reloading(): void;

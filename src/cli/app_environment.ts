@@ -27,8 +27,9 @@ export class AppEnvironment {
   }
 
   /**
-   * Takes out what the apps of `settings` are not to see, and puts back what they are by now. A variable
-   * that `--app-allow-env` names is always to be seen; credentials are by apps that may do everything.
+   * Removes what the apps of `settings` must not see, and restores what they may see by now. A
+   * variable that `--app-allow-env` names is always to be seen; credentials are by apps that may do
+   * everything.
    */
   showTo(settings: ServeSettings): void {
     for (const [name, value] of Object.entries(this.#env)) {

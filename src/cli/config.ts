@@ -17,9 +17,9 @@ import { checkLoader } from "../gateway/app_loader.ts";
 import { checkedGroups } from "../gateway/apps.ts";
 
 /**
- * Prints what the command asks for; returns whether all is well. Understanding the settings has found
- * most of what can be wrong; what is left is what a start finds: settings of apps that do not go
- * together, and files that are not there.
+ * Prints what the command asks for; returns whether all is well. Parsing the settings has found
+ * most faults. This checks the rest of what a start finds: settings of apps that cannot be
+ * combined, and missing files.
  *
  * @throws {ConfigError} when a start would
  */

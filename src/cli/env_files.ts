@@ -13,9 +13,9 @@ import type { Surroundings } from "../base/surroundings.ts";
 import { setVariable } from "../base/surroundings.ts";
 
 /**
- * Puts the variables of the files at `paths` into the environment, and gives the surroundings that there
- * are then. As with Deno, variables that are set already stay, later files count before earlier ones, and
- * of a file that is not there `log` is told.
+ * Puts the variables of the files at `paths` into the environment, and gives the surroundings that
+ * there are then. As with Deno, variables that are set already stay, later files count before
+ * earlier ones, and a missing file is logged.
  *
  * @throws {ConfigError} if a file cannot be read or understood
  */
@@ -43,7 +43,7 @@ function textOf(path: string, log: Log): string | null {
     return Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) {
-      log("warning", `--env-file ${path} is not there`);
+      log("warning", `--env-file ${path} does not exist`);
       return null;
     }
     throw new ConfigError(`--env-file ${path} cannot be read: ${messageOf(error)}`);

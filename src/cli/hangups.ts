@@ -18,7 +18,7 @@ export class Hangups implements Disposable {
     if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", this.#onSignal);
   }
 
-  /** Tells `listener` from now on: at once, if there was one already, or several. */
+  /** Calls `listener` for each hangup from now on; at once, if there were any before. */
   tell(listener: () => void): void {
     this.#listener = listener;
     if (this.#isKept) listener();

@@ -19,11 +19,12 @@ export interface OpenInspector extends Disposable {
  * Opens V8's inspector at `address`, or at another port if that is taken. A debugger that attaches to it
  * is shown the workers, too; apps in them need no permission for that, and get none.
  *
- * Deno's own has a port of its own, on the loopback interface, since not every version of it looks at
- * who is asked for: web pages could reach it by a name of their own that leads to this machine.
+ * Deno's inspector gets a port of its own on the loopback interface, since some versions of it
+ * ignore the `Host` field: web pages could reach it by a name of theirs that resolves to this
+ * machine.
  *
  * @throws {ConfigError} if this version of Deno has none that can be opened
- * @throws {ListenError} if the address cannot be had
+ * @throws {ListenError} if the address cannot be used
  */
 export async function openInspector(
   address: NonNullable<ServeSettings["inspect"]>,
@@ -34,7 +35,7 @@ export async function openInspector(
   const text = inspector.url();
   if (!text) {
     throw new ConfigError(
-      `--inspect: Deno ${Deno.version.deno} has no inspector that can be opened while it runs: ` +
+      `--inspect: Deno ${Deno.version.deno} cannot open its inspector while it runs: ` +
         "start gatehouse with deno run --inspect=127.0.0.1:9229 …",
     );
   }
@@ -46,13 +47,13 @@ export async function openInspector(
   log(
     "info",
     `inspector ws://${host}:${port}${url.pathname} ` +
-      "(whoever can connect to it can do whatever gatehouse may do)",
+      "(anyone who can connect to it can do all that gatehouse may do)",
   );
   if (!/^(?:127(?:\.\d+){3}|::1)$/.test(hostname)) {
     log(
       "warning",
       `--inspect: the inspector listens at ${host}:${port}, which other machines can reach too: ` +
-        "whoever reaches it there can do all that gatehouse may do",
+        "anyone who connects can do all that gatehouse may do",
     );
   }
   return {

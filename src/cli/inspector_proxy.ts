@@ -1,7 +1,7 @@
 /**
- * Stands before the inspector, and lets through who asks for this machine by its address. A web page can
- * have its own name lead to this machine, and its browser then lets it read what it gets from there (DNS
- * rebinding): but that name stands in the `Host` field of its requests (RFC 9110, section 7.2).
+ * Guards the inspector: lets through only requests that name this machine by its address. A web
+ * page can make its own host name resolve to this machine, and read what it gets from there (DNS
+ * rebinding). But that name stands in the `Host` field of its requests (RFC 9110, section 7.2).
  *
  * @module
  */
@@ -42,7 +42,7 @@ export class InspectorProxy implements Disposable {
   /**
    * Listens at `address`, or at another port there if that is taken, for the inspector at `inspectorPort`.
    *
-   * @throws {ListenError} if the address cannot be had
+   * @throws {ListenError} if the address cannot be used
    */
   static async listen(address: TcpAddress, inspectorPort: number): Promise<InspectorProxy> {
     const at = async (port: number) => {
@@ -82,7 +82,7 @@ export class InspectorProxy implements Disposable {
         else this.#serve(conn);
       } catch (error) {
         if (!(error instanceof Error)) throw error;
-        // It was closed; or there are no descriptors left, or whoever connected is gone already.
+        // It was closed; or no descriptors are left, or the client is already gone.
         if (!this.#closed) await new Promise((wake) => setTimeout(wake, ACCEPT_PAUSE_MS));
       }
     }
@@ -176,7 +176,7 @@ async function readHead(
   return null;
 }
 
-/** Where the empty line ends that ends a head, looked for from `from` on; 0 if it has not come. */
+/** The end of the empty line that ends a head, searched from `from`; 0 if it has not come yet. */
 function endOfHead(bytes: Uint8Array, from: number): number {
   for (let at = bytes.indexOf(CR, from); at >= 0; at = bytes.indexOf(CR, at + 1)) {
     if (bytes[at + 1] === LF && bytes[at + 2] === CR && bytes[at + 3] === LF) return at + 4;

@@ -110,7 +110,10 @@ async function withEnvFiles(
   return addEnvFiles(surroundings, envFiles, logToStderr);
 }
 
-/** What says more than the command line: files as they are now, all else as it was at the start. */
+/**
+ * The sources of settings beyond the command line: files as they are now, all else as it was at the
+ * start.
+ */
 function configSources(
   { env, cwd }: Surroundings,
   warning: "aloud" | "silently",
@@ -123,9 +126,9 @@ function configSources(
   };
 }
 
-/** What the command line, and what it names, says by now. */
+/** The settings that the command line, and the files that it names, give now. */
 function settingsAgain(args: readonly string[], surroundings: Surroundings): ServeSettings {
   const command = parseCommandLine(args, configSources(surroundings, "silently"));
-  if (command.kind !== "serve") throw new ConfigError("the command line does not serve any more");
+  if (command.kind !== "serve") throw new ConfigError("the command line no longer serves apps");
   return command.settings;
 }

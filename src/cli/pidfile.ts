@@ -18,7 +18,7 @@ export class Pidfile {
   readonly #surroundings: Surroundings;
   readonly #onExit = () => this.remove();
 
-  /** @throws {ConfigError} if the file names another gatehouse that runs, or cannot be had */
+  /** @throws {ConfigError} if the file names another running gatehouse, or cannot be used */
   constructor(path: string, surroundings: Surroundings) {
     this.#path = path;
     this.#surroundings = surroundings;
@@ -28,11 +28,11 @@ export class Pidfile {
   /** Puts the number into the file, in place of a process's that has ended. */
   write(): void {
     this.#refuseOther();
-    // A name that nobody can have foreseen, and no way through a link: the folder may be everybody's.
+    // An unpredictable name, and no link is followed: others may write to the folder.
     const path = `${this.#path}.${crypto.randomUUID()}`;
     try {
       Deno.writeTextFileSync(path, `${Deno.pid}\n`, { createNew: true, mode: 0o644 });
-      // Whoever reads it finds all of it; a link in its place is replaced, not followed.
+      // Readers see it whole; a link in its place is replaced, not followed.
       Deno.renameSync(path, this.#path);
     } catch (error) {
       removeIfThere(path);
@@ -42,7 +42,7 @@ export class Pidfile {
     globalThis.addEventListener("unload", this.#onExit);
   }
 
-  /** Removes the file, if it is this process's. What is in its place by now is somebody else's. */
+  /** Removes the file, if it is this process's. Another file is in its place by now. */
   remove(): void {
     globalThis.removeEventListener("unload", this.#onExit);
     try {
@@ -65,7 +65,7 @@ export class Pidfile {
   #read(): number | null {
     try {
       const { isFile, isSymlink, size } = Deno.lstatSync(this.#path);
-      // A pipe in its place would be read forever; and whose a link is, is not ours to know.
+      // A pipe in its place would be read forever, and a link may be anybody's.
       if (!isFile && !isSymlink || size > MAX_BYTES) throw this.#foreign();
       if (isSymlink) return null;
       const text = Deno.readTextFileSync(this.#path).trim();
@@ -107,13 +107,13 @@ function isGatehouse(pid: number, surroundings: Surroundings): boolean {
   }
   if (!isAlive(pid)) return false;
   const { program, mainModule } = surroundings;
-  // The number may be another program's by now. A program that was replaced is "(deleted)".
+  // The number may belong to another program by now. A program that was replaced is "(deleted)".
   const path = told(() => Deno.readLinkSync(`/proc/${pid}/exe`).replace(/ \(deleted\)$/, ""));
   if (path === null) {
-    // Of other users' processes everybody is told the name, as far as it goes.
+    // The names of other users' processes are public, up to a length.
     const name = told(() => Deno.readTextFileSync(`/proc/${pid}/comm`).trimEnd());
     const own = told(() => Deno.readTextFileSync("/proc/self/comm").trimEnd());
-    // There is no such folder: to be on the safe side, it is gatehouse.
+    // The folder does not exist: assume that it is gatehouse.
     if (name !== null && name !== own) return false;
   } else if (basename(path) !== basename(program)) {
     return false;
@@ -125,8 +125,8 @@ function isGatehouse(pid: number, surroundings: Surroundings): boolean {
 }
 
 /**
- * Whether the number is that of a process, not of one of its threads, which have numbers, too, and that the
- * process does more than wait for somebody to take note of its end; `true` where that is not told.
+ * Whether the number is that of a process, not of one of its threads, which have numbers, too, and
+ * that the process is not a zombie; `true` where that is not told.
  */
 function isAlive(pid: number): boolean {
   const status = told(() => Deno.readTextFileSync(`/proc/${pid}/status`));

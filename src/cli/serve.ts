@@ -52,8 +52,8 @@ export async function serveCommand(
   const stop = Promise.withResolvers<void>();
   let signals = 0;
   const onSignal = () => {
-    // The second one: whoever sends it does not want to wait for what is in flight. A supervised
-    // process may get the same signal from the terminal and the supervisor, which knows what is meant.
+    // The second one: its sender does not want to wait for requests in flight. A supervised process
+    // may get the same signal from the terminal and the supervisor, which knows what is meant.
     if (++signals > 1 && membership === null) Deno.exit(1);
     stop.resolve();
   };
@@ -167,11 +167,11 @@ function tellOfWait(
   const timer = setTimeout(() => {
     const { unansweredCount: count } = gateway;
     if (count === 0) return;
-    const requests = count === 1 ? "1 request is" : `${count} requests are`;
-    const way = membership === null ? "; a second signal ends at once" : "";
+    const requests = count === 1 ? "1 request" : `${count} requests`;
+    const way = membership === null ? "; a second signal exits at once" : "";
     logToStderr(
       "info",
-      `${requests} still in flight, for ${drainTimeoutMs / 1_000} s at the most${way}`,
+      `waiting up to ${drainTimeoutMs / 1_000} s for ${requests} in flight${way}`,
     );
   }, timerMs(MOMENT_MS));
   return { [Symbol.dispose]: () => clearTimeout(timer) };

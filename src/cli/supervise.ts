@@ -32,15 +32,15 @@ export async function superviseCommand(
     );
   }
   if (Deno.permissions.querySync({ name: "run" }).state !== "granted") {
-    throw new ConfigError("--processes starts processes: Deno needs --allow-run, or -A, for it");
+    throw new ConfigError("--processes starts processes: run Deno with --allow-run, or with -A");
   }
   const { tempFolder: path } = surroundings;
   const mayMakeSockets = (["read", "write"] as const)
     .every((name) => Deno.permissions.querySync({ name, path }).state === "granted");
   if (!mayMakeSockets) {
     throw new ConfigError(
-      `--processes lets processes report over sockets: Deno needs --allow-read=${path} and ` +
-        `--allow-write=${path}, or -A, for them`,
+      `--processes uses sockets between processes: run Deno with --allow-read=${path} and ` +
+        `--allow-write=${path}, or with -A`,
     );
   }
   checkShareable(settings);

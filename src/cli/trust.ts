@@ -29,7 +29,7 @@ export function fixTrust({ env, cwd }: Surroundings, log: Log): void {
       readTrust();
       return;
     } catch (error) {
-      // As Node has it. The other variable may be the one that is at fault.
+      // As Node has it. The other variable may be at fault.
       log("warning", `NODE_EXTRA_CA_CERTS is not used: ${messageOf(error)}`);
     } finally {
       deleteVariable("DENO_CERT");

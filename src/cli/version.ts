@@ -11,9 +11,9 @@ import type { ZmqLibraryOrigin } from "../zmq/library.ts";
 import { openLibzmq, zmqLibraryOrigin, zmqVersion } from "../zmq/library.ts";
 
 const ORIGINS: Readonly<Record<ZmqLibraryOrigin, string>> = {
-  named: "of GATEHOUSE_LIBZMQ",
-  system: "of the system",
-  embedded: "of its own",
+  named: "from GATEHOUSE_LIBZMQ",
+  system: "from the system",
+  embedded: "built in",
 };
 
 /** Versions of gatehouse and of what it runs on. */

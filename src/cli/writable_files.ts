@@ -17,12 +17,12 @@ const OTHERS_READ = 0o004;
 const STICKY = 0o1000;
 
 /**
- * Tells `log` of each file that `settings` name and that everybody can write to, or replace, and of a
- * private key that everybody can read. Whose the files are is not asked: those of a service often belong
- * to whoever deploys it.
+ * Tells `log` of each file that `settings` name and that everybody can write to, or replace, and of
+ * a private key that everybody can read. The owner of the files does not matter: those of a service
+ * often belong to another user, who deploys it.
  */
 export function warnOfOpenFiles(settings: ServeSettings, { cwd }: Surroundings, log: Log): void {
-  // There, who may do what is said by other means.
+  // Windows expresses permissions differently.
   if (Deno.build.os === "windows") return;
   const told = new Set<string>();
   for (const path of filesOf(settings, cwd)) {
@@ -32,7 +32,7 @@ export function warnOfOpenFiles(settings: ServeSettings, { cwd }: Surroundings, 
     const what = open === path ? path : `${open}, where ${path} is,`;
     log(
       "warning",
-      `every user of this machine can write to ${what} and so decide what is run: chmod o-w ${open}`,
+      `every user of this machine can write to ${what} and so decide what runs: chmod o-w ${open}`,
     );
   }
   const { keyFile } = settings;
@@ -65,12 +65,12 @@ function everybodyWrites(path: string, unless: number): boolean {
   return (mode & OTHERS_WRITE) !== 0 && (mode & unless) === 0;
 }
 
-/** Mode of what is at `path`, or where links there lead; `null` if it cannot be told. */
+/** Mode of what is at `path`, or where links there lead; `null` if it is unknown. */
 function modeOf(path: string): number | null {
   try {
     return Deno.statSync(path).mode;
   } catch (error) {
-    // What is not there, or may not be looked at: whoever needs it says so.
+    // It is missing or unreadable: its reader will say so.
     if (error instanceof Error) return null;
     throw error;
   }

@@ -123,7 +123,7 @@ export function comeFromBoth(urls: readonly string[]): boolean {
   return urls.some(isLocal) && !urls.every(isLocal);
 }
 
-/** What of the system gatehouse itself may ask about: nobody else can be given more. */
+/** The facts about the system that gatehouse itself may ask for: apps cannot be given more. */
 function systemFacts(): string[] {
   return SYSTEM_FACTS.filter((kind) => {
     // Deno's types do not know all that it knows.
@@ -193,7 +193,7 @@ export function permissionsNotice(
   const remote = urls.find((url) => !isLocal(url));
   return remote === undefined
     ? `${may} (more with --app-allow-…, see --help)`
-    : `${may} (as ${shown(remote)} is not a file, this is all unless more is given: ` +
+    : `${may} (no more by default, since ${shown(remote)} is not a local file; give more with ` +
       "--app-allow-net, --app-allow-env, --app-allow-read=PATH, …, or --app-allow-all)";
 }
 
@@ -214,7 +214,10 @@ function granted(
   });
 }
 
-/** Path of the program that is run by `name`; just that if there is none, or the system finds others. */
+/**
+ * Path of the program that runs as `name`; `name` itself if there is none, or if the system would
+ * find others.
+ */
 function programNamed(name: string, cwd: string, env: Surroundings["env"]): string {
   // Names have endings there that are left out.
   if (Deno.build.os === "windows") return name;
@@ -227,7 +230,7 @@ function isProgram(path: string): boolean {
     const { isFile, mode } = Deno.statSync(path);
     return isFile && ((mode ?? 0) & ANYBODY_RUNS) !== 0;
   } catch (error) {
-    // It is not there, or may not be looked at.
+    // It does not exist, or is unreadable.
     if (error instanceof Error) return false;
     throw error;
   }

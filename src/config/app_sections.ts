@@ -50,7 +50,8 @@ export class AppSections {
       else {
         this.#problem(
           section.line,
-          `[${section.name}] has the name of [${other.section.name}] in line ${other.section.line}`,
+          `[${section.name}] has the same name as [${other.section.name}] in line ` +
+            `${other.section.line}`,
         );
       }
     }
@@ -75,7 +76,7 @@ export class AppSections {
     const known = this.#done.get(name);
     if (known !== undefined) return known;
     const { kind, section } = this.#apps.get(name)!;
-    // A circle is told of once, and has nothing in it.
+    // A circle is reported once, and counts as empty.
     this.#done.set(name, []);
     const mounts = kind === "app"
       ? this.#readApp(section)
@@ -113,7 +114,7 @@ export class AppSections {
     const { appPermissions, appAllowAll } = settings;
     const workers = given.find(({ option }) => option.name === "workers");
     if (workers !== undefined && settings.workers === 0) {
-      problems.addMessage(section.line, `${workers.name} of one app are at least 1`);
+      problems.addMessage(section.line, `${workers.name} of a single app must be at least 1`);
     }
     const [kind] = Object.keys(appPermissions);
     if (appAllowAll && kind !== undefined) {
@@ -131,7 +132,7 @@ export class AppSections {
       if (entry.key === "pipeline") return this.#words(entry, section);
       this.#problem(
         entry.line,
-        `${entry.key} is not a key of [pipeline:NAME], which has pipeline = FILTER... APP alone`,
+        `${entry.key} is not a key of [pipeline:NAME], which takes only pipeline = FILTER... APP`,
       );
       return [];
     });
@@ -166,7 +167,8 @@ export class AppSections {
       if (!/^\/[^?#]*$/.test(entry.key)) {
         this.#problem(
           entry.line,
-          `${entry.key} is not a key of [composite:NAME], which has use = urlmap, and /PREFIX = APP`,
+          `${entry.key} is not a key of [composite:NAME], which takes use = urlmap and /PREFIX ` +
+            `= APP`,
         );
         continue;
       }
@@ -208,7 +210,7 @@ export class AppSections {
     const { name, line } = reference;
     if (trail.includes(name)) {
       const circle = [...trail.slice(trail.indexOf(name)), name];
-      this.#problem(line, `apps go round in a circle: ${circle.join(" -> ")}`);
+      this.#problem(line, `apps refer to each other in a circle: ${circle.join(" -> ")}`);
       return [];
     }
     if (!this.#apps.has(name)) {
@@ -248,7 +250,7 @@ export class AppSections {
     if (isFactory === false && firstSetting !== undefined) {
       this.#problem(
         firstSetting.line,
-        `${firstSetting.key} is a setting, for factory = true alone`,
+        `${firstSetting.key} is a setting, which needs factory = true`,
       );
     }
     if (specifier === undefined) return null;
@@ -275,7 +277,7 @@ export class AppSections {
     } else if (value === "" || /\s/.test(value)) {
       this.#problem(entry.line, `use takes ${shape}, not ${JSON.stringify(value)}`);
     } else if (kind === "app" ? this.#apps.has(value) : this.#filters.has(value)) {
-      this.#problem(entry.line, `use: ${value} is a section, and ${shape} is wanted`);
+      this.#problem(entry.line, `use takes ${shape}; ${value} is a section`);
     } else {
       return value;
     }
@@ -304,7 +306,8 @@ export class AppSections {
   #unknown({ name, line, key }: Reference, kind: string, known: readonly string[]): void {
     const other = kind === "filter" ? this.#apps.has(name) : this.#filters.has(name);
     const hint = other
-      ? kind === "filter" ? "; apps stand last" : "; that is a filter, and the last must be an app"
+      ? kind === "filter" ? "; an app must come last" : "; that is a filter, and an app must " +
+        "come last"
       : nearest(name, known);
     this.#problem(line, `${key}: there is no [${kind}:${name}]${hint}`);
   }

@@ -1,5 +1,5 @@
 /**
- * From the words of a command line to what is to be done.
+ * Parses the command line.
  *
  * @module
  */
@@ -92,12 +92,13 @@ export function parseCommandLine(
   if (verb === "help") return helpCommand(positional);
   if (positional[0] === "run") {
     throw new ConfigError(
-      'there is no command "run": gatehouse APP serves an app (one that is called run is ./run)',
+      'there is no command "run": gatehouse APP serves an app (write ./run for an app of that ' +
+        "name)",
     );
   }
   if (positional.includes("")) {
     throw new ConfigError(
-      "an argument is empty: apps and middleware are named by URL or path " +
+      "an argument is empty: name apps and middleware by URL or path " +
         "(is a shell variable unset?)",
     );
   }
@@ -139,7 +140,7 @@ function helpCommand(words: readonly string[]): Command {
 /** Words that say what to do, before everything else. */
 const VERBS: ReadonlySet<string> = new Set(["serve", "status", "cache", "config", "help"]);
 
-/** The flags, with an endpoint in the place of `--host` and `--port`. */
+/** The flags, with `--host` and `--port` replaced by an endpoint. */
 function withEndpoint(flags: readonly Given[]): Given[] {
   const isPart = ({ option: { name } }: Given) => name === "host" || name === "port";
   const parts = flags.filter(isPart);
@@ -214,8 +215,8 @@ function readCacheCommand(settings: ServeSettings, positional: readonly string[]
 }
 
 /**
- * Takes the options out whose optional value was left out: the parser would make the next word of
- * them.
+ * Removes the options whose optional value was left out: the parser would take the next word for
+ * it.
  */
 function withoutBareOptions(args: readonly string[]): { words: string[]; bare: Set<string> } {
   const names = new Set(OPTIONS.filter(hasOptionalValue).map(({ name }) => `--${name}`));
@@ -245,7 +246,7 @@ function completed(settings: ServeSettings): ServeSettings {
     throw new ConfigError("--https needs --cert FILE and --key FILE");
   }
   if (settings.https.length === 0 && (certFile !== undefined || keyFile !== undefined)) {
-    throw new ConfigError("--cert and --key are for --https ADDR, which is not given");
+    throw new ConfigError("--cert and --key need --https ADDR");
   }
   checkPermissions(settings);
   const { mongrel2Config, mongrel2Choice } = settings;
@@ -264,10 +265,8 @@ function checkPermissions(settings: ServeSettings): void {
   const own = mounts.find((mount) => (mount.workers ?? mount.permissions) !== undefined);
   if (workers === 0 && own !== undefined) {
     throw new ConfigError(
-      `${own.origin}: the app has ${
-        own.workers === undefined ? "permissions" : "workers"
-      } of its ` +
-        "own, and with --workers 0 there are none",
+      `${own.origin}: ${own.workers === undefined ? "permissions" : "workers"} of a single app ` +
+        "need --workers 1 or more",
     );
   }
   const [kind] = Object.keys(appPermissions);
@@ -327,9 +326,22 @@ function unknownOption(word: string): ConfigError {
   return new ConfigError(`unknown option ${name}${adviceOn(bareName)}`);
 }
 
+/** What stands here for options that `deno serve` has and gatehouse has not. */
+const DENO_OPTIONS: ReadonlyMap<string, string> = new Map([
+  ["A", "use --app-allow-all to let apps do everything"],
+  ["E", "use --app-allow-env"],
+  ["N", "use --app-allow-net"],
+  ["R", "use --app-allow-read"],
+  ["S", "use --app-allow-sys"],
+  ["W", "use --app-allow-write"],
+  ["parallel", "apps run in --workers N, by default one for each core"],
+  ["watch-hmr", "use --watch"],
+  ["V", "use --version"],
+]);
+
 function adviceOn(bareName: string): string {
-  // Deno's own options say what a whole program may do.
-  if (bareName === "A") return "; apps may do everything with --app-allow-all";
+  const advice = DENO_OPTIONS.get(bareName);
+  if (advice !== undefined) return `; ${advice}`;
   const names = OPTIONS.map(({ name }) => name);
   if (names.includes(`app-${bareName}`)) return `; did you mean --app-${bareName}?`;
   return nearest(bareName, names).replace("mean ", "mean --");

@@ -77,7 +77,7 @@ export function readConfigFile(
     const { name, known } = unused;
     problems.addMessage(
       0,
-      `${name}=… on the command line is for %(${name})s, or [DEFAULT], which ${file} does not have` +
+      `${name}=… on the command line sets %(${name})s, which ${file} does not use` +
         nearest(name, known),
     );
   }
@@ -98,7 +98,7 @@ function checkName({ name, line }: IniSection, problems: Problems): void {
   if (LOGGING.test(name)) {
     problems.add(
       line,
-      `[${name}] is for Python's logging, and is not a setting of gatehouse: remove it`,
+      `[${name}] belongs to Python's logging, which gatehouse does not use: remove it`,
     );
     return;
   }

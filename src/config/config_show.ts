@@ -1,5 +1,5 @@
 /**
- * What `gatehouse config show` prints: what would run, and where it was said.
+ * What `gatehouse config show` prints: what would run, and where each setting comes from.
  *
  * @module
  */

@@ -19,7 +19,7 @@ const MAX_VALUE_LENGTH = 1_048_576;
  * like), or without, up to a comment. `$NAME`, `${NAME}` and `${NAME:-default}` stand for variables of the
  * file before them, of which those that `known` has count first; `\$` is a dollar sign.
  *
- * @throws {ConfigFileError} with all lines that are no such thing
+ * @throws {ConfigFileError} with all malformed lines
  */
 export function parseEnvFile(
   text: string,
@@ -73,7 +73,7 @@ class EnvFile {
     if (quote !== '"' && quote !== "'" && quote !== "`") return this.#plainValue();
     const end = this.#closing(quote);
     if (end < 0) {
-      this.#refuse(`its value has no ${quote} at its end`);
+      this.#refuse(`its value has no closing ${quote}`);
       this.#at = this.#text.length;
       return null;
     }

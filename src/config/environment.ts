@@ -12,7 +12,7 @@ import { OPTIONS } from "./options.ts";
 
 const PREFIX = "GATEHOUSE_";
 
-/** Variables that are no options, and what begins like those of tests. */
+/** Variables that are not options, and prefixes of those of tests. */
 const OTHERS = /^GATEHOUSE_(?:CACHE|STATE|LIBZMQ|INSTALL|RELEASES|TEST_\w*)$/;
 
 /** The variable of an option. */
@@ -21,10 +21,10 @@ export function variableOf({ name }: OptionSpec): string {
 }
 
 /**
- * What the environment gives for the options. Variables that are empty count as if they were not there;
- * of others that look like options, but are none, `warn` is told.
+ * What the environment gives for the options. Empty variables do not count; `warn` is called for
+ * others that look like options but are not.
  *
- * @throws {ConfigError} if a truth value is none
+ * @throws {ConfigError} if a boolean value is neither true nor false
  */
 export function givenByEnvironment(
   env: Readonly<Record<string, string>>,

@@ -35,7 +35,7 @@ export const NO_SOURCES: ConfigSources = {
   env: {},
   cwd: "/",
   readTextFile(path) {
-    throw new ConfigError(`${path} is not there`);
+    throw new ConfigError(`${path} does not exist`);
   },
   warn() {},
 };
@@ -76,7 +76,7 @@ export function gather(
   applyGiven(settings, [variables.filter(isAboutFile), flags.filter(isAboutFile)]);
   const { configFile, serverName, appName } = settings;
   if (configFile === undefined && (serverName ?? appName) !== undefined) {
-    throw new ConfigError("--server-name and --app-name are for --config FILE, which is not given");
+    throw new ConfigError("--server-name and --app-name need --config FILE");
   }
   const { overrides, others } = configFile === undefined
     ? { overrides: new Map<string, string>(), others: words }
@@ -101,9 +101,9 @@ export function gather(
 }
 
 /**
- * What is given, with paths made absolute that are relative to `cwd`: by the time that they are used,
- * the working directory may be another one. The file's own path stays as it was said, for messages,
- * and so do the names of apps: whoever loads them knows where they begin.
+ * What is given, with paths relative to `cwd` made absolute: the working directory may change
+ * before they are used. The file's own path stays as given, for messages, and so do the names of
+ * apps, which their loader resolves.
  */
 function placed(given: Given, cwd: string): Given {
   const { option, text } = given;

@@ -1,6 +1,6 @@
 /**
- * What is given for the options, in which place, and which place counts: the command line before the
- * environment, that before the configuration file.
+ * The values given for options, where they were given, and which place counts: the command line
+ * before the environment, and that before the configuration file.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
 import type { ServeSettings } from "./settings.ts";
 
-/** What is given for an option, once. */
+/** One value given for an option. */
 export interface Given {
   /** The option. */
   readonly option: OptionSpec;
@@ -61,8 +61,8 @@ export function givenIn(
 }
 
 /**
- * Puts what is given into the settings. Later layers count before earlier ones, option by option: one
- * that names an option sets aside all that the layers before it say of that.
+ * Puts what is given into the settings. Later layers count before earlier ones, option by option: a
+ * layer that names an option overrides all earlier values of it.
  *
  * @throws {ConfigError} if a value is wrong, or given more than once in a layer
  */

@@ -39,8 +39,9 @@ APP is a module by path or URL: app.ts, https://example.com/app.ts, npm:NAME.
 `;
 
 /**
- * What `gatehouse help TOPIC` prints, at most 80 columns wide: about a command, a group of options, an
- * option (with dashes or without), or `all`. Without a topic: a screen that says what there is.
+ * What `gatehouse help TOPIC` prints, at most 80 columns wide: about a command, a group of options,
+ * an option (with dashes or without), or `all`. Without a topic: one screen with the common options
+ * and the topics.
  *
  * @throws {ConfigError} if there is no such topic
  */

@@ -1,6 +1,6 @@
 /**
- * Configuration files as text: sections, keys, values, and the lines that they are on. The form is that
- * of Python's ConfigParser, which PasteDeploy reads.
+ * Configuration files as text: sections, keys, values, and the lines that they are on. The format
+ * is that of Python's ConfigParser, as PasteDeploy reads it.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export interface IniSection {
   readonly entries: readonly IniEntry[];
 }
 
-/** Collects what is wrong with a file, so that all of it can be told at once. */
+/** Collects the problems of a file, so that all can be reported at once. */
 export class Problems {
   /** The file, as messages name it. */
   readonly file: string;
@@ -40,7 +40,7 @@ export class Problems {
     this.file = file;
   }
 
-  /** Adds what is wrong on a line; what was said before is not repeated. */
+  /** Adds a problem on a line; none is repeated. */
   add(line: number, message: string): void {
     this.#messages.set(`${this.file}:${line}: ${message}`, line);
   }
@@ -99,7 +99,7 @@ export function parseIni(text: string, problems: Problems): IniSection[] {
     if (content.startsWith("[")) {
       const name = sectionName(/^\[([^\]]+)\]$/.exec(content)?.[1] ?? "");
       if (name === "") {
-        problems.add(line, `${JSON.stringify(content)} is no [section]`);
+        problems.add(line, `${JSON.stringify(content)} is not a [section]`);
       }
       sections.push({ name, line, entries: [] });
       continue;
@@ -108,7 +108,7 @@ export function parseIni(text: string, problems: Problems): IniSection[] {
     if (key === "") {
       problems.add(line, `${JSON.stringify(content)} is neither a [section] nor key = value`);
     } else if (sections.length === 0) {
-      problems.add(line, `${key} stands before the first [section]`);
+      problems.add(line, `${key} comes before the first [section]`);
     } else {
       open = { key, line, indent, parts: [value], lines: [line] };
     }
@@ -144,7 +144,7 @@ function refuseTwice<Item extends { readonly line: number }>(
     const before = first.get(name);
     if (before === undefined) first.set(name, item);
     else if (name !== "[]") {
-      problems.add(item.line, `${name} is there already, in line ${before.line}`);
+      problems.add(item.line, `${name} is already given in line ${before.line}`);
     }
   }
 }

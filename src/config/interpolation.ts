@@ -23,7 +23,7 @@ export class Defaults {
   readonly #keys = new WeakMap<IniSection, ReadonlyMap<string, IniEntry>>();
   /** Names that the value which is asked for has stood for so far. */
   #names = 0;
-  /** Entries of circles that are told of. */
+  /** Entries of circles that were reported. */
   readonly #circular = new Set<IniEntry>();
 
   /** Makes the names of the `[DEFAULT]` section, if there is one, and of what is put over it. */
@@ -61,7 +61,7 @@ export class Defaults {
       if (what === undefined) {
         this.#problems.add(
           entry.line,
-          `${entry.key}: a % is written %%, unless it begins %(name)s`,
+          `${entry.key}: write %% for a %, unless it begins %(name)s`,
         );
         return "%";
       }
@@ -72,7 +72,7 @@ export class Defaults {
   #keysOf(section: IniSection): ReadonlyMap<string, IniEntry> {
     let keys = this.#keys.get(section);
     if (keys === undefined) {
-      // Of entries with the same key the first one counts: the others are told of.
+      // Of entries with the same key the first one counts: the others are reported.
       keys = new Map(section.entries.toReversed().map((entry) => [entry.key, entry]));
       this.#keys.set(section, keys);
     }
@@ -88,7 +88,7 @@ export class Defaults {
     // A key can take the default of its own name: `greeting = %(greeting)s!`.
     if (++this.#names > MAX_NAMES) {
       const { key, line } = trail[0];
-      this.#problems.add(line, `${key} stands for more than ${MAX_NAMES} names in all`);
+      this.#problems.add(line, `${key} expands to more than ${MAX_NAMES} names`);
       return name;
     }
     const namesake = section === null ? undefined : this.#keysOf(section).get(name);
@@ -104,7 +104,7 @@ export class Defaults {
       const circle = trail.slice(trail.indexOf(entry));
       if (!circle.some((each) => this.#circular.has(each))) {
         const names = [...circle.map(({ key }) => key), name].join(" -> ");
-        this.#problems.add(from.line, `%(name)s goes round in a circle: ${names}`);
+        this.#problems.add(from.line, `%(name)s refers to itself: ${names}`);
       }
       for (const each of circle) this.#circular.add(each);
       return name;
@@ -122,7 +122,7 @@ export class Defaults {
         nearest(name, known)
       }`,
     );
-    // What is wrong is told: the value is not to be wrong for a second reason.
+    // The problem is reported: the value must not be reported for a second reason.
     return name;
   }
 }

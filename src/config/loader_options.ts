@@ -129,7 +129,7 @@ function listOf(text: string): string[] {
   return text.split(",").map((value) => value.trim()).filter((value) => value !== "");
 }
 
-/** Whether anything was said that only the built-in loader can do. */
+/** Whether any option was given that needs the built-in loader. */
 export function needsBuiltInLoader(
   { loading, watch, watchRemoteMs }: Pick<ServeSettings, "loading" | "watch" | "watchRemoteMs">,
 ): boolean {

@@ -52,7 +52,7 @@ export function givenByEntry(
     const given = givenIn(option, each, `${origin}: ${entry.key}`, origin).map((one) =>
       one.text === null ? one : { ...one, text: valueFrom(option, one.text, folder) }
     );
-    // Wrong values are told of at once, whether or not the section is chosen.
+    // Wrong values are reported whether or not the section is chosen.
     for (const one of given) applyOne(defaultSettings(), one);
     return given;
   });

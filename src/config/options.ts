@@ -394,7 +394,7 @@ function readAddress(name: string, text: string): ListenAddress {
   return named(name, () => parseListenAddress(text));
 }
 
-/** What `read` reads; what is wrong with it is told with the name of the option. */
+/** What `read` returns; its errors get the name of the option. */
 function named<Value>(name: string, read: () => Value): Value {
   try {
     return read();

@@ -49,7 +49,7 @@ function inspectorAddress(text: string, name: string): NonNullable<ServeSettings
   const isDefault = text === "" || text === "gateway" || text === "worker";
   const address = namedAddress(isDefault ? DEFAULT_INSPECTOR : text, name);
   if (address.transport === "tcp") return address;
-  throw new ConfigError(`${name} takes PORT or HOST:PORT, and no unix socket`);
+  throw new ConfigError(`${name} takes PORT or HOST:PORT, not a unix socket`);
 }
 
 function namedAddress(text: string, name: string): ListenAddress {

@@ -11,14 +11,17 @@ import { workspaceRootOf } from "../base/workspaces.ts";
 /** Files that a project has in its folder. */
 const PROJECT_FILES: readonly string[] = ["deno.json", "deno.jsonc", "package.json"];
 
-/** File that Nitro puts beside the `server` and `public` that it makes: `server` alone is no project. */
+/**
+ * File that Nitro puts beside the `server` and `public` that it makes: `server` alone is not a
+ * project.
+ */
 const BUILD_FILE = "nitro.json";
 
 /**
- * The nearest folder, from `folder` upwards, with a `deno.json`, `deno.jsonc` or `package.json`, or that of
- * the workspace which lists it among its members; else `folder` itself. The user's `home`, and what is
- * above it, are no projects, and neither are folders that everybody can write to: anybody could make them
- * look like one.
+ * The nearest folder, from `folder` upwards, with a `deno.json`, `deno.jsonc` or `package.json`, or
+ * that of the workspace which lists it among its members; else `folder` itself. The user's `home`
+ * and the folders above it are not projects, and neither are folders that everybody can write to:
+ * anybody could make them look like one.
  */
 export function projectFolder(folder: string, home: string | undefined): string {
   const homes = home === undefined ? [] : [home, realPathOf(home)];
@@ -52,7 +55,7 @@ function realPathOf(path: string): string {
   try {
     return Deno.realPathSync(path);
   } catch (error) {
-    // It is not there, or may not be looked at.
+    // It does not exist, or is unreadable.
     if (error instanceof Error) return path;
     throw error;
   }
@@ -62,7 +65,7 @@ function statOf(path: string): Deno.FileInfo | null {
   try {
     return Deno.statSync(path);
   } catch (error) {
-    // It is not there, or may not be looked at.
+    // It does not exist, or is unreadable.
     if (error instanceof Error) return null;
     throw error;
   }

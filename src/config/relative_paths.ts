@@ -37,7 +37,7 @@ export function addressFrom(address: string, folder: string): string {
 export function mongrel2From(spec: string, folder: string): string {
   return spec.split(",").map((part) => {
     const [whole, before, path] = /^(chroot=|(?:recv=)?ipc:\/\/)(.+)$/s.exec(part) ?? [];
-    // Linux has names of sockets that are no paths.
+    // Linux has names of sockets that are not paths.
     if (whole === undefined || path.startsWith("@")) return part;
     return before + withoutComma(resolve(folder, path));
   }).join(",");

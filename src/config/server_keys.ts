@@ -51,9 +51,9 @@ export const ALIASES: ReadonlyMap<string, Alias> = new Map<string, Alias>([
   ["dev", { option: "watch" }],
 ]);
 
-/** Keys, with underscores, that there is no option for, and why. */
+/** Keys, with underscores, that have no option, and why. */
 export const REFUSED: readonly (readonly [RegExp, string])[] = [
-  [/^server_name$/, "the server's name is what each request says (Host); remove the line"],
+  [/^server_name$/, "the server's name comes from each request (Host); remove the line"],
   [/^buffer_size$/, "the system's own sizes of socket buffers are better; remove the line"],
   [/^gevent\.monkey\./, "nothing needs patching here; remove the line"],
   [

@@ -85,9 +85,10 @@ class ServerSection {
   #checkProtocol({ line }: IniEntry, value: string): void {
     if (value === "HTTP/1.1") return;
     const reason = value === "HTTP/1.0"
-      ? "each request is answered in its own version of HTTP; for one request a connection, write " +
+      ? "each request is answered in its own version of HTTP; for one request per connection, " +
+        "write " +
         "no-keep-alive = true"
-      : `HTTP/1.1 is all there is, not ${JSON.stringify(value)}`;
+      : `only HTTP/1.1 is supported, not ${JSON.stringify(value)}`;
     throw new ConfigError(this.#at(line, `protocol: ${reason}`));
   }
 
@@ -110,7 +111,7 @@ class ServerSection {
       const other = this.#endpoint.get(key);
       if (other === undefined) continue;
       throw new ConfigError(
-        this.#at(other.entry.line, `${other.entry.key} does not go with use = ${protocol}`),
+        this.#at(other.entry.line, `${other.entry.key} cannot be combined with use = ${protocol}`),
       );
     }
     if (protocol === "mongrel2") this.#giveMongrel2(use.entry);
@@ -138,7 +139,7 @@ class ServerSection {
         throw new ConfigError(
           this.#at(
             other.entry.line,
-            `${other.entry.key} does not go with socket: write one of them`,
+            `${other.entry.key} cannot be combined with socket: write one of them`,
           ),
         );
       }

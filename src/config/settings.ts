@@ -1,5 +1,5 @@
 /**
- * What `gatehouse serve` is told to do.
+ * The settings of `gatehouse serve`.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface ModuleSetting {
   readonly kind: ExportKind;
   /** What a factory is called with. */
   readonly settings: Readonly<Record<string, string>>;
-  /** Where it was said: `FILE:LINE`. */
+  /** Where it was given: `FILE:LINE`. */
   readonly origin?: string;
 }
 
@@ -44,11 +44,11 @@ export interface MountSetting {
   readonly settings?: Readonly<Record<string, string>>;
   /** Middleware around this app alone, the last outermost, within that of all apps. */
   readonly middleware?: readonly ModuleSetting[];
-  /** Where it was said, if it was in a configuration file: `FILE:LINE`. */
+  /** Where it was given, if that was in a configuration file: `FILE:LINE`. */
   readonly origin?: string;
   /** Number of workers, if this app has its own; else as the settings say for all. */
   readonly workers?: number;
-  /** What this app may do, as far as it was said for it alone; else as for all. */
+  /** What this app may do, where that was set for it alone; the rest is as for all. */
   readonly permissions?: AppPermissions | "inherit";
 }
 
@@ -97,7 +97,7 @@ export interface ServeSettings {
   maxConns: number;
   /** Requests at a time of each FastCGI endpoint. */
   maxReqs: number;
-  /** What the web servers' error logs are told of the apps' faults. */
+  /** Which faults of apps go to the web servers' error logs. */
   faultReports: FaultReports;
   /** Mongrel2 servers to be a handler of. */
   mongrel2: Mongrel2Spec[];
@@ -123,13 +123,13 @@ export interface ServeSettings {
   loading: LoaderSettings;
   /** What `gatehouse cache` does. */
   cacheAction: CacheAction;
-  /** Number of gateway processes; 0 for this one, without a supervisor. */
+  /** Number of gateway processes; 0 runs this one alone, without a supervisor. */
   processes: number;
   /** File that has the process's number while it serves. */
   pidfile: string | undefined;
   /** Where debuggers may look into the process; `null` for nowhere. */
   inspect: Extract<ListenAddress, { transport: "tcp" }> | null;
-  /** What apps may do, as far as it was said. */
+  /** What apps may do, as far as it was set. */
   appPermissions: { -readonly [Kind in keyof AppPermissions]: AppPermissions[Kind] };
   /** Whether apps may do all that gatehouse itself may. */
   appAllowAll: boolean;
@@ -143,7 +143,7 @@ export interface ServeSettings {
   drainTimeoutMs: number;
   /** Whether the apps are reloaded when local files that they are made of change. */
   watch: "nothing" | "files";
-  /** How often remote modules are asked for again, in milliseconds; 0 for never. */
+  /** How often remote modules are checked for changes, in milliseconds; 0 disables. */
   watchRemoteMs: number;
   /** Name of the response header that says the generation of workers; `""` for none. */
   generationHeader: string;
@@ -167,7 +167,7 @@ export type AppSettings = Pick<
   | "processes"
 >;
 
-/** The settings before anything was said. */
+/** The settings before anything is given. */
 export function defaultSettings(): ServeSettings {
   return {
     configFile: undefined,

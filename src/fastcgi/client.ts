@@ -116,8 +116,8 @@ export class FastCgiClient implements AsyncDisposable {
   /**
    * Makes a client of the server at `address`: `host:port`, `[ipv6]:port`, a port, or `unix:PATH`.
    *
-   * @throws {ConfigError} if that is no address
-   * @throws {SettingsError} if numbers among the options are none that can be
+   * @throws {ConfigError} if it is not an address
+   * @throws {SettingsError} if numbers among the options are out of range
    */
   constructor(address: string, options: FastCgiClientOptions = {}) {
     const checks = new SettingChecks();
@@ -307,7 +307,7 @@ export class FastCgiClient implements AsyncDisposable {
       this.#drop(connection);
       return;
     }
-    // What waits takes the connection at once.
+    // A waiting request takes the connection at once.
     this.#assign();
     if (!connection.isOpen || connection.requestCount > 0) return;
     connection.rest();

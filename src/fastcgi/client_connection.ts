@@ -34,7 +34,7 @@ import {
   writeStream,
 } from "./codec/records.ts";
 
-/** What is told of a request's answer. */
+/** Listener to the answer of a request. */
 export interface ReplyReceiver {
   /** Bytes of STDOUT have come: borrowed. */
   onStdout(chunk: Uint8Array): void;
@@ -46,7 +46,7 @@ export interface ReplyReceiver {
   onLost(error: Error): void;
 }
 
-/** Whether the connection is to be kept after a request. */
+/** Whether the connection is kept after a request. */
 export type ConnectionUse = "keep" | "once";
 
 /** Bytes that may wait to be sent before a writer has to wait. */
@@ -80,7 +80,10 @@ export class ClientConnection implements SenderOwner {
   #sentWaiters: (() => void)[] = [];
   #valuesReceiver: ((content: Uint8Array) => void) | null = null;
 
-  /** Makes a connection over `conn`, and begins to read it. `onRequestEnded` is told of each END_REQUEST. */
+  /**
+   * Makes a connection over `conn`, and begins to read it. `onRequestEnded` is called for each
+   * END_REQUEST.
+   */
   constructor(conn: Deno.Conn, onRequestEnded: () => void) {
     this.#conn = conn;
     this.#onRequestEnded = onRequestEnded;
@@ -153,7 +156,7 @@ export class ClientConnection implements SenderOwner {
     finishRecord(this.#out, record, GET_VALUES, 0);
     this.#scheduleFlush();
     const content = await Promise.race([result, this.closed]);
-    if (content === undefined) throw lost("it was closed instead of an answer to GET_VALUES");
+    if (content === undefined) throw lost("it was closed instead of answering GET_VALUES");
     return content;
   }
 
@@ -173,7 +176,7 @@ export class ClientConnection implements SenderOwner {
   close(error: Error = lost("it was closed")): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    // Whoever waits for the end sees it.
+    // The waiter for the end sees it.
     this.#conn.ref();
     closeConn(this.#conn);
     this.#sender.release();

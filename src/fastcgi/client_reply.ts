@@ -92,7 +92,7 @@ export class Reply implements ReplyReceiver {
   async #sendStream(type: InputType, source: AsyncIterable<Uint8Array>): Promise<void> {
     const stream = source instanceof ReadableStream ? source : ReadableStream.from(source);
     const reader: ReadableStreamDefaultReader<Uint8Array> = stream.getReader();
-    // After the request's end nobody wants the rest.
+    // After the request's end the rest is not needed.
     const cancel = () => void reader.cancel().catch(() => {});
     this.appStatus.then(cancel, cancel);
     for (;;) {

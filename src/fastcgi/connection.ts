@@ -96,7 +96,7 @@ export class FastCgiConnection extends Connection {
     return this.owesNothing && this.#reader.betweenRecords && !this.#reader.hasUnread;
   }
 
-  /** Is told that a request has written something, or wants to know when it was sent. */
+  /** Called when a request has written something, or wants to know when it was sent. */
   enlist(request: ServerRequest): void {
     this.#unsent.push(request);
   }
@@ -198,7 +198,7 @@ export class FastCgiConnection extends Connection {
     return this.state === OPEN;
   }
 
-  /** Whether so much waits to be sent that nothing more is to be answered. */
+  /** Whether too much waits to be sent to answer more. */
   get hasBacklog(): boolean {
     return this.#window.isExceeded(this.sender.pendingBytes, this.#intake.requests.size);
   }

@@ -1,5 +1,5 @@
 /**
- * What FastCGI connections are told of the endpoint that they belong to.
+ * What FastCGI connections know of their endpoint.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface FastCgiHost extends RequestHandler {
   readonly faultLog: FaultLog;
   /** The roles that can be asked for. */
   readonly roles: ReadonlySet<number>;
-  /** Folder for bodies that nobody reads yet. */
+  /** Folder for bodies that are not read yet. */
   readonly tempFolder: string;
   /** Counts one more request in, unless there are too many. */
   admit(): boolean;
@@ -24,5 +24,5 @@ export interface FastCgiHost extends RequestHandler {
   release(): void;
 }
 
-/** What becomes of the requests of a connection: they are served, or told that there is no room. */
+/** What happens to the requests of a connection: they are served, or refused for lack of room. */
 export type Admission = "served" | "overloaded";

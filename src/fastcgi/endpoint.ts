@@ -91,7 +91,7 @@ export class FastCgiEndpoint implements AsyncDisposable {
     return this.#listener.drain();
   }
 
-  /** Closes everything at once. */
+  /** Closes everything immediately. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#listener[Symbol.asyncDispose]();
   }

@@ -170,7 +170,7 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
       this.receiver.onBody(chunk);
       return;
     }
-    // What exceeds CONTENT_LENGTH is no part of the body (RFC 3875 4.2).
+    // What exceeds CONTENT_LENGTH is not part of the body (RFC 3875 4.2).
     this.#receivedBytes = bodyLength;
     this.#request.grant(STDIN, surplus);
     if (surplus < chunk.length) this.receiver.onBody(chunk.subarray(0, chunk.length - surplus));

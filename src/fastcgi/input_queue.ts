@@ -16,7 +16,7 @@ export class InputQueue {
   #error: Error | null = null;
   #wake: (() => void) | null = null;
 
-  /** `onRead` is told how many bytes were read. */
+  /** `onRead` gets the number of bytes that were read. */
   constructor(onRead: (bytes: number) => void) {
     this.#onRead = onRead;
     this.stream = new ReadableStream({

@@ -34,7 +34,7 @@ export class InputStream {
   #isHeld = false;
   #endPassed = false;
 
-  /** Makes a stream for whoever is the reader at the time. */
+  /** Makes a stream for the current reader. */
   constructor(type: InputType, reader: () => InputReader) {
     this.#type = type;
     this.#reader = reader;
@@ -51,8 +51,8 @@ export class InputStream {
   }
 
   /**
-   * From here on, what the reader does not take is put aside, until it has caught up: much of it into a
-   * file in `tempFolder`, or less of it, and `onNoFile` is told why.
+   * From here on, what the reader does not take is put aside until it has caught up: much of it
+   * into a file in `tempFolder`. If that fails, `onNoFile` gets the reason, and less is put aside.
    */
   putAside(tempFolder: string, onNoFile: (reason: string) => void): void {
     this.#spool ??= new Spool(tempFolder, onNoFile);

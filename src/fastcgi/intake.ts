@@ -47,7 +47,7 @@ export class Intake {
   closes = false;
   /** Whether the web server may still be sending when the connection ends. */
   lingers = false;
-  /** Since when a stream that nobody reads holds up the others; 0 if none does. */
+  /** Since when an unread stream has blocked the others; 0 if none does. */
   heldUpAt = 0;
   /** When that was last over. */
   releasedAt = 0;
@@ -66,7 +66,7 @@ export class Intake {
   #paramsBytes = 0;
   /** The request whose parameters are still where they were read. */
   #borrower: ServerRequest | null = null;
-  /** Whether it was said that there is no room for bodies. */
+  /** Whether it was logged that there is no room for bodies. */
   #hasToldNoFile = false;
 
   /** Makes one for `connection`, which reads with `reader`. */
@@ -156,13 +156,13 @@ export class Intake {
     const { type, requestId } = reader;
     const starting = this.#starting;
     if (starting !== null) {
-      // The very next record mostly says that there is no body.
+      // Usually the next record says that there is no body.
       const isEnd = type === STDIN && requestId === starting.id && reader.contentLength === 0;
       if (isEnd) starting.endInput(STDIN);
       this.#start();
     }
     const request = this.requests.get(requestId);
-    // Whatever it is, it is for nobody: it may have crossed the end of its request (FastCGI 1.0 3.3).
+    // It has no receiver: it may have crossed the end of its request (FastCGI 1.0 3.3).
     if (request === undefined && requestId !== 0 && type !== BEGIN_REQUEST) {
       this.#release();
       return reader.skip();
@@ -349,8 +349,8 @@ export class Intake {
   }
 
   /**
-   * Whether a stream that nobody reads is to let others pass: at once if there are others, else when it
-   * has waited so long that there might be some behind it.
+   * Whether an unread stream must let others pass: at once if there are others, else after a wait,
+   * since some may be behind it.
    */
   #mayPutAside(): boolean {
     return this.requests.size > 1 ||
@@ -373,7 +373,11 @@ export class Intake {
     if (this.#hasToldNoFile) return;
     this.#hasToldNoFile = true;
     const { tempFolder } = this.#host;
-    this.#sockets.log("warning", `fastcgi: bodies cannot be put aside in ${tempFolder}: ${reason}`);
+    this.#sockets.log(
+      "warning",
+      `fastcgi: cannot write request bodies to ${tempFolder}: ` +
+        `${reason}`,
+    );
   };
 
   /** Counts a request out whose parameters are not awaited any more. */

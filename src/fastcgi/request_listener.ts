@@ -1,6 +1,6 @@
 /**
- * A listener for FastCGI requests, whatever becomes of them: exchanges for apps, or streams for
- * low-level handlers.
+ * A listener for FastCGI requests, which become exchanges for apps, or streams for low-level
+ * handlers.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface RequestListenerOptions {
   readonly roles: readonly number[];
   /** Addresses of the web servers that may connect over TCP; all if absent. */
   readonly webServerAddrs: readonly string[] | undefined;
-  /** Folder for bodies that nobody reads yet. */
+  /** Folder for bodies that are not read yet. */
   readonly tempFolder: string;
   /** Takes the requests. */
   readonly handler: RequestHandler;
@@ -104,7 +104,7 @@ export class RequestListener implements AsyncDisposable {
     return this.#sockets.drain();
   }
 
-  /** Closes everything at once. */
+  /** Closes everything immediately. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#sockets[Symbol.asyncDispose]();
   }

@@ -96,9 +96,9 @@ export class FastCgiServer implements AsyncDisposable {
   /**
    * Begins to serve at `address`: `[host]:port`, a port, or `unix:PATH[,mode=0660]`.
    *
-   * @throws {ConfigError} if that is no address
-   * @throws {SettingsError} if numbers among the options are none that can be
-   * @throws {ListenError} if the address cannot be had
+   * @throws {ConfigError} if it is not an address
+   * @throws {SettingsError} if numbers among the options are out of range
+   * @throws {ListenError} if the address cannot be used
    */
   static async listen(
     address: string,
@@ -139,7 +139,7 @@ export class FastCgiServer implements AsyncDisposable {
    * Stops accepting and finishes what is in flight, for up to `graceMs` milliseconds (default
    * 30,000; `Infinity` for any time); what is not done then is cut off.
    *
-   * @throws {SettingsError} if `graceMs` is no time
+   * @throws {SettingsError} if `graceMs` is not a valid time
    */
   async shutdown(options: { readonly graceMs?: number } = {}): Promise<void> {
     const { graceMs = DEFAULT_GRACE_MS } = options;
@@ -156,7 +156,7 @@ export class FastCgiServer implements AsyncDisposable {
     this.#listening.cleanUp();
   }
 
-  /** Closes everything at once. */
+  /** Closes everything immediately. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown({ graceMs: 0 });
   }
@@ -188,7 +188,7 @@ class StreamHandler implements RequestHandler {
       await streams.flushed();
       request.end(streams.exitStatus);
     } catch (error) {
-      // What fails because its request was cut short is no fault of the handler's.
+      // A failure because the request was cut short is not the handler's fault.
       if (request.ended) return;
       const text = error instanceof Error ? error.stack ?? String(error) : String(error);
       this.#log("error", `fastcgi: the handler failed: ${text}`);
@@ -307,7 +307,7 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
       this.#queuedChunks -= chunks;
       if (this.#queuedChunks === 0) this.#flushWaiter?.();
     };
-    // What is given to the stream from now on, or waits still, will never be written.
+    // What the stream is given from now on, or still holds, will never be written.
     const end = () => {
       isOver = true;
       unqueue(queued);
@@ -342,7 +342,7 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
   ): Promise<void> {
     const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
     if (!(bytes instanceof Uint8Array)) {
-      throw new TypeError("the stream takes Uint8Array and string, nothing else");
+      throw new TypeError("the stream takes only Uint8Array and string");
     }
     for (let at = 0; at < bytes.length;) {
       while (this.#window <= 0 && !this.#request.ended) {

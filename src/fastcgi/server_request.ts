@@ -27,11 +27,13 @@ import {
   writeStream,
 } from "./codec/records.ts";
 
-/** What the handler of a request is told while it is open. */
+/** Listener of a request's handler, while the request is open. */
 export interface RequestReceiver extends InputReader {
   /** `bytes` of STDOUT and STDERR were sent: as many more may be written. */
   onCredit(bytes: number): void;
-  /** The request has ended before its time; the web server was told. After `"client-half-closed"` it goes on. */
+  /**
+   * The request has ended early; the web server was told. After `"client-half-closed"` it goes on.
+   */
   onAbort(reason: AbortReason): void;
   /** The time for the response to begin is over. */
   onTimeout(): void;
@@ -61,7 +63,7 @@ export class ServerRequest {
   readonly id: number;
   /** The role that is asked for. */
   readonly role: number;
-  /** Whether the connection is to be kept after it. */
+  /** Whether the connection is kept after it. */
   readonly keepConn: boolean;
   /** When it began, or (later) when its parameters were complete, on the endpoint's clock. */
   startedAt: number;
@@ -118,7 +120,7 @@ export class ServerRequest {
     this.#staged = isFilter ? new OutputBuffer(connection.host.buffers) : null;
   }
 
-  /** The connection's output, for whoever writes records by himself. */
+  /** The connection's output, for handlers that write records themselves. */
   get out(): OutputBuffer {
     return this.#staged ?? this.connection.out;
   }

@@ -1,6 +1,6 @@
 /**
- * Bytes that have come before anybody wants them, and may not hold up what comes behind them: the
- * first in memory, the rest in a temporary file.
+ * Bytes that came before they were wanted, and must not block what follows: the first in memory,
+ * the rest in a temporary file.
  *
  * @module
  */
@@ -11,13 +11,16 @@ import { MAX_SPOOLED_BYTES, MAX_SPOOLED_MEMORY_BYTES } from "./codec/limits.ts";
 
 const READ_BYTES = 65_536;
 
-/** A queue of bytes. Files are read and written at once: they are short-lived, and mostly in memory too. */
+/**
+ * A queue of bytes. Files are read and written synchronously: they are short-lived, and mostly in
+ * memory, too.
+ */
 export class Spool implements Disposable {
   /** Bytes in the spool. */
   length = 0;
 
   readonly #memory = new ByteQueue();
-  /** What there was no room for in a file: until it has been taken, there is no room for more. */
+  /** What did not fit the file: until it has been taken, no more fits. */
   readonly #unwritten = new ByteQueue();
   #file: Deno.FsFile | null = null;
   #readAt = 0;
@@ -26,8 +29,8 @@ export class Spool implements Disposable {
   readonly #onNoFile: (reason: string) => void;
 
   /**
-   * An empty spool, whose file will be in `tempFolder`. `onNoFile` is told why nothing can be written
-   * there: then less is put aside.
+   * An empty spool, whose file will be in `tempFolder`. `onNoFile` gets the reason if nothing can
+   * be written there: then less is put aside.
    */
   constructor(tempFolder: string, onNoFile: (reason: string) => void) {
     this.#tempFolder = tempFolder;

@@ -61,9 +61,9 @@ export function refuseInspected(groups: readonly AppGroup[], ports: readonly num
   for (const { apps, permissions } of groups) {
     if (permissions === "inherit" || !reachesPorts(permissions, ports)) continue;
     throw new ConfigError(
-      `--inspect lets whoever connects to it do all that gatehouse may do, and ` +
-        `${apps.mounts[0].url} could, since it may use the network: give it what it needs, with ` +
-        "ports (--app-allow-net=HOST:PORT,...), or everything (--app-allow-all)",
+      `--inspect lets anyone who connects do all that gatehouse may do, and ` +
+        `${apps.mounts[0].url} could connect, since it may use the network: give it only the ` +
+        "ports that it needs (--app-allow-net=HOST:PORT,...), or everything (--app-allow-all)",
     );
   }
 }

@@ -26,12 +26,17 @@ export function checkLoader(settings: AppSettings): void {
     );
   }
   if (modulesNamed(settings).some((module) => withoutPasswords(module) !== module)) {
-    throw new ConfigError("--loader native does not go with passwords in URLs: Deno prints them");
+    throw new ConfigError(
+      "--loader native cannot be combined with passwords in URLs, since " +
+        "Deno prints them",
+    );
   }
   if (needsBuiltInLoader(settings)) {
     throw new ConfigError(
-      "--loader native does not go with the other options for loading, nor with --watch: Deno's " +
-        "loader takes its own options (deno run --import-map …), and does not tell what it loads",
+      "--loader native cannot be combined with other options for loading, or with --watch: " +
+        "Deno's " +
+        "loader takes options of its own (deno run --import-map …), and does not report what it " +
+        "loads",
     );
   }
 }

@@ -28,7 +28,7 @@ export class AppSupply {
   /** What the first generation is made of; `null` when it was. */
   #first: AppSettings | null;
   #modules: readonly AppModuleSet[] = [];
-  /** Files that were looked for in vain, or had faults, when apps were last prepared. */
+  /** Files that were missing or faulty when apps were last prepared. */
   #faulty: readonly string[] = [];
 
   constructor(
@@ -90,7 +90,7 @@ export class AppSupply {
     const known = new Set(this.#modules.map(({ remoteState }) => remoteState));
     const late = this.#modules.flatMap(({ lateUrls }) => lateUrls);
     let hasChanged = false;
-    // All of them: what several have in common is to be of one version in the generation that follows.
+    // All of them: shared modules must have one version in the next generation.
     for (const group of appGroups(settings, this.#surroundings)) {
       const { remoteState } = await this.#prepareModules(
         this.#loader,

@@ -39,10 +39,10 @@ const WITHOUT_MEANING: ReadonlySet<string> = new Set([
 const HASH_LENGTH = 16;
 
 /**
- * What the app at `url` gets: what the `unstable` of its `deno.json` says, and what `asked` does. Apps of
- * one `deno.json` share what they keep, as under Deno.
+ * What the app at `url` gets: what the `unstable` of its `deno.json` says, and what `asked` does.
+ * Apps of one `deno.json` share their data, as under Deno.
  *
- * @throws {ConfigError} if this process has not what is asked for, or there is no place for what is kept
+ * @throws {ConfigError} if this process lacks what is asked for, or there is no place for the data
  */
 export function unstableRules(
   url: string,
@@ -65,13 +65,13 @@ export function unstableRules(
   return { features, kvPath };
 }
 
-/** What the `deno.json` of the app at `url` asks for in vain: a sentence for each. */
+/** What the `deno.json` of the app at `url` asks for that gatehouse lacks: a sentence for each. */
 export function unstableInVain(url: string): string[] {
   const config = configOf(url);
   if (config === null) return [];
   return unstableOfProject(config)
     .filter((name) => !isKnown(name))
-    .map((name) => `${config}: gatehouse has nothing for ${JSON.stringify(name)} in "unstable"`);
+    .map((name) => `${config}: gatehouse does not support ${JSON.stringify(name)} in "unstable"`);
 }
 
 function isKnown(name: string): boolean {
@@ -82,7 +82,9 @@ function configOf(url: string): string | null {
   return isLocal(url) ? findConfig(dirname(fileURLToPath(url))) : null;
 }
 
-/** What tells the project of the app at `url` from others: the path of its file, or `""` where there is none. */
+/**
+ * Identifies the project of the app at `url`: the path of its file, or `""` where there is none.
+ */
 export function projectOf(url: string): string {
   const config = configOf(url);
   return config ?? packageJsonOf(url, config) ?? "";
@@ -114,8 +116,8 @@ export function makeStoreFolder({ kvPath }: UnstableRules): void {
     const reason = fileSystemReason(error);
     if (reason === null) throw error;
     throw new ConfigError(
-      `${folder}, the folder for Deno.openKv(), cannot be made: ${reason}; GATEHOUSE_STATE can name ` +
-        "another one",
+      `cannot make the folder ${folder} for Deno.openKv(): ${reason}; set GATEHOUSE_STATE to use ` +
+        "another",
     );
   }
 }
@@ -141,7 +143,7 @@ function stateFolder({ cwd, env }: Pick<Surroundings, "cwd" | "env">): string {
   const { os } = Deno.build;
   let parent: string | null = null;
   if (os === "windows") parent = local || null;
-  // A relative path there is to be ignored, says its specification.
+  // Its specification says to ignore a relative path.
   else if (xdg && isAbsolute(xdg)) parent = xdg;
   else if (home) {
     parent = join(
@@ -151,7 +153,7 @@ function stateFolder({ cwd, env }: Pick<Surroundings, "cwd" | "env">): string {
   }
   if (parent !== null) return resolve(cwd, parent, "gatehouse");
   throw new ConfigError(
-    "there is no folder for what Deno.openKv() keeps: set GATEHOUSE_STATE to one " +
+    "Deno.openKv() has no folder for its data: set GATEHOUSE_STATE " +
       `(${os === "windows" ? "LOCALAPPDATA" : "HOME"} is not set)`,
   );
 }

@@ -133,7 +133,7 @@ export function checkedGroups(
   checkLock(settings.loading, settings.mounts.map(({ app }) => app), surroundings.cwd);
   if (settings.workers === 0) {
     if (settings.watch !== "nothing" || settings.watchRemoteMs > 0) {
-      throw new ConfigError("--watch requires workers: it does not go with --workers 0");
+      throw new ConfigError("--watch needs --workers 1 or more");
     }
     rulesOfThread(settings, surroundings);
     return [];
@@ -158,13 +158,13 @@ function rulesOfThread(settings: AppSettings, surroundings: Surroundings): Unsta
   const features = [...new Set(all.flatMap(({ features }) => features))];
   if (stores.size > 1) {
     throw new ConfigError(
-      "with --workers 0 apps of several projects cannot have a Deno.openKv() of their own: give " +
-        "--workers 1 or more, or start a gatehouse for each",
+      "with --workers 0, apps of several projects cannot each have a Deno.openKv(): give " +
+        "--workers 1 or more, or run a gatehouse for each project",
     );
   }
   if (features.includes("cron") && settings.processes > 0) {
     throw new ConfigError(
-      "with --workers 0 the jobs of Deno.cron() would run in each of the --processes: give " +
+      "with --workers 0, the jobs of Deno.cron() would run in each of the --processes: give " +
         "--workers 1 or more",
     );
   }

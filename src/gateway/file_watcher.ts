@@ -24,7 +24,7 @@ const MAX_LINKS = 40;
 
 const SHA256_OF_NOTHING = sha256Of("");
 
-/** Paths of files, and the SHA-256 of what is known to be in them; `null` if that is to be seen. */
+/** Paths of files, and the SHA-256 of what is known to be in them; `null` if that is unknown. */
 export type KnownFiles = ReadonlyMap<string, string | null>;
 
 /** Where to look for changes. */
@@ -51,9 +51,9 @@ export class FileWatcher implements Disposable {
   /** When the first event of a burst came. */
   #burstBegan: number | null = null;
   #unfinishedChecks = 0;
-  /** Whether files are being looked at, and are to be again. */
+  /** Whether files are being checked, and must be checked again. */
   #looking: "not" | "once" | "again" = "not";
-  /** Whether the user knows that there is no watching. */
+  /** Whether it was logged that watching failed. */
   #hasComplained = false;
   #closed = false;
 
@@ -208,7 +208,7 @@ function addPlaces(places: Places, path: string, links = 0): void {
   places.folders.add(existing(dirname(path)));
 }
 
-/** `folder`, or the nearest one above it that is there. */
+/** `folder`, or the nearest existing one above it. */
 function existing(folder: string): string {
   for (let at = folder;; at = dirname(at)) {
     if (at === dirname(at) || isFolder(at)) return at;
@@ -237,7 +237,7 @@ function readLink(path: string): string | null {
   try {
     return Deno.readLinkSync(path);
   } catch (error) {
-    // It is not there, or no link.
+    // It does not exist, or is not a link.
     if (error instanceof Error) return null;
     throw error;
   }

@@ -45,7 +45,7 @@ export interface FastCgiOptions {
   readonly addresses: readonly ListenAddress[];
   /** Limits of each endpoint. */
   readonly limits: FastCgiLimits;
-  /** What the web servers' error logs are told of the apps' faults. */
+  /** Which faults of apps go to the web servers' error logs. */
   readonly faultReports: FaultReports;
   /** Addresses of the web servers that may connect over TCP; all if absent. */
   readonly webServerAddrs: readonly string[] | undefined;
@@ -156,16 +156,16 @@ export class Gateway {
 
   /**
    * Opens the sockets, loads the apps, and begins to serve, with one worker for each app:
-   * {@linkcode complete} tells of the others.
+   * {@linkcode complete} reports the others.
    *
-   * @throws {ListenError} when an address cannot be had
+   * @throws {ListenError} when an address cannot be used
    * @throws {LoadError} when an app cannot be loaded
    */
   static async start(options: GatewayOptions): Promise<Gateway> {
     const openings: Opening[] = [];
     let backend: Backend | null = null;
     try {
-      // Before apps run, which may put another library in the place of this one.
+      // Before apps run, which may replace this library with another.
       const mongrel2Endpoints = await prepareMongrel2(options);
       // A socket that is shared gets its part of the connections at once, and cannot give them back.
       const isShared = options.sharing !== undefined && options.sharing !== "exclusive";
@@ -283,7 +283,8 @@ function reportRoom({ limits, log }: GatewayOptions): void {
   if (room >= limits.maxConnections) return;
   log(
     "info",
-    `room for ${room} connections at a time, since the process may have ${limit} files open ` +
+    `accepting at most ${room} connections at a time, since the process may have ${limit} files ` +
+      `open ` +
       "(ulimit -n)",
   );
 }
@@ -361,7 +362,7 @@ function maxHeadBytesOf({ maxHeaderBytes, maxTargetBytes }: FastCgiLimits): numb
   return maxHeaderBytes * (PARAMS_PER_HEADER_BYTES + 2) + maxTargetBytes;
 }
 
-/** Starts what runs the apps, which are told that `addresses` are listened at. */
+/** Starts what runs the apps, with `addresses` as where they listen. */
 async function startBackend(
   options: GatewayOptions,
   addresses: readonly Deno.Addr[],
@@ -410,7 +411,7 @@ async function startBackend(
     drain: () => runner.drained(),
     terminate() {},
     reload(reason) {
-      const error = new ConfigError("a reload needs workers, and there are none (--workers 0)");
+      const error = new ConfigError("reloading needs --workers 1 or more");
       log("error", `not reloading (${reason}): ${error.message}`);
       return Promise.resolve({ kind: "failed", error });
     },

@@ -169,7 +169,7 @@ export class Generations implements ExchangeHandler {
     for (const generation of this.#retiring.keys()) terminate(generation);
   }
 
-  /** From now on there is no new generation; one that is loading may never get to its end. */
+  /** From now on there is no new generation; one that is loading may never finish. */
   #close(): void {
     this.#closed = true;
     if (this.#starting !== null) terminate(this.#starting);

@@ -9,6 +9,7 @@ import {
   PRIVATE_FOLDER,
   TEMPORARY_PREFIX,
 } from "../loader/files/atomic_write.ts";
+import { ConfigError } from "../base/errors.ts";
 import { ModuleCache, NoCacheFolderError } from "../loader/cache/cache.ts";
 import { checkCacheFolder } from "../loader/cache/trusted_folder.ts";
 import type { Log } from "../base/log.ts";
@@ -22,8 +23,8 @@ export interface CacheFolder extends Disposable {
 }
 
 /**
- * The folder of the cache. Where the environment leads to none that can be written to, it is one for
- * this run, which says so; one that `GATEHOUSE_CACHE` names is used, or refused.
+ * The folder of the cache. Where the environment gives no writable one, it is a folder for this
+ * run, and a warning says so; one that `GATEHOUSE_CACHE` names is used or refused.
  *
  * @throws {ConfigError} if others can write to the cache
  */
@@ -41,19 +42,36 @@ export function cacheFolder(surroundings: Surroundings, log: Log): CacheFolder {
     if (!(error instanceof NoCacheFolderError)) throw error;
     fault = error.message;
   }
-  const root = Deno.makeTempDirSync({ dir: tempFolder, prefix: "gatehouse-cache-" });
+  const root = makeTemporaryFolder(tempFolder, fault);
   checkCacheFolder(root, warn);
   warn(
-    `what apps are made of is kept in ${root}, until the end: ${fault}; GATEHOUSE_CACHE can name a ` +
-      "folder that lasts",
+    `${fault}: using ${root} as the cache for this run only; set GATEHOUSE_CACHE to a folder that ` +
+      "lasts",
   );
   return { root, [Symbol.dispose]: () => Deno.removeSync(root, { recursive: true }) };
 }
 
 /**
- * The folder that the environment says for caches.
+ * Makes a folder for one run, since the usual one has this `fault`.
  *
- * @throws {NoCacheFolderError} if it says none
+ * @throws {ConfigError} if no folder can be made
+ */
+function makeTemporaryFolder(parent: string | undefined, fault: string): string {
+  try {
+    return Deno.makeTempDirSync({ dir: parent, prefix: "gatehouse-cache-" });
+  } catch (error) {
+    const reason = fileSystemReason(error);
+    if (reason === null) throw error;
+    throw new ConfigError(
+      `${fault}, and no temporary folder can be made: ${reason}; set GATEHOUSE_CACHE`,
+    );
+  }
+}
+
+/**
+ * The folder that the environment names for caches.
+ *
+ * @throws {NoCacheFolderError} if it names none
  * @throws {ConfigError} if others can write to it
  */
 export function usualCacheRoot({ cwd, env }: Surroundings, log: Log): string {

@@ -1,6 +1,6 @@
 /**
- * Keeps Deno from asking at the terminal whether an app may do what it may not: the question would
- * hold up the worker, and whoever writes to the terminal meanwhile.
+ * Keeps Deno from asking at the terminal whether to permit what an app may not do: the prompt would
+ * block the worker, and all output to the terminal.
  *
  * @module
  */
@@ -13,8 +13,8 @@ const STDIN = 0;
 const READ_ONLY = 0;
 
 /**
- * Makes standard input an empty one, if it is a terminal: Deno asks nobody then. Where that cannot be
- * done, `--no-prompt` or `DENO_NO_PROMPT` does it, and the executable has it built in.
+ * Makes standard input an empty one, if it is a terminal: Deno does not ask then. Where that cannot
+ * be done, `--no-prompt` or `DENO_NO_PROMPT` does it, and the executable has it built in.
  */
 export function preventPrompts(): void {
   const path = LIBC[Deno.build.os];
@@ -38,7 +38,7 @@ function opened(path: string) {
     });
     return Object.assign(library, { [Symbol.dispose]: () => library.close() });
   } catch {
-    // There is no such library, as with musl: nothing is lost but the guard.
+    // There is no such library, as with musl: only the guard is missing.
     return null;
   }
 }

@@ -15,7 +15,7 @@ import { FileWatcher } from "./file_watcher.ts";
 export interface ReloadingOptions extends Pick<ServeSettings, "watch" | "watchRemoteMs"> {
   /** Absolute paths of further files to watch. */
   readonly files: readonly string[];
-  /** Reloads the apps, for a reason that the log is told. */
+  /** Reloads the apps, and logs the reason. */
   reload(reason: string): Promise<unknown>;
   /** Takes what cannot be watched, or asked for. */
   readonly log: Log;

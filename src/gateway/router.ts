@@ -30,9 +30,9 @@ export interface Route {
  * Routes exchanges to mounts: the longest prefix of whole path segments wins, in the path that the app
  * will see, which is that of the URL standard.
  *
- * A web server in front may guard a mount by its path, and read that in another way: decode escapes,
- * merge slashes, resolve dot segments, or none of it. A path that leads to one mount in one reading and
- * to another in another one is refused, so that whatever such a server lets through leads where it
+ * A web server in front may guard a mount by its path, and read that in another way: decode
+ * escapes, merge slashes, resolve dot segments, or none of it. A path that leads to different
+ * mounts in different readings is refused, so that what a front server lets through leads where it
  * thinks.
  */
 export class MountRouter implements ExchangeHandler {

@@ -46,7 +46,7 @@ export interface Server extends AsyncDisposable {
    * Stops accepting and finishes what is in flight, for up to `graceMs` milliseconds (default
    * 30,000; `Infinity` for any time); what is not done then is cut off.
    *
-   * Rejects with a {@linkcode SettingsError} if `graceMs` is no time.
+   * Rejects with a {@linkcode SettingsError} if `graceMs` is not a valid time.
    */
   shutdown(options?: { readonly graceMs?: number }): Promise<void>;
 }
@@ -70,9 +70,9 @@ const DEFAULT_GRACE_MS = 30_000;
  * assertEquals(await response.text(), "Hello from /here");
  * ```
  *
- * @throws {SettingsError} when options are wrong: all that are
- * @throws {ConfigError} when they do not go together
- * @throws {ListenError} when an address cannot be had
+ * @throws {SettingsError} with all options that are wrong
+ * @throws {ConfigError} when they cannot be combined
+ * @throws {ListenError} when an address cannot be used
  * @throws {LoadError} when an app cannot be loaded
  */
 export async function serve(options: ServeOptions): Promise<Server> {
@@ -173,8 +173,9 @@ function hostingFor(
   }
   if (!isBuiltIn && needsBuiltInLoader(settings)) {
     throw new ConfigError(
-      'loader: "native" does not go with watch, nor with the other options for loading: Deno\'s loader ' +
-        "takes its own, and does not tell what it loads",
+      'loader: "native" cannot be combined with watch, or with other options for loading: ' +
+        "Deno's loader " +
+        "takes its own, and does not report what it loads",
     );
   }
   if (byUrl === 0) {

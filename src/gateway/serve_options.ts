@@ -31,9 +31,9 @@ export type AppReference = string | URL | App | AppFunction;
 /** How apps are loaded that are given by URL or path. */
 export interface LoadingOptions {
   /**
-   * Whose loader: Deno's, as part of this program, or gatehouse's, by the `deno.json` of each app, from a
-   * cache of its own. It needs workers. Default: gatehouse's, if anything else is said here, or apps are
-   * to be watched; else Deno's.
+   * Whose loader: Deno's, as part of this program, or gatehouse's, by the `deno.json` of each app,
+   * from a cache of its own. It needs workers. Default: gatehouse's, if another option here is
+   * given, or apps are watched; else Deno's.
    */
   readonly loader?: "built-in" | "native";
   /** Path or URL of the import map. Default: that of the app's `deno.json`. */
@@ -102,8 +102,8 @@ export interface ServeOptions {
   /**
    * What apps in workers may do. Default `"inherit"`: all that this program may.
    *
-   * Deno wants its flag `--unstable-worker-options` (or `"unstable": ["worker-options"]` in deno.json)
-   * for anything else, and ends the program, saying so, where it is missing.
+   * Deno requires its flag `--unstable-worker-options` (or `"unstable": ["worker-options"]` in
+   * deno.json) for anything else, and ends the program with a message where it is missing.
    */
   readonly permissions?: AppPermissions | "inherit";
   /**
@@ -276,7 +276,7 @@ function inWords(choices: readonly string[]): string {
   return words.join(" or ");
 }
 
-/** @throws {ConfigError} if there is no app, or an app has no place of its own */
+/** @throws {ConfigError} if there is no app, or two share a prefix */
 function putApps(references: Map<string, AppReference>, { app, mounts = {} }: ServeOptions): void {
   if (app !== undefined) references.set("", app);
   for (const [prefix, mounted] of Object.entries(mounts)) {

@@ -70,7 +70,7 @@ export class HttpEndpoint implements AsyncDisposable {
     return this.#sockets.drain();
   }
 
-  /** Closes everything at once. */
+  /** Closes everything immediately. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#sockets[Symbol.asyncDispose]();
   }

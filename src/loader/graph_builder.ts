@@ -439,10 +439,8 @@ class Loading implements GraphSources {
     if (expected === undefined || expected === source.sha256) return source;
     throw new LoadError(
       url,
-      `cannot load ${url}: it is not what its package says (SHA-256 ${
-        source.sha256.slice(0, 12)
-      }…, ` +
-        `and should be ${expected.slice(0, 12)}…); --reload=${url} fetches it again`,
+      `cannot load ${url}: its SHA-256 is ${source.sha256.slice(0, 12)}…, but its package says ` +
+        `${expected.slice(0, 12)}…; --reload=${url} fetches it again`,
     );
   }
 

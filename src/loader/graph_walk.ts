@@ -284,14 +284,15 @@ class GraphWalk {
       }
       throw new LoadError(
         url,
-        `cannot load ${url}: the import says type "json", and it is ${nameOf(mediaType, source)}`,
+        `cannot load ${url}: the import has type "json", but the module is ` +
+          nameOf(mediaType, source),
       );
     }
     if (type !== "") {
       throw new LoadError(
         url,
         `cannot load ${url}: the type ${JSON.stringify(type)} of its import is not supported; ` +
-          'there are "json", "text" and "bytes"',
+          'use "json", "text" or "bytes"',
       );
     }
     if (mediaType === "wasm") return wasmModule(url, bytes as Uint8Array<ArrayBuffer>);
@@ -307,7 +308,7 @@ class GraphWalk {
     if (mediaType === "unknown") {
       throw new LoadError(
         url,
-        `cannot load ${url}: it is no JavaScript or TypeScript module, but ${
+        `cannot load ${url}: it is not a JavaScript or TypeScript module, but ${
           nameOf(mediaType, source)
         }`,
       );
@@ -447,7 +448,7 @@ class GraphWalk {
         specifier,
         `cannot load ${
           shortened(specifier)
-        }: data: modules of packages import no files and packages`,
+        }: data: modules of packages cannot import files or packages`,
       );
     }
     const file = home.resolveFrom(specifier, filePath(importer.url));
@@ -469,7 +470,7 @@ class GraphWalk {
       if (!isInNodeModules(file.path)) return await this.#linkTo(url, type, importer);
       this.#request.checkFile(url, "local");
     } else if (!liesIn(file.path, this.#packages!.root)) {
-      throw new LoadError(url, `cannot load ${url}: packages cannot import files of others`);
+      throw new LoadError(url, `cannot load ${url}: a package cannot import files of another`);
     }
     const prefix = file.format === "commonjs" ? COMMONJS : "";
     return this.#plan(prefix + url, type, importer, home);

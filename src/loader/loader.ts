@@ -181,7 +181,7 @@ export class Loader implements Disposable {
         await this.#ask({ kind: "tidy", inUse });
       } catch (error) {
         if (!(error instanceof Error)) throw error;
-        if (!this.#isEnded) this.#log("warning", `the cache is not tidied: ${error.message}`);
+        if (!this.#isEnded) this.#log("warning", `cannot tidy the cache: ${error.message}`);
       }
       if (!this.#isEnded) this.#tidyIn(UPKEEP_PERIOD_MS);
     }, timerMs(delayMs));

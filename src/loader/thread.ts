@@ -167,7 +167,7 @@ export class LoaderThread {
     const shown = this.#at.length > 200 ? `${this.#at.slice(0, 100)}…` : this.#at;
     const error = new LoadError(
       this.#at,
-      `cannot load ${shown || "a module"}: it is not understood within ${this.#stallMs / 1_000} s`,
+      `cannot load ${shown || "a module"}: reading it took longer than ${this.#stallMs / 1_000} s`,
     );
     this.#log("error", error.message);
     if (this.#afterStall === "once") this.#refusal = error;

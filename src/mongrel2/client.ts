@@ -130,7 +130,8 @@ export class Mongrel2Client implements ExchangeChannel {
     const count = this.#waiting.length;
     this.#host.log(
       "warning",
-      `mongrel2: a client asks too far ahead: its connection ends after ${count} more responses`,
+      `mongrel2: a client sends requests too far ahead: its connection ends after ${count} more ` +
+        `responses`,
     );
   }
 

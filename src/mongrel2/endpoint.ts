@@ -86,7 +86,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       onMessage: (bytes) => this.#onMessage(bytes),
       onConnected: () => this.#onConnected.resolve(),
       onAwaited: (where) =>
-        log("warning", `mongrel2: nobody is at ${where} yet: waiting for Mongrel2`),
+        log("warning", `mongrel2: waiting for Mongrel2, which is not at ${where} yet`),
       onRoom: () => {
         for (const client of this.#busy) client.onRoom();
       },
@@ -237,7 +237,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       notice = JSON.parse(decoder.decode(message.body));
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      this.#log("warning", "mongrel2: a notice that is no JSON: skipped");
+      this.#log("warning", "mongrel2: skipped a notice that is not JSON");
       return;
     }
     if (notice?.type === "disconnect") client?.onGone("client-gone");

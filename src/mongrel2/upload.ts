@@ -68,7 +68,7 @@ export function uploadNotice(message: Mongrel2Message): UploadNotice {
     throw forged("its upload headers do not belong together");
   }
   if (done.length === 0) {
-    if (!hasUpload(message)) throw forged("it has an upload header, and no upload");
+    if (!hasUpload(message)) throw forged("it has an upload header, but no upload");
     return { kind: "started" };
   }
   if (done[0] !== started[0]) throw forged("its upload began with another file");
@@ -110,7 +110,7 @@ export class UploadFolder {
     if (this.#path === undefined) {
       throw new ProtocolError(
         500,
-        "an upload came in a file, and no folder is named that may hold one: add ,uploads=DIR",
+        "an upload came in a file, but no folder for uploads is named: add ,uploads=DIR",
         "Mongrel2 manual, uploads",
       );
     }
@@ -169,8 +169,8 @@ export class UploadFolder {
     if (now.path === first.path && isOneFile(now, first)) return;
     throw new ProtocolError(
       500,
-      `the folder for uploads ${JSON.stringify(folder)} is another one than it was: ` +
-        "start gatehouse again if that is meant to be",
+      `the folder for uploads ${JSON.stringify(folder)} has been replaced: restart gatehouse if ` +
+        "you meant that",
       "Mongrel2 manual, uploads",
     );
   }

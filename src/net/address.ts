@@ -37,20 +37,20 @@ export function parseListenAddress(text: string): ListenAddress {
   if (match === null) {
     const [scheme] = /^[a-z]+:\/\//i.exec(text) ?? [];
     if (scheme !== undefined) {
-      throw badAddress(text, `it is an address, not a URL: leave out ${scheme}`);
+      throw badAddress(text, `write an address, not a URL: leave out ${scheme}`);
     }
     throw badAddress(
       text,
       isIpv6(text) || isIpv6(text.replace(/:\d+$/, ""))
-        ? "an IPv6 address stands in brackets, before :PORT"
-        : "it has no known form",
+        ? "put an IPv6 address in brackets before :PORT"
+        : "it is not in a known form",
     );
   }
   const [whole, ipv6, host, digits] = match;
   const port = Number(digits);
   if (port > 65_535) throw badAddress(text, "ports go up to 65535");
   if (ipv6 !== undefined && !isIpv6(ipv6)) {
-    throw badAddress(text, `${ipv6} is no IPv6 address`);
+    throw badAddress(text, `${ipv6} is not an IPv6 address`);
   }
   if (whole === digits) return { transport: "tcp", hostname: "127.0.0.1", port };
   return { transport: "tcp", hostname: ipv6 ?? host, port };

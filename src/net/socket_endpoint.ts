@@ -175,7 +175,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     }
   }
 
-  /** Closes everything at once. */
+  /** Closes everything immediately. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#host.draining = this.#aborted = true;
     this.#stopListening();

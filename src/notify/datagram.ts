@@ -39,7 +39,7 @@ export class DatagramSender implements Disposable {
     this.#fd = this.#libc.symbols.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (this.#fd < 0) {
       this.#libc.close();
-      throw new Error("no socket can be had");
+      throw new Error("no socket can be opened");
     }
   }
 

@@ -41,7 +41,7 @@ export class ServiceManager implements Disposable {
       return new ServiceManager(new DatagramSender(socket), isWatched ? Number(usec) : 0, log);
     } catch (error) {
       const reason = messageOf(error);
-      log("warning", `the service manager at ${socket} is told nothing: ${reason}`);
+      log("warning", `the service manager at ${socket} cannot be notified: ${reason}`);
       return null;
     }
   }
@@ -80,7 +80,7 @@ export class ServiceManager implements Disposable {
 
   #send(text: string): void {
     const isTaken = this.#sender.send(text);
-    if (!isTaken && !this.#isLost) this.#log("warning", "the service manager cannot be told");
+    if (!isTaken && !this.#isLost) this.#log("warning", "the service manager cannot be notified");
     this.#isLost = !isTaken;
   }
 }

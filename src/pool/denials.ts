@@ -28,7 +28,7 @@ export class Denials {
     const text = denial.slice(0, MAX_LENGTH);
     if (told.size >= MAX_LINES || told.has(text)) return;
     told.add(text);
-    const rest = told.size < MAX_LINES ? "" : " (no more of the kind is told)";
+    const rest = told.size < MAX_LINES ? "" : " (no more of this kind are logged)";
     this.#log("warning", `denied to ${who}: ${text}${rest}`);
   }
 }

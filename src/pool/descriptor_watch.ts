@@ -131,8 +131,8 @@ export class DescriptorWatch implements Disposable {
         this.#others += taken;
         this.#options.log(
           "error",
-          `${taken} files and sockets stay open that apps had: the threads of workers that were ` +
-            "ended have not stopped, and only a restart of the process gets them back",
+          `${taken} files and sockets of apps stay open: threads of ended workers have not ` +
+            "stopped, and only a restart of the process closes them",
         );
         this.#lookIn(REST_MS);
         return;
@@ -141,7 +141,7 @@ export class DescriptorWatch implements Disposable {
       this.#lastEnded = suspect.name;
       this.#looksLeft = LOOKS_PER_WORKER;
       suspect.giveUp(
-        `apps have ${taken} files and sockets open, and may have ${limit} ` +
+        `apps have ${taken} files and sockets open; the limit is ${limit} ` +
           "(--max-worker-descriptors)",
         SERVICE_UNAVAILABLE,
       );

@@ -164,12 +164,12 @@ export class ForwardedExchange implements ExchangeReceiver {
     }
     const { value: status } = frame;
     if (status !== PROCESSING && status !== EARLY_HINTS) {
-      throw new RingError("an interim response of no known status");
+      throw new RingError("an interim response with an unknown status");
     }
     const lines = readFieldLines(frame, MAX_INTERIM_BYTES);
     this.#interimBytes += Math.max(lines.length, MIN_INTERIM_BYTES);
     if (this.#interimBytes > MAX_INTERIM_BYTES) {
-      throw new RingError("interim responses without end");
+      throw new RingError("endless interim responses");
     }
     this.#exchange.inform(status, lines);
   }
@@ -267,7 +267,7 @@ export class ForwardedExchange implements ExchangeReceiver {
   #count(bytes: number): void {
     if (this.#remaining === UNKNOWN_LENGTH) return;
     this.#remaining -= bytes;
-    if (this.#remaining < 0) throw new RingError("a body longer than it was announced");
+    if (this.#remaining < 0) throw new RingError("a body longer than announced");
     if (this.#remaining === 0) this.#complete();
   }
 

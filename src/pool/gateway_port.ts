@@ -270,7 +270,7 @@ export class GatewayPort implements ExchangeWorker {
   }
 
   onUseless(): void {
-    if (!this.#uselessLimit.admits()) throw new RingError("frames without end that are of no use");
+    if (!this.#uselessLimit.admits()) throw new RingError("endless useless frames");
   }
 
   #publishRequests(): void {
@@ -343,7 +343,7 @@ export class GatewayPort implements ExchangeWorker {
     const forwarded = this.#exchanges.get(frame.id);
     if (forwarded === undefined) {
       if (frame.id >= this.#nextId && !this.#hasWrapped) {
-        throw new RingError("a frame for a request that there never was");
+        throw new RingError("a frame for a request that never was");
       }
       // It crossed the end of its exchange on the way.
       this.onUseless();
@@ -369,7 +369,12 @@ export class GatewayPort implements ExchangeWorker {
         forwarded.onFault(frame);
         break;
       case FAIL:
-        if (!FAIL_STATUSES.has(frame.value)) throw new RingError("a failure of no known status");
+        if (!FAIL_STATUSES.has(frame.value)) {
+          throw new RingError(
+            "a failure with an unknown " +
+              "status",
+          );
+        }
         forwarded.onFail(frame.value);
         break;
       default:
@@ -405,7 +410,7 @@ export class GatewayPort implements ExchangeWorker {
       return;
     }
     if (limit.refused > 0) {
-      this.#log("warning", `${this.#name}: ${limit.refused} more lines, too many to be logged`);
+      this.#log("warning", `${this.#name}: ${limit.refused} more lines are too many to log`);
       limit.refused = 0;
     }
     this.#log(LOG_LEVELS[frame.value] ?? "info", `${this.#name}: ${readText(frame)}`);

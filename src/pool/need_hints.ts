@@ -39,7 +39,7 @@ export class NeedHints {
       this.#told.add(hint);
       this.#log("info", hint);
     } catch (error) {
-      this.#log("warning", `what packages need cannot be found out: ${error}`);
+      this.#log("warning", `cannot find out what packages need: ${error}`);
     } finally {
       this.#isLooking = false;
     }

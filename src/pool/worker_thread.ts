@@ -169,7 +169,7 @@ export class WorkerThread {
     if (this.#workerBell.ring()) return;
     this.#worker.postMessage(DOORBELL);
     this.#doorbells.onSent();
-    if (this.#doorbells.isFlood) this.#owner.onFault("it does not hear its doorbell");
+    if (this.#doorbells.isFlood) this.#owner.onFault("it does not answer its doorbell");
   }
 
   /** Tells its apps what addresses are listened at. */
@@ -204,7 +204,7 @@ export class WorkerThread {
     } else {
       const isDue = data === FENCE ? this.#doorbells.onFence() : this.#onReport(data);
       const isWelcome = isDue && ports.length === 0;
-      if (!isWelcome) this.#owner.onFault("it sent a message that is none of the gateway's");
+      if (!isWelcome) this.#owner.onFault("it sent a message of an unknown kind");
     }
   }
 
@@ -216,7 +216,7 @@ export class WorkerThread {
   /** Goes to the door. */
   #answer(): void {
     this.#owner.onDoorbell();
-    if (this.#doorbells.isFlood) this.#owner.onFault("it rings without end");
+    if (this.#doorbells.isFlood) this.#owner.onFault("it rings endlessly");
   }
 
   /** Takes what may be a report; whether it is one that was due. */
@@ -243,12 +243,12 @@ export class WorkerThread {
         return true;
       case "import":
         if (!this.#imports.take(report.id, report.request)) {
-          this.#owner.onFault("it imports in a way that modules do not");
+          this.#owner.onFault("it sent a malformed request for an import");
         }
         return true;
       case "require":
         if (!this.#requires.take(report.id, report.request)) {
-          this.#owner.onFault("it requires in a way that modules do not");
+          this.#owner.onFault("it sent a malformed request for require()");
         }
         return true;
       default:

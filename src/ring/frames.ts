@@ -383,7 +383,7 @@ export function readResponse(reader: RingReader): ResponseFrame {
 
 /** The reason phrase of `reasonBytes`, in which a last byte is counted that says that there is one. */
 function readReason(bytes: Uint8Array, start: number, reasonBytes: number): string {
-  if (reasonBytes > MAX_REASON_BYTES) throw new RingError("a reason phrase that is no phrase");
+  if (reasonBytes > MAX_REASON_BYTES) throw new RingError("a malformed reason phrase");
   return latin1Text(copyOf(bytes, start, start + reasonBytes - 1), 0, reasonBytes - 1);
 }
 
@@ -489,5 +489,5 @@ function readLength(words: Uint32Array, at: number): number {
   if (high < MAX_HIGH_WORD) return high * 4_294_967_296 + low;
   if (high === SPECIAL_LENGTH && low === -UNKNOWN_LENGTH) return UNKNOWN_LENGTH;
   if (high === SPECIAL_LENGTH && low === -WHOLE_BODY) return WHOLE_BODY;
-  throw new RingError("a length that is none");
+  throw new RingError("a malformed length");
 }

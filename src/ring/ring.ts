@@ -251,7 +251,7 @@ export class RingWriter {
    * @throws {RingError} if the reader broke the rules, as far as it was noticed
    */
   publish(): void {
-    if (this.#readerIsAstray) throw new RingError("the reader of a ring is where it cannot be");
+    if (this.#readerIsAstray) throw new RingError("the reader of a ring is at an impossible place");
     if (this.#firstBlock !== null) this.#moveOverflow();
     // A reader that is woken publishes too: woken for nothing, both would wake each other for ever.
     if (this.#tail === this.#published) return;
@@ -431,7 +431,7 @@ export class RingReader {
       let available = ((tail - this.#head) >>> 0) * (1 << UNIT_BITS);
       if (available === 0) break;
       if (available > this.#capacity) {
-        throw new RingError("the writer of a ring is where it cannot be");
+        throw new RingError("the writer of a ring is at an impossible place");
       }
       while (available > 0 && charged < maxBytes) {
         const bytes = this.#readFrame((this.#head << UNIT_BITS) & mask, available);

@@ -51,8 +51,10 @@ export class Membership {
     const assignment = parseAssignment(await readLine(Deno.stdin));
     if (!(number > 0) || assignment === null) {
       throw new ConfigError(
-        `${args[0]} is how gatehouse starts processes for itself: it is said by nobody else, and ` +
-          "needs a supervisor of the same version",
+        `${
+          args[0]
+        } is for gatehouse's own use: it starts processes under a supervisor of the same ` +
+          "version",
       );
     }
     // Its supervisor may die before it does.
@@ -146,7 +148,7 @@ async function orphaned(supervisor: number, channelEnded: Promise<void>): Promis
       if (check()) return;
       await new Promise((wake) => setTimeout(wake, PROMPT_CHECK_MS));
     }
-    logToStderr("warning", "the supervisor lives, and cannot be told how this process does");
+    logToStderr("warning", "this process cannot report to its supervisor, which still runs");
   });
   await promise;
   clearInterval(timer);

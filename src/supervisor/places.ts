@@ -96,7 +96,7 @@ export function place(
           `--${scheme} ${
             hostText(address.hostname)
           }:0: the supervisor has chosen no port for it; ` +
-            "new addresses with port 0 need a restart of all",
+            "new addresses with port 0 need a full restart",
         );
       }
       return { ...address, port };

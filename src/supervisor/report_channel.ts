@@ -119,7 +119,7 @@ export class ReportChannel implements Disposable {
       return;
     }
     this.#drop(conn);
-    this.#receiver.onFault("it has reported what no gatehouse of this version reports");
+    this.#receiver.onFault("it sent a report of an unknown kind");
     this.#receiver.onEnd();
   }
 

@@ -211,7 +211,7 @@ export class Supervisor implements ProcessOwner {
     } catch (error) {
       // The program is being replaced, there is no room for a socket, the system has no more processes.
       if (!(error instanceof Error)) throw error;
-      const reason = `the system starts none: ${error.message}`;
+      const reason = `the system refused: ${error.message}`;
       if (this.#state === "starting") this.#log("error", `process ${number}: ${reason}`);
       throw new StartError(reason, 1);
     }
@@ -288,7 +288,8 @@ export class Supervisor implements ProcessOwner {
       if (this.#isRunning()) {
         this.#log(
           "error",
-          `process ${number} is not replaced, and goes on serving: of the new one, ${error.message}`,
+          `process ${number} is not replaced, and goes on serving; the new one failed: ` +
+            `${error.message}`,
         );
       }
       return false;

@@ -231,7 +231,7 @@ function reasonOf(error: unknown): string {
     : `${error.name}: ${message}`;
   if (/:\d+:\d+/.test(message)) return text;
   const advice = /^(?:require|module|exports|__dirname|__filename) is not defined$/.test(message)
-    ? "; a module of CommonJS ends in .cjs"
+    ? "; a CommonJS module needs the extension .cjs"
     : "";
   const frame = /((?:file|https?|data|npm|jsr):[^\s()]*:\d+:\d+)/.exec(
     (error.stack ?? "").slice(error.message.length).split("\n").filter(isAppFrame).join("\n"),

@@ -243,7 +243,7 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     }
     if (response.bodyUsed) throw new TypeError("the app returned a response whose body was used");
     if (!isInteger(status) || status < 200 || status > 599) {
-      throw new RangeError("the app returned a response whose status is none from 200 to 599");
+      throw new RangeError("the app returned a response whose status is not from 200 to 599");
     }
     const fieldLines = fieldLinesOf(
       response.headers,

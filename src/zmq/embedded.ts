@@ -52,7 +52,7 @@ export function openEmbedded<Library>(
       remove(folder);
     }
   }
-  if (failure !== null) tell(`libzmq in the executable is of no use here: ${failure}`);
+  if (failure !== null) tell(`libzmq in the executable cannot be used here: ${failure}`);
   return null;
 }
 

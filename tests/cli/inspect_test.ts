@@ -129,7 +129,7 @@ Deno.test({
 });
 
 const needsPermission =
-  /^gatehouse: --inspect lets whoever connects to it do all that .*file:\/\/\/\S+app\.js could, since it may use the network: .*--app-allow-all/;
+  /^gatehouse: --inspect lets anyone who connects do all that .*file:\/\/\/\S+app\.js could connect, since it may use the network: .*--app-allow-all/;
 const choices: [args: string[], verdict: "refused" | "served"][] = [
   [[], "refused"],
   [["--app-allow-net"], "refused"],
@@ -180,7 +180,7 @@ Deno.test({
       ]);
       await write("app-allow-net = yes");
       gateway.kill("SIGHUP");
-      await gateway.logged(/^error: --inspect lets whoever connects to it/);
+      await gateway.logged(/^error: --inspect lets anyone who connects/);
       await gateway.logged(/^generation 1 goes on serving$/);
       assertEquals(await (await fetch(gateway.url)).text(), "hello");
     }),
@@ -206,7 +206,7 @@ Deno.test({
 for (
   const [text, message] of Object.entries({
     all: /--inspect: bad address "all"/,
-    "unix:a.sock": /--inspect takes PORT or HOST:PORT, and no unix socket/,
+    "unix:a.sock": /--inspect takes PORT or HOST:PORT, not a unix socket/,
   })
 ) {
   Deno.test(`--inspect=${text} is no address: exit status 2`, async () => {

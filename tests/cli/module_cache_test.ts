@@ -59,7 +59,22 @@ for (const [name, [env, reason]] of Object.entries(faults)) {
 Deno.test("a cache that others can write to is refused, not left for another one", () =>
   inFolder({ "home/.cache/gatehouse/x": "" }, (folder) => {
     Deno.chmodSync(`${folder}/home/.cache/gatehouse`, 0o777);
-    assertThrows(() => chosen(folder, { HOME: `${folder}/home` }), ConfigError, "is not used");
+    assertThrows(() => chosen(folder, { HOME: `${folder}/home` }), ConfigError, "is refused");
+  }));
+
+Deno.test("without a folder to write to, the fault is one message", () =>
+  inFolder({}, (folder) => {
+    const surroundings = {
+      ...takeSurroundings(),
+      env: {},
+      cwd: folder,
+      tempFolder: `${folder}/not/there`,
+    };
+    assertThrows(
+      () => cacheFolder(surroundings, () => {}),
+      ConfigError,
+      "and no temporary folder can be made: No such file or directory",
+    );
   }));
 
 Deno.test("apps start without a home, with a note, and leave nothing behind", () =>
@@ -75,7 +90,9 @@ Deno.test("apps start without a home, with a note, and leave nothing behind", ()
         DENO_DIR: denoDir(),
       },
     });
-    await gateway.logged(/^warning: what apps are made of is kept in .*\/tmp\/gatehouse-cache-/);
+    await gateway.logged(
+      /^warning: .*: using .*\/tmp\/gatehouse-cache-\w+ as the cache for this run only/,
+    );
     assertEquals(await (await fetch(gateway.url)).text(), "served");
     gateway.kill("SIGTERM");
     assertEquals((await gateway.status).code, 0);

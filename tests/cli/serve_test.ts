@@ -70,17 +70,27 @@ const loadFailures: Record<string, [Record<string, string>, string, RegExp]> = {
   "an import without its ending": [
     { "app.ts": 'import "./lib";\nexport default () => new Response();', "lib.ts": "" },
     "app.ts",
-    /\/lib: there is no such file; did you mean lib\.ts\? Imports name files with their endings/,
+    /\/lib: there is no such file; did you mean lib\.ts\? Imports include the file's extension/,
+  ],
+  "an import of a folder with a main module": [
+    { "app.ts": 'import "./lib";\nexport default () => new Response();', "lib/index.ts": "" },
+    "app.ts",
+    /\/lib: it is a folder; did you mean lib\/index\.ts\? Imports include the file's extension/,
+  ],
+  "an import of a folder without one": [
+    { "app.ts": 'import "./lib/";\nexport default () => new Response();', "lib/a.ts": "" },
+    "app.ts",
+    /\/lib\/: it is a folder \(imported by/,
   ],
   "an import of a package by its bare name": [
     { "app.ts": 'import express from "express";\nexport default express();' },
     "app.ts",
-    /cannot resolve "express": no import map .* npm is npm:express, and a file \.\/express/,
+    /cannot resolve "express": no import map .* write npm:express, and for a file, \.\/express/,
   ],
   "require in a module that is none of CommonJS": [
     { "app.js": 'const fs = require("node:fs");\nexport default () => new Response();' },
     "app.js",
-    /require is not defined \(at file:.*\/app\.js:1:12\); a module of CommonJS ends in \.cjs/,
+    /require is not defined \(at file:.*\/app\.js:1:12\); a CommonJS module needs the extension \.cjs/,
   ],
   "a module that throws": [
     { "app.ts": '\nthrow new Error("at start");' },
@@ -400,7 +410,7 @@ Deno.test("--drain-timeout cuts off what takes longer, and it is said what is wa
   using client = await waitingClient(gateway.port);
   gateway.kill("SIGTERM");
   await gateway.logged(
-    /^1 request is still in flight, for 1.5 s at the most; a second signal ends at once$/,
+    /^waiting up to 1.5 s for 1 request in flight; a second signal exits at once$/,
   );
   assertEquals((await gateway.status).code, 1);
   assertEquals(await client.rest(), "");

@@ -73,7 +73,7 @@ Deno.test({
     assertEquals([...Deno.readDirSync(cache)], []);
     const told = await version(broken);
     assertMatch(told, /no libzmq\)$/m);
-    assertMatch(told, /^libzmq in the executable is of no use here: /m);
+    assertMatch(told, /^libzmq in the executable cannot be used here: /m);
   },
 });
 

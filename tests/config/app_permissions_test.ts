@@ -208,8 +208,12 @@ const notices: [string[], AppPermissions | "inherit", RegExp][] = [
     {},
     /^apps may use: net, read=\/srv\/site, env, sys \(to read\), import \(more with --app-allow-…/,
   ],
-  [[REMOTE], {}, /^apps may use: net=example\.com:443, import=.* unless more is given: --app-a/],
-  [["npm:x"], {}, /^apps may use: nothing \(as npm:x is not a file/],
+  [
+    [REMOTE],
+    {},
+    /^apps may use: net=example\.com:443, import=.* not a local file; give more with --app-a/,
+  ],
+  [["npm:x"], {}, /^apps may use: nothing \(no more by default, since npm:x is not a local file/],
   [[REMOTE], "inherit", /^apps may do everything that gatehouse itself may do$/],
 ];
 for (const [urls, asked, pattern] of notices) {

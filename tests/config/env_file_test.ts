@@ -42,12 +42,12 @@ const faults: [text: string, problems: string[]][] = [
   ["A=1\nB\n1=2\nC=3", [".env:2: should be NAME=value", ".env:3: should be NAME=value"]],
   ["=1", [".env:1: should be NAME=value"]],
   ["A B=1", [".env:1: should be NAME=value"]],
-  ['A="x\nB=1\n', ['.env:1: its value has no " at its end']],
+  ['A="x\nB=1\n', ['.env:1: its value has no closing "']],
   ["A=1\nB='x\n\0y'\nC", [
     ".env:2: has a null character in its value",
     ".env:4: should be NAME=value",
   ]],
-  ["A='x", [".env:1: its value has no ' at its end"]],
+  ["A='x", [".env:1: its value has no closing '"]],
   ["\nA='x\ny' z\nB", [
     ".env:2: has more than a comment after '",
     ".env:4: should be NAME=value",

@@ -144,7 +144,7 @@ const refusals: [Record<string, string>, string][] = [
   [{ GATEHOUSE_HTTP: "1 nowhere" }, 'GATEHOUSE_HTTP: bad address "nowhere"'],
   [{ GATEHOUSE_MOUNT: "x" }, 'GATEHOUSE_MOUNT takes /PREFIX=APP, not "x"'],
   [{ GATEHOUSE_APP_ALLOW_NET: "http://a" }, "GATEHOUSE_APP_ALLOW_NET takes HOST or HOST:PORT"],
-  [{ GATEHOUSE_APP_NAME: "a" }, "--app-name are for --config FILE, which is not given"],
+  [{ GATEHOUSE_APP_NAME: "a" }, "--app-name need --config FILE"],
 ];
 for (const [env, message] of refusals) {
   Deno.test(`${Object.entries(env)[0].join("=")} is refused by its own name`, () => {

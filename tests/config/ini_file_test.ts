@@ -52,15 +52,15 @@ Deno.test("entries know their lines, and those of their values", () => {
 const faults: [string, string[]][] = [
   ["[a]\nx", ['f.ini:2: "x" is neither a [section] nor key = value']],
   ["[a]\n= 1", ['f.ini:2: "= 1" is neither a [section] nor key = value']],
-  ["[a", ['f.ini:1: "[a" is no [section]']],
-  ["[]", ['f.ini:1: "[]" is no [section]']],
-  ["x = 1\n[a]", ["f.ini:1: x stands before the first [section]"]],
-  ["[a]\nx = 1\nx = 2", ["f.ini:3: x is there already, in line 2"]],
-  ["[a]\n[b]\n[a]", ["f.ini:3: [a] is there already, in line 1"]],
+  ["[a", ['f.ini:1: "[a" is not a [section]']],
+  ["[]", ['f.ini:1: "[]" is not a [section]']],
+  ["x = 1\n[a]", ["f.ini:1: x comes before the first [section]"]],
+  ["[a]\nx = 1\nx = 2", ["f.ini:3: x is already given in line 2"]],
+  ["[a]\n[b]\n[a]", ["f.ini:3: [a] is already given in line 1"]],
   ["[a]\nx\n[b\ny = 1\ny = 2", [
     'f.ini:2: "x" is neither a [section] nor key = value',
-    'f.ini:3: "[b" is no [section]',
-    "f.ini:5: y is there already, in line 4",
+    'f.ini:3: "[b" is not a [section]',
+    "f.ini:5: y is already given in line 4",
   ]],
 ];
 for (const [text, problems] of faults) {

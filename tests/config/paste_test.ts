@@ -167,20 +167,20 @@ const refusedServers: [string, string][] = [
   ["port = 80", "f.ini:2: port needs use = http, https, fastcgi or mongrel2 beside it"],
   ["use = http\nport = 99999", 'f.ini:3: port takes a whole number from 0 to 65535, not "99999"'],
   ["use = http\nhost = a b", 'f.ini:3: host: bad address "a b:8000"'],
-  ["use = http\nhost = a\nsocket = b", "f.ini:3: host does not go with socket"],
+  ["use = http\nhost = a\nsocket = b", "f.ini:3: host cannot be combined with socket"],
   ["use = http\nsocket_mode = 0660", "f.ini:3: socket_mode needs socket beside it"],
   [
     "use = http\nsocket = a\nsocket_mode = 0990",
     'f.ini:4: socket_mode takes an octal mode such as 0660, not "0990"',
   ],
   ["use = http\nsocket = a\nsocket_mode = 432x", "f.ini:4: socket_mode takes an octal mode"],
-  ["use = http\nsend_spec = tcp://a:9", "f.ini:3: send_spec does not go with use = http"],
-  ["use = mongrel2\nport = 1", "f.ini:3: port does not go with use = mongrel2"],
+  ["use = http\nsend_spec = tcp://a:9", "f.ini:3: send_spec cannot be combined with use = http"],
+  ["use = mongrel2\nport = 1", "f.ini:3: port cannot be combined with use = mongrel2"],
   ["use = mongrel2", "f.ini:2: use = mongrel2 needs send_spec or mongrel2_config"],
   ["use = mongrel2\nrecv_spec = ipc://a", "f.ini:3: recv_spec needs send_spec beside it"],
   ["use = mongrel2\nsend_spec = ipc://a", "f.ini:3: send_spec: "],
   ["protocol = HTTP/1.0", "f.ini:2: protocol: each request is answered in its own version"],
-  ["protocol = HTTP/2", 'f.ini:2: protocol: HTTP/1.1 is all there is, not "HTTP/2"'],
+  ["protocol = HTTP/2", 'f.ini:2: protocol: only HTTP/1.1 is supported, not "HTTP/2"'],
   ["worker = 1", "f.ini:2: worker is not a key of [server:NAME]; did you mean workers?"],
   ["max_con = 1", "f.ini:2: max_con is not a key of [server:NAME]; did you mean max_conns?"],
   ["max-con = 1", "; did you mean max-conns?"],
@@ -195,7 +195,7 @@ const refusedServers: [string, string][] = [
   ["factory = 2", 'f.ini:2: factory takes true or false, not "2"'],
   ["http = 1\n\n  nowhere", 'f.ini:4: http: bad address "nowhere"'],
   ["config = a", "f.ini:2: config is not a key"],
-  ["server_name = a", "f.ini:2: server_name: the server's name is what each request says"],
+  ["server_name = a", "f.ini:2: server_name: the server's name comes from each request"],
   ["buffer_size = 1", "f.ini:2: buffer_size: the system's own sizes"],
   ["gevent.monkey.socket = yes", "f.ini:2: gevent.monkey.socket: nothing needs patching"],
   ["daemonize = 1", "f.ini:2: daemonize: left to the service manager"],
@@ -304,7 +304,7 @@ set workers = many
   assertThrows(
     () => read(text, "--workers=0"),
     ConfigError,
-    "f.ini:2: the app has workers of its own, and with --workers 0 there are none",
+    "f.ini:2: workers of a single app need --workers 1 or more",
   );
 });
 
@@ -350,11 +350,15 @@ const refusedApps: [string, string[]][] = [
   ["[app:main]\nx = 1", ["f.ini:1: [app:main] needs use = URL_OR_PATH#EXPORT"]],
   ["[app:main]\nuse =", ["f.ini:2: use takes the path or URL of a module"]],
   ["[app:main]\nuse = egg:x", ['f.ini:2: use: "egg:x" names a Python package; write the path']],
-  ["[app:main]\nuse = b\n[app:b]\nuse = b.ts", ["f.ini:2: use: b is a section"]],
-  ["[app:main]\nuse = b.ts\nfactory = no\nx = 1", ["f.ini:4: x is a setting, for factory = true"]],
+  ["[app:main]\nuse = b\n[app:b]\nuse = b.ts", [
+    "f.ini:2: use takes the path or URL of a module: use = app.ts#export; b is a section",
+  ]],
+  ["[app:main]\nuse = b.ts\nfactory = no\nx = 1", [
+    "f.ini:4: x is a setting, which needs factory = true",
+  ]],
   ["[app:main]\nuse = b.ts\nfactory = 3", ['f.ini:3: factory takes true or false, not "3"']],
   ["[app:main]\nuse = b.ts\nfilter-with = f", ["f.ini:3: filter-with: write a [pipeline:NAME]"]],
-  ["[app:main]\nuse = b.ts\nworkers = 0", ["f.ini:3: workers of one app are at least 1"]],
+  ["[app:main]\nuse = b.ts\nworkers = 0", ["f.ini:3: workers of a single app must be at least 1"]],
   ["[app:main]\nuse = b.ts\nworkers = x", ["f.ini:3: workers takes a whole number"]],
   ["[app:main]\nuse = b.ts\nworkers =", ["f.ini:3: workers needs a value"]],
   ["[app:main]\nuse = b.ts\napp-allow-all = 1\napp-allow-net = 1", [
@@ -377,7 +381,7 @@ const refusedApps: [string, string[]][] = [
     "f.ini:3: pipeline: there is no [app:app]; did you mean ap?",
   ]],
   ["[pipeline:main]\npipeline = a f\n[filter:f]\nuse = g.ts\n[app:a]\nuse = b.ts", [
-    "f.ini:2: pipeline: there is no [filter:a]; apps stand last",
+    "f.ini:2: pipeline: there is no [filter:a]; an app must come last",
     "f.ini:2: pipeline: there is no [app:f]; that is a filter",
   ]],
   ["[pipeline:main]\nx = 1", [
@@ -397,15 +401,15 @@ const refusedApps: [string, string[]][] = [
     "f.ini:4: two apps are mounted at /a",
   ]],
   ["[composite:main]\nuse = urlmap\n/ = b\n[pipeline:b]\npipeline = main", [
-    "f.ini:5: apps go round in a circle: main -> b -> main",
+    "f.ini:5: apps refer to each other in a circle: main -> b -> main",
   ]],
   ["[app:main]\nuse = a.ts\n[pipeline:main]\npipeline = x", [
-    "f.ini:3: [pipeline:main] has the name of [app:main] in line 1",
+    "f.ini:3: [pipeline:main] has the same name as [app:main] in line 1",
   ]],
   ["[app:main]\nuse = a.ts\n[filter:f]\nx = 1", ["f.ini:3: [filter:f] needs use"]],
   ["[ap:main]\nuse = a", ["f.ini:1: there is no section [ap:main]; did you mean [app:main]?"]],
   ["[app]\nuse = a", ["f.ini:1: [app] needs a name: [app:main]"]],
-  ["[loggers]\nkeys = a", ["f.ini:1: [loggers] is for Python's logging"]],
+  ["[loggers]\nkeys = a", ["f.ini:1: [loggers] belongs to Python's logging"]],
   ["[filter-app:main]\nuse = a", ["f.ini:1: [filter-app:main]: write a [filter:NAME]"]],
   ["[app:a]\nuse = a.ts\n[app:b]\nuse = b.ts", [
     "f.ini:1: there is no [app:main]; choose with --app-name a or --app-name b",
@@ -415,12 +419,12 @@ const refusedApps: [string, string[]][] = [
   ]],
   ["[app:main]\nuse = a%(b)s%", [
     "f.ini:2: use: %(b)s is not a key of this section or of [DEFAULT]",
-    "f.ini:2: use: a % is written %%",
+    "f.ini:2: use: write %% for a %",
   ]],
   ["[DEFAULT]\nnamed = 1\n[app:main]\nuse = %(name)s", ["; did you mean named?"]],
   ["[server]\nx = 1\n[app:main]\nuse = a.ts", ["f.ini:1: [server] needs a name: [server:main]"]],
   ["[app:main]\nuse = %(x)s\nx = %(y)s\ny = %(x)s", [
-    "f.ini:4: %(name)s goes round in a circle: x -> y -> x",
+    "f.ini:4: %(name)s refers to itself: x -> y -> x",
   ]],
   ["[app:main]\nuse = %(use)s", ["f.ini:2: use: %(use)s is not a key"]],
 ];
@@ -447,7 +451,7 @@ const choices: [string[], string][] = [
   [["--app-name=b"], "there is no [app:b]"],
   [["--app-name=mai"], "there is no [app:mai]; did you mean main?"],
   [["--server-name=c"], "there is no [server:c]"],
-  [["nam=x"], "nam=… on the command line is for %(nam)s, or [DEFAULT]"],
+  [["nam=x"], "nam=… on the command line sets %(nam)s, which f.ini does not use"],
 ];
 for (const [args, message] of choices) {
   Deno.test(`${args.join(" ")} is refused if the file does not have it`, () => {
@@ -464,7 +468,7 @@ Deno.test("a file that cannot be read is refused with the reason", () => {
   assertThrows(
     () => parseCommandLine(["--config", "f.ini"], NO_SOURCES),
     ConfigError,
-    "--config f.ini cannot be read: /f.ini is not there",
+    "--config f.ini cannot be read: /f.ini does not exist",
   );
 });
 
@@ -498,7 +502,7 @@ Deno.test("values that double at each step are refused, and not expanded without
   const steps = Array.from({ length: 40 }, (_, i) => `k${i} = %(k${i + 1})s%(k${i + 1})s`);
   const problems = problemsOf(`[app:main]\nuse = a.ts\n${steps.join("\n")}\nk40 =\n`);
   assertEquals(problems.length, 32);
-  assertEquals(problems[0], "f.ini:3: k0 stands for more than 1000 names in all");
+  assertEquals(problems[0], "f.ini:3: k0 expands to more than 1000 names");
   // Those near the end stand for few.
-  assertEquals(problems.at(-1), "f.ini:34: k31 stands for more than 1000 names in all");
+  assertEquals(problems.at(-1), "f.ini:34: k31 expands to more than 1000 names");
 });

@@ -39,8 +39,8 @@ for (const [name, [source, args]] of Object.entries(stuck)) {
       assertEquals(code, 1);
       const lines = stderr.trim().split("\n").filter((line) => line.includes("--load-timeout"));
       assertEquals(lines, [
-        `gatehouse: cannot load file://${app}: it is not done after 2 s (--load-timeout); does it ` +
-        "wait for something that does not come, or block its thread?",
+        `gatehouse: cannot load file://${app}: loading took longer than 2 s (--load-timeout); does ` +
+        "it wait for something that never happens, or block its thread?",
       ]);
     });
   });
@@ -57,7 +57,7 @@ Deno.test("of several apps, those are named that are stuck", async () => {
         "--http=127.0.0.1:0",
       ]);
       assertEquals(code, 1);
-      assertStringIncludes(stderr, `cannot load file://${waits}: it is not done`);
+      assertStringIncludes(stderr, `cannot load file://${waits}: loading took longer`);
     });
   });
 });

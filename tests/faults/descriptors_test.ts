@@ -29,7 +29,7 @@ Deno.test({
         command: ["prlimit", "--nofile=100:100", ...FROM_SOURCE],
       });
       const { gateway } = lab;
-      const line = await gateway.logged(/^room for \d+ connections at a time/);
+      const line = await gateway.logged(/^accepting at most \d+ connections at a time/);
       const room = Number(/\d+/.exec(line)![0]);
       assert(room > 5 && room < 100, line);
       // It releases the others, and so it has to be there before them.

@@ -108,7 +108,7 @@ Deno.test({
       const sent = web.send(
         concat(request(1, "/later", { body: large }), request(2, "/behind")),
       );
-      await gateway.logged(/^warning: fastcgi: bodies cannot be put aside in .*: No space left/);
+      await gateway.logged(/^warning: fastcgi: cannot write request bodies to .*: No space left/);
       assertEquals(await bodies(), all("first"));
       await lab.ask("http", "/release");
       await sent;
@@ -146,7 +146,7 @@ Deno.test({
       );
       const { gateway } = lab;
       await disk.fill();
-      const failure = /^error: process [12] cannot be started: the system starts none: .*No space/;
+      const failure = /^error: process [12] cannot be started: the system refused: .*No space/;
       while (!gateway.log.some((line) => failure.test(line))) {
         Deno.kill(Number((await lab.ask("http", "/pid")).body), "SIGKILL");
         // A process that ends leaves the room of the socket that it has reported over.

@@ -10,11 +10,11 @@ import { ThreeProtocols } from "./three_protocols.ts";
 
 /** What becomes of the program, a link in `folder`, and how that is told. */
 const faults: Record<string, [spoil: (link: string) => void, told: RegExp]> = {
-  "is gone": [(link) => Deno.removeSync(link), /starts none: .*(?:not found|No such file)/i],
+  "is gone": [(link) => Deno.removeSync(link), /the system refused: .*(?:not found|No such file)/i],
   "may not be run": [(link) => {
     Deno.removeSync(link);
     Deno.writeTextFileSync(link, "no program", { mode: 0o644 });
-  }, /starts none: .*permission denied/i],
+  }, /the system refused: .*permission denied/i],
 };
 
 for (const [name, [spoil, told]] of Object.entries(faults)) {
@@ -31,7 +31,7 @@ for (const [name, [spoil, told]] of Object.entries(faults)) {
       spoil(link);
       const before = gateway.log.length;
       gateway.kill("SIGUSR2");
-      const line = await gateway.logged(/is not replaced, and goes on serving: /);
+      const line = await gateway.logged(/is not replaced, and goes on serving; the new one failed: /);
       assert(told.test(line), line);
       const [{ body }] = await lab.askAll();
       const victim = Number(body);
@@ -39,7 +39,7 @@ for (const [name, [spoil, told]] of Object.entries(faults)) {
       assert(!gateway.log.slice(before).some((each) => /takes over|died|ended/.test(each)));
 
       Deno.kill(victim, "SIGKILL");
-      await gateway.logged(/^error: process [12] cannot be started: the system starts none/);
+      await gateway.logged(/^error: process [12] cannot be started: the system refused/);
       await gateway.logged(/^process [12] restarts in 0\.4 s$/);
       for (const { status } of await lab.askAll()) assertEquals(status, 200);
 
@@ -64,5 +64,5 @@ Deno.test("a supervisor that can start no process says why: exit status 1", () =
       stdin: "null",
     }).output();
     const text = new TextDecoder().decode(stderr);
-    assertEquals([code, /^error: process 1: the system starts none: /m.test(text)], [1, true]);
+    assertEquals([code, /^error: process 1: the system refused: /m.test(text)], [1, true]);
   }));

@@ -52,7 +52,10 @@ for (const [name, os, variables, expected] of ROOTS) {
       return;
     }
     const error = assertThrows(() => ModuleCache.defaultRoot(env, "/work", os), ConfigError);
-    assertMatch(error.message, /^there is no folder for the cache: set GATEHOUSE_CACHE to one/);
+    assertMatch(
+      error.message,
+      /^there is no folder for the cache, since neither GATEHOUSE_CACHE nor/,
+    );
   });
 }
 
@@ -260,7 +263,7 @@ Deno.test("a folder that held other things before is not cleaned", async () => {
   assertEquals(
     error.message,
     `cannot clean the cache ${folder.path}: the folder held other things before gatehouse used it ` +
-      `(it has no CACHEDIR.TAG); remove what you need no more of blobs, js yourself`,
+      `(it has no CACHEDIR.TAG); delete what you no longer need yourself: blobs, js`,
   );
   assertEquals(await Deno.readTextFile(`${folder.path}/js/app.js`), "precious");
 });
@@ -272,8 +275,8 @@ Deno.test("a folder that cannot be written to is an error that names it and GATE
   const error = await assertRejects(() => cache.writeBlob(new Uint8Array(1)), ConfigError);
   assertEquals(
     error.message,
-    `cannot write to the cache ${folder.path}/file: there is a file in the place of a folder; ` +
-      "GATEHOUSE_CACHE can name another folder",
+    `cannot write to the cache ${folder.path}/file: a file is where a folder should be; ` +
+      "set GATEHOUSE_CACHE to use another folder",
   );
   const reading = await assertRejects(() => cache.readBlob(KEY), ConfigError);
   assertEquals(reading.message, error.message.replace("write to", "read"));
@@ -310,7 +313,7 @@ Deno.test({
       assertEquals(
         error.message,
         `cannot write to the cache ${folder.path}/cache: No space left on device; ` +
-          "GATEHOUSE_CACHE can name another folder",
+          "set GATEHOUSE_CACHE to use another folder",
       );
       assertEquals(await filesIn(folder.path), ["cache/CACHEDIR.TAG"]);
     } finally {

@@ -76,7 +76,7 @@ for (const status of [429, 500, 502, 503, 504]) {
     assertEquals(bench.server.takePaths().length, 3);
     assertMatch(
       await bench.fault("/lasting"),
-      new RegExp(`^cannot load /lasting: the server says ${status} [A-Z][A-Za-z ]+$`),
+      new RegExp(`^cannot load /lasting: the server answered ${status} [A-Z][A-Za-z ]+$`),
     );
     assertEquals(bench.server.takePaths().length, 3);
   });
@@ -165,34 +165,34 @@ Deno.test("a server that goes on and on is given up", async () => {
   });
   assertEquals(
     await bench.fault("/slow", { limits: { ...LIMITS, totalTimeoutMs: 200 } }),
-    "cannot load /slow: it is not there after 0.2 s",
+    "cannot load /slow: it took longer than 0.2 s",
   );
   clearInterval(timer);
 });
 
 /** Cases of what cannot be loaded, and what is said then; the origin of the server is left out. */
 const FAULTS: [string, string, Partial<FetchOptions>, string][] = [
-  ["a missing module", "/none.ts", {}, "cannot load /none.ts: the server says 404 Not Found"],
-  ["a forbidden one", "/403", {}, "cannot load /403: the server says 403 Forbidden"],
-  ["a part of one", "/206", {}, "cannot load /206: the server says 206 Partial Content"],
-  ["an unasked 304", "/304", {}, "cannot load /304: the server says 304 Not Modified"],
+  ["a missing module", "/none.ts", {}, "cannot load /none.ts: the server answered 404 Not Found"],
+  ["a forbidden one", "/403", {}, "cannot load /403: the server answered 403 Forbidden"],
+  ["a part of one", "/206", {}, "cannot load /206: the server answered 206 Partial Content"],
+  ["an unasked 304", "/304", {}, "cannot load /304: the server answered 304 Not Modified"],
   [
     "a missing module after redirects",
     "/to-none",
     {},
-    "cannot load /none.ts: the server says 404 Not Found (redirected from /to-none)",
+    "cannot load /none.ts: the server answered 404 Not Found (redirected from /to-none)",
   ],
   [
     "a redirect to nowhere",
     "/nowhere",
     {},
-    "cannot load /nowhere: the server says 302, but not where to go",
+    "cannot load /nowhere: the server answered 302 without saying where to go",
   ],
   [
     "a redirect to no URL",
     "/no-url",
     {},
-    "cannot load /no-url: the server says 302, but not where to go",
+    "cannot load /no-url: the server answered 302 without saying where to go",
   ],
   [
     "a redirect to a file",
@@ -212,47 +212,47 @@ const FAULTS: [string, string, Partial<FetchOptions>, string][] = [
     "redirects in a circle",
     "/circle-a",
     {},
-    "cannot load /circle-a: its redirects go round in circles",
+    "cannot load /circle-a: its redirects form a loop",
   ],
   [
     "redirects into a circle",
     "/to-circle",
     {},
-    "cannot load /circle-a: its redirects go round in circles (redirected from /to-circle)",
+    "cannot load /circle-a: its redirects form a loop (redirected from /to-circle)",
   ],
   [
     "http: to another machine",
     "http://example.com/a.ts",
     {},
-    "cannot load http://example.com/a.ts: http: is for this machine only, as others could change " +
-    "what is sent; use https:, or allow it with --allow-insecure-import",
+    "cannot load http://example.com/a.ts: http: is allowed from this machine only, since others " +
+    "could change what is sent; use https:, or allow it with --allow-insecure-import",
   ],
   [
     "a redirect to http: on another machine",
     "/to-http",
     {},
-    "cannot load http://example.com/a.ts: http: is for this machine only, as others could change " +
-    "what is sent; use https:, or allow it with --allow-insecure-import (redirected from /to-http)",
+    "cannot load http://example.com/a.ts: http: is allowed from this machine only, since others " +
+    "could change what is sent; use https:, or allow it with --allow-insecure-import (redirected from /to-http)",
   ],
   [
     "a host that is not allowed",
     "https://example.com/a.ts",
     { allowImport: DEFAULT_IMPORT_HOSTS },
-    "cannot load https://example.com/a.ts: modules may not come from its host; allow it with " +
+    "cannot load https://example.com/a.ts: modules may not come from this host; allow it with " +
     "--allow-import=example.com:443",
   ],
   [
     "a redirect to a host that is not allowed",
     "/to-https",
     { allowImport: ["127.0.0.1:*".replace("*", "1"), "HOST"] },
-    "cannot load https://example.com/a.ts: modules may not come from its host; allow it with " +
+    "cannot load https://example.com/a.ts: modules may not come from this host; allow it with " +
     "--allow-import=example.com:443 (redirected from /to-https)",
   ],
   [
     "what is not in the cache",
     "/m.ts",
     { cachePolicy: "only" },
-    "cannot load /m.ts: it is not in the cache, and --cached-only forbids to fetch it",
+    "cannot load /m.ts: it is not in the cache, and --cached-only forbids fetching it",
   ],
   [
     "an unknown host",
@@ -271,8 +271,8 @@ const FAULTS: [string, string, Partial<FetchOptions>, string][] = [
     "a password",
     "http://user:secret@example.com/a.ts",
     {},
-    "cannot load http://user:***@example.com/a.ts: http: is for this machine only, as others could " +
-    "change what is sent; use https:, or allow it with --allow-insecure-import",
+    "cannot load http://user:***@example.com/a.ts: http: is allowed from this machine only, " +
+    "since others could change what is sent; use https:, or allow it with --allow-insecure-import",
   ],
   [
     "base64 that is none",

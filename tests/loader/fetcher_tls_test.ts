@@ -149,8 +149,8 @@ Deno.test({
     assertEquals(await load(folder, `${plain.origin}/up`, env), "text/typescript");
     assertEquals(
       await load(folder, `${secure.origin}/back`, env),
-      "cannot load http://example.com/m.ts: http: is for this machine only, as others could change " +
-        "what is sent; use https:, or allow it with --allow-insecure-import (redirected from URL)",
+      "cannot load http://example.com/m.ts: http: is allowed from this machine only, since " +
+        "others could change what is sent; use https:, or allow it with --allow-insecure-import (redirected from URL)",
     );
   },
 });

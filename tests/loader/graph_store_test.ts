@@ -131,7 +131,7 @@ test("what cannot be read is told, and not taken for what is not there", async (
     const error = await assertRejects(() => readGraph(folder), ConfigError);
     assertMatch(
       error.message,
-      /^cannot read \S+ in the cache: .*; GATEHOUSE_CACHE can name another/,
+      /^cannot read \S+ in the cache: .*; set GATEHOUSE_CACHE to use another/,
     );
     Deno.removeSync(path);
     assertEquals(await readGraph(folder), null);

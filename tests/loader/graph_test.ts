@@ -245,7 +245,7 @@ Deno.test("a static import that fails names the module, and where it is imported
       { "app.ts": 'import "./d.json";', "d.json": "{}" },
       /with the attribute \{ type: "json" \}.*app\.ts:1\)$/,
     ],
-    [{ "app.ts": 'import "./x.html";', "x.html": "<p>" }, /no JavaScript or TypeScript module/],
+    [{ "app.ts": 'import "./x.html";', "x.html": "<p>" }, /not a JavaScript or TypeScript module/],
     [{ "app.ts": 'import "weird:x";' }, /not from weird:.*app\.ts:1\)$/],
     [
       { "app.ts": 'import "http://example.com/x.ts";' },

@@ -37,7 +37,7 @@ function checkIn(
   }
 }
 
-const noMeaning = { refused: "no import map says what it means" };
+const noMeaning = { refused: "no import map has it" };
 const blocked = { refused: "the import map blocks it" };
 
 Deno.test("without a map, URLs and relative paths mean themselves, and names nothing", () => {

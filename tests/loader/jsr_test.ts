@@ -131,12 +131,12 @@ const FAULTS: readonly (readonly [specifier: string, message: string])[] = [
   ["jsr:@scope/none", "cannot load jsr:@scope/none: there is no such package at {url}"],
   [
     "jsr:@scope/name@^1.5",
-    'cannot load jsr:@scope/name@^1.5: no version of the package meets "^1.5"; ' +
+    'cannot load jsr:@scope/name@^1.5: no version of the package matches "^1.5"; ' +
     "there are 1.0.0, 1.1.0",
   ],
   [
     "jsr:@scope/name@~1.2",
-    'cannot load jsr:@scope/name@~1.2: no version of the package meets "~1.2"; ' +
+    'cannot load jsr:@scope/name@~1.2: no version of the package matches "~1.2"; ' +
     "there are 1.0.0, 1.1.0",
   ],
   [

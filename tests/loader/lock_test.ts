@@ -116,50 +116,50 @@ const REFUSED: [string, LockMode, (lock: Lock) => void, string, string][] = [
     "extend",
     (lock) => lock.checkModule(URL_A, B),
     URL_A,
-    `cannot load ${URL_A}: its content is not what the lock file LOCK pins: SHA-256 bbbbbbbbbbbb… ` +
-    "and not aaaaaaaaaaaa…; if the change is wanted, remove its line from the lock, or else find " +
-    "out who has changed it (--reload asks the server again)",
+    `cannot load ${URL_A}: its content does not match the lock file LOCK: SHA-256 bbbbbbbbbbbb… ` +
+    "and not aaaaaaaaaaaa…; if you expect the change, remove its line from the lock file; if " +
+    "not, find out who made it (--reload asks the server again)",
   ],
   [
     "a package that has changed",
     "extend",
     (lock) => lock.checkPackage("hono@4.13.19", OTHER_INTEGRITY),
     "npm:hono@4.13.19",
-    "cannot load npm:hono@4.13.19: its integrity is not what the lock file LOCK pins: " +
-    "sha512-BBBBBBBBBBBB… and not sha512-AAAAAAAAAAAA…; versions of packages do not change, so " +
-    "find out why, and then remove its line from the lock",
+    "cannot load npm:hono@4.13.19: its integrity does not match the lock file LOCK: " +
+    "sha512-BBBBBBBBBBBB… and not sha512-AAAAAAAAAAAA…; published versions do not change, so " +
+    "find out why before you remove its line from the lock file",
   ],
   [
     "an unknown module",
     "frozen",
     (lock) => lock.checkModule("https://example.com/c.ts", A),
     "https://example.com/c.ts",
-    "cannot load https://example.com/c.ts: the lock file LOCK is out of date, as it does not list " +
-    "it; bring it up to date with gatehouse cache --lock=LOCK APP",
+    "cannot load https://example.com/c.ts: the lock file LOCK is out of date: it does not list " +
+    "it; update it with gatehouse cache --lock=LOCK APP",
   ],
   [
     "an unknown package",
     "frozen",
     (lock) => lock.checkPackage("zod@4.0.0", INTEGRITY),
     "npm:zod@4.0.0",
-    "cannot load npm:zod@4.0.0: the lock file LOCK is out of date, as it does not list it; bring " +
-    "it up to date with gatehouse cache --lock=LOCK APP",
+    "cannot load npm:zod@4.0.0: the lock file LOCK is out of date: it does not list it; update " +
+    "it with gatehouse cache --lock=LOCK APP",
   ],
   [
     "an unknown redirect",
     "frozen",
     (lock) => lock.pinRedirect("https://example.com/c", URL_A),
     "https://example.com/c",
-    "cannot load https://example.com/c: the lock file LOCK is out of date, as it does not list it; " +
-    "bring it up to date with gatehouse cache --lock=LOCK APP",
+    "cannot load https://example.com/c: the lock file LOCK is out of date: it does not list it; " +
+    "update it with gatehouse cache --lock=LOCK APP",
   ],
   [
     "another version",
     "frozen",
     (lock) => lock.pinSpecifier("npm:hono@^4", "4.14.0"),
     "npm:hono@^4",
-    "cannot load npm:hono@^4: the lock file LOCK is out of date, as it does not list 4.14.0 for " +
-    "it; bring it up to date with gatehouse cache --lock=LOCK APP",
+    "cannot load npm:hono@^4: the lock file LOCK is out of date: it does not list 4.14.0 for " +
+    "it; update it with gatehouse cache --lock=LOCK APP",
   ],
 ];
 
@@ -189,12 +189,12 @@ const MALFORMED: [string, string, string][] = [
   [
     "no version",
     "{}",
-    "1: this lock file cannot be used: it says no version, and this gatehouse knows version 1",
+    "1: this lock file cannot be used: it has no version, and this gatehouse reads version 1",
   ],
   [
     "another version",
     WHOLE.replace("1", "5"),
-    "2: this lock file cannot be used: its version is 5, and this gatehouse knows version 1",
+    "2: this lock file cannot be used: its version is 5, and this gatehouse reads version 1",
   ],
   [
     "an unknown part",
@@ -255,7 +255,7 @@ Deno.test("a lock file that cannot be read or written is an error that says so",
   const writing = await assertRejects(() => lock.write(), ConfigError);
   assertEquals(
     writing.message,
-    `cannot write the lock file ${path}: there is a file in the place of a folder`,
+    `cannot write the lock file ${path}: a file is where a folder should be`,
   );
   await Deno.remove(`${folder.path}/folder`);
   await lock.write();

@@ -118,14 +118,18 @@ const faults: Record<string, [text: string, message: string]> = {
   "a line that is no field": [`${OK}: x\r\n\r\n`, "not a field"],
   "a name that is none": [`${OK}a b: x\r\n\r\n`, "header name"],
   "a head without end": [`${OK}A: ${"a".repeat(70_000)}`, "larger than 64 KiB"],
-  "a body that is cut off": [`${OK}Content-Length: 9\r\n\r\nhello`, "before the body was there"],
+  "a body that is cut off": [
+    `${OK}Content-Length: 9\r\n\r\nhello`,
+    "before the whole body had " +
+    "come",
+  ],
   "chunks that are cut off": [
     `${OK}Transfer-Encoding: chunked\r\n\r\n9\r\nhello`,
-    "before the body was there",
+    "before the whole body had come",
   ],
   "chunks without an end": [
     `${OK}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`,
-    "before the body was there",
+    "before the whole body had come",
   ],
   "chunks that are none": [`${OK}Transfer-Encoding: chunked\r\n\r\nxyz\r\n`, "chunk"],
   "lengths that differ": [

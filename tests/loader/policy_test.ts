@@ -91,18 +91,18 @@ Deno.test("remote modules cannot import local files, however these are written",
   }
 });
 
-Deno.test("packages cannot import files of others", async (test) => {
+Deno.test("a package cannot import files of another", async (test) => {
   const index = `file://${PACKAGES}/a/index.js`;
   for (const specifier of ["../../etc/secret.json", SECRET, "../../packages2/a.js"]) {
     await test.step(`statically: ${specifier}`, async () => {
       const sources = sourcesOf({ [index]: `import ${JSON.stringify(specifier)}` });
       const build = buildGraph(requestFor(app("npm:a")), sources);
-      await assertRejects(() => build, LoadError, "packages cannot import files of others");
+      await assertRejects(() => build, LoadError, "a package cannot import files of another");
     });
     await test.step(`while they run: ${specifier}`, async () => {
       const root: GraphRoot = { specifier, type: "text", referrer: index };
       const build = buildGraph(requestFor(root, { packageRoot: PACKAGES }), sourcesOf({}));
-      await assertRejects(() => build, LoadError, "packages cannot import files of others");
+      await assertRejects(() => build, LoadError, "a package cannot import files of another");
     });
   }
   await test.step("their own they can", async () => {

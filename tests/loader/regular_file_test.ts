@@ -139,7 +139,7 @@ Deno.test("whether there is a file out of reach, or what kind, makes no differen
   };
   for (const prefix of ["other", "own/out", "own/../other"]) {
     const [message, ...others] = await messages(prefix);
-    assertMatch(message, /what the app may not read; --app-allow-read/);
+    assertMatch(message, /what the app may not read; permit it with --app-allow-read/);
     assertEquals(others, []);
   }
   await Deno.remove(at, { recursive: true });

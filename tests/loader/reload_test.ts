@@ -138,7 +138,7 @@ test("modules come from the app's own host and those of --allow-import, over htt
       'import "https://unlisted.invalid/lib.ts";\nexport default () => new Response();\n',
   });
   const refused: [app: string, args: string[], RegExp][] = [
-    ["app.ts", [], new RegExp(`may not come from its host; allow it with --allow-import=${host}`)],
+    ["app.ts", [], new RegExp(`may not come from this host; allow it with --allow-import=${host}`)],
     [
       `${own.origin}/app.ts`,
       [],

@@ -85,7 +85,7 @@ const cases: Readonly<Record<string, Case>> = {
   "in a folder that everybody can write to": {
     make: (at) => folder(`${at}/open`, 0o777),
     cache: "open/c",
-    warned: /^everybody can write to \S+\/open, and so put something else into the place of the/,
+    warned: /^every user can write to \S+\/open, and so replace the/,
   },
   "that leads in circles": {
     make: (at) => Deno.symlinkSync("c", `${at}/c`),
@@ -160,7 +160,7 @@ for (const command of ["serve", "cache"]) {
       : await lab.runCache(lab.path("app.js"));
     assertEquals(ended.code, 2);
     const [complaint] = complaints(ended);
-    assertMatch(complaint, /is not used, since code is run from it, .*; name a folder of your own/);
+    assertMatch(complaint, /is refused, since code is run from it: .*; name a folder of your own/);
     assertEquals(lab.filesInCache(), []);
   });
 }

@@ -317,7 +317,7 @@ test("who asks too far ahead gets what could be kept, and then the end of its co
   }
   const told = lines.filter((line) => line.includes("too far ahead"));
   assertEquals(told, [
-    `warning: mongrel2: a client asks too far ahead: its connection ends after ${
+    `warning: mongrel2: a client sends requests too far ahead: its connection ends after ${
       answers.length - 1
     } more responses`,
   ]);
@@ -345,7 +345,7 @@ for (const missing of ["recv", "send"] as const) {
       await Promise.all([endpoint.connected, server.replyWithin(500)]);
       await eventually(() => lines.length > 0);
       assertEquals(lines, [
-        `warning: mongrel2: nobody is at ${nowhere} yet: waiting for Mongrel2`,
+        `warning: mongrel2: waiting for Mongrel2, which is not at ${nowhere} yet`,
       ]);
     },
   });

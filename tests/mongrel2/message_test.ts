@@ -275,7 +275,7 @@ for (const [what, texts] of Object.entries(malformed)) {
 }
 
 const badHeaders: [string, string, string[]][] = [
-  ["has headers that are no JSON", ",", [
+  ["has headers that are not JSON", ",", [
     "",
     "{",
     "}",

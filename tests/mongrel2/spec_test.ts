@@ -46,7 +46,7 @@ for (const [text, spec] of Object.entries(specs)) {
 }
 
 const refused: Record<string, string[]> = {
-  "is no ZeroMQ endpoint": [
+  "is not a ZeroMQ endpoint": [
     "",
     "9999",
     "127.0.0.1:9999",
@@ -89,7 +89,7 @@ const refused: Record<string, string[]> = {
     "tcp://a:1",
     "ipc://send:9999",
   ],
-  " is not known": [
+  " is unknown": [
     "tcp://a:9,",
     "tcp://a:9,,",
     "tcp://a:9,x",
@@ -110,11 +110,11 @@ const refused: Record<string, string[]> = {
     "tcp://a:9,ident=x,ident=x",
     "tcp://a:9,recv=tcp://a:8,ident=x,recv=tcp://a:8",
   ],
-  "there is one identity for both sockets": [
+  "both sockets share one identity": [
     "tcp://me@a:9,ident=you",
     "tcp://me@a:9,recv=tcp://you@a:8",
   ],
-  "an identity has up to 255 bytes": [
+  "an identity has at most 255 bytes": [
     `tcp://${"x".repeat(256)}@a:9`,
     `tcp://a:9,ident=${"x".repeat(256)}`,
     `tcp://a:9,ident=${"é".repeat(128)}`,

@@ -65,7 +65,7 @@ Deno.test("addresses are shown as URLs", () => {
 
 for (const text of ["::1", "::1:80", "fe80::1:2:8000", "2001:db8:0:0:0:0:0:1:8000"]) {
   Deno.test(`the address "${text}" is refused, since IPv6 needs brackets`, () => {
-    const error = assertThrows(() => parseListenAddress(text), ConfigError, "stands in brackets");
+    const error = assertThrows(() => parseListenAddress(text), ConfigError, "in brackets before");
     assertStringIncludes(error.message, JSON.stringify(text));
     assertStringIncludes(error.message, "[IPV6]:PORT");
   });
@@ -74,7 +74,7 @@ for (const text of ["::1", "::1:80", "fe80::1:2:8000", "2001:db8:0:0:0:0:0:1:800
 const reasons: Record<string, string> = {
   "a:65536": "ports go up to 65535",
   ":123456": "ports go up to 65535",
-  "[zz]:80": "zz is no IPv6 address",
+  "[zz]:80": "zz is not an IPv6 address",
   "unix:": "the path is missing",
   "unix:/a,owner=x": '"owner=x" is not mode=0660 or another octal mode',
   "unix:/a,mode=660,mode=600": "the mode is given more than once",

@@ -101,7 +101,7 @@ Deno.test({
       const app = `${folder}/app.ts`;
       await using gateway = await startGateway([app, "--workers=1"], { command: limitedTo(64) });
       const { port } = gateway;
-      const line = await gateway.logged(/^room for \d+ connections/);
+      const line = await gateway.logged(/^accepting at most \d+ connections/);
       const room = Number(/\d+/.exec(line)![0]);
       assert(room >= 4 && room < 40, line);
       assertMatch(line, /may have 64 files open/);

@@ -181,7 +181,7 @@ Deno.test({
     await using gateway = await startHandler(server, "--workers=1");
     const waits = () => gateway.log.filter((line) => line.includes("waiting for Mongrel2"));
     assertEquals(waits(), [
-      `warning: mongrel2: nobody is at ${server.handlers.main.recv} yet: waiting for Mongrel2`,
+      `warning: mongrel2: waiting for Mongrel2, which is not at ${server.handlers.main.recv} yet`,
     ]);
     await server.start();
     assert(await isServed(server), gateway.log.join("\n"));

@@ -162,7 +162,7 @@ Deno.test("what no end of a worker gives back is said once, and costs no other w
   lab.look(PLENTY_OF_LOOKS);
   assertEquals(lab.ended, ["a", "b"]);
   assertEquals(lab.log.length, 1);
-  assert(/^300 files and sockets stay open/.test(lab.log[0]), lab.log[0]);
+  assert(/^300 files and sockets of apps stay open/.test(lab.log[0]), lab.log[0]);
   lab.workers.push({ name: "c", opens: 0, holds: 1, giveUp: () => lab.ended.push("c") });
   lab.look(PLENTY_OF_LOOKS);
   assertEquals(lab.ended, ["a", "b"]);

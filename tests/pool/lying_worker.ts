@@ -139,13 +139,13 @@ const forgeries: Record<string, (hands: Hands) => void> = {
   "credit for a file that never came": (hands) => {
     frames.writeSignal(hands.writer, frames.CREDIT, hands.id, 1, frames.OF_DATA);
   },
-  "a failure of no known status": (hands) => {
+  "a failure with an unknown status": (hands) => {
     frames.writeSignal(hands.writer, frames.FAIL, hands.id, 200);
   },
-  "an interim response of no known status": ({ writer, id }) => {
+  "an interim response with an unknown status": ({ writer, id }) => {
     frames.writeFieldLines(writer, frames.INTERIM, id, 101, "");
   },
-  "interim responses without end": ({ writer, id }) => {
+  "endless interim responses": ({ writer, id }) => {
     for (let i = 0; i < 2_000; i++) frames.writeFieldLines(writer, frames.INTERIM, id, 102, "");
   },
   "a larger interim response than there may be": ({ writer, id }) => {

@@ -80,7 +80,7 @@ Deno.test("without workers, SIGHUP says that it needs them, and the app goes on"
   const line = await gateway.logged(/SIGHUP/);
   assertEquals(
     line,
-    "error: not reloading (SIGHUP): a reload needs workers, and there are none (--workers 0)",
+    "error: not reloading (SIGHUP): reloading needs --workers 1 or more",
   );
   assertEquals(await textOf(gateway), "hello");
 });
@@ -148,7 +148,7 @@ Deno.test("the library reloads apps by URL, and says why it cannot reload others
     });
     const outcome = await other.reload("why not");
     assert(outcome.kind === "failed");
-    assertMatch(outcome.error.message, /needs workers/);
+    assertMatch(outcome.error.message, /needs --workers 1 or more/);
     await assertRejects(
       () => serve({ app: `${folder}/app.ts`, generationHeader: "a\r\nb" }),
       ConfigError,

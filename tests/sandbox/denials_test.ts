@@ -15,6 +15,6 @@ Deno.test("denials are told once for each app, in lines that are neither long no
   assertEquals(lines, ["warning: denied to /a: x", "warning: denied to /b: x"]);
   for (let i = 0; i < 1_000; i++) denials.note("/a", `${i}`.padEnd(10_000));
   assertEquals(lines.length, 65);
-  assertEquals(lines.at(-1)!.endsWith(" (no more of the kind is told)"), true);
+  assertEquals(lines.at(-1)!.endsWith(" (no more of this kind are logged)"), true);
   assertEquals(Math.max(...lines.map(({ length }) => length)) < 1_100, true);
 });

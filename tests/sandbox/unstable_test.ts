@@ -51,7 +51,7 @@ Deno.test("apps of two projects that share the gateway's thread cannot have stor
       "--http=127.0.0.1:0",
     ]);
     assertEquals(code, 2, stderr);
-    assertMatch(stderr, /several projects cannot have a Deno\.openKv\(\) of their own/);
+    assertMatch(stderr, /several projects cannot each have a Deno\.openKv\(\)/);
   }));
 
 Deno.test("a process of Deno without a feature names the flag that is missing", () =>

@@ -119,10 +119,10 @@ Deno.test("wrong settings of a process end the start with its exit status", () =
 
 for (
   const [missing, message] of [
-    ["run", /--processes starts processes: Deno needs --allow-run, or -A/],
+    ["run", /--processes starts processes: run Deno with --allow-run, or with -A/],
     [
       "write",
-      /--processes lets processes report over sockets: Deno needs .*--allow-write=\S+, or -A/,
+      /--processes uses sockets between processes: run Deno with .*--allow-write=\S+, or with -A/,
     ],
   ] as const
 ) {
@@ -142,7 +142,7 @@ for (
 Deno.test("nobody else says --supervised", async () => {
   const { code, stderr } = await runGateway(["--supervised=1", "app.js"]);
   assertEquals(code, 2);
-  assertMatch(stderr, /^gatehouse: --supervised=1 is how gatehouse starts processes for itself/);
+  assertMatch(stderr, /^gatehouse: --supervised=1 is for gatehouse's own use/);
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {

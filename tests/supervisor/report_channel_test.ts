@@ -91,7 +91,7 @@ Deno.test("what is no report is a fault, and the last thing that is heard", asyn
   using conn = await lab.connect();
   await say(conn, `${TOKEN}\n{"kind":"ready","urls":[1],"notice":null}\n{"kind":"reloaded"}\n`);
   assert(await isClosed(conn));
-  assertEquals(lab.told, ["it has reported what no gatehouse of this version reports", "end"]);
+  assertEquals(lab.told, ["it sent a report of an unknown kind", "end"]);
 });
 
 Deno.test("the end of the connection is told once", async () => {

@@ -108,7 +108,7 @@ function parseHead(text: string): CgiHead | null {
     if (code === undefined) {
       throw new ProtocolError(
         502,
-        `the response's status is ${JSON.stringify(value.slice(0, MAX_SHOWN_CHARS))}`,
+        `the response has the malformed status ${JSON.stringify(value.slice(0, MAX_SHOWN_CHARS))}`,
         "RFC 3875 6.3.3",
       );
     }
@@ -141,5 +141,5 @@ function isOf(charClass: number, text: string, start: number, end: number): bool
 }
 
 const MAX_SHOWN_CHARS = 80;
-/** Informational, but for 101: nobody has asked for another protocol (RFC 9110 15.2). */
+/** Informational, except for 101: no other protocol was asked for (RFC 9110 15.2). */
 const INTERIM = /^1(?!01)\d\d(?: |$)/;

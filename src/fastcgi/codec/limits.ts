@@ -33,13 +33,13 @@ export const MAX_REFUSED_CONNECTIONS = 64;
 export const PARAMS_PER_HEADER_BYTES = 3;
 
 /**
- * Requests of one connection whose parameters are not here in full. They count for nobody else, so others
- * are answered FCGI_OVERLOADED; and so are those whose parameters would be too much for their connection:
- * twice what one request's may be.
+ * Requests of one connection whose parameters are not here in full. They are not shared, so further
+ * requests are answered FCGI_OVERLOADED; and so are those whose parameters would exceed the limit
+ * of their connection: twice that of one request.
  */
 export const MAX_UNSTARTED_REQUESTS = 64;
 
-/** Time that a body may hold up all else on its connection before it is put aside, in milliseconds. */
+/** Time that a body may block its connection before it is put aside, in milliseconds. */
 export const HOLD_UP_MS = 100;
 
 /** Bytes of a body put aside that stay in memory; what exceeds them goes to a temporary file. */

@@ -16,7 +16,7 @@ export const VERSION_1 = 1;
 // Types of records (FastCGI 1.0, section 8).
 /** Web server: a request begins. */
 export const BEGIN_REQUEST = 1;
-/** Web server: a request is to be ended before its time. */
+/** Web server: ends a request early. */
 export const ABORT_REQUEST = 2;
 /** Application: a request has ended. */
 export const END_REQUEST = 3;
@@ -106,7 +106,7 @@ export function isKnownType(type: number): boolean {
 export class RecordReader {
   /** Type of the record that is being read. */
   type = 0;
-  /** The request that it belongs to, 0 for management. */
+  /** The request that it belongs to; 0 means management. */
   requestId = 0;
   /** Bytes of its content. */
   contentLength = 0;
@@ -140,7 +140,9 @@ export class RecordReader {
     return !this.inRecord && this.#padding === 0 && this.#headerBytes === 0;
   }
 
-  /** Gives the reader `bytes[0, length)`, which it borrows. What was pushed before must be used up. */
+  /**
+   * Hands the reader `bytes[0, length)`, which it borrows. What was pushed before must be used up.
+   */
   push(bytes: Uint8Array, length: number = bytes.length): void {
     this.#bytes = bytes;
     this.#at = 0;

@@ -272,7 +272,7 @@ export class RequestTranslator {
       checkAuthority(block.bytes, head.authorityStart, block.length);
       head.authorityEnd = block.length;
     } catch (error) {
-      // A server may be named after a pattern: that is no fault of the client's, and no host either.
+      // A server may be named by a pattern: that is not the client's fault, and not a host.
       if (!(error instanceof ProtocolError)) throw error;
       block.length = head.authorityEnd;
     }
@@ -318,7 +318,7 @@ export class RequestTranslator {
     this.#writeValue(this.#start(name), this.#end(name));
   }
 
-  /** Writes a field line; `false` if the name is that of no field. */
+  /** Writes a field line; `false` if the name is not that of a field. */
   #writeField(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): boolean {
     const params = this.#params;
     const block = this.#block;

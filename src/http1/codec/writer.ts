@@ -166,7 +166,7 @@ export class ResponseWriter {
     const out = this.#out;
     const { status, fieldLines } = head;
     const bodyLength = bodyLengthOf(head, body);
-    // Whether the text fits what was said of its length is known when it is bytes.
+    // Whether the text fits the announced length is known once it is encoded.
     if (head.bodyLength !== WHOLE_BODY && typeof body === "string") body = encoder.encode(body);
     const line = head.reason === undefined
       ? statusLine(status)
@@ -204,8 +204,8 @@ export class ResponseWriter {
   }
 
   /**
-   * Writes part of the body. Returns how many of its bytes belong to the response: fewer than there are
-   * if the body is longer than its Content-Length. The response is complete then.
+   * Writes part of the body. Returns how many of its bytes belong to the response: fewer than its
+   * length if the body exceeds its Content-Length. The response is complete then.
    */
   write(chunk: Uint8Array): number {
     const out = this.#out;

@@ -34,7 +34,7 @@ export class NoCacheFolderError extends ConfigError {
 
   /** `missing` is the variable that would say one. */
   constructor(missing: string) {
-    super(`there is no folder for the cache: set GATEHOUSE_CACHE to one (${missing} is not set)`);
+    super(`there is no folder for the cache, since neither GATEHOUSE_CACHE nor ${missing} is set`);
   }
 }
 
@@ -86,7 +86,7 @@ export class ModuleCache {
     const local = env.get("LOCALAPPDATA");
     let parent: string | null = null;
     if (os === "windows") parent = local || null;
-    // A relative path there is to be ignored, says its specification.
+    // Its specification says to ignore a relative path.
     else if (xdg && isAbsolute(xdg)) parent = xdg;
     else if (home) parent = join(home, ...(os === "darwin" ? ["Library", "Caches"] : [".cache"]));
     if (parent === null) {
@@ -229,8 +229,8 @@ export class ModuleCache {
       const reason = fileSystemReason(error);
       if (reason === null) throw error;
       throw new ConfigError(
-        `cannot ${verb} the cache ${this.root}: ${reason}; GATEHOUSE_CACHE can name ` +
-          "another folder",
+        `cannot ${verb} the cache ${this.root}: ${reason}; set GATEHOUSE_CACHE to use another ` +
+          "folder",
         { cause: error },
       );
     }

@@ -82,7 +82,7 @@ export async function cleanCacheFolder(root: string, tagName: string): Promise<C
     if (present.every((name) => name.startsWith(TEMPORARY_PREFIX))) return removed;
     throw new ConfigError(
       `cannot clean the cache ${root}: the folder held other things before gatehouse used it (it ` +
-        `has no ${tagName}); remove what you need no more of ${present.join(", ")} yourself`,
+        `has no ${tagName}); delete what you no longer need yourself: ${present.join(", ")}`,
     );
   }
   for (const name of present) {

@@ -37,16 +37,15 @@ export function checkCacheFolder(root: string, warn: (message: string) => void):
   const fault = trust.faultOfCache(root);
   if (fault !== null) {
     throw new ConfigError(
-      `the cache ${root} is not used, since code is run from it, and ${fault.path} ${fault.reason}; ` +
-        "name a folder of your own in GATEHOUSE_CACHE, or change that one (chown, chmod go-w)",
+      `the cache ${root} is refused, since code is run from it: ${fault.path} ${fault.reason}; ` +
+        "name a folder of your own in GATEHOUSE_CACHE, or fix that one (chown, chmod go-w)",
     );
   }
   const [replaceable] = trust.replaceable;
   if (replaceable === undefined) return;
   warn(
-    `everybody can write to ${replaceable}, and so put something else into the place of the cache ` +
-      `${root}: where there are other users, chmod +t ${replaceable}, or name another folder in ` +
-      "GATEHOUSE_CACHE",
+    `every user can write to ${replaceable}, and so replace the cache ${root}: if there are other ` +
+      `users, chmod +t ${replaceable}, or name another folder in GATEHOUSE_CACHE`,
   );
 }
 

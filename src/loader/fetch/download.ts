@@ -104,7 +104,7 @@ export async function download(request: DownloadRequest): Promise<Answer> {
       const answer = await new Attempt(request, deadlineMs).run();
       if (!("refusal" in answer)) return answer;
       if (!mayRetry || !PASSING.has(answer.refusal)) {
-        throw new FetchFault(`the server says ${answer.text}`, { status: answer.refusal });
+        throw new FetchFault(`the server answered ${answer.text}`, { status: answer.refusal });
       }
     } catch (error) {
       if (error instanceof FetchFault) throw error;
@@ -190,7 +190,7 @@ class Attempt {
     const { idleTimeoutMs, totalTimeoutMs } = this.#request.limits;
     const remainingMs = Math.max(0, this.#deadlineMs - performance.now());
     const [waitMs, message] = remainingMs < idleTimeoutMs
-      ? [remainingMs, `it is not there after ${totalTimeoutMs / 1_000} s`]
+      ? [remainingMs, `it took longer than ${totalTimeoutMs / 1_000} s`]
       : [idleTimeoutMs, `the server has sent nothing for ${idleTimeoutMs / 1_000} s`];
     this.#timer = setTimeout(() => this.#aborter.abort(new FetchFault(message)), timerMs(waitMs));
   }
@@ -208,7 +208,7 @@ const CERTIFICATE_FAULTS: readonly (readonly [RegExp, string])[] = [
   [/not ?(?:yet ?valid|valid ?yet)/i, "is not valid yet, or the clock of this machine is wrong"],
   [/not ?valid ?for ?name/i, "is for another host"],
   [/revoked/i, "is revoked"],
-  [/CaUsedAsEndEntity/, "is the one of an authority, which no server may use as its own"],
+  [/CaUsedAsEndEntity/, "is an authority's, which a server may not use as its own"],
 ];
 
 function explained(error: unknown): Failure {

@@ -234,7 +234,7 @@ export class ModuleFetcher {
     const seen = new Set<string>();
     for (;;) {
       const { at } = trail;
-      if (seen.has(at)) throw new FetchFault("its redirects go round in circles");
+      if (seen.has(at)) throw new FetchFault("its redirects form a loop");
       if (seen.size > maxRedirects) {
         throw new FetchFault(`there are more than ${maxRedirects} redirects`);
       }
@@ -258,13 +258,14 @@ export class ModuleFetcher {
     }
     if (url.protocol === "http:" && this.#options.allowHttp !== "any" && !isLoopback(url)) {
       throw new FetchFault(
-        "http: is for this machine only, as others could change what is sent; use https:, or allow " +
+        "http: is allowed from this machine only, since others could change what is sent; use " +
+          "https:, or allow " +
           "it with --allow-insecure-import",
       );
     }
     if (errand.purpose === "module" && !this.#hosts.allow(url)) {
       throw new FetchFault(
-        `modules may not come from its host; allow it with ${
+        `modules may not come from this host; allow it with ${
           this.#options.allowImportOption ?? "--allow-import"
         }=${url.hostname}:${portOf(url)}`,
       );
@@ -299,7 +300,7 @@ export class ModuleFetcher {
       !this.#fresh.has(freshKey) && this.#options.cachePolicy !== "only";
     if (cached !== null && !isDue) return cached;
     if (this.#options.cachePolicy === "only") {
-      throw new FetchFault("it is not in the cache, and --cached-only forbids to fetch it");
+      throw new FetchFault("it is not in the cache, and --cached-only forbids fetching it");
     }
     this.#options.quota?.check(at);
     const validators = cached?.kind === "body" ? validatorsOf(cached.entry) : {};
@@ -336,7 +337,7 @@ export class ModuleFetcher {
     if (answer.kind === "redirect") {
       const location = answer.location === null ? null : URL.parse(answer.location, at);
       if (location === null) {
-        throw new FetchFault(`the server says ${answer.status}, but not where to go`);
+        throw new FetchFault(`the server answered ${answer.status} without saying where to go`);
       }
       const { href } = location;
       await this.#write(errand, { kind: "redirect", url: at, location: href, fetchedAtMs });
@@ -345,7 +346,7 @@ export class ModuleFetcher {
     const { headers } = answer;
     if (answer.kind === "unchanged") {
       if (cached?.kind !== "body") {
-        throw new FetchFault("the server says 304, but was not asked");
+        throw new FetchFault("the server answered 304 to a request without a condition");
       }
       const { entry } = cached;
       const refreshed: BodyEntry = {

@@ -45,24 +45,28 @@ export async function readFileSource(
     return { url, bytes, contentType: "", sha256: await sha256Hex(bytes) };
   } catch (error) {
     if (!(error instanceof FileFault)) throw error;
-    const advice = error.kind === "missing" ? adviceOn(url, granted) : "";
+    const advice = adviceOn(url, error, granted);
     throw new LoadError(url, `cannot load ${shownUrl(url)}: ${error.message}${advice}`, {
       cause: error,
     });
   }
 }
 
-/** What may have been meant by the URL of a file that is not there: one with an ending that was left out. */
-function adviceOn(url: string, granted: FileGrant): string {
-  const path = pathOf(withoutFragment(url));
+/**
+ * What the URL of a file that cannot be read may have meant: one with its extension, or the main
+ * module of a folder.
+ */
+function adviceOn(url: string, { kind }: FileFault, granted: FileGrant): string {
+  const path = kind === "unfit" ? null : pathOf(withoutFragment(url));
   if (path === null) return "";
-  const known = ENDINGS.find((ending) => {
-    const candidate = path.replace(/\.js$|\/$/, "") + ending;
+  const stem = path.replace(/\.js$|\/$/, "");
+  const ending = ENDINGS.find((each) => {
+    const candidate = stem + each;
     return staysWithin(candidate, granted) && isRegularFile(candidate);
   });
-  if (known === undefined) return "";
-  const name = path.slice(path.lastIndexOf("/") + 1).replace(/\.js$/, "");
-  return `; did you mean ${name}${known}? Imports name files with their endings`;
+  if (ending === undefined) return "";
+  const name = stem.slice(stem.lastIndexOf("/") + 1);
+  return `; did you mean ${name}${ending}? Imports include the file's extension`;
 }
 
 function isRegularFile(path: string): boolean {

@@ -251,7 +251,7 @@ function parseHead(text: string): Head {
 }
 
 function cutOff(): TypeError {
-  return new TypeError("the connection was closed before the body was there");
+  return new TypeError("the connection was closed before the whole body had come");
 }
 
 /** What `fetch()` throws where a connection fails. */

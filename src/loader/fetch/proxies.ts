@@ -48,7 +48,7 @@ export class Proxies {
     const address = URL.parse(/^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`);
     if (address === null || !/^(?:https?|socks5h?):$/.test(address.protocol)) {
       throw new ProxyError(
-        `${variable} is no address of a proxy: write http://HOST:PORT, https:// or socks5://`,
+        `${variable} is not the address of a proxy: write http://HOST:PORT, https:// or socks5://`,
       );
     }
     const { username, password } = address;

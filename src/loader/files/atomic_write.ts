@@ -97,7 +97,7 @@ export function unreadable(error: unknown, path: string): unknown {
   const reason = fileSystemReason(error);
   if (reason === null) return error;
   return new ConfigError(
-    `cannot read ${path} in the cache: ${reason}; GATEHOUSE_CACHE can name another folder`,
+    `cannot read ${path} in the cache: ${reason}; set GATEHOUSE_CACHE to use another folder`,
     { cause: error },
   );
 }
@@ -111,7 +111,7 @@ export function fileSystemReason(error: unknown): string | null {
   if (typeof code !== "string") return null;
   if (code === "EMFILE") return "the process may have no more files open (ulimit -n)";
   // Where a folder is to be made, but a file is in its place, systems say what helps nobody.
-  if (code === "EEXIST" || code === "ENOTDIR") return "there is a file in the place of a folder";
+  if (code === "EEXIST" || code === "ENOTDIR") return "a file is where a folder should be";
   // Without the number, the call and the path that Deno puts after it.
   return error.message.replace(/ \(os error \d+\).*/s, "");
 }

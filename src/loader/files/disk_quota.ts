@@ -59,7 +59,7 @@ export class DiskQuota {
     const shown = url.length > 200 ? `${url.slice(0, 100)}…` : url;
     return new LoadError(
       url,
-      `cannot load ${shown}: what the app has imported while it ran takes more than ` +
+      `cannot load ${shown}: what the app has imported at run time takes more than ` +
         `${inWords(this.#limitBytes)} of the disk; gatehouse cache --clean makes room`,
     );
   }

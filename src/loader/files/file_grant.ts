@@ -89,7 +89,7 @@ export function readGranted(
   using file = RegularFile.open(real);
   // Somebody may have put another thing into its place, or on the way to it.
   const isSame = explained(() => Deno.realPathSync(path)) === real && file.isAt(real);
-  if (!isSame) throw new FileFault("it became another file while it was opened");
+  if (!isSame) throw new FileFault("it was replaced while it was being opened");
   return file.read(maxBytes);
 }
 
@@ -109,8 +109,8 @@ function isLocal(url: string): boolean {
 
 function leadsOut(): FileFault {
   return new FileFault(
-    "it is behind a link to what the app may not read; --app-allow-read with the path that the link " +
-      "leads to would permit it",
+    "it is behind a link to what the app may not read; permit it with --app-allow-read and the " +
+      "path that the link leads to",
   );
 }
 

@@ -14,15 +14,17 @@ import { fileSystemReason } from "./atomic_write.ts";
 /** A pipe is opened at once, though nobody writes to it. Windows knows no such flag. */
 const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
+type FaultKind = "missing" | "folder" | "unfit";
+
 /** A file cannot be read. The message says why, as a clause, and leaves it to the catcher to say which. */
 export class FileFault extends Error {
   /** Name of the class. */
   override name = "FileFault";
-  /** Whether there is no such file, or there is one that will not do. */
-  readonly kind: "missing" | "unfit";
+  /** Whether there is no such file, a folder in its place, or something else that will not do. */
+  readonly kind: FaultKind;
 
   /** Makes a fault with the reason as its message. */
-  constructor(reason: string, kind: "missing" | "unfit" = "unfit", options?: ErrorOptions) {
+  constructor(reason: string, kind: FaultKind = "unfit", options?: ErrorOptions) {
     super(reason, options);
     this.kind = kind;
   }
@@ -122,20 +124,20 @@ function faultOf(error: unknown): unknown {
     case "EPERM":
       return new FileFault("the file may not be read", "unfit", { cause: error });
     case "EISDIR":
-      return new FileFault("it is a folder", "unfit", { cause: error });
+      return new FileFault("it is a folder", "folder", { cause: error });
     case "ELOOP":
       return new FileFault("its links lead nowhere", "unfit", { cause: error });
     case "EINVAL":
     case "ERR_INVALID_ARG_VALUE":
       return new FileFault("it is not the path of a file", "unfit", { cause: error });
   }
-  if (error instanceof Deno.errors.IsADirectory) return new FileFault("it is a folder");
+  if (error instanceof Deno.errors.IsADirectory) return new FileFault("it is a folder", "folder");
   const reason = fileSystemReason(error);
   return reason === null ? error : new FileFault(reason, "unfit", { cause: error });
 }
 
 function checkRegular(info: Stats): void {
-  if (info.isDirectory()) throw new FileFault("it is a folder");
+  if (info.isDirectory()) throw new FileFault("it is a folder", "folder");
   if (!info.isFile()) throw new FileFault("it is not a regular file");
 }
 

@@ -112,8 +112,8 @@ export function resolveSpecifier(specifier: string, referrer: string, map: Impor
       ? `cannot resolve "${specifier}": ${
         shortened(referrer)
       } is not a place that it can be relative to`
-      : `cannot resolve "${specifier}": no import map says what it means; a package of npm is ` +
-        `npm:${specifier}, and a file ./${specifier}`,
+      : `cannot resolve "${specifier}": no import map has it; for an npm package, write ` +
+        `npm:${specifier}, and for a file, ./${specifier}`,
   );
 }
 

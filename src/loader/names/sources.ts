@@ -44,6 +44,6 @@ export function sourceText(source: Pick<ModuleSource, "url" | "bytes" | "content
     return new TextDecoder(charset).decode(bytes);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new LoadError(url, `cannot load ${url}: its character set ${charset} is not known`);
+    throw new LoadError(url, `cannot load ${url}: its character set ${charset} is unknown`);
   }
 }

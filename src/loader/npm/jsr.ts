@@ -173,7 +173,7 @@ export class JsrResolver {
     const near = nearestVersions(offered, range);
     throw new LoadError(
       specifier,
-      `cannot load ${specifier}: no version of the package meets "${range}"; ` +
+      `cannot load ${specifier}: no version of the package matches "${range}"; ` +
         (near.length === 0 ? "there are none" : `there are ${near.join(", ")}`),
     );
   }
@@ -235,7 +235,7 @@ export class JsrResolver {
       if (!(error instanceof LoadError)) throw error;
       const reason = error instanceof StatusError && error.status === 404
         ? `there is no such ${what} at ${this.url}`
-        : `what JSR says about it (${url}) cannot be had: ` +
+        : `its description at JSR (${url}) cannot be fetched: ` +
           error.message.replace(/^cannot load \S+: /, "");
       throw new LoadError(specifier, `cannot load ${specifier}: ${reason}`, { cause: error });
     }
@@ -246,7 +246,7 @@ export class JsrResolver {
       if (!(error instanceof SyntaxError)) throw error;
       throw new LoadError(
         specifier,
-        `cannot load ${specifier}: ${url} is not what JSR says about a package; check JSR_URL`,
+        `cannot load ${specifier}: ${url} does not describe a package of JSR; check JSR_URL`,
         { cause: error },
       );
     }

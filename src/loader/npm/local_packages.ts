@@ -145,9 +145,8 @@ class LocalResolver extends NodeResolver {
 
   protected override unknown(name: string, importer: string): string {
     return this.#files.isBehindLink(name, importer)
-      ? "its folder in node_modules is behind a link to what the app may not read; --app-allow-read with " +
-        "the path that the link leads to would permit it"
-      : "no node_modules folder has it, here or above; npm install, or deno install, puts there what " +
-        "package.json says";
+      ? "its folder in node_modules is behind a link to what the app may not read; permit it " +
+        "with --app-allow-read and the path that the link leads to"
+      : "it is in no node_modules folder, here or above; run npm install, or deno install";
   }
 }

@@ -28,7 +28,12 @@ export class NodeResolver extends PackageResolver<ResolvedFile> {
 
   protected override at(path: string, wanted: string): ResolvedFile {
     // Whether there is such a file elsewhere, nobody is told.
-    if (!liesIn(path, this.root)) throw new ResolveFault("packages cannot import files of others");
+    if (!liesIn(path, this.root)) {
+      throw new ResolveFault(
+        "a package cannot import files of " +
+          "another",
+      );
+    }
     const kind = this.files.kindOf(path);
     if (kind === "file" && !/[/\\]$/.test(path)) return this.#found(path);
     const endings = [".js", ".mjs", ".cjs", "/index.js", "/index.mjs", "/index.cjs"];

@@ -163,7 +163,7 @@ function registryUrl(text: string, where: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new ConfigError(
-      `${where}: "${text}" is no URL of a registry, such as ${DEFAULT_REGISTRY}`,
+      `${where}: "${text}" is not the URL of a registry, such as ${DEFAULT_REGISTRY}`,
     );
   }
   url.search = url.hash = "";

@@ -58,7 +58,7 @@ export class PackageFiles {
   /**
    * The `package.json` in `folder`, `null` if there is none.
    *
-   * @throws {ResolveFault} when it is no JSON object
+   * @throws {ResolveFault} when it does not hold a JSON object
    */
   packageJsonIn(folder: string): PackageJson | null {
     let known = this.#known.get(folder);
@@ -100,7 +100,7 @@ function readPackageJson(folder: string): PackageJson | null {
 /**
  * What the `package.json` in `folder` says.
  *
- * @throws {ResolveFault} when it is no JSON object
+ * @throws {ResolveFault} when it does not hold a JSON object
  */
 export function parsePackageJson(folder: string, text: string): PackageJson {
   let json: Record<string, unknown>;
@@ -108,10 +108,10 @@ export function parsePackageJson(folder: string, text: string): PackageJson {
     json = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new ResolveFault(`${join(folder, "package.json")} is no JSON`, { cause: error });
+    throw new ResolveFault(`${join(folder, "package.json")} is not valid JSON`, { cause: error });
   }
   if (typeof json !== "object" || json === null) {
-    throw new ResolveFault(`${join(folder, "package.json")} is no JSON object`);
+    throw new ResolveFault(`${join(folder, "package.json")} does not hold a JSON object`);
   }
   const string = (value: unknown) => typeof value === "string" ? value : undefined;
   return {

@@ -82,8 +82,8 @@ function needsOf(
   const script = isAboutAddon && !parts.addon ? installScriptOf(json) : null;
   if (script !== null) {
     return [
-      `${id} makes or fetches its addon by a script (${script}); gatehouse runs no scripts of packages, ` +
-      "so take one that has its addon with it",
+      `${id} builds or downloads its addon with a script (${script}); gatehouse does not run ` +
+      "scripts of packages, so use a package that ships its addon",
     ];
   }
   const needs: string[] = [];

@@ -116,7 +116,7 @@ export abstract class PackageResolver<Result> {
 
   #resolveInternal(specifier: string, importer: string): Result {
     const scope = this.files.scopeOf(importer);
-    if (scope === null) throw new ResolveFault(`${specifier} is defined nowhere`);
+    if (scope === null) throw new ResolveFault(`${specifier} is not defined`);
     const target = resolveImports(scope.imports, specifier, this.#conditions);
     if (target.startsWith("./")) return this.at(fileAt(scope.folder, target), specifier);
     return this.resolveFrom(target, join(scope.folder, "package.json"));

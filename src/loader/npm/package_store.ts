@@ -82,7 +82,7 @@ export class PackageStore {
     if (integrity === null) {
       throw new LoadError(
         specifier,
-        `cannot load ${specifier}: the registry gives no hash to check ${dist.tarball} by`,
+        `cannot load ${specifier}: the registry has no hash to check ${dist.tarball} against`,
       );
     }
     this.#options.lock?.checkPackage(`${name}@${version}`, integrity);
@@ -172,7 +172,7 @@ export class PackageStore {
       const reason = error.message.replace(/^cannot load \S+: /, "");
       throw new LoadError(
         specifier,
-        `cannot load ${specifier}: its archive ${tarball} cannot be had: ${reason}`,
+        `cannot load ${specifier}: its archive ${tarball} cannot be fetched: ${reason}`,
         { cause: error },
       );
     }
@@ -180,8 +180,8 @@ export class PackageStore {
     if (matches) return bytes as Uint8Array<ArrayBuffer>;
     throw new LoadError(
       specifier,
-      `cannot load ${specifier}: its archive ${tarball} is not what the registry says it is ` +
-        `(${actual}, and should be ${integrity}); nothing of it is kept`,
+      `cannot load ${specifier}: its archive ${tarball} has the hash ${actual}, but the registry ` +
+        `says ${integrity}; nothing of it is kept`,
     );
   }
 }

@@ -116,7 +116,7 @@ export class NpmRegistries {
     if (packument !== null) return packument;
     throw new LoadError(
       specifier,
-      `cannot load ${specifier}: ${url} is not what a registry says about a package; check the ` +
+      `cannot load ${specifier}: ${url} does not describe a package; check the ` +
         "registry in .npmrc or NPM_CONFIG_REGISTRY",
     );
   }
@@ -128,11 +128,12 @@ function refusal(error: LoadError, specifier: string, registry: string, url: str
     return `cannot load ${specifier}: there is no such package in the registry ${registry}`;
   }
   if (status === 401 || status === 403) {
-    return `cannot load ${specifier}: the registry ${registry} refuses access (${status}); a token ` +
-      `for it is missing in .npmrc, or a wrong one`;
+    return `cannot load ${specifier}: the registry ${registry} refuses access (${status}); ` +
+      `.npmrc has no token for it, or a wrong one`;
   }
   const reason = error.message.replace(/^cannot load \S+: /, "");
-  return `cannot load ${specifier}: what the registry says about it (${url}) cannot be had: ${reason}`;
+  return `cannot load ${specifier}: its description at the registry (${url}) cannot be fetched: ` +
+    `${reason}`;
 }
 
 /** Parts of what is said about a version that are needed. */

@@ -252,7 +252,7 @@ export class NpmResolver {
     const list = near.length === 0 ? "there are none" : `there are ${near.join(", ")}`;
     throw new LoadError(
       specifier,
-      `cannot load ${specifier}: no version of the package meets "${range}"; ${list}` +
+      `cannot load ${specifier}: no version of the package matches "${range}"; ${list}` +
         (requiredBy === null ? "" : ` (required by ${requiredBy})`),
     );
   }
@@ -310,7 +310,7 @@ export class NpmResolver {
     const current = await registries.packument(name, "revalidated");
     if (current.versions.includes(version)) return current;
     const specifier = `npm:${name}@${version}`;
-    throw new LoadError(specifier, `cannot load ${specifier}: the registry has it no more`);
+    throw new LoadError(specifier, `cannot load ${specifier}: the registry no longer has it`);
   }
 
   /** What a package needs, in the order of names. */
@@ -329,8 +329,8 @@ export class NpmResolver {
         else if (kind === "needed" && manifest.optionalDependencies?.[alias] === undefined) {
           throw new LoadError(
             `npm:${from}`,
-            `cannot load npm:${from}: it wants "${alias}" from ${JSON.stringify(wanted)}, and ` +
-              "packages are installed from registries only",
+            `cannot load npm:${from}: it wants "${alias}" from ${JSON.stringify(wanted)}, but ` +
+              "packages are installed only from registries",
           );
         }
       }

@@ -100,7 +100,7 @@ function safePath(name: string): string | null {
   const isUnsafe = first === "" || first === ".." || /^[a-z]:/i.test(name) ||
     segments.some((segment) => segment === ".." || /[\\\0]/.test(segment));
   if (isUnsafe) {
-    throw new TarballFault(`it holds ${JSON.stringify(name)}, a path out of its folder`);
+    throw new TarballFault(`it holds ${JSON.stringify(name)}, a path outside of its folder`);
   }
   return segments.length === 0 ? null : segments.join("/");
 }

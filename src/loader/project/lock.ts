@@ -100,11 +100,11 @@ export class Lock {
     if (known !== undefined) {
       throw new LoadError(
         url,
-        `cannot load ${url}: its content is not what the lock file ${this.path} pins: SHA-256 ` +
+        `cannot load ${url}: its content does not match the lock file ${this.path}: SHA-256 ` +
           `${sha256.slice(0, 12)}… and not ${
             known.slice(0, 12)
-          }…; if the change is wanted, remove ` +
-          "its line from the lock, or else find out who has changed it (--reload asks the server again)",
+          }…; if you expect the change, remove ` +
+          "its line from the lock file; if not, find out who made it (--reload asks the server again)",
       );
     }
     this.#add("modules", url, sha256, url);
@@ -122,9 +122,9 @@ export class Lock {
     if (known !== undefined) {
       throw new LoadError(
         url,
-        `cannot load ${url}: its integrity is not what the lock file ${this.path} pins: ` +
-          `${shortIntegrity(integrity)} and not ${shortIntegrity(known)}; versions of packages ` +
-          "do not change, so find out why, and then remove its line from the lock",
+        `cannot load ${url}: its integrity does not match the lock file ${this.path}: ` +
+          `${shortIntegrity(integrity)} and not ${shortIntegrity(known)}; published versions do ` +
+          "not change, so find out why before you remove its line from the lock file",
       );
     }
     this.#add("packages", id, integrity, url);
@@ -151,9 +151,9 @@ export class Lock {
     if (known !== undefined) {
       throw new LoadError(
         url,
-        `cannot load ${url}: its integrity is not what the lock file ${this.path} pins: SHA-256 ` +
-          `${sha256.slice(0, 12)}… and not ${known.slice(0, 12)}…; versions of packages do not ` +
-          "change, so find out why, and then remove its line from the lock",
+        `cannot load ${url}: its integrity does not match the lock file ${this.path}: SHA-256 ` +
+          `${sha256.slice(0, 12)}… and not ${known.slice(0, 12)}…; published versions do not ` +
+          "change, so find out why before you remove its line from the lock file",
       );
     }
     this.#add("jsr", id, sha256, url);
@@ -241,8 +241,8 @@ export class Lock {
     if (this.mode === "frozen") {
       throw new LoadError(
         url,
-        `cannot load ${url}: the lock file ${this.path} is out of date, as it does not list ` +
-          `${this.#parts[part].has(key) ? `${value} for it` : "it"}; bring it up to date with ` +
+        `cannot load ${url}: the lock file ${this.path} is out of date: it does not list ` +
+          `${this.#parts[part].has(key) ? `${value} for it` : "it"}; update it with ` +
           (this.#form === "own" ? `gatehouse cache --lock=${this.path} APP` : "deno install"),
       );
     }
@@ -289,11 +289,11 @@ function parsed(path: string, text: string): LockContents {
   if (!isObject(value)) throw fault(1, "a lock file should be a JSON object");
   const form = isDenoLock(value) ? "Deno's" : "own";
   if (form === "own" && value.version !== VERSION) {
-    const found = value.version === undefined ? "it says no version" : "its version is " +
+    const found = value.version === undefined ? "it has no version" : "its version is " +
       JSON.stringify(value.version);
     throw fault(
       lineOfKey(text, "version"),
-      `this lock file cannot be used: ${found}, and this gatehouse knows version ${VERSION}`,
+      `this lock file cannot be used: ${found}, and this gatehouse reads version ${VERSION}`,
     );
   }
   const parts = emptyParts();

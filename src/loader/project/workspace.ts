@@ -75,7 +75,7 @@ function foldersIn(folder: string): string[] {
       .filter(({ isDirectory, name }) => isDirectory && name !== "node_modules" && name[0] !== ".")
       .map(({ name }) => name);
   } catch (error) {
-    // It is not there, or may not be looked at.
+    // It does not exist, or is unreadable.
     if (error instanceof Error) return [];
     throw error;
   }

@@ -24,8 +24,7 @@ export function checkExtent(url: string, text: string, mediaType: MediaType): vo
     url,
     `cannot load ${
       url.length > 200 ? `${url.slice(0, 100)}…` : url
-    }: it is too long: there are more ` +
-      `than ${limitOf(mediaType) / 1_000_000} million words and signs in it`,
+    }: it is too long: it has more than ${limitOf(mediaType) / 1_000_000} million tokens`,
   );
 }
 

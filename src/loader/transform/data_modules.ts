@@ -20,7 +20,10 @@ export function jsonModule(url: string, text: string): TransformedModule {
   try {
     JSON.parse(text);
   } catch (error) {
-    throw new LoadError(url, `cannot load ${url}: it is no JSON: ${(error as Error).message}`);
+    throw new LoadError(
+      url,
+      `cannot load ${url}: it is not valid JSON: ${(error as Error).message}`,
+    );
   }
   // Not as a literal, in which "__proto__" would mean something else.
   return alone(`export default JSON.parse(${JSON.stringify(text)});`);

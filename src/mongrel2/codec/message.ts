@@ -138,7 +138,7 @@ function parseJson(json: string): unknown {
     return JSON.parse(withEscapedControls(json));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw malformed("has headers that are no JSON");
+    throw malformed("has headers that are not JSON");
   }
 }
 

@@ -54,7 +54,7 @@ export function parseMongrel2Spec(text: string): Mongrel2Spec {
     const equals = setting.indexOf("=");
     const key = KEYS.find((each) => each === setting.slice(0, Math.max(equals, 0)));
     const value = setting.slice(equals + 1);
-    if (key === undefined || value === "") throw badSpec(text, `${setting} is not known`);
+    if (key === undefined || value === "") throw badSpec(text, `${setting} is unknown`);
     if (values[key] !== undefined) throw badSpec(text, `${key} is given more than once`);
     values[key] = value;
   }
@@ -63,7 +63,7 @@ export function parseMongrel2Spec(text: string): Mongrel2Spec {
   checkEndpoint(text, send);
   if (recv !== undefined) checkEndpoint(text, recv);
   if (values.ident !== undefined && encoder.encode(values.ident).length > 255) {
-    throw badSpec(text, "an identity has up to 255 bytes");
+    throw badSpec(text, "an identity has at most 255 bytes");
   }
   return { ...values, send, recv: recv ?? portBefore(text, send) };
 }
@@ -81,14 +81,14 @@ function withoutIdentities(
     found.add(endpoint.slice(TCP.length, at));
     return TCP + endpoint.slice(at + 1);
   });
-  if (found.size > 1) throw badSpec(text, "there is one identity for both sockets");
+  if (found.size > 1) throw badSpec(text, "both sockets share one identity");
   return { send: send!, recv, ident: [...found][0] };
 }
 
 function checkEndpoint(text: string, endpoint: string): void {
   const port = Number(/^tcp:.*:(\d+)$/.exec(endpoint)?.[1] ?? 1);
   if (!ENDPOINT.test(endpoint) || port < 1 || port > 65_535) {
-    throw badSpec(text, `${endpoint} is no ZeroMQ endpoint`);
+    throw badSpec(text, `${endpoint} is not a ZeroMQ endpoint`);
   }
 }
 

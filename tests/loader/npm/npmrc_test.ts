@@ -92,7 +92,7 @@ Deno.test(".npmrc: the environment counts more than the project, and that more t
     await assertRejects(
       () => read({ NPM_CONFIG_REGISTRY: "nonsense" }),
       ConfigError,
-      'NPM_CONFIG_REGISTRY: "nonsense" is no URL of a registry',
+      'NPM_CONFIG_REGISTRY: "nonsense" is not the URL of a registry',
     );
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -103,6 +103,6 @@ Deno.test(".npmrc: a registry that is no URL is named with its file", () => {
   assertThrows(
     () => parseNpmrc("@s:registry=ftp://x", ENV, "/app/.npmrc"),
     ConfigError,
-    '/app/.npmrc: @s:registry: "ftp://x" is no URL of a registry',
+    '/app/.npmrc: @s:registry: "ftp://x" is not the URL of a registry',
   );
 });

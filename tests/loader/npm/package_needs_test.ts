@@ -39,8 +39,8 @@ Deno.test("an addon that no script has made is told, with the script", () => {
       { scripts: { test: "x", postinstall: "make it" } },
     ]
   ) {
-    assertStringIncludes(hintFor(MISSING, json)!, "npm:@a/b@1.0.0 makes or fetches its addon");
-    assertStringIncludes(hintFor(MISSING, json)!, "(make it); gatehouse runs no scripts");
+    assertStringIncludes(hintFor(MISSING, json)!, "npm:@a/b@1.0.0 builds or downloads its addon");
+    assertStringIncludes(hintFor(MISSING, json)!, "(make it); gatehouse does not run scripts");
   }
   assertStringIncludes(hintFor(MISSING, { gypfile: true })!, "(node-gyp rebuild)");
 });

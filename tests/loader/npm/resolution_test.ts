@@ -373,14 +373,14 @@ const FAULTS: readonly {
     name: "no such version",
     packages: VERSIONS,
     wanted: "npm:a@^1.5",
-    message: 'cannot load npm:a@^1.5: no version of the package meets "^1.5"; ' +
+    message: 'cannot load npm:a@^1.5: no version of the package matches "^1.5"; ' +
       "there are 1.0.0, 1.2.3, 2.0.0",
   },
   {
     name: "no such tag",
     packages: VERSIONS,
     wanted: "npm:a@canary",
-    message: 'cannot load npm:a@canary: no version of the package meets "canary"; ' +
+    message: 'cannot load npm:a@canary: no version of the package matches "canary"; ' +
       "there are 1.2.3, 2.0.0",
   },
   {
@@ -394,7 +394,7 @@ const FAULTS: readonly {
     name: "no such version of a dependency",
     packages: { "a@1.0.0": deps({ b: "^2" }), "b@1.0.0": plain() },
     wanted: "npm:a",
-    message: 'cannot load npm:b@^2: no version of the package meets "^2"; there are 1.0.0 ' +
+    message: 'cannot load npm:b@^2: no version of the package matches "^2"; there are 1.0.0 ' +
       "(required by a@1.0.0)",
   },
   ...["file:../b", "git+https://example.com/b.git", "https://example.com/b.tgz", "user/b"].map(
@@ -402,8 +402,8 @@ const FAULTS: readonly {
       name: `dependency from ${source}`,
       packages: { "a@1.0.0": deps({ b: source }) },
       wanted: "npm:a",
-      message: `cannot load npm:a@1.0.0: it wants "b" from "${source}", and packages are ` +
-        "installed from registries only",
+      message: `cannot load npm:a@1.0.0: it wants "b" from "${source}", but packages are ` +
+        "installed only from registries",
     }),
   ),
 ];

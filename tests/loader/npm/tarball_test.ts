@@ -90,12 +90,12 @@ const BAD: readonly {
     .map((name) => ({
       name: `want to write to ${name}`,
       archive: [{ name, content: "x" }],
-      message: /a path out of its folder$/,
+      message: /a path outside of its folder$/,
     })),
   {
     name: "have a backslash in a path",
     archive: [{ name: "package/..\\escaped", content: "x" }],
-    message: /a path out of its folder$/,
+    message: /a path outside of its folder$/,
   },
   {
     name: "have a file for a folder",
