@@ -31,7 +31,9 @@ for (const [name, [spoil, told]] of Object.entries(faults)) {
       spoil(link);
       const before = gateway.log.length;
       gateway.kill("SIGUSR2");
-      const line = await gateway.logged(/is not replaced, and goes on serving; the new one failed: /);
+      const line = await gateway.logged(
+        /is not replaced, and goes on serving; the new one failed: /,
+      );
       assert(told.test(line), line);
       const [{ body }] = await lab.askAll();
       const victim = Number(body);

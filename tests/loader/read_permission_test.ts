@@ -145,7 +145,10 @@ Deno.test("an app from a path is not loaded if it imports statically what is not
     await context.step(name, async () => {
       await using project = lab(files);
       const message = await refusal(project);
-      assertMatch(message, /behind a link to what the app may not read; --app-allow-read/);
+      assertMatch(
+        message,
+        /behind a link to what the app may not read; permit it with --app-allow-read/,
+      );
       assert(!message.includes(SECRET), message);
     });
   }

@@ -122,7 +122,7 @@ Deno.test("wherever a reader claims to be, the gateway writes frames, or ends th
       }
       if (ring.fault !== null) {
         faults++;
-        assert(/where it cannot be/.test(ring.fault.message), ring.fault.message);
+        assert(/at an impossible place/.test(ring.fault.message), ring.fault.message);
         assertEquals(exchange.status, 502);
       }
       // Nothing is written but frames, and what the gateway has to say about them.

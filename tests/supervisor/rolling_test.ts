@@ -61,7 +61,9 @@ Deno.test("a new process that does not get ready leaves the old ones, and says w
     await Deno.writeTextFile(`${folder}/app.js`, 'throw new Error("broken");');
     gateway.kill("SIGUSR2");
     await gateway.logged(/^\[1\] gatehouse: cannot load .*: broken/);
-    await gateway.logged(/^error: process 1 is not replaced, and goes on serving; the new one failed: .*exit status 1/);
+    await gateway.logged(
+      /^error: process 1 is not replaced, and goes on serving; the new one failed: .*exit status 1/,
+    );
     assertEquals(await pidsAt(port, (pids) => pids.size === 2), old);
     using client = new RawClient(
       await Deno.connect({ transport: "unix", path: `${folder}/1.sock` }),
