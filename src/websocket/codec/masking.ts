@@ -1,0 +1,37 @@
+/**
+ * The mask that clients put over what they send (RFC 6455 5.3).
+ *
+ * @module
+ */
+
+/** From this length on words are masked at once: for less, the view of them costs more than it saves. */
+const MIN_WORDS_BYTES = 96;
+
+/**
+ * Puts the mask over `bytes[start, end)`, or takes it off. `key` is a word of four bytes, whose lowest is for
+ * `bytes[start]`. Returns the key for the byte at `end`.
+ */
+export function applyMask(bytes: Uint8Array, start: number, end: number, key: number): number {
+  let at = start;
+  if (end - start >= MIN_WORDS_BYTES) {
+    const lead = -(bytes.byteOffset + start) & 3;
+    for (const leadEnd = start + lead; at < leadEnd; at++) {
+      bytes[at] ^= key;
+      key = rotated(key);
+    }
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >>> 2);
+    const { length } = words;
+    for (let i = 0; i < length; i++) words[i] ^= key;
+    at += length * 4;
+  }
+  for (; at < end; at++) {
+    bytes[at] ^= key;
+    key = rotated(key);
+  }
+  return key;
+}
+
+/** The key for the byte after the one that `key` is for. */
+export function rotated(key: number): number {
+  return (key >>> 8) | (key << 24);
+}
