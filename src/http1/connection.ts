@@ -49,7 +49,7 @@ export class HttpConnection extends Connection {
   readonly #http: HttpHost;
   readonly #parser: RequestParser;
   readonly #pipeline = new Pipeline();
-  /** The request whose body is being read, unless nobody wants it. */
+  /** The request whose body is being read, unless it is not wanted. */
   #receiving: HttpExchange | null = null;
   #requestCount = 0;
   #discardedBytes = 0;
@@ -354,7 +354,7 @@ export class HttpConnection extends Connection {
     exchange.receiver.onBody(parser.buffer.subarray(parser.bodyStart, parser.bodyEnd));
   }
 
-  /** Takes note of part of a body that nobody reads: a long one is not worth its connection. */
+  /** Counts part of an unread body: a long one is not worth its connection. */
   #discard(bytes: number): void {
     this.#discardedBytes += bytes;
     if (this.#discardedBytes > MAX_DISCARDED_BYTES) this.breakOff();

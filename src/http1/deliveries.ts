@@ -1,6 +1,6 @@
 /**
- * What of a connection's responses is on its way to the client: credit for the handler of the one at the
- * front, and word for those who want to know when their response was sent.
+ * Tracks which of a connection's responses are on their way to the client: gives credit to the
+ * handler of the first one, and tells handlers when their response was sent.
  *
  * @module
  */
@@ -50,7 +50,7 @@ export class Deliveries {
     return bytes;
   }
 
-  /** Gives up what is on its way; returns those who asked after it. */
+  /** Gives up what is on its way; returns those who wait for it. */
   abandon(): readonly HttpExchange[] {
     const unsent = [...this.#reporting, ...this.#unreported];
     this.#reporting = [];

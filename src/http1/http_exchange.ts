@@ -64,11 +64,14 @@ export class HttpExchange implements Exchange {
   readonly #connection: HttpConnection;
   #state = AWAITING;
   #held: HeldResponse | null = null;
-  /** Whether there is to be no answer, and it is not its turn. */
+  /** Whether no answer will follow, and it is not its turn. */
   #isCutOff = false;
   /** Whether an interim response could not be sent: no further ones are tried. */
   #isMute = false;
-  /** What the window for the response lacks: until it is its turn, and as long as its client takes no more. */
+  /**
+   * What the window for the response lacks until its turn comes, and while its client takes no
+   * more.
+   */
   #owedWindow = 0;
 
   /** Makes the exchange for a request that came over `connection`. */

@@ -42,7 +42,7 @@ export class Pipeline {
     return this.#exchanges.at(-1);
   }
 
-  /** Whether the last request waits to be begun: none is to be read before that. */
+  /** Whether the last request waits to begin: no other is read before that. */
   get isWaiting(): boolean {
     return this.#waiting !== null;
   }

@@ -1,5 +1,5 @@
 /**
- * Checks of settings that programs give: all that is wrong is told at once.
+ * Checks the settings that programs give, and reports all problems at once.
  *
  * @module
  */

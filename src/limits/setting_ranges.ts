@@ -29,7 +29,7 @@ const bytes = (max: number): SettingRange => ({ kind: "bytes", min: 0, max });
 /** Any time, `Infinity` included. */
 export const ANY_TIME: SettingRange = { kind: "milliseconds", min: 0, max: Infinity };
 
-/** Ranges of settings that are no limits. */
+/** Ranges of settings other than limits. */
 export const RANGES = {
   workers: count(0, 1_024),
   processes: count(0, 1_024),

@@ -24,8 +24,8 @@ export interface WorkerLimits {
 }
 
 /**
- * The limits unless others are asked for. A thread that is blocked serves nobody, which is why the first
- * two are on: requests that merely take long are no business of theirs.
+ * The limits unless others are asked for. A blocked thread serves nobody, so the first two are on
+ * by default; they do not concern requests that merely take long.
  */
 export const DEFAULT_WORKER_LIMITS: WorkerLimits = Object.freeze({
   hangTimeoutMs: 30_000,

@@ -1,5 +1,5 @@
 /**
- * Makes graphs from what is fetched, cached and installed. This is what the loader's thread does.
+ * Makes graphs from what is fetched, cached and installed. Runs on the loader's thread.
  *
  * @module
  */
@@ -62,20 +62,20 @@ export interface Prepared {
   readonly graph: StoredGraph;
   /** The files. */
   readonly local: readonly LocalFile[];
-  /** Those in `node_modules` folders, and what else was decided by there. */
+  /** Packages in `node_modules` folders, and the files that decided where they are. */
   readonly packages: readonly LocalFile[];
 }
 
 /** What is asked for again, and by whom. */
 interface Fetching {
   readonly reload: ReloadPolicy;
-  /** By the hosts that they may ask; each asks once for what is to be reloaded. */
+  /** Fetchers by the hosts that they may ask; each reloads a URL once. */
   readonly fetchers: Map<string, ModuleFetcher>;
   /** What servers were asked for already by those that have a quota. */
   readonly fresh: Set<string>;
 }
 
-/** Who is told what is done. */
+/** Called with what is being done. */
 export interface Progress {
   /** A server is asked. */
   readonly onFetch: (url: string) => void;
@@ -146,7 +146,7 @@ export class GraphBuilder {
     const isLook = freshness === "revalidated";
     const reload = isLook ? "all" : this.#options.reload;
     const fetching: Fetching = { reload, fetchers: new Map(), fresh: new Set() };
-    // A look at what there is elsewhere by now does not concern what apps import that serve meanwhile.
+    // A check for newer modules does not affect what serving apps import meanwhile.
     if (!isLook) this.#fetching = fetching;
     this.filesAskedFor.clear();
     const { allowImport } = this.#options;
@@ -242,7 +242,7 @@ export class GraphBuilder {
     const file = added[key] ?? request.files[key];
     return {
       file,
-      // Another worker may have asked for it before: this one is to know it from now on.
+      // Another worker may have asked for it before: this one has to know it from now on.
       files: { ...added, [key]: file },
       redirects: Object.fromEntries(graph.redirects),
       requirements: graph.requirements,
@@ -253,8 +253,8 @@ export class GraphBuilder {
   }
 
   /**
-   * Fetches again what apps have imported later than others, as it was allowed then: the next version of
-   * them is to find it as new as the rest. What is gone by now may be needed no more.
+   * Fetches again what apps have imported at run time, as it was allowed then: their next version
+   * must find it as new as the rest. What has gone may no longer be needed.
    */
   async #refresh(
     fetching: Fetching,
@@ -538,7 +538,7 @@ async function rewritten(source: string, filename: string): Promise<string> {
   return rewriteCommonJs(source, filename);
 }
 
-/** Hosts of the apps themselves: whoever names an app trusts where it comes from. */
+/** Hosts of the apps themselves: naming an app means trusting its host. */
 function hostsOf(roots: readonly string[]): string[] {
   return roots.flatMap((root) => {
     const url = URL.parse(root);

@@ -151,8 +151,8 @@ class GraphWalk {
   }
 
   /**
-   * What an import in the local module at `referrer` leads to, if that is for the packages beside the app to
-   * say: one in them, or of a name that no import map has. `null` if it is not.
+   * What an import in the local module at `referrer` leads to, if the packages beside the app
+   * decide it: an import within them, or of a name that no import map has. `null` if it is not.
    */
   async #linkFromLocal(
     specifier: string,
@@ -179,7 +179,7 @@ class GraphWalk {
     }
   }
 
-  /** Follows all imports that are to be followed, and theirs. */
+  /** Follows all imports, and theirs. */
   async #walk(): Promise<void> {
     for (let depth = 1; this.#frontier.length > 0; depth++) {
       const visits = this.#frontier;
@@ -350,7 +350,7 @@ class GraphWalk {
     }
   }
 
-  /** Takes note of what a URL leads to, and that it is to be loaded. */
+  /** Notes what a URL leads to, and that it has to be loaded. */
   async #linkTo(
     url: string,
     type: ImportType,
@@ -550,7 +550,7 @@ class GraphWalk {
         else known.push(key);
       }
     }
-    // The map grows while it is gone through: whoever imports what is broken is so, too.
+    // The map grows during the loop: what imports a broken module is broken, too.
     for (const [key, error] of broken) {
       for (const importer of importers.get(key) ?? []) {
         if (!broken.has(importer)) broken.set(importer, error);
@@ -610,7 +610,7 @@ function behindRequired(
   });
 }
 
-/** Before the URL of a file that is to be loaded as CommonJS. */
+/** Precedes the URL of a file that is loaded as CommonJS. */
 const COMMONJS = "commonjs:";
 
 /** Holds the place of a module that is being loaded. */
@@ -631,14 +631,14 @@ function packaged(key: string, url: string, module: TransformedModule): Found {
   return { key, url, origin: "package", sha256: "", module, links: [], dynamicLinks: [] };
 }
 
-/** The path of the file at `url` if it lies in `folder`; whoever says so may be lying. */
+/** The path of the file at `url` if it lies in `folder`; the caller may be lying. */
 function pathIn(folder: string, url: string): string | null {
   if (!url.startsWith("file:") || URL.parse(url)?.href !== url) return null;
   try {
     const path = filePath(url);
     return liesIn(path, folder) ? path : null;
   } catch (error) {
-    // A host, or an escape that is none.
+    // A host, or a malformed escape.
     if (error instanceof TypeError || error instanceof URIError) return null;
     throw error;
   }

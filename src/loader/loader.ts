@@ -49,7 +49,7 @@ export interface PreparedGraph {
   readonly roots: readonly string[];
   /** Folder of the graph. */
   readonly folder: string;
-  /** What workers are told; it grows with what apps import later. */
+  /** The description for workers; it grows with what apps import later. */
   readonly forWorkers: WorkerGraph;
   /** URLs to import, one for each of {@linkcode roots}. */
   readonly modules: readonly string[];
@@ -65,12 +65,12 @@ interface KnownGraph {
   readonly local: readonly LocalFile[];
 }
 
-/** What is to be made, in full. */
+/** What to make, in full. */
 type Preparation = Required<PrepareOptions> & { readonly roots: readonly string[] };
 
 /** When the cache is looked after for the first time, in milliseconds after the first app. */
 const FIRST_UPKEEP_MS = 60_000;
-/** How often it is from then on, in milliseconds. */
+/** The interval after that, in milliseconds. */
 const UPKEEP_PERIOD_MS = 24 * 60 * 60 * 1_000;
 
 /** A graph with what only the loader has to know. */
@@ -249,8 +249,8 @@ export class Loader implements Disposable {
   }
 
   /**
-   * Where packages go that the apps of a graph without any import later: workers are told when they
-   * start what they may read.
+   * Where packages go that the apps of a graph without packages import later: workers learn at
+   * their start what they may read.
    */
   #latePackageRoot(folder: string): string {
     const root = Deno.realPathSync(this.#options.cacheRoot);
@@ -351,7 +351,7 @@ function readIndex(path: string): GraphIndex | null {
   }
 }
 
-/** What is in a file that an app may have put another thing in the place of. */
+/** Reads a file that an app may have replaced. */
 function bytesOf(path: string): Uint8Array | null {
   try {
     return readRegularFile(path, DEFAULT_FETCH_LIMITS.maxModuleBytes);

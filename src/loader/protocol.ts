@@ -42,7 +42,7 @@ export interface ImportPolicy {
   readonly hostsOption: "--allow-import" | "--app-allow-import";
 }
 
-/** What apps get of the runtime's own modules: all, or what the lockdown of workers leaves of them. */
+/** What apps get of the runtime's modules: all, or what the lockdown of workers leaves. */
 export type Builtins = "native" | "guarded";
 
 /** Whether remote modules in the cache are taken as they are, or asked for again. */
@@ -77,7 +77,7 @@ export type LoaderRequest =
     readonly files: FileGrant;
     readonly late: readonly string[];
   }
-  /** Removes from the cache what nobody uses, but not these folders. */
+  /** Removes from the cache what is unused, except these folders. */
   | { readonly kind: "tidy"; readonly id: number; readonly inUse: readonly string[] }
   /** Adds to the graph of an app that runs. */
   | ({ readonly kind: "extend"; readonly id: number } & ExtendRequest);

@@ -38,7 +38,7 @@ scope.onmessage = ({ data }) => {
       },
       new HttpClients(environmentOf(options.env)),
     );
-    // Whoever asks for something is told.
+    // The caller gets the error.
     builder.catch(() => {});
   } else {
     answer(data);

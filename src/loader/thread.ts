@@ -31,9 +31,9 @@ export type Question<Request = LoaderRequest> = Request extends { readonly id: n
   : never;
 
 /**
- * A thread that starts when it is asked something, and ends when it has had nothing to do for a while. One
- * that works at something without end is left to itself, as some versions of Deno stop no thread that is
- * busy; whoever asks next gets another one, or, where it is to be asked `"once"`, an error.
+ * A thread that starts when it is asked something, and ends when it has had nothing to do for a
+ * while. A thread that works without end is abandoned, as some versions of Deno cannot stop a busy
+ * thread; the next caller gets a new one, or with `"once"`, an error.
  */
 export class LoaderThread {
   /** Local files that were asked for by the last request that failed. */

@@ -21,8 +21,8 @@ export type EndpointKind = "http" | "fastcgi" | "mongrel2";
 export type RequestRole = "responder" | "authorizer" | "filter";
 
 /**
- * What the front server's error log is told, where the protocol has a way, of the apps' faults: nothing, their errors, or also what
- * they print with `console.error` and `console.warn`.
+ * Which faults of apps go to the front server's error log, where the protocol has one: none, their
+ * errors, or also what they print with `console.error` and `console.warn`.
  */
 export type FaultReports = "none" | "errors" | "console";
 
@@ -57,10 +57,10 @@ export const BODY_WINDOW_BYTES = 262_144;
 export const CHUNK_COST_BYTES = 256;
 
 /**
- * The head of a request. Text stays bytes: `block` holds the target, after it the field lines, and after
- * them the parameters; the authority is somewhere in the first two. The other members say where. `block` may
- * be borrowed from a read buffer, so whoever needs it after {@linkcode ExchangeHandler.handle} returned
- * keeps a copy ({@linkcode RequestHead.detach}).
+ * The head of a request. Text stays bytes: `block` holds the target, after it the field lines, and
+ * after them the parameters; the authority is somewhere in the first two. The other members say
+ * where. `block` may be borrowed from a read buffer, so a handler that needs it after
+ * {@linkcode ExchangeHandler.handle} has returned keeps a copy ({@linkcode RequestHead.detach}).
  */
 export class RequestHead {
   /** Request method, case-sensitive, such as `"GET"`. */
@@ -90,7 +90,7 @@ export class RequestHead {
   paramsEnd = 0;
   /** What is wanted. */
   role: RequestRole = "responder";
-  /** Body length in bytes, 0 for no body, or {@linkcode UNKNOWN_LENGTH}. */
+  /** Body length in bytes, 0 without a body, or {@linkcode UNKNOWN_LENGTH}. */
   bodyLength = 0;
   /** Whether the client waits for a `100 Continue` before it sends the body. */
   expectsContinue = false;
@@ -169,7 +169,7 @@ export type AbortReason =
   /** The response that the handler composed cannot be sent; the client was answered 500. */
   | "invalid-response";
 
-/** What the handler of a request is told while the exchange is open. */
+/** Listener of a request's handler, while the exchange is open. */
 export interface ExchangeReceiver {
   /**
    * Whether more of the request's body would only pile up on its way. {@linkcode Exchange.grant} is
@@ -225,7 +225,7 @@ export const NOBODY: ExchangeReceiver = {
 export interface Exchange {
   /** What was asked. */
   readonly head: RequestHead;
-  /** Who is told about the request's body and end; set by the handler before `handle` returns. */
+  /** Listener to the request's body and end; set by the handler before `handle` returns. */
   receiver: ExchangeReceiver;
   /** Whether {@linkcode ExchangeReceiver.onSent} is wanted. Off unless set before the response ends. */
   reportSent: boolean;
@@ -239,14 +239,14 @@ export interface Exchange {
   /** Permits `bytes` more of the file to be delivered that comes with a request of the role `"filter"`. */
   grantData(bytes: number): void;
   /**
-   * Tells whoever runs the front server of a fault, where the protocol has a way to do so (FastCGI's
-   * STDERR). Never seen by the client. Only until the response is complete.
+   * Reports a fault to the front server's log, where the protocol has a way (FastCGI's STDERR).
+   * Never seen by the client. Only until the response is complete.
    */
   reportFault(text: string): void;
   /**
-   * Starts the response. `body`, if given, is its first or only part; a response whose
-   * `bodyLength` is known ends by itself when as many bytes were sent. A head that cannot be sent
-   * is logged, the client gets 500, and the receiver is told.
+   * Starts the response. `body`, if given, is its first or only part; a response whose `bodyLength`
+   * is known ends by itself when as many bytes were sent. A head that cannot be sent is logged, the
+   * client gets 500, and the receiver is notified.
    */
   respond(head: ResponseHead, body: Uint8Array | string | null): void;
   /** Sends more of the response's body. */

@@ -25,7 +25,7 @@ export interface RequestLimits {
   readonly idleTimeoutMs: number;
   /** Time from the end of a request's head to the start of its response. */
   readonly requestTimeoutMs: number;
-  /** Requests on one connection, 0 for any number. */
+  /** Requests on one connection; 0 disables the limit. */
   readonly maxRequestsPerConnection: number;
 }
 

@@ -93,7 +93,7 @@ export function isAsterisk(bytes: Uint8Array, start: number, end: number): boole
  * Takes the target `bytes[start, end)` of the head, which `name` names: a path, an `http:` or `https:`
  * URL, whose authority becomes the head's, or `*`.
  *
- * @throws {ProtocolError} if it is none
+ * @throws {ProtocolError} if it is malformed
  */
 export function takeTarget(
   head: RequestHead,
@@ -119,7 +119,7 @@ export function takeTarget(
 /**
  * Takes the authority of the absolute target `bytes[start, end)`, which `name` names, for the head.
  *
- * @throws {ProtocolError} if it is no absolute target
+ * @throws {ProtocolError} if it is not an absolute target
  */
 export function takeAuthority(
   head: RequestHead,

@@ -95,8 +95,8 @@ function ownTarget(head: RequestHead): string {
 }
 
 /**
- * The request's target URI (RFC 9110 7.1), normalised as the URL standard does. Its scheme is that of
- * the connection, whatever an absolute target says (RFC 9112 3.3).
+ * The request's target URI (RFC 9110 7.1), normalised as the URL standard does. It has the scheme
+ * of the connection, whatever an absolute target says (RFC 9112 3.3).
  */
 export function urlOf(head: RequestHead): string {
   const { block, targetStart, targetEnd } = head;

@@ -19,7 +19,7 @@ import { utf8Length } from "../base/text.ts";
 const MAX_KNOWN_BYTES = 1_024;
 /** How many lengths of field lines are told apart, a power of two. */
 const KNOWN_COUNT = 8;
-/** Characters that are no bytes: cut down to their low halves, they might be anything. */
+/** Characters beyond one byte: their low halves alone could mean anything. */
 const BEYOND_BYTES = /[\u0100-\uffff]/;
 
 /** What a reason phrase can be (RFC 9112 4). */
@@ -44,7 +44,7 @@ export function statusOf(status: number, reason?: string): string {
  * The length of the body of `head`, of which `body` is the first or only part: in bytes, or
  * {@linkcode UNKNOWN_LENGTH}.
  *
- * @throws {InvalidResponseError} if it is no length
+ * @throws {InvalidResponseError} if it is not a length
  */
 export function bodyLengthOf(head: ResponseHead, body: Uint8Array | string | null): number {
   const { bodyLength } = head;
@@ -111,8 +111,8 @@ export class ResponseFields {
   }
 
   /**
-   * Decides whether content follows the head of a response to `method`, and what is said of its
-   * length. `bodyLength` is what the handler said of it besides its field lines.
+   * Decides whether content follows the head of a response to `method`, and which length is
+   * announced. `bodyLength` is what the handler said of it besides its field lines.
    */
   frame(method: string, status: number, bodyLength: number): void {
     const declared = this.declaredLength;
@@ -123,7 +123,8 @@ export class ResponseFields {
       // It has no content, but is framed like others (RFC 9110 15.3.6).
       this.contentLength = 0;
     } else if (status === 304 || method === "HEAD") {
-      // The length is that of a body to GET (RFC 9110 8.6), of which an empty one here says nothing.
+      // The length is that of the body that GET would get (RFC 9110 8.6); an empty body here does
+      // not tell it.
       this.contentLength = bodyLength > 0 && status !== 304 ? bodyLength : declared;
     } else {
       this.hasContent = true;

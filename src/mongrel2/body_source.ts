@@ -15,7 +15,7 @@ export interface BodyTaker {
   onBody(chunk: Uint8Array): void;
   /** The body is complete. */
   onBodyEnd(): void;
-  /** The body cannot be had to its end. */
+  /** The rest of the body is not available. */
   onBodyFailed(reason: string): void;
 }
 
@@ -23,7 +23,7 @@ export interface BodyTaker {
 export interface BodySource {
   /** Permits `bytes` more to be delivered. */
   grant(bytes: number): void;
-  /** Nobody wants the rest. */
+  /** The rest is not wanted. */
   cancel(): void;
 }
 

@@ -174,7 +174,8 @@ export class Mongrel2Client implements ExchangeChannel {
   /** Closes the client's connection since the gateway goes. */
   cutOff(): void {
     const ids = [this.connId];
-    // Where no handler is left to be told, Mongrel2 waits for one after each message that it has delivered.
+    // Where no handler is left to notify, Mongrel2 waits for one after each message that it has
+    // delivered.
     const reply = this.#host.flow.state === "on"
       ? formatControl(this.senderId, ids, { cancel: true })
       : formatReply(this.senderId, ids, EMPTY);
@@ -283,7 +284,7 @@ export class Mongrel2Client implements ExchangeChannel {
     let exchange: Mongrel2Exchange;
     try {
       const notice = uploadNotice(message);
-      // The request comes once more when its file is complete, perhaps to another handler.
+      // The request comes again when its file is complete, possibly to another handler.
       if (notice.kind === "started") {
         this.#beginNext();
         return;
@@ -303,7 +304,7 @@ export class Mongrel2Client implements ExchangeChannel {
       this.#refuse(error);
       return;
     }
-    // What comes with a handshake is no body, but the accept value of the answer.
+    // What comes with a handshake is not a body, but the accept value of the answer.
     const body = isHandshake(message) ? EMPTY : message.body;
     if (headerValue(message, "UPLOAD_STREAM") !== undefined) {
       this.#beginWithParts(exchange, message);
@@ -376,7 +377,7 @@ export class Mongrel2Client implements ExchangeChannel {
     if (isLast && this.#current === null) this.#beginNext();
   }
 
-  /** Removes the file of an upload that nobody will read. */
+  /** Removes the file of an upload that will not be read. */
   async #discardUpload(message: Mongrel2Message): Promise<void> {
     try {
       const notice = uploadNotice(message);

@@ -1,5 +1,5 @@
 /**
- * What is to be sent to one client, and goes out as fast as Mongrel2 takes it. Responses to requests
+ * The output for one client, which goes out as fast as Mongrel2 takes it. Responses to requests
  * that were asked ahead are put together while none may go.
  *
  * @module
@@ -13,9 +13,9 @@ import { DeliveryLine } from "./delivery.ts";
 import { replyHeader } from "./codec/message.ts";
 import type { Mongrel2Exchange } from "./mongrel2_exchange.ts";
 
-/** Bytes that wait from which on no further response is put behind them. */
+/** Waiting bytes above which no further response is put behind them. */
 const MAX_JOINED_BYTES = 65_536;
-/** Exchanges that are kept at the most to be told when their responses were sent. */
+/** Most exchanges that wait to hear when their responses were sent. */
 const MAX_UNTOLD = 64;
 
 const buffers = new BufferPool();
@@ -30,7 +30,7 @@ export interface OutputHost {
 
 /** The output of a client. */
 export class ClientOutput {
-  /** What is to be sent. */
+  /** Bytes to send. */
   readonly buffer: OutputBuffer = new OutputBuffer(buffers);
   /** What was sent, and the server may still hold. */
   readonly line: DeliveryLine;
@@ -42,11 +42,11 @@ export class ClientOutput {
   /** What is before the payload of replies. */
   #header: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Responses that are complete, of which not all was sent, and those who want to know when it is. */
+  /** Complete responses that were not sent in full, and the exchanges that wait for it. */
   #joinedCount = 0;
   readonly #untold: Mongrel2Exchange[] = [];
 
-  /** Makes the output of that client, which is told to flush it when more may be sent. */
+  /** Makes the output of that client, which is called to flush it when more may be sent. */
   constructor(senderId: string, connId: string, host: OutputHost, owner: Flushable) {
     this.#host = host;
     this.#senderId = senderId;
@@ -114,12 +114,12 @@ export class ClientOutput {
     if (buffer.length === 0) this.#onSent();
   }
 
-  /** Gives memory back of which nothing is left to be sent. */
+  /** Returns memory that has been sent. */
   release(): void {
     buffers.give(this.buffer.takeBytes());
   }
 
-  /** Drops what was not sent, and tells those who want to know. */
+  /** Drops what was not sent, and notifies those who wait for it. */
   drop(tell: (exchange: Mongrel2Exchange) => void): void {
     clearTimeout(this.#timer);
     this.release();

@@ -39,7 +39,7 @@ export class Mongrel2Request implements Mongrel2ClientId {
   readonly senderId: string;
   /** The server's number for the client's connection. */
   readonly connId: string;
-  /** Path of the request, or `@` and a name for a message that is none. */
+  /** Path of the request, or `@` and a name for other messages. */
   readonly path: string;
   /** Names and values of the headers: the client's in lower case, Mongrel2's in upper case. */
   readonly headers: readonly (readonly [string, string])[];
@@ -69,7 +69,7 @@ export class Mongrel2Request implements Mongrel2ClientId {
     return this.header("METHOD") ?? "";
   }
 
-  /** Whether it tells that the client has gone: there is nobody to answer. */
+  /** Whether it says that the client has gone, and needs no answer. */
   get isDisconnect(): boolean {
     return this.path === "@*" && this.method === "JSON" &&
       /"type"\s*:\s*"disconnect"/.test(decoder.decode(this.body));
@@ -121,7 +121,7 @@ export class Mongrel2Connection implements AsyncDisposable {
    * Connects to the Mongrel2 of `spec`, as text or in parts: the endpoint that it sends requests at, the
    * one that it receives replies at (as text it defaults to the port before), and an identity, if any.
    *
-   * @throws {ConfigError} if the text is no such thing
+   * @throws {ConfigError} if the text is malformed
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
    */
   constructor(spec: string | Mongrel2Spec, log: Log = logToStderr) {

@@ -13,9 +13,9 @@ const MAX_MESSAGE_BYTES = 393_216;
 const MAX_TOLD_MESSAGE_BYTES = 32_768;
 /** Part of the window that is kept for probes. */
 const PROBE_RESERVE_BYTES = 2_048;
-/** Messages from here on differ in size, so that word of one tells which it was. */
+/** Messages above this size differ in size, so that a notice tells which one it is about. */
 const MIN_UNIQUE_BYTES = 4_096;
-/** A message that surely goes into a client's empty socket buffer at once. */
+/** Size of a message that always fits a client's empty socket buffer. */
 const SMALL_BYTES = 4_096;
 /** Messages that Mongrel2 lets wait for a client: it disconnects those for whom there is one more. */
 const MAX_MESSAGES = 16;
@@ -30,7 +30,7 @@ const MAX_TOLD_MESSAGES = 64;
 const SILENCE_MS = 250;
 /** How often that is before it is taken for certain. */
 const MAX_SILENCES = 3;
-/** Time without word of anything after which it may have got lost, in milliseconds. */
+/** Time without a notice after which one may have been lost, in milliseconds. */
 const PROBE_AFTER_MS = 250;
 
 /** Bytes a millisecond that are taken for delivered to one client, and to all that are sent to together. */
@@ -52,7 +52,7 @@ const MIN_UNHEARD_BYTES_PER_MS = 128;
 export class ServerFlow {
   /** Whether Mongrel2 gives word of what it has delivered. It says so only once for each connection. */
   state: "unknown" | "on" | "off" = "unknown";
-  /** Whether that word comes to this handler, and not to one that has taken its place. */
+  /** Whether notices come to this handler, and not to a successor. */
   isHeard = true;
   /** Bytes that may wait for a client where there is flow control. */
   windowBytes = DEFAULT_WINDOW_BYTES;
@@ -62,7 +62,7 @@ export class ServerFlow {
   /** When Mongrel2 will have taken all that it was sent. */
   #takenAt = 0;
 
-  /** Takes what a first request says of the window. What is no number leaves the usual one. */
+  /** Takes what a first request says of the window. Anything but a number keeps the default. */
   announce(credits: string): void {
     this.state = "on";
     const bytes = /^\d{1,9}$/.test(credits) ? Number(credits) : 0;
@@ -82,7 +82,7 @@ export class ServerFlow {
     this.#sentAt = -1;
   }
 
-  /** Takes note that a small message was sent, of which word would come at once. */
+  /** Notes that a small message was sent, for which a notice would come at once. */
   onSmallSent(now: number): void {
     if (this.state === "unknown" && this.#sentAt < 0) this.#sentAt = now;
   }
@@ -136,7 +136,7 @@ export class DeliveryLine {
     return this.#progressAt;
   }
 
-  /** Bytes that may go in the next message, of `waiting` that are to be sent; 0 if none may. */
+  /** Bytes of `waiting` that the next message may carry; 0 if none. */
   room(waiting: number, now: number): number {
     this.#settle(now);
     const flow = this.#flow;

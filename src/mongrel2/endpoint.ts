@@ -36,12 +36,12 @@ const TICK_MS = 100;
 
 /** Time that word of what was sent is awaited after the end of a response, in milliseconds. */
 const WORD_TIMEOUT_MS = 60_000;
-/** Time that it is remembered what a client was sent of which there is no word, in milliseconds. */
+/** Time for which messages without a notice are remembered, in milliseconds. */
 const MEMORY_MS = 1_000;
 
 /** Time that is stayed for large responses, in milliseconds. */
 const MAX_STAY_MS = 10_000;
-/** Interval at which it is looked whether they are done, in milliseconds. */
+/** Interval at which it is checked whether they are done, in milliseconds. */
 const STAY_LOOK_MS = 20;
 /** Looks at which none of them waited for its client: what is left of them can go by time. */
 const MAX_QUIET_LOOKS = 10;
@@ -75,7 +75,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   #isCutting = false;
 
   /**
-   * Connects to Mongrel2, now or as soon as it is there.
+   * Connects to Mongrel2, now or as soon as it runs.
    *
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
    */
@@ -135,13 +135,13 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   }
 
   /**
-   * Takes leave of Mongrel2, which gives its requests to other handlers from here on, and finishes what
-   * has come. Resolves when all is answered, which is hoped to be within `graceMs`.
+   * Leaves Mongrel2, which gives its requests to other handlers from here on, and finishes what has
+   * come. Resolves when all is answered, which is hoped to be within `graceMs`.
    */
   async drain(graceMs = Infinity): Promise<void> {
     await this.#awaitLargeResponses(Math.min(graceMs / 3, MAX_STAY_MS));
     await this.#sockets.leave();
-    // What has yet to be delivered is told to the handlers that are left.
+    // Deliveries from now on are reported to the remaining handlers.
     this.#flow.isHeard = false;
     for (const client of this.#busy) client.flush();
     if (this.#busy.size > 0) {
@@ -274,7 +274,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     this.#forgetOld(this.#recent, MEMORY_MS);
   }
 
-  /** Forgets those who have been in `clients`, in their order, for longer than `maxMs`. */
+  /** Forgets clients that have been in `clients`, in order, for longer than `maxMs`. */
   #forgetOld(clients: ReadonlyMap<Mongrel2Client, number>, maxMs: number): void {
     for (const [client, since] of clients) {
       if (this.#host.now - since < maxMs) break;

@@ -98,7 +98,7 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
   /** No file comes with a request from Mongrel2. */
   grantData(): void {}
 
-  /** Mongrel2 has no way to be told. */
+  /** Mongrel2 has no way to report it. */
   reportFault(): void {}
 
   respond(head: ResponseHead, body: Uint8Array | string | null): void {

@@ -11,7 +11,7 @@ const MAX_BYTES = 65_536;
 /** Bytes of memory that are kept. */
 const MAX_KEPT_BYTES = 1_048_576;
 
-/** Replies that are to be sent, in memory that is used again. */
+/** Replies to send, in memory that is reused. */
 export class Outbox {
   #bytes = new Uint8Array(MIN_BYTES);
   /** Where each reply ends. */

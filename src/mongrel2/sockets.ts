@@ -19,13 +19,13 @@ import { MAX_LENT_BYTES } from "./codec/message.ts";
 import { Outbox } from "./outbox.ts";
 import type { Mongrel2Spec } from "./codec/spec.ts";
 
-/** What the owner of the sockets is told. */
+/** Listener of the sockets' owner. */
 export interface Mongrel2SocketsOwner {
   /** A message has come; up to `MAX_LENT_BYTES` are lent until this returns. */
   onMessage(bytes: Uint8Array<ArrayBuffer>): void;
   /** Mongrel2 has begun to listen for replies, or has not for a while. */
   onConnected(): void;
-  /** Nobody was found at `endpoint` in due time, where Mongrel2 should be. It is told once. */
+  /** Nobody was found at `endpoint` in due time, where Mongrel2 should be. It is reported once. */
   onAwaited(endpoint: string): void;
   /** Mongrel2 has gone, and with it the clients that it had. */
   onDisconnected(): void;
@@ -43,10 +43,10 @@ const SUBSCRIPTION_TIMEOUT_MS = 1_000;
 const LOOK_MS = 100;
 /** Time after which a connection that was lost is made again, in milliseconds. */
 const RECONNECT_MS = 500;
-/** Interval at which it is looked whether the connection is still there, in milliseconds. */
+/** Interval at which the connection is checked, in milliseconds. */
 const WATCH_MS = 1_000;
 /**
- * Time for which it is relied on that Mongrel2 is still there to get a reply, in milliseconds. Another
+ * Time for which Mongrel2 is assumed to be there still to take a reply, in milliseconds. Another
  * one cannot have taken its place: connections are made again after 100 ms at the earliest.
  */
 const TRUST_MS = 5;
@@ -60,7 +60,10 @@ const PAUSE_SHRINKING_MS = 300;
 const PAUSE_TIMEOUT_MS = 600;
 /** Time that Mongrel2 is given to end a connection from its side, in milliseconds. */
 const LEAVE_TIMEOUT_MS = 1_000;
-/** Time without a message after which no more are expected on a connection that was ended, in milliseconds. */
+/**
+ * Time without a message after which an ended connection is expected to bring no more, in
+ * milliseconds.
+ */
 const QUIET_MS = 50;
 
 /** A handler's sockets. */
@@ -76,7 +79,7 @@ export class Mongrel2Sockets {
   #connection: number | null = null;
   /** Whether it was lost, and this was not acted upon yet. */
   #isLost = false;
-  /** An XPUB is a PUB to the other side, and tells here who has subscribed. */
+  /** To the other side, an XPUB is a PUB; here it reports who has subscribed. */
   readonly #replies: ZmqSocket;
   #subscriptions = 0;
   readonly #outbox = new Outbox();
@@ -93,10 +96,10 @@ export class Mongrel2Sockets {
   #foundAt = -Infinity;
 
   /**
-   * Connects to Mongrel2, now or as soon as it is there.
+   * Connects to Mongrel2, now or as soon as it runs.
    *
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
-   * @throws {ZmqError} if an endpoint is none
+   * @throws {ZmqError} if an endpoint is malformed
    */
   constructor(spec: Mongrel2Spec, owner: Mongrel2SocketsOwner) {
     this.#spec = spec;
@@ -106,10 +109,10 @@ export class Mongrel2Sockets {
     this.#replies = this.#context.socket("xpub");
     // What waits in Mongrel2 would be lost with the connection: all is taken at once.
     this.#requests.setOption("receiveHighWaterMark", 0);
-    // Whoever leaves has to be quicker than the next connection.
+    // A handler that leaves has to be quicker than the next connection.
     this.#requests.setOption("reconnectInterval", RECONNECT_MS);
     this.#replies.setOption("xpubNoDrop", 1);
-    // What a Mongrel2 that has gone did not take is not for the one that comes next.
+    // What a previous Mongrel2 did not take is not for the next one.
     this.#replies.setOption("immediate", 1);
     this.#replies.setOption("linger", LINGER_MS);
     for (const socket of [this.#requests, this.#replies]) {

@@ -85,8 +85,8 @@ function hasUpload(message: Mongrel2Message): boolean {
 }
 
 /**
- * The folder that uploads are taken out of. Those who may write there are not trusted; nor are those who
- * may exchange the folder, once it was looked at.
+ * The folder that uploads are taken out of. Other users who can write there are not trusted; nor
+ * are those who can replace the folder after it was checked.
  */
 export class UploadFolder {
   readonly #chroot: string;
@@ -97,14 +97,14 @@ export class UploadFolder {
   constructor({ chroot = "/", uploads }: Pick<Mongrel2Spec, "chroot" | "uploads">) {
     this.#chroot = chroot;
     this.#path = uploads === undefined ? undefined : join(chroot, uploads);
-    // It has to be the one that is there now, or is the first to be.
+    // It has to be the current one, or the first one to exist.
     if (this.#path !== undefined) this.#look(this.#path).catch(() => {});
   }
 
   /**
    * Opens the file of an upload that Mongrel2 names `path`, and removes it from the folder.
    *
-   * @throws {ProtocolError} if it is not in the folder for uploads, or not there at all
+   * @throws {ProtocolError} if it is not in the folder for uploads, or does not exist
    */
   async take(path: string): Promise<UploadFile> {
     if (this.#path === undefined) {
@@ -177,9 +177,9 @@ export class UploadFolder {
 }
 
 /**
- * Removes the file at `path` if it is the one that was `seen`; `false` if it is another by now, which
- * stays. It is moved aside first: the folder can be exchanged at any moment, and nobody has a file of such
- * a name in another one.
+ * Removes the file at `path` if it is still the one that was `seen`; `false` if it has been
+ * replaced; then it stays. It is moved aside first: the folder can be replaced at any moment, and
+ * no other folder has a file of such a name.
  */
 async function removeSame(path: string, seen: FileIdentity): Promise<boolean> {
   const aside = join(dirname(path), `.gatehouse-${crypto.randomUUID()}`);
@@ -192,7 +192,7 @@ async function removeSame(path: string, seen: FileIdentity): Promise<boolean> {
   return false;
 }
 
-/** Opens a file for reading: no link is followed, and nobody waited for at a pipe. */
+/** Opens a file for reading, without following a link or waiting at a pipe. */
 function openPlain(path: string): Promise<FileHandle> {
   const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
   return open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);

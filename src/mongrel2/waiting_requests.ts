@@ -10,7 +10,7 @@ import type { Mongrel2Message } from "./codec/message.ts";
 
 /** Bytes that they may take. */
 const MAX_WAITING_BYTES = 2_097_152;
-/** What each of them costs beside its texts and its body, and each header. */
+/** What each of them, and each header, costs besides its texts and its body. */
 const OVERHEAD_BYTES = 512;
 const HEADER_OVERHEAD_BYTES = 32;
 

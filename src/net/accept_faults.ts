@@ -10,7 +10,9 @@ import type { Log } from "../base/log.ts";
 
 /** Codes of a process, or a system, that has no descriptor or no memory left (accept(2)). */
 const EXHAUSTION = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);
-/** Faults in a row after which others have their turn: some need none, and the queue may be full of them. */
+/**
+ * Faults in a row after which others have their turn: the queue may be full of such connections.
+ */
 const FAULTS_IN_A_ROW = 64;
 /** Longest pause between faults in a row, in milliseconds. */
 const MAX_PAUSE_MS = 100;

@@ -26,10 +26,11 @@ const FORMS = "write PORT, HOST:PORT, [IPV6]:PORT, :PORT (every interface, IPv4 
   "unix:PATH[,mode=0660]";
 
 /**
- * Reads an address: `8000` (on 127.0.0.1), `:8000` (on every interface, of IPv4 and IPv6), `host:8000`
- * (on every address of the host), `[::1]:8000`, or `unix:PATH`, optionally with `,mode=0660` in octal. Port 0 is any free one.
+ * Reads an address: `8000` (on 127.0.0.1), `:8000` (on every interface, of IPv4 and IPv6),
+ * `host:8000` (on every address of the host), `[::1]:8000`, or `unix:PATH`, optionally with
+ * `,mode=0660` in octal. Port 0 picks a free port.
  *
- * @throws {ConfigError} if `text` is none of these
+ * @throws {ConfigError} if `text` has none of these forms
  */
 export function parseListenAddress(text: string): ListenAddress {
   if (text.startsWith("unix:")) return parseUnixAddress(text);

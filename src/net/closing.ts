@@ -24,7 +24,7 @@ const SYMBOLS = {
 } as const;
 const SHUT_RDWR = 2;
 const AF_UNIX = 1;
-/** Where the family is said: Linux has two bytes for it, and others a length before one. */
+/** Where the address family stands: Linux has two bytes for it, and others a length before one. */
 const FAMILY_AT = Deno.build.os === "linux" ? 0 : 1;
 /** Sizes of the addresses of either version of IP, and what lies where in both. */
 const IPV4_ADDRESS_BYTES = 16;

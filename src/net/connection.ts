@@ -41,7 +41,7 @@ export abstract class Connection implements SocketConnection, SenderOwner {
   readonly host: ConnectionHost<SocketConnection>;
   /** The socket. */
   readonly conn: Deno.Conn;
-  /** What is to be sent. */
+  /** Bytes to send. */
   readonly out: OutputBuffer;
   readonly place: WaitingPlace<SocketConnection> = new WaitingPlace(this);
 
@@ -84,7 +84,7 @@ export abstract class Connection implements SocketConnection, SenderOwner {
   protected abstract get owesNothing(): boolean;
   /** Whether the next request is the other side's to begin, after others. */
   protected abstract get isBetweenRequests(): boolean;
-  /** Whether there is something that was read, and nobody takes yet. */
+  /** Whether some bytes were read but not taken yet. */
   protected abstract get hasUntaken(): boolean;
   /** Whether more of a request is to come. */
   protected abstract get isReceiving(): boolean;
@@ -97,11 +97,11 @@ export abstract class Connection implements SocketConnection, SenderOwner {
   protected abstract pump(): void;
   /** Forgets what was pushed, and what is to come. */
   protected abstract discardInput(): void;
-  /** Takes note of bytes that came after the last answer: whether they are to be waited for on. */
+  /** Notes bytes that came after the last answer, and says whether to wait for more. */
   protected abstract mayDiscard(count: number): boolean;
   /** The other side sends no more, and something is under way. */
   protected abstract onHalfClosed(): void;
-  /** Whether it is worth it to go on when the other side sends no more. */
+  /** Whether to go on when the other side sends no more. */
   protected abstract get isUnderWay(): boolean;
   /** What was written is about to be sent. */
   protected abstract onSending(): void;
@@ -109,7 +109,7 @@ export abstract class Connection implements SocketConnection, SenderOwner {
   abstract onSent(): void;
   /** Tells all requests that the connection is closed. */
   protected abstract onClosed(reason: AbortReason): void;
-  /** Ends what has taken too long, while nothing is being sent in vain. */
+  /** Ends what has taken too long, unless the client is slow to take what is sent. */
   protected abstract checkRequests(now: number): void;
   /** Closes the connection if it is idle; else it is closed after what it carries. */
   abstract drain(): void;
@@ -170,8 +170,8 @@ export abstract class Connection implements SocketConnection, SenderOwner {
   }
 
   /**
-   * Sends the answers to what was pumped. A single one waits until the other connections have been read,
-   * too: who is woken by each answer alone costs both sides more than the answer does.
+   * Sends the answers to what was pumped. A single one waits until the other connections have been
+   * read, too: waking a client for each answer alone costs both sides more than the answer does.
    */
   protected flushAnswers(): void {
     if (this.answeredCount === 1 && this.state === OPEN) this.host.scheduleFlush(this);
@@ -204,7 +204,7 @@ export abstract class Connection implements SocketConnection, SenderOwner {
     return this.sender.sending && expired(now, this.sender.progressAt, timeoutMs);
   }
 
-  /** Whether who half closed its side has taken nothing for so long that it is taken for gone. */
+  /** Whether a client that half closed has taken nothing for so long that it counts as gone. */
   protected isForsaken(now: number): boolean {
     return now - this.quietSince > HALF_CLOSED_TIMEOUT_MS;
   }
@@ -214,7 +214,7 @@ export abstract class Connection implements SocketConnection, SenderOwner {
     return Math.max(this.readAt, this.sender.progressAt);
   }
 
-  /** Closes the connection at once. */
+  /** Closes the connection immediately. */
   abort(reason: AbortReason): void {
     this.close(reason);
   }

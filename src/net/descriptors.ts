@@ -10,7 +10,7 @@ import { openLibc } from "./libc.ts";
 import { canListDescriptors, mayRead, openDescriptors } from "./open_descriptors.ts";
 import { DescriptorReserve } from "./reserve.ts";
 
-/** An endpoint, as whoever looks for room sees it. */
+/** An endpoint, as the search for room sees it. */
 export interface RoomMaker {
   /** Since when the connection waits that can be closed first, on the clock; `Infinity` if none can be. */
   readonly spareSince: number;
@@ -46,8 +46,8 @@ export class Descriptors {
   #countedAt = -Infinity;
 
   /**
-   * Makes the room of a process. `limit` says how many descriptors it may have; `countOpen` counts those
-   * that are open, gives `null` where it cannot, and throws where there is none left to do so.
+   * Makes the room of a process. `limit` says how many descriptors it may have; `countOpen` counts
+   * those that are open, returns `null` where it cannot, and throws where none is left to do so.
    */
   constructor(limit: () => number, countOpen: () => number | null) {
     this.#limitNow = limit;
@@ -191,7 +191,7 @@ function limitByFile(): number {
     const [, soft] = /^Max open files\s+(\d+)/m.exec(Deno.readTextFileSync(path)) ?? [];
     return soft === undefined ? Infinity : Number(soft);
   } catch (error) {
-    // Deno wants more than the permission to read for it: all there are.
+    // Deno requires all permissions for this, not only that to read.
     if (error instanceof Deno.errors.NotCapable) return Infinity;
     throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * Messages about faults of others, who must not be able to fill the log.
+ * Messages about other parties' faults, which must not be able to fill the log.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export class FaultLog {
   #logged = 0;
   #leftOut = 0;
 
-  /** Makes one that writes to `log`. */
+  /** Makes a log that writes to `log`. */
   constructor(log: Log) {
     this.#log = log;
   }

@@ -10,7 +10,7 @@ export interface Flushable {
   flush(): void;
 }
 
-/** What is to be flushed at the end of the current turn. */
+/** What has to be flushed at the end of the current turn. */
 export class FlushQueue<T extends Flushable> {
   #dirty: T[] = [];
 

@@ -1,5 +1,5 @@
 /**
- * The addresses of a host that is to be listened at.
+ * The addresses of a host to listen at.
  *
  * @module
  */
@@ -15,8 +15,8 @@ function isAddress(hostname: string): boolean {
 }
 
 /**
- * All addresses of `hostname`, each once, in the system's order. A name that cannot be looked up stands for
- * itself: who listens there is told why.
+ * All addresses of `hostname`, each once, in the system's order. A name that cannot be looked up
+ * stands for itself: listening there will report why.
  */
 export async function addressesOf(hostname: string): Promise<readonly string[]> {
   if (isAddress(hostname)) return [hostname];

@@ -15,13 +15,13 @@ const NAMES: Readonly<Partial<Record<typeof Deno.build.os, readonly string[]>>> 
 export function openLibc<S extends Deno.ForeignLibraryInterface>(
   symbols: S,
 ): Deno.DynamicLibrary<S> | null {
-  // Programs that use gatehouse as a library need not be permitted this: nobody is to be asked.
+  // Programs that use gatehouse as a library may lack the permission: Deno must not prompt for it.
   if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return null;
   for (const name of NAMES[Deno.build.os] ?? []) {
     try {
       return Deno.dlopen(name, symbols);
     } catch (error) {
-      // The library has another name here, or is none at all.
+      // The library has another name here, or does not exist.
       if (!(error instanceof Error)) throw error;
     }
   }

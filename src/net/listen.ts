@@ -25,8 +25,8 @@ export interface ListenSpec {
   /** Where. */
   readonly address: ListenAddress;
   /**
-   * Connections that the system queues until they are accepted. Of a unix socket this can only be said
-   * with permission to use FFI; else Deno decides.
+   * Connections that the system queues until they are accepted. For unix sockets this requires
+   * permission to use FFI; else Deno decides.
    */
   readonly backlog: number;
   /** Keys, to speak TLS. */
@@ -36,8 +36,8 @@ export interface ListenSpec {
 }
 
 /**
- * Who may listen at the same address: nobody; others that share a TCP port, too (each connection goes
- * to one of them); or others that share a TCP port, and one whose unix socket is to be replaced.
+ * Who else may listen at the same address: nobody; others that share a TCP port (each connection
+ * goes to one of them); or also one whose unix socket is replaced.
  */
 export type SocketSharing = "exclusive" | "shared" | "successor";
 
@@ -52,8 +52,8 @@ export interface Listening {
 }
 
 /**
- * Opens the socket of `spec`, or those of all addresses that it stands for, at the same port. Addresses that
- * are none of this system's are left out, if there are others.
+ * Opens the socket of `spec`, or those of all addresses that it stands for, at the same port.
+ * Addresses that this system does not have are left out, if there are others.
  *
  * @throws {ListenError} if an address is in use, unknown, or not permitted
  */
@@ -162,7 +162,7 @@ async function listenUnix(
   else await removeStaleSocket(path);
   // Deno removes the path that a listener was made with: by then, it may be a successor's.
   const ownPath = sharing === "exclusive" ? path : `${path}.${crypto.randomUUID().slice(0, 8)}`;
-  // The mode is right from the start: there is no time at which others could connect.
+  // The mode is right from the start, so that others can never connect.
   const previous = mode === undefined ? undefined : Deno.umask(0o777 & ~mode);
   let listener: Deno.UnixListener;
   try {
@@ -204,9 +204,9 @@ function nameAfter(path: string, listener: Deno.UnixListener): void {
 }
 
 /**
- * Removes a socket that nobody listens on any more.
+ * Removes a socket that is no longer listened on.
  *
- * @throws {Deno.errors.AddrInUse} if somebody does
+ * @throws {Deno.errors.AddrInUse} if it is
  */
 async function removeStaleSocket(path: string): Promise<void> {
   try {

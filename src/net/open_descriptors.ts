@@ -18,7 +18,7 @@ export function canListDescriptors(): boolean {
     for (const _number of openDescriptors()) break;
     return true;
   } catch (error) {
-    // Deno wants more than the permission to read for it: all there are.
+    // Deno requires all permissions for this, not only that to read.
     if (error instanceof Deno.errors.NotCapable) return false;
     throw error;
   }
@@ -29,7 +29,7 @@ export function* openDescriptors(): Generator<number, void, void> {
   for (const { name } of Deno.readDirSync(LISTING!)) yield Number(name);
 }
 
-/** Whether reading a file would ask nobody for the permission. */
+/** Whether a file can be read without a prompt for permission. */
 export function mayRead(path: string): boolean {
   return Deno.permissions.querySync({ name: "read", path }).state === "granted";
 }

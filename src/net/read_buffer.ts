@@ -15,7 +15,7 @@ export class ReadBuffer {
   /** What it shrinks to. */
   #restingBytes: number;
 
-  /** Takes a buffer from `pool`, of `restingBytes` until more comes at once. */
+  /** Takes a buffer of `restingBytes` from `pool`; a larger one when more comes at once. */
   constructor(pool: BufferPool, restingBytes: number) {
     this.#pool = pool;
     this.#restingBytes = restingBytes;

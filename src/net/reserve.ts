@@ -1,5 +1,5 @@
 /**
- * File descriptors that are held for one purpose: to be given up when there are no others. Apps share the
+ * File descriptors that are held only to be given up when no others are left. Apps share the
  * process, and can take all that are free.
  *
  * @module

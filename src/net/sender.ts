@@ -24,7 +24,7 @@ export interface SenderOwner {
 
 /** Gathers bytes, and sends all that has gathered with one write at a time. */
 export class Sender {
-  /** Bytes that are to be sent. */
+  /** Bytes to send. */
   readonly out: OutputBuffer;
   /** Whether a write is under way. */
   sending = false;
@@ -87,7 +87,7 @@ export class Sender {
     this.#writing = this.#conn.write(bytes).then(this.#onWritten, this.#onFailed);
   }
 
-  /** Moves what is left of a large buffer to a smaller one: it may take long to be sent. */
+  /** Moves the rest of a large buffer to a smaller one: sending it may take long. */
   #shrink(): void {
     const bytes = this.#end - this.#start;
     if (bytes * 2 > this.#inFlight.length) return;

@@ -34,7 +34,7 @@ export interface SocketConnection {
   checkDeadlines(now: number): void;
   /** Closes the connection if it is idle; else it is closed after what it carries. */
   drain(): void;
-  /** Closes the connection at once. */
+  /** Closes the connection immediately. */
   abort(reason: AbortReason): void;
 }
 
@@ -46,7 +46,7 @@ export interface ConnectionHost<C extends SocketConnection> {
   readonly log: Log;
   /** A coarse clock in milliseconds, kept up to date while there are connections. */
   readonly now: number;
-  /** Whether connections are to be closed as soon as what they carry is answered. */
+  /** Whether connections close as soon as their requests are answered. */
   readonly draining: boolean;
   /** Connections that are idle between requests. */
   readonly idle: WaitingList<SocketConnection>;
@@ -96,7 +96,7 @@ const CLOSED_ONE_MS = 1;
 
 /** What is kept of the buffers of connections, in bytes: those that are not needed are freed little by little. */
 const MAX_POOL_BYTES = 67_108_864;
-/** What is kept of them when there are no connections, in bytes. */
+/** What is kept of them without connections, in bytes. */
 const MAX_SPARE_BYTES = 1_048_576;
 
 /** A listener and its connections. */
@@ -306,7 +306,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     clearTimeout(timer);
   }
 
-  /** The clock stands still while nobody needs it. */
+  /** The clock stands still while it is not needed. */
   #startClock(): void {
     if (this.#timer !== undefined) return;
     this.#tick();
@@ -355,7 +355,7 @@ function tickOf(limits: RequestLimits): number {
   return Math.max(MIN_TICK_MS, Math.min(MAX_TICK_MS, ...set.map((timeout) => timeout / 8)));
 }
 
-/** Lets small messages go out at once. */
+/** Sends small messages without delay. */
 export function disableNagle(conn: Deno.Conn): void {
   if (!("setNoDelay" in conn)) return;
   try {

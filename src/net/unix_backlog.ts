@@ -13,7 +13,7 @@ const SYMBOLS = {
   listen: { parameters: ["i32", "i32"], result: "i32" },
 } as const;
 const AF_UNIX = 1;
-/** Where the family is said: Linux has two bytes for it, and others a length before one. */
+/** Where the address family stands: Linux has two bytes for it, and others a length before one. */
 const FAMILY_AT = Deno.build.os === "linux" ? 0 : 1;
 const PATH_AT = 2;
 /** Room for any address. */

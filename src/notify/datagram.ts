@@ -31,7 +31,7 @@ export class DatagramSender implements Disposable {
   /**
    * Sends to the socket at `path`; an `@` at its start stands for the abstract names.
    *
-   * @throws {Error} if there is no such thing here
+   * @throws {Error} if there are no such sockets here
    */
   constructor(path: string) {
     this.#address = socketAddress(path);
@@ -43,7 +43,7 @@ export class DatagramSender implements Disposable {
     }
   }
 
-  /** Sends a datagram; `false` if nobody takes it. */
+  /** Sends a datagram; `false` if there is no receiver. */
   send(text: string): boolean {
     const bytes = new TextEncoder().encode(text);
     const { length } = this.#address;

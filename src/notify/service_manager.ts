@@ -10,7 +10,10 @@ import type { Environment } from "../base/surroundings.ts";
 import { timerMs } from "../base/timers.ts";
 import { DatagramSender } from "./datagram.ts";
 
-/** Variables of the service manager: its socket, and how often, and by whom, it wants to be told. */
+/**
+ * Variables of the service manager: its socket, and how often, and by which process, it expects a
+ * sign of life.
+ */
 export const NOTIFY_VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] as const;
 
 /** The service manager that started this process. */
@@ -46,7 +49,7 @@ export class ServiceManager implements Disposable {
     }
   }
 
-  /** The gateway serves. From now on the watchdog is told that it lives. */
+  /** The gateway serves. From now on the watchdog gets signs of life. */
   ready(status: string): void {
     this.#status = status;
     this.#send(`READY=1\nMAINPID=${Deno.pid}\nSTATUS=${status}`);

@@ -23,7 +23,7 @@ const SLUGGISH_LOAD = 1_000_000;
 /** Status for requests whose worker ends. */
 const BAD_GATEWAY = 502;
 
-/** What a worker's owner is told and asked. */
+/** Listener of a worker's owner. */
 export interface AppWorkerOwner {
   /** An app imports a module that its worker does not have. */
   supply(request: ImportRequest): Promise<Imported>;
@@ -46,7 +46,7 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
   readonly name: string;
   /** Resolves when the apps are loaded; rejects with a {@linkcode LoadError} if they cannot be. */
   readonly ready: Promise<void>;
-  /** Number of the request at which the owner is told; 0 for none. */
+  /** Number of the request at which the owner is notified; 0 disables. */
   requestLimit = 0;
 
   readonly #port: GatewayPort;
@@ -160,8 +160,8 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
   }
 
   /**
-   * Ends the worker at once. Its requests get `status`, or broken connections. Its thread may outlive
-   * this if it is blocked.
+   * Ends the worker immediately. Its requests get `status`, or broken connections. Its thread may
+   * outlive this if it is blocked.
    */
   terminate(status: number = BAD_GATEWAY): void {
     if (this.#dead) return;

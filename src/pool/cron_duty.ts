@@ -30,7 +30,10 @@ export class CronDuty {
     this.#giveTo(null);
   }
 
-  /** Sees to it that one of `workers`, who can serve, runs the jobs: preferably who does already. */
+  /**
+   * Ensures that one of `workers`, which can serve, runs the jobs: preferably the one that already
+   * does.
+   */
   settle(workers: readonly JobWorker[]): void {
     if (this.#since === null) return;
     if (this.#worker !== null && workers.includes(this.#worker)) return;
@@ -42,7 +45,7 @@ export class CronDuty {
     this.#worker = worker;
     if (worker === null || this.#since === null) return;
     giveCronDuty(worker.cronDuty, this.#since);
-    // Whoever comes next has had somebody before.
+    // The next worker has had a predecessor.
     this.#since = "now";
   }
 }

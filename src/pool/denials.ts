@@ -11,7 +11,7 @@ const MAX_LINES = 64;
 /** Longest denial, in characters. */
 const MAX_LENGTH = 1_000;
 
-/** What was told of the denials of apps. */
+/** Denials of apps that were logged. */
 export class Denials {
   readonly #log: Log;
   readonly #told = new Map<string, Set<string>>();
@@ -21,7 +21,7 @@ export class Denials {
     this.#log = log;
   }
 
-  /** Takes note that apps, called `who`, were denied something, as `denial` says. */
+  /** Logs that apps, called `who`, were denied something, as `denial` says. */
   note(who: string, denial: string): void {
     let told = this.#told.get(who);
     if (told === undefined) this.#told.set(who, told = new Set());

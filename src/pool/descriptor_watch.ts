@@ -1,10 +1,11 @@
 /**
- * Keeps the files and sockets of apps within a limit, so that the gateway can always accept. All threads of
- * a process share its descriptors, and nothing says which thread has opened one: what is counted is all that
- * is open and not the gateway's own. When it is too much, workers are ended one by one, until it is not: at
- * first the one that has opened most by its own count, which an app may get around, but not the others. Of
- * those whose counts say nothing, the one that was at fault before is ended first, and those last that were
- * started when it was too much already: most of them replace somebody who was ended in vain.
+ * Keeps the files and sockets of apps within a limit, so that the gateway can always accept. All
+ * threads of a process share its descriptors, and nothing says which thread has opened one: what is
+ * counted is all that is open and not the gateway's own. When it is too much, workers are ended one
+ * by one, until it is not: at first the one that has opened most by its own count, which an app may
+ * get around, but not the others. Where the counts say nothing, the worker that was at fault before
+ * is ended first, and those that were started when it was already too much come last: most of them
+ * replace a worker that was ended for nothing.
  *
  * @module
  */
@@ -43,7 +44,7 @@ const MAX_PART = 1 / 2;
 /** Time between two counts while there are few, and while there are more, in milliseconds. */
 const REST_MS = 5_000;
 const ALERT_MS = 1_000;
-/** Part of the limit from which on it is looked at more often. */
+/** Part of the limit above which it is checked more often. */
 const ALERT_PART = 1 / 4;
 /** A worker that was ended has given its descriptors back after this many looks, or never does. */
 const LOOKS_PER_WORKER = 10;
@@ -61,7 +62,7 @@ export class DescriptorWatch implements Disposable {
   /** Name of the worker whose end helped the last time. */
   #culprit = "";
   #lastEnded = "";
-  /** What is open besides, and is none of the apps'. */
+  /** Descriptors besides those of apps. */
   #others: number;
   #looksLeft = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -79,7 +80,7 @@ export class DescriptorWatch implements Disposable {
     return others === null ? null : new DescriptorWatch(options, others + (options.coming ?? 0));
   }
 
-  /** Takes note that all workers have started: none of what was allowed for them is left to the apps. */
+  /** Notes that all workers have started: none of their allowance is left to the apps. */
   settle(): void {
     const count = this.#options.count();
     if (count !== null) this.#others = Math.min(this.#others, count);
@@ -92,7 +93,7 @@ export class DescriptorWatch implements Disposable {
     return Math.min(wanted, Math.floor(processLimit * MAX_PART));
   }
 
-  /** Looks at once: there are no descriptors left, or nearly so. */
+  /** Checks immediately: no descriptors are left, or hardly any. */
   onShortage(): void {
     if (this.#looksLeft === 0) this.look();
   }

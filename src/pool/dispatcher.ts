@@ -40,7 +40,7 @@ export class Dispatcher<W extends DispatchedWorker> {
     return this.#ready.length > 0;
   }
 
-  /** Takes a worker that is ready, in the place of another one if there is one. */
+  /** Adds a worker that is ready, in the place of another one if there is one. */
   add(worker: W, replaced: W | null): void {
     this.#ready = [...this.#ready.filter((each) => each !== replaced), worker];
     this.handOut();
@@ -86,8 +86,8 @@ export class Dispatcher<W extends DispatchedWorker> {
   }
 
   /**
-   * Gives what waits to the workers that are free for it. Those that are not will ring when they have read
-   * what they have: then this is to be called again.
+   * Gives what waits to the workers that are free for it. The others will ring when they have read
+   * what they have: then call this again.
    */
   handOut(): void {
     const waiting = this.#waiting;

@@ -1,6 +1,6 @@
 /**
- * Keeps count of the doorbells between the gateway and a worker. Those that are messages wait in queues
- * that nobody bounds.
+ * Keeps count of the doorbells between the gateway and a worker. Rings by message wait in queues
+ * without bounds.
  *
  * After so many messages, either way, the worker is sent a fence, and has to send it back. That passes
  * through both queues, and so what was sent before it has been heard then.
@@ -28,7 +28,7 @@ export class Doorbells {
     this.#sendFence = sendFence;
   }
 
-  /** Whether more of them are about nothing, or unheard, than an honest worker leaves. */
+  /** Whether more of them are about nothing, or unheard, than an honest worker would cause. */
   get isFlood(): boolean {
     return this.#unheard > MAX_UNHEARD_RINGS || this.#idle > MAX_IDLE_RINGS;
   }

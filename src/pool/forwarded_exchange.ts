@@ -54,7 +54,7 @@ export interface ExchangeWorker {
   isCongested(exchange: ForwardedExchange): boolean;
   /** A response's head as it goes out. */
   completed(head: ResponseHead): ResponseHead;
-  /** Is told that the worker has no more to say about an exchange. */
+  /** Called when the worker has no more to say about an exchange. */
   onEnded(exchange: ForwardedExchange): void;
   /** Forgets an exchange: nothing more is expected either way. */
   forget(id: number): void;

@@ -40,7 +40,7 @@ const FAIL_STATUSES = new Set([NO_ANSWER, 500, 501, 502, 503, 504]);
 
 /** Bytes that are read from a worker's ring before others have their turn. */
 const MAX_BYTES_AT_A_TIME = 1_048_576;
-/** Frames in a period that nobody has use for, such as those that cross the end of their exchange. */
+/** Useless frames in a period, such as those that cross the end of their exchange. */
 const MAX_USELESS_FRAMES = 100_000;
 const USELESS_PERIOD_MS = 1_000;
 /** Log lines of one worker in a period. */
@@ -54,9 +54,9 @@ const REQUESTS_AT_A_TIME = 16;
  */
 const BUSY_REQUESTS = 4;
 /**
- * Frames that wait outside the ring, in bytes, besides what bodies of open requests may take, from which on
- * requests are turned away: clients may come and go without end while a worker reads nothing, and what they
- * asked would stay.
+ * Bytes of frames that wait outside the ring, besides bodies of open requests, above which requests
+ * are turned away: otherwise the requests of clients that come and go would pile up while a worker
+ * reads nothing.
  */
 export const MAX_OVERFLOW_BYTES = 67_108_864;
 /** Word of requests that are turned away is given once in this time. */
@@ -76,15 +76,15 @@ export interface GatewayPortOptions {
   readonly fieldLine?: string;
 }
 
-/** What the owner of a port is told and asked. */
+/** Listener of a port's owner. */
 export interface GatewayPortOwner {
-  /** The worker is to be rung. */
+  /** The worker has to be rung. */
   ring(): void;
   /** A frame has come. */
   onFrame(): void;
   /**
    * Something went wrong with what the worker sent: it broke the rules if the error is a
-   * {@linkcode RingError}. The worker is to be ended.
+   * {@linkcode RingError}. The worker has to be ended.
    */
   onBroken(error: unknown): void;
 }
@@ -195,7 +195,7 @@ export class GatewayPort implements ExchangeWorker {
     writeSignal(this.writing(), PING, 0, 0);
   }
 
-  /** Lets the worker tell the end of its work ({@linkcode drained}): there will be no more. */
+  /** Asks the worker to report the end of its work ({@linkcode drained}): no more will come. */
   askForEnd(): void {
     this.#drainsDue++;
     writeSignal(this.writing(), DRAINED, 0, 0);
@@ -258,7 +258,7 @@ export class GatewayPort implements ExchangeWorker {
     return { ...head, fieldLines };
   }
 
-  /** Is told that the worker has no more to say about an exchange. */
+  /** Called when the worker has no more to say about an exchange. */
   onEnded(exchange: ForwardedExchange): void {
     this.inFlight--;
     this.#held.delete(exchange);
@@ -301,7 +301,7 @@ export class GatewayPort implements ExchangeWorker {
     this.exchangeFrames();
   };
 
-  /** Writes what is to be written, and reads what is there: a ring full of it at a time. */
+  /** Writes what waits, and reads what has come: at most a full ring at a time. */
   readonly exchangeFrames = (): void => {
     if (this.#hasEnded) return;
     this.#batch = this.#unseenRequests;

@@ -1,6 +1,6 @@
 /**
- * Finds out whether the workers of a pool are alive: asks those that have, or had, requests now and then,
- * and tells of those that say nothing for too long. A pool without requests is left in peace.
+ * Finds out whether the workers of a pool are alive: asks those that have, or had, requests now and
+ * then, and tells of those that say nothing for too long. A pool without requests is not asked.
  *
  * @module
  */
@@ -27,7 +27,7 @@ export interface BeatingWorker {
 
 /** Whose workers they are. */
 export interface HeartbeatOwner<W extends BeatingWorker> {
-  /** All workers that are to be alive. */
+  /** All workers that should be alive. */
   workers(): readonly W[];
   /** A worker has given no sign of life for longer than it may. */
   onHang(worker: W): void;
@@ -40,7 +40,7 @@ export interface HeartbeatOwner<W extends BeatingWorker> {
 
 /** What a heartbeat is made of. */
 export interface HeartbeatOptions {
-  /** How long a worker may be silent, in milliseconds; 0 for any time. */
+  /** How long a worker may be silent, in milliseconds; 0 disables. */
   readonly hangTimeoutMs: number;
   /** How often workers are asked though they have no requests, in milliseconds; `Infinity` for never. */
   readonly roundMs: number;
@@ -59,7 +59,7 @@ interface LastSign {
 
 /** The heartbeat of the workers of one pool. */
 export class Heartbeat<W extends BeatingWorker> {
-  /** Whether workers are being asked; else {@linkcode start} is to be called when there is a request. */
+  /** Whether workers are being asked; else call {@linkcode start} when there is a request. */
   isBeating = false;
 
   readonly #owner: HeartbeatOwner<W>;
@@ -143,7 +143,7 @@ export class Heartbeat<W extends BeatingWorker> {
     }
   }
 
-  /** Waits until there is something to be done, though there are no requests. */
+  /** Waits until there is something to do, although there are no requests. */
   #rest(): void {
     const untilRoundMs = this.#lastRound + this.#options.roundMs - performance.now();
     const restMs = Math.min(this.#owner.onBeat(), untilRoundMs);

@@ -1,6 +1,6 @@
 /**
- * Takes what the apps of a worker import while they run to those who can find it, as much at a time as
- * one worker may.
+ * Passes imports that a worker's apps make at run time to those that can find them, as many at a
+ * time as one worker may have.
  *
  * @module
  */
@@ -18,7 +18,7 @@ const MAX_SPECIFIER_LENGTH = 16 * 1_048_576;
 /** What import attributes may ask for; the loader says which of it there is. */
 const TYPE = /^\w{0,64}$/;
 
-/** Who finds modules, and who asked for them. */
+/** The finder of modules, and the workers that asked. */
 export interface ImportDeskOwner {
   /** Finds a module. */
   supply(request: ImportRequest): Promise<Imported>;
@@ -44,7 +44,7 @@ export class ImportDesk {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
-  /** Makes a desk at which nobody waits. */
+  /** Makes an empty desk. */
   constructor(owner: ImportDeskOwner) {
     this.#owner = owner;
   }

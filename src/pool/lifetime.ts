@@ -23,7 +23,7 @@ export interface WornWorker {
 export class Lifetime {
   /** When it began, on the clock of `performance`. */
   readonly startedAt: number;
-  /** Requests after which it is over; 0 for no such number. */
+  /** Requests after which it is over; 0 disables. */
   readonly maxRequests: number;
   /** When it is over at the latest; `Infinity` for never. */
   readonly endsAt: number;

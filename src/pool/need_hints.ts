@@ -7,7 +7,7 @@
 
 import type { Log } from "../base/log.ts";
 
-/** Hints that are remembered, so that none is told twice. */
+/** Hints that are remembered, so that none is logged twice. */
 const MAX_HINTS = 100;
 
 /** A log that tells more of errors. */

@@ -66,7 +66,7 @@ export interface PoolOptions {
   readonly limits: WorkerLimits;
   /** How long a worker that is replaced may finish its requests, in milliseconds. */
   readonly drainTimeoutMs: number;
-  /** What was told of denials. Default: nothing so far. */
+  /** Denials that were logged. Default: nothing so far. */
   readonly denials?: Denials;
   /** What the names of the workers end with. */
   readonly label?: string;
@@ -86,7 +86,7 @@ export interface StartingWorkers {
 export class WorkerPool
   implements ExchangeHandler, AppWorkerOwner, SlotOwner, HeartbeatOwner<AppWorker> {
   readonly #options: PoolOptions;
-  /** What its workers share, nobody else does. */
+  /** Only its workers share this. */
   readonly #group = crypto.randomUUID();
   readonly #log: Log;
   readonly #slots: readonly WorkerSlot[];
@@ -206,7 +206,7 @@ export class WorkerPool
     this.terminate();
   }
 
-  /** Hands the requests that wait for a worker to somebody who has one. */
+  /** Hands the requests that wait for a worker to a pool that has one. */
   handWaitingTo(handler: ExchangeHandler): void {
     for (const each of this.#dispatcher.takeWaiting()) each.handTo(handler);
   }

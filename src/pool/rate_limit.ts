@@ -1,5 +1,5 @@
 /**
- * So many of something in a period, and no more.
+ * Limits how many of something happen in a period.
  *
  * @module
  */

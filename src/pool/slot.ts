@@ -19,7 +19,7 @@ export interface SlotOwner {
   makeWorker(slot: WorkerSlot): AppWorker;
   /** Resolves when the worker is ready; rejects with the reason, in terms of the sources. */
   untilReady(worker: AppWorker): Promise<void>;
-  /** A worker is ready for requests, which `replaced` is to get no more of. */
+  /** A worker is ready for requests; `replaced` must get no more. */
   onReady(worker: AppWorker, replaced: AppWorker | null): void;
   /** The slot's worker is gone; there will be another one. */
   onLost(worker: AppWorker): void;
@@ -55,7 +55,7 @@ export class WorkerSlot {
   #retiring: AppWorker | null = null;
   #retired: Promise<void> = Promise.resolve();
   #delayMs = FIRST_RESTART_DELAY_MS;
-  /** When a new worker is to be started after a delay. */
+  /** When a new worker starts after a delay. */
   #dueAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -73,7 +73,7 @@ export class WorkerSlot {
     return this.#worker;
   }
 
-  /** The workers that are to be alive. */
+  /** The workers that should be alive. */
   get workers(): AppWorker[] {
     return [this.#worker, this.#retiring].filter((worker) => worker !== null);
   }
@@ -128,7 +128,7 @@ export class WorkerSlot {
     this.#worker?.announce(addresses);
   }
 
-  /** Why its worker is to be replaced at `now`; `null` if it is not, or not yet. */
+  /** Why its worker has to be replaced at `now`; `null` if it is not, or not yet. */
   reasonToReplace(now: number): string | null {
     const worker = this.#worker;
     if (worker === null || !this.#isSettled()) return null;
@@ -140,7 +140,9 @@ export class WorkerSlot {
     return lifetime.reasonToEnd(worker, now);
   }
 
-  /** Time from `now` until its worker is too old, in milliseconds; `Infinity` if that is no matter. */
+  /**
+   * Time from `now` until its worker is too old, in milliseconds; `Infinity` if it never matters.
+   */
   endsIn(now: number): number {
     return this.#worker !== null && this.#isSettled() ? this.#lifetime.endsAt - now : Infinity;
   }
@@ -155,7 +157,10 @@ export class WorkerSlot {
     await this.#startAgain("replaced");
   }
 
-  /** Takes note of the end of `worker`, if it is one of its own; one that is loading is its starter's business. */
+  /**
+   * Handles the end of `worker`, if it is one of its own; the end of one that is loading is handled
+   * where it was started.
+   */
   onDeath(worker: AppWorker, reason: string): void {
     if (worker !== this.#worker && worker !== this.#retiring) return;
     this.#options.log("error", `${worker.name} died: ${reason}`);
@@ -175,7 +180,7 @@ export class WorkerSlot {
     await Promise.all([this.#worker?.drain(), this.#retired]);
   }
 
-  /** Ends its workers at once. */
+  /** Ends its workers immediately. */
   terminate(): void {
     this.#close();
     for (const worker of this.workers) worker.terminate();

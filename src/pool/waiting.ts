@@ -44,7 +44,7 @@ export class WaitingExchange implements ExchangeReceiver {
   /** Hands the exchange, and all that has come for it, to `handler`; nothing if the client has gone. */
   handTo(handler: ExchangeHandler): void {
     if (this.#gone) return;
-    // A handler that answers at once leaves the rest of the request to nobody, and not to this one.
+    // A handler that answers immediately ignores the rest of the request; it is not for this one.
     this.exchange.receiver = NOBODY;
     handler.handle(this.exchange);
     for (const event of this.#events) event(this.exchange.receiver);

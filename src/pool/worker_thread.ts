@@ -50,7 +50,7 @@ export interface WorkerThreadOptions {
   readonly module?: URL;
 }
 
-/** What the owner of a thread is told and asked. */
+/** Listener of a thread's owner. */
 export interface WorkerThreadOwner {
   /** The thread rings: there is something on a ring, or room. */
   onDoorbell(): void;
@@ -60,7 +60,7 @@ export interface WorkerThreadOwner {
   onFailed(error: LoadError): void;
   /** Its apps were denied something, as `denial` says. */
   onDenied(denial: string): void;
-  /** The thread has ended, or is at fault; it is to be ended then. */
+  /** The thread has ended, or is at fault and must be ended. */
   onFault(reason: string): void;
   /** The gateway could not do what it had to do for it. */
   onBroken(error: unknown): void;
@@ -183,8 +183,8 @@ export class WorkerThread {
   }
 
   /**
-   * Ends it at once. If it is blocked it may outlive this: Deno stops it when it is no longer blocked, and
-   * some versions of it not before.
+   * Ends it immediately. If it is blocked it may outlive this: Deno stops it when it is no longer
+   * blocked, and some versions of it not before.
    */
   terminate(): void {
     this.#hasEnded = true;
@@ -219,7 +219,7 @@ export class WorkerThread {
     if (this.#doorbells.isFlood) this.#owner.onFault("it rings endlessly");
   }
 
-  /** Takes what may be a report; whether it is one that was due. */
+  /** Handles what may be a report; returns whether it was expected. */
   #onReport(message: unknown): boolean {
     if (typeof message !== "object" || message === null) return false;
     const report = message as Record<string, unknown>;

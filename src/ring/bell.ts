@@ -18,7 +18,7 @@ const { Int32Array, Number, SharedArrayBuffer } = globalThis;
 const UNHEARD = 0;
 /** Somebody waits for a ring. */
 const AWAITED = 1;
-/** It was rung, and whoever waited will notice. */
+/** It was rung, and the waiting side will notice. */
 const RUNG = 2;
 
 /** Words between two bells, so that each is on a cache line of its own. */
@@ -28,7 +28,7 @@ const [major, minor] = Deno.version.deno.split(".");
 /** Whether there are bells: before 2.8, nothing in shared memory wakes a thread of Deno that is idle. */
 export const HAS_BELLS: boolean = Number(major) > 2 || Number(major) === 2 && Number(minor) >= 8;
 
-/** What `Atomics.waitAsync` returns: what is there at once, or a promise. */
+/** What `Atomics.waitAsync` returns: an immediate result, or a promise. */
 interface Wait {
   readonly async: boolean;
   readonly value: unknown;
@@ -51,7 +51,7 @@ export class Bell {
     this.#at = index * BELL_WORDS;
   }
 
-  /** Rings; `false` if nobody listens, so that there has to be a message. */
+  /** Rings; `false` if nobody listens, so that a message is needed. */
   ring(): boolean {
     const words = this.#words;
     const at = this.#at;
@@ -67,7 +67,7 @@ export class Bell {
     this.#wait();
   }
 
-  /** Listens no more, and lets go of the memory. */
+  /** Stops listening, and releases the memory. */
   close(): void {
     if (this.#onRing === null) return;
     this.#onRing = null;

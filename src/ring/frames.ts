@@ -24,7 +24,7 @@ import { RingError } from "./ring.ts";
 /** Version of the format; both sides must be of the same. */
 export const FRAMES_VERSION = 5;
 
-// Kinds of frames. The comment says who sends it, and what its value and payload are.
+// Kinds of frames. Each comment says who sends the frame, and what its value and payload are.
 
 /** Gateway: a request's head. Value: index of the mount. */
 export const REQUEST = 1;
@@ -53,7 +53,7 @@ export const DRAINED = 11;
 export const DATA = 12;
 /** Gateway: that file is complete. */
 export const DATA_END = 13;
-/** Worker: a fault that the front server is to be told of. Payload: text. */
+/** Worker: a fault to report to the front server. Payload: text. */
 export const FAULT = 14;
 
 /** Gateway: give a sign of life. */
@@ -93,7 +93,7 @@ const ROLES: readonly RequestRole[] = ["responder", "authorizer", "filter"];
 const REQUEST_WORDS = 13;
 /** Words before the bytes of a RESPONSE's payload: field lines, a reason phrase and a zero, or nothing, and body. */
 const RESPONSE_WORDS = 4;
-/** High word of the lengths that are no number of bytes. */
+/** High word of the special lengths. */
 const SPECIAL_LENGTH = 0xffff_ffff;
 /** What the high word of a length is less than, so that the length is a whole number. */
 const MAX_HIGH_WORD = 0x20_0000;
@@ -343,7 +343,10 @@ export function writeResponse(
   else if (body !== null) copyShared(bytes, at, body, 0, bodyBytes, "target");
 }
 
-/** A RESPONSE frame as read: the body, and field lines that are no text, are borrowed from the ring. */
+/**
+ * A RESPONSE frame as read: the body, and field lines that are not text, are borrowed from the
+ * ring.
+ */
 export interface ResponseFrame {
   /** The response's head. */
   readonly head: ResponseHead;
@@ -354,7 +357,7 @@ export interface ResponseFrame {
 /**
  * Reads a RESPONSE frame.
  *
- * @throws {RingError} if its sizes do not fit it, or are none
+ * @throws {RingError} if its sizes do not fit it, or are malformed
  */
 export function readResponse(reader: RingReader): ResponseFrame {
   const { words, bytes, at } = reader;

@@ -18,7 +18,7 @@ const SLOTS = 8;
 
 /** The last field lines of a length. */
 class Known {
-  /** The lines, one code unit a byte; `null` if nobody has asked. */
+  /** The lines, one code unit a byte; `null` if none was asked for. */
   text: string | null = null;
   /** The lines as bytes, four in a word. */
   readonly words: Uint32Array;

@@ -162,7 +162,7 @@ export class RingWriter {
 
   /** Whether there is room in the ring for a frame with so many bytes, whatever comes before it. */
   hasRoomFor(payloadBytes: number): boolean {
-    // What is left before the end may have to be skipped.
+    // The rest before the end may have to be skipped.
     return this.#firstBlock === null && this.#hasRoom(2 * frameBytesOf(payloadBytes));
   }
 
@@ -202,9 +202,9 @@ export class RingWriter {
   }
 
   /**
-   * Lets the payload of the last frame go on, if it is an open one of `kind` for `id` that the reader
-   * has not seen, would not exceed `maxBytes`, and has room: `payloadBytes` more are to be filled in at
-   * {@linkcode at}. Returns `false` if another frame is needed.
+   * Lets the payload of the last frame go on, if it is an open one of `kind` for `id` that the
+   * reader has not seen, would not exceed `maxBytes`, and has room: The caller fills in
+   * `payloadBytes` more at {@linkcode at}. Returns `false` if another frame is needed.
    */
   extend(kind: number, id: number, payloadBytes: number, maxBytes: number): boolean {
     if (kind !== this.#openKind || id !== this.#openId) return false;
@@ -312,7 +312,7 @@ export class RingWriter {
     this.#head = load(this.#control, HEAD);
     const used = this.#used();
     if (used <= this.#capacity) return used;
-    // Whoever writes has no part in it: that is told when all is published.
+    // The writer takes no part in it: it is notified when all is published.
     this.#readerIsAstray = true;
     this.#head = before;
     return this.#capacity;
@@ -393,8 +393,8 @@ export class RingReader {
   }
 
   /**
-   * Calls `onFrame` for each frame that is there, and then sleeps: the writer will ring. Returns
-   * `true` then, or if it is called by `onFrame`.
+   * Calls `onFrame` for each waiting frame, and then sleeps: the writer will ring. Returns `true`
+   * then, or if it is called by `onFrame`.
    *
    * After `maxBytes`, for which each frame counts as {@linkcode MIN_FRAME_CHARGE} at the least, it stops,
    * awake, and returns `false`: the writer will not ring, so it has to be called again.
@@ -409,7 +409,7 @@ export class RingReader {
       let left = maxBytes;
       do {
         store(control, ASLEEP, 0);
-        // A look costs something, too: a tail that changes all the time is no reason to stay.
+        // Checking costs something, too: a tail that changes all the time is not a reason to stay.
         left -= this.#readAvailable(onFrame, left) || MIN_FRAME_CHARGE;
         if (left <= 0) return false;
         store(control, ASLEEP, 1);
@@ -420,7 +420,7 @@ export class RingReader {
     }
   }
 
-  /** Reads what is there, up to about `maxBytes`; how many bytes that counts for. */
+  /** Reads what has come, up to about `maxBytes`; returns how many bytes that counts for. */
   #readAvailable(onFrame: (reader: RingReader) => void, maxBytes: number): number {
     const control = this.#control;
     const mask = this.#capacity - 1;

@@ -1,6 +1,6 @@
 /**
- * What apps may not see, and is simply not there for them: where Node's API has no error, and programs
- * look without expecting one.
+ * Hides what apps may not see where Node's API has no error, and programs look without expecting
+ * one.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * Which worker runs the jobs that apps have given `Deno.cron()`: every worker has them, and at each minute
- * one runs them. What a worker is told lies in memory that it shares with the gateway: two minutes, counted
- * from 1970, between which the jobs are its own.
+ * Which worker runs the jobs that apps have given `Deno.cron()`: every worker has them, and at each
+ * minute one runs them. Worker and gateway share two numbers in memory: minutes, counted from 1970,
+ * between which the jobs are the worker's.
  *
  * @module
  */
@@ -13,7 +13,7 @@ const { ceil, floor } = Math;
 
 /** Times of jobs are whole minutes. */
 const MINUTE_MS = 60_000;
-/** The first minute that is the worker's own, and the first one that is so no more. */
+/** The first minute that is the worker's own, and the first one that no longer is. */
 const FROM = 0;
 const UNTIL = 1;
 const NEVER = 0x7fff_ffff;
@@ -25,14 +25,14 @@ export function allocateCronDuty(): SharedArrayBuffer {
   return duty;
 }
 
-/** Gives the jobs to a worker: those that are due from now on, or all if nobody had them before. */
+/** Gives the jobs to a worker: those due from now on, or all if no worker had them before. */
 export function giveCronDuty(duty: SharedArrayBuffer, since: "now" | "ever", nowMs = now()): void {
   const minutes = new Int32Array(duty);
   store(minutes, UNTIL, NEVER);
   store(minutes, FROM, since === "ever" ? 0 : ceil(nowMs / MINUTE_MS));
 }
 
-/** Takes the jobs from a worker that are due from now on. */
+/** Takes from a worker the jobs that are due from now on. */
 export function takeCronDuty(duty: SharedArrayBuffer, nowMs = now()): void {
   store(new Int32Array(duty), UNTIL, ceil(nowMs / MINUTE_MS));
 }

@@ -73,7 +73,7 @@ export function guardDescriptors(): void {
 }
 
 /**
- * Closes the streams of `node:tty` to descriptors that are none of the standard streams. Deno lets apps
+ * Closes the streams of `node:tty` to descriptors other than the standard streams. Deno lets apps
  * use them that may read every file; for others there is nothing to close.
  */
 export function guardTerminals(): void {

@@ -1,9 +1,9 @@
 /**
- * Checks what apps give to functions of the platform that would end the whole process over it: those of
- * `node:crypto` and of images, which allocate or compute without limits. The limits are far beyond what
- * they are of use for.
+ * Checks what apps give to functions of the platform that would end the whole process over it:
+ * those of `node:crypto` and of images, which allocate or compute without limits. The limits are
+ * far beyond any use.
  *
- * Threads of a process cannot be kept from ending it by what nobody knows of yet, or by taking all of its
+ * Threads cannot be kept from ending their process by unknown means, or by taking all of its
  * memory: only processes can.
  *
  * @module
@@ -89,7 +89,7 @@ function guardDiffieHellman(crypto: Members): void {
       return;
     }
     args[0] = givenPrime(args[0], args[1]);
-    // It is no text any more.
+    // It is no longer text.
     if (typeof args[1] === "string") args[1] = undefined;
   };
   checkArguments(crypto, "createDiffieHellman", check);
@@ -213,7 +213,7 @@ function guardSide(prototype: object, side: "width" | "height", other: "width" |
   });
 }
 
-/** @throws {RangeError} if an image would be larger than any that is of use */
+/** @throws {RangeError} if an image would be uselessly large */
 function checkSize(width: number, height: number): void {
   if (width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_PIXELS) return;
   throw new RangeError(

@@ -20,7 +20,8 @@ import { guardThreads, replaceThreads } from "./threads.ts";
 
 /**
  * Guards everybody else against the apps of the current thread, before they are loaded. Threads of
- * `node:worker_threads` are what `threads` makes, if anything. `noteWork` is told of jobs that run.
+ * `node:worker_threads` are what `threads` makes, if anything. `noteWork` is called for jobs that
+ * run.
  */
 export function guardThread(
   rules: SandboxRules,

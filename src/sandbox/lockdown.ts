@@ -32,7 +32,10 @@ const Deny = EvalError;
 const Unsupported = Deno.errors.NotSupported;
 const readTextFile = Deno.readTextFileSync;
 
-/** Builtin modules with parts that evaluate code, that would end the process, or that hide what is there. */
+/**
+ * Builtin modules with parts that evaluate code, that could end the process, or that hide what
+ * exists.
+ */
 const GUARDED = [
   "crypto",
   "fs",
@@ -107,9 +110,10 @@ export function withoutImports(source: string): string {
 }
 
 /**
- * Locks the current thread. `requireModule` loads the ES modules that CommonJS may require. `threads` are
- * `guarded` where what apps make of them is locked before it runs anything of theirs: whoever says so puts
- * that in their place at once. `placeOf` says which file takes the place of a CommonJS file.
+ * Locks the current thread. `requireModule` loads the ES modules that CommonJS may require.
+ * `threads` are `guarded` where threads that apps make are locked before they run app code: the
+ * caller installs such a class at once. `placeOf` says which file takes the place of a CommonJS
+ * file.
  */
 export function lockImports(
   requireModule: RequireModule = () => false,
@@ -208,7 +212,7 @@ function lockEval(): void {
   );
 }
 
-/** Timers evaluate what is no function as text. */
+/** Timers evaluate anything but a function as text. */
 function lockTimers(): void {
   for (const name of ["setTimeout", "setInterval"] as const) {
     const native = globalThis[name] as unknown as (...args: unknown[]) => number;
@@ -277,7 +281,8 @@ function lockCommonJs(requireModule: RequireModule, placeOf: (path: string) => s
   const [before, after] = [`${Module.wrapper[0]}`, `${Module.wrapper[1]}`];
   const wrapper = freeze([before, after]);
   const wrap = (script: string) => before + withoutHashbang(`${script}`) + after;
-  // The runtime asks these for what it evaluates. Some versions let nobody replace them for good.
+  // The runtime asks these for what it evaluates. Some versions do not allow replacing them for
+  // good.
   const isOpen = Object.getOwnPropertyDescriptor(Module, "wrap")!.configurable === false;
   if (!isOpen) {
     replace(Module, "wrapper", wrapper, "for good");
@@ -332,7 +337,7 @@ function builtin(name: string): Record<string, unknown> | undefined {
     : process.getBuiltinModule(name);
 }
 
-/** Something to be called or constructed in vain. */
+/** Something that always throws when called or constructed. */
 function refusal(name: string): (...args: unknown[]) => never {
   return function (): never {
     throw new Unsupported(
@@ -343,8 +348,8 @@ function refusal(name: string): (...args: unknown[]) => never {
 }
 
 /**
- * Puts `value` in the place of what was there. Where the runtime itself asks for it later, it has to be
- * for good; otherwise an app can do with it what it likes: what was there is gone.
+ * Replaces the previous value with `value`. Where the runtime itself asks for it later, it has to
+ * be for good; otherwise an app can do with it what it likes: what was there is gone.
  */
 function replace(
   target: object,
@@ -367,7 +372,7 @@ function spells(source: string, at: number, word: string): boolean {
   return true;
 }
 
-/** Where, from `at` on, something comes that is no white space. */
+/** The first place from `at` on without white space. */
 function afterBlanks(source: string, at: number): number {
   while (isBlank(source[at])) at++;
   return at;

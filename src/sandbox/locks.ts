@@ -23,14 +23,14 @@ export interface NodeProcess extends Members {
   getBuiltinModule(name: string): Members | undefined;
 }
 
-/** Puts `value` in the place of the member `key` of `target`, for good. */
+/** Replaces the member `key` of `target` with `value`, for good. */
 export function lock(target: object, key: PropertyKey, value: unknown): void {
   const enumerable = getOwnPropertyDescriptor(target, key)?.enumerable ?? false;
   defineProperty(target, key, { value, writable: false, enumerable, configurable: false });
 }
 
 /**
- * Puts `value` in the place of the member `key` of `target`. Apps may put something of their own there, as
+ * Replaces the member `key` of `target` with `value`. Apps may put something of their own there, as
  * some libraries do: what was there before is out of their reach all the same.
  */
 export function replace(target: object, key: PropertyKey, value: unknown): void {
@@ -49,7 +49,10 @@ export function lazyMember(target: object, name: string): () => Method {
   return get === undefined ? () => value : () => apply(get, target, []) as Method;
 }
 
-/** Something to be called or constructed in vain; `why` completes the sentence about `what`. */
+/**
+ * Something that always throws when called or constructed; `why` completes the sentence about
+ * `what`.
+ */
 export function refusal(what: string, why: string): (...args: unknown[]) => never {
   return function (): never {
     refuse(what, why);

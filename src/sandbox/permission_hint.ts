@@ -15,7 +15,7 @@ const DENIAL =
 /** The same, if it is the first that a message says. */
 const DENIED = new RegExp(DENIAL.source);
 
-/** `text` with gatehouse's own options in the place of Deno's, where it tells of a denial. */
+/** `text` with gatehouse's own options in the place of Deno's, if it reports a denial. */
 export function withPermissionHints(text: string): string {
   return text.replace(
     DENIAL,

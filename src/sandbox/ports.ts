@@ -1,7 +1,7 @@
 /**
- * Keeps apps from listening where the gateway does. With `--processes` its ports are shared, and the
- * system would give whoever else listens there a part of the connections; and an app that comes first
- * could take a port before the gateway has it.
+ * Keeps apps from listening where the gateway does. With `--processes` its ports are shared, so
+ * another listener there would get part of the connections; and an app that loads early could take
+ * a port before the gateway does.
  *
  * Ports count, not addresses: what a host's name stands for is not known here.
  *
@@ -25,9 +25,9 @@ const binding = process.binding as (name: string) => Members;
 
 const upperCase = uncurried(String.prototype.toUpperCase);
 
-/** Where `Deno.serve()` listens if nobody says. */
+/** Where `Deno.serve()` listens by default. */
 const DEFAULT_PORT = 8000;
-/** The variable that says where it listens in the place of what an app says: the same for all apps. */
+/** The variable that overrides where it listens: the same for all apps. */
 const OVERRIDE = "DENO_SERVE_ADDRESS";
 
 /** Guards the addresses of `rules` on the current thread. */
@@ -139,7 +139,7 @@ class TakenAddresses {
     return number;
   }
 
-  /** The path of a socket that is none of the gateway's. */
+  /** The path of a socket other than the gateway's. */
   path(path: unknown): unknown {
     if (!this.hasPath(path)) return path;
     throw new AddrInUse(`${path} is the gateway's socket: apps cannot listen there`);
@@ -159,7 +159,7 @@ class TakenAddresses {
     return false;
   }
 
-  /** Whether something is the path of a socket of the gateway's. What is no text names none. */
+  /** Whether something is the path of a socket of the gateway's. Anything but text names none. */
   hasPath(path: unknown): boolean {
     if (typeof path !== "string") return false;
     const absolute = resolve(path);

@@ -1,5 +1,5 @@
 /**
- * What a worker's sandbox is told.
+ * The rules of a worker's sandbox.
  *
  * @module
  */

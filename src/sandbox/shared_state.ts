@@ -77,7 +77,7 @@ function divideChannels(names: Names): void {
   nameInside(prototype, names);
   const post = prototype.postMessage as (message: unknown) => void;
   lock(prototype, "postMessage", function (this: object, ...args: unknown[]) {
-    // Older versions of Deno give the platform's class to those who import it by its name.
+    // Older versions of Deno give the platform's class to modules that import it by its name.
     if (!hasIn(own, this)) refuse("BroadcastChannel of node:worker_threads", "use the global one");
     return apply(post, this, args as [unknown]);
   });
@@ -108,7 +108,7 @@ function divideLocks(names: Names): void {
   lock(prototype, "request", function (this: unknown, ...args: unknown[]) {
     if (args.length > 0) {
       const name = String(args[0]);
-      // Names that begin so are refused, and are to be.
+      // Names that begin so must be refused.
       args[0] = startsWith(name, "-") ? name : names.outer(name);
     }
     return apply(request, this, args);

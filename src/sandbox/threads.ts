@@ -1,6 +1,6 @@
 /**
- * Keeps apps from threads that nobody would guard: `Worker` of `node:worker_threads` begins with the app's
- * own code. The global `Worker` begins with the sandbox, and so does what takes the other one's place.
+ * Keeps apps from unguarded threads: `Worker` of `node:worker_threads` begins with the app's own
+ * code. The global `Worker` begins with the sandbox, and so does what takes the other one's place.
  *
  * @module
  */
@@ -51,9 +51,9 @@ export function guardThreads(makeClass: ThreadMaker | null): void {
   const threads = process.getBuiltinModule("worker_threads") as unknown as WorkerThreads;
   const native = threads.Worker;
   let isAdmitted = false;
-  // Whoever has the runtime's own class, by its name perhaps, cannot use it: the runtime gives each thread a
-  // copy of the thread's data, and then of all environment data, of which this is the first. Only who knows
-  // the key could remove it. Between the two nothing of an app's runs.
+  // The runtime's own class, for example imported by its name, is useless: the runtime gives each
+  // thread a copy of the thread's data, and then of all environment data, of which this is the
+  // first. It can only be removed with the key. Between the two nothing of an app's runs.
   const copied = {
     get unavailable(): boolean {
       if (!isAdmitted) refuse("Worker of node:worker_threads", "use the global Worker");

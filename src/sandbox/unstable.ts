@@ -48,8 +48,8 @@ const MEMBERS: Readonly<Record<UnstableFeature, readonly string[]>> = {
 export type NoteWork = (work: Promise<unknown>) => void;
 
 /**
- * Gives the current thread the features that `rules` name, and no others. `note` is told of the jobs that
- * run; without it, as in threads that apps make, there are none.
+ * Gives the current thread the features that `rules` name, and no others. `note` is called for jobs
+ * that run; without it, as in threads that apps make, there are none.
  */
 export function limitUnstable(
   { unstable, cronDuty }: Pick<SandboxRules, "unstable" | "cronDuty">,

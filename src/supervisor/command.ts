@@ -23,8 +23,8 @@ const UNSTABLE = ["cron", "kv", "net", "temporal", "vsock", "worker-options"] as
 const PERMISSIONS = ["read", "write", "net", "env", "run", "sys", "ffi", "import"] as const;
 
 /**
- * The command that this process was started by, without its arguments. It is found out now, since what the program's path leads
- * to may be another file later: that is what a rolling restart is for.
+ * The command that this process was started by, without its arguments. It is determined now, since
+ * the program's path may lead to another file later: that is what a rolling restart is for.
  */
 export function ownCommand(surroundings: Surroundings): OwnCommand {
   const { args, commandLine, mainModule } = surroundings;

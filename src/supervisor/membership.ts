@@ -1,5 +1,5 @@
 /**
- * The supervised process's side: what it was told, and how it reports.
+ * The supervised process's side: its assignment, and its reports.
  *
  * @module
  */
@@ -23,9 +23,9 @@ const encoder = new TextEncoder();
 export class Membership {
   /** Its number, from 1. */
   readonly number: number;
-  /** What it was told. */
+  /** Its assignment. */
   readonly assignment: Assignment;
-  /** Resolves when the supervisor is no more. */
+  /** Resolves when the supervisor has ended. */
   readonly orphaned: Promise<void>;
   readonly #channel: Deno.Conn;
   /** Ends when all that was reported has been sent. */
@@ -73,7 +73,7 @@ export class Membership {
     try {
       while (rest.length > 0) rest = rest.subarray(await this.#channel.write(rest));
     } catch (error) {
-      // There is no supervisor any more: that is noticed elsewhere.
+      // The supervisor has ended: that is noticed elsewhere.
       const isEnd = error instanceof Deno.errors.BrokenPipe ||
         error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BadResource;
       if (!isEnd) throw error;
@@ -128,7 +128,7 @@ async function ended(channel: Deno.Conn): Promise<void> {
 }
 
 /**
- * Resolves when the process `supervisor` is no more. The system says so, which knows this process's
+ * Resolves when the process `supervisor` has ended. The system says so, which knows this process's
  * parent; that the connection has ended says when to look. Where something stands between the two
  * processes, the connection has to do.
  */

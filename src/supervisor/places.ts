@@ -15,7 +15,7 @@ import { portKey } from "./protocol.ts";
 const NUMBER = "{n}";
 const SCHEMES = ["http", "https", "fastcgi"] as const;
 
-/** Ports that are kept for the processes until one of them listens there. */
+/** Ports that are reserved for the processes until one of them listens there. */
 export interface ReservedPorts extends Disposable {
   /** The ports that were chosen for addresses with port 0, by {@linkcode portKey}. */
   readonly ports: Readonly<Record<string, number>>;
@@ -41,10 +41,10 @@ export function checkShareable(settings: ServeSettings): void {
 }
 
 /**
- * Chooses ports where any will do, and sees whether the others can be had.
+ * Chooses free ports for port 0, and checks that the others are free.
  *
- * A listener that shares its port gets its part of the connections: so none is left open where there
- * may be clients already, but only where nobody knows the port yet.
+ * A listener that shares its port gets a part of the connections: so one stays open only where
+ * clients do not know the port yet.
  *
  * @throws {ListenError} if one is in use
  */

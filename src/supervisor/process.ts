@@ -83,7 +83,7 @@ export class GatewayProcess {
     this.number = number;
     this.#owner = owner;
     this.ready = this.#whenReady.promise;
-    // Whoever waits for it hears of it; nobody has to.
+    // Those that wait for it get the error; nobody has to wait.
     this.ready.catch(() => {});
     const token = crypto.randomUUID();
     this.#channel = new ReportChannel(tempFolder, token, {
@@ -133,7 +133,7 @@ export class GatewayProcess {
       await input.write(new TextEncoder().encode(`${JSON.stringify(assignment)}\n`));
       await input.close();
     } catch (error) {
-      // It has died: that is told by its status.
+      // It has died, as its status tells.
       if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
     }
   }

@@ -13,7 +13,7 @@
 import type { LogLevel } from "../base/log.ts";
 import { LOG_LEVELS } from "../base/log.ts";
 
-/** Version of what is said here; the two may come from different releases. */
+/** Version of this protocol; the two sides may come from different releases. */
 export const PROTOCOL_VERSION = 2;
 
 /** What the first argument of a supervised process begins with; its number follows. */
@@ -22,7 +22,7 @@ export const SUPERVISED_ARGUMENT = "--supervised=";
 /** Length of an assignment, and of a report, at the most, in characters. */
 export const MAX_MESSAGE_CHARS = 1_048_576;
 
-/** What a process is told when it starts. */
+/** What a process gets when it starts. */
 export interface Assignment {
   /** Version of the protocol. */
   readonly version: typeof PROTOCOL_VERSION;
@@ -30,7 +30,7 @@ export interface Assignment {
   readonly supervisor: number;
   /** Path of the socket for reports. */
   readonly socket: string;
-  /** Secret of the two, which no app can know: it is said first at the socket. */
+  /** Secret of the two sides, which no app can know: it is sent first over the socket. */
   readonly token: string;
   /** Ports that were chosen for addresses with port 0, by {@linkcode portKey}. */
   readonly ports: Readonly<Record<string, number>>;
@@ -45,7 +45,7 @@ export type Report =
     readonly kind: "ready";
     /** Its endpoints. */
     readonly urls: readonly string[];
-    /** What is to be said at the start. */
+    /** What is sent first. */
     readonly notice: readonly [LogLevel, string] | null;
   }
   /** It loads its apps anew. */
@@ -58,7 +58,7 @@ export function portKey(scheme: string, index: number): string {
   return `${scheme}:${index}`;
 }
 
-/** The report that `line` is; `null` if it is none. */
+/** The report that `line` is; `null` if it is malformed. */
 export function parseReport(line: string): Report | null {
   let value: Partial<Report & { kind: "ready" }> | null;
   try {

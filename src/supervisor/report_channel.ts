@@ -11,7 +11,7 @@ import { MAX_MESSAGE_CHARS, parseReport } from "./protocol.ts";
 
 /** A socket's path has up to 103 bytes on some systems; what follows the folder's is as long as this. */
 const MAX_FOLDER_CHARS = 70;
-/** Time for whoever connects to say the token. */
+/** Time that a client has to send the token. */
 const TOKEN_TIMEOUT_MS = 10_000;
 
 /** Time until it is tried again when a connection cannot be accepted. */
@@ -21,7 +21,7 @@ const ACCEPT_PAUSE_MS = 50;
 export interface ReportReceiver {
   /** A report. */
   onReport(report: Report): void;
-  /** Something came that is none, and nothing more is taken: the process is not what it should be. */
+  /** Something other than a report came, so no more is read: the process cannot be trusted. */
   onFault(reason: string): void;
   /** Nothing more will come. */
   onEnd(): void;
@@ -40,9 +40,9 @@ export class ReportChannel implements Disposable {
   #closed = false;
 
   /**
-   * Listens for who knows `token`, at a path in `tempFolder`.
+   * Listens for a client that knows `token`, at a path in `tempFolder`.
    *
-   * @throws what the system says if there can be no socket
+   * @throws the system's error if no socket can be made
    */
   constructor(tempFolder: string, token: string, receiver: ReportReceiver) {
     const parent = tempFolder.length > MAX_FOLDER_CHARS ? "/tmp" : tempFolder;
@@ -59,7 +59,7 @@ export class ReportChannel implements Disposable {
     this.#accept();
   }
 
-  /** Closes the channel; nothing is told any more. */
+  /** Closes the channel; no more is reported. */
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -74,7 +74,7 @@ export class ReportChannel implements Disposable {
         this.#serve(await this.#listener.accept());
       } catch (error) {
         if (!(error instanceof Error)) throw error;
-        // It was closed; or there are no descriptors left, or whoever connected is gone already.
+        // It was closed; or no descriptors are left, or the client is already gone.
         if (this.#hasFolder) await new Promise((wake) => setTimeout(wake, ACCEPT_PAUSE_MS));
       }
     }
@@ -141,7 +141,7 @@ export class ReportChannel implements Disposable {
     try {
       Deno.removeSync(this.#folder, { recursive: true });
     } catch (error) {
-      // Whoever tidies up temporary files was there before.
+      // A cleaner of temporary files was faster.
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }

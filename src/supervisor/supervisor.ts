@@ -44,14 +44,14 @@ interface Slot {
   readonly number: number;
   /** The process, from its start to its end. */
   process: GatewayProcess | null;
-  /** The one that is to take its place, until it is ready. */
+  /** Its replacement, until that is ready. */
   successor: GatewayProcess | null;
   isReady: boolean;
   delayMs: number;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** For what is told elsewhere. */
+/** For faults that are reported elsewhere. */
 function ignore(): void {}
 
 /** Runs gateway processes. */
@@ -62,7 +62,7 @@ export class Supervisor implements ProcessOwner {
   /** All processes that have not ended. */
   readonly #alive = new Set<GatewayProcess>();
   readonly #reloading = new Set<GatewayProcess>();
-  /** Rolling restarts that are asked for: the one that goes on, and one after it. */
+  /** Requested rolling restarts: the current one, and one after it. */
   #rolls = 0;
   #state: "starting" | "running" | "stopping" = "starting";
 
@@ -73,8 +73,8 @@ export class Supervisor implements ProcessOwner {
   }
 
   /**
-   * Starts the processes, the first one before the others: what is wrong is told once. Resolves with
-   * what they report when all of them are ready.
+   * Starts the processes, the first one before the others, so that a fault is reported once.
+   * Resolves with what they report when all of them are ready.
    *
    * @throws {StartError} when one cannot start; then none is left
    */
@@ -135,7 +135,7 @@ export class Supervisor implements ProcessOwner {
     return outcomes.every((outcome) => outcome === "drained");
   }
 
-  /** Ends all processes at once. */
+  /** Ends all processes immediately. */
   async kill(): Promise<void> {
     this.#stop();
     const ends = [...this.#alive].map((process) => process.ended);
@@ -162,7 +162,7 @@ export class Supervisor implements ProcessOwner {
   }
 
   onReportsEnd(process: GatewayProcess, reason: string | null): void {
-    // Whoever waits for the end of its reload would wait forever.
+    // Otherwise a caller would wait forever for the end of the reload.
     this.#endReload(process);
     if (reason === null) return;
     this.#log("error", `process ${process.number} (${process.pid}) was killed: ${reason}`);
@@ -209,7 +209,8 @@ export class Supervisor implements ProcessOwner {
       this.#alive.add(process);
       return process;
     } catch (error) {
-      // The program is being replaced, there is no room for a socket, the system has no more processes.
+      // The program is being replaced, there is no room for a socket, or the system allows no more
+      // processes.
       if (!(error instanceof Error)) throw error;
       const reason = `the system refused: ${error.message}`;
       if (this.#state === "starting") this.#log("error", `process ${number}: ${reason}`);

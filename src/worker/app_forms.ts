@@ -12,7 +12,7 @@ import { withErrorHandler } from "./serving/deno_serve.ts";
 
 /** An app as a module may export it: that of `deno serve`, of Bun, or of Cloudflare. */
 interface ExportedApp extends App {
-  /** Answers in the place of a `fetch` that throws. */
+  /** Answers if `fetch` throws. */
   readonly onError?: (error: unknown) => Response | Promise<Response>;
 }
 
@@ -33,7 +33,7 @@ const { NotCapable } = Deno.errors;
 /**
  * Takes for an app: an object with `fetch`, a class of such objects, or a bare function.
  *
- * @throws {LoadError} saying what to write, if it is none
+ * @throws {LoadError} saying what to write, if it is not one
  */
 export function asApp(value: unknown, url: string, exportName: string): App {
   const name = nameExport(exportName);

@@ -12,23 +12,23 @@ import type { SandboxRules } from "../sandbox/rules.ts";
 import type { AskForModule } from "./modules.ts";
 import type { Imported, ImportRequest } from "./protocol.ts";
 
-/** What threads that apps make are to have of the one that makes them. */
+/** What threads of apps get from the thread that makes them. */
 export interface ThreadTerms {
   /** The modules of the apps, if the built-in loader has made them. */
   readonly graph: WorkerGraph | undefined;
   /** What they are kept from. */
   readonly sandbox: SandboxRules;
-  /** Whether they are to be kept from the runtime's own `import()`. */
+  /** Whether they may not use the runtime's own `import()`. */
   readonly lockdown: "locked" | undefined;
 }
 
-/** What a nested thread has of the one that made it. */
+/** What a nested thread gets from the one that made it. */
 export interface NestedServices extends ThreadTerms {
   /** Takes questions for modules, and gives the answers. */
   readonly port: MessagePort;
 }
 
-/** What a nested worker is told before it listens to the app that makes it. */
+/** What a nested worker gets before it listens to the app that makes it. */
 export interface NestedStart extends NestedServices {
   /** What only this thread and the nested one know: apps can get a word in before. */
   readonly secret: string;
@@ -108,7 +108,7 @@ export function installAppThreads(terms: ThreadTerms, ask: AskForModule): void {
 
   AppThread.prototype = prototype;
   defineProperty(AppThread, "name", { value: "Worker" });
-  // The platform's own would make workers that nobody guards.
+  // The platform's own would make unguarded workers.
   lock(prototype, "constructor", AppThread);
   globalThis.Worker = AppThread as unknown as typeof Worker;
 }

@@ -27,7 +27,7 @@ export interface App {
   onListen?(address: Deno.Addr): void | Promise<void>;
 }
 
-/** What an app returned in the place of a response. */
+/** What an app returned instead of a response. */
 function notAResponse(value: unknown): string {
   const isApp = typeof value === "function" ||
     typeof (value as { fetch?: unknown } | null | undefined)?.fetch === "function";
@@ -49,17 +49,17 @@ export interface MountedApp {
   readonly stripped?: string;
   /** The app. */
   readonly app: App;
-  /** Whose `onListen` is called, if it is none of the app's: that of an app in middleware. */
+  /** Whose `onListen` is called, if not the app's: that of an app in middleware. */
   readonly listener?: App;
   /** The modules that it comes from, if these may serve themselves. */
   readonly modules?: readonly ServedModule[];
 }
 
-/** A module that may serve itself, as who runs its app sees it. */
+/** A module that may serve itself, as seen by what runs its app. */
 export interface ServedModule {
   /** Takes what waits for the requests under way. */
   start(drained: () => Promise<void>): void;
-  /** Writes what is to be said of how it serves, once. */
+  /** Logs how it serves, once. */
   tell(log: Log): void;
 }
 
@@ -139,7 +139,7 @@ export class AppRunner implements ExchangeHandler {
     }
   }
 
-  /** Counts `work` as under way, whose failure is told by somebody else. */
+  /** Counts `work` as under way; its failure is reported elsewhere. */
   waitFor(work: Promise<unknown>): void {
     this.#background++;
     const onEnd = () => {
@@ -177,9 +177,9 @@ export class AppRunner implements ExchangeHandler {
   }
 
   #onAppError(task: AppTask, error: unknown): void {
-    // What fails because its request was cut short is no fault of the app's.
+    // A failure because the request was cut short is not the app's fault.
     if (task.ended) return;
-    // Nor is what it gives up as its client sends no more: only clients would fill the log with it.
+    // Nor is giving up because the client sends no more: clients could fill the log with that.
     if (!task.wasAbortedWith(error)) {
       task.reportFault(this.#logError(task, error));
     }

@@ -1,6 +1,6 @@
 /**
- * Where the chunks of a body begin, for who asks. There can be one for each byte, and so they take a
- * number each.
+ * Where the chunks of a body begin, for apps that ask. There can be one for each byte, and so they
+ * take a number each.
  *
  * @module
  */
@@ -9,7 +9,7 @@ const { Float64Array } = globalThis;
 
 const MIN_SIZES = 16;
 
-/** The chunks of a body that have begun, and of which nobody has taken note. */
+/** The chunks of a body that have begun, and were not read yet. */
 export class ChunkMarks {
   /** Declared sizes. */
   #sizes = new Float64Array(MIN_SIZES);

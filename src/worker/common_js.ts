@@ -180,7 +180,7 @@ function isPackaged(filename: string, packageRoot: string): boolean {
   return filename.startsWith(packageRoot) || /[/\\]node_modules[/\\]/.test(filename);
 }
 
-/** What `require` cannot load: nobody knew that it would be asked for. */
+/** What `require` cannot load, since the loader did not foresee it. */
 function notMade(filename: string): Error {
   return assign(
     new Error(

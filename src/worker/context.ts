@@ -1,5 +1,5 @@
 /**
- * What an app is told about a request besides the `Request`.
+ * What an app gets with a request besides the `Request`.
  *
  * @module
  */
@@ -15,10 +15,10 @@ const { Headers: PlatformHeaders, TypeError } = globalThis;
 /** The second argument of an app: a superset of `Deno.ServeHandlerInfo`. */
 export interface Context {
   /**
-   * Address of the client: over FastCGI and Mongrel2 as the web server told it. Over HTTP it is that of
-   * whoever connected. Behind a web server on a unix socket that is nobody's: `{ transport: "unix" }`
-   * without a path (and `env.REMOTE_ADDR` is empty); look at what the web server sends, such as
-   * `X-Forwarded-For`, if nobody else can connect.
+   * Address of the client: over FastCGI and Mongrel2 as the web server told it. Over HTTP it is
+   * that of the connection's other side. Behind a web server on a unix socket that is nobody's:
+   * `{ transport: "unix" }` without a path (and `env.REMOTE_ADDR` is empty); look at what the web
+   * server sends, such as `X-Forwarded-For`, if nobody else can connect.
    */
   readonly remoteAddr: Deno.Addr;
   /** Address of the endpoint that took the request. */
@@ -53,7 +53,7 @@ export interface Context {
   chunks(): AsyncIterableIterator<BodyPiece>;
 }
 
-/** The task of a context; `null` if the context is another one that somebody has made. */
+/** The task of a context; `null` if the context is another object. */
 export let taskOf: (context: Context) => AppTask | null;
 
 /** Context of `task`, an app mounted at `mount`. */
@@ -68,7 +68,7 @@ export class AppContext implements Context {
   #env: Record<string, string> | null = null;
   #data: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
 
-  /** Makes the context; `waitUntil` takes the promises that the app wants waited for. */
+  /** Makes the context; `waitUntil` takes promises to wait for. */
   constructor(task: AppTask, mount: string, waitUntil: (promise: Promise<unknown>) => void) {
     this.#task = task;
     this.mount = mount;

@@ -1,7 +1,8 @@
 /**
- * Bodies that `fetch()` has decoded. From Deno 2.9 on, as the Fetch standard says, the fields of such
- * a response are still those of what the server had sent, so they are wrong for whoever sends the body
- * on: Content-Encoding (RFC 9110 8.4) and Content-Length (8.6). Before 2.9 they were left out.
+ * Bodies that `fetch()` has decoded. From Deno 2.9 on, as the Fetch standard says, the fields of
+ * such a response are still those of what the server had sent, so they are wrong for apps that pass
+ * the body on: Content-Encoding (RFC 9110 8.4) and Content-Length (8.6). Before 2.9 they were left
+ * out.
  *
  * @module
  */
@@ -41,8 +42,8 @@ export function isDecoded(response: Response, body: ReadableStream | null): bool
 }
 
 /**
- * Whether a response that is made with `body` and `init` has its headers from a decoded response, and a
- * body that was read from one. A text counts as such: no content coding makes text.
+ * Whether a response that is made with `body` and `init` has its headers from a decoded response,
+ * and a body that was read from one. A text is not decoded: no content coding makes text.
  */
 export function isRemade(body: unknown, init: ResponseInit | undefined): boolean {
   if (SLOT === null || typeof init !== "object" || init === null) return false;
@@ -52,8 +53,8 @@ export function isRemade(body: unknown, init: ResponseInit | undefined): boolean
 }
 
 /**
- * Follows what this thread's apps take from decoded responses: for threads that are the gateway's own.
- * What is read as text need not be followed.
+ * Follows what this thread's apps take from decoded responses: for threads that are the gateway's
+ * own. What is read as text need not be tracked.
  */
 export function followDecodedBodies(): void {
   if (SLOT === null || isFollowing) return;
@@ -104,7 +105,7 @@ function wrapReader(name: "arrayBuffer" | "blob" | "bytes"): void {
   wrap(responses, name, "value", reader);
 }
 
-/** Puts `replacement` in the place of a method or getter, of which it has the looks. */
+/** Replaces a method or getter with `replacement`, which looks the same. */
 function wrap(target: object, key: string, part: "get" | "value", replacement: object): void {
   const descriptor = getOwnPropertyDescriptor(target, key)!;
   const { name, length } = descriptor[part];

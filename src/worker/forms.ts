@@ -108,7 +108,7 @@ export function reframed(bytes: Uint8Array<ArrayBuffer>, type: string, boundary:
     setBytes(whole, part, length);
     length += lengthOf(part);
   };
-  // What stands before the first one is none of the form's.
+  // What stands before the first one is not part of the form.
   for (let i = 0; i < delimiters.length; i++) {
     const { end, isLast } = delimiters[i];
     add(isLast ? lastLine : line);

@@ -17,7 +17,7 @@ const isEnumerable: (object: object, key: PropertyKey) => boolean = uncurried(
   Object.prototype.propertyIsEnumerable,
 );
 
-/** Characters that are no bytes. */
+/** Characters beyond one byte. */
 const BEYOND_BYTES = /[\u0100-\uffff]/;
 
 /** Whether `headers` is an object whose properties are the fields: neither a list of them, nor a `Headers`. */
@@ -33,7 +33,7 @@ export function isRecord(headers: unknown): headers is Record<string, unknown> {
 /**
  * The properties of `headers` as names and values.
  *
- * @throws {TypeError} if one of them is a symbol, or has characters that are no bytes
+ * @throws {TypeError} if one of them is a symbol, or has characters beyond one byte
  */
 export function pairsOf(headers: Record<string, unknown>): [string, string][] {
   const keys = ownKeys(headers);
@@ -55,7 +55,7 @@ export function restOfPairs(
   const pairs: [string, string][] = [];
   const { length } = values;
   for (let i = 0; i < length; i++) pairs[i] = [byteText(keys[i]), byteText(values[i])];
-  // One that a getter has taken away in the meantime is none.
+  // A property that a getter has removed in the meantime does not count.
   if (value !== undefined || isEnumerable(headers, keys[length])) {
     pairs[length] = [byteText(keys[length]), byteText(value)];
   }

@@ -29,13 +29,13 @@ const { Error, Promise, Set, clearTimeout, setTimeout } = globalThis;
 const { hasOwn, keys } = Object;
 
 /**
- * Loads a set of apps on the current thread. `onLoaded` is told the URL of each app and middleware that
- * is made.
+ * Loads a set of apps on the current thread. `onLoaded` gets the URL of each app and middleware
+ * that is made.
  *
- * The apps that are there already share the thread, and may have changed what the platform's objects do:
- * which modules are imported is for `apps` alone to say.
+ * Apps that are already loaded share the thread, and may have changed the platform's objects:
+ * `apps` alone decides which modules are imported.
  *
- * @throws {LoadError} when a module cannot be imported, or what it exports is no app
+ * @throws {LoadError} when a module cannot be imported, or its export is not an app
  */
 export function loadApps(
   apps: AppSet,
@@ -66,8 +66,8 @@ async function loadMount(
 }
 
 /**
- * Loads a set of apps on the current thread in `timeoutMs`; 0 for any time. An app that blocks the thread
- * cannot be stopped. Those that serve themselves are told that they listen at the first of `addresses`.
+ * Loads a set of apps on the current thread in `timeoutMs`; 0 disables. An app that blocks the
+ * thread cannot be stopped. Those that serve themselves get the first of `addresses` as their own.
  *
  * @throws {LoadError} as {@linkcode loadApps} does, and when the time is over
  */

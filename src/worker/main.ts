@@ -148,15 +148,15 @@ async function start(message: StartMessage): Promise<void> {
   }
 }
 
-/** What this thread alone takes: its heap, what is garbage by now included, and its buffers. */
+/** The memory of this thread alone: its heap, garbage included, and its buffers. */
 function ownMemoryBytes(): number {
   const { heapUsed, external } = memoryUsage();
   return heapUsed + external;
 }
 
 /**
- * Takes from the apps what would speak to the gateway. It is told before an app ends its worker, which
- * would otherwise end unnoticed.
+ * Takes from the apps what would speak to the gateway. It is reported before an app ends its
+ * worker, which would otherwise go unnoticed.
  */
 function takeScope(): void {
   const close = scope.close.bind(globalThis);

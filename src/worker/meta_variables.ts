@@ -68,7 +68,7 @@ export function clientAddr(
   return { transport: "tcp", hostname, port: /^\d{1,5}$/.test(port ?? "") ? Number(port) : 0 };
 }
 
-/** Where an app is, and what of the path is left for it. */
+/** Where an app is mounted, and the rest of the path. */
 function placeOf(url: URL, mount: string): { SCRIPT_NAME: string; PATH_INFO: string } {
   return { SCRIPT_NAME: mount, PATH_INFO: decodePath(url.pathname.slice(mount.length)) };
 }
@@ -110,7 +110,9 @@ function httpVariables(head: RequestHead, mount: string): Record<string, string>
   return env;
 }
 
-/** Percent-decodes a path, but for what is no UTF-8, and for slashes, which would change its meaning. */
+/**
+ * Percent-decodes a path, except slashes, which would change its meaning, and what is not UTF-8.
+ */
 function decodePath(path: string): string {
   let decoded = "";
   let at = 0;

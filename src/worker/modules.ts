@@ -88,10 +88,10 @@ const slice = uncurried(String.prototype.slice);
 const WELL_KNOWN = Symbol.for("gatehouse.modules");
 
 /**
- * Makes the services of the current thread for the modules of `graph`, of which those at the URLs `mains`
- * are main modules, as apps are under `deno serve`. What apps find of them are
- * functions that lead nowhere else, and take whatever they are given for what it is: text for text.
- * Without `requireNow`, CommonJS gets no ES modules but those of the graph.
+ * Makes the services of the current thread for the modules of `graph`, of which those at the URLs
+ * `mains` are main modules, as apps are under `deno serve`. Apps see them as functions that lead
+ * nowhere else, and take their arguments as they are: text as text. Without `requireNow`, CommonJS
+ * gets no ES modules but those of the graph.
  */
 export function installModules(
   graph: WorkerGraph,
@@ -211,7 +211,7 @@ class AppModules {
   #requiredNow(url: string, now: RequireNow): string | undefined {
     const answer = now({ specifier: url, referrer: url, type: "" });
     if (hasOwn(answer, "message")) {
-      // What is no package's, the runtime may load itself, if the app may read it.
+      // Outside of packages, the runtime may load a file itself, if the app may read it.
       if (!this.#packages.has(url)) return undefined;
       throw new TypeError((answer as { message: string }).message);
     }
@@ -243,7 +243,7 @@ class AppModules {
     }
   }
 
-  /** The builtin module that a specifier means, if it is to be had as it is. */
+  /** The builtin module that a specifier means, if apps get it unchanged. */
   #builtinMeant(specifier: string, referrer: string): string | null {
     const isNode = specifier[0] === "n" && specifier[1] === "o" && specifier[2] === "d" &&
       specifier[3] === "e" && specifier[4] === ":";
@@ -269,14 +269,13 @@ class AppModules {
     if (hasOwn(answer, "message")) throw new TypeError((answer as { message: string }).message);
     const added = answer as Exclude<Imported, { message: string }>;
     this.#add(added);
-    // Whoever waits for it often is not to ask often.
-    // Asked once: what answers may be the app's.
+    // Waiting for it often must not mean asking often. Asked once: what answers may be the app's.
     const file = `${added.file}`;
     this.#told.set(`${type} ${referrer} ${specifier}`, file);
     return file;
   }
 
-  /** Whether nothing is said of what `specifier` means, but perhaps by packages beside the app. */
+  /** Whether only packages beside the app could say what `specifier` means. */
   #isName(specifier: string, referrer: string): boolean {
     try {
       return meantSpecifier(specifier, referrer, this.#importMap) === null;

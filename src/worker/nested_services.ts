@@ -1,5 +1,5 @@
 /**
- * What threads that apps make have of the one that made them.
+ * What threads of apps get from the thread that made them.
  *
  * @module
  */

@@ -12,7 +12,7 @@ import type { NestedServices, ThreadTerms } from "./app_thread.ts";
 import { answerQuestions } from "./app_thread.ts";
 import type { AskForModule } from "./modules.ts";
 
-/** What such a thread is told, in place of its `workerData`. */
+/** What such a thread gets in place of its `workerData`. */
 export interface NodeThreadStart extends NestedServices {
   /** URL of its module, or text of CommonJS. */
   readonly main: { readonly url: string } | { readonly code: string };
@@ -37,7 +37,7 @@ interface NodeWorkerOptions {
 const { MessageChannel, String, TypeError, URL: AbsoluteUrl, structuredClone } = globalThis;
 const { defineProperty, freeze, keys } = Object;
 const NESTED_MODULE = new URL("./node_nested.ts", import.meta.url).href;
-/** Of what is no file, the runtime asks for no permission to read. */
+/** The runtime requires no permission to read anything but files. */
 const MAIN = fixedUrl(`data:text/javascript,import ${JSON.stringify(NESTED_MODULE)};`);
 const hrefOf = getterOf<URL, string>(URL.prototype, "href");
 

@@ -18,7 +18,7 @@ const { defineProperty, getOwnPropertyDescriptor } = Object;
 const { apply, ownKeys } = Reflect;
 const { clearTimeout, setTimeout } = globalThis;
 
-/** Makes the global timers of the current thread objects, if they are none. */
+/** Makes the global timers of the current thread return objects, if they do not. */
 export function installNodeTimers(): void {
   const timer: unknown = setTimeout(() => {}, 0);
   clearTimeout(timer as number);

@@ -69,7 +69,8 @@ export class PackageUrls {
   }
 
   /**
-   * The URL of what an `npm:` specifier means; the specifier itself if nobody has imported the package by it.
+   * The URL of what an `npm:` specifier means; the specifier itself if the package was not imported
+   * by it.
    *
    * @throws {TypeError} when the package does not offer that
    */

@@ -41,7 +41,7 @@ export interface AppSet {
   readonly mounts: readonly AppSource[];
   /** What front servers are told of the apps' faults. */
   readonly faultReports: FaultReports;
-  /** Whether apps are to be kept from the runtime's own `import()`; absent for no. */
+  /** Whether apps may not use the runtime's own `import()`; absent means that they may. */
   readonly lockdown?: "locked";
   /** What they get of the runtime's unstable features; all that the process has if absent. */
   readonly unstable?: UnstableRules;
@@ -159,7 +159,7 @@ export const WORKER_BELL = 0;
 /** Number of the bell that the gateway listens at. */
 export const GATEWAY_BELL = 1;
 
-/** The doorbell, for those who listen at no bell: says that frames, or room for them, are there. */
+/** The doorbell, for sides without a bell: says that there are frames, or room for them. */
 export const DOORBELL = 0;
 
 /** What a worker sends back at once: all that was sent before it has been heard then. */

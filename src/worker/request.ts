@@ -20,7 +20,7 @@ const PlatformRequest = globalThis.Request;
 const { Headers, TypeError, Uint8Array } = globalThis;
 const { parse } = JSON;
 const decoder = new TextDecoder();
-// It is given memory that other requests' bodies are in, too.
+// Its memory holds other requests' bodies, too.
 const decode: (decoder: TextDecoder, bytes: Uint8Array) => string = uncurried(
   TextDecoder.prototype.decode,
 );
@@ -30,7 +30,7 @@ export let makeRequest: (task: AppTask, stripped?: string) => Request;
 
 /** A request as its client sent it, as far as an app or its middleware have left it so. */
 export interface SentRequest {
-  /** The task that it belongs to, from which its body can be read if nobody has looked at that. */
+  /** The task that it belongs to, from which its body can be read if it was not looked at yet. */
   readonly task: AppTask;
   /** The target as it was sent, without what is stripped. */
   readonly target: string;
@@ -38,7 +38,7 @@ export interface SentRequest {
   readonly fields: string[] | null;
 }
 
-/** How the client sent `request`; `null` if that is another one that somebody has made. */
+/** How the client sent `request`; `null` if that is another object. */
 export let sentRequest: (request: Request) => SentRequest | null;
 
 class LightRequest {

@@ -70,7 +70,7 @@ export class RequestBody {
   readonly #length: number;
   #first: Segment | null = null;
   #last: Segment | null = null;
-  /** Where the client's chunks begin; `null` when nobody will ask. */
+  /** Where the client's chunks begin; `null` when it will not be needed. */
   #marks: ChunkMarks | null = null;
   #wantsMarks = true;
   #receivedBytes = 0;
@@ -165,7 +165,7 @@ export class RequestBody {
     return new Promise((resolve, reject) => {
       const goOn = () => {
         try {
-          // What is here counts as read: there is to be no end of room for the rest.
+          // What has come counts as read: the rest must always have room.
           for (let credited = -1; credited < this.#receivedBytes;) {
             credited = this.#receivedBytes;
             // On the gateway's own thread, more can come at once.
@@ -246,8 +246,8 @@ export class RequestBody {
   }
 
   /**
-   * Calls `onPiece` with what has come, at once or as soon as there is something, or with `null` at the end;
-   * `onError` if the rest will not come. For who reads piece by piece: one call at a time.
+   * Calls `onPiece` with what has come, at once or as soon as there is something, or with `null` at
+   * the end; `onError` if the rest will not come. For reading piece by piece: one call at a time.
    */
   readPiece(
     onPiece: (piece: Uint8Array<ArrayBuffer> | null) => void,
@@ -286,7 +286,7 @@ export class RequestBody {
     this.#marks = null;
   }
 
-  /** Keeps a body that has come at once. */
+  /** Keeps a body that came whole. */
   #keepSmall(chunk: Uint8Array, bytes: number): Segment {
     const start = small.keep(chunk, 0, bytes);
     const end = start + bytes;

@@ -11,7 +11,7 @@ import { LINE_CLOSED } from "./protocol.ts";
 
 const { Int32Array } = globalThis;
 const { load, wait } = Atomics;
-/** Time after which it is looked again whether an answer has come, in milliseconds. */
+/** Interval at which it is checked whether an answer has come, in milliseconds. */
 const LOOK_MS = 1_000;
 
 /** The way to the gateway and back, on which the thread waits. */

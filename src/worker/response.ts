@@ -1,6 +1,6 @@
 /**
  * The `Response` that apps make: one that remembers a plain body and plain headers as they were
- * given, and makes the platform's own object only when somebody looks closer.
+ * given, and makes the platform's own object only on closer inspection.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const HEADER_LIST = internalSlot(new PlatformHeaders(), "header list");
 const NAME = /^[\w!#$%&'*+\-.^`|~]+$/;
 /** A header value that needs no trimming and no check: printable ASCII that neither begins nor ends blank. */
 const PLAIN_VALUE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
-/** Characters that are no bytes: cut down to their low halves, they might be anything. */
+/** Characters beyond one byte: their low halves alone could mean anything. */
 const BEYOND_BYTES = /[\u0100-\uffff]/;
 /** More fields than these are looked through by the platform, whose way to find a name is quicker then. */
 const MAX_PLAIN_FIELDS = 32;
@@ -46,12 +46,12 @@ export interface PlainResponse {
 }
 
 /**
- * A response as plain parts, or `null` if its body is a stream or was read already, or it is none of
- * the light ones.
+ * A response as plain parts, or `null` if its body is a stream or was already read, or it is not a
+ * light one.
  */
 export let plainResponse: (response: object) => PlainResponse | null;
 
-/** A response whose body is pushed by who made it. */
+/** A response whose body is pushed by its maker. */
 export interface PushedResponse extends PlainResponse {
   /** Where the body comes from. */
   readonly source: BodySource;
@@ -77,11 +77,11 @@ export interface BodySource {
   onRoom(): void;
   /** The body has ended, and gone. */
   onDone(): void;
-  /** The body as a stream, for who looks closer at the response. */
+  /** The body as a stream, for code that inspects the response. */
   stream(): ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
-/** What is pushed, if `response` is such and nobody has looked at its body; else `null`. */
+/** The pushed body of `response`, if it has one and was not inspected; else `null`. */
 export let pushedResponse: (response: object) => PushedResponse | null;
 
 /**
@@ -151,8 +151,8 @@ class LightResponse {
   }
 
   /**
-   * A light response that stands for `platform`. Apps are given none of the platform's where that can be
-   * helped: in Deno 2.9, `headers` of a `Proxy` of one breaks the memory of the whole process.
+   * A light response that stands for `platform`. Apps do not get the platform's own where that can
+   * be avoided: in Deno 2.9, `headers` of a `Proxy` of one breaks the memory of the whole process.
    */
   static #around(platform: Response): Response {
     const response = new LightResponse();
@@ -372,7 +372,10 @@ const MAX_KNOWN_BYTES = 1_024;
 
 const NO_INIT: ResponseInit = Object.freeze({});
 
-/** The members of `init`, each read once: they may be getters. What is none is for the platform to refuse. */
+/**
+ * The members of `init`, each read once: they may be getters. The platform refuses what is
+ * malformed.
+ */
 function readOnce(init: ResponseInit | undefined): ResponseInit {
   if (init === undefined || init === null) return NO_INIT;
   if (typeof init !== "object") return init;
@@ -408,8 +411,8 @@ function fieldsOfPlatform(headers: HeadersInit): Fields {
 }
 
 /**
- * The fields of the platform's own headers, or `null` if they are none, or not plain. Their iterator,
- * which sorts and joins them, is slow.
+ * The fields of the platform's own headers; `null` if they are not such, or not plain. Their
+ * iterator, which sorts and joins them, is slow.
  */
 function listedFields(headers: HeadersInit): Fields | null {
   if (HEADER_LIST === null || getPrototypeOf(headers) !== platformHeadersPrototype) return null;

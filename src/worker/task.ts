@@ -206,7 +206,7 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     }
   }
 
-  /** Gives the request up, if it is not over, since `error` was thrown where nobody else catches it. */
+  /** Gives the request up, if it is not over, since `error` was thrown and not caught elsewhere. */
   failWith(error: unknown): void {
     if (this.#state === ENDED) this.#owner.onLateError(this, error);
     else this.#owner.onStreamError(this, error);
@@ -236,7 +236,7 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
       if (!response.bodyUsed) discard(response.body);
       return;
     }
-    // What is no platform's own may say something else each time.
+    // Objects other than the platform's own may change with each access.
     const { body, status } = response;
     if (status === 0) {
       throw new TypeError("the app returned an error response (Response.error())");
@@ -377,7 +377,7 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
   #sendTextNow(text: string, at: number): number {
     while (at < text.length) {
       const room = min(this.#window, MAX_PIECE_BYTES);
-      // Whether there is congestion is asked last: the end of it is told to all who did.
+      // Congestion is checked last: its end is reported to all that asked.
       if (room < MAX_CHARACTER_BYTES || this.#exchange.congested) break;
       let end = min(at + room, text.length);
       // Both halves of a character go into the same piece.

@@ -30,7 +30,7 @@ const deref: (ref: WeakRef<KnownText>) => KnownText | undefined = uncurried(
   WeakRef.prototype.deref,
 ) as never;
 
-/** The last large text. Who uses it keeps it; nobody else does. */
+/** The last large text. Its users keep it alive; nothing else does. */
 let last: WeakRef<KnownText> | null = null;
 let usedBytes = 0;
 

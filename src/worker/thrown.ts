@@ -1,6 +1,6 @@
 /**
- * What apps throw, and return in the place of a response, in words. Either can be made to throw when it
- * is looked at: that costs its words, and nothing else.
+ * Describes what apps throw, and what they return instead of a response. Either can be made to
+ * throw when it is looked at: that costs its words, and nothing else.
  *
  * @module
  */
@@ -16,9 +16,9 @@ const substring = uncurried(String.prototype.substring);
 /** Where gatehouse's own modules are. */
 const OWN_FOLDER = new URL("..", import.meta.url).href;
 
-/** More of a stack trace is told to nobody, in characters. */
+/** Longest stack trace in a message, in characters. */
 const MAX_TEXT_LENGTH = 32_768;
-/** More of a value is told to nobody, in characters. */
+/** Longest value in a message, in characters. */
 const MAX_VALUE_LENGTH = 80;
 
 /** The stack trace of what an app threw, or what it is. Never throws. */
@@ -33,8 +33,8 @@ export function textOfThrown(thrown: unknown): string {
 }
 
 /**
- * A stack trace without the frames at its end that are gatehouse's and the runtime's own: who called the
- * app is of no use to its author. One that has no others stays as it is.
+ * A stack trace without gatehouse's and the runtime's own frames at its end: they do not help the
+ * app's author. One that has no others stays as it is.
  */
 function withoutCallers(stack: string): string {
   for (let end = stack.length; end > 0;) {

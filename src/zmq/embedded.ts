@@ -18,7 +18,7 @@ export interface EmbeddedLibraries {
 }
 
 /**
- * Opens the embedded libzmq by `open`; `null` if there is none, or it cannot be used here.
+ * Opens the embedded libzmq by `open`; `null` if there is none, or it is unusable here.
  *
  * The system's dynamic linker reads files, so they are written to a folder of our own and removed
  * as soon as they are open. What libzmq needs is taken from the system where it is there: later

@@ -87,7 +87,7 @@ export function libzmq(): ZmqLibrary {
 }
 
 /**
- * Whose library it is that is used.
+ * Which library is used.
  *
  * @throws {ZmqLibraryError} if there is none, or FFI is not permitted
  */

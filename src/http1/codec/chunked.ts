@@ -39,7 +39,7 @@ const DATA = 3;
 const DATA_CR = 4;
 const DATA_LF = 5;
 
-/** Digits of a size that tell something; more of them count as extensions do. */
+/** Significant digits of a size; further ones count like extensions. */
 const MAX_PLAIN_DIGITS = 16;
 
 /** Reads the chunks of one body after another. */

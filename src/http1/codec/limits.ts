@@ -46,13 +46,13 @@ export const FIRST_WINDOW_BYTES = 65_536;
 /** As much ahead of one that has: with a head, and in chunks, it fits a buffer of 256 KiB. */
 export const LARGEST_WINDOW_BYTES = 258_048;
 
-/** Bytes of a body that nobody reads which are taken off the connection to keep it usable. */
+/** Bytes of an unread body that are read and dropped to keep the connection usable. */
 export const MAX_DISCARDED_BYTES = 262_144;
 
 /** Bytes of one chunk-size line, extensions included. */
 export const MAX_CHUNK_LINE_BYTES = 4_096;
 
-/** Bytes of all chunk extensions of a body: nobody reads them, so they are to be few. */
+/** Bytes of all chunk extensions of a body: they are ignored, so they must be few. */
 export const MAX_CHUNK_EXTENSION_BYTES = 16_384;
 
 /** Bytes of a request method. */

@@ -27,7 +27,7 @@ import {
 
 const encoder = new TextEncoder();
 
-/** How the end of a response's body is told. */
+/** How the end of a response's body is marked. */
 const NO_BODY = 0;
 const LENGTH = 1;
 const CHUNKED = 2;
@@ -136,7 +136,7 @@ export class ResponseWriter {
   /**
    * Writes an interim response.
    *
-   * @throws {InvalidResponseError} if there is none such; nothing was written then
+   * @throws {InvalidResponseError} if the status is not that of one; nothing was written then
    */
   writeInterim(status: number, fieldLines: string): void {
     const out = this.#out;

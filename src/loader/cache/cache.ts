@@ -22,7 +22,9 @@ import type { HttpEntry } from "./http_entry.ts";
 
 /** File that marks a folder as a cache, for programs that back up and for `clean()`. */
 const TAG_NAME = "CACHEDIR.TAG";
-/** What the Cache Directory Tagging Specification wants in it, and why it is there. */
+/**
+ * The content that the Cache Directory Tagging Specification requires, and what the folder is for.
+ */
 const TAG_TEXT = "Signature: 8a477f597d28d172789f06886806bc55\n" +
   "# This folder is the cache of gatehouse; `gatehouse cache --clean` empties it.\n" +
   "# https://bford.info/cachedir/ says what this file is for.\n";
@@ -113,7 +115,7 @@ export class ModuleCache {
     return join(this.root, "npm-sets", safeSegment(hash));
   }
 
-  /** The body with this hash; `null` if there is none, or none that is intact. */
+  /** The body with this hash; `null` if there is none, or it is damaged. */
   async readBlob(sha256: string): Promise<Uint8Array<ArrayBuffer> | null> {
     const path = this.#blobPath(sha256);
     const bytes = await this.#read(path);

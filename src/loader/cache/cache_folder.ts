@@ -110,7 +110,7 @@ async function removeAll(path: string): Promise<void> {
       if (error instanceof Deno.errors.NotFound) return;
       const isFilled = (error as { code?: unknown }).code === "ENOTEMPTY";
       if (!isFilled || attempt === MAX_REMOVALS) throw error;
-      // Whoever fills it comes to an end at some time.
+      // The process that fills it will finish.
       await new Promise((resolve) => setTimeout(resolve, REMOVAL_PAUSE_MS));
     }
   }

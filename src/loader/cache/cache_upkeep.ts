@@ -1,7 +1,7 @@
 /**
- * Keeps the cache from growing without end: what nobody has used for long is removed, and what processes
- * left half-written that died. Others may use the same folder meanwhile: each says now and then what it
- * uses, by the time of the last change of its folder.
+ * Keeps the cache from growing without end: removes what was not used for long, and what dead
+ * processes left half-written. Others may use the same folder meanwhile: each says now and then
+ * what it uses, by the time of the last change of its folder.
  *
  * @module
  */
@@ -33,13 +33,13 @@ const WORKSHOPS: readonly (readonly string[])[] = [
   ["npm-sets", "*", "sets"],
 ];
 
-/** Says of folders of the cache that they are in use. Those that are not there are let be. */
+/** Says of folders of the cache that they are in use. Missing ones are skipped. */
 export async function markUsed(folders: readonly string[], nowMs = Date.now()): Promise<void> {
   for (const folder of folders) {
     try {
       await Deno.utime(folder, nowMs / 1_000, nowMs / 1_000);
     } catch (error) {
-      // It is not there, or another user's: then it is for others to keep it.
+      // It is missing, or another user's, who then keeps it up.
       if (!(error instanceof Error)) throw error;
     }
   }
@@ -70,7 +70,7 @@ async function removeOld(
     if (!isMeant(name)) continue;
     const path = join(folder, name);
     if (!await isOlder(path, sinceMs)) continue;
-    // Out of the way first: nobody finds half of it.
+    // It is moved away first, so that nobody finds half of it.
     const aside = temporaryPath(path);
     try {
       await Deno.rename(path, aside);
@@ -126,7 +126,7 @@ async function foldersLike(root: string, pattern: readonly string[]): Promise<st
   return folders;
 }
 
-/** Names of what is in a folder, none if it is not there. Links are no folders. */
+/** The names in a folder; none if the folder is missing. Links are no folders. */
 async function namesIn(folder: string, which: "all" | "folders" = "all"): Promise<string[]> {
   try {
     const names: string[] = [];

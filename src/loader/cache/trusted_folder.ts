@@ -1,6 +1,6 @@
 /**
- * Whether a folder is its user's alone. Code is run from the cache: whoever can write there can do all
- * that gatehouse may do.
+ * Whether a folder is its user's alone. Code is run from the cache: anyone who can write there can
+ * do all that gatehouse may do.
  *
  * @module
  */
@@ -24,14 +24,14 @@ interface Fault {
 }
 
 /**
- * Sees to it that nobody but the user, and root, can put anything into the cache at `root`, which need not
- * be there yet, or put another folder into its place. `warn` is told if everybody can do the latter, and
- * the folder is the user's own all the same.
+ * Ensures that only the user and root can put anything into the cache at `root`, which may not
+ * exist yet, or replace its folder. `warn` is called if everybody can replace the folder, although
+ * it is the user's own.
  *
- * @throws {ConfigError} if somebody else can
+ * @throws {ConfigError} if others can write to it
  */
 export function checkCacheFolder(root: string, warn: (message: string) => void): void {
-  // There, who may do what is said by other means.
+  // Windows expresses permissions differently.
   if (Deno.build.os === "windows") return;
   const trust = new Trust(ownUid());
   const fault = trust.faultOfCache(root);
@@ -74,7 +74,7 @@ class Trust {
     const fault = this.#faultOf(folder, GROUP_OR_OTHERS_WRITE);
     if (fault !== null) return fault;
     const kinds = CACHE_KINDS.map((kind) => join(folder, kind));
-    // As in /tmp: nobody can take away what is there, but anybody could be the first to make it.
+    // As in /tmp: others cannot remove the folder, but could be the first to make it.
     if (((lstatOf(folder)?.mode ?? 0) & GROUP_OR_OTHERS_WRITE) !== 0) {
       for (const path of kinds) if (lstatOf(path) === null) Deno.mkdirSync(path, PRIVATE_FOLDER);
     }
@@ -85,7 +85,7 @@ class Trust {
     return null;
   }
 
-  /** Where `path` leads to, if nobody else decides it. */
+  /** Where `path` leads, if others cannot change that. */
   #follow(path: string, links: number): string | Fault {
     const { root } = parse(path);
     let at = root;
@@ -93,7 +93,7 @@ class Trust {
       if (name === "") continue;
       const next = join(at, name);
       const info = lstatOf(next);
-      // What is not there yet will be the user's.
+      // What is missing will be made by the user.
       if (info === null) return path;
       if (info.isSymlink) {
         if (!this.#isTrusted(info)) return this.#foreign(next, info, "is a link of");
@@ -141,7 +141,7 @@ function lstatOf(path: string): Deno.FileInfo | null {
   } catch (error) {
     const isAbsent = error instanceof Deno.errors.NotFound ||
       error instanceof Deno.errors.NotADirectory;
-    // What cannot be looked at cannot be used either: that is told when it is.
+    // What cannot be looked at cannot be used either: its use will report it.
     if (isAbsent || error instanceof Deno.errors.PermissionDenied) return null;
     throw error;
   }
@@ -154,8 +154,8 @@ function ownUid(): number | null {
 }
 
 /**
- * The number that all users outside of a user namespace have within it, root among them; `null` where
- * this is no such namespace.
+ * The number that all users outside of a user namespace have within it, root among them; `null`
+ * outside of such a namespace.
  */
 function unmappedUid(): number | null {
   if (Deno.build.os !== "linux") return null;
@@ -164,7 +164,7 @@ function unmappedUid(): number | null {
     const isWhole = map.length === 3 && map[2] === "4294967295";
     return isWhole ? null : Number(Deno.readTextFileSync("/proc/sys/kernel/overflowuid"));
   } catch (error) {
-    // There need not be a /proc, and Deno wants all permissions for it.
+    // There may be no /proc, and Deno requires all permissions to read it.
     if (error instanceof Error) return null;
     throw error;
   }

@@ -15,7 +15,9 @@ import { inWords } from "../../base/sizes.ts";
 export interface FetchLimits {
   /** Size of one module, in bytes, after content decoding. */
   readonly maxModuleBytes: number;
-  /** Size of one resource that is no module, such as a package, in bytes, after content decoding. */
+  /**
+   * Size of one resource other than a module, such as a package, in bytes, after content decoding.
+   */
   readonly maxResourceBytes: number;
   /** Redirects that are followed for one module. */
   readonly maxRedirects: number;
@@ -92,7 +94,7 @@ const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]
 /**
  * Asks for a URL, again if the connection fails or the server is in trouble.
  *
- * @throws {FetchFault} when there is no answer, or none with a body
+ * @throws {FetchFault} when there is no answer, or the answer has no body
  */
 export async function download(request: DownloadRequest): Promise<Answer> {
   const { limits } = request;
@@ -115,7 +117,7 @@ export async function download(request: DownloadRequest): Promise<Answer> {
   }
 }
 
-/** A response that is no answer: its status, and that in words. */
+/** A response without an answer: its status, also in words. */
 interface Refusal {
   readonly refusal: number;
   readonly text: string;

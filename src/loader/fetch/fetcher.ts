@@ -43,7 +43,7 @@ export interface FetchOptions {
   readonly allowHttp: "loopback" | "any";
   /** Limits of sizes, times and numbers. */
   readonly limits: FetchLimits;
-  /** The lock that modules are compared with, `null` for none. */
+  /** The lock that modules are compared with, `null` if there is none. */
   readonly lock: Lock | null;
   /** Called with each URL that a server is asked for. */
   readonly onFetch?: (url: string) => void;
@@ -57,7 +57,7 @@ export interface FetchOptions {
   readonly quota?: DiskQuota;
 }
 
-/** An HTTP server answered with a status that there is no body to, such as 404. */
+/** An HTTP server answered with a status that has no module, such as 404. */
 export class StatusError extends LoadError {
   /** Status of the response. */
   readonly status: number;
@@ -69,7 +69,7 @@ export class StatusError extends LoadError {
   }
 }
 
-/** How a resource that is no module is fetched. */
+/** How a resource other than a module is fetched. */
 export interface ResourceOptions {
   /** `Accept` of the request; answers to different ones are kept apart. */
   readonly accept?: string;
@@ -91,7 +91,7 @@ type Hop =
   | { readonly kind: "redirect"; readonly location: string }
   | { readonly kind: "body"; readonly entry: BodyEntry; readonly bytes: Uint8Array<ArrayBuffer> };
 
-/** Fields that say who asks. */
+/** Fields that identify the client. */
 const SECRET_HEADERS: ReadonlySet<string> = new Set(["authorization", "cookie"]);
 
 /** How far an errand has come. */
@@ -149,7 +149,7 @@ export class ModuleFetcher {
   /**
    * Makes a fetcher; nothing is fetched yet.
    *
-   * @throws {ConfigError} when a host of `options.allowImport` is none
+   * @throws {ConfigError} when an entry of `options.allowImport` is not a host
    */
   constructor(cache: ModuleCache, options: FetchOptions) {
     this.#cache = cache;
@@ -189,8 +189,8 @@ export class ModuleFetcher {
   }
 
   /**
-   * Loads what is no module, such as a registry's word on a package, or the package. The lock does
-   * not see it, nor do the hosts that modules may come from matter.
+   * Loads a resource other than a module, such as a package, or its description at the registry.
+   * The lock does not see it, nor do the hosts that modules may come from matter.
    *
    * @throws {LoadError} when that cannot be done; a {@linkcode StatusError} if the server refuses
    */

@@ -1,6 +1,6 @@
 /**
- * The clients that modules are fetched with. Deno's own read the environment's proxies when they are
- * made, and by then an app may have set other ones: these are told which way to go.
+ * The clients that modules are fetched with. Deno's own clients read the environment's proxies when
+ * they are made, and by then an app may have set others: these are given theirs.
  *
  * @module
  */
@@ -70,7 +70,7 @@ function directClient(): Deno.HttpClient | Error {
   try {
     return Deno.createHttpClient({});
   } catch (error) {
-    // Certificates that cannot be used: who wants something is told.
+    // Certificates that cannot be used: each request reports it.
     if (error instanceof Error) return error;
     throw error;
   }

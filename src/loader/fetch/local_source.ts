@@ -25,7 +25,7 @@ const ENDINGS = [
   "/index.js",
 ];
 
-/** Length from which on URLs are shortened in messages: those of `data:` have no end. */
+/** URLs longer than this are shortened in messages: those of `data:` can have any length. */
 const MAX_SHOWN_LENGTH = 300;
 
 /**
@@ -81,7 +81,7 @@ function isRegularFile(path: string): boolean {
 /**
  * Reads the source of a module from a `data:` URL.
  *
- * @throws {LoadError} when it is no valid one
+ * @throws {LoadError} when it is malformed
  */
 export async function readDataSource(url: string): Promise<ModuleSource> {
   let response: Response;

@@ -1,5 +1,5 @@
 /**
- * How a module is to be understood, decided as Deno decides it.
+ * Decides what kind of module a file is, as Deno does.
  *
  * @module
  */
@@ -51,11 +51,11 @@ const EXTENSIONS: ReadonlyMap<string, MediaType> = new Map([
 ]);
 
 /**
- * How the module at `url`, served as `contentType` (`""` if the server said none), is to be
- * understood. For `http:`, `https:` and `data:` the content type comes first, and the path decides
- * where it says little (`text/plain`, `application/octet-stream`, none). Where it says JavaScript or
- * TypeScript, the path can name a dialect: `.jsx` is JSX, but a `.ts` served as JavaScript is
- * JavaScript. For `file:` the path decides.
+ * How the module at `url`, served as `contentType` (`""` if the server said none), is read. For
+ * `http:`, `https:` and `data:` the content type comes first, and the path decides where it says
+ * little (`text/plain`, `application/octet-stream`, none). Where it says JavaScript or TypeScript,
+ * the path can name a dialect: `.jsx` is JSX, but a `.ts` served as JavaScript is JavaScript. For
+ * `file:` the path decides.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";
@@ -81,8 +81,9 @@ export function mediaTypeOf(url: string, contentType: string): MediaType {
 }
 
 /**
- * Whether Deno runs what is of an unknown type as JavaScript: an app's own module, or one that is imported by
- * a computed name. Python's server calls `.ts` a file of translations. Style sheets and Markdown are known.
+ * Whether Deno runs a module of an unknown type as JavaScript: an app's own module, or one that is
+ * imported by a computed name. Python's server calls `.ts` a file of translations. Style sheets and
+ * Markdown are known.
  */
 export function runsThough(url: string, contentType: string): boolean {
   const { protocol, pathname } = new URL(url);

@@ -33,7 +33,7 @@ const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
  * Asks for `url` with `GET`, over a connection of its own, and gives the response as `fetch()` does: its
  * body decoded, redirects not followed, one that is cut off an error (RFC 9112).
  *
- * @throws {TypeError} when there is no response, or none that can be understood
+ * @throws {TypeError} when there is no response, or a malformed one
  */
 export async function fetchPlain(url: URL, { headers, signal }: PlainRequest): Promise<Response> {
   signal.throwIfAborted();
@@ -68,7 +68,7 @@ async function connected(url: URL, signal: AbortSignal): Promise<Deno.TcpConn> {
 }
 
 function headOf(url: URL, given: Readonly<Record<string, string>>): Uint8Array {
-  // Refuses what is no field.
+  // Refuses what is not a field.
   const headers = new Headers(given);
   headers.set("host", url.host);
   headers.set("connection", "close");
@@ -110,7 +110,7 @@ class PlainExchange {
   async response(): Promise<Response> {
     for (;;) {
       const { status, statusText, headers } = parseHead(await this.#head());
-      // Informational responses precede the one that is meant.
+      // Informational responses precede the final one.
       if (status >= 100 && status < 200 && status !== 101) continue;
       if (BODILESS.has(status)) {
         this.close();

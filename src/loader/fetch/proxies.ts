@@ -11,13 +11,13 @@ import type { Environment } from "../../base/surroundings.ts";
 export interface ProxyAddress {
   /** The variable that names it. */
   readonly variable: string;
-  /** `http:`, `https:`, `socks5:` or `socks5h:` URL, without who asks. */
+  /** `http:`, `https:`, `socks5:` or `socks5h:` URL, without credentials. */
   readonly url: string;
   /** Who asks; absent if the proxy does not want to know. */
   readonly basicAuth?: { readonly username: string; readonly password: string };
 }
 
-/** A proxy was named by something that is no address of one. */
+/** A proxy's address is malformed. */
 export class ProxyError extends Error {
   /** Name of the class. */
   override name = "ProxyError";
@@ -36,9 +36,9 @@ export class Proxies {
   }
 
   /**
-   * The proxy for `url`; `null` for none.
+   * The proxy for `url`; `null` if there is none.
    *
-   * @throws {ProxyError} if what names it is no address
+   * @throws {ProxyError} if its address is malformed
    */
   proxyFor(url: URL): ProxyAddress | null {
     const named = this.#named(url.protocol === "https:" ? "HTTPS_PROXY" : "HTTP_PROXY") ??

@@ -59,7 +59,7 @@ export async function writeAtomically(
       return;
     } catch (error) {
       await removeIfThere(temporary);
-      // It is not there yet; or another process cleans up, and has removed it since it was made.
+      // It does not exist yet; or another process, which cleans up, has removed it.
       if (!(error instanceof Deno.errors.NotFound) || attempt === FOLDER_ATTEMPTS) throw error;
       await Deno.mkdir(dirname(path), folder);
     }
@@ -75,7 +75,9 @@ export async function removeIfThere(path: string): Promise<void> {
   }
 }
 
-/** Whether `error` says that there is no such file or folder, whatever else lies on its way. */
+/**
+ * Whether `error` says that there is no such file or folder, or that a file is on the way to it.
+ */
 export function isAbsent(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
     error instanceof Deno.errors.IsADirectory;
@@ -92,7 +94,7 @@ export async function readIfThere(path: string): Promise<Uint8Array<ArrayBuffer>
   }
 }
 
-/** What is to be told of `error`, which kept something in the cache at `path` from being read. */
+/** The error to report for `error`, which kept something in the cache at `path` from being read. */
 export function unreadable(error: unknown, path: string): unknown {
   const reason = fileSystemReason(error);
   if (reason === null) return error;
@@ -103,14 +105,14 @@ export function unreadable(error: unknown, path: string): unknown {
 }
 
 /**
- * What a file system said, as a clause for a message; `null` if `error` is none of a file system.
+ * What a file system said, as a clause for a message; `null` if `error` is not from a file system.
  */
 export function fileSystemReason(error: unknown): string | null {
   if (!(error instanceof Error)) return null;
   const { code } = error as { code?: unknown };
   if (typeof code !== "string") return null;
   if (code === "EMFILE") return "the process may have no more files open (ulimit -n)";
-  // Where a folder is to be made, but a file is in its place, systems say what helps nobody.
+  // Where a file is in the place of a folder, the system's message does not help.
   if (code === "EEXIST" || code === "ENOTDIR") return "a file is where a folder should be";
   // Without the number, the call and the path that Deno puts after it.
   return error.message.replace(/ \(os error \d+\).*/s, "");

@@ -1,6 +1,6 @@
 /**
- * How much of the disk an app may have by what it imports while it runs: there is no permission for that,
- * and no end of `data:` URLs.
+ * Limits how much of the disk an app may use by imports at run time: no permission covers that, and
+ * `data:` URLs never end.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export class DiskQuota {
   /**
    * Counts what is about to be written for the import of `url`.
    *
-   * @throws {LoadError} when that is more than is left
+   * @throws {LoadError} when less than that is left
    */
   take(url: string, bytes: number, files = 1): void {
     const usedBytes = this.#usedBytes + bytes + files * FILE_BYTES;
@@ -75,7 +75,7 @@ export async function lateQuota(
   return new DiskQuota(limitBytes, Number.isSafeInteger(used) && used >= 0 ? used : limitBytes);
 }
 
-/** Keeps how much that is by now. */
+/** Stores how much that is by now. */
 export async function keepQuota(folder: string, { usedBytes }: DiskQuota): Promise<void> {
   const bytes = new TextEncoder().encode(`${usedBytes}`);
   await writeAtomically(join(folder, "ext", LEDGER), bytes);

@@ -34,8 +34,8 @@ export function withOwnFolders(granted: FileGrant, appUrls: readonly string[]): 
 }
 
 /**
- * What apps may import while they run that may read `granted`: what they may be made of, unless some
- * come from elsewhere, for whom the folders of the others are none of their business.
+ * What apps that may read `granted` may import at run time: the same, unless some come from
+ * elsewhere, which must not read the folders of the others.
  */
 export function grantedLate(granted: FileGrant, appUrls: readonly string[]): FileGrant {
   return appUrls.every(isLocal) ? withOwnFolders(granted, appUrls) : granted;
@@ -63,10 +63,10 @@ export function staysWithin(path: string, granted: FileGrant): boolean {
 }
 
 /**
- * What is in the file at `path`. Where that leads is looked at before it is opened; whether there is
- * anything, nobody learns who may not read it.
+ * What is in the file at `path`. Where it leads is checked before it is opened; apps that may not
+ * read it do not learn whether it exists.
  *
- * @throws {FileFault} when it cannot be read, or `granted` has not got it
+ * @throws {FileFault} when it cannot be read, or is not in `granted`
  */
 export function readGranted(
   path: string,
@@ -93,7 +93,9 @@ export function readGranted(
   return file.read(maxBytes);
 }
 
-/** The path of a `file:` URL; `null` for one that can be none, as with an encoded slash. */
+/**
+ * The path of a `file:` URL; `null` for a URL that cannot name a file, as with an encoded slash.
+ */
 export function pathOf(url: string): string | null {
   try {
     return filePath(url);

@@ -1,7 +1,7 @@
 /**
- * Files as they are read here: regular ones alone, of bearable size, and without waiting. What lies at a
- * path can be a pipe or a device, which block whoever opens them or never end, and another thing from one
- * moment to the next.
+ * Files as they are read here: regular ones alone, of bearable size, and without waiting. A path
+ * can lead to a pipe or a device, which block their reader or never end, and to something else from
+ * one moment to the next.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { Stats } from "node:fs";
 import { inWords } from "../../base/sizes.ts";
 import { fileSystemReason } from "./atomic_write.ts";
 
-/** A pipe is opened at once, though nobody writes to it. Windows knows no such flag. */
+/** A pipe without a writer is opened without waiting. Windows knows no such flag. */
 const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 type FaultKind = "missing" | "folder" | "unfit";
@@ -43,7 +43,7 @@ export class RegularFile implements Disposable {
   /**
    * Opens the file at `path`, or at where it leads.
    *
-   * @throws {FileFault} when there is none, or something that is no regular file
+   * @throws {FileFault} when there is none, or it is not a regular file
    */
   static open(path: string): RegularFile {
     // Opening a device can do something: what it is, is looked at before, and again afterwards.
@@ -95,9 +95,9 @@ export class RegularFile implements Disposable {
 }
 
 /**
- * What is in the regular file at `path`, or at where it leads.
+ * Reads the regular file at `path`, or where it leads.
  *
- * @throws {FileFault} when there is none, or more than `maxBytes` in it
+ * @throws {FileFault} when there is none, or it has more than `maxBytes`
  */
 export function readRegularFile(path: string, maxBytes: number): Uint8Array<ArrayBuffer> {
   using file = RegularFile.open(path);

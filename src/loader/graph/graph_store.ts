@@ -152,7 +152,7 @@ export async function storeGraph(
   return { folder, manifest };
 }
 
-/** Makes a folder with `files` at once: nobody sees it half-written. */
+/** Makes a folder with `files` in one step: nobody sees it half-written. */
 async function writeFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
   const temporary = temporaryPath(folder);
   await Deno.mkdir(temporary, PRIVATE_FOLDER);
@@ -167,7 +167,7 @@ async function writeFolder(folder: string, files: ReadonlyMap<string, string>): 
 }
 
 /**
- * Reads the manifest of a graph; `null` if the graph is not there, or not whole.
+ * Reads the manifest of a graph; `null` if the graph is missing or incomplete.
  *
  * @throws {ConfigError} if it may not be read
  */
@@ -191,7 +191,7 @@ export async function readGraph(folder: string): Promise<StoredGraph | null> {
   }
 }
 
-/** A graph as app workers are told of it: plain data, which grows with later imports. */
+/** A graph as app workers see it: plain data, which grows with later imports. */
 export interface WorkerGraph {
   /** URL of its folder, with a slash. */
   readonly directory: string;
@@ -213,7 +213,7 @@ export interface WorkerGraph {
   readonly nodeModules: boolean;
 }
 
-/** What workers are told of a graph whose packages lie in `packageRoot`, now or later. */
+/** The description of a graph for workers; its packages lie in `packageRoot`, now or later. */
 export function workerGraphOf({ folder, manifest }: StoredGraph, packageRoot: string): WorkerGraph {
   const { modules, redirects, importMap, packages, nodeModules } = manifest;
   return {

@@ -60,7 +60,7 @@ export interface GraphSources {
   localPackages(): LocalPackageSet | null;
   /** Names that the CommonJS module at `path` exports. */
   commonJsExports(path: string, packages: PackageSet | null): readonly string[];
-  /** Names that a builtin module exports, if apps are to get a guarded one in its place. */
+  /** Names that a builtin module exports, if apps get a guarded one in its place. */
   guardedExports(specifier: string): Promise<readonly string[] | null>;
   /** Makes JavaScript of a source. */
   transform(request: TransformRequest): Promise<TransformedModule>;

@@ -7,7 +7,7 @@
 import { Buffer } from "node:buffer";
 import type { ImportType } from "../names/sources.ts";
 
-/** Goes up when transformed modules are no longer what this version would make. */
+/** Increases when this version transforms modules differently. */
 export const TRANSFORM_VERSION = 14;
 
 /** An import of another module. */

@@ -52,7 +52,7 @@ export class ImportHosts {
   /**
    * Understands the patterns.
    *
-   * @throws {ConfigError} when one is no host
+   * @throws {ConfigError} when one is not a host
    */
   constructor(patterns: "any" | readonly string[]) {
     this.#patterns = patterns === "any" ? "any" : patterns.map(hostPattern);
@@ -102,7 +102,7 @@ export function isLoopback({ hostname }: URL): boolean {
 /** What to fetch again though it is in the cache: nothing, everything, or URLs with a prefix. */
 export type ReloadPolicy = "none" | "all" | readonly string[];
 
-/** Whether `url` is to be asked for again by `reload`. Also for specifiers such as `npm:hono`. */
+/** Whether `reload` says to fetch `url` again. Also for specifiers such as `npm:hono`. */
 export function isReloaded(url: string, reload: ReloadPolicy): boolean {
   if (reload === "none") return false;
   return reload === "all" || reload.some((prefix) => url.startsWith(prefix));

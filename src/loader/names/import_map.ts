@@ -118,9 +118,9 @@ export function resolveSpecifier(specifier: string, referrer: string, map: Impor
 }
 
 /**
- * The same; `null` for a name that nothing is said of.
+ * The same; `null` for a name that is not mapped.
  *
- * @throws {LoadError} when the map says that it means nothing
+ * @throws {LoadError} when the map blocks it
  */
 export function meantSpecifier(specifier: string, referrer: string, map: ImportMap): string | null {
   const asUrl = urlLike(specifier, referrer);

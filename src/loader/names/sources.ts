@@ -8,7 +8,7 @@ import { LoadError } from "../../base/errors.ts";
 
 /** The source of a module as it was found. */
 export interface ModuleSource {
-  /** URL after redirects: the one that `import.meta.url` says. */
+  /** URL after redirects: that of `import.meta.url`. */
   readonly url: string;
   /** The source itself. */
   readonly bytes: Uint8Array;
@@ -18,7 +18,7 @@ export interface ModuleSource {
   readonly sha256: string;
 }
 
-/** How a module is to be understood. */
+/** How a module is read. */
 export type MediaType =
   | "javascript"
   | "jsx"
@@ -35,7 +35,7 @@ export type ImportType = "" | "json" | "text" | "bytes";
 /**
  * The text of a source, in the character set that its content type names; UTF-8 if it names none.
  *
- * @throws {LoadError} when there is no such character set
+ * @throws {LoadError} when the character set is unknown
  */
 export function sourceText(source: Pick<ModuleSource, "url" | "bytes" | "contentType">): string {
   const { url, bytes, contentType } = source;

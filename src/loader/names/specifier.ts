@@ -30,7 +30,7 @@ export function isPackageName(name: string): boolean {
   return NAME.test(name) && !/^(?:node_modules|favicon\.ico)$/i.test(name);
 }
 
-/** How a requirement is written where it has to be told from others: `hono@^4`. */
+/** The form of a requirement that identifies it: `hono@^4`. */
 export function requirementText({ name, range }: Requirement): string {
   return `${name}@${range}`;
 }

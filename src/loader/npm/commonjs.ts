@@ -1,5 +1,5 @@
 /**
- * What can be said of CommonJS modules without running them.
+ * What is known of CommonJS modules without running them.
  *
  * @module
  */
@@ -20,9 +20,9 @@ function lexed(source: string, path: string): ReturnType<typeof parse> {
   return parse(source, path);
 }
 
-/** Whether `source`, of which nobody says what it is, has the syntax of an ES module. */
+/** Whether `source`, whose kind is not declared, has the syntax of an ES module. */
 export function hasModuleSyntax(source: string): boolean {
-  // Most that is no module has neither word.
+  // Most scripts have neither word.
   if (!/\b(?:import|export)\b/.test(source)) return false;
   try {
     lexed(source, "");
@@ -39,7 +39,7 @@ export function hasModuleSyntax(source: string): boolean {
  * under that name.
  *
  * `readFile` gives a file's text; `resolve` says which file `require(specifier)` means in another
- * one, `null` for one that is of no interest.
+ * one, `null` for one that does not matter.
  */
 export function commonJsExports(
   file: string,

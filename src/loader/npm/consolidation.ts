@@ -10,8 +10,9 @@ import { compareVersions, satisfies } from "./versions.ts";
 export type Want = { readonly range: string } | { readonly version: string };
 
 /**
- * The fewest of the versions `chosen` that meet all of `wants`, taken greedily: what meets the most
- * first, and of equals the highest. `kept` are there in any case. `null` if that is all of them.
+ * The fewest of the versions `chosen` that satisfy all of `wants`, taken greedily: first the one
+ * that satisfies the most, and of equals the highest. `kept` are there in any case. `null` if that
+ * is all of them.
  */
 export function fewerVersions(
   chosen: ReadonlySet<string>,

@@ -1,5 +1,5 @@
 /**
- * Installs npm packages: what the rest of the loader sees of them.
+ * Installs npm packages: the interface to the rest of the loader.
  *
  * @module
  */
@@ -102,9 +102,9 @@ export class PackageInstaller {
    * installed for the same specifiers before is used again.
    *
    * With `root`, the folder of a set, packages are added to that folder, and all that the set has
-   * stays as it is: files that are used already are used on.
+   * stays as it is: files in use stay in use.
    *
-   * @throws {LoadError} when a package cannot be had: `cannot load npm:…: …`
+   * @throws {LoadError} when a package cannot be fetched: `cannot load npm:…: …`
    * @throws {ConfigError} when an `.npmrc` is wrong, or the cache cannot be written to
    */
   async install(specifiers: readonly string[], root: string | null = null): Promise<NpmSet> {
@@ -215,7 +215,7 @@ export class PackageInstaller {
     return new NpmSet(folder, manifest);
   }
 
-  /** Chooses packages and fetches them; without optional ones that cannot be had. */
+  /** Chooses packages and fetches them, without optional ones that cannot be fetched. */
   async #resolved(
     requirements: readonly Requirement[],
     resolver: NpmResolver,
@@ -253,7 +253,7 @@ export class PackageInstaller {
     return best;
   }
 
-  /** Fetches packages; returns those that cannot be had. */
+  /** Fetches packages; returns those that cannot be fetched. */
   async #fetchAll(
     drafts: readonly Draft[],
     fetch: (id: string) => Promise<void>,

@@ -13,7 +13,7 @@ import { sha256Of } from "../../base/sha256.ts";
 import type { Requirement } from "../names/specifier.ts";
 import { compareVersions, satisfies } from "./versions.ts";
 
-/** A peer that a package wants its user to have. */
+/** A peer that a package requires its user to have. */
 export interface PeerNeed {
   /** Name that the package has for it. */
   readonly alias: string;
@@ -35,7 +35,7 @@ export interface ResolvedNode {
   readonly version: string;
   /** What it depends on. */
   readonly edges: ReadonlyMap<string, { readonly id: string }>;
-  /** What it wants its user to have. */
+  /** What it requires its user to have. */
   readonly peers: readonly PeerNeed[];
 }
 
@@ -80,7 +80,7 @@ class NewDraft implements Draft {
   }
 }
 
-/** Somebody who can be a peer. */
+/** A candidate for a peer. */
 interface Candidate {
   /** Tells it from others. */
   readonly key: string;
@@ -97,7 +97,7 @@ type Context = ReadonlyMap<string, Candidate>;
 export interface InstanceInput {
   /** The package `id`. */
   readonly nodeOf: (id: string) => ResolvedNode;
-  /** The package that is taken for a peer that nobody has, once it is known. */
+  /** The package chosen for a peer that nobody has, once it is known. */
   readonly autoPeerOf: (need: PeerNeed) => string | undefined;
   /** Instances that exist. */
   readonly earlier: EarlierChoices | null;
@@ -118,7 +118,7 @@ export class InstanceBuilder {
   readonly #made = new Map<string, NewDraft>();
   readonly #needs = new Map<string, ReadonlySet<string>>();
   readonly #earlier = new Map<string, NewDraft>();
-  /** What is left to do when all instances are made. */
+  /** Work that remains when all instances are made. */
   readonly #peersToSettle: (() => void)[] = [];
   #count = 0;
 
@@ -262,7 +262,7 @@ export class InstanceBuilder {
   }
 }
 
-/** Of several versions that the app asks for, the highest that will do, if any; else who is nearest. */
+/** Of several versions that the app asks for, the highest that fits, if any; else the nearest. */
 function fittingChoice(
   candidate: Candidate | undefined,
   { requirement }: PeerNeed,

@@ -1,6 +1,6 @@
 /**
- * Packages of JSR, whose modules lie at URLs: which URL a `jsr:` specifier means, and what is to be
- * found there.
+ * Packages of JSR, whose modules lie at URLs: which URL a `jsr:` specifier means, and what is
+ * there.
  *
  * @module
  */

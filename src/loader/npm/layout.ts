@@ -188,7 +188,7 @@ export class SetFolder {
     return hash;
   }
 
-  /** What was kept; `null` if it is not there, or not as it was. */
+  /** What was kept; `null` if it is missing or has changed. */
   async readManifest(hash: string): Promise<SetManifest | null> {
     const bytes = await readIfThere(join(this.root, "sets", `${hash}.json`));
     if (bytes === null || sha256Of(bytes) !== hash) return null;
@@ -217,7 +217,7 @@ export class SetFolder {
   }
 }
 
-/** The text of a file that may be a program of any kind; `null` if it is no text. */
+/** The text of a file that may be a program of any kind; `null` if it is not text. */
 function textIn(path: string): string | null {
   const bytes = Deno.readFileSync(path);
   if (bytes.includes(0)) return null;

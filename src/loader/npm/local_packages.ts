@@ -17,7 +17,7 @@ import { isPackageName } from "../names/specifier.ts";
 import { npmSpecifierParts } from "../names/specifier_parts.ts";
 import { isTag, satisfies } from "./versions.ts";
 
-/** Files in `node_modules` that package managers write whenever they change what is there. */
+/** Files in `node_modules` that package managers write with each change. */
 const STATE_FILES = [".package-lock.json", ".modules.yaml", ".yarn-integrity", ".yarn-state.yml"];
 /** Size of the largest of these. */
 const MAX_STATE_BYTES = 64 * 1_048_576;
@@ -37,7 +37,9 @@ export class LocalPackages {
   readonly #requires: LocalRequires;
   readonly #noted = new Set<string>();
 
-  /** The packages in `node_modules` folders at and above whoever asks, among the files that are `granted`. */
+  /**
+   * The packages in `node_modules` folders at and above the importer, among the `granted` files.
+   */
   constructor(granted: FileGrant) {
     this.#files = new LocalFiles(granted);
     this.#resolver = new LocalResolver(this.#files);
@@ -114,7 +116,9 @@ export class LocalPackages {
     return this.#files.read;
   }
 
-  /** What package managers wrote where `importer` finds packages tells of a change to any of them. */
+  /**
+   * A change to any package shows in what package managers wrote where `importer` finds packages.
+   */
   #noteStateFor(importer: string): void {
     for (let folder = dirname(importer); !this.#noted.has(folder); folder = dirname(folder)) {
       this.#noted.add(folder);

@@ -27,7 +27,7 @@ export class NodeResolver extends PackageResolver<ResolvedFile> {
   }
 
   protected override at(path: string, wanted: string): ResolvedFile {
-    // Whether there is such a file elsewhere, nobody is told.
+    // It is not told whether there is such a file elsewhere.
     if (!liesIn(path, this.root)) {
       throw new ResolveFault(
         "a package cannot import files of " +
@@ -72,7 +72,7 @@ export class NodeResolver extends PackageResolver<ResolvedFile> {
       case "":
         break;
       default:
-        // Whoever imports it says what it is, or is told that it is nothing.
+        // Its importer says what it is, or gets an error.
         return "module";
     }
     const type = this.files.scopeOf(path)?.type ?? "unsaid";

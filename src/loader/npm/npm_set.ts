@@ -96,8 +96,8 @@ export class NpmSet {
   }
 
   /**
-   * Paths of ES modules that the CommonJS file at `path` may require, or what it requires; of each package,
-   * they are told once.
+   * Paths of ES modules that the CommonJS file at `path` may require, or what it requires; once for
+   * each package.
    */
   requiredModules(path: string): string[] {
     const store = join(this.root, ".store") + sep;
@@ -115,7 +115,7 @@ export class NpmSet {
     return path.startsWith(join(this.root, ".store") + sep);
   }
 
-  /** The package that the file at `path` belongs to; `null` if it is none of the set's. */
+  /** The package that the file at `path` belongs to; `null` if it is not in the set. */
   packageOf(path: string): InstalledPackage | null {
     const store = join(this.root, ".store") + sep;
     if (!path.startsWith(store)) return null;

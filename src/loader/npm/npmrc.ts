@@ -1,6 +1,6 @@
 /**
- * Which registry a package comes from, and who we are to it: what `.npmrc` files and the
- * environment say.
+ * Which registry a package comes from, with which credentials: from `.npmrc` files and the
+ * environment.
  *
  * @module
  */
@@ -118,7 +118,7 @@ function settingsIn(projectDir: string | null, env: Environment): Settings[] {
  * What the text of an `.npmrc` says about registries. `${NAME}` stands for a variable of the
  * environment, `${NAME?}` for one that may be missing.
  *
- * @throws {ConfigError} when a registry is no URL: `PATH: …`
+ * @throws {ConfigError} when a registry is not a URL: `PATH: …`
  */
 export function parseNpmrc(text: string, env: Environment, path: string): Settings {
   const settings = new Map<string, string>();
@@ -150,7 +150,7 @@ function withoutSlashes(text: string): string {
   return text.slice(0, end);
 }
 
-/** As npm does: what is not set is left as it stands. */
+/** As npm does: unset variables stay as written. */
 function expanded(text: string, env: Environment): string {
   return text.replace(/(?<!\\)(\\*)\$\{([^${}?]+)(\?)?\}/g, (whole, slashes, name, optional) => {
     if (slashes.length % 2 === 1) return whole.slice((slashes.length + 1) / 2);

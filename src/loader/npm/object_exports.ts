@@ -1,8 +1,8 @@
 /**
  * The keys of object literals that CommonJS modules export: `module.exports = { a: 1, b() {} }`.
  *
- * Node's lexer stops at the first value that is no plain name. Deno goes on, and modules written for
- * it count on that.
+ * Node's lexer stops at the first value that is not a plain name. Deno goes on, and modules written
+ * for it count on that.
  *
  * @module
  */

@@ -16,7 +16,7 @@ export class ResolveFault extends Error {
   subject: string | null = null;
 }
 
-/** A target that is no path within the package. Lists of alternatives go on after one. */
+/** A target that is not a path within the package. Lists of alternatives go on after one. */
 class InvalidTarget extends ResolveFault {}
 
 /** What `exports` or `imports` hold: paths by condition, lists of alternatives, `null` for nothing. */
@@ -105,7 +105,7 @@ interface Place {
   readonly field: Field;
 }
 
-/** `undefined`: no condition fits; `null`: the package wants it not to be found. */
+/** `undefined`: no condition fits; `null`: the package hides it. */
 function targetOf(
   target: Target,
   place: Place,

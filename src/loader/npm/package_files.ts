@@ -47,7 +47,7 @@ export class PackageFiles {
     } catch (error) {
       const isMissing = error instanceof NotFound ||
         error instanceof NotADirectory ||
-        // What may not be read is not there.
+        // What may not be read counts as missing.
         error instanceof NotCapable ||
         (error as { code?: unknown })?.code === "ENAMETOOLONG";
       if (isMissing) return "nothing";

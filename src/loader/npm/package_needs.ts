@@ -8,7 +8,7 @@
 import { dirname, join, sep } from "node:path";
 import { FileFault, readRegularFile } from "../files/regular_file.ts";
 
-/** Permissions that packages need for parts that are no JavaScript. */
+/** Permissions that packages need for parts other than JavaScript. */
 export type PartPermission = "ffi" | "run";
 
 /** Size of the largest `package.json` that is looked at, in bytes. */
@@ -132,7 +132,7 @@ function descriptionIn(folder: string): Description | null {
   }
 }
 
-/** The script that a package wants to be run when it is installed; `null` if it wants none. */
+/** The script that a package runs when it is installed; `null` if it has none. */
 function installScriptOf({ scripts, gypfile }: Description): string | null {
   const { install, preinstall, postinstall } = scripts ?? {};
   const script = [install, preinstall, postinstall].find((each) => typeof each === "string");

@@ -96,7 +96,7 @@ export abstract class PackageResolver<Result> {
     }
   }
 
-  /** What is wrong with the name of a package that is not there for the file `importer`, whose package is `scope`. */
+  /** Why the file `importer`, whose package is `scope`, cannot import a package by this name. */
   protected unknown(name: string, _importer: string, scope: PackageJson | null): string {
     return `the package "${name}" is none of ${described(scope)}'s dependencies`;
   }

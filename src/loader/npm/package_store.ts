@@ -92,7 +92,7 @@ export class PackageStore {
   /**
    * Gets a package; fetches it unless it is there, and whole.
    *
-   * @throws {LoadError} when it cannot be had, or is not what its registry says
+   * @throws {LoadError} when it cannot be fetched, or does not match its registry's hash
    */
   get(manifest: Manifest, registry: string): Promise<StoredPackage> {
     const key = `${registry} ${manifest.name}@${manifest.version}`;

@@ -28,7 +28,7 @@ export interface Manifest {
   readonly version: string;
   /** Packages that it needs. */
   readonly dependencies?: Readonly<Record<string, string>>;
-  /** Packages that it uses where they can be had. */
+  /** Optional dependencies. */
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   /** Packages that its user is to have, too. */
   readonly peerDependencies?: Readonly<Record<string, string>>;
@@ -84,7 +84,7 @@ export class NpmRegistries {
   }
 
   /**
-   * What there is of the package `name`.
+   * The versions of the package `name`.
    *
    * @throws {LoadError} when there is no such package, or no answer
    */
@@ -136,7 +136,7 @@ function refusal(error: LoadError, specifier: string, registry: string, url: str
     `${reason}`;
 }
 
-/** Parts of what is said about a version that are needed. */
+/** The needed parts of a version's description. */
 const NEEDED = [
   "dependencies",
   "optionalDependencies",
@@ -149,7 +149,10 @@ const NEEDED = [
   "libc",
 ] as const satisfies readonly (keyof Manifest)[];
 
-/** What is needed of a packument: not all registries leave out the rest, which may be fifty times as much. */
+/**
+ * The needed parts of a packument: some registries send the rest too, which may be fifty times as
+ * much.
+ */
 function condensed(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const value = jsonIn(bytes);
   if (!isObject(value) || !isObject(value.versions)) return bytes;

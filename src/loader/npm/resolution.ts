@@ -1,10 +1,10 @@
 /**
  * Which versions of which packages meet what is asked for, with all that these need.
  *
- * Versions are chosen breadth first, in the order of names, and one that was chosen already is taken
- * again where it will do. Where fewer versions would have done (`consolidation.ts`), all is chosen
- * once more from these. So the outcome depends on nothing but what registries say. Which peers a
- * package gets is settled after that (`instances.ts`).
+ * Versions are chosen breadth first, in the order of names, and a version that was already chosen
+ * is taken again where it fits. Where fewer versions would have done (`consolidation.ts`), all is
+ * chosen once more from these. So the outcome depends on nothing but what registries say. Which
+ * peers a package gets is settled after that (`instances.ts`).
  *
  * @module
  */
@@ -74,11 +74,11 @@ export class NpmResolver {
   readonly #chosen = new Map<string, Set<string>>();
   /** What is wanted of packages, by name. */
   readonly #wants = new Map<string, Want[]>();
-  /** Versions with which there are fewer of them, by name. */
+  /** Versions that make fewer copies, by name. */
   readonly #preferred = new Map<string, readonly string[]>();
-  /** Packages that cannot be had, and are left out. */
+  /** Packages that cannot be fetched, and are left out. */
   readonly #dropped = new Set<string>();
-  /** What stands in for a peer that nobody brings. */
+  /** The substitute for a peer that nobody has. */
   readonly #autoPeers = new Map<string, string>();
   /** Earlier choices of dependencies: by package, then by name. */
   readonly #hints = new Map<string, Map<string, string>>();
@@ -179,7 +179,7 @@ export class NpmResolver {
   }
 
   /**
-   * Leaves the package `id` out from now on, if everything can do without it.
+   * Leaves out the package `id` from now on, if it is optional everywhere.
    *
    * @returns whether that is so
    */
@@ -216,7 +216,7 @@ export class NpmResolver {
     );
   }
 
-  /** The version for a requirement, one that is there already if any will do. */
+  /** The version for a requirement; one that was already chosen, if it fits. */
   async #version(requirement: Requirement, requiredBy: string | null): Promise<string> {
     const { name, range } = requirement;
     if (isTag(range)) {
@@ -322,7 +322,7 @@ export class NpmResolver {
     for (const [field, kind] of fields) {
       for (const [alias, wanted] of Object.entries(manifest[field] ?? {})) {
         if (bundled === true || Array.isArray(bundled) && bundled.includes(alias)) continue;
-        // What a package wants of its user as well is for the user to choose.
+        // Peers are for the user of the package to choose.
         if (manifest.peerDependencies?.[alias] !== undefined) continue;
         const requirement = typeof wanted === "string" ? parseDependency(alias, wanted) : null;
         if (requirement !== null) wishes.set(alias, { alias, requirement, kind });
@@ -338,7 +338,7 @@ export class NpmResolver {
     return [...wishes.values()].sort((a, b) => compareText(a.alias, b.alias));
   }
 
-  /** Chooses what a package gets for a dependency; `null` if it is to do without. */
+  /** Chooses what a package gets for a dependency; `null` if it does without. */
   async #grant(node: Node, { alias, requirement, kind }: Wish): Promise<string | null> {
     const { name, range } = requirement;
     try {
@@ -382,7 +382,7 @@ export class NpmResolver {
   }
 }
 
-/** What is said of a package of this version. */
+/** The description of this version of a package. */
 export function idOf({ name, version }: { name: string; version: string }): string {
   return `${name}@${version}`;
 }

@@ -136,7 +136,7 @@ function byteLimit(maxBytes: number): TransformStream<Uint8Array<ArrayBuffer>> {
 function fault(error: unknown): unknown {
   if (error instanceof TarballFault || !(error instanceof Error)) return error;
   if (typeof (error as { code?: unknown }).code === "string") {
-    // A file where another one of the archive wants a folder, or a name that is too long.
+    // A file where another entry needs a folder, or a name that is too long.
     const { code } = error as unknown as { code: string };
     return /^(?:ENOTDIR|EEXIST|EISDIR|ENAMETOOLONG)$/.test(code)
       ? new TarballFault(`its files do not fit together (${code})`, { cause: error })

@@ -28,7 +28,7 @@ export function highest(versions: readonly string[], range: string): string | nu
   return semver.maxSatisfying(versions, range, LOOSE);
 }
 
-/** Whether `range` is no range but the name of a version. */
+/** Whether `range` is a tag, not a range. */
 export function isTag(range: string): boolean {
   return semver.validRange(range, LOOSE) === null;
 }

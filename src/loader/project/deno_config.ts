@@ -54,7 +54,7 @@ const OPTION_NAMES = [
   "verbatimModuleSyntax",
 ] as const satisfies readonly (keyof CompilerOptions)[];
 
-/** How the modules of an app are to be understood. */
+/** How the modules of an app are read. */
 export interface ProjectConfig {
   /** Compiler options. */
   readonly compilerOptions: CompilerOptions;
@@ -67,8 +67,8 @@ export interface ProjectConfig {
 }
 
 /**
- * What is made of `node_modules` folders: nothing, or packages are looked for there: as far as there are such
- * folders, and else in the registry, as `package.json` says; or what is not there, is nowhere.
+ * How `node_modules` folders are used: not at all; or first, and then the registry, as
+ * `package.json` says; or alone.
  */
 export type NodeModulesUse = "none" | "names" | "packages";
 
@@ -82,7 +82,7 @@ export type ReadText = (url: string, granted: FileGrant) => Promise<string>;
  * The user names the map; what `deno.json` names has to be among the files that are `granted` to the app, or
  * beside it. With `packages` that are `"installed"`, `node_modules` folders mean nothing.
  *
- * @throws {ConfigError} when a file is not what it should be
+ * @throws {ConfigError} when a file is malformed
  */
 export async function readProjectConfig(
   appUrl: string,
@@ -221,7 +221,7 @@ function configPathIn(folder: string): string | null {
 /**
  * Path of the lock file of the project that the `deno.json` at `config` describes; `null` if it has none.
  *
- * @throws {ConfigError} when a file is not what it should be
+ * @throws {ConfigError} when a file is malformed
  */
 export function lockOfProject(config: string): string | null {
   const path = rootConfigOf(config);
@@ -238,7 +238,7 @@ export function lockOfProject(config: string): string | null {
  * Path of the lock file of the project that the first local one of the modules at `urls` belongs to; `null` if
  * there is none.
  *
- * @throws {ConfigError} when a file is not what it should be
+ * @throws {ConfigError} when a file is malformed
  */
 export function lockBeside(urls: readonly string[]): string | null {
   const app = urls.find((url) => url.startsWith("file:"));

@@ -1,5 +1,5 @@
 /**
- * Deno's own lock files, as far as they say what modules and packages are to be.
+ * Reads Deno's own lock files, as far as they pin modules and packages.
  *
  * @module
  */

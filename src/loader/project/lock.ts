@@ -74,7 +74,7 @@ export class Lock {
   /**
    * Reads the lock file at `path`; a new, empty lock if there is no such file.
    *
-   * @throws {ConfigError} when the file is no lock of a version that is known: `FILE:LINE: …`
+   * @throws {ConfigError} when the file is not a lock file of a known version: `FILE:LINE: …`
    */
   static async read(path: string, mode: LockMode): Promise<Lock> {
     let text: string;
@@ -222,7 +222,7 @@ export class Lock {
   /** Takes over what others have pinned in the file meanwhile, and is not pinned here. */
   async #takeOthers(): Promise<void> {
     const others = (await Lock.read(this.path, this.mode).catch((error) => {
-      // Whether it can be written is said by who writes it.
+      // Its writer reports if it cannot be written.
       if (error instanceof ConfigError) return this;
       throw error;
     })).#parts;
@@ -270,7 +270,7 @@ function shortIntegrity(integrity: string): string {
   return integrity.length > 20 ? `${integrity.slice(0, 19)}…` : integrity;
 }
 
-/** What is wrong with the file itself; anything that is no fault of a file system is returned as it is. */
+/** The error for a fault of the file itself; other errors are returned as they are. */
 function unusable(error: unknown, path: string, verb: "read" | "write"): unknown {
   const reason = fileSystemReason(error);
   if (reason === null) return error;

@@ -33,10 +33,10 @@ export function findPackageJson(folder: string, top: string | null): string | nu
 }
 
 /**
- * The import map that the dependencies in the `package.json` at `path` are: each name stands for the
- * package, and what is below it. Those that come from elsewhere than a registry are left out.
+ * The import map that the dependencies in the `package.json` at `path` are: each name stands for
+ * the package, and what is below it. Those that do not come from a registry are left out.
  *
- * @throws {ConfigError} when it cannot be read, or is no JSON object
+ * @throws {ConfigError} when it cannot be read, or does not hold a JSON object
  */
 export function importMapOfPackage(path: string): ImportMap {
   const { dependencies, devDependencies } = parsed(path);

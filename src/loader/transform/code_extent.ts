@@ -1,6 +1,6 @@
 /**
- * How much code there is in a module. What TypeScript makes of it takes memory for each word and sign, many
- * times that of the text; a thread that has no more memory takes the whole process with it.
+ * How much code there is in a module. TypeScript's tree takes memory for each token, many times
+ * that of the text; a thread that runs out of memory ends the whole process.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { MediaType } from "../names/sources.ts";
 
 /** Words and signs of a module that is JavaScript or JSON: 200 bytes each, about. */
 export const MAX_PLAIN_TOKENS = 6_000_000;
-/** Words and signs of one that has to be made JavaScript: 650 bytes each. */
+/** Tokens of one that has to be transpiled: 650 bytes each. */
 export const MAX_OTHER_TOKENS = 1_500_000;
 
 /**

@@ -14,7 +14,7 @@ const RUNTIME_IMPORT = `import{modules as $modules}from"${RUNTIME_MODULE}";`;
 /**
  * A module whose default export is the value of some JSON.
  *
- * @throws {LoadError} when it is none
+ * @throws {LoadError} when it is malformed
  */
 export function jsonModule(url: string, text: string): TransformedModule {
   try {
@@ -42,7 +42,7 @@ export function bytesModule(bytes: Uint8Array): TransformedModule {
 /**
  * A module that instantiates WebAssembly: its imports are those of the module, its exports too.
  *
- * @throws {LoadError} when the bytes are no WebAssembly
+ * @throws {LoadError} when the bytes are not WebAssembly
  */
 export function wasmModule(url: string, bytes: Uint8Array<ArrayBuffer>): TransformedModule {
   let module: WebAssembly.Module;

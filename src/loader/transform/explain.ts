@@ -10,7 +10,7 @@ import { urlOfKey } from "../names/graph_keys.ts";
 import type { WorkerGraph } from "../graph/graph_store.ts";
 import { originalPlace } from "./source_lines.ts";
 
-/** The names of generated files, with a place perhaps. */
+/** The names of generated files, with an optional place. */
 const GENERATED = /\b([\da-f]{27}\.js)(?::(\d+):(\d+))?/g;
 
 /** Places that are looked up: each takes its time, and apps can write messages that are full of them. */
@@ -54,7 +54,7 @@ export async function explained(
   return source === null ? text : `${text}\n${codeFrame(source, Number(line), Number(column))}`;
 }
 
-/** Deno from source shows generated code, on the one line that is left of it. */
+/** Deno from source shows generated code on one line. */
 function withoutGeneratedCode(message: string): string {
   const start = message.search(/ \|\s+\d+ \| /);
   const marks = start < 0 ? undefined : [...message.slice(start).matchAll(/ \|\s+~+/g)].at(-1);

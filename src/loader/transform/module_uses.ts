@@ -1,5 +1,5 @@
 /**
- * What there is to know about the imports in a module's code, whoever finds it.
+ * The imports in a module's code, as any of the parsers finds them.
  *
  * @module
  */

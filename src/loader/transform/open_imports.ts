@@ -89,8 +89,8 @@ export function openCommonJs(source: string, uses: ModuleUses): string {
 }
 
 /**
- * The same with an escape in each word that looks like an `import()` and is none: a part of strings and
- * comments, or a member's name. The lockdown of workers takes no CommonJS with such a word.
+ * The same with an escape in each word that only looks like an `import()`: a part of a string or
+ * comment, or a member's name. The lockdown of workers takes no CommonJS with such a word.
  */
 function withoutWord(code: string): string {
   let result = "";

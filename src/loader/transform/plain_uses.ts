@@ -2,8 +2,8 @@
  * What usual JavaScript has to do with other modules, found by `acorn`, in a fraction of the time that
  * TypeScript takes to start.
  *
- * It takes nothing that is not in the language's grammar, so that V8 reads what it takes as it does; all
- * that it does not take, and what is rare, is left to TypeScript (`uses.ts`), which also says what is wrong.
+ * It accepts only the language's grammar, so that V8 reads the same; the rest, and what is rare, is
+ * left to TypeScript (`uses.ts`), which also reports errors.
  *
  * @module
  */
@@ -64,7 +64,7 @@ export function plainUses(code: string, goal: Goal): ModuleUses | null {
   };
 }
 
-/** Takes note of some nodes as soon as they are there, so that nobody has to look for them. */
+/** Notes some nodes as they are made, so that no search is needed. */
 class Finder extends Parser {
   readonly imports: ImportExpression[] = [];
   readonly made: number[] = [];

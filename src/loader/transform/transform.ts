@@ -1,6 +1,6 @@
 /**
- * Makes of a module's source the JavaScript that app workers import: types are stripped, JSX is
- * written out, and what refers to other modules is left open until the graph is linked.
+ * Turns a module's source into the JavaScript that app workers import: strips types, compiles JSX,
+ * and leaves references to other modules open until the graph is linked.
  *
  * TypeScript's parser finds the imports, so that nothing that runs as one is overlooked.
  *
@@ -69,7 +69,7 @@ function opened(url: string, code: string, map: string | null): TransformedModul
   const uses = plainUses(code, "module") ?? unlessTooDeep(url, () => usesIn(code, "module"));
   if (uses.fault !== null) {
     const { start, message } = uses.fault;
-    // Of what TypeScript has written itself, places say nothing.
+    // Code that TypeScript has added has no place.
     if (map !== null) throw new LoadError(url, `cannot load ${url}: SyntaxError: ${message}`);
     throw syntaxErrorAt(url, code, start, message);
   }
@@ -85,7 +85,7 @@ function refuseFaults({ url, text }: TransformInput): ts.TransformerFactory<ts.S
   };
 }
 
-/** Stops at the syntax that TypeScript has for CommonJS: modules are none. */
+/** Refuses TypeScript's syntax for CommonJS, which modules cannot use. */
 function refuseCommonJs({ url, text }: TransformInput): ts.TransformerFactory<ts.SourceFile> {
   return () => (file) => {
     for (const statement of file.statements) {

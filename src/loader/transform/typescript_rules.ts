@@ -59,7 +59,7 @@ function importsNothing(statement: ts.Statement): statement is ts.ImportDeclarat
  * the initializers of fields run. So the initializers move into a private method, which the constructor
  * calls as soon as the properties are set; there they cannot see its parameters. `null` for other classes.
  *
- * Decorators and `accessor` are gone by now: what they were is in the initializers, too.
+ * Decorators and `accessor` are compiled by now: their code is in the initializers, too.
  */
 function withEarlyProperties(
   node: ts.ClassLikeDeclaration,
@@ -170,7 +170,7 @@ interface ConstructorStart {
   readonly first: readonly ts.ExpressionStatement[];
   /** Whether that is where `super()` returns. */
   readonly isDerived: boolean;
-  /** Parameters that declare properties; what TypeScript has made of them goes. */
+  /** Parameters that declare properties; TypeScript's code for them is removed. */
   readonly parameters: ReadonlyMap<ts.Node, string>;
   readonly context: ts.TransformationContext;
 }

@@ -25,7 +25,7 @@ export interface Mongrel2Message {
   readonly senderId: string;
   /** The server's number for the client's connection. */
   readonly connId: string;
-  /** Path of the request, or `@` and a name for a message that is none. */
+  /** Path of the request, or `@` and a name for other messages. */
   readonly path: string;
   /**
    * Names and values of the headers, in their order: the client's own in lower case, Mongrel2's in upper
@@ -188,8 +188,8 @@ function malformed(what: string): ProtocolError {
 }
 
 /**
- * What is before the payload of a reply to these connections, which are no more than
- * {@linkcode MAX_REPLY_TARGETS}: `SENDER NETSTRING:IDS, `. A reply without a payload closes them.
+ * The head of a reply to these connections, at most {@linkcode MAX_REPLY_TARGETS}:
+ * `SENDER NETSTRING:IDS, `. A reply without a payload closes them.
  */
 export function replyHeader(senderId: string, connIds: readonly string[]): string {
   const ids = connIds.length === 1 ? connIds[0] : connIds.join(" ");
@@ -219,7 +219,7 @@ export interface ControlRequest {
   readonly "keep-alive"?: boolean;
   /** Lets so many more bytes of a streamed upload come. */
   readonly credits?: number;
-  /** Drops the connection at once. */
+  /** Drops the connection immediately. */
   readonly cancel?: boolean;
 }
 

@@ -45,7 +45,7 @@ const encoder = new TextEncoder();
  * before that of the endpoint. The identity can stand before a host, too, as m2wsgi has it:
  * `tcp://ID@HOST:PORT`.
  *
- * @throws {ConfigError} if it is none of this form
+ * @throws {ConfigError} if it does not have this form
  */
 export function parseMongrel2Spec(text: string): Mongrel2Spec {
   const [first, ...settings] = text.split(",");

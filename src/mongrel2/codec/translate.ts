@@ -17,14 +17,14 @@ import { isAbsolute, takeTarget } from "../../message/request_target.ts";
 import { headerValue } from "./message.ts";
 import type { Mongrel2Message } from "./message.ts";
 
-/** Headers that tell the handler of an upload; none of them is the client's. */
+/** Headers that describe an upload to the handler; a client may not send them. */
 const UPLOAD_HEADER = /^x-mongrel2-upload-/i;
 const BEYOND_BYTES = /[\u0100-\uffff]/;
 
 const encoder = new TextEncoder();
 const buffers = new BufferPool();
 
-/** A request's head, and what is said about its connection. */
+/** A request's head, and the facts about its connection. */
 export interface TranslatedRequest {
   /** The head; its bytes are its own. The length of its body is not set. */
   readonly head: RequestHead;
