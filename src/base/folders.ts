@@ -21,13 +21,26 @@ export function* foldersUpwards(folder: string): Generator<string> {
   }
 }
 
-/** Whether everybody can write to `folder`; `false` where that cannot be known. */
+/**
+ * Whether everybody can write to `folder`, so that nothing in it can be trusted. The rule: a missing
+ * folder is not writable, since nothing can be in it; one that cannot be looked at counts as
+ * writable. Windows has no such mode, so no folder counts there.
+ */
 export function isWritableByOthers(folder: string): boolean {
   try {
     return ((Deno.statSync(folder).mode ?? 0) & OTHERS_WRITE) !== 0;
   } catch (error) {
-    // It does not exist, or is unreadable.
-    if (error instanceof Error) return false;
+    if (!(error instanceof Error)) throw error;
+    return !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory);
+  }
+}
+
+/** What is at `path`, links followed; `null` if nothing is, or it cannot be looked at. */
+export function statOf(path: string): Deno.FileInfo | null {
+  try {
+    return Deno.statSync(path);
+  } catch (error) {
+    if (error instanceof Error) return null;
     throw error;
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import { dirname, join } from "node:path";
-import { isWritableByOthers } from "../base/folders.ts";
+import { isWritableByOthers, statOf } from "../base/folders.ts";
 import { workspaceRootOf } from "../base/workspaces.ts";
 
 /** Files that a project has in its folder. */
@@ -57,16 +57,6 @@ function realPathOf(path: string): string {
   } catch (error) {
     // It does not exist, or is unreadable.
     if (error instanceof Error) return path;
-    throw error;
-  }
-}
-
-function statOf(path: string): Deno.FileInfo | null {
-  try {
-    return Deno.statSync(path);
-  } catch (error) {
-    // It does not exist, or is unreadable.
-    if (error instanceof Error) return null;
     throw error;
   }
 }

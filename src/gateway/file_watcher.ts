@@ -7,6 +7,7 @@
 
 import { basename, dirname, join, parse, resolve, sep } from "node:path";
 import { DEFAULT_FETCH_LIMITS } from "../loader/fetch/download.ts";
+import { statOf } from "../base/folders.ts";
 import { sha256Of } from "../base/sha256.ts";
 import { readRegularFile } from "../loader/files/regular_file.ts";
 import type { Log } from "../base/log.ts";
@@ -222,15 +223,6 @@ function isFolder(path: string): boolean {
 function identityOf(path: string): string {
   const info = statOf(path);
   return info === null ? "" : `${info.dev}:${info.ino}`;
-}
-
-function statOf(path: string): Deno.FileInfo | null {
-  try {
-    return Deno.statSync(path);
-  } catch (error) {
-    if (error instanceof Error) return null;
-    throw error;
-  }
 }
 
 function readLink(path: string): string | null {

@@ -58,9 +58,16 @@ export function bodyLengthOf(head: ResponseHead, body: Uint8Array | string | nul
   return bodyLength;
 }
 
-/** What is wrong with a response whose body goes on after its Content-Length. */
+/** The error of a response whose body goes on after its Content-Length. */
 export function bodyTooLong(): InvalidResponseError {
   return new InvalidResponseError("the response's body is longer than its Content-Length");
+}
+
+/** The error of a response whose body ends `missingBytes` before its Content-Length. */
+export function bodyTooShort(missingBytes: number): InvalidResponseError {
+  return new InvalidResponseError(
+    `the response's body is ${missingBytes} bytes shorter than its Content-Length`,
+  );
 }
 
 /** What came of a text with field lines that was appended more than once: most responses of an app have the same. */

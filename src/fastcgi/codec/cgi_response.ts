@@ -8,12 +8,12 @@
 import type { OutputBuffer } from "../../base/buffers.ts";
 import { latin1Bytes } from "../../base/bytes.ts";
 import { COLON, CR, LF, spells } from "../../message/chars.ts";
-import { InvalidResponseError } from "../../base/errors.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../message/exchange.ts";
 import type { RequestHead, ResponseHead } from "../../message/exchange.ts";
 import {
   bodyLengthOf,
   bodyTooLong,
+  bodyTooShort,
   ResponseFields,
   statusOf,
 } from "../../message/response_fields.ts";
@@ -130,9 +130,7 @@ export class CgiResponseWriter {
    */
   end(): void {
     if (!this.complete && this.#remaining > 0) {
-      throw new InvalidResponseError(
-        `the response's body is ${this.#remaining} bytes shorter than its Content-Length`,
-      );
+      throw bodyTooShort(this.#remaining);
     }
     this.complete = true;
   }

@@ -21,6 +21,7 @@ import { CR, LF } from "../../message/chars.ts";
 import {
   bodyLengthOf,
   bodyTooLong,
+  bodyTooShort,
   ResponseFields,
   statusOf,
 } from "../../message/response_fields.ts";
@@ -237,9 +238,7 @@ export class ResponseWriter {
   end(trailerLines = ""): void {
     if (this.#state === IDLE) return;
     if (this.#framing === LENGTH && this.#remaining > 0) {
-      throw new InvalidResponseError(
-        `the response's body is ${this.#remaining} bytes shorter than its Content-Length`,
-      );
+      throw bodyTooShort(this.#remaining);
     }
     if (this.#framing === CHUNKED) {
       if (trailerLines === "") this.#out.append(LAST_CHUNK);

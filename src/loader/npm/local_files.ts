@@ -8,6 +8,7 @@ import { dirname, join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FileGrant } from "../files/file_grant.ts";
 import { readGranted, staysWithin } from "../files/file_grant.ts";
+import { isWritableByOthers } from "../../base/folders.ts";
 import { sha256Of } from "../../base/sha256.ts";
 import { FileFault } from "../files/regular_file.ts";
 import { ResolveFault } from "./package_exports.ts";
@@ -16,7 +17,6 @@ import { PackageFiles, parsePackageJson } from "./package_files.ts";
 
 /** Size of the largest `package.json`. */
 const MAX_JSON_BYTES = 1_048_576;
-const OTHERS_WRITE = 0o002;
 
 /** Where everything on this disk is. */
 export const TOP_FOLDER = parse(fileURLToPath(import.meta.url)).root;
@@ -94,17 +94,7 @@ export class LocalFiles extends PackageFiles {
 
   /** Whether there are packages in `folder` that not just anybody may have put there. */
   hasPackages(folder: string): boolean {
-    return this.kindOf(join(folder, "node_modules")) === "folder" && !isCommon(folder);
-  }
-}
-
-/** Whether everybody can write to a folder. */
-function isCommon(folder: string): boolean {
-  try {
-    return ((Deno.statSync(folder).mode ?? 0) & OTHERS_WRITE) !== 0;
-  } catch (error) {
-    if (error instanceof Error) return true;
-    throw error;
+    return this.kindOf(join(folder, "node_modules")) === "folder" && !isWritableByOthers(folder);
   }
 }
 

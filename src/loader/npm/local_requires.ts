@@ -47,7 +47,7 @@ export class LocalRequires {
       const text = this.#textOf(file);
       if (mayImport(text) && !hasModuleSyntax(text)) this.#importing.set(file, text);
       for (const [, , specifier] of text.matchAll(REQUIRE)) {
-        const target = this.#resolved(specifier, file);
+        const target = this.#resolver.resolvedFrom(specifier, file);
         if (target === null) continue;
         if (isPlainModule(target, this.#files)) found.add(target);
         else if (/\.c?js$|[/\\][^./\\]+$/.test(target)) pending.push(target);
@@ -64,16 +64,6 @@ export class LocalRequires {
     } catch (error) {
       // It shows when it is loaded.
       if (error instanceof ResolveFault) return "";
-      throw error;
-    }
-  }
-
-  #resolved(specifier: string, importer: string): string | null {
-    try {
-      return this.#resolver.resolveFrom(specifier, importer);
-    } catch (error) {
-      // Only at run time is it known whether that is ever asked for.
-      if (error instanceof ResolveFault) return null;
       throw error;
     }
   }

@@ -27,6 +27,19 @@ export class RequireResolver extends PackageResolver<string | null> {
     super(files, root, REQUIRE_CONDITIONS);
   }
 
+  /**
+   * The file that `require(specifier)` means in the file `importer`; `null` if there is none, which
+   * matters only if the call is ever made.
+   */
+  resolvedFrom(specifier: string, importer: string): string | null {
+    try {
+      return this.resolveFrom(specifier, importer);
+    } catch (error) {
+      if (error instanceof ResolveFault) return null;
+      throw error;
+    }
+  }
+
   protected override at(path: string): string | null {
     const ending = ENDINGS.find((each) => this.files.kindOf(path + each) === "file");
     if (ending !== undefined) return Deno.realPathSync(path + ending);
@@ -78,7 +91,7 @@ export class RequiredModules {
       const modern = new Set<string>();
       for (const [alias, target] of Object.entries(instance.dependencies)) {
         if (this.#isModern(target)) modern.add(alias);
-        const path = this.#resolved(alias, join(folder, "package.json"));
+        const path = this.#resolver.resolvedFrom(alias, join(folder, "package.json"));
         if (path === null) continue;
         if (this.#isModule(path)) found.add(path);
         else pending.push(target);
@@ -88,7 +101,7 @@ export class RequiredModules {
       for (const [file, specifier] of this.#requiresIn(folder)) {
         const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? "";
         if (!modern.has(name) && !(isModern && /^[.#]/.test(specifier))) continue;
-        const path = this.#resolved(specifier, file);
+        const path = this.#resolver.resolvedFrom(specifier, file);
         if (path !== null && this.#isModule(path)) found.add(path);
       }
     }
@@ -102,16 +115,6 @@ export class RequiredModules {
 
   #isModule(path: string): boolean {
     return isPlainModule(path, this.#files);
-  }
-
-  #resolved(specifier: string, importer: string): string | null {
-    try {
-      return this.#resolver.resolveFrom(specifier, importer);
-    } catch (error) {
-      // It shows when it is asked for, if it ever is.
-      if (error instanceof ResolveFault) return null;
-      throw error;
-    }
   }
 
   /** What CommonJS in a package requires by literals, with the file that does. */
