@@ -29,10 +29,10 @@ Deno.test("the cache is in the home folder, if that can be written to", () =>
   }));
 
 const faults: Record<string, [env: Record<string, string>, reason: RegExp]> = {
-  "no home is said": [{}, /HOME is not set/],
+  "no home is said": [{}, /neither GATEHOUSE_CACHE nor HOME is set/],
   "the home is a file": [
     { HOME: "file" },
-    /file\/\.cache\/gatehouse cannot be written to: there is a file/,
+    /file\/\.cache\/gatehouse cannot be written to: a file is where/,
   ],
   "nothing can be written there": [
     { HOME: "/proc/1" },
