@@ -87,7 +87,10 @@ Deno.test("packages beside the app that come, change or go are noticed at the ne
   });
   assertEquals((await startHere(lab, "app.js")).text, "three");
   Deno.removeSync(lab.path("node_modules/pack"), { recursive: true });
-  assertStringIncludes(await refusalHere(lab, "app.js"), 'cannot resolve "pack": no node_modules');
+  assertStringIncludes(
+    await refusalHere(lab, "app.js"),
+    'cannot resolve "pack": it is in no node_modules',
+  );
   Deno.removeSync(lab.path("node_modules"), { recursive: true });
   assertEquals((await startHere(lab, "app.js")).text, "registry");
 });
