@@ -11,7 +11,7 @@ import { withoutPasswords } from "./passwords.ts";
 export class ProtocolError extends Error {
   /** Name of the class. */
   override name = "ProtocolError";
-  /** HTTP status code that tells the client, such as 400. */
+  /** HTTP status code for the client, such as 400. */
   readonly status: number;
   /** Section of the specification that was broken, such as `"RFC 9112 5.1"`. */
   readonly section: string;
@@ -28,7 +28,10 @@ export class ProtocolError extends Error {
 export class FastCgiError extends Error {
   /** Name of the class. */
   override name = "FastCgiError";
-  /** Protocol status of the request's end (FastCGI 1.0, section 5.5): 2 for overloaded; 0 if it was no refusal. */
+  /**
+   * Protocol status of the request's end (FastCGI 1.0, section 5.5): 2 for overloaded; 0 if the
+   * request was not refused.
+   */
   readonly protocolStatus: number;
 
   /** Makes an error with a message for the log. */

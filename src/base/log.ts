@@ -12,7 +12,7 @@ const { Error, TextEncoder, console } = globalThis;
 const { consoleSize, stderr } = Deno;
 const { BrokenPipe } = Deno.errors;
 
-/** How grave a message is. */
+/** How severe a message is. */
 export type LogLevel = "error" | "warning" | "info";
 
 /** The levels, gravest first. */

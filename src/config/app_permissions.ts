@@ -40,8 +40,9 @@ export type PermissionGrant = boolean | readonly string[];
 /**
  * What apps may do, by kind: `net`, `read`, `write`, `env`, `run`, `sys`, `ffi` and `import`, with
  * values as `deno run --allow-…` takes them. For a kind that is absent, it depends on where the app
- * comes from: one from a file may read the folder of its project, and use the network, the environment
- * and what tells of the system; one from a URL may use the network to its own origin, and nothing else.
+ * comes from: one from a file may read the folder of its project, and use the network, the
+ * environment and facts about the system; one from a URL may use the network to its own origin, and
+ * nothing else.
  */
 export type AppPermissions = { readonly [Kind in PermissionKind]?: PermissionGrant };
 

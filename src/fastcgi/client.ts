@@ -27,9 +27,9 @@ import { ROLE_NUMBERS } from "./codec/roles.ts";
 /** Options of a {@linkcode FastCgiClient}. */
 export interface FastCgiClientOptions {
   /**
-   * Requests at a time on one connection. Only servers that say 1 to `FCGI_MPXS_CONNS` take more than
-   * one, the default ({@linkcode FastCgiClient.getValues} asks them). A response that is not read holds
-   * up the others on its connection.
+   * Requests at a time on one connection. Default 1. Only servers that answer `FCGI_MPXS_CONNS`
+   * with 1 take more ({@linkcode FastCgiClient.getValues} asks them). A response that is not read
+   * holds up the others on its connection.
    */
   readonly requestsPerConnection?: number;
   /** Connections at a time; requests beyond wait. Default 16. */
@@ -55,7 +55,7 @@ export interface FastCgiRequestInit {
   readonly stdin?: AsyncIterable<Uint8Array>;
   /** The file for a filter. */
   readonly data?: AsyncIterable<Uint8Array>;
-  /** Gives the request up when it fires. */
+  /** Aborts the request when it fires. */
   readonly signal?: AbortSignal;
 }
 

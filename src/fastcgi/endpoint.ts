@@ -28,7 +28,7 @@ export interface FastCgiEndpointOptions {
   readonly handler: ExchangeHandler;
   /** Limits. */
   readonly limits: FastCgiLimits;
-  /** What the web server's error log is told of the apps' faults. Default `"errors"`. */
+  /** Which faults of apps go to the web server's error log. Default `"errors"`. */
   readonly faultReports?: FaultReports;
   /**
    * Addresses of the web servers that may connect over TCP, as `FCGI_WEB_SERVER_ADDRS` names them
@@ -73,7 +73,7 @@ export class FastCgiEndpoint implements AsyncDisposable {
     return this.#listener.connectionCount;
   }
 
-  /** Requests that are not answered to their end. */
+  /** Requests without a complete answer. */
   get unansweredCount(): number {
     return this.#listener.unansweredCount;
   }

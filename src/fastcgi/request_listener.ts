@@ -89,7 +89,7 @@ export class RequestListener implements AsyncDisposable {
     return this.#sockets.connectionCount;
   }
 
-  /** Requests that are not answered to their end. */
+  /** Requests without a complete answer. */
   get unansweredCount(): number {
     return this.#sockets.unansweredCount;
   }

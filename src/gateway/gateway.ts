@@ -97,7 +97,7 @@ const DESCRIPTORS_TO_START = 16;
 
 /** Something that takes requests. */
 interface Endpoint extends AsyncDisposable {
-  /** Requests that are not answered to their end. */
+  /** Requests without a complete answer. */
   readonly unansweredCount: number;
   /** Requests that it cut off when it was ended. */
   readonly cutOffCount: number;
@@ -227,7 +227,7 @@ export class Gateway {
     return await this.#backend.reload(reason);
   }
 
-  /** Requests that are not answered to their end. */
+  /** Requests without a complete answer. */
   get unansweredCount(): number {
     return this.#endpoints.reduce((sum, { unansweredCount }) => sum + unansweredCount, 0);
   }

@@ -60,7 +60,7 @@ interface Generation {
   readonly handler: ExchangeHandler;
 }
 
-/** What came of a reload. */
+/** The outcome of a reload. */
 export type ReloadOutcome =
   /** New workers serve. */
   | { readonly kind: "reloaded"; readonly generation: number }

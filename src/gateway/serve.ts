@@ -32,19 +32,19 @@ import { checked } from "./serve_options.ts";
 
 /** A gateway that {@linkcode serve} started. */
 export interface Server extends AsyncDisposable {
-  /** Addresses that are served: those of `http`, of `https`, of `fastcgi`. */
+  /** The addresses that it listens on: those of `http`, of `https`, of `fastcgi`. */
   readonly addresses: Deno.Addr[];
-  /** Resolves when the gateway has come to its end. */
+  /** Resolves when the gateway has ended. */
   readonly finished: Promise<void>;
   /**
-   * Loads the apps anew, in new workers, and lets these take over when all of them are ready; those
-   * that serve finish their requests. If the apps cannot be loaded, they go on. Apps on the calling
-   * thread cannot be loaded anew.
+   * Reloads the apps in new workers, which take over when all are ready; the old workers finish
+   * their requests. If the apps cannot be loaded, the old workers go on serving. Apps on the
+   * calling thread cannot be reloaded.
    */
   reload(reason?: string): Promise<ReloadOutcome>;
   /**
-   * Stops accepting and finishes what is in flight, for up to `graceMs` milliseconds (default
-   * 30,000; `Infinity` for any time); what is not done then is cut off.
+   * Stops accepting, and finishes requests in flight for up to `graceMs` milliseconds (default
+   * 30,000; `Infinity` sets no limit); the rest is cut off.
    *
    * Rejects with a {@linkcode SettingsError} if `graceMs` is not a valid time.
    */
@@ -54,8 +54,8 @@ export interface Server extends AsyncDisposable {
 const DEFAULT_GRACE_MS = 30_000;
 
 /**
- * Serves apps over HTTP/1.1 and FastCGI. Resolves when the endpoints accept connections. Environment
- * and working directory are looked at once, by this call: apps can change them later.
+ * Serves apps over HTTP/1.1 and FastCGI. Resolves when the endpoints accept connections.
+ * Environment and working directory are read once, by this call: apps can change them later.
  *
  * ```ts
  * import { assertEquals } from "@std/assert";

@@ -25,26 +25,31 @@ import type { WorkerLimits } from "../limits/worker_limits.ts";
 /** A bare function that is an app. */
 export type AppFunction = (request: Request, context: Context) => Response | Promise<Response>;
 
-/** An app: by the URL or path of its module (with `#export`, if not the default), or as it is. */
+/**
+ * An app: by the URL or path of its module (with `#export`, if not the default), or the app itself.
+ */
 export type AppReference = string | URL | App | AppFunction;
 
-/** How apps are loaded that are given by URL or path. */
+/** How apps given by URL or path are loaded. */
 export interface LoadingOptions {
   /**
-   * Whose loader: Deno's, as part of this program, or gatehouse's, by the `deno.json` of each app,
-   * from a cache of its own. It needs workers. Default: gatehouse's, if another option here is
-   * given, or apps are watched; else Deno's.
+   * Which loader loads them: Deno's, as part of this program, or gatehouse's, which follows the
+   * `deno.json` of each app, has a cache of its own, and needs workers. Default: gatehouse's, if
+   * another option here is given, or apps are watched; else Deno's.
    */
   readonly loader?: "built-in" | "native";
   /** Path or URL of the import map. Default: that of the app's `deno.json`. */
   readonly importMap?: string;
-  /** What is asked for again though it is in the cache: URLs that begin so. Default `"none"`. */
+  /** What is fetched again although it is in the cache: URLs that begin so. Default `"none"`. */
   readonly reload?: "none" | "all" | readonly string[];
   /** Whether the network is used (`"use"`), or the cache alone (`"only"`). Default `"use"`. */
   readonly cachePolicy?: "use" | "only";
   /** Path of the lock file. Default: the `deno.lock` of the app's project, if there is one. */
   readonly lockFile?: string;
-  /** What happens with what the lock does not know: it is added, or refused. Default `"extend"`. */
+  /**
+   * What happens to modules that the lock does not have: they are added, or refused. Default
+   * `"extend"`.
+   */
   readonly lockMode?: "extend" | "frozen";
   /** Hosts that modules may come from, besides those that Deno allows and the apps' own. Default: none. */
   readonly allowImport?: "any" | readonly string[];
@@ -59,8 +64,8 @@ export interface ServeOptions {
   /** Apps by path prefix, such as `{ "/admin": "./admin.ts" }`. The longest prefix wins. */
   readonly mounts?: Readonly<Record<string, AppReference>>;
   /**
-   * Addresses to serve HTTP on: `[host]:port`, a port, or `unix:PATH[,mode=0660]`. Port 0 is any
-   * free one. Default `"127.0.0.1:8000"`, unless another endpoint is given.
+   * Addresses to serve HTTP on: `[host]:port`, a port, or `unix:PATH[,mode=0660]`. Port 0 picks a
+   * free port. Default `"127.0.0.1:8000"`, unless another endpoint is given.
    */
   readonly http?: string | readonly string[];
   /** Addresses to serve HTTPS on. Needs `cert` and `key`. */
@@ -68,9 +73,9 @@ export interface ServeOptions {
   /** Addresses to serve FastCGI on, to web servers in front. */
   readonly fastcgi?: string | readonly string[];
   /**
-   * Mongrel2 servers to be a handler of: the endpoint that each sends requests at, such as
-   * `tcp://127.0.0.1:9999`, followed by `,recv=ENDPOINT`, `,ident=ID`, `,chroot=DIR` and `,uploads=DIR`
-   * where needed.
+   * Mongrel2 servers to handle requests of: the endpoint that each sends them at, such as
+   * `tcp://127.0.0.1:9999`, followed by `,recv=ENDPOINT`, `,ident=ID`, `,chroot=DIR` and
+   * `,uploads=DIR` where needed.
    */
   readonly mongrel2?: string | readonly string[];
   /** Certificate chain for `https`, as PEM text. */
@@ -90,13 +95,13 @@ export interface ServeOptions {
   /** How apps that are given by URL are loaded. Default: by Deno. */
   readonly loading?: LoadingOptions;
   /**
-   * Whether apps in workers are reloaded when local files change that they are made of. Default
+   * Whether apps in workers are reloaded when one of their local files changes. Default
    * `"nothing"`.
    */
   readonly watch?: "nothing" | "files";
   /**
-   * How often remote modules of apps in workers are asked for again, in milliseconds: the apps are reloaded
-   * if one has changed. Default 0: never.
+   * Interval at which remote modules of apps in workers are checked, in milliseconds; the apps are
+   * reloaded if one has changed. Default 0, which disables it.
    */
   readonly watchRemoteMs?: number;
   /**
@@ -107,8 +112,7 @@ export interface ServeOptions {
    */
   readonly permissions?: AppPermissions | "inherit";
   /**
-   * How long workers that are replaced may finish their requests, in
-   * milliseconds. Default 30,000.
+   * How long replaced workers may take to finish their requests, in milliseconds. Default 30,000.
    */
   readonly drainTimeoutMs?: number;
   /** Limits of each worker that differ from `DEFAULT_WORKER_LIMITS`. */
@@ -119,7 +123,7 @@ export interface ServeOptions {
   readonly backlog?: number;
   /** Limits that differ from `DEFAULT_HTTP_LIMITS` and `DEFAULT_FASTCGI_LIMITS`. */
   readonly limits?: Partial<HttpLimits & FastCgiLimits>;
-  /** What the web servers' error logs are told of the apps' faults, over FastCGI. Default `"errors"`. */
+  /** Which faults of apps go to the web servers' error logs, over FastCGI. Default `"errors"`. */
   readonly faultReports?: FaultReports;
   /** Addresses of the web servers that may connect to `fastcgi` over TCP. Default: all. */
   readonly webServerAddrs?: readonly string[];

@@ -4,21 +4,27 @@
  * @module
  */
 
-/** Limits of each worker. 0 stands for no limit. */
+/** Limits of each worker. 0 disables a limit. */
 export interface WorkerLimits {
   /** How long a worker's thread may be blocked before the worker is ended, in milliseconds. */
   readonly hangTimeoutMs: number;
   /** How long a worker may take to load the apps, in milliseconds. */
   readonly loadTimeoutMs: number;
-  /** Requests after which a worker is replaced; somewhat less, so that not all are at once. */
+  /**
+   * Requests after which a worker is replaced; somewhat fewer, so that not all are replaced at
+   * once.
+   */
   readonly maxWorkerRequests: number;
-  /** Age at which a worker is replaced, in milliseconds; somewhat less, so that not all are at once. */
+  /**
+   * Age at which a worker is replaced, in milliseconds; somewhat less, so that not all are replaced
+   * at once.
+   */
   readonly maxWorkerAgeMs: number;
   /** Memory of its own at which a worker is replaced, in bytes. */
   readonly maxWorkerMemoryBytes: number;
   /**
-   * Files and sockets that each worker may have open. Those of all are counted together, without what was
-   * open when the gateway began to serve; apps have half of the process's at the most.
+   * Files and sockets that each worker may have open. They are counted over all workers, without
+   * those that were open when the gateway began to serve; apps get at most half of the process's.
    */
   readonly maxWorkerDescriptors: number;
 }

@@ -101,7 +101,7 @@ export class Mongrel2Client implements ExchangeChannel {
     return this.#current !== null && this.#output.line.isFull;
   }
 
-  /** Requests that are not answered to their end. */
+  /** Requests without a complete answer. */
   get requestCount(): number {
     const { joinedCount } = this.#output;
     return joinedCount + this.#waiting.length + (this.#current === null ? 0 : 1);

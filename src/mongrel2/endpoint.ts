@@ -19,7 +19,7 @@ import { Mongrel2Sockets } from "./sockets.ts";
 import type { Mongrel2Spec } from "./codec/spec.ts";
 import { UploadFolder } from "./upload.ts";
 
-/** What a {@linkcode Mongrel2Endpoint} is made of. */
+/** Options of a {@linkcode Mongrel2Endpoint}. */
 export interface Mongrel2EndpointOptions {
   /** Where Mongrel2 is. */
   readonly spec: Mongrel2Spec;
@@ -53,7 +53,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   /** Resolves when Mongrel2 was found to listen, or could not be found for a second. */
   readonly connected: Promise<void>;
 
-  /** Requests that got no answer, or only part of it, since the endpoint was ended. */
+  /** Requests that got no answer, or only part of one, because the endpoint was ended. */
   cutOffCount = 0;
 
   readonly #sockets: Mongrel2Sockets;
@@ -129,14 +129,14 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     return this.#busy.size;
   }
 
-  /** Requests that are not answered to their end. */
+  /** Requests without a complete answer. */
   get unansweredCount(): number {
     return [...this.#busy].reduce((sum, { requestCount }) => sum + requestCount, 0);
   }
 
   /**
    * Leaves Mongrel2, which gives its requests to other handlers from here on, and finishes what has
-   * come. Resolves when all is answered, which is hoped to be within `graceMs`.
+   * come. Resolves when all is answered, which should be within `graceMs`.
    */
   async drain(graceMs = Infinity): Promise<void> {
     await this.#awaitLargeResponses(Math.min(graceMs / 3, MAX_STAY_MS));
@@ -168,7 +168,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     }
   }
 
-  /** Ends at once what is under way, and then closes the sockets. */
+  /** Ends what is under way immediately, and then closes the sockets. */
   async [Symbol.asyncDispose](): Promise<void> {
     await (this.#closing ??= this.#cutOff());
   }

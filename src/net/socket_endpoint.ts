@@ -146,7 +146,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     return this.#connections.size + this.#lingering;
   }
 
-  /** Requests that are not answered to their end. */
+  /** Requests without a complete answer. */
   get unansweredCount(): number {
     return [...this.#connections].reduce((sum, { owedCount }) => sum + owedCount, 0);
   }

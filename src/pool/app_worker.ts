@@ -148,7 +148,7 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
     return this.#thread.cronDuty;
   }
 
-  /** Tells the apps what addresses are listened at. */
+  /** Announces the addresses that are listened on to the apps. */
   announce(addresses: readonly Deno.Addr[]): void {
     this.#thread.announce(addresses);
   }

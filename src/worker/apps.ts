@@ -23,7 +23,7 @@ const { Response: PlatformResponse, TypeError } = globalThis;
 export interface App {
   /** Answers `request`. The third argument is the second one, for code that looks for it there. */
   fetch(request: Request, context: Context, again?: Context): Response | Promise<Response>;
-  /** Is told each address that is listened at: once, when all are, in the first of the app's workers. */
+  /** Called with each address, once all are listened on, in the first of the app's workers. */
   onListen?(address: Deno.Addr): void | Promise<void>;
 }
 
@@ -122,7 +122,7 @@ export class AppRunner implements ExchangeHandler {
     }
   }
 
-  /** Tells the apps what addresses are listened at. */
+  /** Announces the addresses that are listened on to the apps. */
   announce(addresses: readonly Deno.Addr[]): void {
     for (const { app, listener = app, modules = [] } of this.#mounts) {
       for (const module of modules) module.tell(this.#log);

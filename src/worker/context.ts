@@ -15,8 +15,8 @@ const { Headers: PlatformHeaders, TypeError } = globalThis;
 /** The second argument of an app: a superset of `Deno.ServeHandlerInfo`. */
 export interface Context {
   /**
-   * Address of the client: over FastCGI and Mongrel2 as the web server told it. Over HTTP it is
-   * that of the connection's other side. Behind a web server on a unix socket that is nobody's:
+   * Address of the client: over FastCGI and Mongrel2, as the web server gave it. Over HTTP it is
+   * that of the connection's other side. Behind a web server on a unix socket it is nobody's:
    * `{ transport: "unix" }` without a path (and `env.REMOTE_ADDR` is empty); look at what the web
    * server sends, such as `X-Forwarded-For`, if nobody else can connect.
    */
@@ -37,15 +37,15 @@ export interface Context {
   readonly env: Readonly<Record<string, string>>;
   /** The path prefix that the app is mounted at, `""` at the root. */
   readonly mount: string;
-  /** Fires when the client went away or the request timed out. */
+  /** Fires when the client has gone away, or the request has timed out. */
   readonly signal: AbortSignal;
   /** Trailer fields of the request; resolves when its body has been received in full. */
   readonly trailers: Promise<Headers>;
   /** What the web server wants: `"responder"`, unless FastCGI says otherwise. */
   readonly role: RequestRole;
-  /** The file that a FastCGI filter is to work on; `null` in all other roles. */
+  /** The file that a FastCGI filter works on; `null` in all other roles. */
   readonly data: ReadableStream<Uint8Array<ArrayBuffer>> | null;
-  /** Tells of work that outlives the response: shutdown waits for it. */
+  /** Registers work that outlives the response: shutdown waits for it. */
   waitUntil(promise: Promise<unknown>): void;
   /** Does nothing: for apps that were written for Cloudflare. */
   passThroughOnException(): void;

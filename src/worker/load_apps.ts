@@ -16,7 +16,7 @@ import type { LoadedModule, ModuleExports } from "./serving/served_module.ts";
 import { loadModule } from "./serving/served_module.ts";
 import { asApp, describe, nameExport } from "./app_forms.ts";
 
-/** The app that middleware is around. It can be called, too, as its own `fetch`. */
+/** The app within middleware. It can be called, like its own `fetch`. */
 export type Next = App & App["fetch"];
 
 /** Middleware: given an app, makes another around it. */

@@ -39,7 +39,7 @@ export interface AppSource extends ExportSource {
 export interface AppSet {
   /** The apps by mount. */
   readonly mounts: readonly AppSource[];
-  /** What front servers are told of the apps' faults. */
+  /** Which faults of apps are reported to front servers. */
   readonly faultReports: FaultReports;
   /** Whether apps may not use the runtime's own `import()`; absent means that they may. */
   readonly lockdown?: "locked";

@@ -113,7 +113,7 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     exchange.receiver = this;
   }
 
-  /** Fires when the client went away or the request timed out. */
+  /** Fires when the client has gone away, or the request has timed out. */
   get signal(): AbortSignal {
     if (this.#abortController === null) {
       this.#abortController = new AbortController();

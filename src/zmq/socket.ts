@@ -127,7 +127,10 @@ export const EVENT_CONNECTED = 1;
 /** A connection was lost. */
 export const EVENT_DISCONNECTED = 512;
 
-/** What a monitor tells: the event, and a value, which is the connection's file descriptor for these two. */
+/**
+ * What a monitor reports: the event, and a value, which is the connection's file descriptor for
+ * these two.
+ */
 export interface MonitorEvent {
   /** Number of the event, such as {@linkcode EVENT_CONNECTED}. */
   readonly event: number;
@@ -172,7 +175,7 @@ export class ZmqContext implements AsyncDisposable {
     return socket;
   }
 
-  /** Closes the sockets that are left, and the context once what lingers has been sent. */
+  /** Closes the remaining sockets, and the context once lingering messages have been sent. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -219,12 +222,12 @@ export class ZmqSocket implements AsyncDisposable {
     this.#call("zmq_bind", "bind to", endpoint);
   }
 
-  /** Connects to `endpoint`, now or as soon as somebody listens there. */
+  /** Connects to `endpoint`, now or as soon as something listens there. */
   connect(endpoint: string): void {
     this.#call("zmq_connect", "connect to", endpoint);
   }
 
-  /** Stops to listen at `endpoint`. */
+  /** Stops listening at `endpoint`. */
   unbind(endpoint: string): void {
     this.#call("zmq_unbind", "unbind from", endpoint);
   }
@@ -263,8 +266,8 @@ export class ZmqSocket implements AsyncDisposable {
   }
 
   /**
-   * A PAIR socket that tells what becomes of this one's connections: see {@linkcode parseMonitorEvent}.
-   * Close it before this one.
+   * A PAIR socket that reports the state of this one's connections: see
+   * {@linkcode parseMonitorEvent}. Close it before this one.
    */
   monitor(): ZmqSocket {
     this.#check();
@@ -348,7 +351,7 @@ export class ZmqSocket implements AsyncDisposable {
     await this.#poll;
   }
 
-  /** Closes the socket. What it has not sent goes on for the time of its option `linger`. */
+  /** Closes the socket. Unsent messages go on for the time of its option `linger`. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }

@@ -9,9 +9,9 @@ import { DEFAULT_REQUEST_LIMITS } from "../../message/request_limits.ts";
 
 /** Limits of the FastCGI codec and endpoint. */
 export interface FastCgiLimits extends RequestLimits {
-  /** Open connections of one endpoint; what comes on others is answered FCGI_OVERLOADED. */
+  /** Open connections of one endpoint; requests on further ones get FCGI_OVERLOADED. */
   readonly maxConns: number;
-  /** Requests at a time of one endpoint; others are answered FCGI_OVERLOADED. */
+  /** Concurrent requests of one endpoint; further ones get FCGI_OVERLOADED. */
   readonly maxReqs: number;
 }
 
@@ -22,7 +22,7 @@ export const DEFAULT_FASTCGI_LIMITS: FastCgiLimits = Object.freeze({
   maxReqs: 1_024,
 });
 
-/** Connections beyond the limit that are accepted all the same, to tell them so. */
+/** Connections beyond the limit that are still accepted, to answer FCGI_OVERLOADED. */
 export const MAX_REFUSED_CONNECTIONS = 64;
 
 /**

@@ -28,7 +28,7 @@ export const STDIN = 5;
 export const STDOUT = 6;
 /** Application, stream: messages about faults. */
 export const STDERR = 7;
-/** Web server, stream: the file that a filter is to work on. */
+/** Web server, stream: the file that a filter works on. */
 export const DATA = 8;
 /** Web server, management: asks for values. */
 export const GET_VALUES = 9;
@@ -49,7 +49,7 @@ export const FILTER = 3;
 export const KEEP_CONN = 1;
 
 // How a request has ended, as END_REQUEST tells.
-/** In order. */
+/** The request was answered. */
 export const REQUEST_COMPLETE = 0;
 /** Refused: the application takes one request a connection. */
 export const CANT_MPX_CONN = 1;
@@ -135,7 +135,7 @@ export class RecordReader {
     return this.#at < this.#limit;
   }
 
-  /** Whether the last record was read to its end, padding included, and none has begun. */
+  /** Whether the last record was read to its end, padding included, and no other has begun. */
   get betweenRecords(): boolean {
     return !this.inRecord && this.#padding === 0 && this.#headerBytes === 0;
   }

@@ -20,7 +20,7 @@ export interface Mongrel2Spec {
   readonly uploads?: string;
 }
 
-/** Which handler is meant; what is not given does not matter. */
+/** Chooses a handler; what is absent does not matter. */
 export interface HandlerChoice {
   /** Its number in the table of handlers. */
   readonly handlerId?: number;
