@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { FROM_SOURCE } from "../support/gateway.ts";
 import { get, RawClient } from "../support/raw_client.ts";
+import { linesOf } from "../support/streams.ts";
 
 /** A gateway with two workers: the second one asks before it goes on loading. */
 interface StartingGateway {
@@ -86,12 +87,7 @@ Deno.test("the first worker serves while the others are loading", () =>
     await asked;
     assertEquals(await served(client), "served");
     answer(200);
-    const lines = child.stderr.pipeThrough(new TextDecoderStream());
-    let log = "";
-    for await (const text of lines) {
-      log += text;
-      if (/^ready$/m.test(log)) child.kill("SIGTERM");
-    }
+    for await (const line of linesOf(child.stderr)) if (line === "ready") child.kill("SIGTERM");
     assertEquals((await child.status).code, 0);
   }));
 

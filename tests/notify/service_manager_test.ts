@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { startGateway } from "../support/gateway.ts";
 import type { GatewayProcess } from "../support/gateway.ts";
 import { inFolder, until } from "../support/processes.ts";
+import { linesOf } from "../support/streams.ts";
 
 /** Prints each datagram as a line of JSON. */
 const MANAGER = `
@@ -25,14 +26,9 @@ async function startManager(name: string): Promise<AsyncDisposable & { told: str
   const told: string[] = [];
   const bound = Promise.withResolvers<void>();
   const reading = (async () => {
-    let rest = "";
-    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop()!;
-      for (const line of lines) {
-        if (line === "bound") bound.resolve();
-        else told.push(JSON.parse(line));
-      }
+    for await (const line of linesOf(child.stdout)) {
+      if (line === "bound") bound.resolve();
+      else told.push(JSON.parse(line));
     }
   })();
   await bound.promise;

@@ -1,5 +1,7 @@
 /** Starts the `gatehouse` command as a process, and talks to it. */
 
+import { linesOf } from "./streams.ts";
+
 const CLI = new URL("../../cli.ts", import.meta.url).pathname;
 
 /** A running `gatehouse` process. */
@@ -60,14 +62,10 @@ export async function startGateway(
     waiters = [];
   };
   const reading = (async () => {
-    let rest = "";
-    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-      const lines = (rest + text).split("\n");
-      rest = lines.pop() ?? "";
-      log.push(...lines);
+    for await (const line of linesOf(child.stderr)) {
+      log.push(line);
       wake();
     }
-    if (rest !== "") log.push(rest);
     ended = true;
     wake();
   })();

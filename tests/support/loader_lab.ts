@@ -2,6 +2,7 @@
 
 import { FROM_SOURCE, startGateway } from "./gateway.ts";
 import type { GatewayProcess } from "./gateway.ts";
+import { linesOf } from "./streams.ts";
 
 /** Time after which a run that should end has failed, in milliseconds. */
 const PATIENCE_MS = 90_000;
@@ -124,10 +125,10 @@ export class LoaderLab implements AsyncDisposable {
     }).spawn();
     const stdout = new Response(child.stdout).text();
     let stderr = "";
-    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-      stderr += text;
+    for await (const line of linesOf(child.stderr)) {
+      stderr += `${line}\n`;
       // One that serves, though it should not, would never end.
-      if (/^ready$/m.test(stderr)) child.kill("SIGKILL");
+      if (line === "ready") child.kill("SIGKILL");
     }
     return { code: (await child.status).code, stdout: await stdout, stderr };
   }

@@ -4,6 +4,7 @@ import { FROM_SOURCE, startGateway } from "../../support/gateway.ts";
 import type { GatewayProcess } from "../../support/gateway.ts";
 import type { LegName } from "./case.ts";
 import type { PlacedCase, Site } from "./site.ts";
+import { linesOf } from "../../support/streams.ts";
 
 /** A way to run gatehouse. */
 export interface Leg {
@@ -103,10 +104,10 @@ export async function launcherOf(leg: Leg, site: Site): Promise<Launcher> {
         signal: AbortSignal.timeout(PATIENCE_MS),
       }).spawn();
       let stderr = "";
-      for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
-        stderr += text;
+      for await (const line of linesOf(child.stderr)) {
+        stderr += `${line}\n`;
         // One that serves, though it should not, would never end.
-        if (/^ready$/m.test(stderr)) child.kill("SIGKILL");
+        if (line === "ready") child.kill("SIGKILL");
       }
       return { kind: "ended", code: (await child.status).code, stderr };
     },
