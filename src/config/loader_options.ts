@@ -51,7 +51,7 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
   {
     name: "cached-only",
     group: "Loading",
-    help: "Load from the cache alone, and fail if a module is not there",
+    help: "Load from the cache alone, and fail if a module is missing",
     apply: (settings) => settings.loading.cachePolicy = "only",
   },
   {

@@ -1,23 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { FROM_SOURCE, runGateway, startGateway } from "../support/gateway.ts";
+import { inFolder } from "../support/processes.ts";
 import { get, RawClient } from "../support/raw_client.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
-
-async function inFolder(
-  files: Record<string, string>,
-  body: (folder: string) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    for (const [name, text] of Object.entries(files)) {
-      await Deno.writeTextFile(`${folder}/${name}`, text);
-    }
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("--version names the versions, --help shows the options: both exit 0", async () => {
   const version = await runGateway(["--version"]);
