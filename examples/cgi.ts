@@ -34,7 +34,7 @@ const WITHHELD = ("AUTHORIZATION CONNECTION CONTENT_LENGTH CONTENT_TYPE EXPECT K
 const CONNECTION_FIELDS =
   "connection keep-alive proxy-connection te trailer transfer-encoding upgrade".split(" ");
 const CGI_FIELDS = ["status", "location", "content-type"];
-/** Codes of the errors that come of asking for what cannot be had. */
+/** Codes of the errors for paths that cannot be opened. */
 const ABSENT = ["ENOENT", "ENOTDIR", "EACCES", "ELOOP", "ENAMETOOLONG"];
 
 let running = 0;
@@ -302,7 +302,7 @@ export default {
   async fetch(request: Request, context: Context): Promise<Response> {
     const script = await findScript(new URL(request.url).pathname.slice(context.mount.length));
     if (script === 404) return new Response("not found\n", { status: 404 });
-    if (script === 403) return new Response("this is no script\n", { status: 403 });
+    if (script === 403) return new Response("this is not a script\n", { status: 403 });
     if (running >= maxScripts) {
       return new Response("too many scripts\n", { status: 503, headers: { "retry-after": "1" } });
     }

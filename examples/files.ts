@@ -21,7 +21,7 @@ const TYPES: Record<string, string> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/** Codes of the errors that come of asking for what cannot be had. */
+/** Codes of the errors for paths that cannot be opened. */
 const ABSENT = ["ENOENT", "ENOTDIR", "EACCES", "ELOOP", "ENAMETOOLONG"];
 
 /** Opens the file that a URL's path names; `null` if there is none inside the folder. */

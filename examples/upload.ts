@@ -24,7 +24,7 @@ async function listed(request: Request): Promise<Response> {
     form = await request.formData();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    return new Response("the body is no form\n", { status: 400 });
+    return new Response("the body is not a form\n", { status: 400 });
   }
   const files = [...form.values()].filter((value): value is File => value instanceof File);
   return Response.json(files.map(({ name, size }) => ({ name, size })));

@@ -236,7 +236,7 @@ example("upload.ts", "refuses what is no form where it wants one", async (url) =
   const bodies: RequestInit[] = [{ body: "text" }, { body: "text", headers }];
   for (const init of bodies) {
     const response = await fetch(`${url}/form`, { method: "POST", ...init });
-    assertEquals([response.status, await response.text()], [400, "the body is no form\n"]);
+    assertEquals([response.status, await response.text()], [400, "the body is not a form\n"]);
   }
 });
 

@@ -38,7 +38,7 @@ export function print(text: string): void {
   console.log(printable(text));
 }
 
-/** What a terminal takes for: begin the line anew, and empty it. */
+/** What makes a terminal return to the start of the line and clear it. */
 const EMPTY_LINE = "\r\x1b[K";
 /** Columns of a terminal that does not say how many it has. */
 const USUAL_COLUMNS = 80;

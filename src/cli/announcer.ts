@@ -21,7 +21,7 @@ export type Notice = Readonly<Parameters<Log>>;
 export interface Announcer extends Disposable {
   /** It serves at `urls`; `notice` is printed with it. */
   ready(urls: readonly string[], notice: Notice | null): void;
-  /** It begins to load the apps anew. */
+  /** It begins to reload the apps. */
   reloading(): void;
   /** It has loaded them, or goes on with those that it had. */
   reloaded(): void;

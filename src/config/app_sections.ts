@@ -69,8 +69,8 @@ export class AppSections {
   }
 
   /**
-   * What the section `name` mounts. A filter around a composite is around each of its apps, each time
-   * anew.
+   * What the section `name` mounts. A filter around a composite is around each of its apps, as a
+   * new instance each time.
    */
   mountsOf(name: string, trail: readonly string[]): readonly MountSetting[] {
     const known = this.#done.get(name);

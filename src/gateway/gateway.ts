@@ -220,8 +220,8 @@ export class Gateway {
   }
 
   /**
-   * Loads the apps anew in new workers, which take over when all of them are ready; no connection
-   * is closed. If the apps cannot be loaded, the workers that serve go on. `reason` goes to the log.
+   * Reloads the apps in new workers, which take over when all are ready; no connection is closed.
+   * If the apps cannot be loaded, the old workers go on serving. `reason` goes to the log.
    */
   async reload(reason: string): Promise<ReloadOutcome> {
     return await this.#backend.reload(reason);

@@ -147,8 +147,8 @@ export class Generations implements ExchangeHandler {
   }
 
   /**
-   * Loads the apps anew, in new workers, and lets these take over; the old ones finish what they have.
-   * What is asked for during a reload is one more reload after it.
+   * Reloads the apps in new workers, which take over; the old ones finish their requests. Requests
+   * for a reload during a reload become one more reload after it.
    */
   reload(reason: string): Promise<ReloadOutcome> {
     if (this.#reloading === null) return this.#begin(reason);

@@ -119,7 +119,7 @@ export class HttpConnection extends Connection {
     return this.#discardedBytes <= MAX_DISCARDED_BYTES;
   }
 
-  /** The exchange whose response is to be sent next. */
+  /** The exchange whose response is next. */
   get front(): HttpExchange | undefined {
     return this.#pipeline.front;
   }

@@ -32,7 +32,7 @@ export class Pipeline {
     return this.#exchanges.length;
   }
 
-  /** The request whose response is to be sent next. */
+  /** The request whose response is next. */
   get front(): HttpExchange | undefined {
     return this.#exchanges[0];
   }

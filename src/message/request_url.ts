@@ -22,7 +22,10 @@ for (let byte = 0; byte < 256; byte++) {
   if (/[\w\-.~!$&()*+,;=:@/?%]/.test(char)) PLAIN[byte] |= PLAIN_QUERY;
 }
 
-/** A target that the URL parser would leave as it is, but for dot segments: nothing is to be escaped. */
+/**
+ * A target that the URL parser would leave as it is, except dot segments: nothing has to be
+ * escaped.
+ */
 const PLAIN_TARGET = /^\/[\w\-~!$&()*+,;=:@/%.]*(?:\?[\w\-.~!$&()*+,;=:@/?%]*)?$/;
 const NEEDS_NORMALIZING = /\/\.|%2e/i;
 

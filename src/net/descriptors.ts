@@ -24,7 +24,7 @@ export interface RoomMaker {
 const OWN_DESCRIPTORS = 20;
 /** Connections that are admitted however few descriptors there are. */
 const MIN_CONNECTIONS = 4;
-/** What is open besides connections is counted anew after this time, in milliseconds. */
+/** Interval at which descriptors other than connections are counted again, in milliseconds. */
 const COUNT_PERIOD_MS = 1_000;
 
 /** Number of `RLIMIT_NOFILE` in the calls of systems other than Linux. */

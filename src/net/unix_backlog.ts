@@ -1,5 +1,5 @@
 /**
- * The queue of a unix socket: Deno makes it as long as it likes, so it is set anew, by the C library.
+ * The queue of a unix socket: Deno chooses its length, so the C library sets it afterwards.
  *
  * @module
  */

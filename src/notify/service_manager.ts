@@ -60,7 +60,7 @@ export class ServiceManager implements Disposable {
     Deno.unrefTimer(this.#timer);
   }
 
-  /** The gateway loads its apps anew. */
+  /** The gateway reloads its apps. */
   reloading(): void {
     const now = this.#sender.monotonicMicroseconds();
     this.#send(`RELOADING=1\nMONOTONIC_USEC=${now}\nSTATUS=reloading`);

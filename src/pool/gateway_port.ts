@@ -168,7 +168,7 @@ export class GatewayPort implements ExchangeWorker {
 
   /** Gives the worker a request, or turns it away if too much waits. */
   handle(exchange: Exchange): void {
-    // Those before it: what belongs to this one is to be seen with it.
+    // Only those before it: a request and what belongs to it are shown together.
     if (this.#unseenRequests >= REQUESTS_AT_A_TIME) this.#publishRequests();
     if (this.#hasEnded) {
       exchange.fail(this.#endStatus, this.fieldLine);

@@ -94,7 +94,7 @@ export class WorkerSlot {
   }
 
   /**
-   * Starts a worker, which replaces the one that is there when it is ready.
+   * Starts a worker, which replaces the current one when it is ready.
    *
    * @throws {LoadError} if it cannot load the apps
    */

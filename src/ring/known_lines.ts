@@ -1,6 +1,6 @@
 /**
  * Field lines of responses that have just been seen: most responses of an app have the same as some
- * other one. They are recognised instead of being made, or checked, anew.
+ * other one. They are recognised instead of being made, or checked, again.
  *
  * @module
  */

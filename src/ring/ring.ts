@@ -41,8 +41,8 @@ const WRAP = 0;
 /** The reader makes room known after it has read this many bytes. */
 const RELEASE_BYTES = 65_536;
 /**
- * From here on, a ring that is empty is begun anew: what was used last is in the caches, and what is used
- * seldom need not be in memory.
+ * Beyond this place, an empty ring starts again at its beginning: what was used last is in the
+ * caches, and what is used seldom need not be in memory.
  */
 const RESTART_BYTES = 262_144;
 /** What each frame counts for at the least, in bytes: the small ones make work, too. */

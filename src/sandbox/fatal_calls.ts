@@ -143,7 +143,7 @@ interface ImageSize {
   readonly height: number;
 }
 
-/** The image and what is to be of it, with sides that point forwards. */
+/** The image and its wanted part, with sides that point forwards. */
 function cropped(args: readonly unknown[]): unknown[] {
   const crop: [unknown, number, number, number, number] = [
     args[0],

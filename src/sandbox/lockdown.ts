@@ -254,7 +254,7 @@ const REFUSED: Readonly<Record<string, readonly string[]>> = {
 };
 
 function lockBuiltins(): void {
-  // They need each other as they are to be loaded.
+  // They need each other as they are loaded.
   const loaded = Object.entries(REFUSED).map(([module, names]) =>
     [module, names, builtin(module)] as const
   );

@@ -48,7 +48,7 @@ export type Report =
     /** What is sent first. */
     readonly notice: readonly [LogLevel, string] | null;
   }
-  /** It loads its apps anew. */
+  /** It reloads its apps. */
   | { readonly kind: "reloading" }
   /** It has done so, or goes on with what it had. */
   | { readonly kind: "reloaded" };

@@ -35,7 +35,7 @@ export interface SupervisorOptions {
   readonly log: Log;
   /** Takes lines that processes have printed. */
   readonly print: (number: number, stream: "stdout" | "stderr", line: string) => void;
-  /** Is told when a process begins to load its apps anew, and when none does any more. */
+  /** Called when a process begins to reload its apps, and when none does any more. */
   readonly onReload: (state: "reloading" | "reloaded") => void;
 }
 

@@ -96,7 +96,8 @@ async function start(message: StartMessage): Promise<void> {
   const ring = (): void => {
     if (!gatewayBell.ring()) post(DOORBELL);
   };
-  // The gateway may answer with another request at once: what was read is to be done with before that.
+  // The gateway may answer with another request at once: what was read must be finished before
+  // that.
   const ringLater = (): void => void setImmediate(ring);
   const opened = new WorkerPort(
     new RingReader(toWorker, ringLater),

@@ -56,7 +56,7 @@ const RUNNING = 0;
 const RESPONDED = 1;
 const ENDED = 2;
 
-/** What a task tells the apps that it belongs to. */
+/** What a task reports to the runner that it belongs to. */
 export interface TaskOwner {
   /** The task has ended: its response is complete, or it was cut short. */
   onTaskEnded(task: AppTask): void;

@@ -48,7 +48,7 @@ export const FILTER = 3;
 /** Flag of BEGIN_REQUEST: the connection stays open after the request. */
 export const KEEP_CONN = 1;
 
-// How a request has ended, as END_REQUEST tells.
+// How a request has ended, as END_REQUEST says.
 /** The request was answered. */
 export const REQUEST_COMPLETE = 0;
 /** Refused: the application takes one request a connection. */

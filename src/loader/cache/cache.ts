@@ -199,7 +199,7 @@ export class ModuleCache {
 
   /**
    * Removes what the cache has put into its folder, and nothing else. Processes that use it
-   * meanwhile fetch anew.
+   * meanwhile fetch again.
    *
    * @throws {ConfigError} when the folder held other things before it became the cache
    */

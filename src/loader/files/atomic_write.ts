@@ -18,7 +18,7 @@ export const PRIVATE_FILE = { mode: 0o600 } as const;
 /** What is read and written at once, in bytes. */
 const AT_ONCE_BYTES = 1024 * 1024;
 
-/** Times that a folder is made anew when another process removes it meanwhile. */
+/** Times that a folder is made again when another process removes it meanwhile. */
 const FOLDER_ATTEMPTS = 10;
 
 /** Times that a folder is moved to its place when other processes put broken ones there. */

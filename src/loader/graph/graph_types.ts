@@ -88,7 +88,7 @@ export interface GraphRoot {
 export interface GraphRequest {
   /** The modules to begin with. */
   readonly roots: readonly GraphRoot[];
-  /** How they are to be understood. */
+  /** How they are read. */
   readonly project: ProjectConfig;
   /** Modules that exist already. */
   readonly known: KnownModules;

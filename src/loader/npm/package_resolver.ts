@@ -98,7 +98,7 @@ export abstract class PackageResolver<Result> {
 
   /** Why the file `importer`, whose package is `scope`, cannot import a package by this name. */
   protected unknown(name: string, _importer: string, scope: PackageJson | null): string {
-    return `the package "${name}" is none of ${described(scope)}'s dependencies`;
+    return `${described(scope)} does not depend on the package "${name}"`;
   }
 
   /** Real path of the folder of the package that `name` means in the file `importer`. */

@@ -63,7 +63,7 @@ export interface KnownPackage {
   readonly registry: string;
 }
 
-/** Times that all is chosen anew, so that there are fewer versions. */
+/** Times that everything is chosen again, to get fewer versions. */
 const MAX_ROUNDS = 8;
 
 /** Chooses versions. */

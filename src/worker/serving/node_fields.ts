@@ -90,7 +90,7 @@ export class OutgoingFields {
     for (const [name, value] of pairs) this.append(name, value);
   }
 
-  /** The field lines as they are to be sent, each with its CRLF. */
+  /** The field lines as they are sent, each with its CRLF. */
   lines(): string {
     let lines = "";
     for (const [key, { name, value }] of this.#fields) {

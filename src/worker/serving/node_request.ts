@@ -55,7 +55,7 @@ export interface RequestMaker {
   make(parts: RequestParts, socket: BridgedSocket, Kind?: RequestClass): BridgedRequest;
   /** Its socket has ended. */
   onSocketEnded(req: BridgedRequest, error: Error | undefined): void;
-  /** Its client will send no more: whoever listens may take it for gone. */
+  /** Its client will send no more: listeners may take it for gone. */
   onHalfClosed(req: BridgedRequest): void;
   /** The response has ended: what is left of the body is not read. */
   onResponseEnded(req: BridgedRequest): void;
@@ -267,7 +267,7 @@ function headersCountSymbol(Incoming: typeof IncomingMessage): symbol | null {
   }
 }
 
-/** Reads the body of a request that nobody has looked at. */
+/** Reads the body of a request that was not inspected. */
 export function bodyReader(body: RequestBody): BodyReader {
   type Piece = Uint8Array<ArrayBuffer> | null;
   return {

@@ -229,7 +229,7 @@ export class LoadedModule implements ServedModule {
   }
 }
 
-/** A server that nobody asks. */
+/** A server that gets no requests. */
 const NOT_SERVED: OfferedApp = {
   isServed: false,
   onEndAwaited() {},
