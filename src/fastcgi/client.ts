@@ -5,7 +5,7 @@
  */
 
 import { messageOf } from "../base/error_message.ts";
-import { FastCgiError, ProtocolError } from "../base/errors.ts";
+import { FastCgiError } from "../base/errors.ts";
 import type { RequestRole } from "../message/exchange.ts";
 import { tell } from "../base/log.ts";
 import { parseListenAddress } from "../net/address.ts";
@@ -16,9 +16,8 @@ import { SettingChecks } from "../limits/setting_checks.ts";
 import type { SettingRange } from "../limits/setting_ranges.ts";
 import { ANY_TIME } from "../limits/setting_ranges.ts";
 import { timerMs } from "../base/timers.ts";
-import { CgiHeadReader } from "./codec/cgi_head.ts";
-import type { CgiHead } from "./codec/cgi_head.ts";
 import { ClientConnection } from "./client_connection.ts";
+import { measured, responseOf } from "./client_bodies.ts";
 import { paramsOf } from "./client_params.ts";
 import { Reply } from "./client_reply.ts";
 import { DATA, STDIN } from "./codec/records.ts";
@@ -81,9 +80,6 @@ interface WaitingRequest {
   begin(connection: ClientConnection): void;
   fail(error: unknown): void;
 }
-
-/** Bytes that are read on after a response that has no body, so that its connection can be kept. */
-const MAX_DISCARDED_BYTES = 1_048_576;
 
 /**
  * Asks a FastCGI server, gatehouse or another such as php-fpm.
@@ -325,32 +321,6 @@ export class FastCgiClient implements AsyncDisposable {
   }
 }
 
-const DIGITS = /^\d{1,15}$/;
-
-/** `body`, which fails if it is not as long as `length` says, where that is given. */
-function measured(
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  length: string | undefined,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  if (length === undefined || !DIGITS.test(length)) return body;
-  let left = Number(length);
-  const meter = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
-    transform(chunk, controller) {
-      left -= chunk.length;
-      if (left < 0) throw new FastCgiError("the request's body is longer than its Content-Length");
-      controller.enqueue(chunk);
-    },
-    flush() {
-      if (left > 0) throw shorter("request", left);
-    },
-  });
-  return body.pipeThrough(meter);
-}
-
-function shorter(what: "request" | "response", bytes: number): FastCgiError {
-  return new FastCgiError(`the ${what}'s body is ${bytes} bytes shorter than its Content-Length`);
-}
-
 async function* once(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
   yield chunk;
 }
@@ -358,109 +328,4 @@ async function* once(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
 /** Whether a request can be sent once more (RFC 9110 9.2.2). */
 function isIdempotent(method: string): boolean {
   return ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"].includes(method);
-}
-
-/** Reads the head off a reply, and makes a response of it and the rest. */
-async function responseOf(reply: FastCgiReply, method: string): Promise<Response> {
-  const reader = reply.stdout.getReader();
-  try {
-    const { head, first } = await readHead(reply, reader);
-    const { status, statusText, fields } = head;
-    const headers = fields.map(([name, value]): [string, string] => [name, value]);
-    const hasNoBody = method === "HEAD" || status === 204 || status === 205 || status === 304;
-    const body = hasNoBody ? null : bodyOf(first, reader, lengthOf(fields));
-    const response = new Response(body, { status, statusText, headers });
-    if (hasNoBody) discard(reader).catch(() => {});
-    return response;
-  } catch (error) {
-    // Nothing more is wanted of a response that is malformed.
-    reader.cancel(error).catch(() => {});
-    throw error;
-  }
-}
-
-/**
- * The length that a response's fields announce (RFC 9110 8.6); `Infinity` if they do not.
- *
- * @throws {ProtocolError} if it is no length, or they are several that differ
- */
-function lengthOf(fields: CgiHead["fields"]): number {
-  const values = fields.flatMap(([name, value]) =>
-    name.toLowerCase() === "content-length" ? value.split(",").map((each) => each.trim()) : []
-  );
-  if (values.length === 0) return Infinity;
-  if (!DIGITS.test(values[0]) || values.some((value) => value !== values[0])) {
-    throw new ProtocolError(502, "the response's Content-Length is malformed", "RFC 9110 8.6");
-  }
-  return Number(values[0]);
-}
-
-type Reader = ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
-
-/** Reads the head of a response; `first` is what has come of the body with it. */
-async function readHead(
-  reply: FastCgiReply,
-  reader: Reader,
-): Promise<{ readonly head: CgiHead; readonly first: Uint8Array<ArrayBuffer> }> {
-  const headReader = new CgiHeadReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) {
-      await reply.appStatus;
-      throw new FastCgiError(
-        headReader.isWithin
-          ? "the FastCGI server ended the request within the head of its response"
-          : "the FastCGI server ended the request without a response",
-      );
-    }
-    const found = headReader.push(value);
-    if (found !== null) return { head: found.head, first: value.subarray(found.bodyStart) };
-  }
-}
-
-/** A response's body, which is to have `left` bytes; `Infinity` for any number. */
-function bodyOf(
-  first: Uint8Array<ArrayBuffer>,
-  reader: Reader,
-  left: number,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const pass = (
-    controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>,
-    chunk: Uint8Array<ArrayBuffer>,
-  ) => {
-    left -= chunk.length;
-    if (left >= 0) {
-      controller.enqueue(chunk);
-      return;
-    }
-    const error = new FastCgiError("the response's body is longer than its Content-Length");
-    controller.error(error);
-    reader.cancel(error).catch(() => {});
-  };
-  return new ReadableStream<Uint8Array<ArrayBuffer>>({
-    start(controller) {
-      if (first.length > 0) pass(controller, first);
-    },
-    async pull(controller) {
-      const { done, value } = await reader.read();
-      if (!done) {
-        pass(controller, value);
-      } else if (left > 0 && left < Infinity) {
-        throw shorter("response", left);
-      } else {
-        controller.close();
-      }
-    },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 });
-}
-
-/** Reads a response without a body to its end, so that its connection can be kept; but not for ever. */
-async function discard(reader: Reader): Promise<void> {
-  for (let bytes = 0; bytes <= MAX_DISCARDED_BYTES;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    bytes += value.length;
-  }
-  await reader.cancel();
 }
