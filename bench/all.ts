@@ -19,11 +19,10 @@ import { replaceResults } from "./report/results.ts";
 
 const options = commandLine({
   usage: "bench",
-  about:
-    `All benches in a short form, which takes less than ten minutes on a quiet machine: what has
-a goal, beside whom it is about. At the end, one table has each case, gatehouse's figure, its
-ratio to each reference with quartiles, and the goals, which are limits to a ratio or to the
-figure itself. The table goes to bench/RESULTS.md, too, and a picture of it to
+  about: `All benches in a short form, in less than ten minutes on a quiet machine: the cases with
+goals, and the servers that these compare with. At the end, one table has each case,
+gatehouse's figure, its ratio to each reference with quartiles, and the goals, which limit a
+ratio or the figure itself. The table also goes to bench/RESULTS.md, and a picture of it to
 bench/results.svg.`,
   options: {
     ...OPTIONS,
@@ -58,7 +57,7 @@ for (const bench of chosen) {
     // The others are measured all the same.
     failed.push(bench.name);
     console.log(
-      `${bench.name} is not measured: ${error instanceof Error ? error.message : error}\n`,
+      `${bench.name} was not measured: ${error instanceof Error ? error.message : error}\n`,
     );
   }
 }

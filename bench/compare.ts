@@ -13,7 +13,7 @@ const options = commandLine({
   usage: "bench:compare REV",
   about: `This gatehouse beside the one of a revision of git, in all benches or one of them
 (${NAMES}): a table for each case and number of workers. The row 'again' is the
-revision a second time: how far it is from 1 is how far to trust the rest. Executables,
+revision a second time: its distance from 1 shows how far to trust the rest. Executables,
 which cold starts are of, are made of both revisions.`,
   options: { ...OPTIONS, bench: text("NAME", "only this bench") },
   maxArguments: 1,

@@ -46,8 +46,8 @@ export async function runAlone(bench: Bench, alone: Alone): Promise<void> {
     usage: `${task} [REV]`,
     about: `Gatehouse with workers 0, 1 and 2 beside others, or, with a revision of git, beside
 gatehouse of that revision. ${about}
-The row 'again' is the reference a second time: how far it is from 1 is how
-far to trust the rest.`,
+The row 'again' is the reference a second time: its distance
+from 1 shows how far to trust the rest.`,
     options: { ...OPTIONS, ...more },
     maxArguments: 1,
   });

@@ -217,10 +217,10 @@ async function grownWith(
 if (import.meta.main) {
   await runAlone(memoryBench, {
     task: "bench:memory",
-    about: `All servers are started
-anew for each round, and run at once: what they take of memory does not depend on each other.
-Only load is put on one after the other. Gatehouse runs from source, or is the executable
-that is named.`,
+    about: `All servers are restarted
+for each round, and run at the same time, since their memory does not depend on each other.
+Load is put on them one by one. Gatehouse runs from source, or as the executable that is
+named.`,
     options: {
       ...EXECUTABLE,
       rounds: whole(3, "rounds after the warm-up"),
