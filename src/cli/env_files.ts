@@ -26,7 +26,7 @@ export function addEnvFiles(
 ): Surroundings {
   const known = new Map(Object.entries(surroundings.env));
   for (const path of [...paths].reverse()) {
-    const text = textOf(resolve(surroundings.cwd, path), log);
+    const text = readEnvFile(resolve(surroundings.cwd, path), log);
     if (text === null) continue;
     for (const [name, value] of parseEnvFile(text, path, known)) {
       const key = Deno.build.os === "windows" ? name.toUpperCase() : name;
@@ -38,7 +38,7 @@ export function addEnvFiles(
   return Object.freeze({ ...surroundings, env: Object.freeze(Object.fromEntries(known)) });
 }
 
-function textOf(path: string, log: Log): string | null {
+function readEnvFile(path: string, log: Log): string | null {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {

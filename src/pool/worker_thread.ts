@@ -128,7 +128,7 @@ export class WorkerThread {
     worker.onerror = (event) => {
       event.preventDefault();
       // The worker has told where it comes from.
-      owner.onFault(`uncaught error: ${textOf(event.message).split("\n    at ", 1)[0]}`);
+      owner.onFault(`uncaught error: ${sentText(event.message).split("\n    at ", 1)[0]}`);
     };
     worker.onmessageerror = () => owner.onFault("it sent a message that cannot be read");
     worker.postMessage(
@@ -225,21 +225,21 @@ export class WorkerThread {
     const report = message as Record<string, unknown>;
     switch (report.kind) {
       case "loaded":
-        return this.#loading.onLoaded(textOf(report.url));
+        return this.#loading.onLoaded(sentText(report.url));
       case "ready":
         if (!this.#loading.onOutcome()) return false;
         this.#owner.onReady();
         return true;
       case "failed":
         if (!this.#loading.onOutcome()) return false;
-        this.#owner.onFailed(new LoadError(textOf(report.url), textOf(report.message)));
+        this.#owner.onFailed(new LoadError(sentText(report.url), sentText(report.message)));
         return true;
       case "denied":
         if (++this.#denials > MAX_DENIALS) return false;
-        this.#owner.onDenied(textOf(report.text));
+        this.#owner.onDenied(sentText(report.text));
         return true;
       case "closed":
-        this.#owner.onFault(`the app called ${textOf(report.by)}`);
+        this.#owner.onFault(`the app called ${sentText(report.by)}`);
         return true;
       case "import":
         if (!this.#imports.take(report.id, report.request)) {
@@ -258,7 +258,7 @@ export class WorkerThread {
 }
 
 /** Text that a worker sent, if it is that. */
-function textOf(value: unknown): string {
+function sentText(value: unknown): string {
   return typeof value === "string" ? value.slice(0, MAX_TEXT_LENGTH) : "";
 }
 

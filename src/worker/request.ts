@@ -125,7 +125,7 @@ class LightRequest {
   }
 
   text(): Promise<string> {
-    return LightRequest.#read(this, "text", textOf);
+    return LightRequest.#read(this, "text", decodedText);
   }
 
   json(): Promise<unknown> {
@@ -184,10 +184,10 @@ function bufferOf(bytes: Uint8Array<ArrayBuffer>, start: number, end: number): A
   return ownBytes(bytes, start, end).buffer;
 }
 
-function textOf(bytes: Uint8Array, start: number, end: number): string {
+function decodedText(bytes: Uint8Array, start: number, end: number): string {
   return decode(decoder, viewOf(bytes, start, end));
 }
 
 function jsonOf(bytes: Uint8Array, start: number, end: number): unknown {
-  return parse(textOf(bytes, start, end));
+  return parse(decodedText(bytes, start, end));
 }

@@ -50,7 +50,7 @@ export function plainUses(code: string, goal: Goal): ModuleUses | null {
   const literals: ImportReference[] = [];
   for (const { source, options } of imports.sort((a, b) => a.start - b.start)) {
     if (options !== undefined && options !== null) return null;
-    const text = textOf(source);
+    const text = literalText(source);
     if (text !== null) literals.push(lines.reference(text, source.start));
   }
   return {
@@ -97,14 +97,14 @@ class Finder extends Parser {
   #lookForImporter({ callee, arguments: given }: Call): void {
     if (callee.type !== "Identifier" || given.length !== 2) return;
     if (this.#code.slice(callee.start, callee.end) !== "Function") return;
-    const [parameter, body] = given.map(textOf);
+    const [parameter, body] = given.map(literalText);
     if (parameter === null || body === null) return;
     if (importedByBody(body) === parameter.trim()) this.made.push(callee.start);
   }
 }
 
 /** The text that a node stands for; `null` if it is not a literal. */
-function textOf(node: Node): string | null {
+function literalText(node: Node): string | null {
   if (node.type === "Literal") {
     const { value } = node as Literal;
     return typeof value === "string" ? value : null;
