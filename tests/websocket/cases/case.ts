@@ -21,6 +21,8 @@ export interface SocketCase {
    * closes the connection; or not at all.
    */
   readonly end: number | "open";
+  /** Whether the fault can be told before the rest has come, which does not come: many servers wait for it. */
+  readonly isEarly?: true;
   /** Limits that the server is to have, besides the default ones. */
   readonly limits?: Partial<WebSocketLimits>;
 }

@@ -98,6 +98,11 @@ function* valid(): Generator<SocketCase> {
   }
 }
 
+/** A case of text whose rest does not come. */
+function early(name: string, begun: Uint8Array): SocketCase {
+  return { ...closed(name, [begun], 1007), isEarly: true };
+}
+
 function* invalid(): Generator<SocketCase> {
   for (const [name, bytes, told] of INVALID) {
     for (const padding of PADDINGS) {
@@ -106,16 +111,13 @@ function* invalid(): Generator<SocketCase> {
       yield closed(`${name} among ${padding} letters`, [frame(FIN | TEXT, whole)], 1007);
       // The rest does not come, and is not waited for.
       const begun = new Uint8Array([...before, ...bytes.slice(0, told)]);
-      yield closed(`${name} after ${padding} letters, as soon as it can be told`, [
+      yield early(
+        `${name} after ${padding} letters, as soon as it can be told`,
         frame(TEXT, begun),
-      ], 1007);
+      );
       const declared = BigInt(begun.length + 50);
       const first = frame(FIN | TEXT, begun, { declared });
-      yield closed(
-        `${name} after ${padding} letters, in a frame that is not complete`,
-        [first],
-        1007,
-      );
+      yield early(`${name} after ${padding} letters, in a frame that is not complete`, first);
       const cuts = Array.from({ length: whole.length - 1 }, (_, at) => at + 1);
       if (cuts.length > 20) continue;
       yield closed(`${name} among ${padding} letters, a frame a byte`, cutInto(whole, cuts), 1007);

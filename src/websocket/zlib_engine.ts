@@ -1,0 +1,155 @@
+/**
+ * DEFLATE (RFC 1951) in steps that can be held up, over the platform's zlib.
+ *
+ * The streams of `node:zlib` are the only form of it that keeps what was said before from one message to the
+ * next on all versions of the runtime. They work on this thread, a piece of 16 KiB at a time.
+ *
+ * @module
+ */
+
+import { constants, createDeflateRaw, createInflateRaw } from "node:zlib";
+import { setImmediate } from "node:timers";
+
+/** Which way. */
+export type EngineKind = "inflate" | "deflate";
+
+/** Is told what an engine does. */
+export interface EngineUser {
+  /** A piece has come out, which is the user's. */
+  onOutput(piece: Uint8Array): void;
+  /**
+   * All has come out of what was written. `unused` bytes of its end were not read, since the last block of the
+   * format came before: the engine is of no more use then, but for the case that nothing is left to be read.
+   */
+  onWritten(unused: number): void;
+  /** What was written is not in the format. The engine is of no more use. */
+  onFault(): void;
+}
+
+const NOBODY: EngineUser = { onOutput() {}, onWritten() {}, onFault() {} };
+
+/** What the streams of both kinds have in common. */
+type ZlibStream = ReturnType<typeof createInflateRaw> | ReturnType<typeof createDeflateRaw>;
+
+/** Pieces that go in, or come out, before others have their turn on this thread: a millisecond or two. */
+const MAX_STEPS = 64;
+/** Those of all engines since then. */
+let steps = 0;
+
+/** Engines that are kept for the next user, of each kind and window. */
+const MAX_KEPT_ENGINES = 4;
+const kept = new Map<string, ZlibEngine[]>();
+
+/** An engine that takes one piece after another. */
+export class ZlibEngine {
+  /** Whoever is told. */
+  user: EngineUser = NOBODY;
+
+  readonly #name: string;
+  readonly #stream: ZlibStream;
+  /** Whether not all has come out of what was written. */
+  #isWriting = false;
+  /** Whether the stream has made all of it, though it may hold some. */
+  #isFlushed = false;
+  #pieceBytes = 0;
+  #usedBefore = 0;
+  #isSpent = false;
+
+  /** Makes an engine with a window of 2 to the power `windowBits`, in bytes. */
+  private constructor(kind: EngineKind, windowBits: number, name: string) {
+    const stream = this.#stream = kind === "inflate"
+      ? createInflateRaw({ windowBits })
+      : createDeflateRaw({ windowBits, memLevel: memoryLevel(windowBits) });
+    this.#name = name;
+    stream.on("data", (piece: Uint8Array) => {
+      steps++;
+      this.user.onOutput(piece);
+      if (this.#isFlushed) this.#onFlushed();
+    });
+    stream.on("end", () => this.#onEnd());
+    stream.on("error", () => {
+      this.close();
+      this.user.onFault();
+    });
+  }
+
+  /** An engine that remembers nothing. */
+  static take(kind: EngineKind, windowBits: number): ZlibEngine {
+    const name = `${kind} ${windowBits}`;
+    return kept.get(name)?.pop() ?? new ZlibEngine(kind, windowBits, name);
+  }
+
+  /** Whether it is of no more use. */
+  get isSpent(): boolean {
+    return this.#isSpent;
+  }
+
+  /** Takes a piece, which must stay as it is until all has come out. Then only may it be given the next. */
+  write(piece: Uint8Array): void {
+    const stream = this.#stream;
+    this.#isWriting = true;
+    this.#isFlushed = false;
+    this.#pieceBytes = piece.length;
+    this.#usedBefore = stream.bytesWritten;
+    stream.write(piece);
+    stream.flush(constants.Z_SYNC_FLUSH, () => this.#onFlushed());
+  }
+
+  /** Lets no more come out, but what is under way. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  /** Goes on, after what else there is to do on this thread: each piece costs time. */
+  resume(): void {
+    setImmediate(() => this.#isSpent || this.#stream.resume());
+  }
+
+  /** Is left to the next user, without what it remembers. Nothing must be under way. */
+  give(): void {
+    this.user = NOBODY;
+    const engines = kept.get(this.#name) ?? [];
+    if (this.#isSpent || this.#isWriting || engines.length === MAX_KEPT_ENGINES) {
+      this.close();
+      return;
+    }
+    this.#stream.reset();
+    this.#stream.resume();
+    engines.push(this);
+    kept.set(this.#name, engines);
+  }
+
+  /** Ends it, wherever it is. */
+  close(): void {
+    this.#isSpent = true;
+    this.#isWriting = this.#isFlushed = false;
+    this.#stream.destroy();
+  }
+
+  #onFlushed(): void {
+    // After a fault, that is told next.
+    if (!this.#isWriting || this.#stream.destroyed) return;
+    this.#isFlushed = this.#stream.readableLength > 0;
+    if (this.#isFlushed) return;
+    if (++steps >= MAX_STEPS) {
+      // The streams' callbacks come before all that the event loop has: one client could keep it for long.
+      steps = 0;
+      setImmediate(() => this.#onFlushed());
+      return;
+    }
+    this.#isWriting = false;
+    this.user.onWritten(0);
+  }
+
+  #onEnd(): void {
+    if (!this.#isWriting) return;
+    const used = this.#stream.bytesWritten - this.#usedBefore;
+    this.close();
+    this.user.onWritten(this.#pieceBytes - used);
+  }
+}
+
+/** How much memory zlib takes to find what was said before: as much as for the window, up to its default, 8. */
+function memoryLevel(windowBits: number): number {
+  return Math.min(8, windowBits - 7);
+}
