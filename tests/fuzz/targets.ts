@@ -13,6 +13,7 @@ import { REQUEST_TARGETS } from "./request_targets.ts";
 import { CGI_HEADS, RESPONSES } from "./responses.ts";
 import { RING, RING_BETWEEN_THREADS } from "./ring.ts";
 import type { FuzzTarget } from "./target.ts";
+import { WEBSOCKET, WEBSOCKET_DEFLATE, WEBSOCKET_OFFERS } from "./websocket.ts";
 
 /** The targets, by what they are named. */
 export const TARGETS: readonly FuzzTarget[] = [
@@ -23,6 +24,9 @@ export const TARGETS: readonly FuzzTarget[] = [
   FASTCGI_ANSWERS,
   MONGREL2,
   TNETSTRINGS,
+  WEBSOCKET,
+  WEBSOCKET_OFFERS,
+  WEBSOCKET_DEFLATE,
   INI,
   REQUEST_TARGETS,
   RESPONSES,
