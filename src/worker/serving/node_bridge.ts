@@ -21,7 +21,7 @@ import type { BridgedRequest, RequestMaker, RequestParts } from "./node_request.
 import { bodyReader, requestMaker, streamReader } from "./node_request.ts";
 import type { BridgedResponse, ResponseMaker, ResponseParts } from "./node_response.ts";
 import { responseMaker } from "./node_response.ts";
-import type { SocketOwner } from "./node_socket.ts";
+import type { OpenSockets, SocketOwner } from "./node_socket.ts";
 import { BridgedSocket } from "./node_socket.ts";
 import { asksForUpgrade, refuseUpgrade } from "./upgrades.ts";
 
@@ -30,7 +30,7 @@ export interface BridgedServer {
   /** The app's server. */
   readonly server: Server;
   /** Sockets of its requests under way. */
-  readonly sockets: Set<BridgedSocket>;
+  readonly sockets: OpenSockets;
   /** Writes a line to the log, once. */
   noteUpgrades(): void;
 }

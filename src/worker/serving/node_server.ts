@@ -15,6 +15,7 @@ import type { App } from "../apps.ts";
 import type { BridgedServer, NodeBridge, NodeModules } from "./node_bridge.ts";
 import { nodeError } from "./node_members.ts";
 import type { BridgedSocket } from "./node_socket.ts";
+import { OpenSockets } from "./node_socket.ts";
 import type { LoadedModule, OfferedApp } from "./served_module.ts";
 import { servingModule } from "./served_module.ts";
 
@@ -35,7 +36,7 @@ interface ListenRequest {
   readonly callback: Method | undefined;
 }
 
-const { Number, Promise, Set, WeakMap, WeakSet } = globalThis;
+const { Number, Promise, WeakMap, WeakSet } = globalThis;
 const { defineProperty, getOwnPropertySymbols, getPrototypeOf, hasOwn } = Object;
 const REJECTION = Symbol.for("nodejs.rejection");
 const { apply } = Reflect;
@@ -163,7 +164,7 @@ function bridgedServer(server: Server, module: LoadedModule): BridgedServer {
   let isNoted = false;
   const bridged: BridgedServer = {
     server,
-    sockets: new Set(),
+    sockets: new OpenSockets(),
     noteUpgrades() {
       if (isNoted) return;
       isNoted = true;
@@ -225,7 +226,7 @@ function setUp(
   own(server, "listening", true);
   own(server, "address", () => server.listening ? addressInfoOf(address) : null);
   own(server, "close", close);
-  own(server, "closeAllConnections", () => sockets.forEach((socket) => void socket.destroy()));
+  own(server, "closeAllConnections", () => sockets.destroyAll());
   own(server, "closeIdleConnections", () => {});
   own(server, "ref", () => server);
   own(server, "unref", () => server);

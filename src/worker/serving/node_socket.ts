@@ -24,8 +24,58 @@ export interface SocketOwner {
   onListenerError(error: unknown): void;
 }
 
+/**
+ * The sockets of a server's requests that are under way, in no order.
+ *
+ * A `Set` would do, but for the garbage collector: one that entries come to and go from has its table
+ * exchanged again and again, and each old table knows the next one. As soon as one is taken for old,
+ * all tables after it, with the requests that were in them, outlive every quick collection.
+ */
+export class OpenSockets {
+  readonly #sockets: BridgedSocket[] = [];
+
+  /** Number of sockets. */
+  get size(): number {
+    return this.#sockets.length;
+  }
+
+  /** Takes a socket that is not here. */
+  add(socket: BridgedSocket): void {
+    placeSocket(socket, this.#sockets.length);
+    this.#sockets.push(socket);
+  }
+
+  /** Forgets a socket, if it is here. */
+  delete(socket: BridgedSocket): void {
+    const place = placeOf(socket);
+    if (place < 0) return;
+    const last = this.#sockets.pop()!;
+    if (last !== socket) {
+      this.#sockets[place] = last;
+      placeSocket(last, place);
+    }
+    placeSocket(socket, -1);
+  }
+
+  /** Destroys all. */
+  destroyAll(): void {
+    for (const socket of [...this.#sockets]) socket.destroy();
+  }
+}
+
+/** Where a socket lies among those of its server; below 0 for nowhere. */
+let placeOf: (socket: BridgedSocket) => number;
+let placeSocket: (socket: BridgedSocket, place: number) => void;
+
 /** The socket of one request. Nothing can be read from it or written to it. */
 export class BridgedSocket extends EventEmitter {
+  static {
+    placeOf = (socket) => socket.#place;
+    placeSocket = (socket, place) => {
+      socket.#place = place;
+    };
+  }
+
   /** The server that the request is for. */
   readonly server: unknown;
   /** Whether the request came over TLS. */
@@ -37,6 +87,7 @@ export class BridgedSocket extends EventEmitter {
   #owner: SocketOwner | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #usedAt = 0;
+  #place = -1;
 
   /** Makes the socket of a request with `context`. */
   constructor(server: unknown, encrypted: boolean, context: Context) {
