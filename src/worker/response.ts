@@ -61,6 +61,8 @@ export interface PushedResponse extends PlainResponse {
 
 /** Where a body is pushed to. */
 export interface BodyTarget {
+  /** Sends a response that is complete. */
+  respondPlain(parts: PlainResponse): void;
   /** Begins the response to a request; whether there is still somebody to send it to. */
   respondPushed(parts: PushedResponse): boolean;
   /** Sends more of the body, as soon as there is room. Whether all of it has gone. */

@@ -9,6 +9,9 @@ export type Fields = Record<string, string | string[]>;
 
 const { Set } = globalThis;
 
+/** By this name, objects have their prototypes: it is none of a field. */
+const PROTOTYPE = "__proto__";
+
 /** Fields of which the first one counts if there are several. */
 const FIRST_COUNTS = new Set([
   "age",
@@ -31,6 +34,14 @@ const FIRST_COUNTS = new Set([
   "user-agent",
 ]);
 
+/** Whether one of the names, by turns with values, is that by which objects have prototypes. */
+export function namesPrototype(raw: readonly string[]): boolean {
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i].length === PROTOTYPE.length && raw[i].toLowerCase() === PROTOTYPE) return true;
+  }
+  return false;
+}
+
 /** Makes an object of names and values by turns: those of one name are joined as Node does. */
 export function joinedFields(raw: readonly string[], joinsAll: boolean): Fields {
   const fields: Fields = {};
@@ -42,8 +53,7 @@ export function joinedFields(raw: readonly string[], joinsAll: boolean): Fields 
       if (known === undefined) fields[name] = [value];
       else (known as string[]).push(value);
     } else if (typeof known !== "string") {
-      // Of this name, an object has a prototype.
-      if (name !== "__proto__") fields[name] = value;
+      if (name !== PROTOTYPE) fields[name] = value;
     } else if (name === "cookie") {
       fields[name] = `${known}; ${value}`;
     } else if (joinsAll || !FIRST_COUNTS.has(name)) {

@@ -118,7 +118,7 @@ export function nodeBridge({ http, stream, diagnostics }: NodeModules): NodeBrid
       nextTick(() => socket.destroy());
       throw error;
     }
-    if (!responses.isDone(res)) exchange.watch(context.signal);
+    if (!responses.isDone(res)) exchange.watch(context);
     return responses.responseOf(res);
   };
 }
@@ -151,10 +151,15 @@ class BridgedExchange implements ResponseParts, SocketOwner {
     this.#task = task;
   }
 
-  /** Ends the socket when the client goes; without a task, when `signal` fires. */
-  watch(signal: AbortSignal): void {
-    if (this.#task !== null) this.#task.whenAborted((reason) => this.#onAborted(reason));
-    else if (signal.aborted) this.#onClientGone();
+  /** Ends the socket when the client goes; without a task, when the signal of `context` fires. */
+  watch(context: Context): void {
+    if (this.#task !== null) {
+      this.#task.whenAborted((reason) => this.#onAborted(reason));
+      return;
+    }
+    // To ask for it makes it.
+    const { signal } = context;
+    if (signal.aborted) this.#onClientGone();
     else signal.addEventListener("abort", () => this.#onClientGone(signal.reason), { once: true });
   }
 

@@ -13,7 +13,7 @@ type Value = string | number | readonly string[];
 export type GivenFields = Readonly<Record<string, unknown>> | readonly unknown[];
 
 const { Array, Map, Set, String } = globalThis;
-const { create, entries } = Object;
+const { create, entries, keys } = Object;
 const { isArray } = Array;
 
 const NAME = /^[!#$%&'*+\-.^_`|~\w]+$/;
@@ -82,7 +82,8 @@ export class OutgoingFields {
   take(given: GivenFields | undefined | null): void {
     if (given === undefined || given === null) return;
     if (!isArray(given)) {
-      for (const [name, value] of entries(given)) if (name !== "") this.set(name, value);
+      const fields = given as Readonly<Record<string, unknown>>;
+      for (const name of keys(fields)) if (name !== "") this.set(name, fields[name]);
       return;
     }
     const pairs = pairsOf(given);

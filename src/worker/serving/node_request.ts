@@ -8,10 +8,11 @@ import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { nextTick } from "node:process";
+import type { Members } from "../../sandbox/locks.ts";
 import type { RequestBody } from "../request_body.ts";
 import { internalSlot } from "../stand_for.ts";
 import type { Fields } from "./incoming_fields.ts";
-import { distinctFields, joinedFields } from "./incoming_fields.ts";
+import { distinctFields, joinedFields, namesPrototype } from "./incoming_fields.ts";
 import { nodeError, shareMembers } from "./node_members.ts";
 import type { BridgedSocket } from "./node_socket.ts";
 
@@ -68,7 +69,7 @@ type ReadableClass = typeof Readable;
 
 const { Promise, Set } = globalThis;
 const { apply } = Reflect;
-const { setPrototypeOf } = Object;
+const { defineProperty, hasOwn, setPrototypeOf } = Object;
 
 /** Events that the stream of a request tells by itself. */
 const GUARDED_EVENTS = new Set<string | symbol>([
@@ -94,7 +95,8 @@ export function requestMaker(
     method: string;
     url: string;
     rawHeaders: string[];
-    headers: Fields;
+    // Node's accessor, where it has one, makes them when they are asked for.
+    declare headers: Fields;
     rawTrailers: string[] = [];
     trailers: Fields = {};
     httpVersion: string;
@@ -123,7 +125,11 @@ export function requestMaker(
       this.method = own.method;
       this.url = own.url;
       this.rawHeaders = own.rawHeaders;
-      this.headers = joinedFields(own.rawHeaders, own.joinsAll);
+      if (headersCount === null || namesPrototype(own.rawHeaders)) {
+        const value = joinedFields(own.rawHeaders, own.joinsAll);
+        const writable = { writable: true, enumerable: true, configurable: true };
+        defineProperty(this, "headers", { value, ...writable });
+      }
       if (headersCount !== null) {
         (this as unknown as Record<symbol, number>)[headersCount] = own.rawHeaders.length;
       }
@@ -203,8 +209,9 @@ export function requestMaker(
       if (req.#isAnswered) return;
       req.#isAnswered = true;
       if (req.destroyed || req.readableEnded) return;
-      if (req.#body === null || req.complete) req.resume();
-      else req.destroy();
+      if (req.#body !== null && !req.complete) req.destroy();
+      else if (req.#body === null && isUnheard(req)) endUnheard(req);
+      else req.resume();
     }
 
     #pull(): void {
@@ -255,6 +262,23 @@ export function requestMaker(
     onHalfClosed: (req) => NodeRequest.onHalfClosed(req as NodeRequest),
     onResponseEnded: (req) => NodeRequest.onResponseEnded(req as NodeRequest),
   };
+}
+
+/** Whether nobody listens to a stream, nor has taken its place in telling. */
+function isUnheard(stream: Readable): boolean {
+  return (stream as unknown as Members)._eventsCount === 0 && !hasOwn(stream, "emit");
+}
+
+/** Has an empty stream be where it would be after its last event: to get there takes it several turns. */
+function endUnheard(req: Readable & { complete: boolean }): void {
+  req.complete = true;
+  const state = (req as unknown as Members)._readableState as Members;
+  state.flowing = true;
+  state.ended = true;
+  state.endEmitted = true;
+  state.destroyed = true;
+  state.closed = true;
+  state.closeEmitted = true;
 }
 
 /** Where Node's accessor of `headersDistinct`, which cannot be replaced, looks for the number of fields. */

@@ -20,7 +20,7 @@ import { OutgoingFields, trailerLines } from "./node_fields.ts";
 import { nodeError, shareMembers } from "./node_members.ts";
 import type { BridgedRequest } from "./node_request.ts";
 import type { BridgedSocket } from "./node_socket.ts";
-import { OutgoingBody } from "./outgoing_body.ts";
+import { MAX_WHOLE_BYTES, OutgoingBody } from "./outgoing_body.ts";
 
 /** A response of Node's kind. */
 export interface BridgedResponse extends EventEmitter {
@@ -67,8 +67,6 @@ const { Array, Error, Number } = globalThis;
 const { setPrototypeOf } = Object;
 
 const BAD_REASON = /[^\t\x20-\x7e\x80-\xff]/;
-/** A body of more than this is complete when it has gone, not when it was given, in bytes. */
-const MAX_WHOLE_BYTES = 65_536;
 
 /** What the next one is made of: classes of apps may have constructors of their own. */
 let nextParts: ResponseParts | null = null;
@@ -162,6 +160,10 @@ export function responseMaker(
       nextTick(() => res.#close());
     }
 
+    static #finishOf(res: NodeResponse): void {
+      res.#finish();
+    }
+
     get connection(): BridgedSocket | null {
       return this.socket;
     }
@@ -251,15 +253,15 @@ export function responseMaker(
     write(chunk: Chunk, encoding?: string | Callback | null, callback?: Callback): boolean {
       if (typeof encoding === "function") return this.write(chunk, null, encoding);
       // Before anything else: what is no chunk is the caller's fault.
-      const bytes = bytesOf(chunk, encoding);
+      const content = bodyOf(chunk, encoding);
       if (this.#isOver(callback)) return false;
       const body = this.#streamed();
-      if (!this._hasBody || bytes.length === 0) {
+      if (!this._hasBody || content.length === 0) {
         if (callback !== undefined) nextTick(callback);
         return true;
       }
       this.#socket.touch();
-      if (body.write(bytes)) {
+      if (body.write(content)) {
         if (callback !== undefined) nextTick(callback);
         return true;
       }
@@ -434,7 +436,7 @@ export function responseMaker(
       const { statusCode: status } = this;
       this.#give(lightResponse({ status, reason: this.#reason(), fieldLines, body }));
       this.#setEnded();
-      nextTick(() => this.#finish());
+      nextTick(NodeResponse.#finishOf, this);
     }
 
     /** The body that is streamed; the head is given before. */
@@ -451,7 +453,7 @@ export function responseMaker(
         },
         onDone: () => nextTick(() => this.#finish()),
         onUnwanted: () => void this.#socket.destroy(nodeError("ECONNRESET", "aborted")),
-      });
+      }, this.#saidLength());
       const { statusCode: status } = this;
       this.#give(
         lightResponse({
@@ -464,6 +466,12 @@ export function responseMaker(
         }),
       );
       return this.#body;
+    }
+
+    /** The length of the body, if the fields say it. */
+    #saidLength(): number | undefined {
+      const length = this.#fields.get("content-length");
+      return typeof length === "number" || typeof length === "string" ? Number(length) : undefined;
     }
 
     #endStream(content: Chunk | null): void {
@@ -488,7 +496,7 @@ export function responseMaker(
     /** There is room again, or, with an error, there never will be. */
     #release(error: Error | null): void {
       const callbacks = this.#callbacks;
-      this.#callbacks = [];
+      if (callbacks.length > 0) this.#callbacks = [];
       for (const callback of callbacks) nextTick(callback, error);
       if (!this.writableNeedDrain) return;
       this.writableNeedDrain = false;
@@ -500,10 +508,12 @@ export function responseMaker(
       if (this.destroyed) return;
       this.#release(null);
       this.writableFinished = true;
-      this.#socket.guard(() => {
+      try {
         this.emit("prefinish");
         this.emit("finish");
-      });
+      } catch (error) {
+        this.#socket.fail(error);
+      }
       this.#parts.onFinished();
       this.#close();
     }
@@ -513,7 +523,11 @@ export function responseMaker(
       this.closed = true;
       this._closed = true;
       this.destroyed = true;
-      this.#socket.guard(() => this.emit("close"));
+      try {
+        this.emit("close");
+      } catch (error) {
+        this.#socket.fail(error);
+      }
     }
   }
   const natives = [Native.prototype, Outgoing.prototype];

@@ -171,8 +171,13 @@ export class BridgedSocket extends EventEmitter {
     try {
       work();
     } catch (error) {
-      this.#owner?.onListenerError(error);
+      this.fail(error);
     }
+  }
+
+  /** Fails the request with what a listener threw. */
+  fail(error: unknown): void {
+    this.#owner?.onListenerError(error);
   }
 
   /** Breaks the response off, if it has not ended. */

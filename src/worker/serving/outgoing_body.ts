@@ -5,6 +5,9 @@
  */
 
 import { copyOf, lengthOf } from "../../base/captured.ts";
+import { utf8Length } from "../../base/text.ts";
+import type { Chunk } from "./node_chunks.ts";
+import { bytesOf } from "./node_chunks.ts";
 import type { BodySource, BodyTarget, PushedResponse } from "../response.ts";
 
 /** Who writes a body. */
@@ -20,21 +23,25 @@ export interface BodyWriter {
 type Controller = ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>;
 
 const { ReadableStream } = globalThis;
+/** A body of more than this is complete when it has gone, not when it was given, in bytes. */
+export const MAX_WHOLE_BYTES = 65_536;
 
 /** Pushes what is written to the task of the request, or into a stream if somebody reads that instead. */
 export class OutgoingBody implements BodySource {
   readonly #writer: BodyWriter;
   #target: BodyTarget | null = null;
   #controller: Controller | null = null;
+  readonly #length: number | undefined;
   /** What was written before it is known where to. */
-  #early: Uint8Array<ArrayBuffer>[] = [];
+  #early: Chunk[] = [];
   #trailerLines: string | null = null;
   #failure: Error | null = null;
   #waitingBytes = 0;
 
-  /** Makes the body that `writer` writes. */
-  constructor(writer: BodyWriter) {
+  /** Makes the body that `writer` writes, of `length` bytes if the fields of the response say so. */
+  constructor(writer: BodyWriter, length: number | undefined) {
     this.#writer = writer;
+    this.#length = length;
   }
 
   /** Bytes that wait to be sent. */
@@ -42,19 +49,19 @@ export class OutgoingBody implements BodySource {
     return this.#waitingBytes;
   }
 
-  /** Writes some of it; whether all that was written has gone. */
-  write(chunk: Uint8Array<ArrayBuffer>): boolean {
-    const bytes = lengthOf(chunk);
+  /** Writes some of it; whether all that was written has gone. Text is in UTF-8. */
+  write(chunk: Chunk): boolean {
     if (this.#target !== null) {
-      if (this.#target.push(chunk)) return true;
-      this.#waitingBytes += bytes;
+      const bytes = bytesOf(chunk, null);
+      if (this.#target.push(bytes)) return true;
+      this.#waitingBytes += lengthOf(bytes);
       return false;
     }
-    // The app may write into it again.
-    const copy = copyOf(chunk, 0, bytes);
-    this.#waitingBytes += bytes;
-    if (this.#controller !== null) this.#controller.enqueue(copy);
-    else this.#early.push(copy);
+    // The app may write into an array again.
+    const own = typeof chunk === "string" ? chunk : copyOf(chunk, 0, lengthOf(chunk));
+    this.#waitingBytes += typeof own === "string" ? utf8Length(own) : own.length;
+    if (this.#controller !== null) this.#controller.enqueue(bytesOf(own, null));
+    else this.#early.push(own);
     return false;
   }
 
@@ -78,10 +85,16 @@ export class OutgoingBody implements BodySource {
 
   pushTo(target: BodyTarget, parts: PushedResponse): void {
     if (this.#failure !== null) throw this.#failure;
+    if (this.#isWhole()) {
+      const { status, reason, fieldLines } = parts;
+      target.respondPlain({ status, reason, fieldLines, body: this.#takeEarly()[0] });
+      this.onDone();
+      return;
+    }
     if (!target.respondPushed(parts)) return;
     this.#target = target;
     let hasGone = true;
-    for (const chunk of this.#takeEarly()) hasGone = target.push(chunk);
+    for (const chunk of this.#takeEarly()) hasGone = target.push(bytesOf(chunk, null));
     if (this.#trailerLines !== null) {
       if (target.endPushed(this.#trailerLines)) this.#writer.onDone();
     } else if (hasGone) {
@@ -93,7 +106,7 @@ export class OutgoingBody implements BodySource {
     return new ReadableStream({
       start: (controller) => {
         this.#controller = controller;
-        for (const chunk of this.#takeEarly()) controller.enqueue(chunk);
+        for (const chunk of this.#takeEarly()) controller.enqueue(bytesOf(chunk, null));
         if (this.#failure !== null) {
           controller.error(this.#failure);
         } else if (this.#trailerLines !== null) {
@@ -116,7 +129,13 @@ export class OutgoingBody implements BodySource {
     this.#writer.onDone();
   }
 
-  #takeEarly(): readonly Uint8Array<ArrayBuffer>[] {
+  /** Whether one piece is all, and as long as was said: it takes a single frame. */
+  #isWhole(): boolean {
+    return this.#trailerLines === "" && this.#early.length === 1 &&
+      this.#waitingBytes === this.#length && this.#waitingBytes <= MAX_WHOLE_BYTES;
+  }
+
+  #takeEarly(): readonly Chunk[] {
     const early = this.#early;
     this.#early = [];
     return early;
