@@ -19,8 +19,6 @@ const EMPTY_BLOCK = new Uint8Array([0x00]);
 /** Bytes that wait to be taken, beyond which no more are made. */
 const MAX_WAITING_BYTES = 65_536;
 const NO_MESSAGE = -1;
-/** Messages up to this size get no smaller, in bytes. */
-const SMALL_MESSAGE_BYTES = 64;
 
 /** How we compress. */
 export interface DeflaterTerms {
@@ -65,12 +63,13 @@ export class MessageDeflater implements EngineUser {
   #firstByte = NO_MESSAGE;
   /** Whether the last part that was pushed leaves its message incomplete. */
   #isWithinMessage = false;
+  #doneBytes = 0;
 
   /**
    * Makes a deflater. `onReady` is called when there is something to be taken, or nothing more to come: never while
    * {@linkcode push} or {@linkcode take} is. Whole messages of less than `smallBytes` are not compressed.
    */
-  constructor(terms: DeflaterTerms, onReady: () => void, smallBytes: number = SMALL_MESSAGE_BYTES) {
+  constructor(terms: DeflaterTerms, smallBytes: number, onReady: () => void) {
     this.#terms = terms;
     this.#onReady = onReady;
     this.#smallBytes = smallBytes;
@@ -91,7 +90,7 @@ export class MessageDeflater implements EngineUser {
     this.#isWithinMessage = !isLast;
     const bytes = new Uint8Array(part);
     if (isSmall && this.#part === null && this.#parts.length === 0) {
-      this.#emit(FIN | opcode, bytes);
+      this.#emitWhole(opcode, bytes);
       this.#tell();
     } else {
       this.#parts.push({ opcode, bytes, isLast });
@@ -110,6 +109,13 @@ export class MessageDeflater implements EngineUser {
       this.#deflateNext();
     }
     return frame;
+  }
+
+  /** Bytes of parts that are in frames by now, and were not counted by an earlier call. */
+  takeDoneBytes(): number {
+    const bytes = this.#doneBytes;
+    this.#doneBytes = 0;
+    return bytes;
   }
 
   /** Stops: nothing is told any more. */
@@ -132,8 +138,9 @@ export class MessageDeflater implements EngineUser {
   }
 
   onWritten(): void {
-    const { isLast } = this.#part!;
+    const { isLast, bytes } = this.#part!;
     this.#part = null;
+    this.#doneBytes += bytes.length;
     if (isLast) this.#endMessage();
     else this.#sendHeld();
     this.#tell();
@@ -151,7 +158,7 @@ export class MessageDeflater implements EngineUser {
       if (part === undefined) return;
       const { opcode, bytes, isLast } = part;
       if (this.#firstByte === NO_MESSAGE && isLast && bytes.length < this.#smallBytes) {
-        this.#emit(FIN | opcode, bytes);
+        this.#emitWhole(opcode, bytes);
         continue;
       }
       if (this.#firstByte === NO_MESSAGE) this.#firstByte = COMPRESSED | opcode;
@@ -185,6 +192,11 @@ export class MessageDeflater implements EngineUser {
     if (!this.#terms.noContextTakeover) return;
     this.#engine!.give();
     this.#engine = null;
+  }
+
+  #emitWhole(opcode: number, message: Uint8Array): void {
+    this.#emit(FIN | opcode, message);
+    this.#doneBytes += message.length;
   }
 
   #emit(firstByte: number, payload: Uint8Array): void {

@@ -112,7 +112,6 @@ export class MessageInflater implements EngineUser {
       this.#opcode = opcode;
       this.#messageBytes = this.#finalBlocks = 0;
       this.#isBegun = false;
-      this.#utf8.reset();
     }
     this.#isLastPart = isLast;
     this.#isBegun ||= part.length > 0;
@@ -164,6 +163,7 @@ export class MessageInflater implements EngineUser {
   /** Stops: nothing is told any more. */
   close(): void {
     this.#isClosed = true;
+    this.#fault = null;
     this.#isInflating = this.#isEnd = false;
     clearTimeout(this.#pause);
     this.#engine?.close();

@@ -94,9 +94,9 @@ export class Deflating implements Disposable {
   readonly deflater: MessageDeflater;
   #wake: () => void = () => {};
 
-  constructor(terms: Partial<DeflaterTerms> = {}, smallBytes?: number) {
+  constructor(terms: Partial<DeflaterTerms> = {}, smallBytes = 64) {
     const all = { windowBits: 15, noContextTakeover: false, ...terms };
-    this.deflater = new MessageDeflater(all, () => this.#wake(), smallBytes);
+    this.deflater = new MessageDeflater(all, smallBytes, () => this.#wake());
   }
 
   /** Resolves when the deflater says that there is something. */

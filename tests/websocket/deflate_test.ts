@@ -228,25 +228,40 @@ Deno.test("messages keep their order, small ones too, which are sent as they are
   assertEquals(frames.at(-1), { firstByte: FIN | BINARY, payload: HELLO });
 });
 
-Deno.test("no more is deflated than somebody takes", async () => {
+for (const partBytes of [65_536, Infinity]) {
+  Deno.test(`no more is deflated than somebody takes, in parts of ${partBytes} bytes`, async () => {
+    using deflating = new Deflating();
+    const { deflater } = deflating;
+    const message = noise(2 << 20);
+    for (let at = 0; at < message.length; at += partBytes) {
+      deflater.push(BINARY, message.subarray(at, at + partBytes), at + partBytes >= message.length);
+    }
+    const sent: Uint8Array[] = [];
+    while (deflater.isBusy) {
+      await deflating.ready();
+      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+      let ahead = 0;
+      for (let frame = deflater.take(); frame !== null; frame = deflater.take()) {
+        sent.push(frame.payload);
+        ahead += frame.payload.length;
+      }
+      assert(ahead < 140_000, `${ahead} bytes were made ahead`);
+    }
+    assertBytes(inflated(concatenated(sent)), message);
+  });
+}
+
+Deno.test("what is in frames by now is counted, part by part", async () => {
   using deflating = new Deflating();
   const { deflater } = deflating;
-  const message = noise(3 << 20);
-  for (let at = 0; at < message.length; at += 65_536) {
-    deflater.push(BINARY, message.subarray(at, at + 65_536), at + 65_536 >= message.length);
-  }
-  const sent: Uint8Array[] = [];
-  while (deflater.isBusy) {
-    await deflating.ready();
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
-    let ahead = 0;
-    for (let frame = deflater.take(); frame !== null; frame = deflater.take()) {
-      sent.push(frame.payload);
-      ahead += frame.payload.length;
-    }
-    assert(ahead < 140_000, `${ahead} bytes were made ahead`);
-  }
-  assertBytes(inflated(concatenated(sent)), message);
+  deflater.push(TEXT, HELLO, true);
+  assertEquals(deflater.takeDoneBytes(), HELLO.length);
+  for (let part = 0; part < 4; part++) deflater.push(BINARY, noise(10_000), part === 3);
+  deflater.push(TEXT, HELLO, true);
+  assertEquals(deflater.takeDoneBytes(), 0);
+  await deflating.frames();
+  assertEquals(deflater.takeDoneBytes(), 40_000 + HELLO.length);
+  assertEquals(deflater.takeDoneBytes(), 0);
 });
 
 Deno.test("what is closed amid a message tells nothing more", async () => {

@@ -7,6 +7,7 @@ import { assert, assertEquals } from "../support/assert.ts";
 import type { SocketCase } from "./cases/case.ts";
 import { CASES } from "./cases/cases.ts";
 import { COMPRESSED_FRAMES, COMPRESSION } from "./cases/compression.ts";
+import type { CaseServer } from "./cases/driver.ts";
 import { drive, driveCompression } from "./cases/driver.ts";
 import { EchoServer } from "./cases/echo_server.ts";
 
@@ -26,6 +27,10 @@ async function inLanes<Item>(items: readonly Item[], run: (item: Item) => Promis
   await Promise.all(Array.from({ length: LANES }, lane));
 }
 
+function serverAt({ port }: { readonly port: number }): CaseServer {
+  return { port, path: "/" };
+}
+
 /** The cases by their limits, each set of which takes a server. */
 function byLimits(): Map<string, (typeof ALL)[number][]> {
   return Map.groupBy(ALL, ({ limits }) => JSON.stringify(limits ?? {}));
@@ -38,7 +43,7 @@ Deno.test("an echo server over TCP does what each case says", async () => {
     await inLanes(cases, async (each) => {
       for (const pieceBytes of [Infinity, 1]) {
         if (pieceBytes === 1 && each.sends.length > 300) continue;
-        const { answers, end } = await drive(server.port, each, pieceBytes);
+        const { answers, end } = await drive(serverAt(server), each, pieceBytes);
         assertEquals(end, each.end, each.name);
         assertEquals(answers.length, each.answers.length, each.name);
         assert(answers.every((text, at) => text === each.answers[at]), each.name);
@@ -54,7 +59,7 @@ Deno.test("compressed messages come back on all terms", async () => {
   await using server = new EchoServer();
   await inLanes(COMPRESSION, async (each) => {
     assertEquals(
-      await driveCompression(server.port, each),
+      await driveCompression(serverAt(server), each),
       { answers: [], end: "open" },
       each.name,
     );
@@ -122,7 +127,7 @@ Deno.test("npm ws sees the cases as we do", async () => {
     await using server = await PeerServer.start(maxMessageBytes ?? 16_777_216);
     const others = cases.filter(({ name, isEarly }) => !isEarly && !(name in PEER_DIFFERS));
     await inLanes(others, async (each) => {
-      const { answers, end } = await drive(server.port, each);
+      const { answers, end } = await drive(serverAt(server), each);
       const isSame = end === each.end && answers.length === each.answers.length &&
         answers.every((text, at) => text === each.answers[at]);
       if (!isSame) faults.push(`${each.name}: ${end}, ${answers.length} answers`);

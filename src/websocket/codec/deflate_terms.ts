@@ -26,6 +26,13 @@ export const DEFAULT_DEFLATE_TERMS: DeflateTerms = Object.freeze({
   clientMaxWindowBits: 15,
 });
 
+/** Terms on which connections need no memory of their own: each message is compressed by itself. */
+export const SPARING_DEFLATE_TERMS: DeflateTerms = Object.freeze({
+  ...DEFAULT_DEFLATE_TERMS,
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+});
+
 const NAME = "permessage-deflate";
 const MAX_WINDOW_BITS = 15;
 const MIN_WINDOW_BITS = 8;

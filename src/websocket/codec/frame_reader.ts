@@ -315,7 +315,6 @@ export class FrameReader {
       this.isCompressed = (this.#firstByte & COMPRESSED) !== 0;
       this.#isNew = true;
       this.#messageBytes = this.#fragments = 0;
-      this.#utf8.reset();
     }
     this.#messageBytes += this.#length;
     const maxBytes = this.isCompressed ? maxCompressedBytes(maxMessageBytes) : maxMessageBytes;

@@ -15,7 +15,7 @@ const MIN_NATIVE_BYTES = 64;
 const CONTINUATION_LOW = 0x80;
 const CONTINUATION_HIGH = 0xbf;
 
-/** A reader of one text after another. */
+/** A reader of texts, each of which begins where the one before is complete. */
 export class Utf8Validator {
   /** Bytes that the character lacks which is being read. */
   #missing = 0;
@@ -26,13 +26,6 @@ export class Utf8Validator {
   /** Whether what was read so far does not end within a character. */
   get isComplete(): boolean {
     return this.#missing === 0;
-  }
-
-  /** Begins another text. */
-  reset(): void {
-    this.#missing = 0;
-    this.#low = CONTINUATION_LOW;
-    this.#high = CONTINUATION_HIGH;
   }
 
   /** Reads on; `false` as soon as no text can begin like that. */

@@ -24,6 +24,14 @@ const KEY = "x3JJHMbDL1EzLkh9GBhXDw==";
 /** Time in which a server must do what it is to do. */
 const PATIENCE_MS = 5_000;
 
+/** The server under test. */
+export interface CaseServer {
+  /** Its port of 127.0.0.1. */
+  readonly port: number;
+  /** Where it echoes. */
+  readonly path: string;
+}
+
 /** What a server did. */
 export interface Outcome {
   /** What came back, as in {@linkcode SocketCase}. */
@@ -69,11 +77,11 @@ class CaseClient implements Disposable {
   }
 
   /** Connects, and does the handshake, in which it offers `offer`. */
-  static async open(port: number, offer: string | null): Promise<CaseClient> {
+  static async open({ port, path }: CaseServer, offer: string | null): Promise<CaseClient> {
     const conn = await Deno.connect({ hostname: "127.0.0.1", port });
     conn.setNoDelay();
     const lines = [
-      "GET / HTTP/1.1",
+      `GET ${path} HTTP/1.1`,
       `Host: 127.0.0.1:${port}`,
       "Connection: Upgrade",
       "Upgrade: websocket",
@@ -184,13 +192,13 @@ async function conclude(
   return { answers, end: code === null ? "lost" : code === 4321 ? "open" : code };
 }
 
-/** What the server at `port` does with a case, sent in pieces of `pieceBytes`. */
+/** What `server` does with a case, sent in pieces of `pieceBytes`. */
 export async function drive(
-  port: number,
+  server: CaseServer,
   { sends, answers, end, ...others }: SocketCase & { readonly offer?: string },
   pieceBytes = Infinity,
 ): Promise<Outcome> {
-  using client = await CaseClient.open(port, others.offer ?? null);
+  using client = await CaseClient.open(server, others.offer ?? null);
   return await inTime(async () => {
     // What comes back is read meanwhile: else both wait for each other.
     return await conclude(client, sendPieces(client, sends, pieceBytes), answers.length, end);
@@ -207,9 +215,12 @@ async function sendPieces(
   }
 }
 
-/** What the server at `port` does with compressed messages; `answers` holds only what is not as it should be. */
-export async function driveCompression(port: number, each: CompressionCase): Promise<Outcome> {
-  using client = await CaseClient.open(port, each.offer);
+/** What `server` does with compressed messages; `answers` holds only what is not as it should be. */
+export async function driveCompression(
+  server: CaseServer,
+  each: CompressionCase,
+): Promise<Outcome> {
+  using client = await CaseClient.open(server, each.offer);
   if (client.deflate === null) throw new Error(`the server does not accept ${each.offer}`);
   return await inTime(async () => {
     const { answers, end } = await conclude(
