@@ -45,6 +45,7 @@ import type {
   PrepareOptions,
 } from "./protocol.ts";
 import { Lock } from "./project/lock.ts";
+import { PackageImports } from "./package_imports.ts";
 import { mediaTypeOf } from "./fetch/media_type.ts";
 import { commonJsExportsIn, PackageInstaller } from "./npm/installer.ts";
 import { LocalPackages } from "./npm/local_packages.ts";
@@ -170,6 +171,7 @@ export class GraphBuilder {
       limits: DEFAULT_GRAPH_LIMITS,
     }, loading);
     await lock?.write();
+    await loading.keepPackageImports();
     const none: GraphRequest["known"] = { targets: new Map(), redirects: new Map() };
     const parent = join(this.#cache.root, "graphs");
     const commonJs = await loading.rewrittenCommonJs();
@@ -228,6 +230,7 @@ export class GraphBuilder {
       limits: DEFAULT_GRAPH_LIMITS,
     }, loading);
     await lock?.write();
+    await loading.keepPackageImports();
     const added: Record<string, string> = {};
     const rewritten: Record<string, string> = {};
     if (graph.modules.length > 0) {
@@ -354,6 +357,7 @@ class Loading implements GraphSources {
   #jsr: JsrResolver | null = null;
   #project: ProjectConfig | null = null;
   #localPackages: LocalPackages | null = null;
+  readonly #packageImports: PackageImports;
   #folder: string | null = null;
   #packageRoot: string | null = null;
 
@@ -374,6 +378,7 @@ class Loading implements GraphSources {
     this.#files = files;
     this.#filesAskedFor = filesAskedFor;
     this.#cache = cache;
+    this.#packageImports = new PackageImports(cache);
     this.#options = options;
     this.#fetcher = fetcher;
     this.#lock = lock;
@@ -487,21 +492,48 @@ class Loading implements GraphSources {
     return Object.keys(await import(specifier));
   }
 
-  async transform({ url, source, mediaType }: TransformRequest): Promise<TransformedModule> {
+  async transform(request: TransformRequest): Promise<TransformedModule> {
+    const { url, source, mediaType } = request;
     const { compilerOptions } = this.#project!;
+    const inPackage = await this.#usesInPackage(request);
+    if (inPackage !== null) return await moduleOf({ uses: inPackage }, url, source);
     const { sha256, contentType } = source;
     const inputs = [TRANSFORM_VERSION, url, mediaType, contentType, compilerOptions, sha256];
     const key = sha256Of(JSON.stringify(inputs));
     const cached = await this.#cache.readTransform(key) as KeptTransform | null;
     if (cached !== null) return await moduleOf(cached, url, source);
-    const text = sourceText(source);
-    checkExtent(url, text, mediaType);
-    this.#progress.onWork?.(url);
+    const text = this.#textOf(request);
     const kept = await transformed({ url, text, mediaType, compilerOptions });
     const made = await moduleOf(kept, url, source);
     this.#quota?.take(url, made.map.length + text.length);
     await this.#cache.writeTransform(key, kept);
     return made;
+  }
+
+  /** The imports of JavaScript in an installed package; `null` for all else, and what takes TypeScript. */
+  async #usesInPackage(request: TransformRequest): Promise<ModuleUses | null> {
+    const { url, source, mediaType } = request;
+    if (mediaType !== "javascript" || this.#packageRoot === null) return null;
+    return await this.#packageImports.usesIn(source, this.#packageRoot, async () => {
+      const text = this.#textOf(request);
+      const uses = await plainUsesIn(text);
+      // What is made of it is written with the graph.
+      if (uses !== null) this.#quota?.take(url, text.length, 0);
+      return uses;
+    });
+  }
+
+  /** The text that is about to be worked at. */
+  #textOf({ url, source, mediaType }: TransformRequest): string {
+    const text = sourceText(source);
+    checkExtent(url, text, mediaType);
+    this.#progress.onWork?.(url);
+    return text;
+  }
+
+  /** Keeps what is known of packages by now. */
+  async keepPackageImports(): Promise<void> {
+    await this.#packageImports.write();
   }
 }
 
@@ -511,12 +543,16 @@ type KeptTransform = { readonly module: TransformedModule } | { readonly uses: M
 /** TypeScript takes its time to start: only where it is needed. */
 async function transformed(input: TransformInput): Promise<KeptTransform> {
   if (input.mediaType === "javascript") {
-    const { plainUses } = await import("./transform/plain_uses.ts");
-    const uses = plainUses(input.text, "module");
+    const uses = await plainUsesIn(input.text);
     if (uses !== null) return { uses };
   }
   const { transformCode } = await import("./transform/transform.ts");
   return { module: transformCode(input) };
+}
+
+async function plainUsesIn(text: string): Promise<ModuleUses | null> {
+  const { plainUses } = await import("./transform/plain_uses.ts");
+  return plainUses(text, "module");
 }
 
 async function moduleOf(

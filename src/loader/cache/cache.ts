@@ -46,7 +46,8 @@ export class NoCacheFolderError extends ConfigError {
  *
  * - `http/<sha256 of the URL>.json`: what servers said
  * - `blobs/<2 digits>/<sha256>`: the bodies
- * - `js/<2 digits>/<key>.json`: transformed modules, or where the imports are in those of JavaScript
+ * - `js/<2 digits>/<key>.json`: transformed modules, or where the imports are in those of JavaScript, of a
+ *   package in one file
  * - `apps/<hash>.json`: which graph was made for which apps
  * - `graphs/<hash>/`, `npm/<host>/<name>/<version>/`, `npm-sets/<hash>/`: folders that others fill
  *
