@@ -22,7 +22,7 @@ async function text(url: string): Promise<[number, string]> {
 
 const stuck: Record<string, [source: string, args: string[]]> = {
   "a wait without end": [WAITS, ["--workers=2"]],
-  "a wait without end, with the own loader": [WAITS, ["--workers=1", "--loader=own"]],
+  "a wait without end, with the built-in loader": [WAITS, ["--workers=1", "--loader=own"]],
   "a wait without end, without workers": [WAITS, ["--workers=0"]],
   "a loop without end": [`for (;;); ${GOOD}`, ["--workers=1"]],
   "a factory that is never done": [

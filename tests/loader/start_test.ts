@@ -252,7 +252,7 @@ test("a cache that a former version left, or that cannot be used, is told or rep
   await Deno.mkdir(lab.cache);
 });
 
-test("--loader native with an option of the own loader is wrong usage", async () => {
+test("--loader native with an option of the built-in loader is wrong usage", async () => {
   await using lab = new LoaderLab({ "app.ts": "export default () => new Response();\n" });
   const wrong: [args: string[], message: RegExp][] = [
     [["--import-map=m.json"], /--loader native/],

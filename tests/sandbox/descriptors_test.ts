@@ -2,9 +2,9 @@ import { FROM_SOURCE } from "../support/gateway.ts";
 import { descriptorTests } from "./descriptors.ts";
 
 descriptorTests({ name: "Deno's loader", command: FROM_SOURCE, args: ["--loader=native"] });
-descriptorTests({ name: "own loader", command: FROM_SOURCE, args: ["--loader=own"] });
+descriptorTests({ name: "built-in loader", command: FROM_SOURCE, args: ["--loader=own"] });
 descriptorTests({
-  name: "own loader, all files readable",
+  name: "built-in loader, all files readable",
   command: FROM_SOURCE,
   args: ["--loader=own", "--app-allow-read"],
 });

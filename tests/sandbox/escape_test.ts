@@ -10,7 +10,7 @@ escapeTests({
   refusals: /^denied$/,
 });
 escapeTests({
-  name: "own loader",
+  name: "built-in loader",
   command: FROM_SOURCE,
   args: ["--loader=own"],
   refusals: /the app may not|may not come from|remote modules cannot import/,

@@ -7,4 +7,4 @@ fatalCallTests({
   args: ["--loader=native"],
   openWays: ["named import", "import()"],
 });
-fatalCallTests({ name: "own loader", command: FROM_SOURCE, args: ["--loader=own"] });
+fatalCallTests({ name: "built-in loader", command: FROM_SOURCE, args: ["--loader=own"] });

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts
 import { reloadOf, startGateway } from "../support/gateway.ts";
 import { IMPORTING_APP } from "../support/loader_lab.ts";
 
-/** A way to run gatehouse with its own loader. */
+/** A way to run gatehouse with its built-in loader. */
 export interface ImportLeg {
   /** What it is called. */
   readonly name: string;

@@ -1,4 +1,4 @@
 import { FROM_SOURCE } from "../support/gateway.ts";
 import { importTests } from "./imports.ts";
 
-importTests({ name: "own loader", command: FROM_SOURCE, args: ["--loader=own"] });
+importTests({ name: "built-in loader", command: FROM_SOURCE, args: ["--loader=own"] });

@@ -2,4 +2,4 @@ import { FROM_SOURCE } from "../support/gateway.ts";
 import { portTests } from "./ports.ts";
 
 portTests({ name: "Deno's loader", command: FROM_SOURCE, args: ["--loader=native"] });
-portTests({ name: "own loader", command: FROM_SOURCE, args: ["--loader=own"] });
+portTests({ name: "built-in loader", command: FROM_SOURCE, args: ["--loader=own"] });

@@ -5,7 +5,7 @@ const APP = new URL("./socket_attempts.ts", import.meta.url);
 const REFUSED = /AddrInUse|EADDRINUSE|is not a function/;
 
 for (
-  const [name, args] of [["Deno's loader", ["--loader=native"]], ["own loader", [
+  const [name, args] of [["Deno's loader", ["--loader=native"]], ["built-in loader", [
     "--loader=own",
   ]]] as const
 ) {

@@ -38,7 +38,7 @@ export interface HostedAppOptions {
   readonly reserved?: ReservedAddresses;
 }
 
-/** Serves the app at `module`, as the own loader would have made it ready. */
+/** Serves the app at `module`, as the built-in loader would have made it ready. */
 export async function hostApp(module: URL, options: HostedAppOptions = {}): Promise<HostedApp> {
   const { late = {}, middleware = [], answers = {}, permissions, reserved } = options;
   const folder = await Deno.makeTempDir();

@@ -1,4 +1,4 @@
-/** Runs gatehouse with its own loader, on files and with a cache of its own. */
+/** Runs gatehouse with its built-in loader, on files and with a cache of its own. */
 
 import { FROM_SOURCE, startGateway } from "./gateway.ts";
 import type { GatewayProcess } from "./gateway.ts";
@@ -102,7 +102,7 @@ export class LoaderLab implements AsyncDisposable {
     await Deno.remove(this.#root, { recursive: true });
   }
 
-  /** The words of a command line with the own loader and one worker, unless they say otherwise. */
+  /** The words of a command line with the built-in loader and one worker, unless they say otherwise. */
   withDefaults(args: readonly string[]): string[] {
     const named = (name: string) => args.some((arg) => arg.startsWith(`--${name}=`));
     return [

@@ -3,5 +3,5 @@ import { nodeServingTests } from "./node_serving.ts";
 
 const command = FROM_SOURCE;
 nodeServingTests({ name: "Deno's loader", command, args: ["--workers=1", "--loader=native"] });
-nodeServingTests({ name: "own loader", command, args: ["--workers=1", "--loader=own"] });
+nodeServingTests({ name: "built-in loader", command, args: ["--workers=1", "--loader=own"] });
 nodeServingTests({ name: "the gateway's thread", command, args: ["--workers=0"] });

@@ -8,7 +8,7 @@ import { servingTests } from "./self_serving.ts";
 
 const command = FROM_SOURCE;
 servingTests({ name: "Deno's loader", command, args: ["--workers=2", "--loader=native"] });
-servingTests({ name: "own loader", command, args: ["--workers=2", "--loader=own"] });
+servingTests({ name: "built-in loader", command, args: ["--workers=2", "--loader=own"] });
 servingTests({ name: "the gateway's thread", command, args: ["--workers=0"] });
 
 function data(code: string): string {

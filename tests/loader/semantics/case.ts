@@ -59,7 +59,7 @@ export interface SemanticsCase {
   readonly fails?: readonly (string | RegExp)[];
   /** That it is a gateway's first app: one that `fails` ends it with status 1. */
   readonly atStart?: true;
-  /** What it says besides where gatehouse's own loader is at work. */
+  /** What it says besides where gatehouse's built-in loader is at work. */
   readonly failsOwn?: readonly (string | RegExp)[];
   /** Legs that cannot do it, and why. */
   readonly except?: Readonly<Partial<Record<LegName, string>>>;

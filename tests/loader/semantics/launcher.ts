@@ -23,7 +23,7 @@ export const NATIVE_LEG: Leg = {
   args: ["--loader=native"],
 };
 
-/** gatehouse from source, with its own loader. */
+/** gatehouse from source, with its built-in loader. */
 export const OWN_LEG: Leg = {
   name: "own",
   command: FROM_SOURCE,
