@@ -115,8 +115,10 @@ function readText(path: string, { cwd, readTextFile }: ConfigSources): string {
   try {
     return readTextFile(resolve(cwd, path));
   } catch (error) {
-    const reason = messageOf(error);
-    throw new ConfigError(`--config ${path} cannot be read: ${reason}`);
+    if (error instanceof Deno.errors.NotFound) {
+      throw new ConfigError(`--config ${path} does not exist`);
+    }
+    throw new ConfigError(`--config ${path} cannot be read: ${messageOf(error)}`);
   }
 }
 

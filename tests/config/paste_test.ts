@@ -470,6 +470,12 @@ Deno.test("a file that cannot be read is refused with the reason", () => {
     ConfigError,
     "--config f.ini cannot be read: /f.ini does not exist",
   );
+  const readTextFile = () => Deno.readTextFileSync("/nowhere/f.ini");
+  const error = assertThrows(
+    () => parseCommandLine(["--config", "f.ini"], { ...NO_SOURCES, readTextFile }),
+    ConfigError,
+  );
+  assertEquals(error.message, "--config f.ini does not exist");
 });
 
 Deno.test("every option of a file has its variable", () => {
