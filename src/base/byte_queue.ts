@@ -10,7 +10,7 @@ import { Queue } from "./queue.ts";
 /** Chunks up to this size are put together, since each costs some hundred bytes besides its own. */
 const MAX_JOINED_BYTES = 4_096;
 
-/** A queue of bytes, whose memory is that of the bytes, however small the chunks are that they come in. */
+/** A queue of bytes that takes no more memory than they do, however small their chunks are. */
 export class ByteQueue {
   /** Bytes in the queue. */
   length = 0;

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Items that were taken are forgotten when there are as many of them as of the others, and so many. */
+/** Taken items are forgotten once there are this many of them, and as many as remaining ones. */
 const MIN_TAKEN = 32;
 
 /**

@@ -68,7 +68,7 @@ function thrownText(thrown: unknown): string {
   return thrown.stack || `${thrown.name}: ${thrown.message}`;
 }
 
-/** An error whose message says where another came from, and that has no place of its own to be told. */
+/** An error whose message says where another one came from; its own place is not shown. */
 function withoutFrames(text: string): Error {
   const { stackTraceLimit } = Error as unknown as { stackTraceLimit: number };
   (Error as unknown as { stackTraceLimit: number }).stackTraceLimit = 0;

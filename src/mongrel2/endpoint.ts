@@ -65,7 +65,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   readonly #flow = new ServerFlow();
   /** Those that have their response, of which Mongrel2 has still to give word, and since when. */
   readonly #untold = new Map<Mongrel2Client, number>();
-  /** The same for those of whom there is no word: if it turns out that they ask ahead, it counts. */
+  /** The same for clients without notices: it counts if they turn out to ask ahead. */
   readonly #recent = new Map<Mongrel2Client, number>();
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #onConnected = Promise.withResolvers<void>();
@@ -152,8 +152,8 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   }
 
   /**
-   * Stays for the large responses that are under way, since Mongrel2 will tell others of their
-   * deliveries from then on.
+   * Stays for large responses under way, since Mongrel2 will report their deliveries to others from
+   * then on.
    */
   async #awaitLargeResponses(timeoutMs: number): Promise<void> {
     const large = new Set([...this.#busy].filter((client) => client.needsWord));

@@ -51,8 +51,8 @@ const WATCH_MS = 1_000;
  */
 const TRUST_MS = 5;
 /**
- * Time without a request that is a good one to leave, in milliseconds: at first, and at least; it gets
- * shorter as time goes by, until it is waited for no more.
+ * Pause without requests in which to leave, in milliseconds: at first, and at least. It shrinks as
+ * time goes by, and in the end is not waited for.
  */
 const MAX_PAUSE_MS = 60;
 const MIN_PAUSE_MS = 10;

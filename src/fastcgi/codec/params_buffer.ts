@@ -9,7 +9,7 @@ import type { BufferPool } from "../../base/buffers.ts";
 import { OutputBuffer } from "../../base/buffers.ts";
 
 /**
- * Keeps parameters. Mostly all of them come at once: the first piece stays where it was read until it
+ * Keeps parameters. Usually all of them come in one piece, which stays where it was read until it
  * has to be kept.
  */
 export class ParamsBuffer {
