@@ -42,5 +42,5 @@ Deno.test("--env-file: a file that is not there is a warning, one that is malfor
     const { code, stderr } = await runGateway([...args, `--env-file=${folder}/bad.env`]);
     assertEquals([code, stderr], [2, `${folder}/bad.env:2: should be NAME=value\n`]);
     await using gateway = await startGateway([args[0], `--env-file=${folder}/none.env`]);
-    assertMatch(gateway.log.join("\n"), /^warning: --env-file .*\/none\.env is not there$/m);
+    assertMatch(gateway.log.join("\n"), /^warning: --env-file .*\/none\.env does not exist$/m);
   }));
