@@ -22,7 +22,7 @@ Deno.test({
     assertEquals(code, 0, stderr);
     assertMatch(
       stdout,
-      /^gatehouse \d+\.\d+\.\d+ \(Deno [\d.]+, V8 [\w.-]+, TypeScript [\d.]+, (?:no libzmq|libzmq [\d.]+ of (?:the system|its own))\)\n$/,
+      /^gatehouse \d+\.\d+\.\d+ \(Deno [\d.]+, V8 [\w.-]+, TypeScript [\d.]+, (?:no libzmq|libzmq [\d.]+ (?:from the system|built in))\)\n$/,
     );
     assert(stdout.startsWith(`gatehouse ${manifest.version} `), stdout);
   },
