@@ -8,7 +8,6 @@
  */
 
 import { constants, createDeflateRaw, createInflateRaw } from "node:zlib";
-import { setImmediate } from "node:timers";
 
 /** Which way. */
 export type EngineKind = "inflate" | "deflate";
@@ -54,6 +53,9 @@ export class ZlibEngine {
   #pieceBytes = 0;
   #usedBefore = 0;
   #isSpent = false;
+  // Timers, since Deno 2.6 loses what setImmediate() is given in callbacks of these streams.
+  #resuming: ReturnType<typeof setTimeout> | undefined;
+  #finishing: ReturnType<typeof setTimeout> | undefined;
 
   /** Makes an engine with a window of 2 to the power `windowBits`, in bytes. */
   private constructor(kind: EngineKind, windowBits: number, name: string) {
@@ -102,7 +104,7 @@ export class ZlibEngine {
 
   /** Goes on, after what else there is to do on this thread: each piece costs time. */
   resume(): void {
-    setImmediate(() => this.#isSpent || this.#stream.resume());
+    this.#resuming = setTimeout(() => this.#stream.resume(), 0);
   }
 
   /** Is left to the next user, without what it remembers. Nothing must be under way. */
@@ -113,6 +115,7 @@ export class ZlibEngine {
       this.close();
       return;
     }
+    clearTimeout(this.#resuming);
     this.#stream.reset();
     this.#stream.resume();
     engines.push(this);
@@ -123,6 +126,8 @@ export class ZlibEngine {
   close(): void {
     this.#isSpent = true;
     this.#isWriting = this.#isFlushed = false;
+    clearTimeout(this.#resuming);
+    clearTimeout(this.#finishing);
     this.#stream.destroy();
   }
 
@@ -134,7 +139,7 @@ export class ZlibEngine {
     if (++steps >= MAX_STEPS) {
       // The streams' callbacks come before all that the event loop has: one client could keep it for long.
       steps = 0;
-      setImmediate(() => this.#onFlushed());
+      this.#finishing = setTimeout(() => this.#onFlushed(), 0);
       return;
     }
     this.#isWriting = false;
