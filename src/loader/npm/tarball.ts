@@ -1,9 +1,6 @@
 /**
- * Unpacks what packages are distributed as: a tar archive, compressed by gzip.
- *
- * The archive is read by `modern-tar`: it is the one well-kept library without dependencies that
- * works on streams of the Web, so that it runs in the executable as everywhere. Where a file may be
- * written is decided here.
+ * Unpacks what packages are distributed as: a tar archive, compressed by gzip. Where a file may be written is
+ * decided here.
  *
  * @module
  */
@@ -12,8 +9,8 @@ import { Buffer } from "node:buffer";
 import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { PRIVATE_FOLDER } from "../files/atomic_write.ts";
-// @ts-types="../../types/modern_tar.d.ts"
-import { createTarDecoder } from "modern-tar";
+import type { TarFile } from "./tar_reader.ts";
+import { TarFault, TarReader } from "./tar_reader.ts";
 
 /** Limits for one package. */
 export interface UnpackLimits {
@@ -41,6 +38,8 @@ export interface UnpackedFile {
 
 /** What is decompressed at once, which takes a fraction of the time that a stream takes, in bytes. */
 const AT_ONCE_BYTES = 64 * 1024 * 1024;
+/** The least room that is made for that. */
+const MIN_CHUNK_BYTES = 16 * 1024;
 
 /** An archive is not as it should be. The message says why. */
 export class TarballFault extends Error {
@@ -59,38 +58,53 @@ export async function unpackTarball(
   target: string,
   limits: UnpackLimits = DEFAULT_UNPACK_LIMITS,
 ): Promise<UnpackedFile[]> {
-  const files = new Map<string, UnpackedFile>();
-  const folders = new Set<string>();
-  const entries = decompressed(bytes, limits.maxUnpackedBytes)
-    .pipeThrough(createTarDecoder({ strict: true }));
+  const writer = new FileWriter(target, limits.maxFiles);
+  const reader = new TarReader((file) => writer.write(file));
   try {
-    for await (const { header, body } of entries) {
-      const path = header.type === "file" ? safePath(header.name) : null;
-      if (path === null) {
-        await body.cancel();
-        continue;
-      }
-      if (files.size >= limits.maxFiles && !files.has(path)) {
-        throw new TarballFault(`it holds more than ${limits.maxFiles} files`);
-      }
-      const file = join(target, ...path.split("/"));
-      const folder = dirname(file);
-      if (!folders.has(folder)) {
-        Deno.mkdirSync(folder, PRIVATE_FOLDER);
-        folders.add(folder);
-      }
-      const mode = ((header.mode ?? 0) & 0o111) === 0 ? 0o600 : 0o700;
-      const content = new Uint8Array(await new Response(body).arrayBuffer());
-      if (content.length !== header.size) throw new TarballFault(`it ends within ${path}`);
-      // Thousands of files: to hand each to another thread takes longer than to write it.
-      Deno.writeFileSync(file, content, { mode });
-      const names = Buffer.from(content.buffer).includes("import") ? "import" : "nothing";
-      files.set(path, { path, sizeBytes: content.length, names });
-    }
+    const whole = decompressedAtOnce(bytes, limits.maxUnpackedBytes);
+    if (whole !== null) reader.push(whole);
+    else for await (const part of decompressed(bytes, limits.maxUnpackedBytes)) reader.push(part);
+    reader.end();
   } catch (error) {
     throw fault(error);
   }
-  return [...files.values()];
+  return writer.files();
+}
+
+/** Writes the files of one package. */
+class FileWriter {
+  readonly #target: string;
+  readonly #maxFiles: number;
+  readonly #files = new Map<string, UnpackedFile>();
+  readonly #folders = new Set<string>();
+
+  constructor(target: string, maxFiles: number) {
+    this.#target = target;
+    this.#maxFiles = maxFiles;
+  }
+
+  /** Writes a file at once: to hand thousands of small ones to other threads takes longer. */
+  write({ name, mode, content }: TarFile): void {
+    const path = safePath(name);
+    if (path === null) return;
+    if (this.#files.size >= this.#maxFiles && !this.#files.has(path)) {
+      throw new TarballFault(`it holds more than ${this.#maxFiles} files`);
+    }
+    const file = join(this.#target, ...path.split("/"));
+    const folder = dirname(file);
+    if (!this.#folders.has(folder)) {
+      Deno.mkdirSync(folder, PRIVATE_FOLDER);
+      this.#folders.add(folder);
+    }
+    Deno.writeFileSync(file, content, { mode: (mode & 0o111) === 0 ? 0o600 : 0o700 });
+    const { buffer, byteOffset, length } = content;
+    const isNamed = Buffer.from(buffer, byteOffset, length).includes("import");
+    this.#files.set(path, { path, sizeBytes: length, names: isNamed ? "import" : "nothing" });
+  }
+
+  files(): UnpackedFile[] {
+    return [...this.#files.values()];
+  }
 }
 
 /** The path in the package that an entry's name means; `null` if it means none. */
@@ -105,20 +119,33 @@ function safePath(name: string): string | null {
   return segments.length === 0 ? null : segments.join("/");
 }
 
+/** All that is in an archive; `null` if that is too much to have at once, or it is damaged. */
+function decompressedAtOnce(bytes: Uint8Array<ArrayBuffer>, maxBytes: number): Uint8Array | null {
+  const maxOutputLength = Math.min(maxBytes, AT_ONCE_BYTES);
+  try {
+    // Room for all of it: else it comes in a great many pieces, which are put together again.
+    const chunkSize = Math.min(saidLength(bytes) + 1, maxOutputLength);
+    return gunzipSync(bytes, { maxOutputLength, chunkSize: Math.max(chunkSize, MIN_CHUNK_BYTES) });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    // What is wrong is found out by the other way.
+    return null;
+  }
+}
+
+/** How long it is unpacked, as the end of it says (RFC 1952, 2.3.1), in bytes. */
+function saidLength(bytes: Uint8Array<ArrayBuffer>): number {
+  if (bytes.length < 4) return 0;
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(bytes.length - 4, true);
+}
+
 function decompressed(
   bytes: Uint8Array<ArrayBuffer>,
   maxBytes: number,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  try {
-    const maxOutputLength = Math.min(maxBytes, AT_ONCE_BYTES);
-    return ReadableStream.from([new Uint8Array(gunzipSync(bytes, { maxOutputLength }))]);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    // It is larger, or broken: then that is found out here.
-    return ReadableStream.from([bytes])
-      .pipeThrough(new DecompressionStream("gzip"))
-      .pipeThrough(byteLimit(maxBytes));
-  }
+  return ReadableStream.from([bytes])
+    .pipeThrough(new DecompressionStream("gzip"))
+    .pipeThrough(byteLimit(maxBytes));
 }
 
 function byteLimit(maxBytes: number): TransformStream<Uint8Array<ArrayBuffer>> {
@@ -141,6 +168,9 @@ function fault(error: unknown): unknown {
     return /^(?:ENOTDIR|EEXIST|EISDIR|ENAMETOOLONG)$/.test(code)
       ? new TarballFault(`its files do not fit together (${code})`, { cause: error })
       : error;
+  }
+  if (error instanceof TarFault && error.message.startsWith("it ends")) {
+    return new TarballFault(error.message, { cause: error });
   }
   const reason = error.message.replace(/\.$/, "");
   return new TarballFault(`the archive is damaged (${reason})`, { cause: error });

@@ -81,6 +81,12 @@ const whole = await gzip(tar([{ name: "package/a.js", content: "x".repeat(5_000)
 const broken = tar([{ name: "package/a.js", content: "a" }]);
 broken[3] ^= 1;
 
+/** The same with another length of what was compressed. */
+function withLength(archive: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
+  new DataView(archive.buffer).setUint32(archive.length - 4, length, true);
+  return archive;
+}
+
 const BAD: readonly {
   name: string;
   archive: Uint8Array<ArrayBuffer> | readonly TarEntry[];
@@ -129,6 +135,26 @@ const BAD: readonly {
     message: /^the archive is damaged/,
   },
   { name: "are empty", archive: new Uint8Array(), message: /^the archive is damaged/ },
+  {
+    name: "have something behind the compressed part",
+    archive: new Uint8Array([...whole, 1, 2, 3]),
+    message: /^the archive is damaged/,
+  },
+  {
+    name: "have something behind their end",
+    archive: await gzip(new Uint8Array([...tar([{ name: "p/a", content: "x" }]), 1])),
+    message: /^the archive is damaged \(it is cut off\)$/,
+  },
+  {
+    name: "have no end",
+    archive: await gzip(tar([{ name: "p/a", content: "x" }]).slice(0, 1_024)),
+    message: /^the archive is damaged \(it is cut off\)$/,
+  },
+  {
+    name: "say of themselves that they are longer than they are",
+    archive: withLength(await gzip(tar([{ name: "p/a", content: "x" }])), 0xffff_ffff),
+    message: /^the archive is damaged/,
+  },
 ];
 
 for (const { name, archive, message } of BAD) {
@@ -155,4 +181,18 @@ Deno.test("npm archives at their limits are taken", async () => {
   await assertRejects(async () => {
     await unpackTarball(await gzip(archive), folder.target, less);
   }, TarballFault);
+});
+
+Deno.test("npm archives are unpacked in pieces that are too large to have at once", async () => {
+  using folder = new Folder();
+  const content = new Uint8Array(65 * 1_048_576).fill(97);
+  const archive = await gzip(
+    tar([{ name: "p/large", content }, { name: "p/a", content: "import" }]),
+  );
+  const files = await unpackTarball(archive, folder.target);
+  assertEquals(files, [
+    { path: "large", sizeBytes: content.length, names: "nothing" },
+    { path: "a", sizeBytes: 6, names: "import" },
+  ]);
+  assertEquals(Deno.statSync(join(folder.target, "large")).size, content.length);
 });
