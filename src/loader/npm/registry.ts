@@ -105,14 +105,20 @@ export class NpmRegistries {
     const specifier = `npm:${name}`;
     const authorization = this.#config.authorizationFor(url);
     let source: ModuleSource;
+    /** What is kept, if the registry was asked. */
+    let kept: unknown = null;
     try {
-      const asked = { accept: ACCEPT, authorization, freshness, condense: condensed };
+      const condense = (bytes: Uint8Array<ArrayBuffer>) => {
+        kept = neededOf(jsonIn(bytes));
+        return kept === null ? bytes : new TextEncoder().encode(JSON.stringify(kept));
+      };
+      const asked = { accept: ACCEPT, authorization, freshness, condense };
       source = await this.#source.loadResource(url, asked);
     } catch (error) {
       if (!(error instanceof LoadError)) throw error;
       throw new LoadError(specifier, refusal(error, specifier, registry, url), { cause: error });
     }
-    const packument = parsed(name, registry, source.bytes);
+    const packument = packumentOf(name, registry, kept ?? jsonIn(source.bytes));
     if (packument !== null) return packument;
     throw new LoadError(
       specifier,
@@ -150,21 +156,21 @@ const NEEDED = [
 ] as const satisfies readonly (keyof Manifest)[];
 
 /**
- * The needed parts of a packument: some registries send the rest too, which may be fifty times as
- * much.
+ * The needed parts of a packument; `null` if `value` is none. Some registries send the rest too, which may be
+ * fifty times as much.
  */
-function condensed(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const value = jsonIn(bytes);
-  if (!isObject(value) || !isObject(value.versions)) return bytes;
-  const versions = Object.entries(value.versions).map(([version, said]) => {
-    if (!isObject(said) || !isObject(said.dist)) return [version, null];
+function neededOf(value: unknown): Record<string, unknown> | null {
+  if (!isObject(value) || !isObject(value.versions)) return null;
+  const versions: Record<string, unknown> = Object.create(null);
+  for (const [version, said] of Object.entries(value.versions)) {
+    versions[version] = null;
+    if (!isObject(said) || !isObject(said.dist)) continue;
     const { tarball, integrity, shasum } = said.dist;
     const kept: Record<string, unknown> = { dist: { tarball, integrity, shasum } };
     for (const name of NEEDED) if (said[name] !== undefined) kept[name] = said[name];
-    return [version, kept];
-  });
-  const kept = { "dist-tags": value["dist-tags"], versions: Object.fromEntries(versions) };
-  return new TextEncoder().encode(JSON.stringify(kept));
+    versions[version] = kept;
+  }
+  return { "dist-tags": value["dist-tags"], versions };
 }
 
 function jsonIn(bytes: Uint8Array): unknown {
@@ -176,8 +182,7 @@ function jsonIn(bytes: Uint8Array): unknown {
   }
 }
 
-function parsed(name: string, registry: string, bytes: Uint8Array): Packument | null {
-  const value = jsonIn(bytes);
+function packumentOf(name: string, registry: string, value: unknown): Packument | null {
   if (!isObject(value) || !isObject(value.versions)) return null;
   const known = value.versions;
   const versions = Object.keys(known).filter((version) => isManifest(known[version]));
