@@ -22,7 +22,7 @@ import { DEFAULT_FETCH_LIMITS } from "./fetch/download.ts";
 import type { GraphRoot } from "./graph/graph_types.ts";
 import { filePath } from "../base/paths.ts";
 import type { StoredGraph, WorkerGraph } from "./graph/graph_store.ts";
-import { readGraph, workerGraphOf } from "./graph/graph_store.ts";
+import { readGraph, readGraphManifest, workerGraphOf } from "./graph/graph_store.ts";
 import { sha256Of } from "../base/sha256.ts";
 import { TRANSFORM_VERSION } from "./graph/link.ts";
 import type {
@@ -220,7 +220,8 @@ export class Loader implements Disposable {
     const { roots } = question;
     const report = await this.#ask({ kind: "prepare", ...question });
     const { folder, local, packages } = report as LoaderReport & { kind: "prepared" };
-    const graph = await readGraph(folder);
+    // The thread has just written its files, or checked them.
+    const graph = readGraphManifest(folder);
     if (graph === null) throw new LoadError(roots[0], `the cache ${folder} changed meanwhile`);
     const index: GraphIndex = { folder, local, packages };
     const cache = new ModuleCache(this.#options.cacheRoot);

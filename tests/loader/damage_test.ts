@@ -149,3 +149,38 @@ test("packages that are gone are installed again, and what the network lacks is 
   assertStringIncludes(withoutBodies, `cannot load ${lib}: `);
   assertStringIncludes(withoutBodies, "(imported by ");
 });
+
+/** Files of packages in sets, links not being any. */
+const IN_SETS = /^npm-sets\/\w+\/\.store\/[^/]+\/node_modules\/[^/]+\/./;
+
+/** Files of packages: in the store, and in a set, which is what apps are served from. */
+const PACKAGE_FILES: Record<string, { files: RegExp; dropped: readonly string[] }> = {
+  "the store": { files: /^npm\/.*\/package\//, dropped: ["graphs", "apps", "npm-sets"] },
+  "its lists": { files: /^npm\/.*\/files\.json$/, dropped: ["graphs", "apps", "npm-sets"] },
+  "a set": { files: IN_SETS, dropped: ["graphs", "apps"] },
+};
+
+test("files of packages that are cut off or gone are unpacked again", async (context) => {
+  await using server = new ModuleServer(PAGES);
+  await using registry = await FakeRegistry.start(PACKAGES);
+  await using lab = new LoaderLab(filesOf(server.origin, registry.url));
+  using loader = new Loader(optionsFor(lab), () => {});
+  const contents = () =>
+    lab.filesInCache().filter((path) => IN_SETS.test(path))
+      .map((path) => [path, Deno.readTextFileSync(`${lab.cache}/${path}`)]);
+  await loader.prepare([lab.url("app.ts")]);
+  const whole = contents();
+  assert(whole.length >= 5, "there are files of packages");
+  for (const [place, { files, dropped }] of Object.entries(PACKAGE_FILES)) {
+    for (const damage of ["cut off", "emptied", "deleted"]) {
+      await context.step(`${place}: ${damage}`, async () => {
+        const found = lab.filesInCache().filter((path) => files.test(path));
+        assert(found.length > 0, "there is something to damage");
+        for (const path of found) DAMAGES[damage](`${lab.cache}/${path}`);
+        lab.dropCache(...dropped);
+        await loader.prepare([lab.url("app.ts")]);
+        assertEquals(contents(), whole);
+      });
+    }
+  }
+});

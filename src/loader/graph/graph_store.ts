@@ -167,28 +167,48 @@ async function writeFolder(folder: string, files: ReadonlyMap<string, string>): 
 }
 
 /**
- * Reads the manifest of a graph; `null` if the graph is missing or incomplete.
+ * Reads the manifest of a graph and checks its files against it; `null` if the graph is missing or incomplete.
  *
  * @throws {ConfigError} if it may not be read
  */
 export async function readGraph(folder: string): Promise<StoredGraph | null> {
   const slices = new Slices();
+  const graph = readGraphManifest(folder);
+  if (graph === null) return null;
+  const { manifest } = graph;
   try {
-    const text = Deno.readTextFileSync(join(folder, MANIFEST));
-    if (!folder.endsWith(sha256Of(text).slice(0, 40))) return null;
-    const manifest = JSON.parse(text) as GraphManifest;
-    if (manifest.version !== TRANSFORM_VERSION) return null;
     for (const { file, fileSha256 } of [...manifest.modules, ...manifest.commonJs]) {
       const bytes = Deno.readFileSync(join(folder, file));
       if (await slices.sha256(bytes) !== fileSha256) return null;
     }
     const runtime = Deno.readTextFileSync(join(folder, RUNTIME_MODULE));
-    if (runtime !== runtimeCode(manifest.required)) return null;
-    return { folder, manifest };
+    return runtime === runtimeCode(manifest.required) ? graph : null;
   } catch (error) {
-    if (isAbsent(error) || error instanceof SyntaxError || error instanceof TypeError) return null;
-    throw unreadable(error, folder);
+    return nullIfAbsent(error, folder);
   }
+}
+
+/**
+ * Reads only the manifest of a graph whose files have just been written or checked; `null` if it is missing, or
+ * is not what the folder's name says.
+ *
+ * @throws {ConfigError} if it may not be read
+ */
+export function readGraphManifest(folder: string): StoredGraph | null {
+  try {
+    const text = Deno.readTextFileSync(join(folder, MANIFEST));
+    if (!folder.endsWith(sha256Of(text).slice(0, 40))) return null;
+    const manifest = JSON.parse(text) as GraphManifest;
+    return manifest.version === TRANSFORM_VERSION ? { folder, manifest } : null;
+  } catch (error) {
+    return nullIfAbsent(error, folder);
+  }
+}
+
+/** Rethrows `error` unless it says that a graph is missing or damaged. */
+function nullIfAbsent(error: unknown, folder: string): null {
+  if (isAbsent(error) || error instanceof SyntaxError || error instanceof TypeError) return null;
+  throw unreadable(error, folder);
 }
 
 /** A graph as app workers see it: plain data, which grows with later imports. */
