@@ -15,7 +15,7 @@ import type { FileGrant } from "../files/file_grant.ts";
 import { checkFile } from "../files/file_grant.ts";
 import type { ImportMap } from "../names/import_map.ts";
 import { NO_IMPORT_MAP, parseImportMap, withMembers, withMore } from "../names/import_map.ts";
-import { findPackageJson, importMapOfPackage } from "./package_json.ts";
+import { findPackageJson } from "./package_json.ts";
 import { FileFault, readRegularFile } from "../files/regular_file.ts";
 import { foldersUpwards } from "../../base/folders.ts";
 import { workspaceRootOf } from "../../base/workspaces.ts";
@@ -126,6 +126,7 @@ export async function readProjectConfig(
   if (packageJson !== null) {
     files.push(packageJson);
     if (nodeModules !== "packages") {
+      const { importMapOfPackage } = await import("./package_import_map.ts");
       importMap = withMore(importMap, importMapOfPackage(packageJson));
     }
   }
