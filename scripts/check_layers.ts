@@ -29,11 +29,12 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "fastcgi/codec": ["base", "message"],
   "mongrel2/codec": ["base", "message"],
   "websocket/codec": ["base", "message"],
-  http1: ["base", "message", "limits", "net", "http1/codec"],
+  // What HTTP connections become, so that it comes before them.
+  websocket: ["base", "message", "net", "websocket/codec"],
+  http1: ["base", "message", "limits", "net", "websocket/codec", "websocket", "http1/codec"],
   fastcgi: ["base", "message", "limits", "net", "fastcgi/codec"],
   // Responses to Mongrel2 are HTTP/1.1.
   mongrel2: ["base", "message", "limits", "net", "zmq", "mongrel2/codec", "http1/codec"],
-  websocket: ["base", "message", "websocket/codec"],
   // The loader, from what lies on the disk to the thread that builds graphs.
   "loader/files": ["base"],
   "loader/names": ["base", "loader/files"],

@@ -301,6 +301,11 @@ export const OPTIONS: readonly OptionSpec[] = [
     "Limit the length of the request target (the URL)",
   ),
   sizeLimit("max-body-bytes", "maxBodyBytes", "Limit the size of a request body"),
+  sizeLimit(
+    "max-message-bytes",
+    "maxMessageBytes",
+    "Limit the size of a message that a WebSocket's client sends",
+  ),
   timeLimit("header-timeout", "headerTimeoutMs", "Wait this long for a request's head. 0 disables"),
   timeLimit(
     "body-timeout",

@@ -13,11 +13,13 @@ import type {
   FaultReports,
   RequestHead,
   ResponseHead,
+  UpgradeHead,
 } from "../message/exchange.ts";
 import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH } from "../message/exchange.ts";
 import type { Log } from "../base/log.ts";
 import { forLog } from "../base/log.ts";
 import { bodyTooLong } from "../message/response_fields.ts";
+import { cannotUpgrade } from "../message/upgrade_faults.ts";
 import { bodyTooLarge } from "../message/request_faults.ts";
 import { CgiResponseWriter } from "./codec/cgi_response.ts";
 import type { InputType } from "./input_stream.ts";
@@ -39,6 +41,7 @@ export interface ExchangeSettings {
 
 /** Exit status of a request whose handler failed. */
 const FAILED_STATUS = 1;
+const NOT_IMPLEMENTED = 501;
 /** What the client gets of a request that is to have no answer: the connection to it is the web server's. */
 const BAD_GATEWAY = 502;
 
@@ -120,6 +123,16 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
     } else {
       this.#request.countStdout(written);
     }
+  }
+
+  /** The web server keeps its client's connection: what is spoken over it stays HTTP. */
+  upgrade({ protocol }: UpgradeHead): void {
+    if (this.#complete || this.#responded) return;
+    const { receiver } = this;
+    this.receiver = NOBODY;
+    this.#settings.log("error", cannotUpgrade("fastcgi", "FastCGI", protocol));
+    this.#respondWithError(NOT_IMPLEMENTED, "FastCGI cannot carry it", 0);
+    receiver.onAbort("invalid-response");
   }
 
   /** CGI has no interim responses. */

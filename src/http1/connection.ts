@@ -6,7 +6,7 @@
  */
 
 import { ProtocolError } from "../base/errors.ts";
-import type { AbortReason, ExchangeHandler, Peer } from "../message/exchange.ts";
+import type { AbortReason, ExchangeHandler, Peer, UpgradeHead } from "../message/exchange.ts";
 import { CHUNK_COST_BYTES, RequestHead } from "../message/exchange.ts";
 import { bodyTooSlow, headTooSlow } from "../message/request_faults.ts";
 import type { ConnectionNames } from "../net/connection.ts";
@@ -28,6 +28,8 @@ import { ResponseWriter } from "./codec/writer.ts";
 import { Deliveries } from "./deliveries.ts";
 import { HttpExchange } from "./http_exchange.ts";
 import { Pipeline } from "./pipeline.ts";
+import type { Successor } from "../net/successor.ts";
+import { succeed } from "./upgrades.ts";
 
 /** What the HTTP connections of an endpoint have in common. */
 export interface HttpHost {
@@ -58,6 +60,10 @@ export class HttpConnection extends Connection {
   /** Whether a request was refused, so that its client may still be sending. */
   #lingers = false;
   readonly #deliveries = new Deliveries();
+  /** A request to upgrade the connection that waits for its answer: what comes after it may not be HTTP. */
+  #upgrading: HttpExchange | null = null;
+  /** What has taken the connection over. */
+  #successor: Successor | null = null;
 
   /** Makes a connection over `conn`. */
   constructor(
@@ -88,11 +94,11 @@ export class HttpConnection extends Connection {
   }
 
   protected get hasUntaken(): boolean {
-    return this.#parser.hasUnread;
+    return this.#successor?.hasUntaken ?? this.#parser.hasUnread;
   }
 
   protected get isReceiving(): boolean {
-    return this.#parser.inBody;
+    return this.#parser.inBody || this.#successor !== null;
   }
 
   protected get mayStillSend(): boolean {
@@ -105,11 +111,13 @@ export class HttpConnection extends Connection {
   }
 
   protected push(buffer: Uint8Array, count: number): void {
-    this.#parser.push(buffer, count);
+    if (this.#successor !== null) this.#successor.push(buffer.subarray(0, count));
+    else this.#parser.push(buffer, count);
   }
 
   protected discardInput(): void {
     this.#parser.close();
+    this.#successor?.close();
     this.#discardedBytes = 0;
   }
 
@@ -146,6 +154,37 @@ export class HttpConnection extends Connection {
     return this.#receiving === exchange ? this.#parser.remainingBytes : 0;
   }
 
+  /**
+   * Hands the connection over to what is spoken from here on, if `exchange` may have it.
+   *
+   * @throws {InvalidResponseError} if it may not; nothing was written then
+   * @throws {HandshakeError} if it asks in vain; nor was then
+   */
+  upgrade(exchange: HttpExchange, head: UpgradeHead): Successor {
+    const successor = succeed(exchange, this, head);
+    this.#upgrading = null;
+    this.#successor = successor;
+    successor.push(this.#parser.takeRest());
+    this.scheduleFlush();
+    if (!this.isPumping) queueMicrotask(() => this.#goOn());
+    return successor;
+  }
+
+  /** Gives the client time to read what it is sent last, for it may still be sending. */
+  linger(): void {
+    this.#lingers = true;
+  }
+
+  /** Limits of what comes over the connection. */
+  get limits(): HttpLimits {
+    return this.#http.limits;
+  }
+
+  /** Goes on with what an upgraded connection holds up. */
+  goOn(): void {
+    if (!this.isPumping) this.#goOn();
+  }
+
   /** Takes note that the response to `exchange`, which comes before its turn, takes `bytes` in all. */
   onHeld(exchange: HttpExchange, bytes: number): void {
     this.#pipeline.hold(exchange, bytes);
@@ -180,6 +219,8 @@ export class HttpConnection extends Connection {
     this.#pipeline.shift();
     this.answeredCount++;
     this.#deliveries.onComplete(exchange);
+    if (this.#upgrading === exchange) this.#upgrading = null;
+    if (this.#successor !== null) this.writer.closes = true;
     if (this.#receiving === exchange) {
       this.#receiving = null;
       this.#discardedBytes = 0;
@@ -225,6 +266,7 @@ export class HttpConnection extends Connection {
       return;
     }
     const front = this.#pipeline.front;
+    if (this.#successor !== null) this.#successor.checkDeadlines(now);
     if (this.peerClosed) {
       if (this.isForsaken(now)) this.close("client-gone");
     } else if (this.#isAwaitingBody) {
@@ -265,7 +307,8 @@ export class HttpConnection extends Connection {
    * Else it is closed after what it carries.
    */
   drain(): void {
-    if (this.#isQuiet(this.host.now)) this.close("shutdown");
+    if (this.#successor !== null && this.state === OPEN) this.#successor.drain();
+    else if (this.#isQuiet(this.host.now)) this.close("shutdown");
   }
 
   #isQuiet(now: number): boolean {
@@ -279,8 +322,10 @@ export class HttpConnection extends Connection {
     const parser = this.#parser;
     this.isPumping = true;
     try {
-      while (this.state === OPEN) {
+      while (this.state === OPEN && this.#successor === null) {
         if (this.#pipeline.isWaiting && !this.#beginNext()) break;
+        // It may be answered, or have the connection, by now.
+        if (this.#upgrading !== null || this.#successor !== null) break;
         const exchange = this.#receiving;
         if (parser.inBody) {
           if (exchange !== null && parser.atBodyData && !mayGoOn(exchange)) break;
@@ -294,6 +339,7 @@ export class HttpConnection extends Connection {
         else if (event === CHUNK) this.#onChunk(exchange);
         else if (event === END) this.#onBodyEnd(exchange);
       }
+      if (this.state === OPEN) this.#successor?.pump();
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#refuse(error);
@@ -313,6 +359,10 @@ export class HttpConnection extends Connection {
     this.#headStartedAt = 0;
     this.#requestCount++;
     exchange.isLast = !parser.keepAlive || this.#requestCount === limits.maxRequestsPerConnection;
+    if (parser.asksUpgrade) {
+      exchange.asksUpgrade = true;
+      this.#upgrading = exchange;
+    }
     if (parser.inBody) this.#receiving = exchange;
     else if (exchange.isLast) parser.close();
     this.#pipeline.add(exchange);
@@ -392,6 +442,10 @@ export class HttpConnection extends Connection {
   }
 
   protected onHalfClosed(): void {
+    if (this.#successor !== null) {
+      this.#successor.onHalfClosed();
+      return;
+    }
     if (this.#pipeline.length === 0) this.state = FINISHING;
     for (const exchange of [...this.#pipeline]) {
       exchange.receiver.onAbort("client-half-closed");
@@ -403,7 +457,7 @@ export class HttpConnection extends Connection {
 
   /** Goes on with what waits: the next request, or what is left in the read buffer. */
   #goOn(): void {
-    if (this.isReadingHeldUp || this.#pipeline.isWaiting) this.resume();
+    if (this.isReadingHeldUp || this.#pipeline.isWaiting || this.#successor !== null) this.resume();
   }
 
   onSent(): void {

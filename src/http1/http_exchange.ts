@@ -13,11 +13,14 @@ import type {
   ExchangeReceiver,
   RequestHead,
   ResponseHead,
+  UpgradeHead,
 } from "../message/exchange.ts";
 import { BODY_WINDOW_BYTES, NO_ANSWER, NOBODY, WHOLE_BODY } from "../message/exchange.ts";
 import { errorResponse } from "../message/error_response.ts";
 import type { HttpConnection } from "./connection.ts";
+import type { Successor } from "../net/successor.ts";
 import { bodyTooLong } from "../message/response_fields.ts";
+import { HandshakeError } from "../websocket/codec/handshake.ts";
 import {
   FIRST_WINDOW_BYTES,
   LARGEST_WINDOW_BYTES,
@@ -60,9 +63,13 @@ export class HttpExchange implements Exchange {
   heldBytes = 0;
   /** Whether its response had a small window, and has needed no more. */
   isSmall = false;
+  /** Whether the client asks for another protocol to go on with. */
+  asksUpgrade = false;
 
   readonly #connection: HttpConnection;
   #state = AWAITING;
+  /** What has taken the connection over. */
+  #successor: Successor | null = null;
   #held: HeldResponse | null = null;
   /** Whether no answer will follow, and it is not its turn. */
   #isCutOff = false;
@@ -140,7 +147,25 @@ export class HttpExchange implements Exchange {
     }
   }
 
+  upgrade(head: UpgradeHead): void {
+    if (this.#state !== AWAITING) return;
+    this.#state = RESPONDING;
+    try {
+      this.#successor = this.#connection.upgrade(this, head);
+    } catch (error) {
+      if (error instanceof HandshakeError) this.#onBadHandshake(error);
+      else this.#onInvalid(error);
+      return;
+    }
+    this.#claimWindow();
+    this.#successor.start();
+  }
+
   write(chunk: Uint8Array): void {
+    if (this.#successor !== null) {
+      if (this.#state === RESPONDING) this.#successor.write(chunk);
+      return;
+    }
     if (this.#state !== RESPONDING) {
       if (this.#state === COMPLETE && chunk.length > 0) this.#onSurplus();
       return;
@@ -182,6 +207,10 @@ export class HttpExchange implements Exchange {
 
   end(trailerLines = ""): void {
     if (this.#state !== RESPONDING) return;
+    if (this.#successor !== null) {
+      this.#successor.end();
+      return;
+    }
     if (this.#held !== null) {
       this.#held.trailerLines = trailerLines;
       this.#endHeld(this.#held, "ended");
@@ -200,12 +229,26 @@ export class HttpExchange implements Exchange {
     if (this.#state === AWAITING) {
       if (status === NO_ANSWER) this.#cutOff();
       else this.#respondWithError(status, "", fieldLines);
+    } else if (this.#successor !== null) {
+      if (this.#state === RESPONDING) this.#successor.fail(status);
     } else if (this.#held !== null) {
       this.#endHeld(this.#held, "broken");
     } else if (this.#state === RESPONDING) {
       this.#state = COMPLETE;
       this.#connection.breakOff();
     }
+  }
+
+  /** Closes a connection that was upgraded, after what is in its output. */
+  finish(): void {
+    if (this.#state === RESPONDING) this.#complete();
+  }
+
+  /** Tells the receiver of a connection that was upgraded that there is nothing more to come. */
+  abandon(): void {
+    const { receiver } = this;
+    this.receiver = NOBODY;
+    receiver.onAbort("client-gone");
   }
 
   /** Answers a request that broke the protocol, unless its response has begun: then breaks it off. */
@@ -331,6 +374,14 @@ export class HttpExchange implements Exchange {
     this.receiver = NOBODY;
     this.#connection.host.log("error", `http: ${bodyTooLong().message}`);
     receiver.onAbort("invalid-response");
+  }
+
+  #onBadHandshake({ status, message, fieldLines }: HandshakeError): void {
+    const { receiver } = this;
+    this.receiver = NOBODY;
+    this.#state = AWAITING;
+    this.#respondWithError(status, message, fieldLines);
+    receiver.onAbort("bad-request");
   }
 
   #onInvalid(error: unknown): void {

@@ -69,6 +69,7 @@ export class Pipeline {
     const front = this.#exchanges[0];
     if (front !== exchange) {
       const mayOvertake = isSafe(front.head.method) && isSafe(exchange.head.method) &&
+        !exchange.asksUpgrade &&
         this.#heldBytes + AHEAD_WINDOW_BYTES <= this.#maxHeldBytes;
       if (!mayOvertake) return null;
       exchange.heldBytes = AHEAD_WINDOW_BYTES;

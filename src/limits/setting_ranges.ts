@@ -21,6 +21,9 @@ export interface SettingRange {
 /** Largest head that a ring can carry with room to spare, in bytes. */
 const MAX_HEAD_BYTES = 262_144;
 
+/** Largest message that a text can be made of. */
+const MAX_MESSAGE_BYTES = 268_435_456;
+
 const count = (min: number, max: number = Number.MAX_SAFE_INTEGER): SettingRange => {
   return { kind: "count", min, max };
 };
@@ -38,7 +41,12 @@ export const RANGES = {
 } as const;
 
 /** Names of the limits of requests and connections, of all protocols. */
-export type LimitName = keyof RequestLimits | "maxConnections" | "maxConns" | "maxReqs";
+export type LimitName =
+  | keyof RequestLimits
+  | "maxConnections"
+  | "maxMessageBytes"
+  | "maxConns"
+  | "maxReqs";
 
 /** Ranges of the limits of requests and connections. */
 export const LIMIT_RANGES: Readonly<Record<LimitName, SettingRange>> = {
@@ -52,6 +60,7 @@ export const LIMIT_RANGES: Readonly<Record<LimitName, SettingRange>> = {
   requestTimeoutMs: ANY_TIME,
   maxRequestsPerConnection: count(0),
   maxConnections: count(1),
+  maxMessageBytes: bytes(MAX_MESSAGE_BYTES),
   maxConns: count(1, 1_000_000),
   maxReqs: count(1, 1_000_000),
 };

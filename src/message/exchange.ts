@@ -154,6 +154,27 @@ export interface ResponseHead {
   readonly announcesTrailers?: boolean;
 }
 
+/**
+ * What is spoken over a connection after HTTP (RFC 9110 7.8): WebSocket, whose messages pass between handler
+ * and endpoint as socket records (`socket_records.ts`), or bytes as they come.
+ */
+export type UpgradeKind = "websocket" | "bytes";
+
+/** The head of a response that grants a request to upgrade its connection: 101 (Switching Protocols). */
+export interface UpgradeHead {
+  /** What is spoken from here on. */
+  readonly kind: UpgradeKind;
+  /** Name for `Upgrade`: one of those that the request has there. */
+  readonly protocol: string;
+  /**
+   * Further field lines, each `name: value` and CRLF, one code unit a byte. What the endpoint knows by
+   * itself, such as `Sec-WebSocket-Accept` of the kind `"websocket"`, is not among them.
+   */
+  readonly fieldLines: string;
+  /** Silence after which a WebSocket's client is given up, in milliseconds; 0 for any. */
+  readonly idleTimeoutMs: number;
+}
+
 /** Why an exchange ended before its time. */
 export type AbortReason =
   /** The client closed or reset the connection. */
@@ -258,6 +279,13 @@ export interface Exchange {
   inform(status: number, fieldLines: string): void;
   /** Ends a response of unknown length, with trailer field lines, where the protocol has such. */
   end(trailerLines?: string): void;
+  /**
+   * Grants the request to upgrade its connection, instead of {@linkcode respond}. What the client sends from
+   * here on comes as the request's body, whose end is the client's; what is written goes to the client, and
+   * {@linkcode end} closes the connection once that was sent. The client gets an error, and the receiver is
+   * told, where protocol, connection or request do not allow it.
+   */
+  upgrade(head: UpgradeHead): void;
   /**
    * Gives the exchange up: the client gets `status`, with `fieldLines` if given, if nothing was sent
    * yet, and otherwise, or with {@linkcode NO_ANSWER}, a connection that breaks, so that it can tell the

@@ -14,12 +14,14 @@ import type {
   ExchangeReceiver,
   RequestHead,
   ResponseHead,
+  UpgradeHead,
 } from "../message/exchange.ts";
 import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH } from "../message/exchange.ts";
 import type { DateLine } from "../http1/codec/writer.ts";
 import { ResponseWriter } from "../http1/codec/writer.ts";
 import type { Log } from "../base/log.ts";
 import { bodyTooLong } from "../message/response_fields.ts";
+import { cannotUpgrade } from "../message/upgrade_faults.ts";
 import type { BodySource, BodyTaker } from "./body_source.ts";
 
 /** The connection of a client, as its exchange sees it. */
@@ -31,6 +33,8 @@ export interface ExchangeChannel {
   /** Takes note that there is something in its exchange's output, or that it has ended. */
   onOutput(): void;
 }
+
+const NOT_IMPLEMENTED = 501;
 
 /** Waiting for the response, within it, or done with it. */
 const AWAITING = 0;
@@ -122,6 +126,16 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
     if (written < chunk.length) this.#writer.closes = true;
     this.#onWritten(written);
     if (written < chunk.length) this.#onSurplus();
+  }
+
+  /** Mongrel2 keeps its client's connection: what is spoken over it stays HTTP. */
+  upgrade({ protocol }: UpgradeHead): void {
+    if (this.#state !== AWAITING) return;
+    const { receiver } = this;
+    this.receiver = NOBODY;
+    this.#log("error", cannotUpgrade("mongrel2", "Mongrel2", protocol));
+    this.#respondWithError(NOT_IMPLEMENTED, "Mongrel2 cannot carry it");
+    receiver.onAbort("invalid-response");
   }
 
   /** Mongrel2 has no place for interim responses: it takes a client's first reply for the response. */

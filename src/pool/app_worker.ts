@@ -20,6 +20,8 @@ import { WorkerThread } from "./worker_thread.ts";
 
 /** What counts as in flight beyond the requests themselves while a worker is sluggish. */
 const SLUGGISH_LOAD = 1_000_000;
+/** More sockets than a worker can have open. */
+const MAX_UPGRADED = 1_000_000;
 /** Status for requests whose worker ends. */
 const BAD_GATEWAY = 502;
 
@@ -92,8 +94,10 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
 
   /** What another request would have to share the worker with. */
   get load(): number {
-    const { inFlight, isSluggish } = this.#port;
-    return isSluggish ? inFlight + SLUGGISH_LOAD : inFlight;
+    const { inFlight, upgraded, isSluggish } = this.#port;
+    // Open sockets make the difference only where requests do not.
+    const load = inFlight - upgraded + upgraded / MAX_UPGRADED;
+    return isSluggish ? load + SLUGGISH_LOAD : load;
   }
 
   /** What it has not read yet. */

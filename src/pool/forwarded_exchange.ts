@@ -33,6 +33,7 @@ import {
   readFieldLines,
   readResponse,
   readText,
+  readUpgrade,
   REPORT_SENT,
   SENT,
   writeBody,
@@ -54,6 +55,8 @@ export interface ExchangeWorker {
   isCongested(exchange: ForwardedExchange): boolean;
   /** A response's head as it goes out. */
   completed(head: ResponseHead): ResponseHead;
+  /** Called when the connection of an exchange goes on in another protocol. */
+  onUpgraded(): void;
   /** Called when the worker has no more to say about an exchange. */
   onEnded(exchange: ForwardedExchange): void;
   /** Forgets an exchange: nothing more is expected either way. */
@@ -77,6 +80,8 @@ export class ForwardedExchange implements ExchangeReceiver {
   /** The worker's number for it. */
   readonly id: number;
   readonly #exchange: Exchange;
+  /** Whether its connection goes on in another protocol. */
+  isUpgraded = false;
   #state = AWAITING;
   /** Body bytes that the worker still has to send, when their number is known. */
   #remaining = UNKNOWN_LENGTH;
@@ -189,6 +194,16 @@ export class ForwardedExchange implements ExchangeReceiver {
       this.#count(body.length);
     }
     this.#exchange.respond(this.#worker.completed(head), body);
+  }
+
+  /** Takes word that the connection goes on in another protocol. */
+  onUpgrade(frame: RingReader): void {
+    if (this.#state !== AWAITING) throw new RingError("an upgrade after its response");
+    const head = readUpgrade(frame);
+    this.#state = RESPONDING;
+    this.isUpgraded = true;
+    this.#worker.onUpgraded();
+    this.#exchange.upgrade({ ...head, fieldLines: head.fieldLines + this.#worker.fieldLine });
   }
 
   /** Takes some of the response's body. */

@@ -24,6 +24,7 @@ import {
   PONG,
   readText,
   RESPONSE,
+  UPGRADE,
   writeRequest,
   writeSignal,
 } from "../ring/frames.ts";
@@ -99,6 +100,8 @@ export class GatewayPort implements ExchangeWorker {
   readonly fieldLine: string;
   /** Requests that the worker has not answered in full. */
   inFlight = 0;
+  /** How many of them were upgraded: they may stay for long, and have nothing to do. */
+  upgraded = 0;
   /** Requests that the worker was given. */
   requestCount = 0;
   /** Whether the worker was asked for a sign of life, and has not given it. */
@@ -258,9 +261,15 @@ export class GatewayPort implements ExchangeWorker {
     return { ...head, fieldLines };
   }
 
+  /** Called when the connection of an exchange goes on in another protocol. */
+  onUpgraded(): void {
+    this.upgraded++;
+  }
+
   /** Called when the worker has no more to say about an exchange. */
   onEnded(exchange: ForwardedExchange): void {
     this.inFlight--;
+    if (exchange.isUpgraded) this.upgraded--;
     this.#held.delete(exchange);
   }
 
@@ -361,6 +370,9 @@ export class GatewayPort implements ExchangeWorker {
         break;
       case INTERIM:
         forwarded.onInterim(frame);
+        break;
+      case UPGRADE:
+        forwarded.onUpgrade(frame);
         break;
       case CREDIT:
         forwarded.onGrant(frame);

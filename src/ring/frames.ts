@@ -13,6 +13,7 @@ import type {
   Peer,
   RequestRole,
   ResponseHead,
+  UpgradeHead,
 } from "../message/exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchange.ts";
 import { latin1Text as latin1Text } from "../message/fields.ts";
@@ -22,7 +23,7 @@ import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
-export const FRAMES_VERSION = 5;
+export const FRAMES_VERSION = 6;
 
 // Kinds of frames. Each comment says who sends the frame, and what its value and payload are.
 
@@ -63,12 +64,21 @@ export const PONG = 16;
 /** Worker: an interim response. Value: status. Payload: field lines. */
 export const INTERIM = 17;
 
+/**
+ * Worker: the connection goes on in another protocol. Value: `idleTimeoutMs`. Flags: OF_BYTES. Payload: the
+ * name of the protocol and CRLF, and further field lines.
+ */
+export const UPGRADE = 18;
+
 /** Flag of CREDIT: it is for DATA frames. */
 export const OF_DATA = 1;
 /** Flag of RESPONSE: a SENT frame is wanted. */
 export const REPORT_SENT = 1;
 /** Flag of RESPONSE: trailers come with its END. */
 export const ANNOUNCES_TRAILERS = 2;
+
+/** Flag of UPGRADE: bytes follow as they come, and not socket records. */
+export const OF_BYTES = 1;
 
 /** Reports of faults on one request, in bytes; others are of no use. */
 export const MAX_FAULT_BYTES = 1_048_576;
@@ -98,6 +108,8 @@ const SPECIAL_LENGTH = 0xffff_ffff;
 /** What the high word of a length is less than, so that the length is a whole number. */
 const MAX_HIGH_WORD = 0x20_0000;
 
+/** An UPGRADE frame's payload at the most, in bytes. */
+export const MAX_UPGRADE_BYTES = 65_536;
 /** A reason phrase in a frame at the most. */
 const MAX_REASON_BYTES = 4_096;
 
@@ -390,16 +402,17 @@ function readReason(bytes: Uint8Array, start: number, reasonBytes: number): stri
   return latin1Text(copyOf(bytes, start, start + reasonBytes - 1), 0, reasonBytes - 1);
 }
 
-/** Writes a frame of the kind INTERIM (`value` is the status) or END with field lines. */
+/** Writes a frame of the kind INTERIM (`value` is the status), END or UPGRADE with field lines. */
 export function writeFieldLines(
   writer: RingWriter,
-  kind: typeof INTERIM | typeof END,
+  kind: typeof INTERIM | typeof END | typeof UPGRADE,
   id: number,
   value: number,
   lines: string,
+  flags = 0,
 ): void {
   const { length } = lines;
-  writer.reserve(kind, 0, id, value, length);
+  writer.reserve(kind, flags, id, value, length);
   const { at, bytes } = writer;
   for (let i = 0; i < length; i++) bytes[at + i] = charCodeAt(lines, i);
 }
@@ -412,6 +425,31 @@ export function writeFieldLines(
 export function readFieldLines({ at, bytes, length }: RingReader, maxBytes: number): string {
   if (length > maxBytes) throw new RingError("more field lines than there may be");
   return length === 0 ? "" : latin1Text(copyOf(bytes, at, at + length), 0, length);
+}
+
+/** Writes an UPGRADE frame. */
+export function writeUpgrade(writer: RingWriter, id: number, head: UpgradeHead): void {
+  const flags = head.kind === "bytes" ? OF_BYTES : 0;
+  const lines = `${head.protocol}\r\n${head.fieldLines}`;
+  writeFieldLines(writer, UPGRADE, id, head.idleTimeoutMs, lines, flags);
+}
+
+/**
+ * Reads an UPGRADE frame.
+ *
+ * @throws {RingError} if it is larger than it may be, or names no protocol
+ */
+export function readUpgrade(reader: RingReader): UpgradeHead {
+  const { value: idleTimeoutMs, flags } = reader;
+  const lines = readFieldLines(reader, MAX_UPGRADE_BYTES);
+  const end = lines.indexOf("\r\n");
+  if (end < 1) throw new RingError("an upgrade to no protocol");
+  return {
+    kind: (flags & OF_BYTES) !== 0 ? "bytes" : "websocket",
+    protocol: lines.slice(0, end),
+    fieldLines: lines.slice(end + 2),
+    idleTimeoutMs,
+  };
 }
 
 /**

@@ -16,6 +16,7 @@ import { plainResponse, pushedResponse } from "./response.ts";
 import type { TaskOwner } from "./task.ts";
 import { AppTask } from "./task.ts";
 import { describe, textOfThrown } from "./thrown.ts";
+import { installUpgrades } from "./websocket/upgrade.ts";
 
 const { Response: PlatformResponse, TypeError } = globalThis;
 
@@ -82,6 +83,7 @@ export class AppRunner implements ExchangeHandler {
 
   /** Makes a runner of `mounts`, which the exchanges choose by index. */
   constructor(mounts: readonly MountedApp[], faultReports: FaultReports, log: Log) {
+    installUpgrades();
     this.#mounts = mounts;
     this.#faultReports = faultReports;
     this.#log = log;

@@ -12,7 +12,7 @@ import type {
   ExchangeReceiver,
   RequestHead,
 } from "../message/exchange.ts";
-import type { ResponseHead } from "../message/exchange.ts";
+import type { ResponseHead, UpgradeHead } from "../message/exchange.ts";
 import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchange.ts";
 import type { LogLevel } from "../base/log.ts";
 import { LOG_LEVELS } from "../base/log.ts";
@@ -49,6 +49,7 @@ import {
   writeResponse,
   writeSignal,
   writeText,
+  writeUpgrade,
 } from "../ring/frames.ts";
 import type { RingReader, RingWriter } from "../ring/ring.ts";
 
@@ -283,6 +284,11 @@ class WorkerExchange implements Exchange {
   end(trailerLines = ""): void {
     writeFieldLines(this.#port.writing(), END, this.id, 0, trailerLines);
     this.#ended();
+  }
+
+  upgrade(head: UpgradeHead): void {
+    writeUpgrade(this.#port.writing(), this.id, head);
+    this.#port.onResponse();
   }
 
   fail(status: number): void {

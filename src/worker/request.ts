@@ -41,8 +41,17 @@ export interface SentRequest {
 /** How the client sent `request`; `null` if that is another object. */
 export let sentRequest: (request: Request) => SentRequest | null;
 
+/** The task that `request` belongs to; `null` if it is another one that somebody has made. */
+export let requestTask: (request: Request) => AppTask | null;
+
 class LightRequest {
   static {
+    requestTask = (request) => {
+      if (typeof request !== "object" || request === null) return null;
+      if (#task in request) return (request as unknown as LightRequest).#task;
+      const light = (request as { [LIGHT]?: LightRequest })[LIGHT];
+      return light !== undefined && #task in light ? light.#task : null;
+    };
     sentRequest = (request) => {
       if (!(#task in request)) return null;
       const self = request as unknown as LightRequest;

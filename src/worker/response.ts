@@ -6,6 +6,7 @@
  */
 
 import { uncurried } from "../base/captured.ts";
+import type { AbortReason, UpgradeHead } from "../message/exchange.ts";
 import { copyOfBytes } from "./byte_source.ts";
 import { CODED_FIELDS, followDecodedBodies, isRemade } from "./decoded_bodies.ts";
 import { isRecord, pairsOf, restOfPairs } from "./header_record.ts";
@@ -30,6 +31,8 @@ const PLAIN_VALUE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 const BEYOND_BYTES = /[\u0100-\uffff]/;
 /** More fields than these are looked through by the platform, whose way to find a name is quicker then. */
 const MAX_PLAIN_FIELDS = 32;
+/** Status of a response after which another protocol begins. */
+const SWITCHING_PROTOCOLS = 101;
 const TEXT_TYPE = "content-type: text/plain;charset=UTF-8\r\n";
 const JSON_TYPE = "content-type: application/json\r\n";
 
@@ -69,6 +72,23 @@ export interface BodyTarget {
   push(chunk: Uint8Array): boolean;
   /** Ends the body, once all of it has gone. Whether it has. */
   endPushed(trailerLines: string): boolean;
+  /**
+   * Has the connection go on in another protocol; `source` pushes what is said, and `taker` is given what the
+   * client says. Whether there is still somebody to speak with.
+   */
+  upgrade(head: UpgradeHead, source: BodySource, taker: UpgradeTaker): boolean;
+  /** Permits `bytes` more of what the client says. */
+  grant(bytes: number): void;
+  /** Gives the request up, since `error` was thrown. */
+  failWith(error: unknown): void;
+}
+
+/** What takes over what comes for a request that was upgraded. */
+export interface UpgradeTaker {
+  /** Takes bytes, borrowed. */
+  onBytes(chunk: Uint8Array): void;
+  /** The connection is closed; whether that was to be expected. */
+  onClosed(reason: AbortReason): boolean;
 }
 
 /** What pushes a body. */
@@ -222,12 +242,15 @@ class LightResponse {
 
   get status(): number {
     const self = LightResponse.#behind(this);
+    if (self.#status === SWITCHING_PROTOCOLS) return SWITCHING_PROTOCOLS;
     return self.#platform?.status ?? self.#status;
   }
 
   get ok(): boolean {
     const self = LightResponse.#behind(this);
-    const status = self.#platform?.status ?? self.#status;
+    const status = self.#status === SWITCHING_PROTOCOLS
+      ? SWITCHING_PROTOCOLS
+      : self.#platform?.status ?? self.#status;
     return status >= 200 && status <= 299;
   }
 
@@ -246,7 +269,9 @@ class LightResponse {
 
   #pushed(): PushedResponse | null {
     const parts = this.#parts;
-    if (parts === null || !("source" in parts) || this.#bodyExposed) return null;
+    if (parts === null || !("source" in parts)) return null;
+    // There is no body where another protocol begins: who has asked for it has seen nothing.
+    if (this.#bodyExposed && this.#status !== SWITCHING_PROTOCOLS) return null;
     const platform = this.#platform;
     return platform === null ? parts : { ...parts, fieldLines: fieldLinesOf(platform.headers) };
   }
@@ -272,8 +297,13 @@ class LightResponse {
       const headers = new PlatformHeaders();
       // What only looks at headers leaves the source as it is: its stream is made with the first look at it.
       const parts = this.#parts;
-      const body = parts !== null && "source" in parts ? lazily(parts.source) : this.#body;
-      const init = { status: this.#status, statusText: parts?.reason, headers };
+      const isSwitch = this.#status === SWITCHING_PROTOCOLS;
+      const body = parts !== null && "source" in parts && !isSwitch
+        ? lazily(parts.source)
+        : this.#body;
+      // The platform has no response of this status.
+      const status = isSwitch ? 200 : this.#status;
+      const init = { status, statusText: parts?.reason, headers };
       this.#platform = new PlatformResponse(body, init);
       const own = this.#platform.headers;
       own.delete("content-type");

@@ -16,7 +16,13 @@ import {
   uncurried,
   viewOf,
 } from "../base/captured.ts";
-import type { AbortReason, Exchange, ExchangeReceiver, RequestHead } from "../message/exchange.ts";
+import type {
+  AbortReason,
+  Exchange,
+  ExchangeReceiver,
+  RequestHead,
+  UpgradeHead,
+} from "../message/exchange.ts";
 import {
   MAX_INTERIM_BYTES,
   MIN_INTERIM_BYTES,
@@ -29,7 +35,13 @@ import { RequestBody } from "./request_body.ts";
 import { utf8Length } from "../base/text.ts";
 import type { KnownText } from "./text_copies.ts";
 import { releaseText, useText } from "./text_copies.ts";
-import type { BodySource, BodyTarget, PlainResponse, PushedResponse } from "./response.ts";
+import type {
+  BodySource,
+  BodyTarget,
+  PlainResponse,
+  PushedResponse,
+  UpgradeTaker,
+} from "./response.ts";
 import { fieldLinesOf } from "./response.ts";
 
 const { AbortController, DOMException, Promise, RangeError, TypeError, Uint8Array } = globalThis;
@@ -97,6 +109,8 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
   #unsent: Uint8Array[] = [];
   #unsentAt = 0;
   #trailerLines: string | null = null;
+  /** What takes what the client says in another protocol. */
+  #taker: UpgradeTaker | null = null;
 
   /** Makes the task for `exchange`. */
   constructor(exchange: Exchange, owner: TaskOwner) {
@@ -162,6 +176,20 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     const head = { status, reason, fieldLines, bodyLength: UNKNOWN_LENGTH, announcesTrailers };
     this.#exchange.respond(head, null);
     return true;
+  }
+
+  upgrade(head: UpgradeHead, source: BodySource, taker: UpgradeTaker): boolean {
+    if (this.#state !== RUNNING) return false;
+    checkFields(head.fieldLines);
+    this.#state = RESPONDED;
+    this.#pushed = source;
+    this.#taker = taker;
+    this.#exchange.upgrade(head);
+    return true;
+  }
+
+  grant(bytes: number): void {
+    if (this.#state === RESPONDED) this.#exchange.grant(bytes);
   }
 
   push(chunk: Uint8Array): boolean {
@@ -279,7 +307,8 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
   }
 
   onBody(chunk: Uint8Array): void {
-    this.sentBody?.push(chunk);
+    if (this.#taker === null) this.sentBody?.push(chunk);
+    else this.#taker.onBytes(chunk);
   }
 
   onChunk(declaredBytes: number): void {
@@ -319,7 +348,8 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     this.#abortReason = reason;
     this.sentBody?.abort(reason);
     this.data?.abort(reason);
-    this.#rejectCompleted(reason);
+    if (this.#taker?.onClosed(reason) === true) this.#completed?.resolve();
+    else this.#rejectCompleted(reason);
     const resume = this.#creditWaiter;
     this.#creditWaiter = null;
     resume?.();

@@ -133,6 +133,7 @@ const effects: Record<
   "max-header-count": [["--max-header-count", "9"], { maxHeaderCount: 9 }],
   "max-target-bytes": [["--max-target-bytes", "9"], { maxTargetBytes: 9 }],
   "max-body-bytes": [["--max-body-bytes", "10MiB"], { maxBodyBytes: 10_485_760 }],
+  "max-message-bytes": [["--max-message-bytes", "1m"], { maxMessageBytes: 1_048_576 }],
   "header-timeout": [["--header-timeout", "1.5"], { headerTimeoutMs: 1_500 }],
   "body-timeout": [["--body-timeout", "500ms"], { bodyIdleTimeoutMs: 500 }],
   "idle-timeout": [["--idle-timeout", "5m"], { idleTimeoutMs: 300_000 }],

@@ -1,6 +1,11 @@
 /** An exchange that holds its handler to the rules of `src/message/exchange.ts`, whoever speaks through it. */
 
-import type { Exchange, ExchangeReceiver, ResponseHead } from "../../src/message/exchange.ts";
+import type {
+  Exchange,
+  ExchangeReceiver,
+  ResponseHead,
+  UpgradeHead,
+} from "../../src/message/exchange.ts";
 import {
   BODY_WINDOW_BYTES,
   CHUNK_COST_BYTES,
@@ -112,6 +117,13 @@ export class CheckedExchange implements Exchange {
     this.#remaining = bodyLength === WHOLE_BODY ? UNKNOWN_LENGTH : bodyLength;
     if (body !== null) this.#take(body as Uint8Array);
     if (bodyLength === WHOLE_BODY || this.#remaining === 0) this.isOver = true;
+  }
+
+  upgrade(head: UpgradeHead): void {
+    assert(!this.#isResponding && !this.isOver, "an upgrade after the response");
+    this.#isResponding = true;
+    assert(head.protocol !== "" && Number.isInteger(head.idleTimeoutMs), "a malformed upgrade");
+    this.status = 101;
   }
 
   write(chunk: Uint8Array): void {

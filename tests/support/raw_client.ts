@@ -1,7 +1,8 @@
 /** A client that sends the bytes it is told to, and reads what comes back. */
 
+import { latin1Text } from "../../src/message/fields.ts";
+
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("latin1");
 
 /** A response as read off a connection. */
 export interface RawResponse {
@@ -123,7 +124,7 @@ export class RawClient implements Disposable {
       this.#ended = true;
       return false;
     }
-    this.#buffered += decoder.decode(chunk.subarray(0, bytes));
+    this.#buffered += latin1Text(chunk, 0, bytes);
     return true;
   }
 }

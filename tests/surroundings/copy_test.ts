@@ -26,6 +26,8 @@ const EXCEPTIONS: Readonly<Record<string, readonly RegExp[]>> = {
   "worker/app_forms.ts": [/env of Deno$/],
   // Puts its own in the place of `Deno.serve()`.
   "worker/serving/deno_serve.ts": [/Deno as a value$/],
+  // Puts its own in the place of `Deno.upgradeWebSocket()`.
+  "worker/websocket/upgrade.ts": [/Deno as a value$/],
   // Puts the app in the place of the main module.
   "worker/main_module.ts": [/Deno as a value$/, /process\.argv$/],
   // The text that an app makes a thread of is where the app is.

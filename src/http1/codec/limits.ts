@@ -11,12 +11,15 @@ import { DEFAULT_REQUEST_LIMITS } from "../../message/request_limits.ts";
 export interface HttpLimits extends RequestLimits {
   /** Open connections of one endpoint. */
   readonly maxConnections: number;
+  /** Bytes of a message that a WebSocket's client sends; of a compressed one, when inflated. */
+  readonly maxMessageBytes: number;
 }
 
 /** The default limits. */
 export const DEFAULT_HTTP_LIMITS: HttpLimits = Object.freeze({
   ...DEFAULT_REQUEST_LIMITS,
   maxConnections: 16_384,
+  maxMessageBytes: 16_777_216,
 });
 
 /** Requests that are read ahead of their turn on one connection. */

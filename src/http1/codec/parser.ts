@@ -123,6 +123,8 @@ export class RequestParser {
   head: RequestHead = NO_HEAD;
   /** Whether the connection may carry another request after this one, as far as the client goes. */
   keepAlive = true;
+  /** Whether the client asks for another protocol to go on with (RFC 9110 7.8). */
+  asksUpgrade = false;
   /** The bytes that events point into. */
   buffer: Uint8Array = EMPTY;
   /** Start of an event's bytes in {@linkcode buffer}. */
@@ -165,6 +167,7 @@ export class RequestParser {
   #transferCodings: string | null = null;
   #close = false;
   #keepAliveAsked = false;
+  #upgradeAsked = false;
   #expectsContinue = false;
 
   /** Makes a parser for a connection of `peer`. */
@@ -197,6 +200,13 @@ export class RequestParser {
   /** Whether there are bytes that {@linkcode next} has not looked at, so that it may find an event. */
   get hasUnread(): boolean {
     return this.#at < this.#end && !this.#starved;
+  }
+
+  /** Gives up what it has not looked at, borrowed as it was pushed: another protocol begins there. */
+  takeRest(): Uint8Array {
+    const rest = this.buffer.subarray(this.#at, this.#end);
+    this.close();
+    return rest;
   }
 
   /** Stops reading: whatever comes after is ignored. */
@@ -391,6 +401,7 @@ export class RequestParser {
     this.#transferCodings = null;
     this.#close = false;
     this.#keepAliveAsked = false;
+    this.#upgradeAsked = false;
     this.#expectsContinue = false;
     return at;
   }
@@ -482,6 +493,7 @@ export class RequestParser {
     const { buffer } = this;
     if (listHas(buffer, start, end, "close")) this.#close = true;
     if (listHas(buffer, start, end, "keep-alive")) this.#keepAliveAsked = true;
+    if (listHas(buffer, start, end, "upgrade")) this.#upgradeAsked = true;
   }
 
   #readContentLength(start: number, end: number): void {
@@ -516,6 +528,7 @@ export class RequestParser {
     this.keepAlive = !this.#close && (head.minorVersion === 1 || this.#keepAliveAsked);
     head.expectsContinue = this.#expectsContinue && head.minorVersion === 1 &&
       head.bodyLength !== 0;
+    this.asksUpgrade = this.#upgradeAsked && head.minorVersion === 1 && head.bodyLength === 0;
   }
 
   /** Finds the authority, and checks the request target's form (RFC 9112 3.2). */

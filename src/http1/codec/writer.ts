@@ -57,6 +57,13 @@ const announcingFields = new ResponseFields();
 let fields = plainFields;
 /** Those of an interim response, which say nothing of content. */
 const interimFields = new ResponseFields(["content-length", "trailer"]);
+/** Those of a response after which a WebSocket begins: the endpoint has its own. */
+const socketFields = new ResponseFields([
+  "content-length",
+  "trailer",
+  "sec-websocket-accept",
+  "sec-websocket-extensions",
+]);
 /** Trailers: none that frame a message, route it, or have to be known before it (RFC 9110 6.5.1). */
 const trailerFields = new ResponseFields([
   "authorization",
@@ -74,6 +81,9 @@ const trailerFields = new ResponseFields([
   "vary",
   "www-authenticate",
 ]);
+
+/** A protocol's name, and its version if it has one (RFC 9110 7.8). */
+const PROTOCOL = /^[\w!#$%&'*+\-.^`|~]+(?:\/[\w!#$%&'*+\-.^`|~]+)?$/;
 
 const statusLines: Uint8Array[] = [];
 /** Interim responses that say something besides `100 Continue`, which is the gateway's to send. */
@@ -154,6 +164,31 @@ export class ResponseWriter {
       throw error;
     }
     out.appendLatin1("\r\n");
+  }
+
+  /**
+   * Writes the response 101 (Switching Protocols): what comes after it is no HTTP. `ownLines` are the
+   * endpoint's, which knows best what they say of a WebSocket.
+   *
+   * @throws {InvalidResponseError} if it is malformed; nothing was written then
+   */
+  beginUpgrade(protocol: string, fieldLines: string, ownLines?: string): void {
+    const out = this.#out;
+    if (!PROTOCOL.test(protocol)) {
+      throw new InvalidResponseError("an upgrade to what is no name of a protocol");
+    }
+    const start = out.length;
+    const lines = ownLines ?? `connection: Upgrade\r\nupgrade: ${protocol}\r\n`;
+    out.appendLatin1(`HTTP/1.1 101 Switching Protocols\r\n${lines}`);
+    try {
+      (ownLines === undefined ? interimFields : socketFields).append(out, fieldLines);
+    } catch (error) {
+      out.length = start;
+      throw error;
+    }
+    out.appendLatin1("\r\n");
+    this.#state = BODY;
+    this.#framing = UNTIL_CLOSE;
   }
 
   /**

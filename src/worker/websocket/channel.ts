@@ -1,0 +1,380 @@
+/**
+ * The app's end of a WebSocket: makes messages of the socket records that come from the gateway, and
+ * records of what the app sends.
+ *
+ * @module
+ */
+
+import {
+  bufferOf,
+  byteOffsetOf,
+  copyOf,
+  lengthOf,
+  setBytes,
+  uncurried,
+  viewOf,
+} from "../../base/captured.ts";
+import { EMPTY } from "../../base/empty.ts";
+import { utf8Length } from "../../base/text.ts";
+import type { AbortReason, UpgradeHead } from "../../message/exchange.ts";
+import type { SocketRecordTaker } from "../../message/socket_records.ts";
+import {
+  BINARY,
+  CLOSE,
+  FAULT,
+  LAST,
+  OPENED,
+  RECORD_HEADER_BYTES,
+  recordOf,
+  SocketRecordReader,
+  TEXT,
+  writeRecordHeader,
+} from "../../message/socket_records.ts";
+import type { BodySource, BodyTarget, PushedResponse, UpgradeTaker } from "../response.ts";
+
+/** States of a socket (WebSockets Standard, `readyState`). */
+export const CONNECTING = 0;
+export const OPEN = 1;
+export const CLOSING = 2;
+export const CLOSED = 3;
+
+/** How an app wants messages of bytes. */
+export type BinaryType = "blob" | "arraybuffer";
+
+/** What an app can send. */
+export type OutgoingMessage = string | ArrayBufferLike | ArrayBufferView | Blob;
+
+/** Who is told what comes over a channel. */
+export interface SocketEvents {
+  /** The socket is open. */
+  onOpen(): void;
+  /** A message has come. */
+  onMessage(data: string | ArrayBuffer | Blob): void;
+  /** The connection has failed. */
+  onFault(message: string): void;
+  /** The socket is closed. */
+  onClose(wasClean: boolean, code: number, reason: string): void;
+  /** What messages of bytes are to be. */
+  binaryType(): BinaryType;
+}
+
+const { ArrayBuffer, Blob, Promise, ReadableStream, Uint8Array, queueMicrotask } = globalThis;
+const { isView } = ArrayBuffer;
+const encoder = new TextEncoder();
+// A byte order mark is part of the message.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const encodeInto = uncurried(TextEncoder.prototype.encodeInto);
+const decode: (decoder: TextDecoder, bytes: Uint8Array) => string = uncurried(
+  TextDecoder.prototype.decode,
+);
+const readBlob: (blob: Blob) => Promise<ArrayBuffer> = uncurried(Blob.prototype.arrayBuffer);
+const then = uncurried(Promise.prototype.then) as unknown as <Value>(
+  promise: Promise<Value>,
+  onResolved: (value: Value) => void,
+  onRejected: (reason: unknown) => void,
+) => Promise<void>;
+
+/** Bytes that were taken before the gateway is told: it may send many times as much. */
+const GRANT_BYTES = 32_768;
+/** Code of a close event if there was no closing handshake (RFC 6455 7.1.5). */
+const ABNORMAL_CLOSURE = 1006;
+/** Code of a close event if the close frame had none. */
+const NO_STATUS = 1005;
+const MAX_U32 = 0xffff_ffff;
+
+/** What is still to be told, in order. */
+type Delivery = { readonly bytes: number; tell(events: SocketEvents): void; next: Delivery | null };
+
+/** What a socket is opened with. */
+export interface ChannelOptions {
+  /** The subprotocol that was chosen, `""` for none. */
+  readonly protocol: string;
+  /** Silence after which a client is given up, in milliseconds; 0 for any. */
+  readonly idleTimeoutMs: number;
+}
+
+/** A WebSocket between the app and the gateway. */
+export class SocketChannel implements BodySource, UpgradeTaker {
+  /** Where the socket stands. */
+  readyState: number = CONNECTING;
+  /** The extensions in use, as `Sec-WebSocket-Extensions` names them. */
+  extensions = "";
+  /** The subprotocol, `""` for none. */
+  readonly protocol: string;
+  /** Who is told. */
+  events!: SocketEvents;
+  /** Bytes of messages that the gateway has not taken. */
+  bufferedBytes = 0;
+
+  readonly #idleTimeoutMs: number;
+  readonly #reader = new SocketRecordReader();
+  #target: BodyTarget | null = null;
+  /** The message that is coming, in parts. */
+  #parts: Uint8Array[] = [];
+  #partBytes = 0;
+  /** Bytes that were taken and are to be granted. */
+  #owedBytes = 0;
+  #first: Delivery | null = null;
+  #last: Delivery | null = null;
+  #isTelling = false;
+  /** Whether the end is told, or about to be. */
+  #isEnding = false;
+  /** A close record that waits for the socket to be open. */
+  #early: Uint8Array | null = null;
+  /** Blobs that are being read; what is sent after them waits. */
+  #reading: Promise<void> | null = null;
+
+  /** Makes a channel. */
+  constructor({ protocol, idleTimeoutMs }: ChannelOptions) {
+    this.protocol = protocol;
+    this.#idleTimeoutMs = idleTimeoutMs;
+  }
+
+  pushTo(target: BodyTarget, { fieldLines }: PushedResponse): void {
+    this.#target = target;
+    const head: UpgradeHead = {
+      kind: "websocket",
+      protocol: "websocket",
+      fieldLines,
+      idleTimeoutMs: this.#idleTimeoutMs > MAX_U32 ? MAX_U32 : this.#idleTimeoutMs,
+    };
+    if (!target.upgrade(head, this, this)) this.onClosed("client-gone");
+  }
+
+  /** Nobody can read a socket as a body. */
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return new ReadableStream({ start: (controller) => controller.close() });
+  }
+
+  onRoom(): void {
+    this.bufferedBytes = 0;
+  }
+
+  onDone(): void {}
+
+  onBytes(chunk: Uint8Array): void {
+    this.#reader.push(chunk, this.#taker);
+    this.#grant();
+  }
+
+  /** Sends a message. */
+  send(data: OutgoingMessage): void {
+    if (this.#reading !== null || data instanceof Blob) {
+      this.#sendLater(data instanceof Blob ? data : messageOf(data));
+      return;
+    }
+    this.#push(messageOf(data));
+  }
+
+  /** Begins to close the socket, unless it is closing already. */
+  close(code: number | undefined, reason: string): void {
+    if (this.readyState >= CLOSING) return;
+    const isConnecting = this.readyState === CONNECTING;
+    this.readyState = CLOSING;
+    const record = closeRecord(code, reason);
+    if (this.#reading !== null) this.#sendLater(record);
+    else if (isConnecting) this.#early = record;
+    else this.#push(record);
+  }
+
+  /** Gives the socket up, since the app has thrown `error`. */
+  failWith(error: unknown): void {
+    this.#target?.failWith(error);
+    if (!this.#isEnding) this.#end(false, ABNORMAL_CLOSURE, "");
+  }
+
+  onClosed(reason: AbortReason): boolean {
+    if (this.#isEnding) return true;
+    this.#tell(0, (events) => {
+      this.readyState = CLOSED;
+      events.onFault(faultOf(reason));
+    });
+    this.#end(false, ABNORMAL_CLOSURE, "");
+    return false;
+  }
+
+  readonly #taker: SocketRecordTaker = {
+    onPart: (kind, part, isLast) => {
+      const bytes = lengthOf(part);
+      if (!isLast) {
+        this.#parts[this.#parts.length] = copyOf(part, 0, bytes);
+        this.#partBytes += bytes;
+        // The rest could not come without room.
+        this.#owedBytes += bytes + RECORD_HEADER_BYTES;
+        return;
+      }
+      const message = this.#parts.length === 0 ? copyOf(part, 0, bytes) : this.#joined(part);
+      this.#deliver(kind, message, bytes + RECORD_HEADER_BYTES);
+    },
+    onRecord: (kind, payload) => {
+      this.#owedBytes += RECORD_HEADER_BYTES + lengthOf(payload);
+      if (kind === OPENED) {
+        this.#tell(0, (events) => this.#onOpened(events, decode(decoder, payload)));
+      } else if (kind === FAULT) {
+        const message = decode(decoder, payload);
+        this.#tell(0, (events) => {
+          this.readyState = CLOSED;
+          events.onFault(message);
+        });
+      } else if (kind === CLOSE) {
+        const length = lengthOf(payload);
+        const code = length < 3 ? NO_STATUS : payload[1] * 256 + payload[2];
+        const reason = length <= 3 ? "" : decode(decoder, viewOf(payload, 3, length));
+        this.#end(payload[0] === 1, code, reason);
+      }
+    },
+  };
+
+  #onOpened(events: SocketEvents, extensions: string): void {
+    this.extensions = extensions;
+    if (this.readyState === CONNECTING) {
+      this.readyState = OPEN;
+      events.onOpen();
+    } else if (this.#early !== null) {
+      this.#push(this.#early);
+    }
+  }
+
+  #joined(last: Uint8Array): Uint8Array<ArrayBuffer> {
+    const message = new Uint8Array(this.#partBytes + lengthOf(last));
+    let at = 0;
+    for (let i = 0; i < this.#parts.length; i++) {
+      setBytes(message, this.#parts[i], at);
+      at += lengthOf(this.#parts[i]);
+    }
+    setBytes(message, last, at);
+    this.#parts = [];
+    this.#partBytes = 0;
+    return message;
+  }
+
+  #deliver(
+    kind: typeof TEXT | typeof BINARY,
+    message: Uint8Array<ArrayBuffer>,
+    bytes: number,
+  ): void {
+    if (kind === TEXT) {
+      const text = decode(decoder, message);
+      this.#tell(bytes, (events) => this.readyState === OPEN && events.onMessage(text));
+      return;
+    }
+    this.#tell(bytes, (events) => {
+      if (this.readyState !== OPEN) return;
+      events.onMessage(events.binaryType() === "blob" ? new Blob([message]) : message.buffer);
+    });
+  }
+
+  /** The socket is closed once what came before was told. */
+  #end(wasClean: boolean, code: number, reason: string): void {
+    this.#isEnding = true;
+    this.#tell(0, (events) => {
+      // Whatever the app has sent until now comes before the last word to the client.
+      this.#target?.push(recordOf(CLOSE, EMPTY));
+      this.readyState = CLOSED;
+      events.onClose(wasClean, code, reason);
+    });
+  }
+
+  /** Has something told in its turn; `bytes` are granted then. */
+  #tell(bytes: number, tell: (events: SocketEvents) => void): void {
+    const delivery: Delivery = { bytes, tell, next: null };
+    if (this.#last === null) this.#first = delivery;
+    else this.#last.next = delivery;
+    this.#last = delivery;
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(this.#tellNext);
+  }
+
+  /** Tells one thing at a time: what an app does upon one is to go on before the next. */
+  readonly #tellNext = (): void => {
+    const delivery = this.#first!;
+    this.#first = delivery.next;
+    if (this.#first === null) this.#last = null;
+    delivery.tell(this.events);
+    this.#owedBytes += delivery.bytes;
+    if (this.#first === null) this.#isTelling = false;
+    else queueMicrotask(this.#tellNext);
+    this.#grant();
+  };
+
+  #grant(): void {
+    if (this.#owedBytes < GRANT_BYTES || this.#isEnding) return;
+    this.#target?.grant(this.#owedBytes);
+    this.#owedBytes = 0;
+  }
+
+  #push(record: Uint8Array): void {
+    if (this.#target === null) return;
+    if (!this.#target.push(record)) this.bufferedBytes += lengthOf(record) - RECORD_HEADER_BYTES;
+  }
+
+  /** Sends what has to wait for blobs that are being read, or is one. */
+  #sendLater(data: Uint8Array | Blob): void {
+    const before = this.#reading;
+    const send = (): void | Promise<void> => {
+      if (!(data instanceof Blob)) return this.#push(data);
+      return then(
+        readBlob(data),
+        (buffer) => this.#push(messageOf(buffer)),
+        (error) => this.failWith(error),
+      );
+    };
+    const reading = this.#reading = then(
+      before ?? new Promise<void>((resolve) => resolve()),
+      send as () => void,
+      ignore,
+    );
+    then(reading, () => {
+      if (this.#reading === reading) this.#reading = null;
+    }, ignore);
+  }
+}
+
+/** The record of a message. What the app does with its bytes after this is of no importance. */
+function messageOf(data: string | ArrayBufferLike | ArrayBufferView): Uint8Array {
+  if (typeof data === "string") {
+    const length = utf8Length(data);
+    const record = new Uint8Array(RECORD_HEADER_BYTES + length);
+    writeRecordHeader(record, TEXT | LAST, length);
+    encodeInto(encoder, data, viewOf(record, RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + length));
+    return record;
+  }
+  return recordOf(BINARY | LAST, bytesOf(data));
+}
+
+function bytesOf(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
+  if (!isView(data)) return new Uint8Array(data);
+  if (data instanceof Uint8Array) {
+    return new Uint8Array(bufferOf(data), byteOffsetOf(data), lengthOf(data));
+  }
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function closeRecord(code: number | undefined, reason: string): Uint8Array {
+  if (code === undefined && reason === "") return recordOf(CLOSE, EMPTY);
+  const said = code ?? 1000;
+  const length = utf8Length(reason);
+  const payload = new Uint8Array(2 + length);
+  payload[0] = said >>> 8;
+  payload[1] = said;
+  encodeInto(encoder, reason, viewOf(payload, 2, 2 + length));
+  return recordOf(CLOSE, payload);
+}
+
+function faultOf(reason: AbortReason): string {
+  switch (reason) {
+    case "timeout":
+      return "The client has taken nothing for too long";
+    case "shutdown":
+      return "The gateway is shutting down";
+    case "bad-request":
+      return "The request is not a WebSocket handshake";
+    case "invalid-response":
+      return "The request could not be upgraded";
+    default:
+      return "The connection was lost";
+  }
+}
+
+function ignore(): void {}
