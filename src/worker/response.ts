@@ -87,6 +87,8 @@ export interface BodyTarget {
 export interface UpgradeTaker {
   /** Takes bytes, borrowed. */
   onBytes(chunk: Uint8Array): void;
+  /** The client says no more. */
+  onBytesEnd(): void;
   /** The connection is closed; whether that was to be expected. */
   onClosed(reason: AbortReason): boolean;
 }

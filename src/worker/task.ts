@@ -316,7 +316,8 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
   }
 
   onEnd(trailers: Uint8Array): void {
-    this.sentBody?.end(trailers);
+    if (this.#taker === null) this.sentBody?.end(trailers);
+    else this.#taker.onBytesEnd();
   }
 
   onData(chunk: Uint8Array): void {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
+import { FastCgiClient } from "../../mod.ts";
 
 const APP = new URL("./node_faults_app.mjs", import.meta.url).pathname;
 const BYTES = new TextDecoder("latin1");
@@ -77,16 +78,17 @@ for (const workers of [0, 1]) {
   });
 }
 
-const UPGRADE = "GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\n" +
-  "Upgrade: websocket\r\n\r\n";
-
-Deno.test("who asks to upgrade a connection gets a 501 if the app listens for that, which is logged once", async () => {
-  for (const [listens, answer] of [["yes", /^HTTP\/1.1 501 /], ["no", /like others$/]] as const) {
-    await using gateway = await startGateway([APP, "--workers=1"], {
+Deno.test("who asks to upgrade over FastCGI gets a 501 if the app listens for that, which is logged once", async () => {
+  for (const [listens, status] of [["yes", 501], ["no", 200]] as const) {
+    await using gateway = await startGateway([APP, "--workers=1", "--fastcgi=127.0.0.1:0"], {
       env: { LISTENS_FOR_UPGRADES: listens },
     });
+    const line = await gateway.logged(/^listening fastcgi/);
+    await using front = new FastCgiClient(/[\d.]+:\d+$/.exec(line)![0]);
+    const params = { HTTP_CONNECTION: "keep-alive, Upgrade", HTTP_UPGRADE: "websocket" };
     for (let i = 0; i < 2; i++) {
-      assertMatch(await answerTo(gateway.port, UPGRADE, /upgraded\n$|others$/), answer);
+      const response = await front.fetch("http://localhost/upgrade", { params });
+      assertEquals([response.status, await response.text() !== ""], [status, true]);
     }
     if (listens === "yes") await gateway.logged(/listens for "upgrade"/);
     const notes = gateway.log.filter((line) => /listens for "upgrade"/.test(line));

@@ -8,7 +8,7 @@ import type { Channel } from "node:diagnostics_channel";
 import { EventEmitter } from "node:events";
 import type { IncomingMessage, OutgoingMessage, Server, ServerResponse } from "node:http";
 import { nextTick } from "node:process";
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { Members } from "../../sandbox/locks.ts";
 import type { AbortReason } from "../../message/exchange.ts";
 import type { Context } from "../context.ts";
@@ -23,6 +23,7 @@ import type { BridgedResponse, ResponseMaker, ResponseParts } from "./node_respo
 import { responseMaker } from "./node_response.ts";
 import type { OpenSockets, SocketOwner } from "./node_socket.ts";
 import { BridgedSocket } from "./node_socket.ts";
+import { upgradeEmitter } from "./node_upgrade.ts";
 import { asksForUpgrade, refuseUpgrade } from "./upgrades.ts";
 
 /** A server whose requests come over the gateway. */
@@ -76,20 +77,27 @@ export function nodeBridge({ http, stream, diagnostics }: NodeModules): NodeBrid
   const started = channel("http.server.request.start");
   const finished = channel("http.server.response.finish");
   const known = new WeakMap<Server, OwnClasses>();
+  const emitUpgrade = upgradeEmitter(stream.Duplex as typeof Duplex);
 
   return (bridged, request, context) => {
     const { server, sockets } = bridged;
     const { timeout = 0, highWaterMark, joinDuplicateHeaders = false } = server as ServerOptions;
     const task = taskOf(context);
     const parts = partsOf(request, task, joinDuplicateHeaders, highWaterMark);
-    if (server.listenerCount("upgrade") > 0 && asksForUpgrade(parts.rawHeaders)) {
-      bridged.noteUpgrades();
-      return refuseUpgrade();
-    }
     let classes = known.get(server);
     if (classes === undefined) {
       classes = ownClasses(server, http, requests.class, responses.class);
       known.set(server, classes);
+    }
+    if (server.listenerCount("upgrade") > 0 && asksForUpgrade(parts.rawHeaders)) {
+      if (task === null || task.head.peer.endpoint !== "http") {
+        bridged.noteUpgrades();
+        return refuseUpgrade();
+      }
+      return emitUpgrade(server, task, context, (socket) => {
+        const taken = socket as unknown as BridgedSocket;
+        return requests.make(parts, taken, classes.request) as unknown as IncomingMessage;
+      });
     }
     const isEncrypted = task !== null
       ? task.head.peer.scheme === "https"

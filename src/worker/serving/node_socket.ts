@@ -290,14 +290,14 @@ export class BridgedSocket extends EventEmitter {
   }
 }
 
-function hostOf(address: Deno.Addr): string | undefined {
+export function hostOf(address: Deno.Addr): string | undefined {
   return "hostname" in address ? address.hostname : undefined;
 }
 
-function portOf(address: Deno.Addr): number | undefined {
+export function portOf(address: Deno.Addr): number | undefined {
   return "port" in address ? address.port : undefined;
 }
 
-function familyOf(host: string | undefined): string | undefined {
+export function familyOf(host: string | undefined): string | undefined {
   return host === undefined ? undefined : host.includes(":") ? "IPv6" : "IPv4";
 }

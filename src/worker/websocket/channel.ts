@@ -157,6 +157,9 @@ export class SocketChannel implements BodySource, UpgradeTaker {
     this.#grant();
   }
 
+  /** A client that goes has said so in a record, or its connection is lost. */
+  onBytesEnd(): void {}
+
   /** Sends a message. */
   send(data: OutgoingMessage): void {
     if (this.#reading !== null || data instanceof Blob) {
