@@ -8,6 +8,7 @@ import type { Bench } from "./measuring/bench.ts";
 import { coldStartBench } from "./cold_start.ts";
 import { fastCgiBench } from "./fastcgi.ts";
 import { httpBench } from "./http.ts";
+import { liveBench } from "./live.ts";
 import { loadingBench } from "./loading.ts";
 import { memoryBench } from "./memory.ts";
 import { mongrel2Bench } from "./mongrel2.ts";
@@ -20,6 +21,7 @@ export const benches: readonly Bench[] = [
   memoryBench,
   coldStartBench,
   loadingBench,
+  liveBench,
 ];
 
 /** The names of the benches. */
