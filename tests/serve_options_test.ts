@@ -67,6 +67,7 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ]],
   ["workerLimits.maxWorkerMemoryBytes", { workerLimits: { maxWorkerMemoryBytes: 0.5 } }, "…"],
   ["worker", { worker: 1 }, 'there is no setting "worker"', ["--worker=1"]],
+  ["messageCompression", { messageCompression: "all" }, "…", ["--compress-messages=all"]],
   ["faultReports", { faultReports: "all" }, "…", ["--fastcgi-stderr=all"]],
   ["generationHeader", { generationHeader: "Content-Length" }, "…", [
     "--generation-header=Content-Length",

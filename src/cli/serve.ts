@@ -95,6 +95,7 @@ export async function serveCommand(
       backlog: settings.backlog,
       sharing: sharingOf(membership),
       limits: settings.limits,
+      messageCompression: settings.messageCompression,
       host: loading.host,
       prefixes: settings.mounts.map(({ prefix }) => prefix),
       workerLimits: settings.workerLimits,

@@ -186,6 +186,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     apply: setFaultReports,
   },
   {
+    name: "compress-messages",
+    value: "HOW",
+    group: "Endpoints",
+    help: "Compress the messages of WebSockets, for clients that can: none, each (by itself), or " +
+      "stream (all of a socket: smaller, and up to 300 KiB of memory for each socket)",
+    default: "none",
+    apply: setMessageCompression,
+  },
+  {
     name: "mongrel2",
     value: "SPEC",
     repeats: true,
@@ -414,6 +423,13 @@ function setFaultReports(settings: ServeSettings, text: string, name: string): v
     throw new ConfigError(`${name} takes none, errors or console, not ${JSON.stringify(text)}`);
   }
   settings.faultReports = text;
+}
+
+function setMessageCompression(settings: ServeSettings, text: string, name: string): void {
+  if (text !== "none" && text !== "each" && text !== "stream") {
+    throw new ConfigError(`${name} takes none, each or stream, not ${JSON.stringify(text)}`);
+  }
+  settings.messageCompression = text;
 }
 
 function setDrainTimeout(settings: ServeSettings, text: string, name: string): void {

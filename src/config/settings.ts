@@ -12,6 +12,7 @@ import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
 import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import type { UnstableFeature } from "../base/unstable_features.ts";
+import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
 import { DEFAULT_WORKER_LIMITS } from "../limits/worker_limits.ts";
 
@@ -97,6 +98,8 @@ export interface ServeSettings {
   maxConns: number;
   /** Requests at a time of each FastCGI endpoint. */
   maxReqs: number;
+  /** What is done with messages of WebSockets. */
+  messageCompression: MessageCompression;
   /** Which faults of apps go to the web servers' error logs. */
   faultReports: FaultReports;
   /** Mongrel2 servers to be a handler of. */
@@ -184,6 +187,7 @@ export function defaultSettings(): ServeSettings {
     mongrel2Control: undefined,
     maxConns: DEFAULT_FASTCGI_LIMITS.maxConns,
     maxReqs: DEFAULT_FASTCGI_LIMITS.maxReqs,
+    messageCompression: "none",
     faultReports: "errors",
     certFile: undefined,
     keyFile: undefined,

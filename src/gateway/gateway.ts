@@ -29,6 +29,7 @@ import type { Surroundings } from "../base/surroundings.ts";
 import { timerMs } from "../base/timers.ts";
 import type { MountedApp } from "../worker/apps.ts";
 import { AppRunner } from "../worker/apps.ts";
+import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
 
 /** Where apps run: in workers that load them, or on this thread. */
@@ -73,6 +74,8 @@ export interface GatewayOptions {
   readonly sharing?: SocketSharing;
   /** Limits of the HTTP endpoints. */
   readonly limits: HttpLimits;
+  /** What is done with messages of WebSockets. */
+  readonly messageCompression: MessageCompression;
   /** Where the apps run. */
   readonly host: AppHost;
   /** Path prefixes of the apps that run on this thread, in their order. */
@@ -310,7 +313,7 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
       const listening = await listen({ address, backlog, tls: keys, sharing });
       const { listener } = listening;
       const serve = (handler: ExchangeHandler) =>
-        new HttpEndpoint(listener, scheme, handler, limits, log);
+        new HttpEndpoint(listener, scheme, handler, limits, log, options.messageCompression);
       yield { listening, scheme, serve };
     }
   }

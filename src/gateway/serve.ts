@@ -97,6 +97,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     surroundings,
     backlog: options.backlog ?? 511,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
+    messageCompression: options.messageCompression ?? "none",
     host: hosting.host,
     prefixes: [...references.keys()],
     // The program that calls this has files and sockets of its own, which are not to be taken for apps'.

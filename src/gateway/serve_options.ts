@@ -20,6 +20,8 @@ import { SettingChecks } from "../limits/setting_checks.ts";
 import { ANY_TIME, LIMIT_RANGES, RANGES, WORKER_LIMIT_RANGES } from "../limits/setting_ranges.ts";
 import type { App } from "../worker/apps.ts";
 import type { Context } from "../worker/context.ts";
+import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
+import { COMPRESSION_TERMS } from "../websocket/codec/deflate_terms.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
 
 /** A bare function that is an app. */
@@ -123,6 +125,12 @@ export interface ServeOptions {
   readonly backlog?: number;
   /** Limits that differ from `DEFAULT_HTTP_LIMITS` and `DEFAULT_FASTCGI_LIMITS`. */
   readonly limits?: Partial<HttpLimits & FastCgiLimits>;
+  /**
+   * Whether messages of WebSockets are compressed, for clients that can (RFC 7692): each by itself, or all of
+   * a socket as one stream, which takes up to 300 KiB for each socket that has sent something. Default
+   * `"none"`.
+   */
+  readonly messageCompression?: MessageCompression;
   /** Which faults of apps go to the web servers' error logs, over FastCGI. Default `"errors"`. */
   readonly faultReports?: FaultReports;
   /** Addresses of the web servers that may connect to `fastcgi` over TCP. Default: all. */
@@ -152,6 +160,7 @@ const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
   generationHeader: true,
   backlog: true,
   limits: true,
+  messageCompression: true,
   faultReports: true,
   webServerAddrs: true,
   log: true,
@@ -190,7 +199,13 @@ export interface CheckedOptions {
  */
 export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   const checks = new SettingChecks();
-  const { limits = {}, workerLimits = {}, generationHeader = "", faultReports } = options;
+  const {
+    limits = {},
+    workerLimits = {},
+    generationHeader = "",
+    faultReports,
+    messageCompression,
+  } = options;
   checks.names("", options, OPTION_NAMES);
   checks.numbers("", { ...options }, {
     workers: RANGES.workers,
@@ -203,6 +218,9 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   checks.numbers("limits.", { ...limits }, LIMIT_RANGES);
   checks.names("workerLimits.", workerLimits, WORKER_LIMIT_RANGES);
   checks.numbers("workerLimits.", { ...workerLimits }, WORKER_LIMIT_RANGES);
+  if (messageCompression !== undefined && !Object.hasOwn(COMPRESSION_TERMS, messageCompression)) {
+    checks.refuse("messageCompression", '"none", "each" or "stream"', messageCompression);
+  }
   if (faultReports !== undefined && !FAULT_REPORTS.includes(faultReports)) {
     checks.refuse("faultReports", '"none", "errors" or "console"', faultReports);
   }

@@ -29,6 +29,7 @@ import { Deliveries } from "./deliveries.ts";
 import { HttpExchange } from "./http_exchange.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { Successor } from "../net/successor.ts";
+import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
 import { succeed } from "./upgrades.ts";
 
 /** What the HTTP connections of an endpoint have in common. */
@@ -37,6 +38,8 @@ export interface HttpHost {
   readonly handler: ExchangeHandler;
   /** Limits of each connection. */
   readonly limits: HttpLimits;
+  /** What is done with messages of WebSockets. */
+  readonly compression: MessageCompression;
   /** The `Date` line, kept up to date. */
   readonly date: DateLine;
 }
@@ -175,9 +178,9 @@ export class HttpConnection extends Connection {
     this.#lingers = true;
   }
 
-  /** Limits of what comes over the connection. */
-  get limits(): HttpLimits {
-    return this.#http.limits;
+  /** What the endpoint's connections have in common. */
+  get http(): HttpHost {
+    return this.#http;
   }
 
   /** Goes on with what an upgraded connection holds up. */

@@ -9,6 +9,7 @@ import type { Log } from "../base/log.ts";
 import { unmapped } from "../net/address.ts";
 import { SocketEndpoint } from "../net/socket_endpoint.ts";
 import type { HttpHost } from "./connection.ts";
+import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
 import { HttpConnection } from "./connection.ts";
 import type { HttpLimits } from "./codec/limits.ts";
 import { DateLine } from "./codec/writer.ts";
@@ -24,8 +25,9 @@ export class HttpEndpoint implements AsyncDisposable {
     handler: ExchangeHandler,
     limits: HttpLimits,
     log: Log,
+    compression: MessageCompression = "none",
   ) {
-    const host: HttpHost = { handler, limits, date: new DateLine() };
+    const host: HttpHost = { handler, limits, compression, date: new DateLine() };
     this.#sockets = new SocketEndpoint({
       listener,
       protocol: scheme,

@@ -9,6 +9,7 @@ import type { ExchangeReceiver, RequestHead, UpgradeHead } from "../message/exch
 import { flatFields, parseFieldLines, withoutBlanks } from "../message/fields.ts";
 import type { Successor, UpgradedConnection } from "../net/successor.ts";
 import { ByteTunnel } from "../net/successor.ts";
+import { COMPRESSION_TERMS } from "../websocket/codec/deflate_terms.ts";
 import { acceptHandshake, readHandshake } from "../websocket/codec/handshake.ts";
 import { DEFAULT_WEBSOCKET_LIMITS } from "../websocket/codec/limits.ts";
 import { WebSocketLink } from "../websocket/link.ts";
@@ -46,11 +47,14 @@ function toWebSocket(
   const fields = parseFieldLines(block, fieldsStart, fieldsEnd);
   const offer = readHandshake({ method, minorVersion, bodyLength, fields });
   // What the app has chosen of the client's subprotocols is among the field lines.
-  const answer = acceptHandshake(offer, "", null);
+  const answer = acceptHandshake(offer, "", COMPRESSION_TERMS[connection.http.compression]);
   connection.writer.beginUpgrade("websocket", head.fieldLines, answer.fieldLines);
-  const { maxMessageBytes } = connection.limits;
-  const limits = { ...DEFAULT_WEBSOCKET_LIMITS, maxMessageBytes };
-  return new WebSocketLink(upgraded, limits, head.idleTimeoutMs);
+  const { maxMessageBytes } = connection.http.limits;
+  return new WebSocketLink(upgraded, {
+    limits: { ...DEFAULT_WEBSOCKET_LIMITS, maxMessageBytes },
+    idleTimeoutMs: head.idleTimeoutMs,
+    deflate: answer.deflate,
+  });
 }
 
 /** Whether the request names `protocol` as one to go on with. */

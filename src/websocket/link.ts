@@ -22,6 +22,8 @@ import {
 import type { Successor, UpgradedConnection } from "../net/successor.ts";
 import type { CloseMessage } from "./codec/closing_handshake.ts";
 import { ClosingHandshake } from "./codec/closing_handshake.ts";
+import type { DeflateTerms } from "./codec/deflate_terms.ts";
+import { deflateResponse } from "./codec/deflate_terms.ts";
 import { WebSocketProtocolError } from "./codec/faults.ts";
 import {
   CLOSE_FRAME,
@@ -49,9 +51,13 @@ import {
   PONG,
   TEXT as TEXT_FRAME,
 } from "./codec/protocol.ts";
+import { MessageDeflater } from "./message_deflater.ts";
+import { MessageInflater } from "./message_inflater.ts";
 
 /** Time in which a client must answer a close frame. */
 const CLOSE_TIMEOUT_MS = 5_000;
+/** Messages up to this size get no smaller. */
+const SMALL_MESSAGE_BYTES = 64;
 /** With more than this to be sent, pings are not answered: but for the last, when there is less (RFC 6455 5.5.3). */
 const MAX_UNSENT_PONG_BYTES = 16_384;
 /** Status of an exchange that was given up since the gateway goes down. */
@@ -63,6 +69,16 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** The header of the record that is being written: its taker copies it at once. */
 const header = new Uint8Array(RECORD_HEADER_BYTES);
+
+/** What a link is made with. */
+export interface LinkOptions {
+  /** Limits of what the client sends. */
+  readonly limits: WebSocketLimits;
+  /** Silence after which the client is given up, in milliseconds; 0 for any. */
+  readonly idleTimeoutMs: number;
+  /** How messages are compressed; `null` if they are not. */
+  readonly deflate: DeflateTerms | null;
+}
 
 /** A WebSocket, as the gateway has it. */
 export class WebSocketLink implements Successor {
@@ -83,19 +99,35 @@ export class WebSocketLink implements Successor {
   #closeBy = 0;
   /** The last word to a client that closes or broke the rules: once the handler has taken what came before. */
   #lastWord: CloseMessage | null = null;
+  /** How messages are compressed. */
+  readonly #deflate: DeflateTerms | null;
+  readonly #maxMessageBytes: number;
+  /** What inflates, and deflates, once there is something to be. */
+  #inflater: MessageInflater | null = null;
+  #deflater: MessageDeflater | null = null;
+  /** Kind of the message that is being inflated. */
+  #inflatedKind: typeof TEXT | typeof BINARY = TEXT;
+  /** Bytes of the handler's that are with the deflater: there is credit for them when they are not. */
+  #deflatingBytes = 0;
+  /** What is to be done once all has come out of the deflater. */
+  #afterOutput: (() => void)[] = [];
   /** The payload of a ping that was not answered. */
   #owedPong: Uint8Array | null = null;
 
-  /** Makes a link over `connection`, and tells its handler. 0 for `idleTimeoutMs` lets clients be silent. */
-  constructor(connection: UpgradedConnection, limits: WebSocketLimits, idleTimeoutMs: number) {
+  /** Makes a link over `connection`. */
+  constructor(connection: UpgradedConnection, { limits, idleTimeoutMs, deflate }: LinkOptions) {
     this.#connection = connection;
-    this.#reader = new FrameReader(limits);
+    const compression = deflate === null ? "none" : "permessage-deflate";
+    this.#reader = new FrameReader(limits, "server", compression);
     this.#idleTimeoutMs = idleTimeoutMs;
     this.#heardAt = connection.now;
+    this.#deflate = deflate;
+    this.#maxMessageBytes = limits.maxMessageBytes;
   }
 
   start(): void {
-    this.#tell(OPENED, EMPTY);
+    const extensions = this.#deflate === null ? "" : deflateResponse(this.#deflate);
+    this.#tell(OPENED, encoder.encode(extensions));
   }
 
   get hasUntaken(): boolean {
@@ -117,7 +149,7 @@ export class WebSocketLink implements Successor {
     this.#payPong();
   }
 
-  /** Takes one event off the reader; whether there may be more. */
+  /** Takes one event off the reader, or what was inflated; whether there may be more. */
   #pumpOne(): boolean {
     const reader = this.#reader;
     const { granted, receiver } = this.#connection;
@@ -127,13 +159,17 @@ export class WebSocketLink implements Successor {
       : receiver.congested
       ? 0
       : Math.max(0, granted - RECORD_HEADER_BYTES);
+    if (this.#inflater?.isBusy) return room > 0 && this.#takeInflated(this.#inflater, room);
     switch (reader.next(room)) {
       case NEED_DATA:
         return false;
       case DATA: {
-        const kind = (reader.opcode === TEXT_FRAME ? TEXT : BINARY) | (reader.isLast ? LAST : 0);
-        const { bytes, start, end } = reader;
-        if (this.#closing.isOpen) this.#tell(kind, bytes.subarray(start, end));
+        if (!this.#closing.isOpen) return true;
+        const { opcode, isLast, isCompressed, bytes, start, end } = reader;
+        const kind = opcode === TEXT_FRAME ? TEXT : BINARY;
+        const part = bytes.subarray(start, end);
+        if (isCompressed) this.#inflate(kind, part, isLast);
+        else this.#tell(isLast ? kind | LAST : kind, part);
         return true;
       }
       case PING_FRAME:
@@ -148,6 +184,27 @@ export class WebSocketLink implements Successor {
     }
   }
 
+  #inflate(kind: typeof TEXT | typeof BINARY, part: Uint8Array, isLast: boolean): void {
+    const { clientMaxWindowBits: windowBits, clientNoContextTakeover: noContextTakeover } = this
+      .#deflate!;
+    this.#inflater ??= new MessageInflater(
+      { windowBits, noContextTakeover },
+      this.#maxMessageBytes,
+      () => this.#connection.resume(),
+    );
+    this.#inflatedKind = kind;
+    this.#inflater.push(kind === TEXT ? TEXT_FRAME : BINARY_FRAME, part, isLast);
+  }
+
+  /** Hands on what has come out of the inflater; whether there may be more. */
+  #takeInflated(inflater: MessageInflater, room: number): boolean {
+    const piece = inflater.take(room);
+    if (piece === null) return false;
+    const kind = this.#inflatedKind;
+    if (this.#closing.isOpen) this.#tell(piece.isLast ? kind | LAST : kind, piece.bytes);
+    return true;
+  }
+
   write(chunk: Uint8Array): void {
     const before = this.#connection.out.length;
     try {
@@ -156,7 +213,8 @@ export class WebSocketLink implements Successor {
       if (!(error instanceof SocketRecordError)) throw error;
       this.#fail(INTERNAL_ERROR, error.message);
     }
-    this.#connection.countBody(chunk.length);
+    if (this.#deflater?.isBusy) this.#deflatingBytes += chunk.length;
+    else this.#connection.countBody(chunk.length);
     if (this.#connection.out.length > before || !this.#closing.isOpen) {
       this.#connection.scheduleFlush();
     }
@@ -198,6 +256,9 @@ export class WebSocketLink implements Successor {
 
   close(): void {
     this.#reader.close();
+    this.#inflater?.close();
+    this.#deflater?.close();
+    this.#afterOutput = [];
     this.#closing.end();
     this.#isOver = true;
   }
@@ -212,6 +273,7 @@ export class WebSocketLink implements Successor {
     }
     const silentMs = now - this.#heardAt;
     if (silentMs >= this.#idleTimeoutMs) {
+      this.#deflater?.close();
       this.#tell(FAULT, encoder.encode(NO_PONG));
       this.#send(this.#closing.fail(GOING_AWAY, NO_PONG));
       this.#endWith(0, GOING_AWAY, NO_PONG);
@@ -230,7 +292,8 @@ export class WebSocketLink implements Successor {
       // An empty part within a message says nothing.
       if (part.length === 0 && !isLast) return;
       this.#isSending = !isLast;
-      this.#frame(isLast ? FIN | opcode : opcode, part);
+      if (this.#deflate === null) this.#frame(isLast ? FIN | opcode : opcode, part);
+      else this.#deflateTo(this.#deflate, opcode, part, isLast);
     },
     onRecord: (kind, payload) => {
       if (kind !== CLOSE) throw new SocketRecordError("a socket record that is the gateway's");
@@ -238,6 +301,43 @@ export class WebSocketLink implements Successor {
       this.#begin(code, reason);
     },
   };
+
+  #deflateTo(terms: DeflateTerms, opcode: number, part: Uint8Array, isLast: boolean): void {
+    const { serverMaxWindowBits: windowBits, serverNoContextTakeover: noContextTakeover } = terms;
+    this.#deflater ??= new MessageDeflater(
+      { windowBits, noContextTakeover },
+      SMALL_MESSAGE_BYTES,
+      () => this.#takeDeflated(),
+    );
+    this.#deflater.push(opcode, part, isLast);
+    this.#takeDeflated();
+  }
+
+  /** Sends what has come out of the deflater; what waits for all of it comes then. */
+  #takeDeflated(): void {
+    const deflater = this.#deflater!;
+    for (let frame; (frame = deflater.take()) !== null;) {
+      this.#frame(frame.firstByte, frame.payload);
+    }
+    if (deflater.isBusy) {
+      this.#connection.scheduleFlush();
+      return;
+    }
+    if (this.#deflatingBytes > 0) {
+      this.#connection.countBody(this.#deflatingBytes);
+      this.#deflatingBytes = 0;
+    }
+    const waiting = this.#afterOutput;
+    this.#afterOutput = [];
+    for (const run of waiting) run();
+    this.#connection.scheduleFlush();
+  }
+
+  /** Calls `run` once all that was written is in the output. */
+  #whenWritten(run: () => void): void {
+    if (this.#deflater?.isBusy) this.#afterOutput.push(run);
+    else run();
+  }
 
   /** Begins the closing handshake, unless it was begun. */
   #begin(code: number, reason: string): void {
@@ -247,7 +347,7 @@ export class WebSocketLink implements Successor {
     }
     const message = this.#closing.begin(code, reason);
     if (message === null) return;
-    this.#send(message);
+    this.#whenWritten(() => this.#send(message));
     this.#closeBy = this.#connection.now + CLOSE_TIMEOUT_MS;
     // What was held up is not wanted any more.
     if (this.hasUntaken) this.#connection.resume();
@@ -268,6 +368,8 @@ export class WebSocketLink implements Successor {
   /** The client, or the handler, broke the rules. */
   #fail(code: number, message: string): void {
     this.#reader.close();
+    this.#inflater?.close();
+    this.#inflater = null;
     const word = this.#closing.fail(code, message);
     if (word === null) {
       this.#endWith(0, ABNORMAL_CLOSURE, "");
@@ -291,10 +393,12 @@ export class WebSocketLink implements Successor {
 
   #sayLastWord(word: CloseMessage): void {
     this.#lastWord = null;
-    this.#send(word);
     if (!this.#isOver) this.#connection.abandon();
     this.#isOver = true;
-    this.#connection.finish(this.#closing.wasClean ? "done" : "sending");
+    this.#whenWritten(() => {
+      this.#send(word);
+      this.#connection.finish(this.#closing.wasClean ? "done" : "sending");
+    });
   }
 
   /** The client, or the handler, has not answered in time. */
@@ -314,6 +418,7 @@ export class WebSocketLink implements Successor {
       this.#sayLastWord(this.#lastWord);
       return;
     }
+    this.#deflater?.close();
     this.#send(this.#closing.fail(code));
     this.#connection.finish("sending");
   }

@@ -126,6 +126,7 @@ const refusals: [string[], string | RegExp][] = [
   [["status"], "status needs --mongrel2-control"],
   [["a", "--mongrel2-control", "ipc://c"], "--mongrel2-control is for gatehouse status"],
   [["a", "--fastcgi", "nowhere"], '--fastcgi: bad address "nowhere"'],
+  [["a", "--compress-messages", "all"], "--compress-messages takes none, each or stream"],
   [["a", "--fastcgi-stderr", "all"], "--fastcgi-stderr takes none, errors or console"],
   [["a", "--https", "nowhere"], '--https: bad address "nowhere"'],
   [["a", "--https", "1"], "--https needs --cert FILE and --key FILE"],

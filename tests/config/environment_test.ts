@@ -28,6 +28,7 @@ const VALUES: Record<string, string> = {
   "fastcgi": "4 unix:/a,mode=0600",
   "mongrel2": "tcp://a:9 ipc://b,recv=ipc://c",
   "mongrel2-handler": "3",
+  "compress-messages": "stream",
   "fastcgi-stderr": "none",
   "mount": "/a=b.ts /c=d.ts",
   "loader": "built-in",

@@ -50,6 +50,7 @@ const effects: Record<
     http: [],
     fastcgi: [tcp("127.0.0.1", 1), { transport: "unix", path: "/a", mode: 0o660 }],
   }],
+  "compress-messages": [["--compress-messages", "each"], { messageCompression: "each" }],
   "fastcgi-stderr": [["--fastcgi-stderr", "console"], { faultReports: "console" }],
   "mongrel2": [["--mongrel2", "tcp://a:9", "--mongrel2=ipc://b,recv=ipc://c,chroot=/d"], {
     http: [],

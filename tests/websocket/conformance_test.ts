@@ -1,16 +1,31 @@
+/** The cases against the gateway, whose app sends each message back. */
+
 import { assert, assertEquals } from "../support/assert.ts";
 import { startGateway } from "../support/gateway.ts";
-import { closing, frame } from "../support/websocket.ts";
-import { EchoConversation } from "../support/echo_conversation.ts";
-import { CLOSE, FIN } from "../../src/websocket/codec/protocol.ts";
 import type { SocketCase } from "./cases/case.ts";
 import { CASES } from "./cases/cases.ts";
+import { COMPRESSED_FRAMES, COMPRESSION } from "./cases/compression.ts";
+import { drive, driveCompression } from "./cases/driver.ts";
 
-const APP = new URL("../fixtures/sockets.ts", import.meta.url).pathname;
+const APP = new URL("../fixtures/echo_sockets.ts", import.meta.url).pathname;
 /** Conversations at a time. */
 const LANES = 8;
+
+const ALL: readonly (SocketCase & { readonly offer?: string })[] = [
+  ...Object.values(CASES).flat(),
+  ...COMPRESSED_FRAMES,
+];
+
 /** Cases whose frames are counted: there is no option for that. */
 const isOfFragments = ({ limits, name }: SocketCase) => limits !== undefined && /frames/.test(name);
+
+async function inLanes<Item>(items: readonly Item[], run: (item: Item) => Promise<void>) {
+  const waiting = [...items];
+  const lane = async () => {
+    for (let next; (next = waiting.pop()) !== undefined;) await run(next);
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
 
 /** Answers by what gives them: pongs come from the gateway, and messages from the app. */
 function bySource(answers: readonly string[]): { pongs: string[]; messages: string[] } {
@@ -21,37 +36,38 @@ function bySource(answers: readonly string[]): { pongs: string[]; messages: stri
   };
 }
 
-async function converse(port: number, { name, sends, answers, end }: SocketCase): Promise<void> {
-  await using conversation = await EchoConversation.open(port, `/echo/${encodeURIComponent(name)}`);
-  await conversation.send(sends);
-  const seen = end === "open"
-    ? await conversation.receive(answers.length)
-    : await conversation.receiveAll();
-  assertEquals(bySource(seen.answers), bySource(answers), name);
-  if (end !== "open") {
-    assertEquals(seen.end, end, name);
-    return;
-  }
-  await conversation.send(frame(FIN | CLOSE, closing(1000)));
-  assertEquals(await conversation.receiveAll(), { answers: [], end: 1000 }, name);
-}
-
 for (const workers of ["1", "0"]) {
-  for (const limited of ["default", "small"] as const) {
-    Deno.test(`sockets conform, with ${limited} limits (--workers ${workers})`, async () => {
-      const cases = Object.values(CASES).flat().filter((each) =>
-        !isOfFragments(each) && (each.limits !== undefined) === (limited === "small")
+  for (const limits of [...new Set(ALL.map((each) => JSON.stringify(each.limits ?? {})))]) {
+    Deno.test(`sockets conform, with the limits ${limits} (--workers ${workers})`, async () => {
+      const cases = ALL.filter((each) =>
+        !isOfFragments(each) && JSON.stringify(each.limits ?? {}) === limits
       );
-      assert(cases.length >= (limited === "small" ? 5 : 200), `${cases.length} cases`);
+      const { maxMessageBytes = 16_777_216 } = JSON.parse(limits);
       await using gateway = await startGateway([
-        ...[APP, `--workers=${workers}`],
-        ...(limited === "small" ? ["--max-message-bytes=1000"] : []),
+        ...[APP, `--workers=${workers}`, "--compress-messages=stream"],
+        `--max-message-bytes=${maxMessageBytes}`,
       ]);
-      const waiting = [...cases];
-      const lane = async () => {
-        for (let next; (next = waiting.pop()) !== undefined;) await converse(gateway.port, next);
-      };
-      await Promise.all(Array.from({ length: LANES }, lane));
+      await inLanes(cases, async (each) => {
+        const { answers, end } = await drive({ port: gateway.port, path: "/" }, each);
+        assertEquals(end, each.end, each.name);
+        assertEquals(bySource(answers), bySource(each.answers), each.name);
+      });
+    });
+  }
+  for (const how of ["each", "stream"]) {
+    Deno.test(`compressed messages come back on all terms (--compress-messages ${how}, --workers ${workers})`, async () => {
+      assert(COMPRESSION.length > 200);
+      await using gateway = await startGateway([
+        ...[APP, `--workers=${workers}`, `--compress-messages=${how}`],
+      ]);
+      await inLanes(COMPRESSION, async (each) => {
+        const expected = { answers: [], end: "open" as const };
+        assertEquals(
+          await driveCompression({ port: gateway.port, path: "/" }, each),
+          expected,
+          each.name,
+        );
+      });
     });
   }
 }

@@ -33,6 +33,19 @@ export const SPARING_DEFLATE_TERMS: DeflateTerms = Object.freeze({
   clientNoContextTakeover: true,
 });
 
+/**
+ * What a server does with messages: nothing, or it compresses, for clients that can, each message by itself
+ * or all of a socket as one stream, which takes memory for each open socket.
+ */
+export type MessageCompression = "none" | "each" | "stream";
+
+/** The terms for each, `null` for none. */
+export const COMPRESSION_TERMS: Readonly<Record<MessageCompression, DeflateTerms | null>> = {
+  none: null,
+  each: SPARING_DEFLATE_TERMS,
+  stream: DEFAULT_DEFLATE_TERMS,
+};
+
 const NAME = "permessage-deflate";
 const MAX_WINDOW_BITS = 15;
 const MIN_WINDOW_BITS = 8;
