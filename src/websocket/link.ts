@@ -107,7 +107,7 @@ export class WebSocketLink implements Successor {
   #deflater: MessageDeflater | null = null;
   /** Kind of the message that is being inflated. */
   #inflatedKind: typeof TEXT | typeof BINARY = TEXT;
-  /** Bytes of the handler's that are with the deflater: there is credit for them when they are not. */
+  /** Bytes of the chunk that is being written which the deflater has taken: there is credit for them later. */
   #deflatingBytes = 0;
   /** What is to be done once all has come out of the deflater. */
   #afterOutput: (() => void)[] = [];
@@ -213,8 +213,8 @@ export class WebSocketLink implements Successor {
       if (!(error instanceof SocketRecordError)) throw error;
       this.#fail(INTERNAL_ERROR, error.message);
     }
-    if (this.#deflater?.isBusy) this.#deflatingBytes += chunk.length;
-    else this.#connection.countBody(chunk.length);
+    this.#connection.countBody(chunk.length - this.#deflatingBytes);
+    this.#deflatingBytes = 0;
     if (this.#connection.out.length > before || !this.#closing.isOpen) {
       this.#connection.scheduleFlush();
     }
@@ -309,6 +309,7 @@ export class WebSocketLink implements Successor {
       SMALL_MESSAGE_BYTES,
       () => this.#takeDeflated(),
     );
+    this.#deflatingBytes += part.length;
     this.#deflater.push(opcode, part, isLast);
     this.#takeDeflated();
   }
@@ -319,13 +320,10 @@ export class WebSocketLink implements Successor {
     for (let frame; (frame = deflater.take()) !== null;) {
       this.#frame(frame.firstByte, frame.payload);
     }
+    this.#connection.countBody(deflater.takeDoneBytes());
     if (deflater.isBusy) {
       this.#connection.scheduleFlush();
       return;
-    }
-    if (this.#deflatingBytes > 0) {
-      this.#connection.countBody(this.#deflatingBytes);
-      this.#deflatingBytes = 0;
     }
     const waiting = this.#afterOutput;
     this.#afterOutput = [];
