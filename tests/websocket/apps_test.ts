@@ -189,7 +189,7 @@ for (const workers of ["1", "0"]) {
       const rest = await client.rest();
       // A ping, and then a close frame.
       assertEquals(rest.slice(0, 2), "\x89\0");
-      assertMatch(rest.slice(2), /^\x88.\x03\xe9No response/s);
+      assert(rest.slice(4).startsWith("\x03\xe9No response"), rest);
       const [, , failed, closed] = await seenOf(gateway, path, 4);
       assertMatch(failed, /^error No response/);
       assertMatch(closed, /^close 1001 No response .* not clean$/);
