@@ -70,7 +70,7 @@ export class ZlibEngine {
     });
     stream.on("end", () => this.#onEnd());
     stream.on("error", () => {
-      this.close();
+      this.#spend();
       this.user.onFault();
     });
   }
@@ -122,8 +122,13 @@ export class ZlibEngine {
     kept.set(this.#name, engines);
   }
 
-  /** Ends it, wherever it is. */
+  /** Ends it, wherever it is: its user is told nothing more. */
   close(): void {
+    this.user = NOBODY;
+    this.#spend();
+  }
+
+  #spend(): void {
     this.#isSpent = true;
     this.#isWriting = this.#isFlushed = false;
     clearTimeout(this.#resuming);
@@ -149,7 +154,7 @@ export class ZlibEngine {
   #onEnd(): void {
     if (!this.#isWriting) return;
     const used = this.#stream.bytesWritten - this.#usedBefore;
-    this.close();
+    this.#spend();
     this.user.onWritten(this.#pieceBytes - used);
   }
 }
