@@ -30,9 +30,11 @@ const NOBODY: EngineUser = { onOutput() {}, onWritten() {}, onFault() {} };
 /** What the streams of both kinds have in common. */
 type ZlibStream = ReturnType<typeof createInflateRaw> | ReturnType<typeof createDeflateRaw>;
 
-/** Pieces that go in, or come out, before others have their turn on this thread: a millisecond or two. */
+/** Work before others have their turn on this thread: some milliseconds. */
 const MAX_STEPS = 64;
-/** Those of all engines since then. */
+/** Bytes that go in, or come out, in the time of a call with next to none. */
+const STEP_BYTES = 4_096;
+/** Steps of all engines since then. */
 let steps = 0;
 
 /** Engines that are kept for the next user, of each kind and window. */
@@ -64,7 +66,7 @@ export class ZlibEngine {
       : createDeflateRaw({ windowBits, memLevel: memoryLevel(windowBits) });
     this.#name = name;
     stream.on("data", (piece: Uint8Array) => {
-      steps++;
+      steps += 1 + piece.length / STEP_BYTES;
       this.user.onOutput(piece);
       if (this.#isFlushed) this.#onFlushed();
     });
@@ -89,6 +91,7 @@ export class ZlibEngine {
   /** Takes a piece, which must stay as it is until all has come out. Then only may it be given the next. */
   write(piece: Uint8Array): void {
     const stream = this.#stream;
+    steps += 1 + piece.length / STEP_BYTES;
     this.#isWriting = true;
     this.#isFlushed = false;
     this.#pieceBytes = piece.length;
@@ -141,7 +144,7 @@ export class ZlibEngine {
     if (!this.#isWriting || this.#stream.destroyed) return;
     this.#isFlushed = this.#stream.readableLength > 0;
     if (this.#isFlushed) return;
-    if (++steps >= MAX_STEPS) {
+    if (steps >= MAX_STEPS) {
       // The streams' callbacks come before all that the event loop has: one client could keep it for long.
       steps = 0;
       this.#finishing = setTimeout(() => this.#onFlushed(), 0);
