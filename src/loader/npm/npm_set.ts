@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join, relative, sep } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { LoadError } from "../../base/errors.ts";
 import { idOfKey } from "./instances.ts";
 import { NodeResolver } from "./node_resolution.ts";
@@ -34,6 +34,8 @@ export class NpmSet {
   readonly #files: PackageFiles;
   readonly #resolver: NodeResolver;
   readonly #required: RequiredModules;
+  /** What was resolved, by the importer's folder and the specifier: packages do not change. */
+  readonly #resolved = new Map<string, ResolvedFile>();
 
   /** What `manifest` says of the packages in `folder`. */
   constructor(folder: SetFolder, manifest: SetManifest) {
@@ -86,13 +88,25 @@ export class NpmSet {
    * @throws {LoadError} when there is none
    */
   resolveFrom(specifier: string, importer: string): ResolvedFile {
-    const owner = this.packageOf(importer);
-    const name = owner === null
-      ? importer
-      : `npm:${owner.name}@${owner.version}/${relative(owner.folder, importer)}`;
-    return explained(specifier, specifier, () => {
-      return this.#resolver.resolveFrom(specifier, importer);
-    }, ` (imported by ${name.replaceAll("\\", "/")})`);
+    // All files of a folder mean the same by a specifier. No path has a zero in it.
+    const key = `${dirname(importer)}\0${specifier}`;
+    const known = this.#resolved.get(key);
+    if (known !== undefined) return known;
+    const file = explained(
+      specifier,
+      specifier,
+      () => this.#resolver.resolveFrom(specifier, importer),
+      () => ` (imported by ${this.#nameOf(importer)})`,
+    );
+    this.#resolved.set(key, file);
+    return file;
+  }
+
+  #nameOf(path: string): string {
+    const owner = this.packageOf(path);
+    if (owner === null) return path.replaceAll("\\", "/");
+    const inPackage = relative(owner.folder, path).replaceAll("\\", "/");
+    return `npm:${owner.name}@${owner.version}/${inPackage}`;
   }
 
   /**
@@ -126,12 +140,14 @@ export class NpmSet {
   }
 }
 
-function explained<T>(url: string, name: string, resolve: () => T, place = ""): T {
+function explained<T>(url: string, name: string, resolve: () => T, place = () => ""): T {
   try {
     return resolve();
   } catch (error) {
     if (!(error instanceof ResolveFault)) throw error;
     const subject = error.subject ?? name;
-    throw new LoadError(url, `cannot load ${subject}: ${error.message}${place}`, { cause: error });
+    throw new LoadError(url, `cannot load ${subject}: ${error.message}${place()}`, {
+      cause: error,
+    });
   }
 }

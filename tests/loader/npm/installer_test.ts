@@ -38,6 +38,48 @@ Deno.test("npm: require() finds packages from any file of a set", async () => {
   assertEquals(set.packageOf("/elsewhere/index.js"), null);
 });
 
+Deno.test("npm: a specifier means what it means in the folder of each file, however often it is asked", async () => {
+  const kept = "export const kept = 1;";
+  await using registry = await FakeRegistry.start({
+    "one@1.0.0": {
+      json: { type: "module", exports: "./a.js", dependencies: { dep: "1.0" } },
+      files: { "a.js": kept, "part.js": kept, "deep/a.js": kept, "deep/part.js": kept },
+    },
+    "two@1.0.0": {
+      json: { type: "module", exports: "./a.js", dependencies: { dep: "1.1" } },
+      files: { "a.js": kept },
+    },
+    "dep@1.0.0": plain(),
+    "dep@1.1.0": plain(),
+  });
+  await using test = await TestCache.make();
+  const set = await test.installer(registry.url).install(["npm:one", "npm:two"]);
+  const one = set.resolve("npm:one").path;
+  const two = set.resolve("npm:two").path;
+  const meanings: readonly [specifier: string, importer: string, found: RegExp][] = [
+    ["./part.js", one, /one\/part\.js$/],
+    ["./part.js", join(one, "../part.js"), /one\/part\.js$/],
+    ["./part.js", join(one, "../deep/a.js"), /one\/deep\/part\.js$/],
+    ["dep", one, /dep@1\.0\.0_/],
+    ["dep", join(one, "../deep/a.js"), /dep@1\.0\.0_/],
+    ["dep", two, /dep@1\.1\.0_/],
+  ];
+  for (let time = 0; time < 2; time++) {
+    for (const [specifier, importer, found] of meanings) {
+      assertMatch(set.resolveFrom(specifier, importer).path.replaceAll("\\", "/"), found);
+    }
+    const message = (importer: string) => {
+      try {
+        return set.resolveFrom("./part.js", importer).path;
+      } catch (error) {
+        return (error as LoadError).message;
+      }
+    };
+    assertMatch(message(two), /\(imported by npm:two@1\.0\.0\/a\.js\)$/);
+    assertMatch(message(join(two, "../b.js")), /\(imported by npm:two@1\.0\.0\/b\.js\)$/);
+  }
+});
+
 Deno.test("npm: a second start asks nobody, and gets the same set", async () => {
   await using test = await TestCache.make();
   let url: string, root: string;
