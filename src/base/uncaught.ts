@@ -16,9 +16,9 @@ const { reportError, addEventListener, dispatchEvent, ErrorEvent, PromiseRejecti
 /**
  * Makes what is printed of uncaught errors of this thread harmless. Listeners of apps are called as
  * before, and may prevent it; for those that listen by way of `node:process`, nothing is changed.
- * Called before there are any.
+ * Called before there are any. What `take` says it has taken is not printed, and does not end the thread.
  */
-export function tameUncaught(): void {
+export function tameUncaught(take: (thrown: unknown) => boolean = () => false): void {
   /** The event that is on its way, which this has sent itself. */
   let own: Event | null = null;
   let isReporting = false;
@@ -30,7 +30,7 @@ export function tameUncaught(): void {
     own = copy;
     const isPrevented = !dispatchEvent.call(scope, copy);
     own = null;
-    if (isPrevented) return;
+    if (isPrevented || take(thrown)) return;
     isReporting = true;
     reportError(withoutFrames(forLog(thrownText(thrown))));
     isReporting = false;

@@ -31,6 +31,8 @@ export interface AppWorkerOwner {
   supply(request: ImportRequest): Promise<Imported>;
   /** Its apps were denied something, as `denial` says. */
   onDenied?(denial: string): void;
+  /** Its apps threw an error that nobody caught, with the stack trace `text`: it is to be replaced. */
+  onUncaught(worker: AppWorker, text: string): void;
   /** The worker has ended without being asked to. */
   onDeath(worker: AppWorker, reason: string): void;
   /** The worker was given as many requests as its limit says. */
@@ -81,6 +83,7 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
         this.#started.reject(error);
         this.terminate();
       },
+      onUncaught: (text) => owner.onUncaught(this, text),
       onFault: (reason) => this.#die(reason),
       onDenied: (denial) => owner.onDenied?.(denial),
       onBroken: (error) => this.#onBroken(error),

@@ -283,6 +283,10 @@ export class WorkerPool
     for (const slot of this.#slots) slot.onDeath(worker, reason);
   }
 
+  onUncaught(worker: AppWorker, text: string): void {
+    for (const slot of this.#slots) slot.onUncaught(worker, text);
+  }
+
   onRequestLimit(): void {
     this.#replaceNext();
   }

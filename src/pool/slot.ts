@@ -39,6 +39,11 @@ export interface SlotOptions {
   readonly log: Log;
 }
 
+/** How long a worker may finish its requests after an error that nobody caught, in milliseconds. */
+const UNCAUGHT_GRACE_MS = 2_000;
+/** Status for requests that it cannot finish. */
+const BAD_GATEWAY = 502;
+
 /** One of the places of a pool. At most two workers are in it, and one that is loading. */
 export class WorkerSlot {
   /** Name of its workers, such as `"worker 1"`. */
@@ -119,7 +124,9 @@ export class WorkerSlot {
     this.#worker = worker;
     this.#lifetime = new Lifetime(this.#options.limits, performance.now());
     worker.requestLimit = this.#lifetime.maxRequests;
-    if (replaced !== null) this.#finish(replaced);
+    if (replaced !== null) {
+      this.#finish(replaced, this.#options.drainTimeoutMs, "was replaced");
+    }
     this.#owner.onReady(worker, replaced);
   }
 
@@ -164,7 +171,29 @@ export class WorkerSlot {
   onDeath(worker: AppWorker, reason: string): void {
     if (worker !== this.#worker && worker !== this.#retiring) return;
     this.#options.log("error", `${worker.name} died: ${reason}`);
-    if (worker === this.#retiring) return;
+    if (worker === this.#worker) this.#lose(worker);
+  }
+
+  /**
+   * Takes note of an error that nobody caught in `worker`, with the stack trace `text`. It is replaced, gets
+   * no more requests, and may finish those that it has for a moment: they are not to blame.
+   */
+  onUncaught(worker: AppWorker, text: string): void {
+    if (worker === this.#retiring || worker === this.#starting) {
+      this.#options.log("error", `${worker.name}: uncaught error: ${text}`);
+    } else if (worker !== this.#worker) {
+      return;
+    } else if (this.#closed || this.#retiring !== null) {
+      worker.giveUp(`uncaught error: ${text}`, BAD_GATEWAY);
+    } else {
+      this.#options.log("error", `${worker.name} died: uncaught error: ${text}`);
+      this.#finish(worker, UNCAUGHT_GRACE_MS, "died");
+      this.#lose(worker);
+    }
+  }
+
+  /** Has another worker take the place of `worker`, which is to get no more requests. */
+  #lose(worker: AppWorker): void {
     this.#worker = null;
     this.#owner.onLost(worker);
     // It was finishing its requests, or another one is on its way.
@@ -231,14 +260,14 @@ export class WorkerSlot {
     }
   }
 
-  /** Lets a worker that was replaced finish its requests, for as long as it may. */
-  #finish(worker: AppWorker): void {
-    const { drainTimeoutMs, log } = this.#options;
+  /** Lets a worker that `has` died, or was replaced, finish its requests within `timeoutMs`. */
+  #finish(worker: AppWorker, timeoutMs: number, has: "died" | "was replaced"): void {
+    const { log } = this.#options;
     this.#retiring = worker;
     const timer = setTimeout(() => {
-      log("warning", `${worker.name} was replaced, and is cut off: its requests took too long`);
+      log("warning", `${worker.name} ${has}, and is cut off: its requests took too long`);
       worker.terminate();
-    }, timerMs(drainTimeoutMs));
+    }, timerMs(timeoutMs));
     this.#retired = worker.drain().then(() => {
       clearTimeout(timer);
       worker.terminate();

@@ -19,7 +19,13 @@ import type {
   ListeningMessage,
   StartMessage,
 } from "../worker/protocol.ts";
-import { DOORBELL, FENCE, GATEWAY_BELL, WORKER_BELL } from "../worker/protocol.ts";
+import {
+  DOORBELL,
+  FENCE,
+  GATEWAY_BELL,
+  MAX_UNCAUGHT_ERRORS,
+  WORKER_BELL,
+} from "../worker/protocol.ts";
 import { Doorbells } from "./doorbells.ts";
 import { ImportDesk } from "./import_desk.ts";
 import { LoadingReports } from "./loading_reports.ts";
@@ -60,6 +66,8 @@ export interface WorkerThreadOwner {
   onFailed(error: LoadError): void;
   /** Its apps were denied something, as `denial` says. */
   onDenied(denial: string): void;
+  /** Its apps threw an error that nobody caught, with the stack trace `text`: it is to be replaced. */
+  onUncaught(text: string): void;
   /** The thread has ended, or is at fault and must be ended. */
   onFault(reason: string): void;
   /** The gateway could not do what it had to do for it. */
@@ -86,6 +94,7 @@ export class WorkerThread {
   /** Counts what it opens. */
   readonly #opens = new Int32Array(new SharedArrayBuffer(4));
   #denials = 0;
+  #uncaughtErrors = 0;
   #hasEnded = false;
 
   /**
@@ -237,6 +246,10 @@ export class WorkerThread {
       case "denied":
         if (++this.#denials > MAX_DENIALS) return false;
         this.#owner.onDenied(sentText(report.text));
+        return true;
+      case "uncaught":
+        if (++this.#uncaughtErrors > MAX_UNCAUGHT_ERRORS) return false;
+        this.#owner.onUncaught(sentText(report.text));
         return true;
       case "closed":
         this.#owner.onFault(`the app called ${sentText(report.by)}`);

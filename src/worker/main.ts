@@ -34,9 +34,17 @@ import type {
   StartMessage,
   WorkerReport,
 } from "./protocol.ts";
-import { DOORBELL, FENCE, GATEWAY_BELL, mainModulesOf, WORKER_BELL } from "./protocol.ts";
+import {
+  DOORBELL,
+  FENCE,
+  GATEWAY_BELL,
+  mainModulesOf,
+  MAX_UNCAUGHT_ERRORS,
+  WORKER_BELL,
+} from "./protocol.ts";
 import { installLightResponse } from "./response.ts";
 import { takeServers } from "./serving/install.ts";
+import { textOfThrown } from "./thrown.ts";
 
 /** The part of a worker's global scope that is used here. */
 interface WorkerScope {
@@ -58,13 +66,16 @@ const askForModule = (request: ImportRequest) => imports.ask(request);
 let hasStarted = false;
 let port: WorkerPort | null = null;
 let runner: AppRunner | null = null;
+let uncaughtErrors = 0;
+/** Whether a fault of this program's own has left the rings as nobody knows. */
+let isBroken = false;
 
 // Registered before the apps are loaded, so that it hears the gateway first and they do not. They can
 // dispatch events of their own, and so the first message alone, which is there before them, is trusted:
 // what others could say is of no use to them.
 scope.addEventListener("message", (event) => {
   const { data } = event;
-  if (data === DOORBELL) port?.onDoorbell();
+  if (data === DOORBELL) onDoorbell();
   else if (data === FENCE) post(FENCE);
   else if (!hasStarted) start(data);
   else if (isAnswer(data)) imports.onAnswer(data.imported, data.answer);
@@ -73,7 +84,23 @@ scope.addEventListener("message", (event) => {
   stopImmediatePropagation(event);
 });
 
-tameUncaught();
+// The gateway lets this thread finish what it can, and has another one take its place.
+tameUncaught((thrown) => {
+  if (runner === null || isBroken) return false;
+  if (++uncaughtErrors <= MAX_UNCAUGHT_ERRORS) {
+    post({ kind: "uncaught", text: textOfThrown(thrown) });
+  }
+  return true;
+});
+
+function onDoorbell(): void {
+  try {
+    port?.onDoorbell();
+  } catch (error) {
+    isBroken = true;
+    throw error;
+  }
+}
 
 function isAnswer(data: unknown): data is ImportedMessage {
   return typeof data === "object" && data !== null && hasOwn(data, "imported");
@@ -137,7 +164,7 @@ async function start(message: StartMessage): Promise<void> {
     const running = new AppRunner(mounts, faultReports, (level, text) => opened.log(level, text));
     runner = running;
     port = opened;
-    new Bell(bells, WORKER_BELL).listen(() => opened.onDoorbell());
+    new Bell(bells, WORKER_BELL).listen(onDoorbell);
     opened.start(running, async () => {
       await running.drained();
       opened.reportDrained();

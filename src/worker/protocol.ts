@@ -148,6 +148,8 @@ export type WorkerReport =
   | { readonly kind: "ready" }
   /** Apps were denied something, as `text` says, with the option that permits it. */
   | { readonly kind: "denied"; readonly text: string }
+  /** The app threw an error that nobody caught: the worker is to be replaced. */
+  | { readonly kind: "uncaught"; readonly text: string }
   /** An app could not be loaded. */
   | { readonly kind: "failed"; readonly url: string; readonly message: string }
   /** The app closed its worker. */
@@ -164,6 +166,9 @@ export const DOORBELL = 0;
 
 /** What a worker sends back at once: all that was sent before it has been heard then. */
 export const FENCE = 1;
+
+/** Errors that nobody caught, of which a worker reports no more. */
+export const MAX_UNCAUGHT_ERRORS = 16;
 
 /** Imports that a worker may wait for at a time. */
 export const MAX_PENDING_IMPORTS = 64;

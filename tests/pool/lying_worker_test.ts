@@ -105,6 +105,7 @@ class Workers implements ExchangeHandler {
       supply: () => new Promise<never>(() => {}),
       onDeath: (_: AppWorker, reason: string) => onDeath(reason),
       onRing: () => {},
+      onUncaught: () => {},
       onRequestLimit: () => {},
     };
     const options = { name, apps, permissions: "inherit", ringBytes: 1_048_576, module: MODULE };

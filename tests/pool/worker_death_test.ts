@@ -53,6 +53,24 @@ for (const [path, reason] of [["/crash", "uncaught"], ["/close", "self.close()"]
   });
 }
 
+Deno.test("an error that nobody catches costs no other request of its worker, and is logged with its place", async () => {
+  await using gateway = await startGateway([APP, "--workers", "1"]);
+  const { url } = gateway;
+  const first = await (await fetch(`${url}/worker`)).text();
+  const slow = fetch(`${url}/slow?ms=1000`);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const fatal = fetch(`${url}/crash`);
+  await gateway.logged(/^error: worker 1 died: uncaught error: Error: uncaught on purpose/);
+  const [second, others] = await Promise.all([fetch(`${url}/worker`), slow]);
+  await others.body?.cancel();
+  assertEquals([second.status, others.status], [200, 200]);
+  assert(await second.text() !== first, "another worker has taken over");
+  const failed = await fatal;
+  await failed.body?.cancel();
+  assertEquals(failed.status, 502);
+  await gateway.logged(/at .*fixtures\/app\.ts:\d+/);
+});
+
 Deno.test("a response that has begun when its worker dies is broken off", async () => {
   await using gateway = await startGateway([APP, "--workers", "1"]);
   using streaming = await RawClient.connect(gateway.port);

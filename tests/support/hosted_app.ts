@@ -85,6 +85,7 @@ export async function hostApp(module: URL, options: HostedAppOptions = {}): Prom
       return Promise.resolve(answers[specifier] ?? right);
     },
     onDeath: (_: AppWorker, reason: string) => died.resolve(reason),
+    onUncaught: () => {},
     onRequestLimit: () => {},
     onRing: () => {},
   };
