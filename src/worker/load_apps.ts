@@ -203,8 +203,11 @@ function exported(
   }
   const names = keys(exports);
   const known = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
+  const hint = module.elsewhere === null
+    ? " (Deno.serve(), app.listen())"
+    : `: ${module.elsewhere}`;
   const served = exportName === "default" && names.length === 0
-    ? ", and serves nothing by itself either (Deno.serve(), app.listen())"
+    ? `, and serves nothing by itself either${hint}`
     : "";
   throw new LoadError(url, `cannot load ${url}: it has no ${name}; ${known}${served}`);
 }

@@ -96,7 +96,25 @@ function takeListening(address: Deno.Addr | undefined): (() => void)[] {
   if (ofHttps.listen !== ofHttp.listen) {
     undo.push(takeListen(ofHttps, "https", bridge, address));
   }
+  undo.push(noticeOthers(process.getBuiltinModule("net")!, http));
   return undo;
+}
+
+/** Has modules know of servers that listen at places of their own: why nothing is served may lie there. */
+function noticeOthers(net: Members, http: Members): () => void {
+  const { prototype } = net.Server as { prototype: Members };
+  const native = prototype.listen as Method;
+  const HttpServer = http.Server as new () => object;
+  const listen = function (this: unknown, ...args: unknown[]): unknown {
+    const name = (this as object).constructor.name;
+    const kind = name.startsWith("Http2") ? "http2" : name.startsWith("TLS") ? "tls" : "net";
+    if (!(this instanceof HttpServer)) servingModule()?.listensElsewhere(kind);
+    return apply(native, this, args);
+  };
+  replace(prototype, "listen", listen);
+  return () => {
+    if (prototype.listen === listen) replace(prototype, "listen", native);
+  };
 }
 
 function takeListen(

@@ -93,6 +93,8 @@ export class LoadedModule implements ServedModule {
   #exports: Promise<ModuleExports> | null = null;
   #log: Log | null = null;
   #app: MutableApp | null = null;
+  #elsewhere: string | null = null;
+  #hasHttp2 = false;
   #isOpen = true;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   #drained: () => Promise<void> = () => new Promise((resolve) => resolve());
@@ -132,6 +134,24 @@ export class LoadedModule implements ServedModule {
     return this.#isOpen || this.#app !== null;
   }
 
+  /** What it listens with that cannot be served, and what to write instead; `null` if there is nothing. */
+  get elsewhere(): string | null {
+    return this.#elsewhere;
+  }
+
+  /** Takes note that it listens with a server of node:`kind`, at a place of its own. */
+  listensElsewhere(kind: "http2" | "net" | "tls"): void {
+    const instead = kind === "http2"
+      ? "write createServer() of node:http, and let the gateway (--cert, --key) or a web server in " +
+        "front of it have TLS and HTTP/2"
+      : "those of node:http and node:https can";
+    this.#elsewhere ??= `its server of node:${kind} cannot be served: ${instead}`;
+    // Others may be there beside one that is served.
+    if (kind !== "http2") return;
+    this.#hasHttp2 = true;
+    this.#onElsewhere();
+  }
+
   /** Imports it. */
   evaluate(evaluate: () => Promise<ModuleExports>): void {
     const exports = this.#exports = evaluate();
@@ -146,7 +166,12 @@ export class LoadedModule implements ServedModule {
   async waitForApp(): Promise<boolean> {
     if (this.#app !== null) return true;
     const late = deferred<void>();
-    const timer = setTimeout(() => late.resolve(), SERVE_PATIENCE_MS);
+    const wait = (delayMs: number) => setTimeout(() => late.resolve(), timerMs(delayMs));
+    let timer = wait(this.#hasHttp2 ? EVALUATION_PATIENCE_MS : SERVE_PATIENCE_MS);
+    this.#onElsewhere = () => {
+      clearTimeout(timer);
+      timer = wait(EVALUATION_PATIENCE_MS);
+    };
     settle(this.accepted, () => late.resolve(), () => {});
     this.#onServed = () => late.resolve();
     await late.promise;
@@ -155,6 +180,7 @@ export class LoadedModule implements ServedModule {
   }
 
   #onServed: () => void = () => {};
+  #onElsewhere: () => void = () => {};
 
   /** Decides for the app that it serves by itself. */
   takeServed(): App {
