@@ -126,6 +126,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   "contexts": { request: get("/contexts") },
   "channels": { request: get("/channel") },
   "classes of the app": { request: get("/own") },
+  "a connection": { request: get("/connected") },
+  "a body that is not as long as was said": { request: get("/strict") },
   "a server": { request: get("/state") },
 };
 
@@ -134,6 +136,7 @@ const TOLD = [
   "again",
   "borrowed",
   "channel",
+  "connected",
   "contexts",
   "drained",
   "get",
@@ -141,6 +144,7 @@ const TOLD = [
   "message",
   "read",
   "sent",
+  "strict",
 ];
 
 const BYTES = new TextDecoder("latin1");

@@ -222,6 +222,16 @@ const CASES = {
   later: (_, res) => void setTimeout(() => res.end("later"), 50),
   channel: (req, res) => json(res, started.has(req)),
   own: (req, res) => json(res, [req.own(), res.own(), req instanceof OwnRequest]),
+  connected: (req, res) => {
+    req.socket.on("close", () => tell("connected", `socket close ${req.socket.destroyed}`));
+    json(res, [connections.has(req.socket)]);
+  },
+  strict: (_, res) => {
+    res.strictContentLength = true;
+    res.setHeader("Content-Length", 4);
+    res.write("ab");
+    tell("strict", codesOf(() => res.write("cde"), () => res.end(), () => res.end("cd")));
+  },
   state: async (_, res) => {
     const count = await new Promise((resolve) => server.getConnections((_, n) => resolve(n)));
     json(res, [server.listening, typeof server.address().port, count > 0, heard]);
@@ -258,6 +268,11 @@ const server = new OwnServer(options, (req, res) => {
   if (name === "told") json(res, told.get(what) ?? []);
   else if (Object.hasOwn(CASES, name)) CASES[name](req, res);
   else CASES.request(req, res);
+});
+const connections = new Set();
+server.on("connection", (socket) => {
+  connections.add(socket);
+  socket.on("close", () => connections.delete(socket));
 });
 server.on("checkContinue", (req, res) => {
   if (req.url === "/refused") {

@@ -15,6 +15,7 @@ import type { Context } from "../context.ts";
 import { taskOf } from "../context.ts";
 import { sentRequest } from "../request.ts";
 import type { AppTask } from "../task.ts";
+import { connectionTeller } from "./connection_event.ts";
 import type { OwnClasses } from "./own_classes.ts";
 import { ownClasses } from "./own_classes.ts";
 import type { BridgedRequest, RequestMaker, RequestParts } from "./node_request.ts";
@@ -78,6 +79,7 @@ export function nodeBridge({ http, stream, diagnostics }: NodeModules): NodeBrid
   const finished = channel("http.server.response.finish");
   const known = new WeakMap<Server, OwnClasses>();
   const emitUpgrade = upgradeEmitter(stream.Duplex as typeof Duplex);
+  const tellOfConnection = connectionTeller(http);
 
   return (bridged, request, context) => {
     const { server, sockets } = bridged;
@@ -118,6 +120,7 @@ export function nodeBridge({ http, stream, diagnostics }: NodeModules): NodeBrid
       server.listenerCount("checkContinue") > 0;
     const event = isChecked ? "checkContinue" : "request";
     try {
+      tellOfConnection(server, socket);
       const args = [req as unknown as IncomingMessage, res as unknown as ServerResponse] as const;
       const isHeard = isChecked ? server.emit(event, ...args) : server.emit("request", ...args);
       if (!isHeard) throw new Error("the server of the app has no listener for requests");

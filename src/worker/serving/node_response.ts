@@ -120,6 +120,8 @@ export function responseMaker(
     #callbacks: Callback[] = [];
     #trailerLines = "";
     #failure: Error | null = null;
+    /** Bytes of the body so far, if they are counted. */
+    #bodyBytes = 0;
 
     static isOurs(object: object): boolean {
       return #parts in object;
@@ -255,6 +257,7 @@ export function responseMaker(
       // Before anything else: what is no chunk is the caller's fault.
       const content = bodyOf(chunk, encoding);
       if (this.#isOver(callback)) return false;
+      if (this.strictContentLength) this.#count(content, "more may come");
       const body = this.#streamed();
       if (!this._hasBody || content.length === 0) {
         if (callback !== undefined) nextTick(callback);
@@ -283,6 +286,7 @@ export function responseMaker(
         return this;
       }
       const content = chunk === null || chunk === undefined ? null : bodyOf(chunk, encoding);
+      if (this.strictContentLength) this.#count(content, "at the end");
       if (callback) this.once("finish", callback);
       const isWhole = this.#response === null && this.#trailerLines === "" &&
         (content === null || content.length <= MAX_WHOLE_BYTES);
@@ -466,6 +470,21 @@ export function responseMaker(
         }),
       );
       return this.#body;
+    }
+
+    /** Counts some of the body, and throws, as Node does, if it is not as long as the fields say. */
+    #count(content: Chunk | null, where: "more may come" | "at the end"): void {
+      const said = this.#saidLength();
+      if (said === undefined || !this._hasBody) return;
+      const bytes = this.#bodyBytes + (content === null ? 0 : bytesOf(content, null).length);
+      if (bytes > said || where === "at the end" && bytes !== said) {
+        throw nodeError(
+          "ERR_HTTP_CONTENT_LENGTH_MISMATCH",
+          `Response body's content-length of ${bytes} byte(s) does not match the content-length of ` +
+            `${said} byte(s) set in header`,
+        );
+      }
+      this.#bodyBytes = bytes;
     }
 
     /** The length of the body, if the fields say it. */

@@ -195,9 +195,12 @@ export class BridgedSocket extends EventEmitter {
     return this;
   }
 
-  /** Is told that the request is answered: there is nothing left to wait for. */
+  /** Is told that the request is answered: the socket ends with it. */
   release(): void {
     this.#stopTimer();
+    if (this.destroyed || this.listenerCount("close") === 0) return;
+    this.destroyed = true;
+    nextTick(() => this.guard(() => this.emit("close", false)));
   }
 
   destroySoon(): void {
