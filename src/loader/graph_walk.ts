@@ -35,6 +35,7 @@ import { pathOf } from "./files/file_grant.ts";
 import { meantSpecifier, resolveSpecifier, shortened } from "./names/import_map.ts";
 import type { ImportReference, TransformedModule } from "./graph/link.ts";
 import { runsThough } from "./fetch/media_type.ts";
+import { hasModuleSyntax } from "./npm/commonjs.ts";
 import { isInNodeModules } from "./npm/node_modules_path.ts";
 import { originalLine } from "./transform/source_lines.ts";
 import { sourceText } from "./names/sources.ts";
@@ -313,11 +314,18 @@ class GraphWalk {
         }`,
       );
     }
-    if (url.startsWith("file:") && /\.cjs$/.test(filePath(url))) {
+    if (url.startsWith("file:") && this.#isCommonJs(filePath(url), source, home)) {
       this.#planRequired(filePath(url), home ?? this.#sources.localPackages());
       return this.#commonJs(url, home);
     }
     return await this.#sources.transform({ url, source, mediaType });
+  }
+
+  /** Whether a file of JavaScript is CommonJS. */
+  #isCommonJs(path: string, source: ModuleSource, home: Home | null): boolean {
+    if (/\.cjs$/.test(path)) return true;
+    return home === null && /\.js$/.test(path) && this.#request.project.isCommonJs &&
+      !hasModuleSyntax(sourceText(source));
   }
 
   /** Plans the modules that a CommonJS file may ask for when it is too late to load any. */

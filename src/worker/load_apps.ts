@@ -149,7 +149,8 @@ async function appOf(source: ExportSource): Promise<unknown> {
   const module = moduleOf(source);
   const exports = await Promise.race([evaluated(source), module.accepted.then(() => null)]);
   if (exports !== null && "default" in exports) {
-    // Builds of Nitro serve themselves, and export an empty object.
+    // Builds of Nitro serve themselves, and export an empty object, as CommonJS does that exports nothing.
+    if (isEmpty(exports.default)) await module.waitForApp();
     const isServed = module.served !== null && !mayBeApp(exports.default);
     return isServed ? module.takeServed() : exported(source, module, exports, undefined);
   }
@@ -167,6 +168,11 @@ async function appOf(source: ExportSource): Promise<unknown> {
 function mayBeApp(value: unknown): boolean {
   return typeof value === "function" ||
     typeof value === "object" && value !== null && "fetch" in value;
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !mayBeApp(value) &&
+    keys(value).length === 0;
 }
 
 /** A module, which is imported when it is asked for first. */

@@ -120,7 +120,13 @@ async function built(
 ): Promise<Graph> {
   return await buildGraph({
     roots: roots.map((root) => ({ specifier: new URL(root, BASE).href, type: "", referrer: null })),
-    project: { compilerOptions: {}, importMap: NO_IMPORT_MAP, nodeModules: "none", files: [] },
+    project: {
+      compilerOptions: {},
+      importMap: NO_IMPORT_MAP,
+      nodeModules: "none",
+      isCommonJs: false,
+      files: [],
+    },
     known: { targets: new Map(), redirects: new Map() },
     requirements: [],
     packageRoot: null,
@@ -369,7 +375,13 @@ Deno.test("local files are asked about, and what an import map leads to is the u
   const importMap = parseImportMap({
     imports: { mapped: "file:///apps/x.ts", also: "file:///apps/z.ts" },
   }, BASE);
-  const project = { compilerOptions: {}, importMap, nodeModules: "none", files: [] } as const;
+  const project = {
+    compilerOptions: {},
+    importMap,
+    nodeModules: "none",
+    isCommonJs: false,
+    files: [],
+  } as const;
   const graph = await built(new MemorySources(files), ["app.ts"], {
     project,
     checkFile: (url, importer) => asked.push([url, importer]),

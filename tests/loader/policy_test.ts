@@ -56,7 +56,13 @@ function sourcesOf(texts: Readonly<Record<string, string>>): GraphSources {
 function requestFor(root: GraphRoot, changes: Partial<GraphRequest> = {}): GraphRequest {
   return {
     roots: [root],
-    project: { compilerOptions: {}, importMap: NO_IMPORT_MAP, nodeModules: "none", files: [] },
+    project: {
+      compilerOptions: {},
+      importMap: NO_IMPORT_MAP,
+      nodeModules: "none",
+      isCommonJs: false,
+      files: [],
+    },
     known: { targets: new Map(), redirects: new Map() },
     requirements: [],
     packageRoot: null,
