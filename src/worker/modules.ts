@@ -81,6 +81,7 @@ const replace: (text: string, pattern: RegExp, by: string) => string = uncurried
 const hrefOf = getterOf<URL, string>(URL.prototype, "href");
 const pathnameOf = getterOf<URL, string>(URL.prototype, "pathname");
 const startsWith = uncurried(String.prototype.startsWith);
+const endsWith = uncurried(String.prototype.endsWith);
 const includes = uncurried(String.prototype.includes);
 const slice = uncurried(String.prototype.slice);
 
@@ -104,7 +105,7 @@ export function installModules(
   const services: ModuleServices = {
     import: (referrer, args) => modules.import(referrer, args),
     describe: (meta, url) => modules.describe(meta, `${url}`),
-    require: (path) => createRequire(`${path}`)(`${path}`),
+    require: (path) => modules.requireCommonJs(`${path}`),
     builtin: (specifier) => builtinModule(`${specifier}`),
     bytes: (base64) => new Uint8Array(decodeBase64(`${base64}`, "base64")),
     instantiate: (bytes, imports) => instantiate(bytes, imports),
@@ -139,6 +140,8 @@ class AppModules {
   readonly #hasLocalPackages: boolean;
   /** Paths of files that take the place of CommonJS, by path. */
   readonly #commonJs = new SafeMap<string, string>();
+  /** Paths of files that are known to be CommonJS. */
+  readonly #requiredPaths = new SafeSet<string>();
   /** Files by module, specifier and type, where only the loader knows what is meant. */
   readonly #told = new SafeMap<string, string>();
   readonly #names = new SourceNames();
@@ -194,6 +197,8 @@ class AppModules {
   moduleRequirer(now: RequireNow | null): RequireModule {
     const load = nativeModuleLoader();
     return (module, path) => {
+      // What the graph has by its URL is what ES modules import in its place.
+      if (endsWith(path, ".cjs") || this.#requiredPaths.has(path)) return false;
       const url = hrefOf(pathToFileURL(path));
       const file = this.#files.get(moduleKey(url, "")) ??
         (now !== null && isModuleFile(path) ? this.#requiredNow(url, now) : undefined);
@@ -206,6 +211,12 @@ class AppModules {
       }
       return true;
     };
+  }
+
+  /** Requires a file that is CommonJS. */
+  requireCommonJs(path: string): unknown {
+    this.#requiredPaths.add(path);
+    return createRequire(path)(path);
   }
 
   #requiredNow(url: string, now: RequireNow): string | undefined {

@@ -1,46 +1,4 @@
-/** Apps whose own JavaScript is CommonJS, as their `package.json` says. */
+import { FROM_SOURCE } from "../../support/gateway.ts";
+import { commonJsAppTests } from "./common_js_apps.ts";
 
-import { assertEquals } from "../../support/assert.ts";
-import { startGateway } from "../../support/gateway.ts";
-
-const FILES: Readonly<Record<string, string>> = {
-  "package.json": '{ "type": "commonjs" }',
-  "deno.json": "{}",
-  "dist/main.js": `"use strict";
-const http = require("node:http");
-const { greeting } = require("./greeting");
-async function begin() {
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  http.createServer((_, res) => res.end(greeting)).listen(3000);
-}
-begin();
-`,
-  "dist/greeting.js": 'exports.greeting = "hello from CommonJS";\n',
-  "exported.js": "module.exports = () => new Response('a function');\n",
-  "module.js": "export default () => new Response('a module');\n",
-};
-
-/** Apps among these files, and what they answer. */
-const APPS: Readonly<Record<string, string>> = {
-  "dist/main.js": "hello from CommonJS",
-  "exported.js": "a function",
-  "module.js": "a module",
-};
-
-Deno.test("JavaScript is CommonJS where package.json says so, unless it is a module", async (test) => {
-  const folder = await Deno.makeTempDir();
-  try {
-    await Deno.mkdir(`${folder}/dist`);
-    for (const [name, text] of Object.entries(FILES)) {
-      await Deno.writeTextFile(`${folder}/${name}`, text);
-    }
-    for (const [app, answer] of Object.entries(APPS)) {
-      await test.step(app, async () => {
-        await using gateway = await startGateway([`${folder}/${app}`, "--workers=1"]);
-        assertEquals(await (await fetch(gateway.url)).text(), answer);
-      });
-    }
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-});
+commonJsAppTests({ name: "from source", command: FROM_SOURCE, args: ["--workers=1"] });

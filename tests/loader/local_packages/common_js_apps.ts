@@ -1,0 +1,52 @@
+/** Apps whose own JavaScript is CommonJS, as their `package.json` says. */
+
+import { assertEquals } from "../../support/assert.ts";
+import type { ServingLeg } from "../../worker/self_serving.ts";
+import { startGateway } from "../../support/gateway.ts";
+
+const FILES: Readonly<Record<string, string>> = {
+  "package.json": '{ "type": "commonjs" }',
+  "deno.json": "{}",
+  "dist/main.js": `"use strict";
+const http = require("node:http");
+const { greeting } = require("./greeting");
+async function begin() {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  http.createServer((_, res) => res.end(greeting)).listen(3000);
+}
+begin();
+`,
+  "dist/greeting.js": 'exports.greeting = "hello from CommonJS";\n',
+  "ending.cjs": "module.exports = () => new Response('an ending');\n",
+  "exported.js": "module.exports = () => new Response('a function');\n",
+  "module.js": "export default () => new Response('a module');\n",
+};
+
+/** Apps among these files, and what they answer. */
+const APPS: Readonly<Record<string, string>> = {
+  "dist/main.js": "hello from CommonJS",
+  "ending.cjs": "an ending",
+  "exported.js": "a function",
+  "module.js": "a module",
+};
+
+/** Registers the tests of one leg. */
+export function commonJsAppTests({ name, command, args }: ServingLeg): void {
+  Deno.test(`JavaScript is CommonJS where package.json says so, unless it is a module (${name})`, async (test) => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await Deno.mkdir(`${folder}/dist`);
+      for (const [name, text] of Object.entries(FILES)) {
+        await Deno.writeTextFile(`${folder}/${name}`, text);
+      }
+      for (const [app, answer] of Object.entries(APPS)) {
+        await test.step(app, async () => {
+          await using gateway = await startGateway([`${folder}/${app}`, ...args], { command });
+          assertEquals(await (await fetch(gateway.url)).text(), answer);
+        });
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
