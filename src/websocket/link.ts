@@ -417,6 +417,10 @@ export class WebSocketLink implements Successor {
       return;
     }
     this.#deflater?.close();
+    // A close frame of its own may have waited for what is not sent any more.
+    const waiting = this.#afterOutput;
+    this.#afterOutput = [];
+    for (const run of waiting) run();
     this.#send(this.#closing.fail(code));
     this.#connection.finish("sending");
   }

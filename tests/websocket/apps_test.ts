@@ -324,7 +324,11 @@ Deno.test("a socket outlives the code that it was opened by, as long as that dra
 Deno.test("a gateway that stops takes leave of sockets with 1001, one whose worker dies with 1011", async (test) => {
   for (
     const [name, code, act] of [
-      ["a worker that ends", 1011, (gateway) => fetch(`${gateway.url}/exit`).catch(() => {})],
+      [
+        "a worker that ends",
+        1011,
+        (gateway) => fetch(`${gateway.url}/exit`).then(({ body }) => body?.cancel(), () => {}),
+      ],
       ["SIGTERM", 1001, (gateway) => gateway.kill("SIGTERM")],
     ] as [string, number, (gateway: GatewayProcess) => void][]
   ) {
