@@ -20,7 +20,6 @@ import { SettingChecks } from "../limits/setting_checks.ts";
 import { ANY_TIME, LIMIT_RANGES, RANGES, WORKER_LIMIT_RANGES } from "../limits/setting_ranges.ts";
 import type { App } from "../worker/apps.ts";
 import type { Context } from "../worker/context.ts";
-import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
 import { COMPRESSION_TERMS } from "../websocket/codec/deflate_terms.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
 
@@ -130,7 +129,7 @@ export interface ServeOptions {
    * a socket as one stream, which takes up to 300 KiB for each socket that has sent something. Default
    * `"none"`.
    */
-  readonly messageCompression?: MessageCompression;
+  readonly messageCompression?: "none" | "each" | "stream";
   /** Which faults of apps go to the web servers' error logs, over FastCGI. Default `"errors"`. */
   readonly faultReports?: FaultReports;
   /** Addresses of the web servers that may connect to `fastcgi` over TCP. Default: all. */

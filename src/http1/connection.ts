@@ -101,7 +101,7 @@ export class HttpConnection extends Connection {
   }
 
   protected get isReceiving(): boolean {
-    return this.#parser.inBody || this.#successor !== null;
+    return this.#successor?.isReceiving ?? this.#parser.inBody;
   }
 
   protected get mayStillSend(): boolean {
@@ -170,6 +170,7 @@ export class HttpConnection extends Connection {
     successor.push(this.#parser.takeRest());
     this.scheduleFlush();
     if (!this.isPumping) queueMicrotask(() => this.#goOn());
+    if (this.peerClosed) queueMicrotask(() => this.state === OPEN && successor.onHalfClosed());
     return successor;
   }
 
@@ -222,7 +223,10 @@ export class HttpConnection extends Connection {
     this.#pipeline.shift();
     this.answeredCount++;
     this.#deliveries.onComplete(exchange);
-    if (this.#upgrading === exchange) this.#upgrading = null;
+    if (this.#upgrading === exchange) {
+      this.#upgrading = null;
+      if (exchange.isLast) this.#parser.close();
+    }
     if (this.#successor !== null) this.writer.closes = true;
     if (this.#receiving === exchange) {
       this.#receiving = null;
@@ -367,7 +371,7 @@ export class HttpConnection extends Connection {
       this.#upgrading = exchange;
     }
     if (parser.inBody) this.#receiving = exchange;
-    else if (exchange.isLast) parser.close();
+    else if (exchange.isLast && !exchange.asksUpgrade) parser.close();
     this.#pipeline.add(exchange);
     // The bytes of its head are those of the read buffer.
     if (!this.#beginNext()) exchange.head.detach();

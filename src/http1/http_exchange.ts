@@ -153,8 +153,7 @@ export class HttpExchange implements Exchange {
     try {
       this.#successor = this.#connection.upgrade(this, head);
     } catch (error) {
-      if (error instanceof HandshakeError) this.#onBadHandshake(error);
-      else this.#onInvalid(error);
+      this.#refuseUpgrade(error);
       return;
     }
     this.#claimWindow();
@@ -376,12 +375,21 @@ export class HttpExchange implements Exchange {
     receiver.onAbort("invalid-response");
   }
 
-  #onBadHandshake({ status, message, fieldLines }: HandshakeError): void {
+  /** Answers, in its turn, a request whose upgrade cannot be granted. */
+  #refuseUpgrade(error: unknown): void {
     const { receiver } = this;
     this.receiver = NOBODY;
     this.#state = AWAITING;
-    this.#respondWithError(status, message, fieldLines);
-    receiver.onAbort("bad-request");
+    if (error instanceof HandshakeError) {
+      this.#respondWithError(error.status, error.message, error.fieldLines);
+      receiver.onAbort("bad-request");
+    } else if (error instanceof InvalidResponseError) {
+      this.#connection.host.log("error", `http: ${error.message}`);
+      this.#respondWithError(500, "");
+      receiver.onAbort("invalid-response");
+    } else {
+      throw error;
+    }
   }
 
   #onInvalid(error: unknown): void {

@@ -29,9 +29,9 @@ export function succeed(
   head: UpgradeHead,
 ): Successor {
   const upgraded = new Upgraded(exchange, connection);
-  if (head.kind === "websocket") return toWebSocket(upgraded, exchange.head, connection, head);
-  if (!exchange.asksUpgrade || !namesProtocol(exchange.head, head.protocol)) {
-    throw new InvalidResponseError("an upgrade to a protocol that the request does not name");
+  if (head.kind === "websocket") return toWebSocket(upgraded, exchange, connection, head);
+  if (!isNext(exchange, connection) || !namesProtocol(exchange.head, head.protocol)) {
+    throw new InvalidResponseError("an upgrade to a protocol that the request does not ask for");
   }
   connection.writer.beginUpgrade(head.protocol, head.fieldLines);
   return new ByteTunnel(upgraded);
@@ -39,13 +39,16 @@ export function succeed(
 
 function toWebSocket(
   upgraded: UpgradedConnection,
-  request: RequestHead,
+  exchange: HttpExchange,
   connection: HttpConnection,
   head: UpgradeHead,
 ): Successor {
-  const { block, fieldsStart, fieldsEnd, method, minorVersion, bodyLength } = request;
+  const { block, fieldsStart, fieldsEnd, method, minorVersion, bodyLength } = exchange.head;
   const fields = parseFieldLines(block, fieldsStart, fieldsEnd);
   const offer = readHandshake({ method, minorVersion, bodyLength, fields });
+  if (!isNext(exchange, connection)) {
+    throw new InvalidResponseError("an upgrade of a request that other responses come before");
+  }
   // What the app has chosen of the client's subprotocols is among the field lines.
   const answer = acceptHandshake(offer, "", COMPRESSION_TERMS[connection.http.compression]);
   connection.writer.beginUpgrade("websocket", head.fieldLines, answer.fieldLines);
@@ -55,6 +58,11 @@ function toWebSocket(
     idleTimeoutMs: head.idleTimeoutMs,
     deflate: answer.deflate,
   });
+}
+
+/** Whether the connection waits for the answer of `exchange` alone, and reads no further. */
+function isNext(exchange: HttpExchange, connection: HttpConnection): boolean {
+  return exchange.asksUpgrade && connection.front === exchange;
 }
 
 /** Whether the request names `protocol` as one to go on with. */

@@ -131,6 +131,8 @@ export const PROCESSING = 102;
 export const EARLY_HINTS = 103;
 /** What each of them counts for at the least, in bytes. */
 export const MIN_INTERIM_BYTES = 64;
+/** Name of the protocol and field lines of a response that grants an upgrade, in bytes. */
+export const MAX_UPGRADE_BYTES = 65_536;
 /** Trailer field lines of a response at the most, in bytes. */
 export const MAX_TRAILER_BYTES = 65_536;
 

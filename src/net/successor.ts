@@ -39,6 +39,8 @@ export interface Successor {
   start(): void;
   /** Whether there are bytes of the client's that it does not take yet. */
   readonly hasUntaken: boolean;
+  /** Whether much more is about to come: then it is worth it to keep a large buffer for it. */
+  readonly isReceiving: boolean;
   /** Takes bytes of the client's, borrowed as long as {@linkcode hasUntaken}. */
   push(bytes: Uint8Array): void;
   /** Works on what was pushed. */
@@ -74,6 +76,10 @@ export class ByteTunnel implements Successor {
 
   get hasUntaken(): boolean {
     return this.#pending.length > 0;
+  }
+
+  get isReceiving(): boolean {
+    return false;
   }
 
   push(bytes: Uint8Array): void {

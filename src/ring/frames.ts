@@ -15,7 +15,7 @@ import type {
   ResponseHead,
   UpgradeHead,
 } from "../message/exchange.ts";
-import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchange.ts";
+import { MAX_UPGRADE_BYTES, RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchange.ts";
 import { latin1Text as latin1Text } from "../message/fields.ts";
 import { utf8Length, writeUtf8 } from "../base/text.ts";
 import { KnownLines, MAX_KNOWN_BYTES } from "./known_lines.ts";
@@ -108,8 +108,6 @@ const SPECIAL_LENGTH = 0xffff_ffff;
 /** What the high word of a length is less than, so that the length is a whole number. */
 const MAX_HIGH_WORD = 0x20_0000;
 
-/** An UPGRADE frame's payload at the most, in bytes. */
-export const MAX_UPGRADE_BYTES = 65_536;
 /** A reason phrase in a frame at the most. */
 const MAX_REASON_BYTES = 4_096;
 

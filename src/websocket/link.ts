@@ -134,6 +134,10 @@ export class WebSocketLink implements Successor {
     return this.#reader.hasUnread;
   }
 
+  get isReceiving(): boolean {
+    return this.#reader.isWithinMessage;
+  }
+
   push(bytes: Uint8Array): void {
     this.#reader.push(bytes);
     this.#onHeard();
@@ -240,6 +244,8 @@ export class WebSocketLink implements Successor {
   }
 
   drain(): void {
+    // Who has closed gets its answer in its turn.
+    if (this.#lastWord !== null) return;
     this.#begin(GOING_AWAY, "");
     this.#connection.scheduleFlush();
   }

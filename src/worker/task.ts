@@ -25,6 +25,7 @@ import type {
 } from "../message/exchange.ts";
 import {
   MAX_INTERIM_BYTES,
+  MAX_UPGRADE_BYTES,
   MIN_INTERIM_BYTES,
   NO_ANSWER,
   UNKNOWN_LENGTH,
@@ -180,10 +181,17 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
 
   upgrade(head: UpgradeHead, source: BodySource, taker: UpgradeTaker): boolean {
     if (this.#state !== RUNNING) return false;
-    checkFields(head.fieldLines);
+    if (head.protocol === "") throw new TypeError("the app's 101 response has no Upgrade field");
+    if (head.protocol.length + 2 + head.fieldLines.length > MAX_UPGRADE_BYTES) {
+      throw new RangeError(
+        `the header fields of the app's 101 response are larger than ${MAX_UPGRADE_BYTES} bytes`,
+      );
+    }
     this.#state = RESPONDED;
     this.#pushed = source;
     this.#taker = taker;
+    // Whether the last byte has gone is not told: the connection's end is.
+    this.#exchange.reportSent = false;
     this.#exchange.upgrade(head);
     return true;
   }

@@ -22,6 +22,7 @@ import {
   UNKNOWN_TYPE,
 } from "../support/fastcgi.ts";
 import { bytesOf } from "../support/parsing.ts";
+import { textOf } from "../support/streams.ts";
 import { freePort } from "../support/peers.ts";
 import { soon, test } from "../support/strict.ts";
 
@@ -190,8 +191,8 @@ function answering(stdout: string, protocolStatus = 0): ScriptedServer {
 
 /** Answers with what was asked. */
 const describe: FastCgiHandler = async ({ role, params, stdin, data, stdout }) => {
-  const body = await new Response(stdin).text();
-  const file = data === null ? null : await new Response(data).text();
+  const body = await textOf(stdin);
+  const file = data === null ? null : await textOf(data);
   await stdout.getWriter().write(HEAD + JSON.stringify({ role, params, body, data: file }));
 };
 
@@ -563,7 +564,7 @@ test("a request in a role has its streams, and an exit status", async (test) => 
     await test.step(`${role}: ${Object.keys(streams).join(" and ") || "nothing"}`, async () => {
       const made = Object.entries(streams).map(([name, make]) => [name, make()]);
       const reply = await pair.client.request({ A: "ä" }, { role, ...Object.fromEntries(made) });
-      const [, text] = (await new Response(reply.stdout).text()).split("\r\n\r\n");
+      const [, text] = (await textOf(reply.stdout)).split("\r\n\r\n");
       assertEquals(JSON.parse(text), { role, params: { A: "ä" }, body, data });
       assertEquals(await reply.appStatus, 4_000_000_000);
     });
@@ -648,7 +649,7 @@ test("requests share a connection if they may, and end in any order", async () =
   await using pair = await Pair.of(async ({ params, stdin, stdout }) => {
     const index = Number(params.REQUEST_URI.slice(1));
     if (++started === gates.length) all.resolve();
-    const body = await new Response(stdin).text();
+    const body = await textOf(stdin);
     await gates[index].promise;
     await stdout.getWriter().write(`${HEAD}${index} ${body}`);
   }, { requestsPerConnection: 8, maxConnections: 1 });

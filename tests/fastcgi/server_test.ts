@@ -24,6 +24,7 @@ import {
   UNKNOWN_ROLE,
 } from "../support/fastcgi.ts";
 import { bytesOf } from "../support/parsing.ts";
+import { textOf } from "../support/streams.ts";
 import { residentBytes } from "../support/peers.ts";
 import { soon, test } from "../support/strict.ts";
 
@@ -44,10 +45,6 @@ async function serve(
     ...options,
   });
   return { server, port: (server.address as Deno.NetAddr).port, log };
-}
-
-async function textOf(stream: ReadableStream<Uint8Array>): Promise<string> {
-  return await new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).text();
 }
 
 /** Text whose code units are bytes, as the UTF-8 that they are. */

@@ -95,7 +95,12 @@ async function check(input: string, random: Random): Promise<void> {
     };
     jobs.push(job);
   };
-  const http = { handler: { handle }, limits: LIMITS, date: new DateLine() };
+  const http = {
+    handler: { handle },
+    limits: LIMITS,
+    compression: "none" as const,
+    date: new DateLine(),
+  };
   const connection = new HttpConnection(conn, peersOf("http").http, http, host);
   const serving = connection.serve();
   const leaves = random.below(8) === 0;

@@ -54,7 +54,12 @@ for (const [name, request] of [["length", LENGTH], ["chunked", CHUNKED]]) {
       scheduleFlush: () => {},
       close: () => closed.resolve(),
     };
-    const http = { handler: { handle }, limits: DEFAULT_HTTP_LIMITS, date: new DateLine() };
+    const http = {
+      handler: { handle },
+      limits: DEFAULT_HTTP_LIMITS,
+      compression: "none" as const,
+      date: new DateLine(),
+    };
     const connection = new HttpConnection(conn, peersOf("http").http, http, host as never);
     connection.serve();
     conn.feed(bytesOf(request));

@@ -37,6 +37,26 @@ Deno.test("a request that is to have no answer, before its turn, ends the connec
   ]);
 });
 
+Deno.test("an upgrade that is not to be granted is answered in its turn, for each kind", async () => {
+  for (const kind of ["bytes", "websocket"] as const) {
+    const conn = new MemoryConn([bytesOf("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(3))]);
+    const exchanges: Exchange[] = [];
+    const closed = Promise.withResolvers<void>();
+    const connection = connectionOver(conn, exchanges, closed.resolve);
+    await connection.serve();
+    const [first, second, third] = exchanges;
+    second.upgrade({ kind, protocol: "websocket", fieldLines: "", idleTimeoutMs: 0 });
+    second.write(bytesOf("not for anybody"));
+    third.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, bytesOf("third"));
+    first.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, bytesOf("first"));
+    await closed.promise;
+    const written = latin1Text(conn.written, 0, conn.written.length);
+    const responses = readResponses(written, () => "GET");
+    assertEquals(responses.map(({ status }) => status), [200, kind === "bytes" ? 500 : 426, 200]);
+    assertEquals([responses[0].body, responses[2].body], ["first", "third"]);
+  }
+});
+
 /** What is done to an answer before its turn, and what its client sees of it. */
 const answers: Record<string, [(exchange: Exchange) => void, body: string, isWhole: boolean]> = {
   "that goes on after its end": [
@@ -96,7 +116,12 @@ function connectionOver(
   onClosed: () => void,
 ): HttpConnection {
   const handler = { handle: (exchange: Exchange) => void exchanges.push(exchange) };
-  const http = { handler, limits: DEFAULT_HTTP_LIMITS, date: new DateLine() };
+  const http = {
+    handler,
+    limits: DEFAULT_HTTP_LIMITS,
+    compression: "none" as const,
+    date: new DateLine(),
+  };
   return new HttpConnection(conn, peersOf("http").http, http, {
     buffers: new BufferPool(),
     log() {},

@@ -33,7 +33,12 @@ class Download {
 
   constructor() {
     const handler = { handle: (exchange: Exchange) => this.#answer(exchange) };
-    const http = { handler, limits: DEFAULT_HTTP_LIMITS, date: new DateLine() };
+    const http = {
+      handler,
+      limits: DEFAULT_HTTP_LIMITS,
+      compression: "none" as const,
+      date: new DateLine(),
+    };
     const connection = new HttpConnection(this.conn, peersOf("http").http, http, {
       buffers: new BufferPool(),
       log() {},

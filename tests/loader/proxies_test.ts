@@ -83,10 +83,10 @@ for (
     "http://secret proxy/",
   ]
 ) {
-  Deno.test(`${text} is no address of a proxy, and is not told: it may have a password`, () => {
+  Deno.test(`${text} is not the address of a proxy, and is not told: it may have a password`, () => {
     const proxies = new Proxies(environmentOf({ HTTP_PROXY: text }));
     const error = assertThrows(() => proxies.proxyFor(new URL("http://a.example/")), ProxyError);
-    assert(error.message.startsWith("HTTP_PROXY is no address of a proxy"), error.message);
+    assert(error.message.startsWith("HTTP_PROXY is not the address of a proxy"), error.message);
     assert(!error.message.includes("secret"));
   });
 }

@@ -2,7 +2,7 @@
 
 import { FROM_SOURCE, startGateway } from "./gateway.ts";
 import type { GatewayProcess } from "./gateway.ts";
-import { linesOf } from "./streams.ts";
+import { linesOf, textOf } from "./streams.ts";
 
 /** Time after which a run that should end has failed, in milliseconds. */
 const PATIENCE_MS = 90_000;
@@ -123,7 +123,7 @@ export class LoaderLab implements AsyncDisposable {
       stderr: "piped",
       signal: AbortSignal.timeout(PATIENCE_MS),
     }).spawn();
-    const stdout = new Response(child.stdout).text();
+    const stdout = textOf(child.stdout);
     let stderr = "";
     for await (const line of linesOf(child.stderr)) {
       stderr += `${line}\n`;

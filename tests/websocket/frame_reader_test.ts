@@ -99,6 +99,23 @@ Deno.test("a message that nobody takes stays unread, but for control frames befo
   assert(!reader.hasUnread);
 });
 
+Deno.test("empty messages, too, stay unread while nobody takes anything", () => {
+  for (const opcode of [TEXT, BINARY]) {
+    const reader = new FrameReader(DEFAULT_WEBSOCKET_LIMITS);
+    const empty = frame(FIN | opcode, "");
+    reader.push(concatenated([frame(FIN | PING, "a"), empty, frame(FIN | PING, "b"), empty]));
+    assertEquals(reader.next(0), 2);
+    for (let i = 0; i < 3; i++) assertEquals(reader.next(0), NEED_DATA);
+    assert(reader.hasUnread);
+    assertEquals([reader.next(1), reader.isLast], [1, true]);
+    assertEquals(reader.next(0), 2);
+    assertEquals(reader.next(0), NEED_DATA);
+    assert(reader.hasUnread);
+    assertEquals(reader.next(), 1);
+    assert(!reader.hasUnread);
+  }
+});
+
 Deno.test("a peer is within a message from its first byte to its last", () => {
   const reader = new FrameReader(DEFAULT_WEBSOCKET_LIMITS);
   const bytes = concatenated([frame(TEXT, "a"), frame(FIN, "b")]);

@@ -69,6 +69,48 @@ for (const workers of ["1", "0"]) {
         assertEquals((await client.receive()).body, "plain");
       });
     }
+    for (const [path, rest] of [["/ended", "all\n"], ["/reads", "read\n"]] as const) {
+      await test.step(`a listener can end the connection at once (${path})`, async () => {
+        using client = await RawClient.connect(gateway.port);
+        await client.send(get(path, upgrade()));
+        assertEquals((await client.receive("head")).status, 101);
+        assertEquals(await client.rest(), rest);
+      });
+    }
+    await test.step("sockets that are terminated at once leave no connection open", async () => {
+      using client = await RawClient.connect(gateway.port);
+      const handshake =
+        "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+      await client.send(get("/terminated", upgrade("websocket") + handshake));
+      await client.rest();
+    });
+    await test.step("a response that names no protocol is a 500", async () => {
+      using client = await RawClient.connect(gateway.port);
+      await client.send(get("/nameless", upgrade()));
+      assertEquals((await client.receive()).status, 500);
+    });
+    await test.step("a listener that fails later costs its connection, and no other", async () => {
+      using other = await RawClient.connect(gateway.port);
+      await other.send(get("/shout", upgrade()));
+      assertEquals((await other.receive("head")).status, 101);
+      using client = await RawClient.connect(gateway.port);
+      await client.send(get("/throws-later", upgrade()));
+      assertEquals((await client.receive("head")).status, 101);
+      await client.send("x");
+      assertEquals(await client.rest(), "");
+      await gateway.logged(/the listener for data failed/);
+      await other.send("still here");
+      await (other.conn as Deno.TcpConn).closeWrite();
+      assertEquals(await other.rest(), "ready\nSTILL HEREBYE\n");
+    });
+    await test.step("HTTP/1.0, and requests with a body, have no upgrades", async () => {
+      for (const [version, fields] of [["1.0", ""], ["1.1", "content-length: 1\r\n"]]) {
+        using client = await RawClient.connect(gateway.port);
+        const request = get("/shout", upgrade() + fields).replace("HTTP/1.1", `HTTP/${version}`);
+        await client.send(`${request}${fields === "" ? "" : "x"}`);
+        assertEquals((await client.receive()).body, "plain");
+      }
+    });
     await test.step("an upgrade to what the client does not name is not sent", async () => {
       using client = await RawClient.connect(gateway.port);
       await client.send(get("/shout", upgrade("whisper")));

@@ -6,11 +6,12 @@ import { gzipSync } from "node:zlib";
 import { assertEquals } from "../support/assert.ts";
 import { startGateway } from "../support/gateway.ts";
 import { RawClient } from "../support/raw_client.ts";
+import { latin1Text } from "../../src/message/fields.ts";
 
 const TEXT = "hello ".repeat(50);
 const ENCODED = new Uint8Array(gzipSync(TEXT));
 
-const latin1 = (bytes: Uint8Array) => new TextDecoder("latin1").decode(bytes);
+const latin1 = (bytes: Uint8Array) => latin1Text(bytes, 0, bytes.length);
 
 const APP = `
 const platforms = Object.getPrototypeOf(Response).prototype;

@@ -19,6 +19,9 @@ async function sent(
     respondPushed: () => told.push("pushed") > 0,
     push: (chunk) => told.push(new TextDecoder().decode(chunk)) > 0,
     endPushed: (trailerLines) => told.push(`end ${trailerLines}`) > 0,
+    upgrade: () => told.push("upgrade") > 0,
+    grant: (bytes) => void told.push(`grant ${bytes}`),
+    failWith: (error) => void told.push(`${error}`),
   };
   const parts: PushedResponse = {
     status: 200,

@@ -185,7 +185,7 @@ export class FrameReader {
 
   /**
    * Reads up to the next event. {@linkcode DATA} never has more than `maxBytes`; with 0, reading stops before
-   * the next byte of a message. A message's last part is empty if it ends with an empty frame.
+   * the next frame, or byte, of a message. A message's last part is empty if it ends with an empty frame.
    *
    * @throws {WebSocketProtocolError} when the bytes are not what a peer may send; the reader is closed then
    */
@@ -204,6 +204,8 @@ export class FrameReader {
     while (this.#at < end) {
       switch (this.#state) {
         case FIRST_BYTE:
+          // A message's frame may have no payload to stop before.
+          if (maxBytes === 0 && (input[this.#at] & CONTROL) === 0) return NEED_DATA;
           this.#readFirstByte(input[this.#at++]);
           break;
         case SECOND_BYTE:

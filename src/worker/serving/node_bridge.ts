@@ -91,7 +91,7 @@ export function nodeBridge({ http, stream, diagnostics }: NodeModules): NodeBrid
       classes = ownClasses(server, http, requests.class, responses.class);
       known.set(server, classes);
     }
-    if (server.listenerCount("upgrade") > 0 && asksForUpgrade(parts.rawHeaders)) {
+    if (server.listenerCount("upgrade") > 0 && asksForUpgrade(parts)) {
       if (task === null || task.head.peer.endpoint !== "http") {
         bridged.noteUpgrades();
         return refuseUpgrade();

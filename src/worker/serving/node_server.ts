@@ -187,8 +187,8 @@ function bridgedServer(server: Server, module: LoadedModule): BridgedServer {
       if (isNoted) return;
       isNoted = true;
       module.note(
-        `${module.url} listens for "upgrade" (WebSocket), and its server of node:http cannot be given ` +
-          "such connections here: requests for them get a 501",
+        `${module.url} listens for "upgrade" (WebSocket), and cannot be given connections of FastCGI or ` +
+          "Mongrel2: requests for them get a 501",
       );
     },
   };

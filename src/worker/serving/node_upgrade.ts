@@ -56,6 +56,8 @@ export function upgradeEmitter(DuplexStream: typeof Duplex): UpgradeEmitter {
     #target: BodyTarget | null = null;
     /** Called when there is room for more. */
     #resume: (() => void) | null = null;
+    /** Called when the end is on its way, which waits for the gateway to take the head. */
+    #final: ((error?: Error) => void) | null = null;
     #isAnswered = false;
     #refusal: { readonly status: number; readonly fieldLines: string } | null = null;
     #owedBytes = 0;
@@ -155,20 +157,30 @@ export function upgradeEmitter(DuplexStream: typeof Duplex): UpgradeEmitter {
     }
 
     override _final(done: (error?: Error) => void): void {
-      if (this.#target === null) this.#refuse();
-      if (this.#target === null || this.#target.endPushed("")) this.onDone();
+      if (this.#isAnswered && this.#refusal === null) {
+        this.#final = done;
+        if (this.#target !== null) this.#end(this.#target);
+        return;
+      }
+      this.#refuse();
+      this.onDone();
       done();
     }
 
     override _destroy(error: Error | null, done: (error: Error | null) => void): void {
       if (this.#target === null) this.#refuse();
-      // What was written goes on its way.
+      // What has ended goes on its way.
       else if (!this.writableFinished) this.#task.cut();
       // An error that nobody listens for costs this connection, not the whole worker.
       done(this.listenerCount("error") > 0 ? error : null);
     }
 
     pushTo(target: BodyTarget, { fieldLines }: PushedResponse): void {
+      if (this.destroyed) {
+        // Nobody would ever end the connection.
+        this.#task.cut();
+        return;
+      }
       const head = {
         kind: "bytes",
         protocol: valueOf(fieldLines, "upgrade") ?? "",
@@ -185,7 +197,21 @@ export function upgradeEmitter(DuplexStream: typeof Duplex): UpgradeEmitter {
       let hasRoom = true;
       for (let i = 0; i < written.length; i++) hasRoom = target.push(written[i]);
       if (hasRoom) this.onRoom();
+      if (this.#final !== null) this.#end(target);
     }
+
+    /** Calls `work`, which calls listeners of the app: what they throw fails this connection alone. */
+    guard(work: () => void): void {
+      try {
+        work();
+      } catch (error) {
+        this.#task.failWith(error);
+        this.destroy();
+      }
+    }
+
+    /** There is no time that could run out. */
+    touch(): void {}
 
     /** Nobody can read such a connection as a body. */
     stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -195,28 +221,41 @@ export function upgradeEmitter(DuplexStream: typeof Duplex): UpgradeEmitter {
     onRoom(): void {
       const resume = this.#resume;
       this.#resume = null;
-      resume?.();
+      if (resume !== null) this.guard(resume);
     }
 
     /** All has gone, and with it the connection: nothing comes any more either. */
     onDone(): void {
-      if (!this.readableEnded) this.push(null);
+      this.guard(() => {
+        if (!this.readableEnded) this.push(null);
+      });
     }
 
     onBytes(chunk: Uint8Array): void {
       this.#owedBytes += lengthOf(chunk);
-      this.#isFlowing = this.push(Buffer.from(copyOf(chunk, 0, lengthOf(chunk)).buffer));
+      const bytes = Buffer.from(copyOf(chunk, 0, lengthOf(chunk)).buffer);
+      this.guard(() => {
+        this.#isFlowing = this.push(bytes);
+      });
       this.#grant();
     }
 
     onBytesEnd(): void {
-      this.push(null);
+      this.guard(() => this.push(null));
     }
 
     onClosed(reason: AbortReason): boolean {
       const isExpected = this.writableFinished || this.destroyed;
       if (!this.destroyed) this.#onAborted(reason);
       return isExpected;
+    }
+
+    /** Ends the connection after what was written. */
+    #end(target: BodyTarget): void {
+      const done = this.#final!;
+      this.#final = null;
+      if (target.endPushed("")) this.onDone();
+      done();
     }
 
     #onAborted(reason: AbortReason): void {

@@ -1,16 +1,21 @@
 /**
- * Requests to go on in another protocol, such as WebSocket, which servers of Node's kind cannot take here.
+ * Requests to go on in another protocol, such as WebSocket, for servers of Node's kind: how they are told, and
+ * what they get over FastCGI and Mongrel2, whose web servers keep the connection.
  *
  * @module
  */
 
 import { lightResponse } from "../response.ts";
+import type { RequestParts } from "./node_request.ts";
 
 const NOT_IMPLEMENTED = 501;
-const BODY = "501 Not Implemented: connections of node:http servers cannot be upgraded\n";
+const BODY = "501 Not Implemented: the web server keeps this connection\n";
 
-/** Whether fields, names and values by turns, ask for another protocol (RFC 9110 7.8). */
-export function asksForUpgrade(rawHeaders: readonly string[]): boolean {
+/** Whether a request asks for another protocol (RFC 9110 7.8): with a body, or in HTTP/1.0, it cannot. */
+export function asksForUpgrade(
+  { rawHeaders, minorVersion, body }: Pick<RequestParts, "rawHeaders" | "minorVersion" | "body">,
+): boolean {
+  if (minorVersion === 0 || body !== null) return false;
   let isNamed = false;
   let isAsked = false;
   for (let i = 0; i < rawHeaders.length; i += 2) {

@@ -58,7 +58,8 @@ export interface SocketEvents {
   binaryType(): BinaryType;
 }
 
-const { ArrayBuffer, Blob, Promise, ReadableStream, Uint8Array, queueMicrotask } = globalThis;
+const { ArrayBuffer, Blob, Error, Promise, ReadableStream, TypeError, Uint8Array, queueMicrotask } =
+  globalThis;
 const { isView } = ArrayBuffer;
 const encoder = new TextEncoder();
 // A byte order mark is part of the message.
@@ -131,6 +132,13 @@ export class SocketChannel implements BodySource, UpgradeTaker {
   }
 
   pushTo(target: BodyTarget, { fieldLines }: PushedResponse): void {
+    if (this.#target !== null) {
+      throw new TypeError("the response to one upgraded request was returned for another one, too");
+    }
+    if (this.#isEnding) {
+      target.failWith(new Error("the socket has failed before its response was returned"));
+      return;
+    }
     this.#target = target;
     const head: UpgradeHead = {
       kind: "websocket",
