@@ -8,7 +8,7 @@ import { inputTarget } from "./input_target.ts";
 import { perhapsMutated } from "./mutation.ts";
 import type { FuzzTarget } from "./target.ts";
 
-const LIMITS = { maxUnpackedBytes: 16_384, maxFiles: 6 };
+const LIMITS = { maxUnpackedBytes: 16_384, maxEntries: 6 };
 const BLOCK_BYTES = 512;
 
 const SEGMENTS = [
@@ -25,7 +25,7 @@ const SEGMENTS = [
   "\xe4",
   "x".repeat(90),
 ];
-const TYPES = ["0", "0", "0", "0", "\0", "1", "2", "3", "5", "x", "g", "L", "K", "S", "7"];
+const TYPES = ["0", "0", "0", "0", "\0", "1", "2", "3", "5", "x", "g", "L", "K", "S", "V", "7"];
 const PAX = [
   "path=../x",
   "path=package/y",
@@ -110,7 +110,7 @@ async function check(input: string, random: Random): Promise<void> {
       assert(path.startsWith("a/b/target/"), `${path} is outside`);
       return [path.slice("a/b/target/".length), size] as const;
     });
-    assert(found.length <= LIMITS.maxFiles, `${found.length} files`);
+    assert(found.length <= LIMITS.maxEntries, `${found.length} files`);
     if (unpacked === null) return;
     const told = unpacked.map(({ path, sizeBytes }) => [path, sizeBytes] as const);
     assertEquals(found.toSorted(), told.toSorted());

@@ -35,6 +35,16 @@ export class DiskQuota {
     return this.#usedBytes;
   }
 
+  /** What is left, in bytes. */
+  get leftBytes(): number {
+    return Math.max(0, this.#limitBytes - this.#usedBytes);
+  }
+
+  /** How many files that is enough for, if nothing is in them. */
+  get leftFiles(): number {
+    return Math.floor(this.leftBytes / FILE_BYTES);
+  }
+
   /**
    * Counts what is about to be written for the import of `url`.
    *
@@ -42,7 +52,7 @@ export class DiskQuota {
    */
   take(url: string, bytes: number, files = 1): void {
     const usedBytes = this.#usedBytes + bytes + files * FILE_BYTES;
-    if (usedBytes > this.#limitBytes) throw this.#exceeded(url);
+    if (usedBytes > this.#limitBytes) throw this.exceeded(url);
     this.#usedBytes = usedBytes;
   }
 
@@ -52,10 +62,11 @@ export class DiskQuota {
    * @throws {LoadError} when there is not
    */
   check(url: string): void {
-    if (this.#usedBytes + FILE_BYTES > this.#limitBytes) throw this.#exceeded(url);
+    if (this.#usedBytes + FILE_BYTES > this.#limitBytes) throw this.exceeded(url);
   }
 
-  #exceeded(url: string): LoadError {
+  /** The error of what needs more than is left, for the import of `url`. */
+  exceeded(url: string): LoadError {
     const shown = url.length > 200 ? `${url.slice(0, 100)}…` : url;
     return new LoadError(
       url,

@@ -21,7 +21,7 @@ import { Slots } from "../../base/slots.ts";
 import { checkIntegrity, strongestIntegrity } from "./integrity.ts";
 import type { NpmConfig } from "./npmrc.ts";
 import type { Manifest, ResourceSource } from "./registry.ts";
-import { TarballFault, unpackTarball } from "./tarball.ts";
+import { TarballFault, TarballLimitFault, unpackTarball } from "./tarball.ts";
 import type { UnpackedFile, UnpackLimits } from "./tarball.ts";
 
 /** File that lists the files of a package; what is not in it does not count. */
@@ -119,11 +119,7 @@ export class PackageStore {
     const temporary = temporaryPath(folder);
     try {
       const content = join(temporary, CONTENT_NAME);
-      const files = await this.#unpacking.run(() =>
-        unpackTarball(bytes, content, this.#options.limits)
-      );
-      const unpackedBytes = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      this.#options.quota?.take(specifier, unpackedBytes, files.length);
+      const files = await this.#unpacking.run(() => this.#unpack(specifier, bytes, content));
       const list = { integrity, files: listOf(files) };
       await Deno.mkdir(temporary, PRIVATE_FOLDER);
       await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list), PRIVATE_FILE);
@@ -150,6 +146,25 @@ export class PackageStore {
       specifier,
       `cannot load ${specifier}: its files in ${folder} were changed while it was unpacked`,
     );
+  }
+
+  /** Unpacks an archive into `folder`, as far as the quota goes. */
+  async #unpack(
+    specifier: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    folder: string,
+  ): Promise<UnpackedFile[]> {
+    const { limits, quota } = this.#options;
+    if (quota === undefined) return await unpackTarball(bytes, folder, limits);
+    try {
+      const files = await unpackTarball(bytes, folder, limitsWithin(limits, quota));
+      quota.take(specifier, files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), files.length);
+      return files;
+    } catch (error) {
+      const isOfQuota = error instanceof TarballLimitFault &&
+        error.limit < limits[error.limitName];
+      throw isOfQuota ? quota.exceeded(specifier) : error;
+    }
   }
 
   async #download(
@@ -184,6 +199,17 @@ export class PackageStore {
         `says ${integrity}; nothing of it is kept`,
     );
   }
+}
+
+/**
+ * Limits for what is unpacked within a quota. What would fit is within them, too: headers and padding in an
+ * archive take less than the quota counts for each file, where it is unpacked and where it is linked.
+ */
+function limitsWithin(limits: UnpackLimits, { leftBytes, leftFiles }: DiskQuota): UnpackLimits {
+  return {
+    maxUnpackedBytes: Math.min(limits.maxUnpackedBytes, leftBytes),
+    maxEntries: Math.min(limits.maxEntries, leftFiles),
+  };
 }
 
 /** The package in `folder`; `null` unless it is there, and as whole as sizes tell. */

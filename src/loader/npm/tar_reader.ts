@@ -3,7 +3,9 @@
  * "ustar Interchange Format" and "pax Header Block"), with GNU's long names and large numbers.
  *
  * It is strict, as packages are made by few programs: each header has to have its checksum, the archive its
- * two blocks of zeros at the end, and nothing else behind them.
+ * two blocks of zeros at the end, and nothing else behind them. Which entries are files, and how long each
+ * one is, is decided as npm does it: else those who review a package could be shown other code. What is said
+ * of all files at once is ignored, even a size, which npm believes.
  *
  * @module
  */
@@ -33,10 +35,16 @@ const MAX_META_BYTES = 1024 * 1024;
 const SPACE = 0x20;
 const ZERO = 0x30;
 const SEVEN = 0x37;
+const NEWLINE = 0x0a;
 const EQUALS = 0x3d;
 
-/** Types of entries without content: links, devices, folders, pipes. */
-const BODILESS = "123456";
+/** Types of files; the last is of one that lies in one piece. */
+const FILES = "0\x007";
+/** Those that are a folder if their name ends with a slash: once there was no type for these. */
+const OLD_FOLDERS = "0\0";
+const FOLDER = "5";
+/** Types of what is in a file system, dumped folders included: only of these can headers before tell. */
+const DESCRIBED = "0\x001234567D";
 const LOCAL_PAX = "x";
 const GLOBAL_PAX = "g";
 const GNU_LONG_NAME = "L";
@@ -62,18 +70,22 @@ interface Body {
 /** Reads one archive. */
 export class TarReader {
   readonly #onFile: (file: TarFile) => void;
+  readonly #onEntry: () => void;
   /** A block that has not come as a whole. */
   readonly #partial = new Uint8Array(BLOCK_BYTES);
   #partialBytes = 0;
   #skipBytes = 0;
   #body: Body | null = null;
   #zeroBlocks = 0;
-  #globals: Overrides = {};
   #locals: Overrides = {};
 
-  /** A reader that gives each file to `onFile`, in order. */
-  constructor(onFile: (file: TarFile) => void) {
+  /**
+   * A reader that gives each file to `onFile`, in order. It calls `onEntry` for whatever an archive
+   * holds (files, folders, links), before the content of it is read.
+   */
+  constructor(onFile: (file: TarFile) => void, onEntry: () => void = () => {}) {
     this.#onFile = onFile;
+    this.#onEntry = onEntry;
   }
 
   /**
@@ -146,13 +158,14 @@ export class TarReader {
 
   /** The body of an entry, which is what the headers before say it is. */
   #entryBody(type: string, block: Uint8Array): Body {
-    const said = { ...this.#globals, ...this.#locals };
+    this.#onEntry();
+    const said = DESCRIBED.includes(type) ? this.#locals : {};
     this.#locals = {};
     const name = said.name ?? nameIn(block);
-    const isBodiless = BODILESS.includes(type) || name.endsWith("/");
-    const sizeBytes = isBodiless ? 0 : said.size ?? numberIn(block, 124, 12);
-    // Of what is not known, POSIX says that it is a file.
-    const kind = isBodiless ? "skipped" : "file";
+    const isFolder = type === FOLDER || OLD_FOLDERS.includes(type) && name.endsWith("/");
+    // Some programs say how large a folder is on their disk, but nothing follows.
+    const sizeBytes = isFolder ? 0 : said.size ?? numberIn(block, 124, 12);
+    const kind = FILES.includes(type) && !isFolder ? "file" : "skipped";
     return bodyOf(kind, sizeBytes, name, numberIn(block, 100, 8));
   }
 
@@ -164,7 +177,9 @@ export class TarReader {
     const { kind, name, mode } = body;
     if (kind === "file") this.#onFile({ name, mode, content });
     else if (kind === GNU_LONG_NAME) this.#locals.name = textIn(content);
-    else Object.assign(kind === LOCAL_PAX ? this.#locals : this.#globals, paxOverrides(content));
+    else if (kind === LOCAL_PAX) Object.assign(this.#locals, paxOverrides(content));
+    // One for all files cannot say anything that matters here, but has to be whole.
+    else paxOverrides(content);
   }
 }
 
@@ -222,14 +237,14 @@ function checksumOf(block: Uint8Array): number {
   return sum;
 }
 
-/** What records `LENGTH KEY=VALUE\n` say, as far as it matters here. */
+/** What records `LENGTH KEY=VALUE` with a newline at their ends say, as far as it matters here. */
 function paxOverrides(content: Uint8Array): Overrides {
   const overrides: Overrides = {};
   for (let at = 0; at < content.length;) {
     const space = content.indexOf(SPACE, at);
     const digits = new TextDecoder().decode(content.subarray(at, space < 0 ? at : space));
     const end = at + Number(digits);
-    if (!/^\d{1,7}$/.test(digits) || end <= space + 1 || end > content.length) {
+    if (!/^\d{1,7}$/.test(digits) || end <= space + 1 || content[end - 1] !== NEWLINE) {
       throw new TarFault("an extended header is damaged");
     }
     const record = content.subarray(space + 1, end - 1);

@@ -16,14 +16,14 @@ import { TarFault, TarReader } from "./tar_reader.ts";
 export interface UnpackLimits {
   /** Sizes of all its files, in bytes, and of the archive that they are in. */
   readonly maxUnpackedBytes: number;
-  /** Number of its files. */
-  readonly maxFiles: number;
+  /** Number of entries in the archive: files, folders, and what is left out. */
+  readonly maxEntries: number;
 }
 
 /** Limits that no package in use is near to. */
 export const DEFAULT_UNPACK_LIMITS: UnpackLimits = Object.freeze({
   maxUnpackedBytes: 1024 * 1024 * 1024,
-  maxFiles: 100_000,
+  maxEntries: 100_000,
 });
 
 /** A file that was unpacked. */
@@ -40,26 +40,46 @@ export interface UnpackedFile {
 const AT_ONCE_BYTES = 64 * 1024 * 1024;
 /** The least room that is made for that. */
 const MIN_CHUNK_BYTES = 16 * 1024;
+/** Folders that a file may be in, and its name. */
+const MAX_SEGMENTS = 64;
 
 /** An archive is not as it should be. The message says why. */
 export class TarballFault extends Error {
   /** Name of the class. */
-  override name = "TarballFault";
+  override name: string = "TarballFault";
+}
+
+/** An archive is beyond one of its limits. */
+export class TarballLimitFault extends TarballFault {
+  /** Name of the class. */
+  override name = "TarballLimitFault";
+  /** Which limit. */
+  readonly limitName: keyof UnpackLimits;
+  /** What it was: bytes, or a number of entries. */
+  readonly limit: number;
+
+  /** Says which limit it was. */
+  constructor(message: string, limitName: keyof UnpackLimits, limit: number) {
+    super(message);
+    this.limitName = limitName;
+    this.limit = limit;
+  }
 }
 
 /**
  * Unpacks `bytes` into the folder `target`. The first part of each path is left out, as are links
  * and devices: packages have none, and npm leaves them out, too.
  *
- * @throws {TarballFault} when the archive is broken, too large, or wants to write elsewhere
+ * @throws {TarballLimitFault} when the archive is beyond one of the `limits`
+ * @throws {TarballFault} when the archive is broken, or wants to write elsewhere
  */
 export async function unpackTarball(
   bytes: Uint8Array<ArrayBuffer>,
   target: string,
   limits: UnpackLimits = DEFAULT_UNPACK_LIMITS,
 ): Promise<UnpackedFile[]> {
-  const writer = new FileWriter(target, limits.maxFiles);
-  const reader = new TarReader((file) => writer.write(file));
+  const writer = new FileWriter(target, limits.maxEntries);
+  const reader = new TarReader((file) => writer.write(file), () => writer.countEntry());
   try {
     const whole = decompressedAtOnce(bytes, limits.maxUnpackedBytes);
     if (whole !== null) reader.push(whole);
@@ -74,22 +94,27 @@ export async function unpackTarball(
 /** Writes the files of one package. */
 class FileWriter {
   readonly #target: string;
-  readonly #maxFiles: number;
+  readonly #maxEntries: number;
+  #entryCount = 0;
   readonly #files = new Map<string, UnpackedFile>();
   readonly #folders = new Set<string>();
 
-  constructor(target: string, maxFiles: number) {
+  constructor(target: string, maxEntries: number) {
     this.#target = target;
-    this.#maxFiles = maxFiles;
+    this.#maxEntries = maxEntries;
+  }
+
+  /** Counts what comes next. One of a path that was there before is work, too. */
+  countEntry(): void {
+    if (++this.#entryCount <= this.#maxEntries) return;
+    const message = `it holds more than ${this.#maxEntries} entries`;
+    throw new TarballLimitFault(message, "maxEntries", this.#maxEntries);
   }
 
   /** Writes a file at once: to hand thousands of small ones to other threads takes longer. */
   write({ name, mode, content }: TarFile): void {
     const path = safePath(name);
     if (path === null) return;
-    if (this.#files.size >= this.#maxFiles && !this.#files.has(path)) {
-      throw new TarballFault(`it holds more than ${this.#maxFiles} files`);
-    }
     const file = join(this.#target, ...path.split("/"));
     const folder = dirname(file);
     if (!this.#folders.has(folder)) {
@@ -115,6 +140,9 @@ function safePath(name: string): string | null {
     segments.some((segment) => segment === ".." || /[\\\0]/.test(segment));
   if (isUnsafe) {
     throw new TarballFault(`it holds ${JSON.stringify(name)}, a path outside of its folder`);
+  }
+  if (segments.length > MAX_SEGMENTS) {
+    throw new TarballFault(`it holds a file in more than ${MAX_SEGMENTS - 1} folders`);
   }
   return segments.length === 0 ? null : segments.join("/");
 }
@@ -153,7 +181,10 @@ function byteLimit(maxBytes: number): TransformStream<Uint8Array<ArrayBuffer>> {
   return new TransformStream({
     transform(chunk, controller) {
       length += chunk.length;
-      if (length > maxBytes) throw new TarballFault(`it unpacks to more than ${maxBytes} bytes`);
+      if (length > maxBytes) {
+        const message = `it unpacks to more than ${maxBytes} bytes`;
+        throw new TarballLimitFault(message, "maxUnpackedBytes", maxBytes);
+      }
       controller.enqueue(chunk);
     },
   });

@@ -72,20 +72,53 @@ const GOOD: readonly { name: string; archive: Uint8Array; files: readonly string
     ],
   },
   {
-    name: "nothing of folders, links and devices, whatever size they say",
+    name: "what follows folders at once, whatever size they say",
     archive: joined(
-      ...["1", "2", "3", "4", "5", "6"].map((type) =>
-        entry("p/x", type, "", { 124: "00000001000\0" })
-      ),
-      entry("p/folder/", "0", ""),
+      entry("p/x", "5", "", { 124: "00000001000\0" }),
+      ...["0", "\0"].map((type) => entry("p/folder/", type, "", { 124: "00000001000\0" })),
+      entry("p/a", "0", "a"),
+      END,
+    ),
+    files: ["p/a 644 a"],
+  },
+  ...[..."12346ADIMNSVXZ"].map((type) => ({
+    name: `nothing of an entry of the type ${type}, but what follows its content`,
+    archive: joined(
+      entry("p/x", type, new TextDecoder().decode(entry("p/hidden", "0", "h"))),
+      entry("p/empty", type, ""),
+      entry("p/a", "0", "a"),
+      END,
+    ),
+    files: ["p/a 644 a"],
+  })),
+  {
+    name: "what follows a link whose size an extended header says",
+    archive: joined(
+      entry("x", "x", record("size", "3")),
+      entry("p/x", "2", "abc", { 124: "00000000000\0" }),
       entry("p/a", "0", "a"),
       END,
     ),
     files: ["p/a 644 a"],
   },
   {
-    name: "what is of a type that nobody knows, and of none, as files",
-    archive: joined(entry("p/a", "7", "a"), entry("p/b", "\0", "b"), entry("p/c", "Z", "c"), END),
+    name: "what follows the name of a volume, whatever extended headers before it say",
+    archive: joined(
+      entry("x", "x", record("size", "513") + record("path", "p/x")),
+      entry("p/x", "V", "abc"),
+      entry("p/a", "0", "a"),
+      END,
+    ),
+    files: ["p/a 644 a"],
+  },
+  {
+    name: "files of the three types of these",
+    archive: joined(
+      entry("p/a", "0", "a"),
+      entry("p/b", "\0", "b"),
+      entry("p/c", "7", "c"),
+      END,
+    ),
     files: ["p/a 644 a", "p/b 644 b", "p/c 644 c"],
   },
   {
@@ -120,15 +153,15 @@ const GOOD: readonly { name: string; archive: Uint8Array; files: readonly string
     files: ["p/ä=b 644 abc", "p/b 644 b"],
   },
   {
-    name: "what is said of all files, unless one says something else",
+    name: "names and sizes of the files, whatever is said of all of them",
     archive: joined(
-      entry("g", "g", record("path", "p/all")),
+      entry("g", "g", record("path", "p/all") + record("size", "0") + record("linkpath", "p/x")),
       entry("p/a", "0", "a"),
       entry("x", "x", record("path", "p/own")),
       entry("p/b", "0", "b"),
       END,
     ),
-    files: ["p/all 644 a", "p/own 644 b"],
+    files: ["p/a 644 a", "p/own 644 b"],
   },
   {
     name: "sizes in bytes instead of digits",
@@ -201,13 +234,25 @@ const BAD: readonly { name: string; archive: Uint8Array; message: RegExp }[] = [
     archive: joined(entry("x", "x", "", { 124: "77777777777\0" }), END),
     message: /^a header is too large$/,
   },
-  ...["12 path=p/b\nx", "0 path=a\n", "99 path=a\n", "x", "-1 path=a\n", "3 a\n 3 "].map((
-    content,
-  ) => ({
-    name: `has the extended header ${JSON.stringify(content)}`,
-    archive: joined(entry("x", "x", content), good, END),
-    message: /^an extended header is damaged$/,
-  })),
+  ...[
+    "11 path=p/bx",
+    "12 path=p/bb",
+    "12 path=p/b\0",
+    "17 path=p/b\npath=",
+    "12 path=p/b\nx",
+    "0 path=a\n",
+    "99 path=a\n",
+    "x",
+    "-1 path=a\n",
+    "3 a\n 3 ",
+  ]
+    .flatMap((content) =>
+      ["x", "g"].map((type) => ({
+        name: `has the extended header ${JSON.stringify(content)} of type ${type}`,
+        archive: joined(entry("x", type, content), good, END),
+        message: /^an extended header is damaged$/,
+      }))
+    ),
   ...["-1", "1e3", "", "9".repeat(30)].map((size) => ({
     name: `has an extended header with the size ${JSON.stringify(size)}`,
     archive: joined(entry("x", "x", record("size", size)), good, END),
@@ -223,3 +268,21 @@ for (const { name, archive, message } of BAD) {
     }
   });
 }
+
+Deno.test("a tar archive tells of each thing it holds before it has it as a whole", () => {
+  let count = 0;
+  const reader = new TarReader(() => {}, () => count++);
+  const counts = [
+    entry("p/", "5", ""),
+    entry("p/a", "0", "a"),
+    entry("p/a", "0", "a"),
+    entry("p/x", "2", ""),
+    entry("p/x", "V", "abc"),
+    entry("x", "x", record("path", "p/b")),
+    entry("p/a", "0", "a").slice(0, 512),
+  ].map((part) => {
+    reader.push(part);
+    return count;
+  });
+  assertEquals(counts, [1, 2, 3, 4, 5, 5, 6]);
+});

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "../../support/
 import { gzip, tar } from "../../support/npm_registry.ts";
 import type { TarEntry } from "../../support/npm_registry.ts";
 
-const LIMITS = { maxUnpackedBytes: 64 * 1024, maxFiles: 3 };
+const LIMITS = { maxUnpackedBytes: 64 * 1024, maxEntries: 8 };
 
 /** A folder for one test. */
 class Folder {
@@ -17,6 +17,7 @@ class Folder {
   }
 }
 
+const deepest = `${"a/".repeat(63)}b`;
 const long = `package/${"deep/".repeat(30)}file.js`;
 
 const GOOD: readonly { name: string; entries: readonly TarEntry[]; files: readonly string[] }[] = [
@@ -29,6 +30,11 @@ const GOOD: readonly { name: string; entries: readonly TarEntry[]; files: readon
     name: "files with long names",
     entries: [{ name: long, content: "a" }],
     files: [long.slice("package/".length)],
+  },
+  {
+    name: "files in as many folders as there may be",
+    entries: [{ name: `package/${deepest}` }],
+    files: [deepest],
   },
   {
     name: "the last of several files of one name",
@@ -115,8 +121,23 @@ const BAD: readonly {
   },
   {
     name: "hold too many files",
-    archive: ["a", "b", "c", "d"].map((name) => ({ name: `package/${name}` })),
-    message: /^it holds more than 3 files$/,
+    archive: Array.from({ length: 9 }, (_, number) => ({ name: `package/${number}` })),
+    message: /^it holds more than 8 entries$/,
+  },
+  {
+    name: "hold a file too often",
+    archive: Array.from({ length: 9 }, () => ({ name: "package/a" })),
+    message: /^it holds more than 8 entries$/,
+  },
+  ...["5", "2", "V"].map((type) => ({
+    name: `hold too many entries of type ${type}`,
+    archive: Array.from({ length: 9 }, () => ({ name: "package/a", type, linkName: "b" })),
+    message: /^it holds more than 8 entries$/,
+  })),
+  {
+    name: "have too many folders in each other",
+    archive: [{ name: `package/${"a/".repeat(64)}b` }],
+    message: /^it holds a file in more than 63 folders$/,
   },
   { name: "are cut off", archive: whole.slice(0, -20), message: /^the archive is damaged/ },
   {
@@ -174,7 +195,7 @@ for (const { name, archive, message } of BAD) {
 Deno.test("npm archives at their limits are taken", async () => {
   using folder = new Folder();
   const archive = tar(["a", "b", "c"].map((name) => ({ name: `package/${name}`, content: name })));
-  const limits = { maxFiles: 3, maxUnpackedBytes: archive.length };
+  const limits = { maxEntries: 3, maxUnpackedBytes: archive.length };
   const files = await unpackTarball(await gzip(archive), folder.target, limits);
   assertEquals(files.length, 3);
   const less = { ...limits, maxUnpackedBytes: archive.length - 1 };
