@@ -36,7 +36,6 @@ const SPACE = 0x20;
 const ZERO = 0x30;
 const SEVEN = 0x37;
 const NEWLINE = 0x0a;
-const EQUALS = 0x3d;
 
 /** Types of files; the last is of one that lies in one piece. */
 const FILES = "0\x007";
@@ -49,6 +48,11 @@ const LOCAL_PAX = "x";
 const GLOBAL_PAX = "g";
 const GNU_LONG_NAME = "L";
 const GNU_LONG_LINK = "K";
+
+/** What those who read extended headers by lines, as npm and Deno do, could take for a record within one. */
+const INNER_RECORD = /\n[^\n]*(?:path|size)=/;
+/** Takes a mark of the byte order for a part of the text, as others do. */
+const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** What headers before say of an entry. */
 interface Overrides {
@@ -210,7 +214,7 @@ function nameIn(block: Uint8Array): string {
 /** The text in a field, up to the first zero. */
 function textIn(field: Uint8Array): string {
   const end = field.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end));
+  return UTF8.decode(end < 0 ? field : field.subarray(0, end));
 }
 
 /** The number in a field: octal digits, or, as GNU writes large ones, bytes behind a bit that says so. */
@@ -242,15 +246,18 @@ function paxOverrides(content: Uint8Array): Overrides {
   const overrides: Overrides = {};
   for (let at = 0; at < content.length;) {
     const space = content.indexOf(SPACE, at);
-    const digits = new TextDecoder().decode(content.subarray(at, space < 0 ? at : space));
+    const digits = UTF8.decode(content.subarray(at, space < 0 ? at : space));
     const end = at + Number(digits);
-    if (!/^\d{1,7}$/.test(digits) || end <= space + 1 || content[end - 1] !== NEWLINE) {
+    if (!/^[1-9]\d{0,6}$/.test(digits) || end <= space + 1 || content[end - 1] !== NEWLINE) {
       throw new TarFault("an extended header is damaged");
     }
-    const record = content.subarray(space + 1, end - 1);
-    const equals = record.indexOf(EQUALS);
-    const key = new TextDecoder().decode(record.subarray(0, Math.max(0, equals)));
-    const value = new TextDecoder().decode(record.subarray(equals + 1));
+    const record = UTF8.decode(content.subarray(space + 1, end - 1));
+    const equals = record.indexOf("=");
+    const key = record.slice(0, Math.max(0, equals));
+    const value = record.slice(equals + 1);
+    if (INNER_RECORD.test(record) || key === "path" && /[\n\0]/.test(value)) {
+      throw new TarFault("an extended header can be read in two ways");
+    }
     if (key === "path") overrides.name = value;
     if (key === "size") overrides.size = sizeOf(value);
     at = end;

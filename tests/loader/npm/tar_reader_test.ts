@@ -145,7 +145,12 @@ const GOOD: readonly { name: string; archive: Uint8Array; files: readonly string
   {
     name: "names and sizes of extended headers, for the next file alone",
     archive: joined(
-      entry("x", "x", record("mtime", "1.5") + record("path", "p/ä=b") + record("size", "3")),
+      entry(
+        "x",
+        "x",
+        record("mtime", "1.5") + record("SCHILY.xattr.a", "1\n2 b=c\n") + record("path", "p/ä=b") +
+          record("size", "3"),
+      ),
       entry("p/short", "0", "abc", { 124: "00000000000\0" }),
       entry("p/b", "0", "b"),
       END,
@@ -162,6 +167,16 @@ const GOOD: readonly { name: string; archive: Uint8Array; files: readonly string
       END,
     ),
     files: ["p/a 644 a", "p/own 644 b"],
+  },
+  {
+    name: "names with marks of the byte order",
+    archive: joined(
+      entry("\ufeffa", "0", "a", { 345: "p" }),
+      entry("x", "x", record("\ufeffpath", "p/x") + record("path", "\ufeffp/b")),
+      entry("p/c", "0", "b"),
+      END,
+    ),
+    files: ["p/\ufeffa 644 a", "\ufeffp/b 644 b"],
   },
   {
     name: "sizes in bytes instead of digits",
@@ -240,6 +255,7 @@ const BAD: readonly { name: string; archive: Uint8Array; message: RegExp }[] = [
     "12 path=p/b\0",
     "17 path=p/b\npath=",
     "12 path=p/b\nx",
+    "013 path=p/b\n",
     "0 path=a\n",
     "99 path=a\n",
     "x",
@@ -253,6 +269,20 @@ const BAD: readonly { name: string; archive: Uint8Array; message: RegExp }[] = [
         message: /^an extended header is damaged$/,
       }))
     ),
+  ...[
+    record("comment", "a\n12 path=p/b"),
+    record("comment", "a\n 9path=p/"),
+    record("comment", "a\n9 size=1"),
+    record("a\n12 path", "p/b"),
+    record("path", "p/a\nb"),
+    record("path", "p\0/a"),
+  ].flatMap((content) =>
+    ["x", "g"].map((type) => ({
+      name: `has the header ${JSON.stringify(content)} of type ${type} for those who read lines`,
+      archive: joined(entry("x", type, content), good, END),
+      message: /^an extended header can be read in two ways$/,
+    }))
+  ),
   ...["-1", "1e3", "", "9".repeat(30)].map((size) => ({
     name: `has an extended header with the size ${JSON.stringify(size)}`,
     archive: joined(entry("x", "x", record("size", size)), good, END),
