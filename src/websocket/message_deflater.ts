@@ -36,11 +36,41 @@ export interface OutgoingFrame {
   readonly payload: Uint8Array;
 }
 
+/** Parts of one message that wait are put together up to this size: each costs a call of zlib's. */
+const MAX_GATHERED_BYTES = 16_384;
+
 /** Part of a message that was not compressed yet. */
-interface Part {
+class Part {
   readonly opcode: number;
-  readonly bytes: Uint8Array;
-  readonly isLast: boolean;
+  isLast: boolean;
+  #bytes: Uint8Array;
+  #length: number;
+
+  constructor(opcode: number, bytes: Uint8Array, isLast: boolean) {
+    this.opcode = opcode;
+    this.isLast = isLast;
+    this.#bytes = bytes;
+    this.#length = bytes.length;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Takes in what comes after it in its message, if there is little of both. Whether it has. */
+  gather(part: Uint8Array, isLast: boolean): boolean {
+    const length = this.#length + part.length;
+    if (this.isLast || length > MAX_GATHERED_BYTES) return false;
+    if (length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.min(MAX_GATHERED_BYTES, length * 2));
+      larger.set(this.bytes);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(part, this.#length);
+    this.#length = length;
+    this.isLast = isLast;
+    return true;
+  }
 }
 
 /** Deflates one message after another. Small ones pass as they are, in their turn. */
@@ -50,6 +80,8 @@ export class MessageDeflater implements EngineUser {
   readonly #onReady: () => void;
   #engine: ZlibEngine | null = null;
   readonly #parts = new Queue<Part>();
+  /** The last of them. */
+  #newest: Part | null = null;
   /** The part that is being deflated. */
   #part: Part | null = null;
   #isPaused = false;
@@ -88,12 +120,14 @@ export class MessageDeflater implements EngineUser {
     if (this.#isClosed) return;
     const isSmall = isLast && !this.#isWithinMessage && part.length < this.#smallBytes;
     this.#isWithinMessage = !isLast;
+    if (this.#newest?.gather(part, isLast)) return;
     const bytes = new Uint8Array(part);
     if (isSmall && this.#part === null && this.#parts.length === 0) {
       this.#emitWhole(opcode, bytes);
       this.#tell();
     } else {
-      this.#parts.push({ opcode, bytes, isLast });
+      this.#newest = new Part(opcode, bytes, isLast);
+      this.#parts.push(this.#newest);
       this.#deflateNext();
     }
   }
@@ -122,7 +156,7 @@ export class MessageDeflater implements EngineUser {
   close(): void {
     this.#isClosed = true;
     this.#engine?.close();
-    this.#engine = this.#part = null;
+    this.#engine = this.#part = this.#newest = null;
     this.#parts.clear();
     this.#frames.clear();
     this.#held = EMPTY;
@@ -156,6 +190,7 @@ export class MessageDeflater implements EngineUser {
     while (this.#part === null && this.#waitingBytes < MAX_WAITING_BYTES) {
       const part = this.#parts.shift();
       if (part === undefined) return;
+      if (part === this.#newest) this.#newest = null;
       const { opcode, bytes, isLast } = part;
       if (this.#firstByte === NO_MESSAGE && isLast && bytes.length < this.#smallBytes) {
         this.#emitWhole(opcode, bytes);

@@ -251,6 +251,24 @@ for (const partBytes of [65_536, Infinity]) {
   });
 }
 
+Deno.test("tiny parts of a message that wait are put together", async () => {
+  using deflating = new Deflating();
+  const { deflater } = deflating;
+  const message = noise(50_000);
+  for (let at = 0; at < message.length; at++) {
+    deflater.push(BINARY, message.subarray(at, at + 1), at + 1 === message.length);
+  }
+  deflater.push(TEXT, HELLO, true);
+  const frames = await deflating.frames();
+  // Each part that is deflated by itself ends with a flush, and comes as frames of its own.
+  assert(frames.length < 20, `${frames.length} frames`);
+  const [first] = frames;
+  assertEquals(first.firstByte & 0x4f, BINARY | 0x40);
+  assertEquals(frames.at(-1), { firstByte: FIN | TEXT, payload: HELLO });
+  assertBytes(inflated(concatenated(frames.slice(0, -1).map(({ payload }) => payload))), message);
+  assertEquals(deflater.takeDoneBytes(), message.length + HELLO.length);
+});
+
 Deno.test("what is in frames by now is counted, part by part", async () => {
   using deflating = new Deflating();
   const { deflater } = deflating;
