@@ -133,6 +133,8 @@ export const EARLY_HINTS = 103;
 export const MIN_INTERIM_BYTES = 64;
 /** Name of the protocol and field lines of a response that grants an upgrade, in bytes. */
 export const MAX_UPGRADE_BYTES = 65_536;
+/** Reason phrase of a response at the most, in bytes. */
+export const MAX_REASON_BYTES = 4_095;
 /** Trailer field lines of a response at the most, in bytes. */
 export const MAX_TRAILER_BYTES = 65_536;
 

@@ -15,7 +15,13 @@ import type {
   ResponseHead,
   UpgradeHead,
 } from "../message/exchange.ts";
-import { MAX_UPGRADE_BYTES, RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchange.ts";
+import {
+  MAX_REASON_BYTES,
+  MAX_UPGRADE_BYTES,
+  RequestHead,
+  UNKNOWN_LENGTH,
+  WHOLE_BODY,
+} from "../message/exchange.ts";
 import { latin1Text as latin1Text } from "../message/fields.ts";
 import { utf8Length, writeUtf8 } from "../base/text.ts";
 import { KnownLines, MAX_KNOWN_BYTES } from "./known_lines.ts";
@@ -107,9 +113,6 @@ const RESPONSE_WORDS = 4;
 const SPECIAL_LENGTH = 0xffff_ffff;
 /** What the high word of a length is less than, so that the length is a whole number. */
 const MAX_HIGH_WORD = 0x20_0000;
-
-/** A reason phrase in a frame at the most. */
-const MAX_REASON_BYTES = 4_096;
 
 const { parse } = JSON;
 const { min } = Math;
@@ -396,7 +399,7 @@ export function readResponse(reader: RingReader): ResponseFrame {
 
 /** The reason phrase of `reasonBytes`, in which a last byte is counted that says that there is one. */
 function readReason(bytes: Uint8Array, start: number, reasonBytes: number): string {
-  if (reasonBytes > MAX_REASON_BYTES) throw new RingError("a malformed reason phrase");
+  if (reasonBytes - 1 > MAX_REASON_BYTES) throw new RingError("a malformed reason phrase");
   return latin1Text(copyOf(bytes, start, start + reasonBytes - 1), 0, reasonBytes - 1);
 }
 

@@ -25,6 +25,8 @@ import type {
 } from "../message/exchange.ts";
 import {
   MAX_INTERIM_BYTES,
+  MAX_REASON_BYTES,
+  MAX_TRAILER_BYTES,
   MAX_UPGRADE_BYTES,
   MIN_INTERIM_BYTES,
   NO_ANSWER,
@@ -164,6 +166,7 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
   respondPlain({ status, reason, fieldLines, body }: PlainResponse): void {
     if (this.#state !== RUNNING) return;
     checkFields(fieldLines);
+    checkReason(reason);
     this.#sendPlain(status, fieldLines, body, reason);
   }
 
@@ -172,6 +175,7 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
   ): boolean {
     if (this.#state !== RUNNING) return false;
     checkFields(fieldLines);
+    checkReason(reason);
     this.#state = RESPONDED;
     this.#pushed = source;
     const head = { status, reason, fieldLines, bodyLength: UNKNOWN_LENGTH, announcesTrailers };
@@ -213,6 +217,11 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
 
   endPushed(trailerLines: string): boolean {
     if (this.#state !== RESPONDED) return false;
+    if (trailerLines.length > MAX_TRAILER_BYTES) {
+      const text = `the trailers of the app's response are larger than ${MAX_TRAILER_BYTES} bytes`;
+      this.failWith(new RangeError(text));
+      return false;
+    }
     this.#trailerLines = trailerLines;
     if (this.#unsent.length > 0) return false;
     this.#exchange.end(trailerLines);
@@ -530,6 +539,14 @@ function checkFields(fieldLines: string): void {
   if (fieldLines.length <= MAX_FIELD_BYTES) return;
   throw new RangeError(
     `the header fields of the app's response are larger than ${MAX_FIELD_BYTES} bytes`,
+  );
+}
+
+/** @throws {RangeError} if it is longer than a response's may be */
+function checkReason(reason: string | undefined): void {
+  if (reason === undefined || reason.length <= MAX_REASON_BYTES) return;
+  throw new RangeError(
+    `the reason phrase of the app's response is longer than ${MAX_REASON_BYTES} bytes`,
   );
 }
 

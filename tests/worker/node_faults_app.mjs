@@ -50,6 +50,21 @@ const FAULTS = {
     res.statusMessage = "OK\r\nx-in: 1";
     res.end();
   },
+  longReason: (_, res) => res.writeHead(404, "a".repeat(4_096)).end("none"),
+  longReasonAmid: (_, res) => {
+    res.writeHead(404, "a".repeat(4_096));
+    res.write("begun");
+    setTimeout(() => res.end(), 10);
+  },
+  longestReason: (_, res) => res.writeHead(404, "a".repeat(4_095)).end("none"),
+  hugeTrailers: (_, res) => {
+    res.setHeader("trailer", "x-a");
+    res.write("begun");
+    setTimeout(() => {
+      res.addTrailers({ "x-a": "a".repeat(65_536) });
+      res.end();
+    }, 10);
+  },
   status: (_, res) => {
     res.statusCode = "200\r\nx-in: 1";
     res.end();

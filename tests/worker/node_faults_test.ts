@@ -11,6 +11,10 @@ const FAULTS: Readonly<Record<string, readonly [status: number, body?: string | 
   mutated: [500],
   changing: [500],
   reason: [500],
+  longReason: [500],
+  longReasonAmid: [500],
+  longestReason: [404, "none"],
+  hugeTrailers: [200, null],
   status: [500],
   many: [200, "many"],
   huge: [500],
@@ -72,6 +76,12 @@ for (const workers of [0, 1]) {
       assertMatch(await answerTo(port, fine), /\r\n\r\nfine$/);
       for (const what of ["in finish", "in close", "in drain", "in error", "in data", "later"]) {
         assert(log.some((line) => line.includes(`on purpose, ${what}`)), what);
+      }
+      for (const [path, what] of [["longReason", "reason phrase"], ["hugeTrailers", "trailers"]]) {
+        const line = new RegExp(
+          `^error: (?:worker 1: )?GET .*/${path} failed: RangeError: the ${what} of`,
+        );
+        assert(log.some((each) => line.test(each)), path);
       }
       assertEquals(log.filter((line) => /died|uncaught/i.test(line)), []);
     });
