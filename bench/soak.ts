@@ -224,7 +224,8 @@ async function run(
     if (generation % 10 === 1) console.error(`${generation - 1} reloads, ${soak.answered} answers`);
   };
   let died = 0;
-  const deathCount = () => gateway.log.filter((line) => /^error: .* died: /.test(line)).length;
+  const death = /^error: .* (?:died: |has an error that nobody catches; )/;
+  const deathCount = () => gateway.log.filter((line) => death.test(line)).length;
   const kill = async () => {
     await soak.kill(portOf(gateway, "http"));
     died++;

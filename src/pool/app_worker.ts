@@ -57,7 +57,8 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
   readonly #thread: WorkerThread;
   readonly #owner: AppWorkerOwner;
   readonly #started = Promise.withResolvers<void>();
-  #dead = false;
+  /** Why it has ended; `null` as long as it has not. */
+  #endReason: string | null = null;
 
   /**
    * Starts a worker.
@@ -89,6 +90,11 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
       onBroken: (error) => this.#onBroken(error),
       supply: (request) => owner.supply(request),
     });
+  }
+
+  /** Why it has ended; `null` as long as it has not. */
+  get endReason(): string | null {
+    return this.#endReason;
   }
 
   get inFlight(): number {
@@ -160,10 +166,15 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
     this.#thread.announce(addresses);
   }
 
+  /** Resolves when the worker, asked to {@linkcode drain}, has done so, or has ended. */
+  get drained(): Promise<void> {
+    return this.#port.drained;
+  }
+
   /** Resolves when the worker has done all that it was given, work after responses included. */
   drain(): Promise<void> {
     this.#port.askForEnd();
-    return this.#port.drained;
+    return this.drained;
   }
 
   /**
@@ -171,8 +182,8 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
    * outlive this if it is blocked.
    */
   terminate(status: number = BAD_GATEWAY): void {
-    if (this.#dead) return;
-    this.#dead = true;
+    if (this.#endReason !== null) return;
+    this.#endReason = "it was ended";
     this.#thread.terminate();
     this.#started.promise.catch(() => {});
     this.#started.reject(new Error(`${this.name} was ended`));
@@ -201,10 +212,11 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
   }
 
   #die(reason: string, status = BAD_GATEWAY): void {
-    if (this.#dead) return;
+    if (this.#endReason !== null) return;
     this.#started.promise.catch(() => {});
     this.#started.reject(new LoadError("", `${this.name} ended while it was loading: ${reason}`));
     this.terminate(status);
+    this.#endReason = reason;
     this.#owner.onDeath(this, reason);
   }
 }

@@ -8,6 +8,7 @@
 import { doubled, FIRST_RESTART_DELAY_MS, HEALTHY_AGE_MS } from "../base/backoff.ts";
 import { timerMs } from "../base/timers.ts";
 import { messageOf } from "../base/error_message.ts";
+import { LoadError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
 import type { AppWorker } from "./app_worker.ts";
@@ -41,10 +42,15 @@ export interface SlotOptions {
 
 /** How long a worker may finish its requests after an error that nobody caught, in milliseconds. */
 const UNCAUGHT_GRACE_MS = 2_000;
-/** Status for requests that it cannot finish. */
-const BAD_GATEWAY = 502;
 
-/** One of the places of a pool. At most two workers are in it, and one that is loading. */
+/** Why a worker gets no more requests. */
+type Retirement = "had an error that nobody caught" | "was replaced";
+
+/**
+ * One of the places of a pool. One worker of it serves at the most, and another one is loading. One that was
+ * replaced may finish its requests, and so may some that had errors: the delays before others start, which
+ * grow, keep them few.
+ */
 export class WorkerSlot {
   /** Name of its workers, such as `"worker 1"`. */
   readonly name: string;
@@ -56,9 +62,10 @@ export class WorkerSlot {
   #lifetime: Lifetime;
   /** The worker that is loading. */
   #starting: AppWorker | null = null;
-  /** The worker that was replaced and finishes its requests. */
-  #retiring: AppWorker | null = null;
-  #retired: Promise<void> = Promise.resolve();
+  /** Whether that one has had an error that nobody caught. */
+  #hasEarlyError = false;
+  /** The workers that get no more requests and finish those that they have; each with its end. */
+  readonly #retiring = new Map<AppWorker, Promise<void>>();
   #delayMs = FIRST_RESTART_DELAY_MS;
   /** When a new worker starts after a delay. */
   #dueAt = 0;
@@ -80,7 +87,8 @@ export class WorkerSlot {
 
   /** The workers that should be alive. */
   get workers(): AppWorker[] {
-    return [this.#worker, this.#retiring].filter((worker) => worker !== null);
+    const retiring = [...this.#retiring.keys()];
+    return this.#worker === null ? retiring : [this.#worker, ...retiring];
   }
 
   /** All workers, one that is loading included. */
@@ -101,11 +109,12 @@ export class WorkerSlot {
   /**
    * Starts a worker, which replaces the current one when it is ready.
    *
-   * @throws {LoadError} if it cannot load the apps
+   * @throws {LoadError} if it cannot load the apps, or ends as soon as it has
    */
   async start(): Promise<void> {
     const { loadTimeoutMs } = this.#options.limits;
     const worker = this.#starting = this.#owner.makeWorker(this);
+    this.#hasEarlyError = false;
     const timer = loadTimeoutMs === 0 ? undefined : setTimeout(
       () => worker.giveUpLoading(loadTimeoutMs),
       timerMs(loadTimeoutMs),
@@ -120,6 +129,10 @@ export class WorkerSlot {
       worker.terminate();
       return;
     }
+    // Word that it is ready takes a moment to get here.
+    if (worker.endReason !== null) {
+      throw new LoadError("", `${worker.name} ended as soon as it was ready: ${worker.endReason}`);
+    }
     const replaced = this.#worker;
     this.#worker = worker;
     this.#lifetime = new Lifetime(this.#options.limits, performance.now());
@@ -128,6 +141,7 @@ export class WorkerSlot {
       this.#finish(replaced, this.#options.drainTimeoutMs, "was replaced");
     }
     this.#owner.onReady(worker, replaced);
+    if (this.#hasEarlyError && this.#worker === worker) this.#retire(worker);
   }
 
   /** Tells the apps of its worker, if there is one, what addresses are listened at. */
@@ -165,11 +179,11 @@ export class WorkerSlot {
   }
 
   /**
-   * Handles the end of `worker`, if it is one of its own; the end of one that is loading is handled
-   * where it was started.
+   * Handles the end of `worker`, if it is one of its own; the end of one that is loading, or was until a
+   * moment ago, is handled where it was started.
    */
   onDeath(worker: AppWorker, reason: string): void {
-    if (worker !== this.#worker && worker !== this.#retiring) return;
+    if (!this.workers.includes(worker)) return;
     this.#options.log("error", `${worker.name} died: ${reason}`);
     if (worker === this.#worker) this.#lose(worker);
   }
@@ -179,17 +193,25 @@ export class WorkerSlot {
    * no more requests, and may finish those that it has for a moment: they are not to blame.
    */
   onUncaught(worker: AppWorker, text: string): void {
-    if (worker === this.#retiring || worker === this.#starting) {
-      this.#options.log("error", `${worker.name}: uncaught error: ${text}`);
-    } else if (worker !== this.#worker) {
-      return;
-    } else if (this.#closed || this.#retiring !== null) {
-      worker.giveUp(`uncaught error: ${text}`, BAD_GATEWAY);
+    if (!this.all.includes(worker)) return;
+    const { log } = this.#options;
+    const has = `${worker.name} has an error that nobody catches`;
+    if (worker === this.#starting) {
+      log("error", `${has}: ${text}`);
+      this.#hasEarlyError = true;
+    } else if (this.#closed || this.#retiring.has(worker)) {
+      log("error", `${has}: ${text}`);
+      this.#cutOffAfter(UNCAUGHT_GRACE_MS, worker, "had an error that nobody caught");
     } else {
-      this.#options.log("error", `${worker.name} died: uncaught error: ${text}`);
-      this.#finish(worker, UNCAUGHT_GRACE_MS, "died");
-      this.#lose(worker);
+      log("error", `${has}; it finishes its requests and is replaced: ${text}`);
+      this.#retire(worker);
     }
+  }
+
+  /** Has another worker take the place of `worker`, which has had an error. */
+  #retire(worker: AppWorker): void {
+    this.#finish(worker, UNCAUGHT_GRACE_MS, "had an error that nobody caught");
+    this.#lose(worker);
   }
 
   /** Has another worker take the place of `worker`, which is to get no more requests. */
@@ -206,7 +228,7 @@ export class WorkerSlot {
   /** Resolves when its workers have done all that they were given. */
   async drain(): Promise<void> {
     this.#close();
-    await Promise.all([this.#worker?.drain(), this.#retired]);
+    await Promise.all([this.#worker?.drain(), ...this.#retiring.values()]);
   }
 
   /** Ends its workers immediately. */
@@ -228,7 +250,7 @@ export class WorkerSlot {
   }
 
   #isSettled(): boolean {
-    return this.#isAlone() && this.#retiring === null;
+    return this.#isAlone() && this.#retiring.size === 0;
   }
 
   /** How long a worker is put up with that has outgrown its limit: not at all, if that took it long. */
@@ -252,7 +274,7 @@ export class WorkerSlot {
     const { log } = this.#options;
     try {
       await this.start();
-      if (!this.#closed) log("info", `${this.name} is ${outcome}`);
+      if (!this.#closed && this.#worker !== null) log("info", `${this.name} is ${outcome}`);
     } catch (error) {
       if (this.#closed) return;
       log("error", messageOf(error));
@@ -260,19 +282,25 @@ export class WorkerSlot {
     }
   }
 
-  /** Lets a worker that `has` died, or was replaced, finish its requests within `timeoutMs`. */
-  #finish(worker: AppWorker, timeoutMs: number, has: "died" | "was replaced"): void {
-    const { log } = this.#options;
-    this.#retiring = worker;
-    const timer = setTimeout(() => {
-      log("warning", `${worker.name} ${has}, and is cut off: its requests took too long`);
+  /** Lets a worker that gets no more requests finish those that it has within `timeoutMs`. */
+  #finish(worker: AppWorker, timeoutMs: number, why: Retirement): void {
+    this.#cutOffAfter(timeoutMs, worker, why);
+    const end = worker.drain().then(() => {
       worker.terminate();
-    }, timerMs(timeoutMs));
-    this.#retired = worker.drain().then(() => {
-      clearTimeout(timer);
-      worker.terminate();
-      this.#retiring = null;
+      this.#retiring.delete(worker);
       this.#owner.onSettled();
     });
+    this.#retiring.set(worker, end);
+  }
+
+  /** Ends `worker` in `timeoutMs` if it has not finished its requests by then. */
+  #cutOffAfter(timeoutMs: number, worker: AppWorker, why: Retirement): void {
+    const timer = setTimeout(() => {
+      if (worker.endReason !== null) return;
+      const text = `${worker.name} ${why}, and is cut off: its requests took too long`;
+      this.#options.log("warning", text);
+      worker.terminate();
+    }, timerMs(timeoutMs));
+    worker.drained.then(() => clearTimeout(timer));
   }
 }

@@ -311,7 +311,10 @@ Deno.test("a worker that dies while it finishes costs its requests 502, and is n
   assertEquals((await crashing).slice(0, 2), [502, "1"]);
   await until(
     "it is said",
-    () => lab.log.some((line) => /^worker \d died: .*on purpose/.test(line)),
+    () =>
+      lab.log.some((line) =>
+        /^worker \d has an error that nobody catches: .*on purpose/.test(line)
+      ),
   );
   await lab.make("go");
   assertEquals(await gated, [200, "1", "1 a false"]);
