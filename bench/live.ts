@@ -13,6 +13,7 @@ import type { Sample } from "./measuring/figures.ts";
 import { delay, freePort } from "./measuring/harness.ts";
 import { HeldSockets, textFrame } from "./loads/sockets.ts";
 import { runAlone } from "./main.ts";
+import { memoryOf } from "./memory.ts";
 import type { Contestant, Running } from "./measuring/processes.ts";
 
 const DENO_SERVE = "deno serve";
@@ -84,22 +85,15 @@ function gatehouse(
   return { name, port, command: [...program, ...args], env };
 }
 
-async function idle({ pid, contestant }: Running): Promise<Sample> {
+async function idle(server: Running): Promise<Sample> {
+  const { port } = server.contestant;
   using held = new HeldSockets();
-  await held.open(contestant.port, FIRST_SOCKETS);
+  await held.open(port, FIRST_SOCKETS);
   await delay(PAUSE_MS);
-  const before = ownKiB(pid);
-  await held.open(contestant.port, IDLE_SOCKETS);
+  const before = memoryOf(server).ownMiB;
+  await held.open(port, IDLE_SOCKETS);
   await delay(PAUSE_MS);
-  return { connectionKiB: (ownKiB(pid) - before) / IDLE_SOCKETS };
-}
-
-/** Memory of a process that is its own, in KiB. */
-function ownKiB(pid: number): number {
-  const rollup = Deno.readTextFileSync(`/proc/${pid}/smaps_rollup`);
-  const kibibytes = (name: string) =>
-    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(rollup)?.[1] ?? 0);
-  return kibibytes("Anonymous") + kibibytes("Pss_Shmem");
+  return { connectionKiB: (memoryOf(server).ownMiB - before) * 1_024 / IDLE_SOCKETS };
 }
 
 async function broadcasts({ contestant }: Running): Promise<Sample> {

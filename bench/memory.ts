@@ -146,7 +146,9 @@ class Servers {
 }
 
 /** Memory of a process, in MiB. */
-function memoryOf({ pid }: Running): { readonly residentMiB: number; readonly ownMiB: number } {
+export function memoryOf(
+  { pid }: Running,
+): { readonly residentMiB: number; readonly ownMiB: number } {
   const rollup = Deno.readTextFileSync(`/proc/${pid}/smaps_rollup`);
   const mebibytes = (name: string) =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(rollup)?.[1] ?? 0) / 1_024;

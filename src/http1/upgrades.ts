@@ -6,7 +6,7 @@
 
 import { InvalidResponseError } from "../base/errors.ts";
 import type { ExchangeReceiver, RequestHead, UpgradeHead } from "../message/exchange.ts";
-import { flatFields, parseFieldLines, withoutBlanks } from "../message/fields.ts";
+import { flatFields, listMembers, parseFieldLines } from "../message/fields.ts";
 import type { Successor, UpgradedConnection } from "../net/successor.ts";
 import { ByteTunnel } from "../net/successor.ts";
 import { COMPRESSION_TERMS } from "../websocket/codec/deflate_terms.ts";
@@ -69,12 +69,7 @@ function isNext(exchange: HttpExchange, connection: HttpConnection): boolean {
 function namesProtocol({ block, fieldsStart, fieldsEnd }: RequestHead, protocol: string): boolean {
   const fields = flatFields(block, fieldsStart, fieldsEnd);
   const wanted = protocol.toLowerCase();
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i].toLowerCase() !== "upgrade") continue;
-    const names = fields[i + 1].toLowerCase().split(",");
-    if (names.some((name) => withoutBlanks(name) === wanted)) return true;
-  }
-  return false;
+  return listMembers(fields, "upgrade").some((name) => name.toLowerCase() === wanted);
 }
 
 /** The connection of an exchange, for what takes it over. */

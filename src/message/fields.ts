@@ -64,6 +64,19 @@ export function listHas(
   return false;
 }
 
+/**
+ * The members of the list (RFC 9110 5.6.1) in all fields of `fields`, names and values by turns, that are
+ * called `lowerCase`, whatever the case of their names. Empty ones count.
+ */
+export function listMembers(fields: readonly string[], lowerCase: string): string[] {
+  const members: string[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i].toLowerCase() !== lowerCase) continue;
+    for (const member of fields[i + 1].split(",")) members.push(withoutBlanks(member));
+  }
+  return members;
+}
+
 /** The names and values, by turns, in `lines[start, end)`, which hold well-formed field lines. */
 export function flatFields(lines: Uint8Array, start: number, end: number): string[] {
   const fields: string[] = [];

@@ -77,7 +77,7 @@ export interface BodyTarget {
    * client says. Whether there is still somebody to speak with.
    */
   upgrade(head: UpgradeHead, source: BodySource, taker: UpgradeTaker): boolean;
-  /** Permits `bytes` more of what the client says. */
+  /** Permits `bytes` more of what the client says, at once or together with others. */
   grant(bytes: number): void;
   /** Gives the request up, since `error` was thrown. */
   failWith(error: unknown): void;

@@ -66,6 +66,9 @@ const MAX_CHARACTER_BYTES = 4;
 /** Where large texts are encoded, one piece at a time. */
 const piece = new Uint8Array(MAX_PIECE_BYTES);
 
+/** Bytes that a taker has taken before the gateway is told: it may send many times as much. */
+const GRANT_BYTES = 32_768;
+
 /** Where a task stands. */
 const RUNNING = 0;
 const RESPONDED = 1;
@@ -114,6 +117,8 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
   #trailerLines: string | null = null;
   /** What takes what the client says in another protocol. */
   #taker: UpgradeTaker | null = null;
+  /** Bytes that it has taken, and the gateway was not told of. */
+  #owedBytes = 0;
 
   /** Makes the task for `exchange`. */
   constructor(exchange: Exchange, owner: TaskOwner) {
@@ -201,7 +206,10 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
   }
 
   grant(bytes: number): void {
-    if (this.#state === RESPONDED) this.#exchange.grant(bytes);
+    this.#owedBytes += bytes;
+    if (this.#owedBytes < GRANT_BYTES || this.#state !== RESPONDED) return;
+    this.#exchange.grant(this.#owedBytes);
+    this.#owedBytes = 0;
   }
 
   push(chunk: Uint8Array): boolean {

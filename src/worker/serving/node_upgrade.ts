@@ -24,8 +24,6 @@ const { Error, ReadableStream } = globalThis;
 /** Bytes of a response's head at the most, and of the body of one that refuses. */
 const MAX_HEAD_BYTES = 65_536;
 const MAX_REFUSAL_BYTES = 1_048_576;
-/** Bytes that were taken before the gateway is told. */
-const GRANT_BYTES = 32_768;
 const SWITCHING_PROTOCOLS = 101;
 const BAD_GATEWAY = 502;
 const END_OF_HEAD = "\r\n\r\n";
@@ -264,7 +262,7 @@ export function upgradeEmitter(DuplexStream: typeof Duplex): UpgradeEmitter {
     }
 
     #grant(): void {
-      if (!this.#isFlowing || this.#owedBytes < GRANT_BYTES) return;
+      if (!this.#isFlowing) return;
       this.#target?.grant(this.#owedBytes);
       this.#owedBytes = 0;
     }

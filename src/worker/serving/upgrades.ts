@@ -5,6 +5,7 @@
  * @module
  */
 
+import { listMembers } from "../../message/fields.ts";
 import { lightResponse } from "../response.ts";
 import type { RequestParts } from "./node_request.ts";
 
@@ -16,16 +17,9 @@ export function asksForUpgrade(
   { rawHeaders, minorVersion, body }: Pick<RequestParts, "rawHeaders" | "minorVersion" | "body">,
 ): boolean {
   if (minorVersion === 0 || body !== null) return false;
-  let isNamed = false;
-  let isAsked = false;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i].toLowerCase();
-    if (name === "upgrade") isNamed = true;
-    else if (name === "connection") {
-      isAsked ||= /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i.test(rawHeaders[i + 1]);
-    }
-  }
-  return isNamed && isAsked;
+  const options = listMembers(rawHeaders, "connection");
+  return options.some((option) => option.toLowerCase() === "upgrade") &&
+    listMembers(rawHeaders, "upgrade").length > 0;
 }
 
 /** The answer to them. */

@@ -75,8 +75,6 @@ const then = uncurried(Promise.prototype.then) as unknown as <Value>(
   onRejected: (reason: unknown) => void,
 ) => Promise<void>;
 
-/** Bytes that were taken before the gateway is told: it may send many times as much. */
-const GRANT_BYTES = 32_768;
 /** Code of a close event if there was no closing handshake (RFC 6455 7.1.5). */
 const ABNORMAL_CLOSURE = 1006;
 /** Code of a close event if the close frame had none. */
@@ -113,8 +111,6 @@ export class SocketChannel implements BodySource, UpgradeTaker {
   /** The message that is coming, in parts. */
   #parts: Uint8Array[] = [];
   #partBytes = 0;
-  /** Bytes that were taken and are to be granted. */
-  #owedBytes = 0;
   #first: Delivery | null = null;
   #last: Delivery | null = null;
   #isTelling = false;
@@ -162,7 +158,6 @@ export class SocketChannel implements BodySource, UpgradeTaker {
 
   onBytes(chunk: Uint8Array): void {
     this.#reader.push(chunk, this.#taker);
-    this.#grant();
   }
 
   /** A client that goes has said so in a record, or its connection is lost. */
@@ -211,14 +206,14 @@ export class SocketChannel implements BodySource, UpgradeTaker {
         this.#parts[this.#parts.length] = copyOf(part, 0, bytes);
         this.#partBytes += bytes;
         // The rest could not come without room.
-        this.#owedBytes += bytes + RECORD_HEADER_BYTES;
+        this.#grant(bytes + RECORD_HEADER_BYTES);
         return;
       }
       const message = this.#parts.length === 0 ? copyOf(part, 0, bytes) : this.#joined(part);
       this.#deliver(kind, message, bytes + RECORD_HEADER_BYTES);
     },
     onRecord: (kind, payload) => {
-      this.#owedBytes += RECORD_HEADER_BYTES + lengthOf(payload);
+      this.#grant(RECORD_HEADER_BYTES + lengthOf(payload));
       if (kind === OPENED) {
         this.#tell(0, (events) => this.#onOpened(events, decode(decoder, payload)));
       } else if (kind === FAULT) {
@@ -303,16 +298,13 @@ export class SocketChannel implements BodySource, UpgradeTaker {
     this.#first = delivery.next;
     if (this.#first === null) this.#last = null;
     delivery.tell(this.events);
-    this.#owedBytes += delivery.bytes;
+    this.#grant(delivery.bytes);
     if (this.#first === null) this.#isTelling = false;
     else queueMicrotask(this.#tellNext);
-    this.#grant();
   };
 
-  #grant(): void {
-    if (this.#owedBytes < GRANT_BYTES || this.#isEnding) return;
-    this.#target?.grant(this.#owedBytes);
-    this.#owedBytes = 0;
+  #grant(bytes: number): void {
+    if (!this.#isEnding) this.#target?.grant(bytes);
   }
 
   #push(record: Uint8Array): void {

@@ -5,7 +5,7 @@
  */
 
 import { lazyMember, replace } from "../../sandbox/locks.ts";
-import { flatFields } from "../../message/fields.ts";
+import { flatFields, listMembers } from "../../message/fields.ts";
 import { requestTask } from "../request.ts";
 import { lightResponse } from "../response.ts";
 import type { AppTask } from "../task.ts";
@@ -60,7 +60,7 @@ function upgrade(
   if (!has(fields, "connection", "upgrade")) {
     throw new TypeError("Invalid header: 'connection' must contain 'Upgrade'");
   }
-  if (!KEY.test(valuesOf(fields, "sec-websocket-key").join(","))) {
+  if (!KEY.test(listMembers(fields, "sec-websocket-key").join(","))) {
     throw new TypeError("Invalid header: 'sec-websocket-key' must be 16 bytes in base64");
   }
   if (!has(fields, "sec-websocket-version", "13")) {
@@ -90,19 +90,10 @@ function upgrade(
   return { response, socket: makeSocket(channel) };
 }
 
-function valuesOf(fields: readonly string[], name: string): string[] {
-  const values: string[] = [];
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i].toLowerCase() === name) values.push(fields[i + 1]);
-  }
-  return values;
-}
-
 /** Whether the list in the fields called `name` has `member`; all but subprotocols in any case. */
 function has(fields: readonly string[], name: string, member: string): boolean {
   const isExact = name === "sec-websocket-protocol";
-  return valuesOf(fields, name).join(",").split(",").some((each) => {
-    const trimmed = each.trim();
-    return isExact ? trimmed === member : trimmed.toLowerCase() === member.toLowerCase();
-  });
+  return listMembers(fields, name).some((each) =>
+    isExact ? each === member : each.toLowerCase() === member
+  );
 }
