@@ -161,7 +161,7 @@ function checkParts(input: string, { senderId, connId, path, body }: Mongrel2Mes
   assertEquals(start.split(" ").length, 4);
   const [, block, tag, rest] = splitNetstring(input.slice(start.length));
   assert(tag === "," || tag === "}", "the headers are JSON, or a dictionary");
-  assert(block.length > 0);
+  assert(tag === "}" || block.length > 0, "only a dictionary can be empty");
   const [, text, comma, nothing] = splitNetstring(rest);
   assertEquals([text, comma, nothing], [latin1Text(body, 0, body.length), ",", ""]);
 }
