@@ -128,6 +128,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   "classes of the app": { request: get("/own") },
   "a connection": { request: get("/connected") },
   "a body that is not as long as was said": { request: get("/strict") },
+  "a length of what has no body": { request: get("/strictEmpty") },
+  "a status that is set too late": { request: get("/late") },
   "a server": { request: get("/state") },
 };
 

@@ -232,6 +232,18 @@ const CASES = {
     res.write("ab");
     tell("strict", codesOf(() => res.write("cde"), () => res.end(), () => res.end("cd")));
   },
+  strictEmpty: (_, res) => {
+    res.strictContentLength = true;
+    res.statusCode = 304;
+    res.setHeader("Content-Length", 4);
+    res.end();
+  },
+  late: (_, res) => {
+    res.writeHead(201, "Made");
+    res.statusCode = 500;
+    res.statusMessage = "Not Made";
+    res.end(`${res.statusCode} ${res.statusMessage}`);
+  },
   state: async (_, res) => {
     const count = await new Promise((resolve) => server.getConnections((_, n) => resolve(n)));
     json(res, [server.listening, typeof server.address().port, count > 0, heard]);

@@ -119,6 +119,9 @@ export function responseMaker(
     /** What to call when there is room again. */
     #callbacks: Callback[] = [];
     #trailerLines = "";
+    /** The status and the reason of the head, once it is written: what is set later says nothing. */
+    #status = 0;
+    #reason: string | undefined = undefined;
     #failure: Error | null = null;
     /** Bytes of the body so far, if they are counted. */
     #bodyBytes = 0;
@@ -242,6 +245,9 @@ export function responseMaker(
         throw nodeError("ERR_INVALID_CHAR", "Invalid character in statusMessage", "type");
       }
       this.statusCode = code;
+      this.#status = code;
+      const reason = `${this.statusMessage}`;
+      this.#reason = reason === "" || reason === STATUS_TEXT[code] ? undefined : reason;
       this._hasBody &&= code !== 204 && code !== 205 && code !== 304;
       this._header = `HTTP/1.1 ${code}`;
       this.headersSent = true;
@@ -419,11 +425,6 @@ export function responseMaker(
       return lines;
     }
 
-    #reason(): string | undefined {
-      const reason = this.statusMessage;
-      return reason && reason !== STATUS_TEXT[this.statusCode] ? `${reason}` : undefined;
-    }
-
     #give(response: Response): void {
       this.#response = response;
       this.#waiting?.resolve(response);
@@ -437,8 +438,7 @@ export function responseMaker(
         : typeof content === "string"
         ? content
         : copyOfBytes(content);
-      const { statusCode: status } = this;
-      this.#give(lightResponse({ status, reason: this.#reason(), fieldLines, body }));
+      this.#give(lightResponse({ status: this.#status, reason: this.#reason, fieldLines, body }));
       this.#setEnded();
       nextTick(NodeResponse.#finishOf, this);
     }
@@ -458,11 +458,10 @@ export function responseMaker(
         onDone: () => nextTick(() => this.#finish()),
         onUnwanted: () => void this.#socket.destroy(nodeError("ECONNRESET", "aborted")),
       }, this.#saidLength());
-      const { statusCode: status } = this;
       this.#give(
         lightResponse({
-          status,
-          reason: this.#reason(),
+          status: this.#status,
+          reason: this.#reason,
           fieldLines,
           body: null,
           source: this.#body,
@@ -474,6 +473,8 @@ export function responseMaker(
 
     /** Counts some of the body, and throws, as Node does, if it is not as long as the fields say. */
     #count(content: Chunk | null, where: "more may come" | "at the end"): void {
+      // The head tells whether there is a body.
+      if (this._header === null) this._implicitHeader();
       const said = this.#saidLength();
       if (said === undefined || !this._hasBody) return;
       const bytes = this.#bodyBytes + (content === null ? 0 : bytesOf(content, null).length);

@@ -74,9 +74,13 @@ export function takeNodeServers(address: Deno.Addr | undefined): TakenServers {
 
 /** Whether an object may be a server, of whatever kind. */
 function isServer(emitter: object): boolean {
-  for (let each = getPrototypeOf(emitter); each !== null; each = getPrototypeOf(each)) {
-    const name: unknown = hasOwn(each, "constructor") ? each.constructor?.name : undefined;
-    if (name === "Server" || name === "ServerImpl") return true;
+  try {
+    for (let each = getPrototypeOf(emitter); each !== null; each = getPrototypeOf(each)) {
+      const name: unknown = hasOwn(each, "constructor") ? each.constructor?.name : undefined;
+      if (name === "Server" || name === "ServerImpl") return true;
+    }
+  } catch {
+    // Members of classes of apps can throw.
   }
   return false;
 }
@@ -106,7 +110,8 @@ function noticeOthers(net: Members, http: Members): () => void {
   const native = prototype.listen as Method;
   const HttpServer = http.Server as new () => object;
   const listen = function (this: unknown, ...args: unknown[]): unknown {
-    const name = (this as object).constructor.name;
+    const { constructor } = this as object;
+    const name = typeof constructor?.name === "string" ? constructor.name : "";
     const kind = name.startsWith("Http2") ? "http2" : name.startsWith("TLS") ? "tls" : "net";
     if (!(this instanceof HttpServer)) servingModule()?.listensElsewhere(kind);
     return apply(native, this, args);
