@@ -19,6 +19,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   message: ["base"],
   limits: ["base", "message"],
+  // What the processes of a gateway say to each other.
+  bus: ["base"],
   // What the gateway and its workers share.
   ring: ["base", "message"],
   sandbox: ["base"],
@@ -96,6 +98,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "base",
     "message",
     "limits",
+    "bus",
     "sandbox",
     "net",
     "zmq",
@@ -119,9 +122,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "config",
   ],
   notify: ["base"],
-  supervisor: ["base", "net", "config"],
+  supervisor: ["base", "bus", "net", "config"],
   cli: [
     "base",
+    "bus",
     "net",
     "zmq",
     "mongrel2/codec",

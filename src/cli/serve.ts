@@ -101,6 +101,7 @@ export async function serveCommand(
       workerLimits: settings.workerLimits,
       drainTimeoutMs: settings.drainTimeoutMs,
       generationHeader: settings.generationHeader,
+      bus: membership?.bus,
       jobs: membership === null || membership.number === 1 ? "here" : "elsewhere",
       log: logToStderr,
     });

@@ -6,6 +6,7 @@
 
 import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.ts";
+import type { Bus } from "../bus/bus.ts";
 import type { LoadableApps, ReloadOutcome } from "./generations.ts";
 import { Generations } from "./generations.ts";
 import { formatListenAddress } from "../net/address.ts";
@@ -88,6 +89,8 @@ export interface GatewayOptions {
   readonly generationHeader: string;
   /** Whether jobs of the apps run here, or in another process. Default: here. */
   readonly jobs?: "here" | "elsewhere";
+  /** Carries messages to the gateway's other processes. Default: there are none. */
+  readonly bus?: Bus;
   /** Takes the gateway's messages. */
   readonly log: Log;
 }

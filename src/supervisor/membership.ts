@@ -6,9 +6,15 @@
 
 import { messageOf } from "../base/error_message.ts";
 import { ConfigError } from "../base/errors.ts";
+import { ProcessBus } from "../bus/process_bus.ts";
 import { ignoreBrokenPipes, logToStderr } from "../base/log.ts";
 import type { Assignment, Report } from "./protocol.ts";
-import { MAX_MESSAGE_CHARS, PROTOCOL_VERSION, SUPERVISED_ARGUMENT } from "./protocol.ts";
+import {
+  BUS_SUFFIX,
+  MAX_MESSAGE_CHARS,
+  PROTOCOL_VERSION,
+  SUPERVISED_ARGUMENT,
+} from "./protocol.ts";
 
 const LINE_END = 10;
 /** How often it is seen whether the supervisor still lives, in milliseconds. */
@@ -27,11 +33,19 @@ export class Membership {
   readonly assignment: Assignment;
   /** Resolves when the supervisor has ended. */
   readonly orphaned: Promise<void>;
+  /** Carries messages to and from the other processes. */
+  readonly bus: ProcessBus;
   readonly #channel: Deno.Conn;
   /** Ends when all that was reported has been sent. */
   #sending: Promise<void>;
 
-  private constructor(number: number, assignment: Assignment, channel: Deno.Conn) {
+  private constructor(
+    number: number,
+    assignment: Assignment,
+    channel: Deno.Conn,
+    bus: ProcessBus,
+  ) {
+    this.bus = bus;
     this.number = number;
     this.assignment = assignment;
     this.#channel = channel;
@@ -59,8 +73,12 @@ export class Membership {
     }
     // Its supervisor may die before it does.
     ignoreBrokenPipes();
-    const channel = await connect(assignment.socket);
-    return new Membership(number, assignment, channel);
+    const { socket, token } = assignment;
+    // The supervisor listens no more once it has the connection for reports.
+    const busConn = await connect(socket);
+    await sendAll(busConn, `${token}${BUS_SUFFIX}\n`);
+    const channel = await connect(socket);
+    return new Membership(number, assignment, channel, new ProcessBus(busConn));
   }
 
   /** Tells the supervisor. */
@@ -69,15 +87,19 @@ export class Membership {
   }
 
   async #send(text: string): Promise<void> {
-    let rest = encoder.encode(text);
-    try {
-      while (rest.length > 0) rest = rest.subarray(await this.#channel.write(rest));
-    } catch (error) {
-      // The supervisor has ended: that is noticed elsewhere.
-      const isEnd = error instanceof Deno.errors.BrokenPipe ||
-        error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BadResource;
-      if (!isEnd) throw error;
-    }
+    await sendAll(this.#channel, text);
+  }
+}
+
+async function sendAll(conn: Deno.Conn, text: string): Promise<void> {
+  let rest = encoder.encode(text);
+  try {
+    while (rest.length > 0) rest = rest.subarray(await conn.write(rest));
+  } catch (error) {
+    // The supervisor has ended: that is noticed elsewhere.
+    const isEnd = error instanceof Deno.errors.BrokenPipe ||
+      error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BadResource;
+    if (!isEnd) throw error;
   }
 }
 

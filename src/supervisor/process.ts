@@ -5,6 +5,7 @@
  */
 
 import type { OwnCommand } from "./command.ts";
+import type { Relay } from "../bus/relay.ts";
 import { LineSplitter } from "../base/line_splitter.ts";
 import type { Assignment, Report } from "./protocol.ts";
 import { PROTOCOL_VERSION, SUPERVISED_ARGUMENT } from "./protocol.ts";
@@ -28,6 +29,8 @@ export interface ProcessOptions {
   readonly ports: Assignment["ports"];
   /** Whose place it takes. */
   readonly role: Assignment["role"];
+  /** What the processes say to each other goes over it. */
+  readonly relay: Relay;
 }
 
 /** Is told of what processes do. */
@@ -38,6 +41,8 @@ export interface ProcessOwner {
   onReport(process: GatewayProcess, report: Report): void;
   /** The process can report nothing more; `reason` says why, if it is not that it ends. */
   onReportsEnd(process: GatewayProcess, reason: string | null): void;
+  /** The process sent something over the bus that none sends. */
+  onBusFault(process: GatewayProcess, fault: string): void;
   /** The process has ended. */
   onEnd(process: GatewayProcess, status: Deno.CommandStatus): void;
 }
@@ -75,10 +80,12 @@ export class GatewayProcess {
   readonly #owner: ProcessOwner;
   readonly #whenReady = Promise.withResolvers<ReadyReport>();
   readonly #channel: ReportChannel;
+  /** Its connection to the bus; `null` as long as it has none. */
+  #bus: Disposable | null = null;
 
   /** Starts a process. */
   constructor(options: ProcessOptions, owner: ProcessOwner) {
-    const { number, command, surroundings, ports, role } = options;
+    const { number, command, surroundings, ports, role, relay } = options;
     const { args, cwd, env, tempFolder } = surroundings;
     this.number = number;
     this.#owner = owner;
@@ -90,6 +97,11 @@ export class GatewayProcess {
       onReport: (report) => this.#onReport(report),
       onFault: (reason) => owner.onReportsEnd(this, reason),
       onEnd: () => owner.onReportsEnd(this, null),
+      onBus: (conn, first) => {
+        this.#bus = relay.admit(conn, first, {
+          onEnd: (fault) => fault !== null && owner.onBusFault(this, fault),
+        });
+      },
     });
     try {
       this.#child = new Deno.Command(command.program, {
@@ -163,6 +175,7 @@ export class GatewayProcess {
     await Promise.race([output, enough]);
     clearTimeout(timer);
     this.#channel[Symbol.dispose]();
+    this.#bus?.[Symbol.dispose]();
     const message = `it ended before it was ready (${describeStatus(status)})`;
     this.#whenReady.reject(new StartError(message, status.code || 1));
     this.#owner.onEnd(this, status);

@@ -4,8 +4,10 @@
  * A process is started with `--supervised=N` before its other arguments. Its standard input carries
  * one line of JSON, the {@linkcode Assignment}, and ends. That names a unix socket, at which the
  * process says the assignment's token, and then its {@linkcode Report}s, a line each. The connection
- * stays open as long as both live. Apps have no part in it: what they print, and what they read from
- * standard input, is not of the conversation.
+ * stays open as long as both live. Before it, the process makes another one, which it begins with the
+ * token and {@linkcode BUS_SUFFIX}: what follows, both ways, are records of the bus
+ * (`bus/bus_records.ts`). Apps have no part in it: what they print, and what they read from standard
+ * input, is not of the conversation.
  *
  * @module
  */
@@ -14,10 +16,13 @@ import type { LogLevel } from "../base/log.ts";
 import { LOG_LEVELS } from "../base/log.ts";
 
 /** Version of this protocol; the two sides may come from different releases. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** What the first argument of a supervised process begins with; its number follows. */
 export const SUPERVISED_ARGUMENT = "--supervised=";
+
+/** What follows the token where a connection is for the bus. */
+export const BUS_SUFFIX = " bus";
 
 /** Length of an assignment, and of a report, at the most, in characters. */
 export const MAX_MESSAGE_CHARS = 1_048_576;

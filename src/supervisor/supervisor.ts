@@ -6,6 +6,7 @@
  */
 
 import { doubled, FIRST_RESTART_DELAY_MS, HEALTHY_AGE_MS } from "../base/backoff.ts";
+import { Relay } from "../bus/relay.ts";
 import type { Log } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { timerMs } from "../base/timers.ts";
@@ -62,6 +63,7 @@ export class Supervisor implements ProcessOwner {
   /** All processes that have not ended. */
   readonly #alive = new Set<GatewayProcess>();
   readonly #reloading = new Set<GatewayProcess>();
+  readonly #relay = new Relay();
   /** Requested rolling restarts: the current one, and one after it. */
   #rolls = 0;
   #state: "starting" | "running" | "stopping" = "starting";
@@ -169,6 +171,12 @@ export class Supervisor implements ProcessOwner {
     process.kill("SIGKILL");
   }
 
+  onBusFault(process: GatewayProcess, fault: string): void {
+    const { number, pid } = process;
+    this.#log("error", `process ${number} (${pid}) was killed: it sent ${fault} over the bus`);
+    process.kill("SIGKILL");
+  }
+
   onEnd(process: GatewayProcess, status: Deno.CommandStatus): void {
     this.#alive.delete(process);
     this.#endReload(process);
@@ -205,7 +213,8 @@ export class Supervisor implements ProcessOwner {
   #spawn({ number }: Slot, role: Assignment["role"]): GatewayProcess {
     const { command, surroundings, ports } = this.#options;
     try {
-      const process = new GatewayProcess({ number, command, surroundings, ports, role }, this);
+      const options = { number, command, surroundings, ports, role, relay: this.#relay };
+      const process = new GatewayProcess(options, this);
       this.#alive.add(process);
       return process;
     } catch (error) {

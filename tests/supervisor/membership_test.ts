@@ -84,6 +84,7 @@ async function supervise(
   const input = child.stdin.getWriter();
   await input.write(new TextEncoder().encode(`${JSON.stringify(assignment)}\n`));
   await input.close();
+  const bus = await listener.accept();
   const conn = await listener.accept();
   const reports: string[] = [];
   const lines = new LineSplitter(100_000, (line) => reports.push(line));
@@ -111,6 +112,7 @@ async function supervise(
       }
       await child.status;
       await reading;
+      bus.close();
     },
   };
 }

@@ -5,6 +5,7 @@ import { ReportChannel } from "../../src/supervisor/report_channel.ts";
 
 const TOKEN = "secret";
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** A channel in a folder of its own, and what it has told. */
 class Lab implements AsyncDisposable {
@@ -14,6 +15,10 @@ class Lab implements AsyncDisposable {
     onReport: (report) => this.told.push(report),
     onFault: (reason) => this.told.push(reason),
     onEnd: () => this.told.push("end"),
+    onBus: (conn, first) => {
+      this.told.push(`bus: ${decoder.decode(first)}`);
+      conn.close();
+    },
   });
 
   connect(): Promise<Deno.Conn> {
@@ -67,6 +72,7 @@ for (
   const [what, said] of Object.entries({
     "another token": "guess\n",
     "a beginning of the token": `${TOKEN.slice(0, 3)}\n`,
+    "another token for the bus": "guess bus\n",
     "a report without the token": '{"kind":"reloaded"}\n',
     "a line that does not end": "x".repeat(1_100_000),
     nothing: "\n",
@@ -85,6 +91,20 @@ for (
     assertEquals(lab.told, [{ kind: "reloading" }]);
   });
 }
+
+Deno.test("a connection to the bus is handed on, with what has come of it, once", async () => {
+  await using lab = new Lab();
+  using bus = await lab.connect();
+  await say(bus, `${TOKEN} bus\nrecords`);
+  assert(await isClosed(bus));
+  using another = await lab.connect();
+  await say(another, `${TOKEN} bus\n`);
+  assert(await isClosed(another));
+  using conn = await lab.connect();
+  await say(conn, `${TOKEN}\n{"kind":"reloading"}\n`);
+  await until(() => lab.told.length === 2);
+  assertEquals(lab.told, ["bus: records", { kind: "reloading" }]);
+});
 
 Deno.test("what is no report is a fault, and the last thing that is heard", async () => {
   await using lab = new Lab();
@@ -110,7 +130,12 @@ Deno.test("a long TMPDIR does not make the socket's path too long for the system
   const long = `${parent}/${"x".repeat(120)}`;
   await Deno.mkdir(long);
   try {
-    using channel = new ReportChannel(long, TOKEN, { onReport() {}, onFault() {}, onEnd() {} });
+    using channel = new ReportChannel(long, TOKEN, {
+      onReport() {},
+      onFault() {},
+      onEnd() {},
+      onBus() {},
+    });
     assert(channel.path.length < 104);
     (await Deno.connect({ transport: "unix", path: channel.path })).close();
   } finally {
