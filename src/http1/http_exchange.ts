@@ -327,9 +327,8 @@ export class HttpExchange implements Exchange {
     const { fieldLines } = head;
     this.#held = {
       head: {
-        status: head.status,
+        ...head,
         fieldLines: typeof fieldLines === "string" ? fieldLines : fieldLines.slice(),
-        bodyLength: head.bodyLength,
       },
       body: body === null || typeof body === "string" ? body : body.slice(),
       chunks: [],

@@ -8,6 +8,7 @@ import { resolved } from "../base/captured.ts";
 import type { EndpointKind, RequestRole } from "../message/exchange.ts";
 import type { BodyPiece } from "./request_body.ts";
 import { clientAddr, variablesOf } from "./meta_variables.ts";
+import { responseTrailers } from "./response_trailers.ts";
 import type { AppTask } from "./task.ts";
 
 const { Headers: PlatformHeaders, TypeError } = globalThis;
@@ -41,6 +42,17 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Trailer fields of the request; resolves when its body has been received in full. */
   readonly trailers: Promise<Headers>;
+  /**
+   * Sets the trailer fields of the response: before it is returned, or while its body streams. A later call
+   * replaces them. Set before, they are announced in `Trailer` (RFC 9110 6.6.2), and a body of any kind is
+   * sent in chunks. They are sent to clients that say `TE: trailers` over HTTP/1.1 or Mongrel2, and to no
+   * others (RFC 9110 6.5.1).
+   *
+   * @throws {TypeError} if one is malformed, or of a kind that cannot be a trailer, such as
+   * `Content-Length`; or if it is too late, since the response has gone
+   * @throws {RangeError} if they take more than 64 KiB
+   */
+  setTrailers(trailers: HeadersInit): void;
   /** What the web server wants: `"responder"`, unless FastCGI says otherwise. */
   readonly role: RequestRole;
   /** The file that a FastCGI filter works on; `null` in all other roles. */
@@ -102,6 +114,10 @@ export class AppContext implements Context {
 
   get trailers(): Promise<Headers> {
     return this.#task.body?.trailers ?? resolved(new PlatformHeaders());
+  }
+
+  setTrailers(trailers: HeadersInit): void {
+    this.#task.setTrailers(responseTrailers(trailers));
   }
 
   get role(): RequestRole {

@@ -26,7 +26,6 @@ import type {
 import {
   MAX_INTERIM_BYTES,
   MAX_REASON_BYTES,
-  MAX_TRAILER_BYTES,
   MAX_UPGRADE_BYTES,
   MIN_INTERIM_BYTES,
   NO_ANSWER,
@@ -36,6 +35,13 @@ import {
 import { CODED_FIELDS, isDecoded } from "./decoded_bodies.ts";
 import { RequestBody } from "./request_body.ts";
 import { utf8Length } from "../base/text.ts";
+import type { ResponseTrailers } from "./response_trailers.ts";
+import {
+  announcesTrailers as announcesIn,
+  checkTrailerBytes,
+  hasTrailers,
+  takesTrailers,
+} from "./response_trailers.ts";
 import type { KnownText } from "./text_copies.ts";
 import { releaseText, useText } from "./text_copies.ts";
 import type {
@@ -115,6 +121,10 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
   #unsent: Uint8Array[] = [];
   #unsentAt = 0;
   #trailerLines: string | null = null;
+  /** Trailers that the app has set, if the client takes such. */
+  #trailers: ResponseTrailers | null = null;
+  /** Whether the response has begun as one whose length is known, or after which nothing can come. */
+  #isSettled = false;
   /** What takes what the client says in another protocol. */
   #taker: UpgradeTaker | null = null;
   /** Bytes that it has taken, and the gateway was not told of. */
@@ -167,6 +177,16 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     return this.#state === ENDED;
   }
 
+  /** Sets the trailers of the response, instead of those that were set before. */
+  setTrailers(trailers: ResponseTrailers): void {
+    // A client that has gone is no fault of the app's.
+    if (this.#abortReason !== null && this.#state === ENDED) return;
+    if (this.#state === ENDED || this.#isSettled) {
+      throw new TypeError("the response has gone: it is too late for trailers");
+    }
+    if (this.#trailers !== null || takesTrailers(this.head)) this.#trailers = trailers;
+  }
+
   /** Sends a response that needs no stream. */
   respondPlain({ status, reason, fieldLines, body }: PlainResponse): void {
     if (this.#state !== RUNNING) return;
@@ -183,6 +203,10 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     checkReason(reason);
     this.#state = RESPONDED;
     this.#pushed = source;
+    if (this.#trailers !== null && hasTrailers(status)) {
+      fieldLines += this.#trailers.announcement;
+      announcesTrailers = true;
+    }
     const head = { status, reason, fieldLines, bodyLength: UNKNOWN_LENGTH, announcesTrailers };
     this.#exchange.respond(head, null);
     return true;
@@ -225,14 +249,16 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
 
   endPushed(trailerLines: string): boolean {
     if (this.#state !== RESPONDED) return false;
-    if (trailerLines.length > MAX_TRAILER_BYTES) {
-      const text = `the trailers of the app's response are larger than ${MAX_TRAILER_BYTES} bytes`;
-      this.failWith(new RangeError(text));
+    const lines = trailerLines + (this.#trailers?.lines ?? "");
+    try {
+      checkTrailerBytes(lines.length);
+    } catch (error) {
+      this.failWith(error);
       return false;
     }
     this.#trailerLines = trailerLines;
     if (this.#unsent.length > 0) return false;
-    this.#exchange.end(trailerLines);
+    this.#exchange.end(lines);
     this.#end();
     return true;
   }
@@ -398,6 +424,11 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
       this.#knownText = useText(this.head.mount, body);
       if (this.#knownText !== null) body = this.#knownText.bytes;
     }
+    if (this.#trailers !== null && hasTrailers(status)) {
+      this.#sendTrailed({ status, reason, fieldLines, body }, this.#trailers);
+      return;
+    }
+    this.#isSettled = true;
     const bytes = body === null ? 0 : typeof body === "string" ? utf8Length(body) : lengthOf(body);
     if (body === null || bytes <= min(MAX_PIECE_BYTES, this.#window)) {
       this.#exchange.respond({ status, reason, fieldLines, bodyLength: WHOLE_BODY }, body);
@@ -413,6 +444,33 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     const sent = typeof body === "string" ? this.#sendText(body) : this.#sendWithin(body);
     if (sent === undefined) this.#end();
     else settle(sent, (open) => open && this.#end(), rethrow);
+  }
+
+  /** Sends a whole body as if its length were not known: trailers come after chunks. */
+  #sendTrailed(
+    { status, reason, fieldLines, body }: PlainResponse,
+    { announcement }: ResponseTrailers,
+  ): void {
+    this.#state = RESPONDED;
+    fieldLines += announcement;
+    const bodyLength = UNKNOWN_LENGTH;
+    this.#exchange.respond(
+      { status, reason, fieldLines, bodyLength, announcesTrailers: true },
+      null,
+    );
+    const sent = body === null
+      ? undefined
+      : typeof body === "string"
+      ? this.#sendText(body)
+      : this.#sendWithin(body);
+    if (sent === undefined) this.#endStream();
+    else settle(sent, (open) => open && this.#endStream(), rethrow);
+  }
+
+  /** Ends a response of unknown length. */
+  #endStream(): void {
+    this.#exchange.end(this.#trailers?.lines ?? "");
+    this.#end();
   }
 
   /** Sends a large text, encoded piece by piece; returns as {@linkcode #sendWithin} does. */
@@ -458,7 +516,14 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     const exchange = this.#exchange;
     try {
       const reader = this.#reader = body.getReader();
-      exchange.respond({ status, fieldLines, bodyLength: UNKNOWN_LENGTH }, null);
+      let announcesTrailers = false;
+      if (this.#trailers !== null && hasTrailers(status)) {
+        fieldLines += this.#trailers.announcement;
+        announcesTrailers = true;
+      } else if (announcesIn(fieldLines)) {
+        announcesTrailers = takesTrailers(this.head);
+      }
+      exchange.respond({ status, fieldLines, bodyLength: UNKNOWN_LENGTH, announcesTrailers }, null);
       for (;;) {
         const { done, value } = await reader.read();
         if (this.ended) return;
@@ -469,8 +534,7 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
         const sent = this.#sendWithin(value);
         if (sent !== undefined && !(await sent)) return;
       }
-      exchange.end();
-      this.#end();
+      this.#endStream();
     } catch (error) {
       if (this.ended) return;
       discard(this.#reader, error);

@@ -35,6 +35,13 @@ const FAULTS = {
     res.statusMessage = undefined;
     res.end(String(new Set(codes).size));
   },
+  badTrailers: (_, res) => {
+    const codes = codesOf(
+      () => res.addTrailers({ "Content-Length": 1 }),
+      () => res.addTrailers([["set-cookie", "a=1"]]),
+    );
+    res.end(codes.join());
+  },
   mutated: (_, res) => {
     const values = ["a"];
     res.setHeader("a", values);

@@ -8,6 +8,7 @@ const BYTES = new TextDecoder("latin1");
 /** What comes of each fault: the status and the body; `null` for one that is broken off. */
 const FAULTS: Readonly<Record<string, readonly [status: number, body?: string | null]>> = {
   split: [200, "2"],
+  badTrailers: [200, "ERR_HTTP_TRAILER_INVALID,ERR_HTTP_TRAILER_INVALID"],
   mutated: [500],
   changing: [500],
   reason: [500],

@@ -18,6 +18,7 @@ import type { RequestHead, ResponseHead } from "../../message/exchange.ts";
 import type { OutputBuffer } from "../../base/buffers.ts";
 import { writeUtf8 } from "../../base/text.ts";
 import { CR, LF } from "../../message/chars.ts";
+import { NOT_IN_TRAILERS } from "../../message/trailer_names.ts";
 import {
   bodyLengthOf,
   bodyTooLong,
@@ -65,22 +66,7 @@ const socketFields = new ResponseFields([
   "sec-websocket-extensions",
 ]);
 /** Trailers: none that frame a message, route it, or have to be known before it (RFC 9110 6.5.1). */
-const trailerFields = new ResponseFields([
-  "authorization",
-  "cache-control",
-  "content-encoding",
-  "content-length",
-  "content-range",
-  "content-type",
-  "date",
-  "expires",
-  "host",
-  "location",
-  "set-cookie",
-  "trailer",
-  "vary",
-  "www-authenticate",
-]);
+const trailerFields = new ResponseFields(NOT_IN_TRAILERS);
 
 /** A protocol's name, and its version if it has one (RFC 9110 7.8). */
 const PROTOCOL = /^[\w!#$%&'*+\-.^`|~]+(?:\/[\w!#$%&'*+\-.^`|~]+)?$/;
@@ -219,6 +205,10 @@ export class ResponseWriter {
       throw error;
     }
     if (fields.saysClose) this.closes = true;
+    // Trailers need chunks, which take the place of a length (RFC 9112 7.1.2).
+    const willTrail = fields === announcingFields && bodyLength === UNKNOWN_LENGTH &&
+      request.minorVersion === 1 && request.method !== "HEAD";
+    if (willTrail) fields.declaredLength = UNKNOWN_LENGTH;
     if (!fields.hasDate) out.append(this.#date.bytes);
 
     this.#writeFraming(request, status, bodyLength);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkTrailerName } from "../response_trailers.ts";
 import { nodeError } from "./node_members.ts";
 
 /** A value as `setHeader()` was given it. */
@@ -111,15 +112,25 @@ export class OutgoingFields {
   }
 }
 
-/** The field lines of what `addTrailers()` was given. */
-export function trailerLines(given: GivenFields): string {
+/** The field lines of what `addTrailers()` was given, or `writeEarlyHints()`. */
+export function givenLines(given: GivenFields, kind: "trailers" | "hints"): string {
   let lines = "";
   const pairs = isArray(given) ? pairsOf(given) : entries(given);
   for (const [name, value] of pairs) {
     check(name, value);
+    if (kind === "trailers") checkTrailer(name);
     for (const each of listOf(value as Value)) lines += `${name}: ${each}\r\n`;
   }
   return lines;
+}
+
+/** Throws at what no trailer can be. */
+function checkTrailer(name: string): void {
+  try {
+    checkTrailerName(name.toLowerCase());
+  } catch (error) {
+    throw nodeError("ERR_HTTP_TRAILER_INVALID", (error as Error).message, "type");
+  }
 }
 
 /** Names and values of a list of them by turns, or of pairs. */

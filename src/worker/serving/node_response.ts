@@ -16,7 +16,7 @@ import { lightResponse } from "../response.ts";
 import type { Chunk } from "./node_chunks.ts";
 import { bodyOf, bytesOf } from "./node_chunks.ts";
 import type { GivenFields } from "./node_fields.ts";
-import { OutgoingFields, trailerLines } from "./node_fields.ts";
+import { givenLines, OutgoingFields } from "./node_fields.ts";
 import { nodeError, shareMembers } from "./node_members.ts";
 import type { BridgedRequest } from "./node_request.ts";
 import type { BridgedSocket } from "./node_socket.ts";
@@ -326,7 +326,7 @@ export function responseMaker(
     }
 
     addTrailers(given: GivenFields): void {
-      this.#trailerLines += trailerLines(given);
+      this.#trailerLines += givenLines(given, "trailers");
     }
 
     cork(): void {
@@ -356,7 +356,7 @@ export function responseMaker(
       if (link === null || link === undefined) return;
       const links = Array.isArray(link) ? link.join(", ") : link;
       if (links === "") return;
-      this.#parts.inform(103, trailerLines({ Link: links, ...others }));
+      this.#parts.inform(103, givenLines({ Link: links, ...others }, "hints"));
       if (callback !== undefined) nextTick(callback);
     }
 
