@@ -10,8 +10,14 @@ import type { PackageRow } from "./row.ts";
 import { COMMON } from "./tables/common.ts";
 import { DATABASES } from "./tables/databases.ts";
 import { DATES } from "./tables/dates.ts";
+import { FILES } from "./tables/files.ts";
+import { MARKUP } from "./tables/markup.ts";
+import { OBSERVABILITY } from "./tables/observability.ts";
+import { PROTOCOLS } from "./tables/protocols.ts";
 import { RENDERING } from "./tables/rendering.ts";
 import { SERVERS } from "./tables/servers.ts";
+import { SERVICES } from "./tables/services.ts";
+import { TEMPLATES } from "./tables/templates.ts";
 import { TOOLS } from "./tables/tools.ts";
 import { UTILITIES } from "./tables/utilities.ts";
 import { VALIDATION } from "./tables/validation.ts";
@@ -25,12 +31,20 @@ const TABLES: Readonly<Record<string, readonly PackageRow[]>> = {
   dates: DATES,
   utilities: UTILITIES,
   tools: TOOLS,
+  templates: TEMPLATES,
+  services: SERVICES,
+  protocols: PROTOCOLS,
+  observability: OBSERVABILITY,
+  markup: MARKUP,
+  files: FILES,
 };
 
 /** What Deno itself does otherwise in the version that the executable is made of (2.6). */
 const OLDER_RUNTIME: Readonly<Record<string, string>> = {
   "fastify@5.6.1": "answers of inject() are empty",
   "@hapi/hapi@21.4.10": "inject() fails",
+  "undici@8.13.1": "markAsUncloneable() is missing",
+  "got@16.1.0": "getDefaultResultOrder() of node:dns is missing",
 };
 
 const executable = Deno.env.get("GATEHOUSE_TEST_EXECUTABLE");
