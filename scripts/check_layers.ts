@@ -69,6 +69,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "loader/project",
     "loader/graph",
   ],
+  // What is sent of files, whoever orders it.
+  files: ["base", "message", "net", "loader/files"],
   loader: [
     "base",
     "sandbox",

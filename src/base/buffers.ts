@@ -224,6 +224,18 @@ export class OutputBuffer {
     return taken;
   }
 
+  /** Takes the first `length` bytes of a buffer of the pool's over, without copying if nothing is there yet. */
+  adopt(buffer: Uint8Array, length: number): void {
+    if (this.length > 0) {
+      this.append(buffer.subarray(0, length));
+      this.#pool.give(buffer);
+      return;
+    }
+    this.#pool.give(this.bytes);
+    this.bytes = buffer;
+    this.length = length;
+  }
+
   /** Makes room for a chunk of `bytes`, and for more of them if it is large. */
   reserveChunk(bytes: number): void {
     // Where there is much, more is to follow: growing step by step would copy it again and again.

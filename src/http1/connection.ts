@@ -202,6 +202,11 @@ export class HttpConnection extends Connection {
     exchange.giveCredit(0, this.sender.pendingBytes <= FEW_UNSENT_BYTES);
   }
 
+  /** Bytes in the output, and on their way, that the system has not taken. */
+  get pendingBytes(): number {
+    return this.sender.pendingBytes;
+  }
+
   /** Counts body bytes that were put into the output for the exchange at the front. */
   countBody(bytes: number): void {
     this.#deliveries.count(bytes);

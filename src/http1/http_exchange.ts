@@ -9,6 +9,7 @@ import { InvalidResponseError } from "../base/errors.ts";
 import type { ProtocolError } from "../base/errors.ts";
 import type {
   AbortReason,
+  DirectOutput,
   Exchange,
   ExchangeReceiver,
   RequestHead,
@@ -45,7 +46,7 @@ interface HeldResponse {
 }
 
 /** An exchange over HTTP/1.1. */
-export class HttpExchange implements Exchange {
+export class HttpExchange implements DirectOutput, Exchange {
   readonly head: RequestHead;
   receiver: ExchangeReceiver = NOBODY;
   reportSent = false;
@@ -73,6 +74,8 @@ export class HttpExchange implements Exchange {
   #held: HeldResponse | null = null;
   /** Whether no answer will follow, and it is not its turn. */
   #isCutOff = false;
+  /** Whether the response's body is written without copies, and no window counts. */
+  #isDirect = false;
   /** Whether an interim response could not be sent: no further ones are tried. */
   #isMute = false;
   /**
@@ -108,7 +111,7 @@ export class HttpExchange implements Exchange {
 
   /** Gives the handler credit: `bytes`, and if there is room a piece of what its window lacks. */
   giveCredit(bytes: number, hasRoom: boolean): void {
-    if (hasRoom) {
+    if (hasRoom && !this.#isDirect) {
       const piece = Math.min(this.#owedWindow, WINDOW_PIECE_BYTES);
       this.#owedWindow -= piece;
       bytes += piece;
@@ -119,7 +122,9 @@ export class HttpExchange implements Exchange {
 
   /** Gives the handler as much credit of `bytes` as a client needs that takes less than it is sent. */
   giveLessCredit(bytes: number): void {
-    const surplus = Math.min(bytes, Math.max(0, this.windowBytes - FIRST_WINDOW_BYTES));
+    const surplus = this.#isDirect
+      ? 0
+      : Math.min(bytes, Math.max(0, this.windowBytes - FIRST_WINDOW_BYTES));
     this.#owedWindow += surplus;
     if (bytes > surplus) this.receiver.onCredit(bytes - surplus);
   }
@@ -179,13 +184,37 @@ export class HttpExchange implements Exchange {
     const { writer } = this.#connection;
     const written = writer.write(chunk);
     this.#connection.countBody(written);
-    // What was announced is complete: the client and its connection have no part in what is too much.
-    if (written < chunk.length) this.#onSurplus();
-    if (writer.idle) {
-      this.#complete();
-    } else {
-      this.#connection.scheduleFlush();
+    this.#onBodyWritten(chunk.length - written);
+  }
+
+  get direct(): DirectOutput | null {
+    const isOpen = this.#state === RESPONDING && this.#held === null && this.#successor === null;
+    return isOpen ? this : null;
+  }
+
+  get pendingBytes(): number {
+    return this.#connection.pendingBytes;
+  }
+
+  takeBuffer(bytes: number): Uint8Array {
+    return this.#connection.host.buffers.take(bytes);
+  }
+
+  giveBuffer(buffer: Uint8Array): void {
+    this.#connection.host.buffers.give(buffer);
+  }
+
+  writeBuffer(buffer: Uint8Array, length: number): void {
+    if (this.direct === null) {
+      this.write(buffer.subarray(0, length));
+      this.giveBuffer(buffer);
+      return;
     }
+    this.#isDirect = true;
+    const { writer } = this.#connection;
+    const written = writer.writeBuffer(buffer, length);
+    this.#connection.countBody(written);
+    this.#onBodyWritten(length - written);
   }
 
   inform(status: number, fieldLines: string): void {
@@ -363,6 +392,14 @@ export class HttpExchange implements Exchange {
     if (this.#connection.unreadBytes(this) > MAX_DISCARDED_BYTES) this.isLast = true;
     const { head, body } = errorResponse(status, detail, fieldLines);
     this.respond(head, body);
+  }
+
+  /** Goes on after part of the body, of which `surplusBytes` were not announced. */
+  #onBodyWritten(surplusBytes: number): void {
+    // What was announced is complete: the client and its connection have no part in what is too much.
+    if (surplusBytes > 0) this.#onSurplus();
+    if (this.#connection.writer.idle) this.#complete();
+    else this.#connection.scheduleFlush();
   }
 
   /** The body goes on after what was announced of it, which was sent. */

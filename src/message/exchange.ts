@@ -259,6 +259,8 @@ export interface Exchange {
    * called, if only with 0, when that is over.
    */
   readonly congested: boolean;
+  /** A way to write without copies, once the response has begun; nothing where there is none, or not yet. */
+  readonly direct?: DirectOutput | null;
   /** Permits `bytes` more of the request's body to be delivered. */
   grant(bytes: number): void;
   /** Permits `bytes` more of the file to be delivered that comes with a request of the role `"filter"`. */
@@ -296,6 +298,21 @@ export interface Exchange {
    * response is not complete.
    */
   fail(status: number, fieldLines?: string): void;
+}
+
+/** How large pieces of a response's body reach its connection without being copied. */
+export interface DirectOutput {
+  /** Bytes that were written, and that the system has not taken yet. */
+  readonly pendingBytes: number;
+  /** A buffer of at least `bytes`, for one of the following two. */
+  takeBuffer(bytes: number): Uint8Array;
+  /** Takes a buffer back that is not needed. */
+  giveBuffer(buffer: Uint8Array): void;
+  /**
+   * Sends the first `length` bytes of `buffer`, which is the connection's from here on. No window bounds
+   * this: who uses it waits for `onCredit`, which then tells of all bytes that the system has taken.
+   */
+  writeBuffer(buffer: Uint8Array, length: number): void;
 }
 
 /** Takes requests: the pool of workers, the apps of a thread, or a router before them. */

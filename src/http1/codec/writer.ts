@@ -256,6 +256,19 @@ export class ResponseWriter {
   }
 
   /**
+   * Writes part of a body of known length: the first `length` bytes of `buffer`, which is the output's from here on.
+   * Returns as {@linkcode write} does.
+   */
+  writeBuffer(buffer: Uint8Array, length: number): number {
+    if (this.#framing !== LENGTH) return this.write(buffer.subarray(0, length));
+    const bytes = Math.min(length, this.#remaining);
+    this.#remaining -= bytes;
+    this.#out.adopt(buffer, bytes);
+    this.#finishIfComplete();
+    return bytes;
+  }
+
+  /**
    * Ends a response whose length was not known. Trailers are sent if it is chunked.
    *
    * @throws {InvalidResponseError} if the body is shorter than its Content-Length, or a trailer malformed

@@ -63,8 +63,7 @@ export function staysWithin(path: string, granted: FileGrant): boolean {
 }
 
 /**
- * What is in the file at `path`. Where it leads is checked before it is opened; apps that may not
- * read it do not learn whether it exists.
+ * What is in the file at `path`.
  *
  * @throws {FileFault} when it cannot be read, or is not in `granted`
  */
@@ -73,10 +72,18 @@ export function readGranted(
   granted: FileGrant,
   maxBytes: number,
 ): Uint8Array<ArrayBuffer> {
-  if (granted === "any") {
-    using file = RegularFile.open(path);
-    return file.read(maxBytes);
-  }
+  using file = openGranted(path, granted);
+  return file.read(maxBytes);
+}
+
+/**
+ * Opens the file at `path`. Where it leads is checked before it is opened; apps that may not read it do not
+ * learn whether it exists.
+ *
+ * @throws {FileFault} when it cannot be opened, or is not in `granted`
+ */
+export function openGranted(path: string, granted: FileGrant): RegularFile {
+  if (granted === "any") return RegularFile.open(path);
   const allowed = realGrant(granted);
   if (!isGranted(path, granted)) throw leadsOut();
   let real: string;
@@ -86,11 +93,16 @@ export function readGranted(
     throw error instanceof FileFault && leadsElsewhere(path, granted, allowed) ? leadsOut() : error;
   }
   if (!isGranted(real, allowed)) throw leadsOut();
-  using file = RegularFile.open(real);
-  // Somebody may have put another thing into its place, or on the way to it.
-  const isSame = explained(() => Deno.realPathSync(path)) === real && file.isAt(real);
-  if (!isSame) throw new FileFault("it was replaced while it was being opened");
-  return file.read(maxBytes);
+  const file = RegularFile.open(real);
+  try {
+    // Somebody may have put another thing into its place, or on the way to it.
+    const isSame = explained(() => Deno.realPathSync(path)) === real && file.isAt(real);
+    if (!isSame) throw new FileFault("it was replaced while it was being opened");
+    return file;
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /**
@@ -113,6 +125,7 @@ function leadsOut(): FileFault {
   return new FileFault(
     "it is behind a link to what the app may not read; permit it with --app-allow-read and the " +
       "path that the link leads to",
+    "forbidden",
   );
 }
 

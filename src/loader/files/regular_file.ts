@@ -6,7 +6,16 @@
  * @module
  */
 
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  read,
+  readSync,
+  statSync,
+} from "node:fs";
 import type { Stats } from "node:fs";
 import { inWords } from "../../base/sizes.ts";
 import { fileSystemReason } from "./atomic_write.ts";
@@ -14,13 +23,16 @@ import { fileSystemReason } from "./atomic_write.ts";
 /** A pipe without a writer is opened without waiting. Windows knows no such flag. */
 const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
-type FaultKind = "missing" | "folder" | "unfit";
+type FaultKind = "missing" | "folder" | "forbidden" | "exhausted" | "unfit";
 
 /** A file cannot be read. The message says why, as a clause, and leaves it to the catcher to say which. */
 export class FileFault extends Error {
   /** Name of the class. */
   override name = "FileFault";
-  /** Whether there is no such file, a folder in its place, or something else that will not do. */
+  /**
+   * Whether there is no such file, or a folder in its place, or it may not be read, or nothing more can be
+   * opened, or something else will not do.
+   */
   readonly kind: FaultKind;
 
   /** Makes a fault with the reason as its message. */
@@ -59,6 +71,16 @@ export class RegularFile implements Disposable {
     }
   }
 
+  /** Its size in bytes when it was opened. */
+  get size(): number {
+    return this.#info.size;
+  }
+
+  /** When it was changed last before it was opened, in ms since 1970. */
+  get modifiedMs(): number {
+    return this.#info.mtimeMs;
+  }
+
   /** Whether it is this file that lies at `path`, a link not being one. */
   isAt(path: string): boolean {
     const { dev, ino } = explained(() => lstatSync(path));
@@ -87,6 +109,21 @@ export class RegularFile implements Disposable {
         bytes = larger;
       }
     }
+  }
+
+  /** Reads up to `length` bytes from `position` into `buffer`; returns how many there were. */
+  readAt(buffer: Uint8Array, length: number, position: number): number {
+    return readSync(this.#descriptor, buffer, 0, length, position);
+  }
+
+  /** The same, while the thread does something else. The file may not be closed meanwhile. */
+  readLater(buffer: Uint8Array, length: number, position: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      read(this.#descriptor, buffer, 0, length, position, (error, count) => {
+        if (error) reject(error);
+        else resolve(count!);
+      });
+    });
   }
 
   [Symbol.dispose](): void {
@@ -122,7 +159,7 @@ function faultOf(error: unknown): unknown {
       return new FileFault("there is no such file", "missing", { cause: error });
     case "EACCES":
     case "EPERM":
-      return new FileFault("the file may not be read", "unfit", { cause: error });
+      return new FileFault("the file may not be read", "forbidden", { cause: error });
     case "EISDIR":
       return new FileFault("it is a folder", "folder", { cause: error });
     case "ELOOP":
@@ -133,7 +170,9 @@ function faultOf(error: unknown): unknown {
   }
   if (error instanceof Deno.errors.IsADirectory) return new FileFault("it is a folder", "folder");
   const reason = fileSystemReason(error);
-  return reason === null ? error : new FileFault(reason, "unfit", { cause: error });
+  if (reason === null) return error;
+  const kind = code === "EMFILE" || code === "ENFILE" ? "exhausted" : "unfit";
+  return new FileFault(reason, kind, { cause: error });
 }
 
 function checkRegular(info: Stats): void {
