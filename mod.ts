@@ -45,6 +45,8 @@ export type { HttpLimits } from "./src/http1/codec/limits.ts";
 export { DEFAULT_HTTP_LIMITS } from "./src/http1/codec/limits.ts";
 export type { FastCgiLimits } from "./src/fastcgi/codec/limits.ts";
 export { DEFAULT_FASTCGI_LIMITS } from "./src/fastcgi/codec/limits.ts";
+export type { Coding, CodingLevel, CompressionSettings } from "./src/compression/codec/settings.ts";
+export { DEFAULT_COMPRESSION } from "./src/compression/codec/settings.ts";
 export type { WorkerLimits } from "./src/limits/worker_limits.ts";
 export { DEFAULT_WORKER_LIMITS } from "./src/limits/worker_limits.ts";
 export type { Log, LogLevel } from "./src/base/log.ts";

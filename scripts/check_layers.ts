@@ -31,6 +31,9 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "fastcgi/codec": ["base", "message"],
   "mongrel2/codec": ["base", "message"],
   "websocket/codec": ["base", "message"],
+  "compression/codec": ["base", "message"],
+  // What is done to responses of any protocol.
+  compression: ["base", "message", "ring", "compression/codec"],
   // What HTTP connections become, so that it comes before them.
   websocket: ["base", "message", "net", "websocket/codec"],
   http1: ["base", "message", "limits", "net", "websocket/codec", "websocket", "http1/codec"],
@@ -90,6 +93,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "base",
     "message",
     "limits",
+    "compression/codec",
     "net",
     "websocket/codec",
     "http1/codec",
@@ -100,6 +104,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "base",
     "message",
     "limits",
+    "compression/codec",
+    "compression",
     "bus",
     "sandbox",
     "net",

@@ -68,6 +68,14 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["workerLimits.maxWorkerMemoryBytes", { workerLimits: { maxWorkerMemoryBytes: 0.5 } }, "…"],
   ["worker", { worker: 1 }, 'there is no setting "worker"', ["--worker=1"]],
   ["messageCompression", { messageCompression: "all" }, "…", ["--compress-messages=all"]],
+  ["compression", { compression: "all" }, "…", ["--compress=all"]],
+  ["compression.codings", { compression: { codings: [{ coding: "br", level: 12 }] } }, "…", [
+    "--compress=br:12",
+  ]],
+  ["compression.codings", { compression: { codings: [] } }, "…", ["--compress=,"]],
+  ["compression.types", { compression: { types: ["html"] } }, "…", ["--compress-types=html"]],
+  ["compression.minBytes", { compression: { minBytes: -1 } }, "…", ["--compress-min-bytes=-1"]],
+  ["compression.level", { compression: { level: 1 } }, "…"],
   ["faultReports", { faultReports: "all" }, "…", ["--fastcgi-stderr=all"]],
   ["generationHeader", { generationHeader: "Content-Length" }, "…", [
     "--generation-header=Content-Length",

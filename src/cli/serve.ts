@@ -96,6 +96,11 @@ export async function serveCommand(
       sharing: sharingOf(membership),
       limits: settings.limits,
       messageCompression: settings.messageCompression,
+      compression: settings.compress === null ? undefined : {
+        codings: settings.compress,
+        types: settings.compressTypes,
+        minBytes: settings.compressMinBytes,
+      },
       host: loading.host,
       prefixes: settings.mounts.map(({ prefix }) => prefix),
       workerLimits: settings.workerLimits,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ConfigError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
 import { TermsReader } from "./codec/request_terms.ts";
@@ -28,6 +29,11 @@ export class CompressingHandler implements ExchangeHandler {
   /** Starts what compresses, as `settings` say, and stands before `handler`. */
   constructor(handler: ExchangeHandler, settings: CompressionSettings, log: Log) {
     const codings = settings.codings.filter(({ coding }) => hasCoding(coding));
+    if (codings.length === 0) {
+      throw new ConfigError(
+        "--compress names zstd alone, which this version of Deno does not have",
+      );
+    }
     const threads = Math.min(
       MAX_THREADS,
       Math.ceil(navigator.hardwareConcurrency / CORES_PER_THREAD),

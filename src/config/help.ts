@@ -18,6 +18,7 @@ const TOPICS_INDENT = 15;
 /** Headings of the options, with the topics that they are. */
 const GROUPS: ReadonlyMap<string, OptionGroup> = new Map([
   ["endpoints", "Endpoints"],
+  ["compression", "Compression"],
   ["apps", "Apps"],
   ["configuration", "Configuration"],
   ["loading", "Loading"],

@@ -8,6 +8,7 @@
 import { LIMIT_RANGES, RANGES } from "../limits/setting_ranges.ts";
 import { ConfigError } from "../base/errors.ts";
 import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
+import { COMPRESSION_OPTIONS } from "./compression_options.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import { CONTAINMENT_OPTIONS } from "./containment_options.ts";
 import { CACHE_OPTIONS, LOADER_OPTIONS } from "./loader_options.ts";
@@ -32,6 +33,7 @@ import {
 /** Headings that options stand under in the help text. */
 export type OptionGroup =
   | "Endpoints"
+  | "Compression"
   | "Apps"
   | "Configuration"
   | "Loading"
@@ -270,6 +272,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     default: "511",
     apply: (settings, text, name) => settings.backlog = parseCount(name, text, RANGES.backlog),
   },
+  ...COMPRESSION_OPTIONS,
   {
     name: "mount",
     value: "PREFIX=APP[,strip]",

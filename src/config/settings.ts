@@ -5,6 +5,8 @@
  */
 
 import type { AppPermissions } from "./app_permissions.ts";
+import type { CodingLevel } from "../compression/codec/settings.ts";
+import { DEFAULT_COMPRESSION } from "../compression/codec/settings.ts";
 import type { FaultReports } from "../message/exchange.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
@@ -100,6 +102,12 @@ export interface ServeSettings {
   maxReqs: number;
   /** What is done with messages of WebSockets. */
   messageCompression: MessageCompression;
+  /** The content codings that responses are offered in, the favourite first; `null` for none. */
+  compress: readonly CodingLevel[] | null;
+  /** Media types of responses that are compressed. */
+  compressTypes: readonly string[];
+  /** Responses whose length is known to be less are not, in bytes. */
+  compressMinBytes: number;
   /** Which faults of apps go to the web servers' error logs. */
   faultReports: FaultReports;
   /** Mongrel2 servers to be a handler of. */
@@ -188,6 +196,9 @@ export function defaultSettings(): ServeSettings {
     maxConns: DEFAULT_FASTCGI_LIMITS.maxConns,
     maxReqs: DEFAULT_FASTCGI_LIMITS.maxReqs,
     messageCompression: "none",
+    compress: null,
+    compressTypes: DEFAULT_COMPRESSION.types,
+    compressMinBytes: DEFAULT_COMPRESSION.minBytes,
     faultReports: "errors",
     certFile: undefined,
     keyFile: undefined,

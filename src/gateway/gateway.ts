@@ -11,6 +11,8 @@ import type { LoadableApps, ReloadOutcome } from "./generations.ts";
 import { Generations } from "./generations.ts";
 import { formatListenAddress } from "../net/address.ts";
 import type { ListenAddress } from "../net/address.ts";
+import type { CompressionSettings } from "../compression/codec/settings.ts";
+import type { CompressingHandler } from "../compression/handler.ts";
 import { descriptors } from "../net/descriptors.ts";
 import { DescriptorWatch } from "../pool/descriptor_watch.ts";
 import type { OpeningWorker } from "../pool/descriptor_watch.ts";
@@ -77,6 +79,8 @@ export interface GatewayOptions {
   readonly limits: HttpLimits;
   /** What is done with messages of WebSockets. */
   readonly messageCompression: MessageCompression;
+  /** How responses are compressed. Default: not at all. */
+  readonly compression?: CompressionSettings;
   /** Where the apps run. */
   readonly host: AppHost;
   /** Path prefixes of the apps that run on this thread, in their order. */
@@ -140,6 +144,7 @@ export class Gateway {
   readonly #urls: readonly string[];
   readonly #releaseDescriptors: () => void;
   readonly #watch: DescriptorWatch | null;
+  readonly #compressing: CompressingHandler | null;
   #shutdown: Promise<number> | null = null;
   #cutShort = Promise.withResolvers<void>();
 
@@ -150,7 +155,9 @@ export class Gateway {
     addresses: readonly Deno.Addr[],
     urls: readonly string[],
     watch: DescriptorWatch | null,
+    compressing: CompressingHandler | null,
   ) {
+    this.#compressing = compressing;
     this.#watch = watch;
     this.#endpoints = endpoints;
     this.#listening = listening;
@@ -170,6 +177,7 @@ export class Gateway {
   static async start(options: GatewayOptions): Promise<Gateway> {
     const openings: Opening[] = [];
     let backend: Backend | null = null;
+    let compressing: CompressingHandler | null = null;
     try {
       // Before apps run, which may replace this library with another.
       const mongrel2Endpoints = await prepareMongrel2(options);
@@ -182,7 +190,8 @@ export class Gateway {
       for await (const opening of openSockets(options)) openings.push(opening);
       const addresses = openings.flatMap(({ listening }) => listening.addresses);
       backend ??= await startBackend(options, addresses);
-      const handler = backend;
+      compressing = await compressingHandler(options, backend);
+      const handler = compressing ?? backend;
       const mongrel2 = mongrel2Endpoints(handler);
       const listeners = openings.map((opening) => opening.serve(handler));
       const urls = openings.flatMap(({ scheme, listening }) =>
@@ -197,7 +206,15 @@ export class Gateway {
       const coming = isShared ? 0 : backend.workerCount * DESCRIPTORS_PER_WORKER;
       const watch = watchDescriptors(options, backend, coming);
       const releaseComing = descriptors.keepFree(coming);
-      const gateway = new Gateway(endpoints, listening, backend, addresses, urls, watch);
+      const gateway = new Gateway(
+        endpoints,
+        listening,
+        backend,
+        addresses,
+        urls,
+        watch,
+        compressing,
+      );
       backend.complete.then(() => {
         releaseComing();
         watch?.settle();
@@ -210,6 +227,7 @@ export class Gateway {
         listening.listener.close();
         listening.cleanUp();
       }
+      compressing?.end();
       backend?.terminate();
       throw error;
     }
@@ -256,6 +274,7 @@ export class Gateway {
     for (const endpoint of this.#endpoints) await endpoint[Symbol.asyncDispose]();
     await endpointsDrained;
     this.#backend.terminate();
+    this.#compressing?.end();
     this.#watch?.[Symbol.dispose]();
     this.#releaseDescriptors();
     for (const each of this.#listening) each.cleanUp();
@@ -306,6 +325,16 @@ async function prepareMongrel2(
   openLibzmq(surroundings);
   const { Mongrel2Endpoint } = await import("../mongrel2/endpoint.ts");
   return (handler) => mongrel2.map((spec) => new Mongrel2Endpoint({ spec, handler, limits, log }));
+}
+
+/** What compresses the responses of `handler`, if that is wanted. */
+async function compressingHandler(
+  { compression, log }: GatewayOptions,
+  handler: ExchangeHandler,
+): Promise<CompressingHandler | null> {
+  if (compression === undefined) return null;
+  const { CompressingHandler } = await import("../compression/handler.ts");
+  return new CompressingHandler(handler, compression, log);
 }
 
 async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {

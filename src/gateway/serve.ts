@@ -28,7 +28,7 @@ import type { AppHost } from "./gateway.ts";
 import type { ReloadOutcome } from "./generations.ts";
 import { Reloading } from "./reloading.ts";
 import type { AppReference, ServeOptions } from "./serve_options.ts";
-import { checked } from "./serve_options.ts";
+import { checked, compressionOf } from "./serve_options.ts";
 
 /** A gateway that {@linkcode serve} started. */
 export interface Server extends AsyncDisposable {
@@ -98,6 +98,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     backlog: options.backlog ?? 511,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
     messageCompression: options.messageCompression ?? "none",
+    compression: compressionOf(options),
     host: hosting.host,
     prefixes: [...references.keys()],
     // The program that calls this has files and sockets of its own, which are not to be taken for apps'.

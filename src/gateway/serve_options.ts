@@ -9,6 +9,8 @@ import { mongrel2From } from "../config/relative_paths.ts";
 import { checkGenerationHeader } from "../config/reload_options.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { FaultReports } from "../message/exchange.ts";
+import type { Coding, CodingLevel, CompressionSettings } from "../compression/codec/settings.ts";
+import { DEFAULT_COMPRESSION, isTypePattern, LEVELS } from "../compression/codec/settings.ts";
 import type { FastCgiLimits } from "../fastcgi/codec/limits.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
 import type { Log } from "../base/log.ts";
@@ -130,6 +132,11 @@ export interface ServeOptions {
    * `"none"`.
    */
   readonly messageCompression?: "none" | "each" | "stream";
+  /**
+   * Whether responses are compressed, for clients that can (RFC 9110 12.5.3): not at all, or as
+   * `DEFAULT_COMPRESSION` says, but for what is given. Default `"none"`.
+   */
+  readonly compression?: "none" | "default" | Partial<CompressionSettings>;
   /** Which faults of apps go to the web servers' error logs, over FastCGI. Default `"errors"`. */
   readonly faultReports?: FaultReports;
   /** Addresses of the web servers that may connect to `fastcgi` over TCP. Default: all. */
@@ -160,6 +167,7 @@ const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
   backlog: true,
   limits: true,
   messageCompression: true,
+  compression: true,
   faultReports: true,
   webServerAddrs: true,
   log: true,
@@ -220,6 +228,7 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   if (messageCompression !== undefined && !Object.hasOwn(COMPRESSION_TERMS, messageCompression)) {
     checks.refuse("messageCompression", '"none", "each" or "stream"', messageCompression);
   }
+  checkCompression(checks, options.compression);
   if (faultReports !== undefined && !FAULT_REPORTS.includes(faultReports)) {
     checks.refuse("faultReports", '"none", "errors" or "console"', faultReports);
   }
@@ -287,6 +296,40 @@ function checkLoading(checks: SettingChecks, options: ServeOptions): void {
   if (!Array.isArray(middleware) || !middleware.every(isModule)) {
     checks.refuse("middleware", "a list of URLs and paths", middleware);
   }
+}
+
+function checkCompression(checks: SettingChecks, given: ServeOptions["compression"]): void {
+  if (given === undefined || given === "none" || given === "default") return;
+  if (typeof given !== "object" || given === null) {
+    checks.refuse("compression", '"none", "default" or an object', given);
+    return;
+  }
+  checks.names("compression.", given, { ...DEFAULT_COMPRESSION });
+  checks.numbers("compression.", { ...given }, { minBytes: RANGES.compressMinBytes });
+  const { codings, types } = given;
+  const isLevel = ({ coding, level }: Partial<CodingLevel>) => {
+    const range = Object.hasOwn(LEVELS, coding as string) ? LEVELS[coding as Coding] : null;
+    return range !== null && Number.isInteger(level) && level! >= range.min && level! <= range.max;
+  };
+  const isCodings = (list: unknown) =>
+    Array.isArray(list) && list.length > 0 &&
+    list.every((each) => typeof each === "object" && each !== null && isLevel(each)) &&
+    new Set(list.map(({ coding }) => coding)).size === list.length;
+  if (codings !== undefined && !isCodings(codings)) {
+    checks.refuse("compression.codings", "a list of different codings with their levels", codings);
+  }
+  const isTypes = (list: unknown) =>
+    Array.isArray(list) && list.every((each) => typeof each === "string" && isTypePattern(each));
+  if (types !== undefined && !isTypes(types)) {
+    checks.refuse("compression.types", "a list of media types in lower case", types);
+  }
+}
+
+/** How responses are compressed, after options that were checked. */
+export function compressionOf({ compression }: ServeOptions): CompressionSettings | undefined {
+  if (compression === undefined || compression === "none") return undefined;
+  if (compression === "default") return DEFAULT_COMPRESSION;
+  return { ...DEFAULT_COMPRESSION, ...compression };
 }
 
 function inWords(choices: readonly string[]): string {

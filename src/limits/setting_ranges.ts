@@ -37,6 +37,7 @@ export const RANGES = {
   workers: count(0, 1_024),
   processes: count(0, 1_024),
   backlog: count(1, 65_535),
+  compressMinBytes: bytes(Number.MAX_SAFE_INTEGER),
   drainTimeoutMs: { ...ANY_TIME, max: MAX_TIMER_MS } as SettingRange,
 } as const;
 

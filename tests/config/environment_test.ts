@@ -36,6 +36,8 @@ const VALUES: Record<string, string> = {
   "watch-remote": "5",
   "max-header-bytes": "4k",
   "inspect": "worker",
+  "compress": "gzip:1,br",
+  "compress-types": "text/html,*+json",
   "config": "c.ini",
   "server-name": "main",
 };

@@ -31,6 +31,7 @@ Deno.test("all of the help has its parts under headings, in this order", () => {
   assertEquals(headings, [
     "Examples:",
     "Endpoints:",
+    "Compression:",
     "Apps:",
     "Configuration:",
     "Loading:",

@@ -51,6 +51,13 @@ const effects: Record<
     fastcgi: [tcp("127.0.0.1", 1), { transport: "unix", path: "/a", mode: 0o660 }],
   }],
   "compress-messages": [["--compress-messages", "each"], { messageCompression: "each" }],
+  "compress": [["--compress=gzip:9, br"], {
+    compress: [{ coding: "gzip", level: 9 }, { coding: "br", level: 4 }],
+  }],
+  "compress-types": [["--compress-types", "Text/HTML,*+json"], {
+    compressTypes: ["text/html", "*+json"],
+  }],
+  "compress-min-bytes": [["--compress-min-bytes", "2k"], { compressMinBytes: 2_048 }],
   "fastcgi-stderr": [["--fastcgi-stderr", "console"], { faultReports: "console" }],
   "mongrel2": [["--mongrel2", "tcp://a:9", "--mongrel2=ipc://b,recv=ipc://c,chroot=/d"], {
     http: [],
