@@ -232,7 +232,8 @@ export class HttpConnection extends Connection {
       this.#upgrading = null;
       if (exchange.isLast) this.#parser.close();
     }
-    if (this.#successor !== null) this.writer.closes = true;
+    // It may have become the last when its head was written already.
+    if (this.#successor !== null || exchange.isLast) this.writer.closes = true;
     if (this.#receiving === exchange) {
       this.#receiving = null;
       this.#discardedBytes = 0;
