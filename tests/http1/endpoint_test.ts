@@ -374,21 +374,24 @@ behaves("a client that half closes its connection still gets its answer", async 
   assert(await client.closed());
 });
 
-behaves("a client that half closes within an answer sees its end with the answer's", async ({ port }) => {
-  using other = await RawClient.connect(port);
-  await other.send(get("/slow?ms=60000"));
-  await (other.conn as Deno.TcpConn).closeWrite();
-  using client = await RawClient.connect(port);
-  await client.send(get("/stream?count=2&ms=200"));
-  await client.conn.read(new Uint8Array(1));
-  await (client.conn as Deno.TcpConn).closeWrite();
-  // One that is sent nothing is closed when it counts as gone.
-  const first = await Promise.race([
-    client.rest().then(() => "the answered one"),
-    other.rest().then(() => "the one that counts as gone"),
-  ]);
-  assertEquals(first, "the answered one");
-});
+behaves(
+  "a client that half closes within an answer sees its end with the answer's",
+  async ({ port }) => {
+    using other = await RawClient.connect(port);
+    await other.send(get("/slow?ms=60000"));
+    await (other.conn as Deno.TcpConn).closeWrite();
+    using client = await RawClient.connect(port);
+    await client.send(get("/stream?count=2&ms=200"));
+    await client.conn.read(new Uint8Array(1));
+    await (client.conn as Deno.TcpConn).closeWrite();
+    // One that is sent nothing is closed when it counts as gone.
+    const first = await Promise.race([
+      client.rest().then(() => "the answered one"),
+      other.rest().then(() => "the one that counts as gone"),
+    ]);
+    assertEquals(first, "the answered one");
+  },
+);
 
 behaves("an app that stops reading stops its client", async ({ port }) => {
   using client = await RawClient.connect(port);
