@@ -21,6 +21,19 @@ export type { ReloadOutcome } from "./src/gateway/generations.ts";
 export type { App, MountedApp, ServedModule } from "./src/worker/apps.ts";
 export { AppRunner } from "./src/worker/apps.ts";
 export type { Context } from "./src/worker/context.ts";
+export type {
+  AppSocket,
+  SocketBinaryType,
+  UpgradeOptions,
+  WebSocketHandlers,
+} from "./src/worker/websocket/handlers.ts";
+export type { OutgoingMessage } from "./src/worker/websocket/channel.ts";
+export type {
+  KeptExchange,
+  SocketHandover,
+  SocketHolder,
+  SocketKeeper,
+} from "./src/message/kept_sockets.ts";
 export type { Middleware, Next } from "./src/worker/load_apps.ts";
 export type { BodyPiece } from "./src/worker/request_body.ts";
 export type {

@@ -111,6 +111,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "net",
     "zmq",
     "websocket/codec",
+    "websocket",
     "http1/codec",
     "fastcgi/codec",
     "mongrel2/codec",

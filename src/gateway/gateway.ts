@@ -27,6 +27,7 @@ import type { Listening, SocketSharing, TlsKeyPair } from "../net/listen.ts";
 import { listen } from "../net/listen.ts";
 import type { Log } from "../base/log.ts";
 import { routed } from "./router.ts";
+import { GatewaySockets } from "./socket_keeper.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { timerMs } from "../base/timers.ts";
@@ -419,6 +420,7 @@ async function startBackend(
       drainTimeoutMs,
       headerName,
       jobs: options.jobs,
+      bus: options.bus,
       log,
     });
   }
@@ -427,7 +429,14 @@ async function startBackend(
       "a generation header requires workers: without workers there are no generations",
     );
   }
-  const runner = new AppRunner(await host.load(addresses), fastcgi?.faultReports ?? "none", log);
+  const { prefixes } = options;
+  const sockets = new GatewaySockets(options.bus);
+  const runner = new AppRunner(
+    await host.load(addresses),
+    fastcgi?.faultReports ?? "none",
+    log,
+    sockets.keeperFor(prefixes),
+  );
   const apps: ExchangeHandler = {
     handle(exchange) {
       // Apps look at their requests later, too.
@@ -435,7 +444,6 @@ async function startBackend(
       runner.handle(exchange);
     },
   };
-  const { prefixes } = options;
   const handler = routed(prefixes.map((prefix, mount) => ({ prefix, mount, handler: apps })));
   return {
     workerCount: 0,

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Bus } from "../bus/bus.ts";
 import type { WorkerPermissions } from "../config/app_permissions.ts";
 import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
 import type { Log } from "../base/log.ts";
@@ -13,6 +14,9 @@ import { Denials } from "../pool/denials.ts";
 import type { ModuleSupply } from "../pool/pool.ts";
 import { WorkerPool } from "../pool/pool.ts";
 import type { Route } from "./router.ts";
+import type { SocketPlaces } from "./socket_keeper.ts";
+import { GatewaySockets } from "./socket_keeper.ts";
+import type { KeptSocket } from "../websocket/kept_socket.ts";
 import { routed } from "./router.ts";
 import { timerMs } from "../base/timers.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
@@ -49,6 +53,8 @@ export interface GenerationOptions {
   readonly headerName: string;
   /** Whether jobs of the apps run here, or in another process. Default: here. */
   readonly jobs?: "here" | "elsewhere";
+  /** Carries messages to the gateway's other processes. Default: there are none. */
+  readonly bus?: Bus;
   /** Takes messages. */
   readonly log: Log;
 }
@@ -58,6 +64,8 @@ interface Generation {
   readonly number: number;
   readonly pools: readonly WorkerPool[];
   readonly handler: ExchangeHandler;
+  /** Where the app of each prefix is. */
+  readonly places: ReadonlyMap<string, { readonly pool: WorkerPool; readonly mount: number }>;
 }
 
 /** The outcome of a reload. */
@@ -68,9 +76,10 @@ export type ReloadOutcome =
   | { readonly kind: "failed"; readonly error: Error };
 
 /** Runs apps in workers that can be replaced while they serve. */
-export class Generations implements ExchangeHandler {
+export class Generations implements ExchangeHandler, SocketPlaces {
   readonly #options: GenerationOptions;
   readonly #denials: Denials;
+  readonly #sockets: GatewaySockets;
   #current: Generation;
   #lastNumber: number;
   /** The reload that is under way, or has ended with another one to come. */
@@ -84,9 +93,16 @@ export class Generations implements ExchangeHandler {
   #closed = false;
   #complete: Promise<void> = Promise.resolve();
 
-  private constructor(options: GenerationOptions, denials: Denials, first: Generation) {
+  private constructor(
+    options: GenerationOptions,
+    denials: Denials,
+    sockets: GatewaySockets,
+    first: Generation,
+  ) {
     this.#options = options;
     this.#denials = denials;
+    this.#sockets = sockets;
+    sockets.places = this;
     this.#current = first;
     this.#lastNumber = first.number;
   }
@@ -99,8 +115,9 @@ export class Generations implements ExchangeHandler {
    */
   static async start(options: GenerationOptions): Promise<Generations> {
     const denials = new Denials(options.log);
-    const first = await makeGeneration(options, denials, 1);
-    const generations = new Generations(options, denials, first);
+    const sockets = new GatewaySockets(options.bus);
+    const first = await makeGeneration(options, denials, sockets, 1);
+    const generations = new Generations(options, denials, sockets, first);
     beginJobs(options, first, "ever");
     const starting = first.pools.map((pool) => pool.startInTurn());
     try {
@@ -146,6 +163,12 @@ export class Generations implements ExchangeHandler {
     this.#current.handler.handle(exchange);
   }
 
+  place(socket: KeptSocket): "placed" | "later" | "never" {
+    const place = this.#current.places.get(socket.prefix);
+    if (this.#closed || place === undefined) return "never";
+    return place.pool.adopt(place.mount, socket) ? "placed" : "later";
+  }
+
   /**
    * Reloads the apps in new workers, which take over; the old ones finish their requests. Requests
    * for a reload during a reload become one more reload after it.
@@ -172,6 +195,7 @@ export class Generations implements ExchangeHandler {
   /** From now on there is no new generation; one that is loading may never finish. */
   #close(): void {
     this.#closed = true;
+    this.#sockets.placeFree();
     if (this.#starting !== null) terminate(this.#starting);
   }
 
@@ -190,7 +214,12 @@ export class Generations implements ExchangeHandler {
     log("info", `reloading: ${reason}`);
     let next: Generation;
     try {
-      next = await makeGeneration(this.#options, this.#denials, ++this.#lastNumber);
+      next = await makeGeneration(
+        this.#options,
+        this.#denials,
+        this.#sockets,
+        ++this.#lastNumber,
+      );
       if (this.#closed) return ending();
       this.#starting = next;
       await startWorkers(next);
@@ -212,6 +241,7 @@ export class Generations implements ExchangeHandler {
     for (const pool of old.pools) pool.endJobs();
     beginJobs(this.#options, next, "now");
     for (const pool of old.pools) pool.handWaitingTo(next.handler);
+    this.#sockets.placeFree();
     this.#retire(old);
     log("info", `generation ${next.number} serves`);
     return { kind: "reloaded", generation: next.number };
@@ -238,6 +268,7 @@ export class Generations implements ExchangeHandler {
 async function makeGeneration(
   options: GenerationOptions,
   denials: Denials,
+  sockets: GatewaySockets,
   number: number,
 ): Promise<Generation> {
   const {
@@ -254,6 +285,7 @@ async function makeGeneration(
   const fieldLine = headerName === "" ? "" : `${headerName}: ${number}\r\n`;
   const pools: WorkerPool[] = [];
   const routes: Route[] = [];
+  const places = new Map<string, { pool: WorkerPool; mount: number }>();
   for (const group of groups) {
     const { mounts } = group.apps;
     const label = [
@@ -267,12 +299,17 @@ async function makeGeneration(
       reserved,
       maxHeadBytes,
       denials,
+      sockets: sockets.keeperFor(mounts.map(({ prefix }) => prefix)),
+      onWorkerReady: () => sockets.placeFree(),
     };
     const pool = new WorkerPool({ ...group, ...limits, label, fieldLine }, log);
     pools.push(pool);
-    routes.push(...mounts.map(({ prefix }, mount) => ({ prefix, mount, handler: pool })));
+    for (const [mount, { prefix }] of mounts.entries()) {
+      routes.push({ prefix, mount, handler: pool });
+      places.set(prefix, { pool, mount });
+    }
   }
-  return { number, pools, handler: routed(routes) };
+  return { number, pools, handler: routed(routes), places };
 }
 
 async function startWorkers(generation: Generation): Promise<void> {

@@ -177,6 +177,11 @@ export interface UpgradeHead {
   readonly fieldLines: string;
   /** Silence after which a WebSocket's client is given up, in milliseconds; 0 for any. */
   readonly idleTimeoutMs: number;
+  /**
+   * What is known of a WebSocket that may be handed to other code (`kept_sockets.ts`); absent if it stays with
+   * the code that opens it.
+   */
+  readonly state?: Uint8Array;
 }
 
 /** Why an exchange ended before its time. */

@@ -24,13 +24,15 @@ export const CLOSE = 3;
 export const OPENED = 4;
 /** Endpoint: why the connection is about to be closed without a closing handshake. Payload: text. */
 export const FAULT = 5;
+/** Handler: a ping to the client. Payload: that of the frame (RFC 6455 5.5.2). */
+export const PING = 6;
 
 /** Bit of the kind of TEXT and BINARY: the message is complete. */
 export const LAST = 0x80;
 
 /** Bytes before a payload. */
 export const RECORD_HEADER_BYTES = 5;
-/** A payload of CLOSE, OPENED or FAULT at the most, in bytes. */
+/** A payload of CLOSE, OPENED, FAULT or PING at the most, in bytes. */
 const MAX_WHOLE_BYTES = 4_096;
 /** Parts of messages up to this size are handed on whole. */
 const MAX_HELD_BYTES = 4_096;
@@ -107,7 +109,7 @@ export class SocketRecordReader {
     const kind = header[0] & ~LAST;
     const length = header[1] + header[2] * 0x100 + header[3] * 0x1_0000 + header[4] * 0x100_0000;
     const isPart = kind === TEXT || kind === BINARY;
-    const isKnown = isPart || (kind >= CLOSE && kind <= FAULT && header[0] === kind);
+    const isKnown = isPart || (kind >= CLOSE && kind <= PING && header[0] === kind);
     if (!isKnown) throw new SocketRecordError("a socket record of an unknown kind");
     if (!isPart && length > MAX_WHOLE_BYTES) {
       throw new SocketRecordError(`a socket record of ${length} bytes that must be whole`);

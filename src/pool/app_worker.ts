@@ -10,6 +10,7 @@ import type { Log } from "../base/log.ts";
 import { RingError } from "../ring/ring.ts";
 import type { Imported, ImportRequest } from "../worker/protocol.ts";
 import type { Backlog } from "./backlog.ts";
+import type { MovableSocket } from "../message/kept_sockets.ts";
 import type { GatewayPortOptions } from "./gateway_port.ts";
 import { GatewayPort } from "./gateway_port.ts";
 import type { BeatingWorker } from "./heartbeat.ts";
@@ -154,6 +155,11 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
   handle(exchange: Exchange): void {
     this.#port.handle(exchange);
     if (this.#port.requestCount === this.requestLimit) this.#owner.onRequestLimit(this);
+  }
+
+  /** Gives the worker a socket of the app at `mount` that was opened elsewhere. */
+  adopt(mount: number, socket: MovableSocket): void {
+    this.#port.adopt(mount, socket);
   }
 
   /** Memory that says when it runs the jobs of its apps. */

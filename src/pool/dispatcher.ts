@@ -78,6 +78,11 @@ export class Dispatcher<W extends DispatchedWorker> {
     return true;
   }
 
+  /** A worker for something that has no need to be quick: the one with the fewest requests, if one is ready. */
+  get leastLoaded(): W | null {
+    return this.#leastLoaded();
+  }
+
   /** Lets an exchange wait, if it may. */
   keep(exchange: Exchange): boolean {
     if (this.#closed || this.#waiting.length >= MAX_WAITING) return false;

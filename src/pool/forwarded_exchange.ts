@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { AbortReason, Exchange, ExchangeReceiver, ResponseHead } from "../message/exchange.ts";
+import type { AbortReason, Exchange, ResponseHead } from "../message/exchange.ts";
 import {
   BODY_WINDOW_BYTES,
   CHUNK_COST_BYTES,
@@ -18,6 +18,8 @@ import {
   WHOLE_BODY,
 } from "../message/exchange.ts";
 import { writeChunk } from "../ring/chunks.ts";
+import type { MovableSocket, SocketHandover, SocketHolder } from "../message/kept_sockets.ts";
+import { MAX_ALL_TOPICS_BYTES, MAX_TOPICS } from "../message/kept_sockets.ts";
 import {
   ABORT,
   abortValue,
@@ -26,14 +28,19 @@ import {
   DATA,
   DATA_END,
   END,
+  HANDED_BACK,
+  KEPT,
   MAX_FAULT_BYTES,
   MIN_FAULT_BYTES,
   OF_DATA,
   readBody,
   readFieldLines,
   readResponse,
+  readState,
   readText,
+  readTopic,
   readUpgrade,
+  RELEASE,
   REPORT_SENT,
   SENT,
   writeBody,
@@ -41,6 +48,7 @@ import {
 } from "../ring/frames.ts";
 import type { RingReader, RingWriter } from "../ring/ring.ts";
 import { RingError } from "../ring/ring.ts";
+import { utf8Length } from "../base/text.ts";
 
 /** No chunk has begun whose data is still to come. */
 const NO_CHUNK = -1;
@@ -57,6 +65,19 @@ export interface ExchangeWorker {
   completed(head: ResponseHead): ResponseHead;
   /** Called when the connection of an exchange goes on in another protocol. */
   onUpgraded(): void;
+  /**
+   * Has the socket kept that `exchange` is about to be upgraded to.
+   *
+   * @throws {RingError} if there is nobody to keep sockets
+   */
+  keep(
+    exchange: Exchange,
+    holder: SocketHolder,
+    state: Uint8Array,
+    window: number,
+  ): MovableSocket;
+  /** Called when the worker has a socket that is kept. */
+  onKept(holder: ForwardedExchange): void;
   /** Called when the worker has no more to say about an exchange. */
   onEnded(exchange: ForwardedExchange): void;
   /** Forgets an exchange: nothing more is expected either way. */
@@ -75,11 +96,18 @@ const RESPONDING = 1;
 const ENDED = 2;
 
 /** An exchange that a worker works on: passes on what the client and the worker say. */
-export class ForwardedExchange implements ExchangeReceiver {
+export class ForwardedExchange implements SocketHolder {
   readonly #worker: ExchangeWorker;
   /** The worker's number for it. */
   readonly id: number;
-  readonly #exchange: Exchange;
+  #exchange: Exchange;
+  /** The same, if it is a socket that other workers may be given. */
+  #kept: MovableSocket | null = null;
+  /** What the next holder of the socket is to know. */
+  #keptState: Uint8Array | null = null;
+  /** Topics that the worker has subscribed it to, with the bytes of their names. */
+  #topics: Map<string, number> | null = null;
+  #topicBytes = 0;
   /** Whether its connection goes on in another protocol. */
   isUpgraded = false;
   #state = AWAITING;
@@ -104,8 +132,31 @@ export class ForwardedExchange implements ExchangeReceiver {
     this.#grantable = exchange.head.expectsContinue ? BODY_WINDOW_BYTES : 0;
   }
 
+  /** Begins with `socket`, which was opened elsewhere, as `handover` says. */
+  adopt(socket: MovableSocket, { window, topics }: SocketHandover): void {
+    this.#state = RESPONDING;
+    this.isUpgraded = true;
+    this.#exchange = this.#kept = socket;
+    this.#window = window;
+    for (const topic of topics) this.#noteTopic(topic);
+  }
+
   get congested(): boolean {
     return this.#state !== ENDED && this.#worker.isCongested(this);
+  }
+
+  release(): void {
+    if (this.#state !== ENDED) writeSignal(this.#worker.writing(), RELEASE, this.id, 0);
+  }
+
+  /** Whether the worker has no more to say. */
+  get isEnded(): boolean {
+    return this.#state === ENDED;
+  }
+
+  /** The socket, if it is one that is kept. */
+  get socket(): MovableSocket | null {
+    return this.#kept;
   }
 
   /** Is told that there is room for more of the body. */
@@ -200,10 +251,69 @@ export class ForwardedExchange implements ExchangeReceiver {
   onUpgrade(frame: RingReader): void {
     if (this.#state !== AWAITING) throw new RingError("an upgrade after its response");
     const head = readUpgrade(frame);
+    if ((frame.flags & KEPT) !== 0) {
+      if (this.#keptState === null) {
+        throw new RingError("a socket to keep without what to keep of it");
+      }
+      this.#kept = this.#worker.keep(this.#exchange, this, this.#keptState, this.#window);
+      this.#keptState = null;
+      this.#exchange = this.#kept;
+    }
     this.#state = RESPONDING;
     this.isUpgraded = true;
     this.#worker.onUpgraded();
     this.#exchange.upgrade({ ...head, fieldLines: head.fieldLines + this.#worker.fieldLine });
+    if (this.#kept !== null) this.#worker.onKept(this);
+  }
+
+  /** Takes what the next holder of the socket is to know. */
+  onKeep(frame: RingReader): void {
+    if (this.#state === ENDED) {
+      this.#worker.onUseless();
+      return;
+    }
+    const state = readState(frame);
+    if (this.#kept === null) {
+      if (this.#state !== AWAITING) {
+        throw new RingError("something to keep of what is no kept socket");
+      }
+      this.#keptState = state;
+    } else if ((frame.flags & HANDED_BACK) === 0) {
+      this.#kept.keep(state);
+    } else {
+      this.#worker.forget(this.id);
+      this.#end();
+      this.#kept.handBack(state);
+    }
+  }
+
+  /** Takes word that the socket is subscribed to a topic, or is not any more. */
+  onSubscription(frame: RingReader, change: "begins" | "ends"): void {
+    if (this.#state === ENDED) {
+      this.#worker.onUseless();
+      return;
+    }
+    if (this.#kept === null) throw new RingError("a subscription of what is no kept socket");
+    const topic = readTopic(frame);
+    if (change === "begins") {
+      this.#noteTopic(topic);
+      this.#kept.subscribe(topic);
+    } else {
+      this.#topicBytes -= this.#topics?.get(topic) ?? 0;
+      this.#topics?.delete(topic);
+      this.#kept.unsubscribe(topic);
+    }
+  }
+
+  #noteTopic(topic: string): void {
+    this.#topics ??= new Map();
+    if (this.#topics.has(topic)) return;
+    const bytes = utf8Length(topic);
+    this.#topicBytes += bytes;
+    if (this.#topics.size >= MAX_TOPICS || this.#topicBytes > MAX_ALL_TOPICS_BYTES) {
+      throw new RingError("a socket with more topics than there may be");
+    }
+    this.#topics.set(topic, bytes);
   }
 
   /** Takes some of the response's body. */
@@ -271,7 +381,11 @@ export class ForwardedExchange implements ExchangeReceiver {
   onWorkerEnd(status: number): void {
     const complete = this.#state === ENDED;
     this.#end();
-    if (!complete) this.#exchange.fail(status, this.#worker.fieldLine);
+    if (this.#kept !== null) {
+      if (!complete) this.#kept.lose();
+    } else if (!complete) {
+      this.#exchange.fail(status, this.#worker.fieldLine);
+    }
   }
 
   #spend(bytes: number): void {

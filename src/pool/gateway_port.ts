@@ -11,6 +11,13 @@ import type { Exchange, ResponseHead } from "../message/exchange.ts";
 import { BODY_WINDOW_BYTES, NO_ANSWER } from "../message/exchange.ts";
 import type { Log } from "../base/log.ts";
 import { LOG_LEVELS } from "../base/log.ts";
+import type {
+  KeptExchange,
+  MovableSocket,
+  SocketHolder,
+  SocketKeeper,
+} from "../message/kept_sockets.ts";
+import { PublishedMessage } from "./published_message.ts";
 import {
   BODY,
   CREDIT,
@@ -19,12 +26,17 @@ import {
   FAIL,
   FAULT,
   INTERIM,
+  KEEP,
   LOG,
   PING,
   PONG,
+  PUBLISH,
   readText,
   RESPONSE,
+  SUBSCRIBE,
+  UNSUBSCRIBE,
   UPGRADE,
+  writeAdopt,
   writeRequest,
   writeSignal,
 } from "../ring/frames.ts";
@@ -75,6 +87,8 @@ export interface GatewayPortOptions {
   readonly ringBytes: number;
   /** Field line, with CRLF, that is added to each response; `""` for none. */
   readonly fieldLine?: string;
+  /** Who keeps the sockets of the apps that outlive their code. Default: nobody. */
+  readonly sockets?: SocketKeeper<MovableSocket>;
 }
 
 /** Listener of a port's owner. */
@@ -116,6 +130,13 @@ export class GatewayPort implements ExchangeWorker {
   readonly drained: Promise<void>;
 
   readonly #name: string;
+  readonly #sockets: SocketKeeper<MovableSocket> | undefined;
+  /** Exchanges whose sockets may be handed to other workers. */
+  readonly #kept = new Set<ForwardedExchange>();
+  /** The message to a topic that is coming. */
+  readonly #published = new PublishedMessage();
+  /** Whether the worker is to hand back what sockets it has, and will have. */
+  #isReleasing = false;
   readonly #fieldLineBytes: Uint8Array;
   readonly #writer: RingWriter;
   readonly #reader: Reader;
@@ -148,8 +169,9 @@ export class GatewayPort implements ExchangeWorker {
 
   /** Makes a port, with its rings. */
   constructor(options: GatewayPortOptions, owner: GatewayPortOwner, log: Log) {
-    const { name, ringBytes, fieldLine = "" } = options;
+    const { name, ringBytes, fieldLine = "", sockets } = options;
     this.#name = name;
+    this.#sockets = sockets;
     this.fieldLine = fieldLine;
     this.#fieldLineBytes = new TextEncoder().encode(fieldLine);
     this.#owner = owner;
@@ -192,6 +214,20 @@ export class GatewayPort implements ExchangeWorker {
     writeRequest(this.writing(), id, exchange.head);
   }
 
+  /** Gives the worker a socket of the app at `mount` that was opened elsewhere. */
+  adopt(mount: number, socket: MovableSocket): void {
+    const id = this.#takeId();
+    const forwarded = new ForwardedExchange(this, id, socket);
+    const { handover } = socket;
+    forwarded.adopt(socket, handover);
+    this.#exchanges.add(forwarded);
+    this.inFlight++;
+    this.upgraded++;
+    writeAdopt(this.writing(), id, mount, handover);
+    socket.handTo(forwarded);
+    this.onKept(forwarded);
+  }
+
   /** Asks the worker for a sign of life. */
   ask(): void {
     this.isAsked = true;
@@ -202,6 +238,8 @@ export class GatewayPort implements ExchangeWorker {
   askForEnd(): void {
     this.#drainsDue++;
     writeSignal(this.writing(), DRAINED, 0, 0);
+    this.#isReleasing = true;
+    for (const each of this.#kept) each.socket?.release();
   }
 
   /** Gives up all requests with `status`: the worker has ended. */
@@ -266,11 +304,28 @@ export class GatewayPort implements ExchangeWorker {
     this.upgraded++;
   }
 
+  keep(
+    exchange: Exchange,
+    holder: SocketHolder,
+    state: Uint8Array,
+    window: number,
+  ): MovableSocket {
+    if (this.#sockets === undefined) throw new RingError("a socket to keep, and nobody to keep it");
+    return this.#sockets.keep(exchange, holder, state, window);
+  }
+
+  onKept(holder: ForwardedExchange): void {
+    if (holder.isEnded) return;
+    this.#kept.add(holder);
+    if (this.#isReleasing) holder.socket?.release();
+  }
+
   /** Called when the worker has no more to say about an exchange. */
   onEnded(exchange: ForwardedExchange): void {
     this.inFlight--;
     if (exchange.isUpgraded) this.upgraded--;
     this.#held.delete(exchange);
+    if (exchange.socket !== null) this.#kept.delete(exchange);
   }
 
   /** Forgets an exchange: nothing more is expected either way. */
@@ -350,6 +405,11 @@ export class GatewayPort implements ExchangeWorker {
       return;
     }
     const forwarded = this.#exchanges.get(frame.id);
+    if (frame.kind === PUBLISH) {
+      // A socket's last words to a topic may come after its end.
+      this.#onPublish(frame, forwarded?.socket ?? null);
+      return;
+    }
     if (forwarded === undefined) {
       if (frame.id >= this.#nextId && !this.#hasWrapped) {
         throw new RingError("a frame for a request that never was");
@@ -376,6 +436,15 @@ export class GatewayPort implements ExchangeWorker {
         break;
       case CREDIT:
         forwarded.onGrant(frame);
+        break;
+      case KEEP:
+        forwarded.onKeep(frame);
+        break;
+      case SUBSCRIBE:
+        forwarded.onSubscription(frame, "begins");
+        break;
+      case UNSUBSCRIBE:
+        forwarded.onSubscription(frame, "ends");
         break;
       case FAULT:
         forwarded.onFault(frame);
@@ -410,9 +479,23 @@ export class GatewayPort implements ExchangeWorker {
         this.isAsked = this.isSluggish = false;
         this.memoryBytes = frame.value * 1024;
         break;
+      case PUBLISH:
+        this.#onPublish(frame, null);
+        break;
       default:
         throw new RingError(`a frame of the kind ${frame.kind} for no request`);
     }
+  }
+
+  /** Takes part of a message to a topic, which the socket `from` is not sent. */
+  #onPublish(frame: RingReader, from: KeptExchange | null): void {
+    const { value: mount } = frame;
+    const message = this.#published;
+    if (!message.push(frame)) return;
+    if (this.#sockets === undefined) {
+      throw new RingError("a message to a topic, and nobody to take it");
+    }
+    this.#sockets.publish(mount, message.topic, message.take(), from);
   }
 
   #onLogLine(frame: RingReader): void {

@@ -12,6 +12,7 @@ import { NeedHints } from "./need_hints.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import { timerMs } from "../base/timers.ts";
 import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
+import type { MovableSocket, SocketKeeper } from "../message/kept_sockets.ts";
 import type { AppWorkerOwner } from "./app_worker.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
 import { AppWorker } from "./app_worker.ts";
@@ -72,6 +73,10 @@ export interface PoolOptions {
   readonly label?: string;
   /** Field line, with CRLF, that is added to each response; `""` for none. */
   readonly fieldLine?: string;
+  /** Who keeps the sockets of the apps that outlive their code. Default: nobody. */
+  readonly sockets?: SocketKeeper<MovableSocket>;
+  /** Is called when another worker is ready. */
+  readonly onWorkerReady?: () => void;
 }
 
 /** What comes of workers that are started one after the other. */
@@ -197,6 +202,13 @@ export class WorkerPool
     if (!mayWait || !this.#dispatcher.keep(exchange)) exchange.fail(503);
   }
 
+  /** Gives a worker a socket of the app at `mount` that was opened elsewhere; whether there is one. */
+  adopt(mount: number, socket: MovableSocket): boolean {
+    const worker = this.#closed ? null : this.#dispatcher.leastLoaded;
+    worker?.adopt(mount, socket);
+    return worker !== null;
+  }
+
   /** Resolves when the workers have done all that they were given; then ends them. */
   async drain(): Promise<void> {
     this.#close();
@@ -227,14 +239,15 @@ export class WorkerPool
   }
 
   makeWorker({ name }: WorkerSlot): AppWorker {
-    const { apps, permissions, reserved, maxHeadBytes, fieldLine, hasRoom } = this.#options;
+    const { apps, permissions, reserved, maxHeadBytes, fieldLine, sockets, hasRoom } =
+      this.#options;
     if (hasRoom?.() === false) {
       throw new LoadError("", `${name} cannot be started: the process has too many files open`);
     }
     let ringBytes = MIN_RING_BYTES;
     while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
     const group = this.#group;
-    const options = { name, apps, permissions, group, reserved, ringBytes, fieldLine };
+    const options = { name, apps, permissions, group, reserved, ringBytes, fieldLine, sockets };
     return new AppWorker(options, this, this.#log);
   }
 
@@ -251,6 +264,7 @@ export class WorkerPool
   onReady(worker: AppWorker, replaced: AppWorker | null): void {
     this.#jobs.settle(this.#servingWorkers());
     this.#dispatcher.add(worker, replaced);
+    this.#options.onWorkerReady?.();
     this.#watchOver();
     this.onSettled();
   }

@@ -22,6 +22,13 @@ import {
   UNKNOWN_LENGTH,
   WHOLE_BODY,
 } from "../message/exchange.ts";
+import type { SocketHandover } from "../message/kept_sockets.ts";
+import { MAX_STATE_BYTES, MAX_TOPIC_BYTES } from "../message/kept_sockets.ts";
+import {
+  BINARY as BINARY_RECORD,
+  LAST as LAST_PART,
+  RECORD_HEADER_BYTES,
+} from "../message/socket_records.ts";
 import { latin1Text as latin1Text } from "../message/fields.ts";
 import { utf8Length, writeUtf8 } from "../base/text.ts";
 import { KnownLines, MAX_KNOWN_BYTES } from "./known_lines.ts";
@@ -29,7 +36,7 @@ import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
-export const FRAMES_VERSION = 6;
+export const FRAMES_VERSION = 7;
 
 // Kinds of frames. Each comment says who sends the frame, and what its value and payload are.
 
@@ -76,6 +83,26 @@ export const INTERIM = 17;
  */
 export const UPGRADE = 18;
 
+/**
+ * Worker: what the next holder of a socket is to know: before its UPGRADE, and whenever it changes. Flags:
+ * HANDED_BACK. Payload: the worker's.
+ */
+export const KEEP = 19;
+/** Gateway: a socket that was opened elsewhere. Value: index of the mount. Payload: see {@linkcode writeAdopt}. */
+export const ADOPT = 20;
+/** Gateway: hand the socket back. */
+export const RELEASE = 21;
+/** Worker: the socket is subscribed to a topic from now on. Payload: its name. */
+export const SUBSCRIBE = 22;
+/** Worker: the socket is not subscribed to a topic any more. Payload: its name. */
+export const UNSUBSCRIBE = 23;
+/**
+ * Worker: a message for those who are subscribed to a topic, but for the socket of the frame, if it has one.
+ * Value: index of the mount. Flags: OF_BYTES, MORE, GOES_ON. Payload: the bytes of the topic's name (two, the
+ * low one first) and the name, unless it goes on with another one; part of the message.
+ */
+export const PUBLISH = 24;
+
 /** Flag of CREDIT: it is for DATA frames. */
 export const OF_DATA = 1;
 /** Flag of RESPONSE: a SENT frame is wanted. */
@@ -85,6 +112,15 @@ export const ANNOUNCES_TRAILERS = 2;
 
 /** Flag of UPGRADE: bytes follow as they come, and not socket records. */
 export const OF_BYTES = 1;
+
+/** Flag of UPGRADE: the socket may be handed to another worker; its KEEP came before. */
+export const KEPT = 2;
+/** Flag of KEEP: the answer to RELEASE, after which the worker has no more to do with the socket. */
+export const HANDED_BACK = 1;
+/** Flag of PUBLISH: more of the message follows at once. */
+export const MORE = 2;
+/** Flag of PUBLISH: it goes on with the message of the frame before it. */
+export const GOES_ON = 4;
 
 /** Reports of faults on one request, in bytes; others are of no use. */
 export const MAX_FAULT_BYTES = 1_048_576;
@@ -109,6 +145,8 @@ const ROLES: readonly RequestRole[] = ["responder", "authorizer", "filter"];
 const REQUEST_WORDS = 13;
 /** Words before the bytes of a RESPONSE's payload: field lines, a reason phrase and a zero, or nothing, and body. */
 const RESPONSE_WORDS = 4;
+/** Words before the bytes of an ADOPT's payload. */
+const ADOPT_WORDS = 3;
 /** High word of the special lengths. */
 const SPECIAL_LENGTH = 0xffff_ffff;
 /** What the high word of a length is less than, so that the length is a whole number. */
@@ -430,7 +468,7 @@ export function readFieldLines({ at, bytes, length }: RingReader, maxBytes: numb
 
 /** Writes an UPGRADE frame. */
 export function writeUpgrade(writer: RingWriter, id: number, head: UpgradeHead): void {
-  const flags = head.kind === "bytes" ? OF_BYTES : 0;
+  const flags = head.kind === "bytes" ? OF_BYTES : head.state === undefined ? 0 : KEPT;
   const lines = `${head.protocol}\r\n${head.fieldLines}`;
   writeFieldLines(writer, UPGRADE, id, head.idleTimeoutMs, lines, flags);
 }
@@ -450,6 +488,130 @@ export function readUpgrade(reader: RingReader): UpgradeHead {
     protocol: lines.slice(0, end),
     fieldLines: lines.slice(end + 2),
     idleTimeoutMs,
+  };
+}
+
+/** Writes a frame of the kind SUBSCRIBE or UNSUBSCRIBE. */
+export function writeTopic(
+  writer: RingWriter,
+  kind: typeof SUBSCRIBE | typeof UNSUBSCRIBE,
+  id: number,
+  topic: string,
+): void {
+  const length = utf8Length(topic);
+  writer.reserve(kind, 0, id, 0, length);
+  writeUtf8(topic, length, writer.bytes, writer.at);
+}
+
+/**
+ * The topic of a SUBSCRIBE or UNSUBSCRIBE frame.
+ *
+ * @throws {RingError} if it is longer than it may be
+ */
+export function readTopic({ at, bytes, length }: RingReader): string {
+  if (length > MAX_TOPIC_BYTES) throw new RingError("a topic with too long a name");
+  return decode(decoder, copyOf(bytes, at, at + length));
+}
+
+/**
+ * The payload of a KEEP frame.
+ *
+ * @throws {RingError} if it is larger than it may be
+ */
+export function readState({ at, bytes, length }: RingReader): Uint8Array {
+  if (length > MAX_STATE_BYTES) throw new RingError("more to keep of a socket than there may be");
+  return copyOf(bytes, at, at + length);
+}
+
+/** Writes PUBLISH frames for a message, given as the socket record of all of it. */
+export function writePublish(
+  writer: RingWriter,
+  id: number,
+  mount: number,
+  topic: string,
+  record: Uint8Array,
+): void {
+  const topicBytes = utf8Length(topic);
+  const kind = record[0] === (BINARY_RECORD | LAST_PART) ? OF_BYTES : 0;
+  const message = viewOf(record, RECORD_HEADER_BYTES, lengthOf(record));
+  const length = lengthOf(message);
+  let at = 0;
+  do {
+    const isFirst = at === 0;
+    const bytes = min(length - at, MAX_BODY_FRAME_BYTES);
+    const flags = kind | (at + bytes < length ? MORE : 0) | (isFirst ? 0 : GOES_ON);
+    writer.reserve(PUBLISH, flags, id, mount, (isFirst ? 2 + topicBytes : 0) + bytes);
+    let to = writer.at;
+    if (isFirst) {
+      writer.bytes[to++] = topicBytes;
+      writer.bytes[to++] = topicBytes >>> 8;
+      writeUtf8(topic, topicBytes, writer.bytes, to);
+      to += topicBytes;
+    }
+    copyShared(writer.bytes, to, message, at, at + bytes, "target");
+    at += bytes;
+  } while (at < length);
+}
+
+/** A PUBLISH frame as read: the part of the message is borrowed. */
+export interface PublishFrame {
+  /** Name of the topic; `""` in a frame that goes on with another one. */
+  readonly topic: string;
+  /** Part of the message. */
+  readonly part: Uint8Array;
+}
+
+/**
+ * Reads a PUBLISH frame.
+ *
+ * @throws {RingError} if its sizes do not fit it
+ */
+export function readPublish(reader: RingReader): PublishFrame {
+  const { at, bytes, length, flags } = reader;
+  const goesOn = (flags & GOES_ON) !== 0;
+  const topicBytes = goesOn || length < 2 ? 0 : bytes[at] | (bytes[at + 1] << 8);
+  const start = goesOn ? 0 : 2 + topicBytes;
+  if (length < start || length - start > MAX_BODY_FRAME_BYTES) {
+    throw new RingError("a message to a topic of another size than it says");
+  }
+  if (topicBytes > MAX_TOPIC_BYTES) throw new RingError("a topic with too long a name");
+  return {
+    topic: decode(decoder, copyOf(bytes, at + start - topicBytes, at + start)),
+    part: viewOf(bytes, at + start, at + length),
+  };
+}
+
+/**
+ * Writes an ADOPT frame: words for the window, whether the socket is closing, and the bytes of what follows; the
+ * topics in JSON; what the last holder left.
+ */
+export function writeAdopt(
+  writer: RingWriter,
+  id: number,
+  mount: number,
+  { state, topics, window, isClosing }: SocketHandover,
+): void {
+  const names = encode(encoder, JSON.stringify(topics));
+  writer.reserve(ADOPT, 0, id, mount, ADOPT_WORDS * 4 + names.length + state.length);
+  const { bytes, words, at } = writer;
+  const word = at >>> 2;
+  words[word] = window;
+  words[word + 1] = isClosing ? 1 : 0;
+  words[word + 2] = names.length;
+  copyBytes(bytes, at + ADOPT_WORDS * 4, names, 0, names.length);
+  copyBytes(bytes, at + ADOPT_WORDS * 4 + names.length, state, 0, state.length);
+}
+
+/** Reads an ADOPT frame. */
+export function readAdopt({ at, bytes, words, length }: RingReader): SocketHandover {
+  const word = at >>> 2;
+  const namesAt = at + ADOPT_WORDS * 4;
+  const stateAt = namesAt + words[word + 2];
+  return {
+    window: words[word],
+    isClosing: words[word + 1] !== 0,
+    topics: parse(decode(decoder, copyOf(bytes, namesAt, stateAt))),
+    state: copyOf(bytes, stateAt, at + length),
   };
 }
 

@@ -13,6 +13,7 @@ import {
   FAULT,
   LAST,
   OPENED,
+  PING as PING_RECORD,
   RECORD_HEADER_BYTES,
   SocketRecordError,
   SocketRecordReader,
@@ -44,6 +45,7 @@ import {
   GOING_AWAY,
   INTERNAL_ERROR,
   isSendableCode,
+  MAX_CONTROL_BYTES,
   MAX_HEADER_BYTES,
   MAX_REASON_BYTES,
   NO_STATUS,
@@ -302,11 +304,22 @@ export class WebSocketLink implements Successor {
       else this.#deflateTo(this.#deflate, opcode, part, isLast);
     },
     onRecord: (kind, payload) => {
+      if (kind === PING_RECORD) {
+        this.#ping(payload);
+        return;
+      }
       if (kind !== CLOSE) throw new SocketRecordError("a socket record that is the gateway's");
       const { code, reason } = closeOf(payload);
       this.#begin(code, reason);
     },
   };
+
+  #ping(payload: Uint8Array): void {
+    if (payload.length > MAX_CONTROL_BYTES) {
+      throw new SocketRecordError("a ping of more than a frame can hold");
+    }
+    if (this.#closing.isOpen) this.#frame(FIN | PING, payload);
+  }
 
   #deflateTo(terms: DeflateTerms, opcode: number, part: Uint8Array, isLast: boolean): void {
     const { serverMaxWindowBits: windowBits, serverNoContextTakeover: noContextTakeover } = terms;

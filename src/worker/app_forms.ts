@@ -9,6 +9,8 @@ import { LoadError } from "../base/errors.ts";
 import type { App } from "./apps.ts";
 import type { Context } from "./context.ts";
 import { withErrorHandler } from "./serving/deno_serve.ts";
+import type { WebSocketHandlers } from "./websocket/handlers.ts";
+import { HANDLER_NAMES } from "./websocket/handlers.ts";
 
 /** An app as a module may export it: that of `deno serve`, of Bun, or of Cloudflare. */
 interface ExportedApp extends App {
@@ -82,6 +84,7 @@ function fromObject(value: unknown, url: string, name: string): App {
         `should be a function ${shape}`,
     );
   }
+  if (app.websocket !== undefined) checkHandlers(app.websocket, url, name);
   const isCloudflares = app.fetch.length > 2;
   if (!isCloudflares && app.onError === undefined) return app;
   const fetch: App["fetch"] = isCloudflares
@@ -94,7 +97,39 @@ function fromObject(value: unknown, url: string, name: string): App {
       app.onError === undefined ? undefined : (error) => apply(app.onError!, app, [error]),
     ),
     ...(app.onListen === undefined ? {} : { onListen: (address) => app.onListen!(address) }),
+    ...(app.websocket === undefined ? {} : { websocket: app.websocket }),
   };
+}
+
+/** @throws {LoadError} if a member of an app's `websocket` is not what it should be */
+function checkHandlers(handlers: unknown, url: string, name: string): void {
+  if (typeof handlers !== "object" || handlers === null) {
+    throw new LoadError(
+      url,
+      `cannot load ${url}: websocket of its ${name} is ${
+        describe(handlers)
+      }, and should be an object ` +
+        "{ open, message, close, drain }",
+    );
+  }
+  for (let i = 0; i < HANDLER_NAMES.length; i++) {
+    const given: unknown = (handlers as WebSocketHandlers)[HANDLER_NAMES[i]];
+    if (given === undefined || typeof given === "function") continue;
+    throw new LoadError(
+      url,
+      `cannot load ${url}: websocket.${HANDLER_NAMES[i]} of its ${name} is ${
+        describe(given)
+      }, and ` +
+        "should be a function (socket, ...) => void",
+    );
+  }
+  const { idleTimeout } = handlers as WebSocketHandlers;
+  if (idleTimeout === undefined || typeof idleTimeout === "number" && idleTimeout >= 0) return;
+  throw new LoadError(
+    url,
+    `cannot load ${url}: websocket.idleTimeout of its ${name} is ${idleTimeout}, and should be a ` +
+      "number of seconds, 0 or more",
+  );
 }
 
 /** Whether it is a class. Only their prototypes cannot be replaced; bound functions and arrows have none. */

@@ -7,6 +7,7 @@
 import type { Deferred } from "../base/captured.ts";
 import { deferred, settle } from "../base/captured.ts";
 import type { Exchange, ExchangeHandler, FaultReports } from "../message/exchange.ts";
+import type { KeptExchange, SocketHandover, SocketKeeper } from "../message/kept_sockets.ts";
 import type { Log } from "../base/log.ts";
 import type { Context } from "./context.ts";
 import { reportingConsole } from "./console_reports.ts";
@@ -16,9 +17,15 @@ import { plainResponse, pushedResponse } from "./response.ts";
 import type { TaskOwner } from "./task.ts";
 import { AppTask } from "./task.ts";
 import { describe, textOfThrown } from "./thrown.ts";
+import { AppSockets } from "./websocket/app_sockets.ts";
+import { publishTo } from "./websocket/handled_socket.ts";
+import type { WebSocketHandlers } from "./websocket/handlers.ts";
 import { installUpgrades } from "./websocket/upgrade.ts";
 
 const { Response: PlatformResponse, TypeError } = globalThis;
+
+/** Status with which a socket is closed, with 1001, since its app has no use for it any more. */
+const GOING_AWAY = 503;
 
 /** An app, after the convention of `deno serve`. */
 export interface App {
@@ -26,6 +33,8 @@ export interface App {
   fetch(request: Request, context: Context, again?: Context): Response | Promise<Response>;
   /** Called with each address, once all are listened on, in the first of the app's workers. */
   onListen?(address: Deno.Addr): void | Promise<void>;
+  /** What is called with what comes over sockets that `context.upgrade()` opens: they outlive a reload. */
+  readonly websocket?: WebSocketHandlers;
 }
 
 /** What an app returned instead of a response. */
@@ -52,6 +61,8 @@ export interface MountedApp {
   readonly app: App;
   /** Whose `onListen` is called, if not the app's: that of an app in middleware. */
   readonly listener?: App;
+  /** Whose `websocket` is called, if not the app's: that of an app in middleware. */
+  readonly sockets?: App;
   /** The modules that it comes from, if these may serve themselves. */
   readonly modules?: readonly ServedModule[];
 }
@@ -69,6 +80,9 @@ export class AppRunner implements ExchangeHandler {
   readonly #mounts: readonly MountedApp[];
   readonly #faultReports: FaultReports;
   readonly #log: Log;
+  readonly #keeper: SocketKeeper | undefined;
+  /** By mount; `null` for apps without a `websocket`. */
+  readonly #sockets: (AppSockets | null)[] = [];
   readonly #owner: TaskOwner = {
     onTaskEnded: () => {
       this.#running--;
@@ -76,17 +90,39 @@ export class AppRunner implements ExchangeHandler {
     },
     onStreamError: (task, error) => this.#onAppError(task, error),
     onLateError: (task, error) => this.#logError(task, error),
+    openSocket: (task, options) => this.#socketsOf(task).open(task, options),
+    publish: (task, topic, message) => {
+      this.#socketsOf(task);
+      return publishTo(this.#keeper!, task.head.mount, topic, message, null);
+    },
+    keep: (task, exchange, state, window) => this.#keeper!.keep(exchange, task, state, window),
   };
   #running = 0;
   #background = 0;
   #idle: Deferred<void> | null = null;
 
-  /** Makes a runner of `mounts`, which the exchanges choose by index. */
-  constructor(mounts: readonly MountedApp[], faultReports: FaultReports, log: Log) {
+  /**
+   * Makes a runner of `mounts`, which the exchanges choose by index. `keeper` keeps the sockets that apps open with
+   * `context.upgrade()`; without it, they cannot.
+   */
+  constructor(
+    mounts: readonly MountedApp[],
+    faultReports: FaultReports,
+    log: Log,
+    keeper?: SocketKeeper,
+  ) {
     installUpgrades();
     this.#mounts = mounts;
     this.#faultReports = faultReports;
     this.#log = log;
+    this.#keeper = keeper;
+    for (let i = 0; i < mounts.length; i++) {
+      const { app, prefix, sockets = app } = mounts[i];
+      const { websocket } = sockets;
+      this.#sockets[i] = websocket === undefined || keeper === undefined
+        ? null
+        : new AppSockets(websocket, prefix, keeper);
+    }
     for (const { modules = [] } of mounts) {
       for (const module of modules) module.start(() => this.drained());
     }
@@ -124,6 +160,33 @@ export class AppRunner implements ExchangeHandler {
     }
   }
 
+  /** Takes over a socket that was opened elsewhere, or closes it if its app has no use for sockets. */
+  adopt(socket: KeptExchange, handover: SocketHandover): void {
+    const { head } = socket;
+    const sockets = this.#sockets[head.mount];
+    if (sockets === null) {
+      socket.fail(GOING_AWAY);
+      return;
+    }
+    const task = new AppTask(socket, this.#owner);
+    this.#running++;
+    try {
+      sockets.adopt(task, socket, handover);
+    } catch (error) {
+      this.#log("error", `a WebSocket cannot be taken over: ${textOfThrown(error)}`);
+      task.fail(500);
+    }
+  }
+
+  /** @throws {TypeError} if the app has no sockets to be kept */
+  #socketsOf(task: AppTask): AppSockets {
+    const sockets = this.#sockets[task.head.mount];
+    if (sockets !== null) return sockets;
+    throw new TypeError(
+      "context.upgrade() and context.publish() need a websocket beside fetch in what the app exports",
+    );
+  }
+
   /** Announces the addresses that are listened on to the apps. */
   announce(addresses: readonly Deno.Addr[]): void {
     for (const { app, listener = app, modules = [] } of this.#mounts) {
@@ -159,7 +222,9 @@ export class AppRunner implements ExchangeHandler {
     }
   }
 
-  #respond(task: AppTask, response: unknown): void {
+  #respond(task: AppTask, answer: unknown): void {
+    // Whoever opens a socket may leave it at that.
+    const response = answer === undefined || answer === null ? task.opening ?? answer : answer;
     // All that an app returns may throw as soon as it is looked at, and more than a ring holds.
     try {
       // What was made here is known at once; the question below is a slow one.

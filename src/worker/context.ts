@@ -10,6 +10,8 @@ import type { BodyPiece } from "./request_body.ts";
 import { clientAddr, variablesOf } from "./meta_variables.ts";
 import { responseTrailers } from "./response_trailers.ts";
 import type { AppTask } from "./task.ts";
+import type { OutgoingMessage } from "./websocket/channel.ts";
+import type { UpgradeOptions } from "./websocket/handlers.ts";
 
 const { Headers: PlatformHeaders, TypeError } = globalThis;
 
@@ -61,6 +63,21 @@ export interface Context {
   waitUntil(promise: Promise<unknown>): void;
   /** Does nothing: for apps that were written for Cloudflare. */
   passThroughOnException(): void;
+  /**
+   * Upgrades the request to a WebSocket, which the app's `websocket` handles, and which stays open when the code is
+   * reloaded. Return the response, or nothing; or get `null`, and answer otherwise, if the request is no
+   * handshake. Over FastCGI, the client gets 501.
+   *
+   * @throws {TypeError} if the app has no `websocket`, or the client does not offer the subprotocol
+   * @throws {RangeError} if there is more than 64 KiB of data
+   * @throws {Error} if the data cannot be cloned
+   */
+  upgrade(request: Request, options?: UpgradeOptions): Response | null;
+  /**
+   * Sends `message` to all sockets of the app that are subscribed to `topic`, in all workers and processes.
+   * Returns its bytes.
+   */
+  publish(topic: string, message: Exclude<OutgoingMessage, Blob>): number;
   /** Reads the request's body in the chunks that the client framed it in, instead of `request.body`. */
   chunks(): AsyncIterableIterator<BodyPiece>;
 }
@@ -133,6 +150,14 @@ export class AppContext implements Context {
   }
 
   passThroughOnException(): void {}
+
+  upgrade(_: Request, options: UpgradeOptions = {}): Response | null {
+    return this.#task.openSocket(options);
+  }
+
+  publish(topic: string, message: Exclude<OutgoingMessage, Blob>): number {
+    return this.#task.publish(topic, message);
+  }
 
   async *chunks(): AsyncGenerator<BodyPiece, void, void> {
     const { body } = this.#task;

@@ -54,15 +54,17 @@ async function loadMount(
   let app = await called(url, () => asApp(value, url, exportName)) as App;
   onLoaded(url);
   let listener = app;
+  let sockets = app;
   for (let i = 0; i < middleware.length; i++) {
     const around = middleware[i];
     modules.push(moduleOf(around));
     const wrap = await loadMiddleware(around);
     app = asApp(await called(around.url, () => wrap(nextOf(app))), around.url, around.exportName);
     if (app.onListen !== undefined) listener = app;
+    if (app.websocket !== undefined) sockets = app;
     onLoaded(around.url);
   }
-  return { prefix, stripped, app, listener, modules };
+  return { prefix, stripped, app, listener, sockets, modules };
 }
 
 /**
@@ -104,6 +106,7 @@ function nextOf(app: App): Next {
   const next = fetch as unknown as { -readonly [Name in keyof App]: App[Name] };
   next.fetch = fetch;
   if (app.onListen !== undefined) next.onListen = (address) => app.onListen!(address);
+  if (app.websocket !== undefined) next.websocket = app.websocket;
   return fetch as unknown as Next;
 }
 

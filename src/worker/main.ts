@@ -8,6 +8,7 @@ import { setImmediate } from "node:timers";
 import { uncurried } from "../base/captured.ts";
 import { LoadError } from "../base/errors.ts";
 import { loadApps } from "./load_apps.ts";
+import type { Log } from "../base/log.ts";
 import { ignoreBrokenPipes } from "../base/log.ts";
 import { Bell } from "../ring/bell.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
@@ -161,7 +162,8 @@ async function start(message: StartMessage): Promise<void> {
     if (sandbox.trust === "limited") noticeDenials((text) => post({ kind: "denied", text }));
     const mounts = await loadApps(apps, (url) => post({ kind: "loaded", url }));
     servers.settle();
-    const running = new AppRunner(mounts, faultReports, (level, text) => opened.log(level, text));
+    const log: Log = (level, text) => opened.log(level, text);
+    const running = new AppRunner(mounts, faultReports, log, opened);
     runner = running;
     port = opened;
     new Bell(bells, WORKER_BELL).listen(onDoorbell);

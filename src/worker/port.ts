@@ -6,14 +6,15 @@
  */
 
 import { copyOf, lengthOf, SafeSet, uncurried } from "../base/captured.ts";
-import type {
-  Exchange,
-  ExchangeHandler,
-  ExchangeReceiver,
-  RequestHead,
-} from "../message/exchange.ts";
+import type { Exchange, ExchangeHandler, ExchangeReceiver } from "../message/exchange.ts";
 import type { ResponseHead, UpgradeHead } from "../message/exchange.ts";
-import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchange.ts";
+import { NOBODY, RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchange.ts";
+import type {
+  KeptExchange,
+  SocketHandover,
+  SocketHolder,
+  SocketKeeper,
+} from "../message/kept_sockets.ts";
 import type { LogLevel } from "../base/log.ts";
 import { LOG_LEVELS } from "../base/log.ts";
 import { readChunks } from "../ring/chunks.ts";
@@ -21,6 +22,7 @@ import { ExchangeTable } from "../ring/exchange_table.ts";
 import {
   ABORT,
   abortReason,
+  ADOPT,
   ANNOUNCES_TRAILERS,
   BODY,
   CHUNKS,
@@ -31,7 +33,9 @@ import {
   END,
   FAIL,
   FAULT,
+  HANDED_BACK,
   INTERIM,
+  KEEP,
   LOG,
   MAX_BODY_FRAME_BYTES,
   MAX_FAULT_BYTES,
@@ -39,16 +43,22 @@ import {
   OF_DATA,
   PING,
   PONG,
+  readAdopt,
   readBody,
   readRequest,
+  RELEASE,
   REPORT_SENT,
   REQUEST,
   SENT,
+  SUBSCRIBE,
+  UNSUBSCRIBE,
   writeBody,
   writeFieldLines,
+  writePublish,
   writeResponse,
   writeSignal,
   writeText,
+  writeTopic,
   writeUpgrade,
 } from "../ring/frames.ts";
 import type { RingReader, RingWriter } from "../ring/ring.ts";
@@ -63,15 +73,21 @@ const LOG_PERIOD_MS = 1_000;
 /** Responses that the gateway is to see though there are more to come: it can send them meanwhile. */
 const RESPONSES_AT_A_TIME = 16;
 
+/** What a worker's port gives requests to, and sockets that were opened elsewhere. */
+export interface WorkerHandler extends ExchangeHandler {
+  /** Takes over a socket that was opened elsewhere. */
+  adopt(socket: KeptExchange, handover: SocketHandover): void;
+}
+
 /** Takes requests off the ring and sends answers back. */
-export class WorkerPort {
+export class WorkerPort implements SocketKeeper {
   /** Exchanges that are still told something, by id. */
   readonly exchanges: ExchangeTable<WorkerExchange> = new ExchangeTable();
 
   readonly #reader: RingReader;
   readonly #writer: RingWriter;
   readonly #memoryBytes: () => number;
-  #handler: ExchangeHandler | null = null;
+  #handler: WorkerHandler | null = null;
   #onDrain: (() => void) | null = null;
   #publishing = false;
   /** Responses that the gateway has not seen. */
@@ -92,7 +108,7 @@ export class WorkerPort {
   }
 
   /** Begins to hand requests to `handler`. `onDrain` is called when the gateway will send no more. */
-  start(handler: ExchangeHandler, onDrain: () => void): void {
+  start(handler: WorkerHandler, onDrain: () => void): void {
     this.#handler = handler;
     this.#onDrain = onDrain;
     this.onDoorbell();
@@ -135,6 +151,17 @@ export class WorkerPort {
     writeText(this.writing(), LOG, 0, levelIndex(level), message);
   }
 
+  keep(exchange: Exchange, holder: SocketHolder): KeptExchange {
+    const kept = exchange as WorkerExchange;
+    kept.holder = holder;
+    return kept;
+  }
+
+  publish(mount: number, topic: string, record: Uint8Array, except: KeptExchange | null): void {
+    const id = except === null ? 0 : (except as WorkerExchange).id;
+    writePublish(this.writing(), id, mount, topic, record);
+  }
+
   /** Tells the gateway that all work is done. */
   reportDrained(): void {
     writeSignal(this.writing(), DRAINED, 0, 0);
@@ -164,6 +191,10 @@ export class WorkerPort {
       const exchange = new WorkerExchange(this, frame.id, readRequest(frame));
       this.exchanges.add(exchange);
       this.#handler!.handle(exchange);
+      return;
+    }
+    if (frame.kind === ADOPT) {
+      this.#adopt(frame);
       return;
     }
     if (frame.kind === DRAINED) {
@@ -206,8 +237,22 @@ export class WorkerPort {
       case SENT:
         this.exchanges.delete(frame.id);
         receiver.onSent();
+        break;
+      case RELEASE:
+        exchange.holder?.release();
     }
   };
+
+  #adopt(frame: RingReader): void {
+    const handover = readAdopt(frame);
+    const head = new RequestHead();
+    head.mount = frame.value;
+    head.responseWindow = handover.window;
+    const exchange = new WorkerExchange(this, frame.id, head);
+    this.exchanges.add(exchange);
+    this.#handler!.adopt(exchange, handover);
+    exchange.holder = exchange.receiver as SocketHolder;
+  }
 }
 
 function tellOfRoom({ receiver }: WorkerExchange): void {
@@ -221,10 +266,12 @@ function levelIndex(level: LogLevel): number {
 }
 
 /** An exchange whose client is on the gateway's thread. */
-class WorkerExchange implements Exchange {
+class WorkerExchange implements KeptExchange {
   readonly head: RequestHead;
   receiver: ExchangeReceiver = NOBODY;
   reportSent = false;
+  /** Who holds the socket that it was upgraded to, if that may be given to other workers. */
+  holder: SocketHolder | null = null;
 
   readonly #port: WorkerPort;
   /** The gateway's number for it. */
@@ -287,8 +334,26 @@ class WorkerExchange implements Exchange {
   }
 
   upgrade(head: UpgradeHead): void {
+    if (head.state !== undefined) this.keep(head.state);
     writeUpgrade(this.#port.writing(), this.id, head);
     this.#port.onResponse();
+  }
+
+  keep(state: Uint8Array): void {
+    this.#port.writing().write(KEEP, 0, this.id, 0, state);
+  }
+
+  subscribe(topic: string): void {
+    writeTopic(this.#port.writing(), SUBSCRIBE, this.id, topic);
+  }
+
+  unsubscribe(topic: string): void {
+    writeTopic(this.#port.writing(), UNSUBSCRIBE, this.id, topic);
+  }
+
+  handBack(state: Uint8Array): void {
+    this.#port.writing().write(KEEP, HANDED_BACK, this.id, 0, state);
+    this.#port.exchanges.delete(this.id);
   }
 
   fail(status: number): void {

@@ -7,6 +7,7 @@
 
 import { uncurried } from "../base/captured.ts";
 import type { AbortReason, UpgradeHead } from "../message/exchange.ts";
+import type { KeptExchange } from "../message/kept_sockets.ts";
 import { copyOfBytes } from "./byte_source.ts";
 import { CODED_FIELDS, followDecodedBodies, isRemade } from "./decoded_bodies.ts";
 import { isRecord, pairsOf, restOfPairs } from "./header_record.ts";
@@ -81,6 +82,10 @@ export interface BodyTarget {
   grant(bytes: number): void;
   /** Gives the request up, since `error` was thrown. */
   failWith(error: unknown): void;
+  /** What is spoken to after an upgrade to a socket that other workers may be given; else `null`. */
+  readonly kept: KeptExchange | null;
+  /** Hands that socket back, with what another worker is to know. */
+  handBack(state: Uint8Array): void;
 }
 
 /** What takes over what comes for a request that was upgraded. */
@@ -91,6 +96,8 @@ export interface UpgradeTaker {
   onBytesEnd(): void;
   /** The connection is closed; whether that was to be expected. */
   onClosed(reason: AbortReason): boolean;
+  /** The gateway wants the connection back, to give it to another worker. */
+  onRelease?(): void;
 }
 
 /** What pushes a body. */

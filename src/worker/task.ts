@@ -16,13 +16,10 @@ import {
   uncurried,
   viewOf,
 } from "../base/captured.ts";
-import type {
-  AbortReason,
-  Exchange,
-  ExchangeReceiver,
-  RequestHead,
-  UpgradeHead,
-} from "../message/exchange.ts";
+import type { AbortReason, Exchange, RequestHead, UpgradeHead } from "../message/exchange.ts";
+import type { KeptExchange, SocketHolder } from "../message/kept_sockets.ts";
+import type { OutgoingMessage } from "./websocket/channel.ts";
+import type { UpgradeOptions } from "./websocket/handlers.ts";
 import {
   MAX_INTERIM_BYTES,
   MAX_REASON_BYTES,
@@ -88,10 +85,16 @@ export interface TaskOwner {
   onStreamError(task: AppTask, error: unknown): void;
   /** The app threw an error about a request that was over. */
   onLateError(task: AppTask, error: unknown): void;
+  /** Opens a socket for `task`, as its app wants: the response, or `null` if it was not asked for one. */
+  openSocket(task: AppTask, options: UpgradeOptions): Response | null;
+  /** Sends `message` to the sockets of the task's app that are subscribed to `topic`. */
+  publish(task: AppTask, topic: string, message: OutgoingMessage): number;
+  /** Has the socket kept that `task` is about to upgrade its exchange to. */
+  keep(task: AppTask, exchange: Exchange, state: Uint8Array, window: number): KeptExchange;
 }
 
 /** The life of one request in an app. */
-export class AppTask implements BodyTarget, ExchangeReceiver {
+export class AppTask implements BodyTarget, SocketHolder {
   /** Never: what comes is kept for the app. */
   readonly congested = false;
   /** What was asked. */
@@ -103,7 +106,7 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
   /** The file that comes with the request of a filter, else `null`. */
   readonly data: RequestBody | null;
 
-  readonly #exchange: Exchange;
+  #exchange: Exchange;
   readonly #owner: TaskOwner;
   #state = RUNNING;
   #abortReason: AbortReason | null = null;
@@ -129,6 +132,9 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
   #taker: UpgradeTaker | null = null;
   /** Bytes that it has taken, and the gateway was not told of. */
   #owedBytes = 0;
+  kept: KeptExchange | null = null;
+  /** The response that opens a socket, in case the app returns nothing. */
+  #opening: Response | null = null;
 
   /** Makes the task for `exchange`. */
   constructor(exchange: Exchange, owner: TaskOwner) {
@@ -225,8 +231,45 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     this.#taker = taker;
     // Whether the last byte has gone is not told: the connection's end is.
     this.#exchange.reportSent = false;
+    if (head.state !== undefined) {
+      this.kept = this.#owner.keep(this, this.#exchange, head.state, this.#window);
+      this.#exchange = this.kept;
+    }
     this.#exchange.upgrade(head);
     return true;
+  }
+
+  /** Goes on with `socket`, which was opened elsewhere. */
+  adopt(socket: KeptExchange, source: BodySource, taker: UpgradeTaker): void {
+    this.#state = RESPONDED;
+    this.kept = socket;
+    this.#pushed = source;
+    this.#taker = taker;
+  }
+
+  handBack(state: Uint8Array): void {
+    if (this.#state === ENDED) return;
+    this.kept?.handBack(state);
+    this.#end();
+  }
+
+  /** Opens a socket that may be given to other workers; the response, or `null` if that was not asked for. */
+  openSocket(options: UpgradeOptions): Response | null {
+    return this.#opening = this.#owner.openSocket(this, options);
+  }
+
+  /** The response that opens a socket, if there is one. */
+  get opening(): Response | null {
+    return this.#opening;
+  }
+
+  /** Sends `message` to the sockets of its app that are subscribed to `topic`. */
+  publish(topic: string, message: OutgoingMessage): number {
+    return this.#owner.publish(this, topic, message);
+  }
+
+  release(): void {
+    this.#taker?.onRelease?.();
   }
 
   grant(bytes: number): void {
@@ -583,6 +626,7 @@ export class AppTask implements BodyTarget, ExchangeReceiver {
     this.#state = ENDED;
     this.#reader = null;
     this.#pushed = null;
+    this.#opening = null;
     this.#unsent = [];
     if (this.#knownText !== null) releaseText(this.#knownText);
     this.#knownText = null;

@@ -119,7 +119,7 @@ function anyFrame(random: Random): [Header, number[]] {
       return [{ ...signal, kind: frames.LOG, id: 0, length: small }, []];
     default:
       // A frame for whatever there is.
-      return [{ ...signal, kind: random.below(20), length: small }, []];
+      return [{ ...signal, kind: random.below(26), length: small }, []];
   }
 }
 

@@ -133,6 +133,43 @@ const forgeries: Record<string, (hands: Hands) => void> = {
     respond(hands, { bodyLength: WHOLE_BODY }, "answered");
     flood(hands, () => frames.writeSignal(hands.writer, frames.END, hands.id, 0));
   },
+  "a subscription of what is no socket": (hands) =>
+    raw(hands, frames.SUBSCRIBE, hands.id, 0, new Uint8Array([97])),
+  "the end of a subscription of what is no socket": (hands) =>
+    raw(hands, frames.UNSUBSCRIBE, hands.id, 0, new Uint8Array([97])),
+  "a socket to keep, and nothing of it": ({ writer, id }) =>
+    frames.writeFieldLines(writer, frames.UPGRADE, id, 0, "websocket\r\n", frames.KEPT),
+  "more to keep of a socket than there may be": (hands) =>
+    raw(hands, frames.KEEP, hands.id, 0, new Uint8Array(80_000)),
+  "something to keep of a response": (hands) => {
+    respond(hands, {});
+    raw(hands, frames.KEEP, hands.id, 0, new Uint8Array(8));
+  },
+  "a socket to keep that nobody asked for": ({ writer, id }) => {
+    writer.write(frames.KEEP, 0, id, 0, new Uint8Array(8));
+    frames.writeFieldLines(writer, frames.UPGRADE, id, 0, "websocket\r\n", frames.KEPT);
+    writer.write(frames.SUBSCRIBE, 0, id, 0, new Uint8Array([97]));
+    writer.write(frames.KEEP, frames.HANDED_BACK, id, 0, new Uint8Array(8));
+  },
+  "a message to a topic that goes on with none": ({ writer }) =>
+    writer.write(frames.PUBLISH, frames.GOES_ON, 0, 0, new Uint8Array(8)),
+  "a message to a topic that ends before its name": ({ writer }) =>
+    writer.write(frames.PUBLISH, 0, 0, 0, new Uint8Array([200, 0, 97])),
+  "a message to a topic without a name": ({ writer }) =>
+    writer.write(frames.PUBLISH, 0, 0, 0, new Uint8Array(1)),
+  "a longer topic than there may be": ({ writer }) =>
+    writer.write(frames.PUBLISH, 0, 0, 0, new Uint8Array(600).fill(1)),
+  "a message to a topic that never ends": ({ writer }) => {
+    writer.write(frames.PUBLISH, frames.MORE, 0, 0, new Uint8Array([1, 0, 97]));
+    const part = new Uint8Array(65_536);
+    for (let i = 0; i < 300; i++) {
+      writer.write(frames.PUBLISH, frames.MORE | frames.GOES_ON, 0, 0, part);
+    }
+  },
+  "a message to a topic of no app": (hands) => {
+    hands.writer.write(frames.PUBLISH, 0, 0, 77, new Uint8Array([1, 0, 97, 98]));
+    respond(hands, { bodyLength: WHOLE_BODY }, "answered");
+  },
   "credit for what never came": (hands) => {
     frames.writeSignal(hands.writer, frames.CREDIT, hands.id, 0xffff_ffff);
   },

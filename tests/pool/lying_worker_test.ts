@@ -2,6 +2,7 @@ import { assert, assertEquals } from "../support/assert.ts";
 import type { Exchange, ExchangeHandler } from "../../src/message/exchange.ts";
 import { HttpEndpoint } from "../../src/http1/endpoint.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
+import { GatewaySockets } from "../../src/gateway/socket_keeper.ts";
 import { AppWorker } from "../../src/pool/app_worker.ts";
 import { urlOf } from "../../src/message/request_url.ts";
 
@@ -29,6 +30,18 @@ const outcomes: Record<string, RegExp | number> = {
   "credit for what never came": /credit for more than has come/,
   "credit for a file that never came": /credit for more than has come/,
   "credit of nothing without end": /useless/,
+  "a subscription of what is no socket": /what is no kept socket/,
+  "the end of a subscription of what is no socket": /what is no kept socket/,
+  "a socket to keep, and nothing of it": /without what to keep of it/,
+  "more to keep of a socket than there may be": /more to keep of a socket/,
+  "something to keep of a response": /what is no kept socket/,
+  "a socket to keep that nobody asked for": 426,
+  "a message to a topic that goes on with none": /out of turn/,
+  "a message to a topic that ends before its name": /another size than it says/,
+  "a message to a topic without a name": /another size than it says/,
+  "a longer topic than there may be": /too long a name/,
+  "a message to a topic that never ends": /too large a message/,
+  "a message to a topic of no app": 200,
   "a failure with an unknown status": /failure with an unknown status/,
   "an interim response with an unknown status": /interim response with an unknown status/,
   "endless interim responses": /endless interim responses/,
@@ -109,8 +122,9 @@ class Workers implements ExchangeHandler {
       onRequestLimit: () => {},
     };
     const options = { name, apps, permissions: "inherit", ringBytes: 1_048_576, module: MODULE };
+    const sockets = new GatewaySockets().keeperFor([""]);
     return new AppWorker(
-      { ...options, permissions: "inherit" },
+      { ...options, permissions: "inherit", sockets },
       owner,
       (_, line) => this.log.push(line),
     );

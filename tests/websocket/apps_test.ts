@@ -2,53 +2,12 @@ import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import type { GatewayProcess } from "../support/gateway.ts";
 import { reloadOf, startGateway } from "../support/gateway.ts";
 import { get, RawClient } from "../support/raw_client.ts";
+import { SocketClient as Client } from "../support/socket_client.ts";
 
 const APP = new URL("../fixtures/sockets.ts", import.meta.url).pathname;
 const HONO_APP = new URL("../fixtures/hono_sockets.ts", import.meta.url).pathname;
 const KEY = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n";
 const UPGRADE = `connection: upgrade\r\nupgrade: websocket\r\n${KEY}`;
-
-/** A client's socket, which keeps what comes. */
-class Client implements AsyncDisposable {
-  readonly socket: WebSocket;
-  readonly opened: Promise<unknown>;
-  readonly closed: Promise<CloseEvent>;
-  readonly #received: unknown[] = [];
-  #wake: () => void = () => {};
-
-  constructor(gateway: GatewayProcess, path: string, protocols: string[] = []) {
-    this.socket = new WebSocket(`ws://127.0.0.1:${gateway.port}${path}`, protocols);
-    this.socket.binaryType = "arraybuffer";
-    this.opened = new Promise((resolve, reject) => {
-      this.socket.onopen = resolve;
-      this.socket.onerror = () => reject(new Error(`no socket at ${path}`));
-    });
-    this.opened.catch(() => {});
-    this.closed = new Promise((resolve) => this.socket.onclose = resolve);
-    this.socket.onmessage = ({ data }) => {
-      this.#received.push(data);
-      this.#wake();
-    };
-  }
-
-  /** The next `count` messages. */
-  async receive(count = 1): Promise<unknown[]> {
-    while (this.#received.length < count) {
-      await Promise.race([
-        new Promise<void>((resolve) => this.#wake = resolve),
-        this.closed.then(({ code }) => {
-          throw new Error(`closed with ${code} after ${this.#received.length} messages`);
-        }),
-      ]);
-    }
-    return this.#received.splice(0, count);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.socket.readyState <= WebSocket.OPEN) this.socket.close();
-    await this.closed;
-  }
-}
 
 /** A socket in bytes: the client's end after the handshake. */
 async function rawSocket(gateway: GatewayProcess, path: string, fields = ""): Promise<RawClient> {

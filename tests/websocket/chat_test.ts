@@ -1,7 +1,7 @@
-import { assert, assertEquals, assertMatch } from "../support/assert.ts";
-import { startGateway } from "../support/gateway.ts";
+import { assertEquals, assertMatch } from "../support/assert.ts";
+import { reloadOf, startGateway } from "../support/gateway.ts";
 
-const CHAT = new URL("../../examples/chat.ts", import.meta.url).pathname;
+const EXAMPLES = new URL("../../examples", import.meta.url).pathname;
 const CLIENTS = 12;
 
 interface Client {
@@ -9,19 +9,29 @@ interface Client {
   readonly heard: string[];
 }
 
-function join(port: number): Promise<Client> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
-  const client = { socket, heard: [] as string[] };
-  socket.onmessage = ({ data }) => client.heard.push(data);
-  return new Promise((resolve, reject) => {
-    socket.onopen = () => resolve(client);
+/** A client that has heard itself: whoever speaks next is heard by it. */
+async function join(port: number, room = ""): Promise<Client> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/${room}`);
+  const heard: string[] = [];
+  const word = `(${crypto.randomUUID()} is here)`;
+  await new Promise((resolve, reject) => {
+    socket.onopen = () => socket.send(word);
     socket.onerror = reject;
+    socket.onmessage = ({ data }) => {
+      if (data === word) resolve(data);
+      else if (!data.startsWith("(")) heard.push(data);
+    };
   });
+  return { socket, heard };
 }
 
-for (const workers of ["2", "1", "0"]) {
-  Deno.test(`examples/chat.ts lets all hear what one says (--workers ${workers})`, async () => {
-    await using gateway = await startGateway([CHAT, `--workers=${workers}`]);
+const CHATS = ["chat.ts", "chat_rooms.ts"].flatMap((name) =>
+  ["2", "1", "0"].map((workers) => ({ name, workers }))
+);
+
+for (const { name, workers } of CHATS) {
+  Deno.test(`examples/${name} lets all hear what one says (--workers ${workers})`, async () => {
+    await using gateway = await startGateway([`${EXAMPLES}/${name}`, `--workers=${workers}`]);
     assertMatch(await (await fetch(gateway.url)).text(), /<title>Chat/);
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => join(gateway.port)));
     clients.forEach(({ socket }, i) => socket.send(`hello from ${i}`));
@@ -41,6 +51,34 @@ for (const workers of ["2", "1", "0"]) {
         client.socket.close();
       })
     ));
-    assert(rest.every(({ heard }) => heard.length === CLIENTS));
+    // Others may hear of those who left.
+    for (const { heard } of rest) {
+      assertEquals(heard.filter((text) => !text.startsWith("Somebody left")).length, CLIENTS);
+    }
   });
 }
+
+Deno.test("rooms of examples/chat_rooms.ts are apart, and go on when it is reloaded", async () => {
+  await using gateway = await startGateway([`${EXAMPLES}/chat_rooms.ts`, "--workers=2"]);
+  const [a, b, elsewhere] = await Promise.all(
+    ["kitchen", "kitchen", "garden"].map((room) => join(gateway.port, room)),
+  );
+  const say = async (text: string) => {
+    a.socket.send(text);
+    while (![a, b].every(({ heard }) => heard.includes(text))) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  await say("before");
+  await reloadOf(gateway);
+  await say("after");
+  assertEquals([b.heard, elsewhere.heard], [["before", "after"], []]);
+  a.socket.close();
+  while (b.heard.length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  assertEquals(b.heard[2], "Somebody left who had said 3 things");
+  for (const { socket } of [b, elsewhere]) {
+    const closed = new Promise((resolve) => socket.onclose = resolve);
+    socket.close();
+    await closed;
+  }
+});

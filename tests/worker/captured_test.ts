@@ -10,7 +10,9 @@ const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
   "src/base/captured.ts": { setUp: ["getterOf", "sealed"] },
   "src/base/log.ts": { setUp: ["ignoreBrokenPipes"], elsewhere: ["logToStderr"] },
   "src/message/pairs.ts": { elsewhere: ["encodePairs", "writePair", "writePairBytes"] },
-  "src/ring/frames.ts": { elsewhere: ["abortValue", "encodePeer", "readUpgrade", "writeRequest"] },
+  "src/ring/frames.ts": {
+    elsewhere: ["abortValue", "encodePeer", "readUpgrade", "writeAdopt", "writeRequest"],
+  },
   "src/ring/bell.ts": { elsewhere: ["allocateBells"] },
   "src/ring/ring.ts": { elsewhere: ["allocateRing"] },
   "src/worker/app_thread.ts": { setUp: ["installAppThreads"] },

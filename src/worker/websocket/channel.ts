@@ -17,6 +17,7 @@ import {
 import { EMPTY } from "../../base/empty.ts";
 import { utf8Length } from "../../base/text.ts";
 import type { AbortReason, UpgradeHead } from "../../message/exchange.ts";
+import type { KeptExchange } from "../../message/kept_sockets.ts";
 import type { SocketRecordTaker } from "../../message/socket_records.ts";
 import {
   BINARY,
@@ -24,6 +25,7 @@ import {
   FAULT,
   LAST,
   OPENED,
+  PING,
   RECORD_HEADER_BYTES,
   recordOf,
   SocketRecordReader,
@@ -56,6 +58,12 @@ export interface SocketEvents {
   onClose(wasClean: boolean, code: number, reason: string): void;
   /** What messages of bytes are to be. */
   binaryType(): BinaryType;
+  /** The gateway has taken all that was sent; only told after it had not. */
+  onDrained?(): void;
+  /** The gateway wants the socket back, for another worker. */
+  onRelease?(): void;
+  /** All that there was to be told was told. */
+  onQuiet?(): void;
 }
 
 const { ArrayBuffer, Blob, Error, Promise, ReadableStream, TypeError, Uint8Array, queueMicrotask } =
@@ -90,6 +98,8 @@ export interface ChannelOptions {
   readonly protocol: string;
   /** Silence after which a client is given up, in milliseconds; 0 for any. */
   readonly idleTimeoutMs: number;
+  /** What is to be kept of a socket that other workers may be given; absent for others. */
+  readonly state?: Uint8Array;
 }
 
 /** A WebSocket between the app and the gateway. */
@@ -104,8 +114,11 @@ export class SocketChannel implements BodySource, UpgradeTaker {
   events!: SocketEvents;
   /** Bytes of messages that the gateway has not taken. */
   bufferedBytes = 0;
+  /** Whether all was taken that was sent. */
+  #hasRoom = true;
 
   readonly #idleTimeoutMs: number;
+  #state: Uint8Array | undefined;
   readonly #reader = new SocketRecordReader();
   #target: BodyTarget | null = null;
   /** The message that is coming, in parts. */
@@ -122,9 +135,10 @@ export class SocketChannel implements BodySource, UpgradeTaker {
   #reading: Promise<void> | null = null;
 
   /** Makes a channel. */
-  constructor({ protocol, idleTimeoutMs }: ChannelOptions) {
+  constructor({ protocol, idleTimeoutMs, state }: ChannelOptions) {
     this.protocol = protocol;
     this.#idleTimeoutMs = idleTimeoutMs;
+    this.#state = state;
   }
 
   pushTo(target: BodyTarget, { fieldLines }: PushedResponse): void {
@@ -141,8 +155,44 @@ export class SocketChannel implements BodySource, UpgradeTaker {
       protocol: "websocket",
       fieldLines,
       idleTimeoutMs: this.#idleTimeoutMs > MAX_U32 ? MAX_U32 : this.#idleTimeoutMs,
+      state: this.#state,
     };
+    this.#state = undefined;
     if (!target.upgrade(head, this, this)) this.onClosed("client-gone");
+  }
+
+  /** Goes on with a socket that was opened elsewhere, to `target`. */
+  adopt(target: BodyTarget, readyState: number): void {
+    this.#target = target;
+    this.readyState = readyState;
+  }
+
+  /** What it speaks to, if other workers may be given the socket. */
+  get kept(): KeptExchange | null {
+    return this.#target?.kept ?? null;
+  }
+
+  /** Whether all is told that has come, and all is taken that was sent. */
+  get isQuiet(): boolean {
+    return !this.#isTelling && this.#partBytes === 0 && this.isTaken;
+  }
+
+  /** Hands the socket back to the gateway, for another worker, with what that is to know. */
+  handBack(state: Uint8Array): void {
+    const target = this.#target;
+    this.#target = null;
+    this.#isEnding = true;
+    this.readyState = CLOSED;
+    target?.handBack(state);
+  }
+
+  /** Sends a ping. */
+  ping(payload: Uint8Array): void {
+    if (this.readyState === OPEN) this.#push(recordOf(PING, payload));
+  }
+
+  onRelease(): void {
+    this.events.onRelease?.();
   }
 
   /** Nobody can read a socket as a body. */
@@ -151,7 +201,10 @@ export class SocketChannel implements BodySource, UpgradeTaker {
   }
 
   onRoom(): void {
+    const wasFull = !this.#hasRoom;
+    this.#hasRoom = true;
     this.bufferedBytes = 0;
+    if (wasFull) this.events.onDrained?.();
   }
 
   onDone(): void {}
@@ -170,6 +223,17 @@ export class SocketChannel implements BodySource, UpgradeTaker {
       return;
     }
     this.#push(messageOf(data));
+  }
+
+  /** Sends a message that is a record already. */
+  sendRecord(record: Uint8Array): void {
+    if (this.#reading !== null) this.#sendLater(record);
+    else this.#push(record);
+  }
+
+  /** Whether all that was sent was taken. */
+  get isTaken(): boolean {
+    return this.#hasRoom && this.#reading === null;
   }
 
   /** Begins to close the socket, unless it is closing already. */
@@ -299,8 +363,12 @@ export class SocketChannel implements BodySource, UpgradeTaker {
     if (this.#first === null) this.#last = null;
     delivery.tell(this.events);
     this.#grant(delivery.bytes);
-    if (this.#first === null) this.#isTelling = false;
-    else queueMicrotask(this.#tellNext);
+    if (this.#first !== null) {
+      queueMicrotask(this.#tellNext);
+      return;
+    }
+    this.#isTelling = false;
+    this.events.onQuiet?.();
   };
 
   #grant(bytes: number): void {
@@ -309,7 +377,9 @@ export class SocketChannel implements BodySource, UpgradeTaker {
 
   #push(record: Uint8Array): void {
     if (this.#target === null) return;
-    if (!this.#target.push(record)) this.bufferedBytes += lengthOf(record) - RECORD_HEADER_BYTES;
+    if (this.#target.push(record)) return;
+    this.#hasRoom = false;
+    this.bufferedBytes += lengthOf(record) - RECORD_HEADER_BYTES;
   }
 
   /** Sends what has to wait for blobs that are being read, or is one. */
@@ -329,13 +399,15 @@ export class SocketChannel implements BodySource, UpgradeTaker {
       ignore,
     );
     then(reading, () => {
-      if (this.#reading === reading) this.#reading = null;
+      if (this.#reading !== reading) return;
+      this.#reading = null;
+      this.events.onQuiet?.();
     }, ignore);
   }
 }
 
-/** The record of a message. What the app does with its bytes after this is of no importance. */
-function messageOf(data: string | ArrayBufferLike | ArrayBufferView): Uint8Array {
+/** The record of a message, which is no blob. What the app does with its bytes after this is of no importance. */
+export function messageOf(data: string | ArrayBufferLike | ArrayBufferView): Uint8Array {
   if (typeof data === "string") {
     const length = utf8Length(data);
     const record = new Uint8Array(RECORD_HEADER_BYTES + length);

@@ -144,23 +144,8 @@ class ServerSocket extends EventTarget {
   }
 
   close(code?: number, reason?: string): void {
-    const words = reason === undefined ? "" : String(reason);
-    if (code !== undefined) {
-      code = +code;
-      if (!isSendable(code)) {
-        throw new DOMException(
-          `The close code must be from 1000 to 1003, 1007 to 1014 or 3000 to 4999, but is ${code}`,
-          "InvalidAccessError",
-        );
-      }
-    }
-    if (words !== "" && utf8Length(words) > MAX_REASON_BYTES) {
-      throw new DOMException(
-        `The close reason must not take more than ${MAX_REASON_BYTES} bytes in UTF-8`,
-        "SyntaxError",
-      );
-    }
-    this.#channel.close(code, words);
+    const closing = closingOf(code, reason);
+    this.#channel.close(closing.code, closing.reason);
   }
 
   readonly #events: SocketEvents = {
@@ -217,6 +202,39 @@ class ServerSocket extends EventTarget {
   }
 
   readonly #onError = (error: unknown): void => this.#channel.failWith(error);
+}
+
+/** How a socket is closed. */
+export interface SocketClosing {
+  /** The code; none if absent. */
+  readonly code: number | undefined;
+  /** The reason, `""` for none. */
+  readonly reason: string;
+}
+
+/**
+ * What an app closes a socket with.
+ *
+ * @throws {DOMException} if no close frame of a server can say it
+ */
+export function closingOf(code: number | undefined, reason: string | undefined): SocketClosing {
+  const words = reason === undefined ? "" : String(reason);
+  if (code !== undefined) {
+    code = +code;
+    if (!isSendable(code)) {
+      throw new DOMException(
+        `The close code must be from 1000 to 1003, 1007 to 1014 or 3000 to 4999, but is ${code}`,
+        "InvalidAccessError",
+      );
+    }
+  }
+  if (words !== "" && utf8Length(words) > MAX_REASON_BYTES) {
+    throw new DOMException(
+      `The close reason must not take more than ${MAX_REASON_BYTES} bytes in UTF-8`,
+      "SyntaxError",
+    );
+  }
+  return { code, reason: words };
 }
 
 /** Whether a server may close with `code` (RFC 6455 7.4). */

@@ -45,49 +45,76 @@ export function installUpgrades(): void {
   replace(runtime, "upgradeWebSocket", upgradeWebSocket);
 }
 
-function upgrade(
-  task: AppTask,
-  { protocol = "", idleTimeout = DEFAULT_IDLE_TIMEOUT }: Deno.UpgradeWebSocketOptions,
-): Deno.WebSocketUpgrade {
-  const { block, fieldsStart, fieldsEnd } = task.head;
+/** Why the request of `task` is no WebSocket handshake; `null` if it is one. */
+export function handshakeFault({ head }: AppTask): string | null {
+  const { block, fieldsStart, fieldsEnd, method } = head;
   const fields = flatFields(block, fieldsStart, fieldsEnd);
-  if (task.head.method !== "GET") {
-    throw new TypeError(`Only GET requests can be upgraded to WebSocket, not ${task.head.method}`);
-  }
+  if (method !== "GET") return `Only GET requests can be upgraded to WebSocket, not ${method}`;
   if (!has(fields, "upgrade", "websocket")) {
-    throw new TypeError("Invalid header: 'upgrade' must contain 'websocket'");
+    return "Invalid header: 'upgrade' must contain 'websocket'";
   }
   if (!has(fields, "connection", "upgrade")) {
-    throw new TypeError("Invalid header: 'connection' must contain 'Upgrade'");
+    return "Invalid header: 'connection' must contain 'Upgrade'";
   }
   if (!KEY.test(listMembers(fields, "sec-websocket-key").join(","))) {
-    throw new TypeError("Invalid header: 'sec-websocket-key' must be 16 bytes in base64");
+    return "Invalid header: 'sec-websocket-key' must be 16 bytes in base64";
   }
   if (!has(fields, "sec-websocket-version", "13")) {
-    throw new TypeError("Invalid header: 'sec-websocket-version' must be 13");
+    return "Invalid header: 'sec-websocket-version' must be 13";
   }
-  const name = `${protocol}`;
-  if (name !== "" && !has(fields, "sec-websocket-protocol", name)) {
-    throw new TypeError(`Protocol '${name}' is not one of those that the request names`);
-  }
-  const seconds = Number(idleTimeout);
-  if (!(seconds >= 0) || !isFinite(seconds)) {
-    throw new TypeError(
-      `idleTimeout must be a number of seconds, 0 or more, but is ${idleTimeout}`,
-    );
+  return null;
+}
+
+/**
+ * Takes note that the request of `task` is upgraded, to the subprotocol `protocol`, `""` for none.
+ *
+ * @throws {TypeError} if the request does not name it, or was upgraded before
+ */
+export function noteUpgrade(task: AppTask, protocol: string): void {
+  const { block, fieldsStart, fieldsEnd } = task.head;
+  const fields = flatFields(block, fieldsStart, fieldsEnd);
+  if (protocol !== "" && !has(fields, "sec-websocket-protocol", protocol)) {
+    throw new TypeError(`Protocol '${protocol}' is not one of those that the request names`);
   }
   if (upgraded.has(task)) throw new TypeError("The request was upgraded already");
   upgraded.add(task);
-  const channel = new SocketChannel({ protocol: name, idleTimeoutMs: seconds * 1_000 });
-  const lines = name === "" ? "" : `sec-websocket-protocol: ${name}\r\n`;
-  const response = lightResponse({
+}
+
+/**
+ * The milliseconds of an app's `idleTimeout`, in seconds.
+ *
+ * @throws {TypeError} if it is no such number
+ */
+export function idleTimeoutMsOf(idleTimeout: unknown = DEFAULT_IDLE_TIMEOUT): number {
+  const seconds = Number(idleTimeout);
+  if (seconds >= 0 && isFinite(seconds)) return seconds * 1_000;
+  throw new TypeError(`idleTimeout must be a number of seconds, 0 or more, but is ${idleTimeout}`);
+}
+
+/** The response that has the connection of a request go on over `channel`, with further field lines. */
+export function upgradeResponse(channel: SocketChannel, furtherLines = ""): Response {
+  const { protocol } = channel;
+  const lines = protocol === "" ? "" : `sec-websocket-protocol: ${protocol}\r\n`;
+  return lightResponse({
     status: 101,
-    fieldLines: `connection: Upgrade\r\nupgrade: websocket\r\n${lines}`,
+    fieldLines: `connection: Upgrade\r\nupgrade: websocket\r\n${lines}${furtherLines}`,
     body: null,
     source: channel,
     announcesTrailers: false,
   });
-  return { response, socket: makeSocket(channel) };
+}
+
+function upgrade(
+  task: AppTask,
+  { protocol = "", idleTimeout }: Deno.UpgradeWebSocketOptions,
+): Deno.WebSocketUpgrade {
+  const fault = handshakeFault(task);
+  if (fault !== null) throw new TypeError(fault);
+  const name = `${protocol}`;
+  const idleTimeoutMs = idleTimeoutMsOf(idleTimeout);
+  noteUpgrade(task, name);
+  const channel = new SocketChannel({ protocol: name, idleTimeoutMs });
+  return { response: upgradeResponse(channel), socket: makeSocket(channel) };
 }
 
 /** Whether the list in the fields called `name` has `member`; all but subprotocols in any case. */
