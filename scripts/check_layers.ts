@@ -21,6 +21,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   limits: ["base", "message"],
   // What the processes of a gateway say to each other.
   bus: ["base"],
+  // What waits for what, in all of them.
+  signals: ["base", "bus"],
   // What the gateway and its workers share.
   ring: ["base", "message"],
   sandbox: ["base"],
@@ -87,8 +89,17 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "loader/transform",
   ],
   // What runs beside apps: of the loader, what graphs and packages look like.
-  worker: ["base", "message", "ring", "sandbox", "loader/names", "loader/graph", "loader/npm"],
-  pool: ["base", "message", "limits", "ring", "sandbox", "worker"],
+  worker: [
+    "base",
+    "message",
+    "signals",
+    "ring",
+    "sandbox",
+    "loader/names",
+    "loader/graph",
+    "loader/npm",
+  ],
+  pool: ["base", "message", "limits", "signals", "ring", "sandbox", "worker"],
   config: [
     "base",
     "message",
@@ -107,6 +118,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "compression/codec",
     "compression",
     "bus",
+    "signals",
     "sandbox",
     "net",
     "zmq",
@@ -131,10 +143,11 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "config",
   ],
   notify: ["base"],
-  supervisor: ["base", "bus", "net", "config"],
+  supervisor: ["base", "bus", "signals", "net", "config"],
   cli: [
     "base",
     "bus",
+    "signals",
     "net",
     "zmq",
     "mongrel2/codec",

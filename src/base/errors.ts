@@ -61,6 +61,43 @@ export class ZmqLibraryError extends Error {
   override name = "ZmqLibraryError";
 }
 
+/** Nobody has sent the signal in time. */
+export class SignalTimeoutError extends Error {
+  /** Name of the class. */
+  override name = "SignalTimeoutError";
+  /** Name of the signal. */
+  readonly signalName: string;
+  /** How long it was waited for, in milliseconds. */
+  readonly timeoutMs: number;
+
+  /** Makes an error for a signal that was waited for in vain. */
+  constructor(signalName: string, timeoutMs: number) {
+    super(`nobody has sent the signal "${signalName}" in ${timeoutMs} ms`);
+    this.signalName = signalName;
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/** There is no room for another waiter, subscriber or call, or a value or name is too large. */
+export class SignalLimitError extends Error {
+  /** Name of the class. */
+  override name = "SignalLimitError";
+  /** The limit. */
+  readonly limit: number;
+
+  /** Makes an error about a limit. */
+  constructor(message: string, limit: number) {
+    super(message);
+    this.limit = limit;
+  }
+}
+
+/** What was to be sent may not have arrived: the answer was lost, or there is no connection. */
+export class SignalDeliveryError extends Error {
+  /** Name of the class. */
+  override name = "SignalDeliveryError";
+}
+
 /** A response that its handler composed cannot be sent as it is. */
 export class InvalidResponseError extends Error {
   /** Name of the class. */

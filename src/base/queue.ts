@@ -50,6 +50,11 @@ export class Queue<Item> {
     this.#items[this.#first] = item;
   }
 
+  /** The items, the next one first. */
+  *[Symbol.iterator](): IterableIterator<Item> {
+    for (let at = this.#first; at < this.#items.length; at++) yield this.#items[at]!;
+  }
+
   /** Forgets all items. */
   clear(): void {
     this.#items.length = 0;

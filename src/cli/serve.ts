@@ -14,6 +14,7 @@ import { descriptors } from "../net/descriptors.ts";
 import type { SocketSharing, TlsKeyPair } from "../net/listen.ts";
 import { logToStderr, tell } from "../base/log.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import { RemoteSwitchboard } from "../signals/switchboard.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { environmentOf } from "../base/surroundings.ts";
 import type { Membership } from "../supervisor/membership.ts";
@@ -106,6 +107,9 @@ export async function serveCommand(
       workerLimits: settings.workerLimits,
       drainTimeoutMs: settings.drainTimeoutMs,
       generationHeader: settings.generationHeader,
+      switchboard: membership === null
+        ? undefined
+        : new RemoteSwitchboard(membership.bus, membership.assignment.key),
       bus: membership?.bus,
       jobs: membership === null || membership.number === 1 ? "here" : "elsewhere",
       log: logToStderr,

@@ -10,6 +10,8 @@ import { logToStderr, passOn, tell } from "../base/log.ts";
 import { NOTIFY_VARIABLES } from "../notify/service_manager.ts";
 import { ownCommand } from "../supervisor/command.ts";
 import { checkShareable, reservePorts } from "../supervisor/places.ts";
+import { Hub } from "../signals/hub.ts";
+import { MemoryTopicStore } from "../signals/topic_store.ts";
 import type { ReadyReport } from "../supervisor/process.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { withoutVariables } from "../base/surroundings.ts";
@@ -54,6 +56,7 @@ export async function superviseCommand(
     ports: reserved.ports,
     drainTimeoutMs: settings.drainTimeoutMs,
     log: logToStderr,
+    hub: new Hub(new MemoryTopicStore()),
     print: printLine,
     onReload: (state) => announcer[state](),
   });

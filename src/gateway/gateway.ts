@@ -30,6 +30,10 @@ import { routed } from "./router.ts";
 import { GatewaySockets } from "./socket_keeper.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import type { Surroundings } from "../base/surroundings.ts";
+import { Hub } from "../signals/hub.ts";
+import type { Switchboard } from "../signals/switchboard.ts";
+import { LocalSwitchboard } from "../signals/switchboard.ts";
+import { MemoryTopicStore } from "../signals/topic_store.ts";
 import { timerMs } from "../base/timers.ts";
 import type { MountedApp } from "../worker/apps.ts";
 import { AppRunner } from "../worker/apps.ts";
@@ -94,6 +98,8 @@ export interface GatewayOptions {
   readonly generationHeader: string;
   /** Whether jobs of the apps run here, or in another process. Default: here. */
   readonly jobs?: "here" | "elsewhere";
+  /** Connects to the hub of signals and topics. Default: a hub of its own. */
+  readonly switchboard?: Switchboard;
   /** Carries messages to the gateway's other processes. Default: there are none. */
   readonly bus?: Bus;
   /** Takes the gateway's messages. */
@@ -147,6 +153,7 @@ export class Gateway {
   readonly #watch: DescriptorWatch | null;
   readonly #compressing: CompressingHandler | null;
   #shutdown: Promise<number> | null = null;
+  readonly #switchboard: Switchboard;
   #cutShort = Promise.withResolvers<void>();
 
   private constructor(
@@ -157,8 +164,10 @@ export class Gateway {
     urls: readonly string[],
     watch: DescriptorWatch | null,
     compressing: CompressingHandler | null,
+    switchboard: Switchboard,
   ) {
     this.#compressing = compressing;
+    this.#switchboard = switchboard;
     this.#watch = watch;
     this.#endpoints = endpoints;
     this.#listening = listening;
@@ -177,6 +186,7 @@ export class Gateway {
    */
   static async start(options: GatewayOptions): Promise<Gateway> {
     const openings: Opening[] = [];
+    const { switchboard = localSwitchboard() } = options;
     let backend: Backend | null = null;
     let compressing: CompressingHandler | null = null;
     try {
@@ -185,12 +195,12 @@ export class Gateway {
       // A socket that is shared gets its part of the connections at once, and cannot give them back.
       const isShared = options.sharing !== undefined && options.sharing !== "exclusive";
       if (isShared) {
-        backend = await startBackend(options, plannedAddresses(options));
+        backend = await startBackend(options, switchboard, plannedAddresses(options));
         await backend.complete;
       }
       for await (const opening of openSockets(options)) openings.push(opening);
       const addresses = openings.flatMap(({ listening }) => listening.addresses);
-      backend ??= await startBackend(options, addresses);
+      backend ??= await startBackend(options, switchboard, addresses);
       compressing = await compressingHandler(options, backend);
       const handler = compressing ?? backend;
       const mongrel2 = mongrel2Endpoints(handler);
@@ -215,6 +225,7 @@ export class Gateway {
         urls,
         watch,
         compressing,
+        switchboard,
       );
       backend.complete.then(() => {
         releaseComing();
@@ -268,6 +279,8 @@ export class Gateway {
   }
 
   async #drain(graceMs: number): Promise<number> {
+    // Subscriptions have no end of their own.
+    this.#switchboard.finish();
     const draining = this.#endpoints.map((endpoint) => endpoint.drain(graceMs));
     const endpointsDrained = Promise.all(draining);
     const drained = endpointsDrained.then(() => this.#backend.drain());
@@ -401,6 +414,7 @@ function maxHeadBytesOf({ maxHeaderBytes, maxTargetBytes }: FastCgiLimits): numb
 /** Starts what runs the apps, with `addresses` as where they listen. */
 async function startBackend(
   options: GatewayOptions,
+  switchboard: Switchboard,
   addresses: readonly Deno.Addr[],
 ): Promise<Backend> {
   const { host, limits, fastcgi, log } = options;
@@ -421,6 +435,7 @@ async function startBackend(
       headerName,
       jobs: options.jobs,
       bus: options.bus,
+      switchboard,
       log,
     });
   }
@@ -436,6 +451,10 @@ async function startBackend(
     fastcgi?.faultReports ?? "none",
     log,
     sockets.keeperFor(prefixes),
+    (take) => {
+      const line = switchboard.attach({ isClogged: false, write: take });
+      return (record) => void line.take(record);
+    },
   );
   const apps: ExchangeHandler = {
     handle(exchange) {
@@ -459,4 +478,9 @@ async function startBackend(
       return Promise.resolve({ kind: "failed", error });
     },
   };
+}
+
+/** Connects to a hub in this process, which has no other. */
+function localSwitchboard(): Switchboard {
+  return new LocalSwitchboard(new Hub(new MemoryTopicStore()));
 }

@@ -18,6 +18,7 @@ import type { SocketPlaces } from "./socket_keeper.ts";
 import { GatewaySockets } from "./socket_keeper.ts";
 import type { KeptSocket } from "../websocket/kept_socket.ts";
 import { routed } from "./router.ts";
+import type { Switchboard } from "../signals/switchboard.ts";
 import { timerMs } from "../base/timers.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import type { AppSet } from "../worker/protocol.ts";
@@ -55,6 +56,8 @@ export interface GenerationOptions {
   readonly jobs?: "here" | "elsewhere";
   /** Carries messages to the gateway's other processes. Default: there are none. */
   readonly bus?: Bus;
+  /** Connects workers to the hub of signals and topics. */
+  readonly switchboard: Switchboard;
   /** Takes messages. */
   readonly log: Log;
 }
@@ -278,6 +281,7 @@ async function makeGeneration(
     maxHeadBytes,
     workerLimits,
     drainTimeoutMs,
+    switchboard,
     headerName,
     log,
   } = options;
@@ -295,6 +299,7 @@ async function makeGeneration(
     const limits = {
       limits: workerLimits,
       drainTimeoutMs,
+      switchboard,
       hasRoom,
       reserved,
       maxHeadBytes,

@@ -35,6 +35,7 @@ import {
   RESPONSE,
   SUBSCRIBE,
   UNSUBSCRIBE,
+  SIGNAL_RECORD,
   UPGRADE,
   writeAdopt,
   writeRequest,
@@ -43,6 +44,7 @@ import {
 import { ExchangeTable } from "../ring/exchange_table.ts";
 import type { RingReader } from "../ring/ring.ts";
 import { allocateRing, RingError, RingReader as Reader, RingWriter } from "../ring/ring.ts";
+import type { SignalLine, SignalPort, Switchboard } from "../signals/switchboard.ts";
 import { ForwardedExchange } from "./forwarded_exchange.ts";
 import type { ExchangeWorker } from "./forwarded_exchange.ts";
 import { Backlog } from "./backlog.ts";
@@ -76,6 +78,10 @@ export const MAX_OVERFLOW_BYTES = 67_108_864;
 const OVERFLOW_PERIOD_MS = 10_000;
 /** Status of requests that are turned away. */
 const SERVICE_UNAVAILABLE = 503;
+/** A worker for which so many bytes wait outside the ring gets no more events and signals. */
+const MAX_CLOGGED_BYTES = 8_388_608;
+/** Bytes of a record about signals and topics at the most. */
+const MAX_SIGNAL_RECORD_BYTES = 131_072;
 /** Ids of exchanges go from 1 to this, and then from 1 again. */
 const MAX_ID = 0xffff_ffff;
 
@@ -89,6 +95,8 @@ export interface GatewayPortOptions {
   readonly fieldLine?: string;
   /** Who keeps the sockets of the apps that outlive their code. Default: nobody. */
   readonly sockets?: SocketKeeper<MovableSocket>;
+  /** Connects to the hub of signals and topics. Default: there is none. */
+  readonly switchboard?: Switchboard;
 }
 
 /** Listener of a port's owner. */
@@ -105,7 +113,7 @@ export interface GatewayPortOwner {
 }
 
 /** Gives a worker requests, and takes its answers. */
-export class GatewayPort implements ExchangeWorker {
+export class GatewayPort implements ExchangeWorker, SignalPort {
   /** Memory of the ring to the worker. */
   readonly toWorker: SharedArrayBuffer;
   /** Memory of the ring to the gateway. */
@@ -147,6 +155,9 @@ export class GatewayPort implements ExchangeWorker {
   readonly #logLimit = new RateLimit(MAX_LOG_LINES, LOG_PERIOD_MS);
   readonly #uselessLimit = new RateLimit(MAX_USELESS_FRAMES, USELESS_PERIOD_MS);
   readonly #overflowLimit = new RateLimit(1, OVERFLOW_PERIOD_MS);
+  readonly #switchboard: Switchboard | undefined;
+  /** The worker's connection to the hub of signals and topics, from its first use on. */
+  #signalLine: SignalLine | null = null;
   #nextId = 1;
   /** Whether ids have begun again. */
   #hasWrapped = false;
@@ -169,7 +180,8 @@ export class GatewayPort implements ExchangeWorker {
 
   /** Makes a port, with its rings. */
   constructor(options: GatewayPortOptions, owner: GatewayPortOwner, log: Log) {
-    const { name, ringBytes, fieldLine = "", sockets } = options;
+    const { name, ringBytes, fieldLine = "", sockets, switchboard } = options;
+    this.#switchboard = switchboard;
     this.#name = name;
     this.#sockets = sockets;
     this.fieldLine = fieldLine;
@@ -184,6 +196,14 @@ export class GatewayPort implements ExchangeWorker {
     this.#reader = new Reader(this.toGateway, ring);
     this.#roomBytes = this.#writer.maxPayloadBytes / 4;
     this.backlog = new Backlog(this.#writer);
+  }
+
+  get isClogged(): boolean {
+    return this.#writer.overflowBytes >= MAX_CLOGGED_BYTES;
+  }
+
+  write(record: Uint8Array): void {
+    if (!this.#hasEnded) this.writing().write(SIGNAL_RECORD, 0, 0, 0, record);
   }
 
   /** A number that changes when the worker reads what it is sent. */
@@ -246,6 +266,7 @@ export class GatewayPort implements ExchangeWorker {
   end(status: number): void {
     this.#hasEnded = true;
     this.#endStatus = status;
+    this.#signalLine?.[Symbol.dispose]();
     this.#drained.resolve();
     this.#exchanges.clear((each) => each.onWorkerEnd(status));
   }
@@ -466,6 +487,9 @@ export class GatewayPort implements ExchangeWorker {
   /** Takes a frame that belongs to no exchange. */
   #onOwnFrame(frame: RingReader): void {
     switch (frame.kind) {
+      case SIGNAL_RECORD:
+        this.#onSignalRecord(frame);
+        break;
       case LOG:
         this.#onLogLine(frame);
         break;
@@ -496,6 +520,21 @@ export class GatewayPort implements ExchangeWorker {
       throw new RingError("a message to a topic, and nobody to take it");
     }
     this.#sockets.publish(mount, message.topic, message.take(), from);
+  }
+
+  #onSignalRecord({ payload, length }: RingReader): void {
+    const switchboard = this.#switchboard;
+    if (switchboard === undefined) {
+      throw new RingError("a record of signals, which there are none of");
+    }
+    if (length > MAX_SIGNAL_RECORD_BYTES) {
+      throw new RingError("a record of signals that is too long");
+    }
+    this.#signalLine ??= switchboard.attach(this);
+    // What counts is a copy: the worker can change the ring.
+    if (!this.#signalLine.take(payload.slice())) {
+      throw new RingError("a malformed record of signals");
+    }
   }
 
   #onLogLine(frame: RingReader): void {

@@ -10,6 +10,7 @@ import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
 import type { Log } from "../base/log.ts";
 import { NeedHints } from "./need_hints.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
+import type { Switchboard } from "../signals/switchboard.ts";
 import { timerMs } from "../base/timers.ts";
 import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
 import type { MovableSocket, SocketKeeper } from "../message/kept_sockets.ts";
@@ -77,6 +78,8 @@ export interface PoolOptions {
   readonly sockets?: SocketKeeper<MovableSocket>;
   /** Is called when another worker is ready. */
   readonly onWorkerReady?: () => void;
+  /** Connects workers to the hub of signals and topics. Default: there is none. */
+  readonly switchboard?: Switchboard;
 }
 
 /** What comes of workers that are started one after the other. */
@@ -239,7 +242,7 @@ export class WorkerPool
   }
 
   makeWorker({ name }: WorkerSlot): AppWorker {
-    const { apps, permissions, reserved, maxHeadBytes, fieldLine, sockets, hasRoom } =
+    const { apps, permissions, reserved, maxHeadBytes, fieldLine, sockets, switchboard, hasRoom } =
       this.#options;
     if (hasRoom?.() === false) {
       throw new LoadError("", `${name} cannot be started: the process has too many files open`);
@@ -247,7 +250,17 @@ export class WorkerPool
     let ringBytes = MIN_RING_BYTES;
     while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
     const group = this.#group;
-    const options = { name, apps, permissions, group, reserved, ringBytes, fieldLine, sockets };
+    const options = {
+      name,
+      apps,
+      permissions,
+      group,
+      reserved,
+      ringBytes,
+      fieldLine,
+      sockets,
+      switchboard,
+    };
     return new AppWorker(options, this, this.#log);
   }
 

@@ -36,7 +36,7 @@ import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
-export const FRAMES_VERSION = 7;
+export const FRAMES_VERSION = 8;
 
 // Kinds of frames. Each comment says who sends the frame, and what its value and payload are.
 
@@ -102,6 +102,8 @@ export const UNSUBSCRIBE = 23;
  * low one first) and the name, unless it goes on with another one; part of the message.
  */
 export const PUBLISH = 24;
+/** Both: a record about signals and topics (`signals/records.ts`). */
+export const SIGNAL_RECORD = 32;
 
 /** Flag of CREDIT: it is for DATA frames. */
 export const OF_DATA = 1;

@@ -68,6 +68,8 @@ export class StartError extends Error {
 export class GatewayProcess {
   /** Its number, from 1; that which takes its place has the same. */
   readonly number: number;
+  /** Names it to the hub of signals and topics: no other has had this name. */
+  readonly key = crypto.randomUUID();
   /** When it was started, as `performance.now()` has it. */
   readonly startedAt = performance.now();
   /** Resolves when it serves; rejects with a {@linkcode StartError} if it ends before. */
@@ -119,7 +121,8 @@ export class GatewayProcess {
     }
     const socket = this.#channel.path;
     const supervisor = Deno.pid;
-    this.#tell({ version: PROTOCOL_VERSION, supervisor, socket, token, ports, role });
+    const { key } = this;
+    this.#tell({ version: PROTOCOL_VERSION, supervisor, socket, token, key, ports, role });
     // An end that cannot be read is one.
     this.ended = this.#end(Promise.allSettled([this.#read("stdout"), this.#read("stderr")]));
   }

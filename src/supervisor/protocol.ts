@@ -37,6 +37,8 @@ export interface Assignment {
   readonly socket: string;
   /** Secret of the two sides, which no app can know: it is sent first over the socket. */
   readonly token: string;
+  /** Names the process to the hub of signals and topics: no other has had this name. */
+  readonly key: string;
   /** Ports that were chosen for addresses with port 0, by {@linkcode portKey}. */
   readonly ports: Readonly<Record<string, number>>;
   /** Whether it is to take the place of a process that still serves. */

@@ -8,6 +8,8 @@
 import { doubled, FIRST_RESTART_DELAY_MS, HEALTHY_AGE_MS } from "../base/backoff.ts";
 import { Relay } from "../bus/relay.ts";
 import type { Log } from "../base/log.ts";
+import type { Hub } from "../signals/hub.ts";
+import { HubServer } from "../signals/hub_server.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { timerMs } from "../base/timers.ts";
 import type { OwnCommand } from "./command.ts";
@@ -34,6 +36,8 @@ export interface SupervisorOptions {
   readonly drainTimeoutMs: number;
   /** Takes messages. */
   readonly log: Log;
+  /** What signals and topics of all processes go through. */
+  readonly hub: Hub;
   /** Takes lines that processes have printed. */
   readonly print: (number: number, stream: "stdout" | "stderr", line: string) => void;
   /** Called when a process begins to reload its apps, and when none does any more. */
@@ -64,6 +68,8 @@ export class Supervisor implements ProcessOwner {
   readonly #alive = new Set<GatewayProcess>();
   readonly #reloading = new Set<GatewayProcess>();
   readonly #relay = new Relay();
+  /** Serves the hub of signals and topics. */
+  readonly #hub: HubServer;
   /** Requested rolling restarts: the current one, and one after it. */
   #rolls = 0;
   #state: "starting" | "running" | "stopping" = "starting";
@@ -72,6 +78,7 @@ export class Supervisor implements ProcessOwner {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#hub = new HubServer(this.#relay, options.hub);
   }
 
   /**
@@ -179,6 +186,7 @@ export class Supervisor implements ProcessOwner {
 
   onEnd(process: GatewayProcess, status: Deno.CommandStatus): void {
     this.#alive.delete(process);
+    this.#hub.forget(process.key);
     this.#endReload(process);
     const slot = this.#slots.find((each) => each.process === process);
     // One that was replaced, or was to replace another, is its replacer's business.

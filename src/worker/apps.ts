@@ -14,6 +14,7 @@ import { reportingConsole } from "./console_reports.ts";
 import { AppContext } from "./context.ts";
 import { makeRequest } from "./request.ts";
 import { plainResponse, pushedResponse } from "./response.ts";
+import { SignalClient } from "./signals/client.ts";
 import type { TaskOwner } from "./task.ts";
 import { AppTask } from "./task.ts";
 import { describe, textOfThrown } from "./thrown.ts";
@@ -100,17 +101,25 @@ export class AppRunner implements ExchangeHandler {
   #running = 0;
   #background = 0;
   #idle: Deferred<void> | null = null;
+  readonly #connect: (take: (record: Uint8Array) => void) => (record: Uint8Array) => void;
+  #signals: SignalClient | null = null;
+  #isFinishing = false;
 
   /**
    * Makes a runner of `mounts`, which the exchanges choose by index. `keeper` keeps the sockets that apps open with
    * `context.upgrade()`; without it, they cannot.
+   * `connect` connects to the hub of signals and topics: it is given what takes records
+   * (`signals/records.ts`), and returns what does so there; without it, apps cannot use them.
    */
   constructor(
     mounts: readonly MountedApp[],
     faultReports: FaultReports,
     log: Log,
     keeper?: SocketKeeper,
+    connect: (take: (record: Uint8Array) => void) => (record: Uint8Array) => void =
+      connectToNothing,
   ) {
+    this.#connect = connect;
     installUpgrades();
     this.#mounts = mounts;
     this.#faultReports = faultReports;
@@ -142,7 +151,7 @@ export class AppRunner implements ExchangeHandler {
     const { app, prefix, stripped } = this.#mounts[head.mount];
     try {
       const request = makeRequest(task, stripped);
-      const context = new AppContext(task, prefix, this.#waitUntil);
+      const context = new AppContext(task, prefix, this.#waitUntil, this.#signalClient);
       const isReporting = this.#faultReports === "console" && head.peer.endpoint === "fastcgi";
       const result = isReporting
         ? reportingConsole(task, () => app.fetch(request, context, context))
@@ -203,6 +212,22 @@ export class AppRunner implements ExchangeHandler {
       this.#log("error", `onListen() failed: ${textOfThrown(error)}`);
     }
   }
+
+  /** Ends the subscriptions to topics: their clients come back, and find another runner. */
+  finishSubscriptions(): void {
+    this.#isFinishing = true;
+    this.#signals?.finishSubscriptions();
+  }
+
+  readonly #signalClient = (): SignalClient => {
+    if (this.#signals === null) {
+      let client: SignalClient | null = null;
+      const write = this.#connect((record) => client!.take(record));
+      client = this.#signals = new SignalClient(write);
+      if (this.#isFinishing) client.finishSubscriptions();
+    }
+    return this.#signals;
+  };
 
   /** Counts `work` as under way; its failure is reported elsewhere. */
   waitFor(work: Promise<unknown>): void {
@@ -281,4 +306,8 @@ export class AppRunner implements ExchangeHandler {
     this.#idle?.resolve();
     this.#idle = null;
   }
+}
+
+function connectToNothing(): never {
+  throw new TypeError("signals and topics need a gateway: serve(), or the command");
 }

@@ -9,6 +9,9 @@ import type { EndpointKind, RequestRole } from "../message/exchange.ts";
 import type { BodyPiece } from "./request_body.ts";
 import { clientAddr, variablesOf } from "./meta_variables.ts";
 import { responseTrailers } from "./response_trailers.ts";
+import type { SignalClient } from "./signals/client.ts";
+import type { Signals, Topics } from "./signals/members.ts";
+import { RequestSignals, RequestTopics } from "./signals/members.ts";
 import type { AppTask } from "./task.ts";
 import type { OutgoingMessage } from "./websocket/channel.ts";
 import type { UpgradeOptions } from "./websocket/handlers.ts";
@@ -59,6 +62,10 @@ export interface Context {
   readonly role: RequestRole;
   /** The file that a FastCGI filter works on; `null` in all other roles. */
   readonly data: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  /** Signals: requests wait for one another, in whatever worker or process they are. */
+  readonly signals: Signals;
+  /** Topics: events with ids, of which the last ones are kept. */
+  readonly topics: Topics;
   /** Registers work that outlives the response: shutdown waits for it. */
   waitUntil(promise: Promise<unknown>): void;
   /** Does nothing: for apps that were written for Cloudflare. */
@@ -94,11 +101,20 @@ export class AppContext implements Context {
   readonly mount: string;
   readonly #task: AppTask;
   readonly #waitUntil: (promise: Promise<unknown>) => void;
+  readonly #signalClient: () => SignalClient;
   #env: Record<string, string> | null = null;
   #data: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
+  #signals: Signals | null = null;
+  #topics: Topics | null = null;
 
-  /** Makes the context; `waitUntil` takes promises to wait for. */
-  constructor(task: AppTask, mount: string, waitUntil: (promise: Promise<unknown>) => void) {
+  /** Makes the context; `waitUntil` takes promises to wait for, `signalClient` connects to the hub of signals. */
+  constructor(
+    task: AppTask,
+    mount: string,
+    waitUntil: (promise: Promise<unknown>) => void,
+    signalClient: () => SignalClient,
+  ) {
+    this.#signalClient = signalClient;
     this.#task = task;
     this.mount = mount;
     this.#waitUntil = waitUntil;
@@ -143,6 +159,14 @@ export class AppContext implements Context {
 
   get data(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
     return this.#data ??= this.#task.data?.stream() ?? null;
+  }
+
+  get signals(): Signals {
+    return this.#signals ??= new RequestSignals(this.#task, this.#signalClient());
+  }
+
+  get topics(): Topics {
+    return this.#topics ??= new RequestTopics(this.#task, this.#signalClient());
   }
 
   waitUntil(promise: Promise<unknown>): void {

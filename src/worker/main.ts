@@ -163,11 +163,13 @@ async function start(message: StartMessage): Promise<void> {
     const mounts = await loadApps(apps, (url) => post({ kind: "loaded", url }));
     servers.settle();
     const log: Log = (level, text) => opened.log(level, text);
-    const running = new AppRunner(mounts, faultReports, log, opened);
+    const { connectSignals } = opened;
+    const running = new AppRunner(mounts, faultReports, log, opened, connectSignals);
     runner = running;
     port = opened;
     new Bell(bells, WORKER_BELL).listen(onDoorbell);
     opened.start(running, async () => {
+      running.finishSubscriptions();
       await running.drained();
       opened.reportDrained();
     });

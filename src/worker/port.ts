@@ -52,6 +52,7 @@ import {
   SENT,
   SUBSCRIBE,
   UNSUBSCRIBE,
+  SIGNAL_RECORD,
   writeBody,
   writeFieldLines,
   writePublish,
@@ -89,6 +90,7 @@ export class WorkerPort implements SocketKeeper {
   readonly #memoryBytes: () => number;
   #handler: WorkerHandler | null = null;
   #onDrain: (() => void) | null = null;
+  #onSignalRecord: ((record: Uint8Array) => void) | null = null;
   #publishing = false;
   /** Responses that the gateway has not seen. */
   #unseenResponses = 0;
@@ -162,6 +164,12 @@ export class WorkerPort implements SocketKeeper {
     writePublish(this.writing(), id, mount, topic, record);
   }
 
+  /** Connects to the hub of signals and topics: `take` takes its records, the result those for it. */
+  readonly connectSignals = (take: (record: Uint8Array) => void): (record: Uint8Array) => void => {
+    this.#onSignalRecord = take;
+    return (record) => this.writing().write(SIGNAL_RECORD, 0, 0, 0, record);
+  };
+
   /** Tells the gateway that all work is done. */
   reportDrained(): void {
     writeSignal(this.writing(), DRAINED, 0, 0);
@@ -203,6 +211,10 @@ export class WorkerPort implements SocketKeeper {
     }
     if (frame.kind === PING) {
       writeSignal(this.writing(), PONG, 0, ceil(this.#memoryBytes() / 1024));
+      return;
+    }
+    if (frame.kind === SIGNAL_RECORD) {
+      this.#onSignalRecord?.(frame.payload);
       return;
     }
     // What comes for an exchange that has ended here crossed its answer on the way.

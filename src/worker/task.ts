@@ -12,6 +12,7 @@ import {
   getterOf,
   ignoreRejection,
   lengthOf,
+  SafeSet,
   settle,
   uncurried,
   viewOf,
@@ -93,6 +94,14 @@ export interface TaskOwner {
   keep(task: AppTask, exchange: Exchange, state: Uint8Array, window: number): KeptExchange;
 }
 
+/** What ends with a request. */
+export interface RequestWatcher {
+  /** The request was cut short, or its client has left: `reason` is that of the request's signal. */
+  onLeft(reason: unknown): void;
+  /** The response is complete. */
+  onEnded(): void;
+}
+
 /** The life of one request in an app. */
 export class AppTask implements BodyTarget, SocketHolder {
   /** Never: what comes is kept for the app. */
@@ -128,6 +137,8 @@ export class AppTask implements BodyTarget, SocketHolder {
   #trailers: ResponseTrailers | null = null;
   /** Whether the response has begun as one whose length is known, or after which nothing can come. */
   #isSettled = false;
+  /** What ends with the request; `null` if nothing does. */
+  #watchers: SafeSet<RequestWatcher> | null = null;
   /** What takes what the client says in another protocol. */
   #taker: UpgradeTaker | null = null;
   /** Bytes that it has taken, and the gateway was not told of. */
@@ -170,6 +181,21 @@ export class AppTask implements BodyTarget, SocketHolder {
       else this.#exchange.reportSent = true;
     }
     return this.#completed.promise;
+  }
+
+  /** Has `watcher` told, once, of the end; at once if it was cut short. */
+  watch(watcher: RequestWatcher): void {
+    if (this.#abortReason !== null) {
+      watcher.onLeft(this.#leaveReason(this.#abortReason));
+      return;
+    }
+    this.#watchers ??= new SafeSet();
+    this.#watchers.add(watcher);
+  }
+
+  /** Does not have `watcher` told any more. */
+  unwatch(watcher: RequestWatcher): void {
+    this.#watchers?.delete(watcher);
   }
 
   /** Whether `error` is what {@linkcode signal} was fired with. */
@@ -396,6 +422,7 @@ export class AppTask implements BodyTarget, SocketHolder {
     if (this.#state === ENDED) return;
     this.#abortReason ??= "invalid-response";
     this.#rejectCompleted(this.#abortReason);
+    if (this.#watchers !== null) this.#tellOfLeaving(this.#abortReason);
     this.#exchange.fail(status);
     this.#end();
   }
@@ -434,6 +461,7 @@ export class AppTask implements BodyTarget, SocketHolder {
     if (this.#abortReason === null) {
       this.#abortReason = reason;
       if (this.#abortController !== null) this.#fireSignal(reason);
+      if (this.#watchers !== null) this.#tellOfLeaving(reason);
     }
     if (reason === "client-half-closed") {
       this.#onAborted?.(reason);
@@ -631,6 +659,24 @@ export class AppTask implements BodyTarget, SocketHolder {
     if (this.#knownText !== null) releaseText(this.#knownText);
     this.#knownText = null;
     this.#owner.onTaskEnded(this);
+    if (this.#watchers !== null) {
+      this.#watchers.forEach(tellOfEnd);
+      this.#watchers = null;
+    }
+  }
+
+  #tellOfLeaving(reason: AbortReason): void {
+    const watchers = this.#watchers!;
+    this.#watchers = null;
+    const error = this.#leaveReason(reason);
+    watchers.forEach((each) => each.onLeft(error));
+  }
+
+  /** What the request's signal is fired with. */
+  #leaveReason(reason: AbortReason): unknown {
+    return this.#abortController === null
+      ? abortError(reason)
+      : reasonOf(signalOf(this.#abortController));
   }
 
   #fireSignal(reason: AbortReason): void {
@@ -642,6 +688,10 @@ export class AppTask implements BodyTarget, SocketHolder {
       new Interrupted(`the response was not sent in full (${reason})`),
     );
   }
+}
+
+function tellOfEnd(watcher: RequestWatcher): void {
+  watcher.onEnded();
 }
 
 function abortError(reason: AbortReason): DOMException {

@@ -3,6 +3,16 @@ import * as frames from "../../src/ring/frames.ts";
 import { GATEWAY_BELL } from "../../src/worker/protocol.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { Bell } from "../../src/ring/bell.ts";
+import {
+  DETACH,
+  FOLLOW,
+  PUBLISH,
+  READ,
+  SEND,
+  signalRecord,
+  WATCH,
+  WOKEN,
+} from "../../src/signals/records.ts";
 import { RingReader, RingWriter } from "../../src/ring/ring.ts";
 
 interface Scope {
@@ -78,6 +88,42 @@ const forgeries: Record<string, (hands: Hands) => void> = {
   "every kind for its request": (hands) => {
     for (let kind = 1; kind < 30; kind++) {
       raw(hands, kind, hands.id, random(1000), new Uint8Array(32));
+    }
+  },
+  "a record of signals that is none": (hands) =>
+    raw(hands, frames.SIGNAL_RECORD, 0, 0, new Uint8Array(12)),
+  "a record of signals of an unknown kind": (hands) =>
+    raw(hands, frames.SIGNAL_RECORD, 0, 0, signalRecord(99)),
+  "a record of signals with a name beyond its end": (hands) =>
+    raw(hands, frames.SIGNAL_RECORD, 0, 0, new Uint8Array(13).fill(255)),
+  "a record of signals longer than there may be": (hands) => {
+    const payload = new Uint8Array(131_072);
+    raw(hands, frames.SIGNAL_RECORD, 0, 0, signalRecord(SEND, { name: "n", payload }));
+  },
+  "the end of its signals": (hands) => raw(hands, frames.SIGNAL_RECORD, 0, 0, signalRecord(DETACH)),
+  "names of signals without end": (hands) => {
+    respond(hands, { bodyLength: WHOLE_BODY }, "answered");
+    for (let i = 0; i < 300_000; i++) {
+      raw(hands, frames.SIGNAL_RECORD, 0, 0, signalRecord(WATCH, { name: `${i}` }));
+      if (i % 1_000 === 0) hands.publish();
+    }
+  },
+  "answers to signals that it was not given": (hands) => {
+    respond(hands, { bodyLength: WHOLE_BODY }, "answered");
+    for (let id = 0; id < 1_000; id++) {
+      raw(hands, frames.SIGNAL_RECORD, 0, 0, signalRecord(WOKEN, { id, number: 0xffff_ffff }));
+    }
+  },
+  "events, and questions for them, without end": (hands) => {
+    respond(hands, { bodyLength: WHOLE_BODY }, "answered");
+    const payload = new Uint8Array(65_536);
+    raw(hands, frames.SIGNAL_RECORD, 0, 0, signalRecord(FOLLOW, { name: "n" }));
+    for (let id = 0; id < 20_000; id++) {
+      const record = id < 50
+        ? signalRecord(PUBLISH, { id, name: "n", payload })
+        : signalRecord(READ, { id, name: "n", event: "0" });
+      raw(hands, frames.SIGNAL_RECORD, 0, 0, record);
+      if (id % 1_000 === 0) hands.publish();
     }
   },
   "an unknown kind": (hands) => raw(hands, 200, hands.id, 0, new Uint8Array(0)),

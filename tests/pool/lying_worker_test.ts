@@ -4,6 +4,9 @@ import { HttpEndpoint } from "../../src/http1/endpoint.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
 import { GatewaySockets } from "../../src/gateway/socket_keeper.ts";
 import { AppWorker } from "../../src/pool/app_worker.ts";
+import { Hub } from "../../src/signals/hub.ts";
+import { LocalSwitchboard } from "../../src/signals/switchboard.ts";
+import { MemoryTopicStore } from "../../src/signals/topic_store.ts";
 import { urlOf } from "../../src/message/request_url.ts";
 
 const MODULE = new URL("./lying_worker.ts", import.meta.url);
@@ -13,6 +16,14 @@ const outcomes: Record<string, RegExp | number> = {
   "random frames": /rules|gateway's/,
   "every kind for its request": /rules of its ring/,
   "an unknown kind": /unknown kind 200/,
+  "a record of signals that is none": /malformed record of signals/,
+  "a record of signals of an unknown kind": /malformed record of signals/,
+  "a record of signals with a name beyond its end": /malformed record of signals/,
+  "a record of signals longer than there may be": /record of signals that is too long/,
+  "the end of its signals": /malformed record of signals/,
+  "names of signals without end": 200,
+  "answers to signals that it was not given": 200,
+  "events, and questions for them, without end": 200,
   "a position beyond the ring": /writer of a ring is at an impossible place|beyond its/,
   "a position before the start": /writer of a ring is at an impossible place|beyond its/,
   "a frame longer than the ring": /beyond its ring's end/,
@@ -87,6 +98,7 @@ const outcomes: Record<string, RegExp | number> = {
 
 /** An honest worker, and one that lies, which is another one for each lie. */
 class Workers implements ExchangeHandler {
+  readonly #switchboard = new LocalSwitchboard(new Hub(new MemoryTopicStore()));
   readonly honest = this.#start("honest", (reason) => this.#fault = reason);
   log: string[] = [];
   #liar: AppWorker | null = null;
@@ -121,7 +133,14 @@ class Workers implements ExchangeHandler {
       onUncaught: () => {},
       onRequestLimit: () => {},
     };
-    const options = { name, apps, permissions: "inherit", ringBytes: 1_048_576, module: MODULE };
+    const options = {
+      name,
+      apps,
+      permissions: "inherit",
+      ringBytes: 1_048_576,
+      module: MODULE,
+      switchboard: this.#switchboard,
+    };
     const sockets = new GatewaySockets().keeperFor([""]);
     return new AppWorker(
       { ...options, permissions: "inherit", sockets },

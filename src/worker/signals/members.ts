@@ -1,0 +1,147 @@
+/**
+ * `context.signals` and `context.topics`.
+ *
+ * @module
+ */
+
+import { rejected } from "../../base/captured.ts";
+import { SignalLimitError } from "../../base/errors.ts";
+import { utf8Length } from "../../base/text.ts";
+import { SIGNAL_LIMITS } from "../../signals/limits.ts";
+import { PUBLISH, SEND, WAKE_ALL, WAKE_NONE, WAKE_ONE } from "../../signals/records.ts";
+import type { AppTask } from "../task.ts";
+import type { SignalClient } from "./client.ts";
+import type { SubscribeOptions, TopicEvent } from "./subscription.ts";
+import { valueBytes } from "./values.ts";
+import type { WaitOptions } from "./waiters.ts";
+
+const { RangeError, String, TypeError } = globalThis;
+
+/** How a signal is sent. */
+export interface SendOptions {
+  /** Whether all that wait for it are woken, or one of them. Default: all. */
+  readonly wake?: "all" | "one";
+}
+
+/**
+ * Signals: requests wait for one another, in whatever worker, process or generation they are. A signal
+ * is not kept: it wakes those that wait when it is sent.
+ */
+export interface Signals {
+  /**
+   * Waits for the signal `name`, of up to 256 bytes; resolves to the value that it was sent with. A
+   * client that leaves stops waiting: then it rejects with the reason that `context.signal` has.
+   *
+   * @throws {SignalTimeoutError} if `timeoutMs` pass before
+   * @throws {SignalLimitError} if 65,536 requests of the worker wait already
+   */
+  wait(name: string, options?: WaitOptions): Promise<unknown>;
+  /**
+   * Wakes what waits for the signal `name`; resolves to how many that were. `value` can be anything that can
+   * be cloned (`structuredClone()`), of up to 64 KiB; each gets a copy.
+   *
+   * @throws {DOMException} `DataCloneError` if `value` cannot be cloned
+   * @throws {SignalLimitError} if `value` is larger, or 16,384 calls of the worker have no answer yet
+   * @throws {SignalDeliveryError} if it is not known who was woken: the connection was lost
+   */
+  send(name: string, value?: unknown, options?: SendOptions): Promise<number>;
+  /** Resolves to how many wait for the signal `name`. */
+  waiting(name: string): Promise<number>;
+}
+
+/** Topics: events with ids, of which the last ones are kept. */
+export interface Topics {
+  /**
+   * Subscribes to the topic `name`, of up to 256 bytes. The subscription begins at once, and ends with the
+   * request, or when its worker is replaced; what is not taken from it is bounded.
+   *
+   * @throws {SignalLimitError} if the worker has 65,536 subscriptions already
+   */
+  subscribe(name: string, options?: SubscribeOptions): AsyncIterableIterator<TopicEvent>;
+  /**
+   * Publishes an event in the topic `name`; resolves to its id once it is in the history. `value` can
+   * be anything that can be cloned (`structuredClone()`), of up to 64 KiB.
+   *
+   * @throws {DOMException} `DataCloneError` if `value` cannot be cloned
+   * @throws {SignalLimitError} if `value` is larger, or 16,384 calls of the worker have no answer yet
+   * @throws {SignalDeliveryError} if it is not known whether it is in the history
+   */
+  publish(name: string, value?: unknown): Promise<string>;
+}
+
+/** Signals as a request has them. */
+export class RequestSignals implements Signals {
+  readonly #task: AppTask;
+  readonly #client: SignalClient;
+
+  /** Makes the signals of `task`. */
+  constructor(task: AppTask, client: SignalClient) {
+    this.#task = task;
+    this.#client = client;
+  }
+
+  wait(name: string, options: WaitOptions = {}): Promise<unknown> {
+    try {
+      checkName(name, "signal");
+      const { timeoutMs, signal } = options;
+      if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
+        throw new RangeError(`timeoutMs is ${String(timeoutMs)}, which is no time`);
+      }
+      return this.#client.waiters.wait(name, this.#task, { timeoutMs, signal });
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  async send(name: string, value?: unknown, { wake = "all" }: SendOptions = {}): Promise<number> {
+    checkName(name, "signal");
+    if (wake !== "all" && wake !== "one") throw new TypeError('wake is neither "all" nor "one"');
+    const flags = wake === "one" ? WAKE_ONE : WAKE_ALL;
+    return (await this.#client.call(SEND, { name, flags, payload: valueBytes(value) })).number;
+  }
+
+  async waiting(name: string): Promise<number> {
+    checkName(name, "signal");
+    return (await this.#client.call(SEND, { name, flags: WAKE_NONE })).number;
+  }
+}
+
+/** Topics as a request has them. */
+export class RequestTopics implements Topics {
+  readonly #task: AppTask;
+  readonly #client: SignalClient;
+
+  /** Makes the topics of `task`. */
+  constructor(task: AppTask, client: SignalClient) {
+    this.#task = task;
+    this.#client = client;
+  }
+
+  subscribe(name: string, options: SubscribeOptions = {}): AsyncIterableIterator<TopicEvent> {
+    checkName(name, "topic");
+    const { after, signal } = options;
+    if (after !== undefined && after !== null && typeof after !== "string") {
+      throw new TypeError("after is not the id of an event");
+    }
+    return this.#client.subscribe(name, this.#task, { after, signal });
+  }
+
+  async publish(name: string, value?: unknown): Promise<string> {
+    checkName(name, "topic");
+    return (await this.#client.call(PUBLISH, { name, payload: valueBytes(value) })).event;
+  }
+}
+
+/** @throws {TypeError | SignalLimitError} if `name` is no name of a signal or topic */
+function checkName(name: unknown, what: "signal" | "topic"): void {
+  if (typeof name !== "string" || name === "") {
+    throw new TypeError(`the name of a ${what} is text, and not empty`);
+  }
+  const { maxNameBytes } = SIGNAL_LIMITS;
+  // Each character is a byte at the least.
+  if (name.length <= maxNameBytes && utf8Length(name) <= maxNameBytes) return;
+  throw new SignalLimitError(
+    `the name of a ${what} has up to ${maxNameBytes} bytes in UTF-8`,
+    maxNameBytes,
+  );
+}
