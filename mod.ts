@@ -34,6 +34,16 @@ export type {
   SocketHolder,
   SocketKeeper,
 } from "./src/message/kept_sockets.ts";
+export type { SendOptions, Signals, Topics } from "./src/worker/signals/members.ts";
+export type { SubscribeOptions, TopicEvent } from "./src/worker/signals/subscription.ts";
+export type { WaitOptions } from "./src/worker/signals/waiters.ts";
+export type {
+  EventStreamItem,
+  EventStreamOptions,
+  ServerSentEvent,
+  StreamedTopicEvent,
+} from "./src/message/event_stream.ts";
+export { eventStream, eventText } from "./src/message/event_stream.ts";
 export type { Middleware, Next } from "./src/worker/load_apps.ts";
 export type { BodyPiece } from "./src/worker/request_body.ts";
 export type {
