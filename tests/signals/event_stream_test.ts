@@ -175,36 +175,38 @@ async function textOf(url: string): Promise<string> {
 
 /** Sees to it that streams at `url`, which a gateway of the app serves, are as they should be. */
 async function check(url: string): Promise<void> {
+  // Other streams of the same gateway are not meant.
+  const [a, b, t] = Array.from({ length: 3 }, () => crypto.randomUUID());
   const client = new Client();
-  const response = await client.open(`${url}/stream?name=a`);
+  const response = await client.open(`${url}/stream?name=${a}`);
   assertEquals(response.headers.get("content-type"), "text/event-stream");
   // Each event is here before the next one is made.
   assertEquals(await client.next(), "retry: 10");
   assertEquals(await client.next(), 'id: 0\ndata: {"i":0}');
   for (let i = 1; i < 5; i++) {
-    while (await textOf(`${url}/next?name=a`) !== "true");
+    while (await textOf(`${url}/next?name=${a}`) !== "true");
     assertEquals(await client.next(), `id: ${i}\ndata: {"i":${i}}`);
   }
-  assertEquals(await textOf(`${url}/ended?name=a`), "false");
+  assertEquals(await textOf(`${url}/ended?name=${a}`), "false");
   client.leave();
   // Where this takes a second or more, the app is told too late.
-  for (let waitedMs = 0; await textOf(`${url}/ended?name=a`) !== "true"; waitedMs += 50) {
+  for (let waitedMs = 0; await textOf(`${url}/ended?name=${a}`) !== "true"; waitedMs += 50) {
     assert(waitedMs < 10_000, "nobody has noticed that the client has left");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await using quiet = new Client();
-  await quiet.open(`${url}/quiet?name=b`);
+  await quiet.open(`${url}/quiet?name=${b}`);
   assertEquals(await quiet.next(), ":");
   assertEquals(await quiet.next(), 'id: 0\ndata: {"i":0}');
   for (let i = 0; i < 3; i++) assertEquals(await quiet.next(), ":");
-  const last = await textOf(`${url}/publish?name=t&value=a`);
-  await textOf(`${url}/publish?name=t&value=b`);
+  const last = await textOf(`${url}/publish?name=${t}&value=a`);
+  await textOf(`${url}/publish?name=${t}&value=b`);
   await using resumed = new Client();
-  await resumed.open(`${url}/topic?name=t`, last);
+  await resumed.open(`${url}/topic?name=${t}`, last);
   assertEquals(await resumed.next(), ":");
   assert(/^id: \d+-\d+\ndata: b$/.test(await resumed.next()));
   await using late = new Client();
-  await late.open(`${url}/topic?name=t`, "1-1");
+  await late.open(`${url}/topic?name=${t}`, "1-1");
   assertEquals([await late.next(), await late.next()], [":", "event: gap\ndata: "]);
 }
 
