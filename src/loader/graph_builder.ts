@@ -516,7 +516,8 @@ class Loading implements GraphSources {
     if (mediaType !== "javascript" || this.#packageRoot === null) return null;
     return await this.#packageImports.usesIn(source, this.#packageRoot, async () => {
       const text = this.#textOf(request);
-      const uses = await plainUsesIn(text);
+      const { headerUses } = await import("./transform/header_uses.ts");
+      const uses = headerUses(text) ?? await plainUsesIn(text);
       // What is made of it is written with the graph.
       if (uses !== null) this.#quota?.take(url, text.length, 0);
       return uses;

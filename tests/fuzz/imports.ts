@@ -3,11 +3,12 @@
  * the runtime import nothing but what the loader has put in.
  */
 
-import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
 import vm from "node:vm";
 import { LoadError } from "../../src/base/errors.ts";
 import type { TransformedModule } from "../../src/loader/graph/link.ts";
 import { linkCode } from "../../src/loader/graph/link.ts";
+import { headerUses } from "../../src/loader/transform/header_uses.ts";
+import { originalPlace } from "../../src/loader/transform/source_lines.ts";
 import { rewriteCommonJs, transformCode } from "../../src/loader/transform/transform.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import type { Random } from "../support/random.ts";
@@ -76,6 +77,7 @@ function transformed(text: string, mediaType: "javascript" | "typescript") {
 }
 
 function checkJavaScript(source: string, random: Random): void {
+  checkHeader(source);
   const module = transformed(source, "javascript");
   if (module === null) return;
   const code = linkedCode(module);
@@ -93,6 +95,21 @@ function checkJavaScript(source: string, random: Random): void {
     .filter((specifier) => specifier !== "./runtime.js");
   assertEquals(targets, module.imports.map((_, index) => `./${index}.js`));
   checkCalls(code.slice(prelude.length));
+}
+
+/** What is found without a parser is all that V8 finds. */
+function checkHeader(source: string): void {
+  const uses = headerUses(source);
+  if (uses === null || SourceTextModule === undefined) return;
+  const parsed = parsedByV8(source);
+  if (parsed === null) return;
+  const found = uses.statics.map(({ reference }) => reference.specifier);
+  const requested = new Set(parsed.moduleRequests.map(({ specifier }) => specifier));
+  assertEquals(new Set(found), requested);
+  for (const { start, end, reference } of uses.statics) {
+    assertEquals(source.slice(start + 1, end - 1), reference.specifier);
+  }
+  checkCalls(source);
 }
 
 /** Nothing is left that V8 takes for an `import()` of its own. */
@@ -129,6 +146,10 @@ function checkEdits(source: string, module: TransformedModule, prelude: string):
       if (!literal.includes("\\")) assertEquals(literal.slice(1, -1), specifier);
       at += literal.length;
       i++;
+      // The lines of a string stay lines.
+      const lineEnds = literal.replace(/[^\r\n\u2028\u2029]/g, "");
+      assertEquals(code.slice(i, i + lineEnds.length), lineEnds);
+      i += lineEnds.length;
       mayHaveClause = true;
     } else if (code[i] === source[at]) {
       i++;
@@ -145,7 +166,7 @@ function checkEdits(source: string, module: TransformedModule, prelude: string):
       assert(mayHaveClause, `something else has changed: ${JSON.stringify(source.slice(at))}`);
       const [clause] = CLAUSE.exec(source.slice(at)) ?? [];
       assert(clause !== undefined, "what is left out is a clause");
-      assertEquals(code.slice(i, i + clause.length), clause.replace(/[^\r\n]/g, " "));
+      assertEquals(code.slice(i, i + clause.length), clause.replace(/[^\r\n\u2028\u2029]/g, " "));
       i += clause.length;
       at += clause.length;
     }
@@ -168,16 +189,14 @@ function checkPositions(
 ): void {
   const sourceLines = source.split(/\r\n|[\n\r\u2028\u2029]/);
   const codeLines = code.split(/\r\n|[\n\r\u2028\u2029]/);
-  // Line separators within strings are lines to V8, and none to source maps.
-  if (/[\r\u2028\u2029]/.test(source) || sourceLines.length !== codeLines.length) return;
-  const trace = new TraceMap(module.map);
+  assertEquals(codeLines.length, sourceLines.length);
   for (const [index, line] of codeLines.entries()) {
     const column = line.search(/\bv\d+\b/);
     if (column < (index === 0 ? prelude.length : 0)) continue;
     const [word] = /^v\d+/.exec(line.slice(column))!;
-    const found = originalPositionFor(trace, { line: index + 1, column });
+    const found = originalPlace(module.map, index + 1, column + 1)!;
     assertEquals(found.line, index + 1);
-    assertEquals(sourceLines[index].slice(found.column!, found.column! + word.length), word);
+    assertEquals(sourceLines[index].slice(found.column - 1).slice(0, word.length), word);
   }
 }
 

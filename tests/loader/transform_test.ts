@@ -1,6 +1,6 @@
-import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
 import { LoadError } from "../../src/base/errors.ts";
 import { linkCode, SPECIFIER_WIDTH } from "../../src/loader/graph/link.ts";
+import { originalPlace } from "../../src/loader/transform/source_lines.ts";
 import { rewriteCommonJs, transformCode } from "../../src/loader/transform/transform.ts";
 import { mayImport } from "../../src/sandbox/lockdown.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
@@ -140,15 +140,48 @@ Deno.test("transform: a syntax error that TypeScript fails at is told like any o
   assertStringIncludes(error.message, `(at ${URL_OF_MODULE}:2:`);
 });
 
-Deno.test("transform: source maps lead to the source's lines and columns", () => {
-  const { map } = transformed("import.meta; import('a'); (\n  here)");
-  const trace = new TraceMap(map);
-  assertEquals(originalPositionFor(trace, { line: 2, column: 2 }).column, 2);
-  const typed = transformed("type A = 1;\n\nexport const a: A = (\n  here as A)", "typescript");
-  const line = typed.parts[0].split("\n").findIndex((text) => text.includes("here")) + 1;
-  const column = typed.parts[0].split("\n")[line - 1].indexOf("here");
-  const found = originalPositionFor(new TraceMap(typed.map), { line, column });
-  assertEquals([found.line, found.column], [4, 2]);
+/** Where the source map says that the words `word` of the linked module came from. */
+function placesOf(word: string, text: string, mediaType: "javascript" | "typescript"): string[] {
+  const module = transformed(text, mediaType);
+  const code = linkCode({ ...module, map: "" }, module.imports.map((_, index) => `./${index}.js`));
+  return code.split(LINE_END).flatMap((line, index) =>
+    Array.from(line.matchAll(new RegExp(word, "g")), ({ index: column }) => {
+      const place = originalPlace(module.map, index + 1, column + 1);
+      return `${place?.line}:${place?.column}`;
+    })
+  );
+}
+
+const LINE_END = /\r\n|[\n\r\u2028\u2029]/;
+
+Deno.test("transform: source maps lead to the source's lines and columns", async (test) => {
+  const sources: Record<string, [source: string, mediaType: "javascript" | "typescript"]> = {
+    "without imports": ["here; here\n\n\r\n  here;\rhere", "javascript"],
+    "behind a prelude": ["import.meta; import('a'); here(\n  here)", "javascript"],
+    "behind specifiers": [
+      `import { a } from "./a.js"; here; export * from '${"b".repeat(90)}'; here;\nhere`,
+      "javascript",
+    ],
+    "behind many specifiers": [`${'import "a";'.repeat(100)} here`, "javascript"],
+    "behind a specifier of two lines": ['import "a\\\nb";\n here', "javascript"],
+    "behind attributes": [
+      'import a from "a" with {\n type: "json" }; let b;\n  here',
+      "javascript",
+    ],
+    "behind a line separator in a string": ["'\u2028', here;\nhere", "javascript"],
+    "of TypeScript": [
+      "type A = 1;\n\nimport { b } from './b.ts'; export const a: A = b ? (here as A) : 2;\n here;",
+      "typescript",
+    ],
+  };
+  for (const [name, [source, mediaType]] of Object.entries(sources)) {
+    await test.step(name, () => {
+      const expected = source.split(LINE_END).flatMap((line, index) =>
+        Array.from(line.matchAll(/here/g), ({ index: column }) => `${index + 1}:${column + 1}`)
+      );
+      assertEquals(placesOf("here", source, mediaType), expected);
+    });
+  }
 });
 
 Deno.test("rewriteCommonJs: an import() is led to the worker", () => {

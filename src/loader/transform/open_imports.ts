@@ -5,12 +5,13 @@
  * @module
  */
 
-import remapping from "@jridgewell/remapping";
-import MagicString from "magic-string";
+import { decodedMappings, TraceMap } from "@jridgewell/trace-mapping";
 import { importAt } from "../../sandbox/lockdown.ts";
 import { sha256Of } from "../../base/sha256.ts";
 import type { TransformedModule } from "../graph/link.ts";
 import { RUNTIME_MODULE, SPECIFIER_WIDTH } from "../graph/link.ts";
+import type { Edit, Segment } from "./edits.ts";
+import { edited, editedParts, mappingsOf, shiftedMappings } from "./edits.ts";
 import type { ModuleUses } from "./module_uses.ts";
 
 /** Names that are numbered, before they are made of hashes. */
@@ -26,66 +27,73 @@ export function openImports(
   uses: ModuleUses,
   map: string | null,
 ): TransformedModule {
-  const edited = new MagicString(code);
-  if (code.startsWith("#!")) edited.update(0, 2, "//");
-  const openSpecifier = unusedSpecifier(code);
-  const imports = uses.statics.map(({ reference, start, end }) => {
-    edited.update(start, end, openSpecifier);
-    return reference;
-  });
-  for (const { start, end } of uses.clauses) {
-    edited.update(start, end, code.slice(start, end).replace(/[^\r\n]/g, " "));
+  const edits: Edit[] = code.startsWith("#!") ? [{ start: 0, end: 2, text: "//" }] : [];
+  const gaps = new Set<Edit>();
+  for (const { start, end } of uses.statics) {
+    const gap = { start, end, text: " ".repeat(SPECIFIER_WIDTH) };
+    gaps.add(gap);
+    edits.push(gap);
+    // A string may go on in the next line.
+    const lineEnds = code.slice(start, end).replace(/[^\r\n\u2028\u2029]/g, "");
+    if (lineEnds !== "") edits.push({ start: end, end, text: lineEnds });
   }
+  for (const { start, end } of uses.clauses) {
+    edits.push({ start, end, text: code.slice(start, end).replace(/[^\r\n\u2028\u2029]/g, " ") });
+  }
+  let prefix = "";
   if (uses.dynamics.length > 0 || uses.made.length > 0 || uses.readsMeta) {
     const runtime = unusedName(code, "$modules");
     // As long as `import`, so that nothing behind it moves.
     const importer = unusedName(code, "$mport");
-    for (const start of uses.dynamics) edited.update(start, start + 6, importer);
     const maker = unusedName(code, "$mporter");
-    for (const start of uses.made) edited.update(start, start + maker.length, maker);
+    edits.push(...replacements(uses, importer, maker));
     const own = JSON.stringify(url);
-    edited.prepend(
-      `import{modules as ${runtime}}from"${RUNTIME_MODULE}";` +
-        (uses.readsMeta ? `${runtime}.describe(import.meta,${own});` : "") +
-        (uses.dynamics.length > 0 || uses.made.length > 0
-          ? `function ${importer}(){return ${runtime}.import(${own},arguments)}`
-          : "") +
-        (uses.made.length > 0 ? makerOf(maker, importer) : ""),
-    );
+    prefix = `import{modules as ${runtime}}from"${RUNTIME_MODULE}";` +
+      (uses.readsMeta ? `${runtime}.describe(import.meta,${own});` : "") +
+      (uses.dynamics.length > 0 || uses.made.length > 0
+        ? `function ${importer}(){return ${runtime}.import(${own},arguments)}`
+        : "") +
+      (uses.made.length > 0 ? makerOf(maker, importer) : "");
   }
-  const text = edited.toString();
-  const edits = edited.generateMap({ hires: "boundary", source: url });
-  const whole = map === null ? edits : remapping(edits as never, (source) => {
-    return source === url ? { ...JSON.parse(map), sources: ["\0source"] } : null;
-  });
+  edits.sort((a, b) => a.start - b.start || a.end - b.end);
+  const [first, ...others] = editedParts(code, edits, gaps);
+  const mappings = map === null
+    ? mappingsOf(code, edits, prefix.length)
+    : shiftedMappings(
+      code,
+      edits,
+      prefix.length,
+      decodedMappings(new TraceMap(map)) as unknown as readonly Segment[][],
+    );
   return {
-    parts: text.split(openSpecifier),
-    imports,
+    parts: [prefix + first, ...others],
+    imports: uses.statics.map(({ reference }) => reference),
     dynamicImports: uses.literals,
-    map: JSON.stringify({
-      version: 3,
-      sources: [url],
-      names: [],
-      mappings: whole.mappings,
-    }),
+    map: JSON.stringify({ version: 3, sources: [url], names: [], ...mappings }),
   };
+}
+
+/** What takes the place of the words `import` and `Function`. */
+function replacements({ dynamics, made }: ModuleUses, importer: string, maker: string): Edit[] {
+  return [
+    ...dynamics.map((start) => ({ start, end: start + importer.length, text: importer })),
+    ...made.map((start) => ({ start, end: start + maker.length, text: maker })),
+  ];
 }
 
 /** Leads dynamic imports of a CommonJS module to the worker. */
 export function openCommonJs(source: string, uses: ModuleUses): string {
   if (uses.dynamics.length === 0 && uses.made.length === 0) return withoutWord(source);
-  const edited = new MagicString(source);
   const importer = unusedName(source, "$mport");
-  for (const start of uses.dynamics) edited.update(start, start + 6, importer);
   const maker = unusedName(source, "$mporter");
-  for (const start of uses.made) edited.update(start, start + maker.length, maker);
+  const edits = replacements(uses, importer, maker).sort((a, b) => a.start - b.start);
   // Declared behind the rest: a directive has to stay the first.
-  edited.append(
-    `\n;function ${importer}(){return globalThis[Symbol.for("gatehouse.modules")]` +
+  return withoutWord(
+    `${edited(source, edits)}\n;function ${importer}(){` +
+      `return globalThis[Symbol.for("gatehouse.modules")]` +
       `.import(require("node:url").pathToFileURL(__filename).href,arguments)}\n` +
       (uses.made.length > 0 ? `${makerOf(maker, importer)}\n` : ""),
   );
-  return withoutWord(edited.toString());
 }
 
 /**
@@ -110,15 +118,6 @@ function makerOf(name: string, importer: string): string {
   return `function ${name}(){return(specifier)=>${importer}(specifier)}`;
 }
 
-/** Stands for a specifier until the graph is linked; `code` does not hold it. */
-function unusedSpecifier(code: string): string {
-  for (const text of candidates(code, "", SPECIFIER_WIDTH - 3)) {
-    const candidate = `"\0${text}"`;
-    if (!code.includes(candidate)) return candidate;
-  }
-  throw new Error("there is no end of candidates");
-}
-
 /** A name that is as long as `name` and does not occur in `code`. */
 function unusedName(code: string, name: string): string {
   for (const candidate of candidates(code, name, name.length)) {
@@ -128,14 +127,13 @@ function unusedName(code: string, name: string): string {
 }
 
 /**
- * `first`, if there is one, and others of `length`. After a few they follow from the whole of `code`: it
+ * `first`, and others of `length`. After a few they follow from the whole of `code`: it
  * cannot hold them, but by chance, so that not as many are looked for as there are in it.
  */
 function* candidates(code: string, first: string, length: number): Generator<string> {
-  if (first !== "") yield first;
-  const start = first === "" ? "" : "$";
+  yield first;
   for (let number = 0; number < PLAIN_CANDIDATES; number++) {
-    yield start + `${number}`.padStart(length - start.length, "_");
+    yield `$${`${number}`.padStart(length - 1, "_")}`;
   }
   for (let hash = sha256Of(code);; hash = sha256Of(hash)) yield `$${hash.slice(0, length - 1)}`;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { originalPositionFor, TraceMap } from "@jridgewell/trace-mapping";
+import { originalPositionFor, TraceMap, traceSegment } from "@jridgewell/trace-mapping";
 import type { TransformedModule } from "../graph/link.ts";
 
 /** The line of the source that a line of the transformed code came from; 0 if it is not known. */
@@ -30,7 +30,12 @@ export interface SourcePlace {
 
 /** The place in the source that a place in code with the source map `map` came from. */
 export function originalPlace(map: string, line: number, column: number): SourcePlace | null {
-  return placeIn(new TraceMap(map), line, column);
+  const trace = new TraceMap(map);
+  const place = placeIn(trace, line, column);
+  // Maps that the loader makes itself map ranges, all of them.
+  if (place === null || !map.includes('"rangeMappings":')) return place;
+  const [start] = traceSegment(trace, line - 1, column - 1)!;
+  return { ...place, column: place.column + column - 1 - start };
 }
 
 function placeIn(map: TraceMap, line: number, column: number): SourcePlace | null {
