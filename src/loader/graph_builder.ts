@@ -27,7 +27,7 @@ import { DEFAULT_GRAPH_LIMITS } from "./graph/graph_types.ts";
 import type { FileGrant } from "./files/file_grant.ts";
 import { checkFile, grantedLate, pathOf, withOwnFolders } from "./files/file_grant.ts";
 import { filePath, liesIn } from "../base/paths.ts";
-import { knownModulesOf, storeGraph } from "./graph/graph_store.ts";
+import { commonJsOf, knownModulesOf, storeGraph } from "./graph/graph_store.ts";
 import { sha256Of } from "../base/sha256.ts";
 import type { HttpClients } from "./fetch/http_clients.ts";
 import type { StoredGraph } from "./graph/graph_store.ts";
@@ -48,7 +48,12 @@ import { Lock } from "./project/lock.ts";
 import { PackageImports } from "./package_imports.ts";
 import { mediaTypeOf } from "./fetch/media_type.ts";
 import { commonJsExportsIn, PackageInstaller } from "./npm/installer.ts";
+import { LocalFiles } from "./npm/local_files.ts";
 import { LocalPackages } from "./npm/local_packages.ts";
+import { LocalRequires } from "./npm/local_requires.ts";
+import { isInNodeModules } from "./npm/node_modules_path.ts";
+import type { InstalledFile, NpmSet } from "./npm/npm_set.ts";
+import { PackageTypes } from "./project/package_types.ts";
 import { checkExtent } from "./transform/code_extent.ts";
 import { guardedBuiltin } from "../sandbox/lockdown.ts";
 import { readRegularFile } from "./files/regular_file.ts";
@@ -65,6 +70,8 @@ export interface Prepared {
   readonly local: readonly LocalFile[];
   /** Packages in `node_modules` folders, and the files that decided where they are. */
   readonly packages: readonly LocalFile[];
+  /** Files of CommonJS that modules of the graph may require. */
+  readonly installed: readonly InstalledFile[];
 }
 
 /** What is asked for again, and by whom. */
@@ -184,8 +191,14 @@ export class GraphBuilder {
     for (const { origin, url, sha256 } of graph.modules) {
       if (origin === "local") local.push({ path: filePath(url), sha256 });
     }
+    local.push(...loading.commonJsFiles());
     await this.#refresh(fetching, lock, options.late ?? []);
-    return { graph: stored, local, packages: loading.localPackageFiles(graph) };
+    return {
+      graph: stored,
+      local,
+      packages: loading.localPackageFiles(graph),
+      installed: loading.installedCommonJs(),
+    };
   }
 
   /**
@@ -232,14 +245,14 @@ export class GraphBuilder {
     await lock?.write();
     await loading.keepPackageImports();
     const added: Record<string, string> = {};
-    const rewritten: Record<string, string> = {};
+    let rewritten: Record<string, string> = {};
     if (graph.modules.length > 0) {
       const parent = join(folder, "ext");
       const commonJs = await loading.rewrittenCommonJs();
       const stored = await storeGraph(graph, project.importMap, known, parent, commonJs, quota);
       const name = stored.folder.slice(folder.length + 1).replaceAll("\\", "/");
       for (const { key, file } of stored.manifest.modules) added[key] = `${name}/${file}`;
-      for (const { path, file } of stored.manifest.commonJs) rewritten[path] = `${name}/${file}`;
+      rewritten = commonJsOf(stored.manifest, `${name}/`);
     }
     const key = graph.roots[0];
     const file = added[key] ?? request.files[key];
@@ -360,6 +373,10 @@ class Loading implements GraphSources {
   readonly #packageImports: PackageImports;
   #folder: string | null = null;
   #packageRoot: string | null = null;
+  #packages: NpmSet | null = null;
+  readonly #types = new PackageTypes();
+  /** Paths of the app's own CommonJS that is part of the graph. */
+  readonly #commonJs = new Set<string>();
 
   constructor(
     cache: ModuleCache,
@@ -418,10 +435,25 @@ class Loading implements GraphSources {
     return rewritten;
   }
 
-  /** The files in `node_modules` folders that `graph` was made of, or decided by. */
+  /** What the app's own CommonJS requires by literals, JSON included, and which `package.json` said that it is. */
+  commonJsFiles(): LocalFile[] {
+    const files = new LocalFiles(this.#files);
+    const requires = new LocalRequires(files, "app");
+    for (const path of this.#commonJs) if (!isInNodeModules(path)) requires.from(path);
+    const read = [...files.read, ...this.#types.consulted].filter(([, sha256]) => sha256 !== "");
+    return read.map(([path, sha256]) => ({ path, sha256 }));
+  }
+
+  /** Files of CommonJS in installed packages, which modules of the graph may require, and their sizes. */
+  installedCommonJs(): InstalledFile[] {
+    return this.#packages?.commonJsFiles() ?? [];
+  }
+
+  /** The files in `node_modules` folders that `graph` was made of, or decided by; those that are not there, too. */
   localPackageFiles({ modules, packageRoot }: Graph): LocalFile[] {
-    if (this.#localPackages === null) return [];
-    const files = new Map(this.#localPackages.consulted);
+    const files = new Map(this.#types.consulted);
+    for (const [path, sha256] of this.#localPackages?.consulted ?? []) files.set(path, sha256);
+    if (this.#localPackages === null) return [...files].map(([path, sha256]) => ({ path, sha256 }));
     for (const { origin, url, sha256 } of modules) {
       if (origin !== "package" || sha256 === "" || !url.startsWith("file:")) continue;
       const path = filePath(url);
@@ -474,17 +506,23 @@ class Loading implements GraphSources {
     });
     const packages = await installer.install(requirements, root);
     this.#packageRoot = packages.root;
+    this.#packages = packages;
     return packages;
   }
 
   commonJsExports(path: string, packages: PackageSet | null): readonly string[] {
     const files = packages === null ? this.#files : this.#packageFiles();
+    if (packages === null) this.#commonJs.add(path);
     return commonJsExportsIn(path, files, DEFAULT_FETCH_LIMITS.maxModuleBytes);
   }
 
   /** What packages may be made of: their own files. */
   #packageFiles(): FileGrant {
     return this.#packageRoot === null ? [] : [this.#packageRoot];
+  }
+
+  isInCommonJsPackage(path: string): boolean {
+    return this.#types.isInCommonJsPackage(path);
   }
 
   async guardedExports(specifier: string): Promise<readonly string[] | null> {

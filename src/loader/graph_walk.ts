@@ -324,7 +324,7 @@ class GraphWalk {
   /** Whether a file of JavaScript is CommonJS. */
   #isCommonJs(path: string, source: ModuleSource, home: Home | null): boolean {
     if (/\.cjs$/.test(path)) return true;
-    return home === null && /\.js$/.test(path) && this.#request.project.isCommonJs &&
+    return home === null && /\.js$/.test(path) && this.#sources.isInCommonJsPackage(path) &&
       !hasModuleSyntax(sourceText(source));
   }
 

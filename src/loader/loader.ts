@@ -37,6 +37,7 @@ import type {
 import type { Question } from "./thread.ts";
 import { LoaderThread } from "./thread.ts";
 import { MODULE_SYNC } from "./npm/conditions.ts";
+import type { InstalledFile } from "./npm/npm_set.ts";
 import { npmrcPaths } from "./npm/npmrc_paths.ts";
 import { FileFault, readRegularFile } from "./files/regular_file.ts";
 import { Slices } from "../base/slices.ts";
@@ -219,11 +220,11 @@ export class Loader implements Disposable {
   async #made(question: Preparation, indexPath: string): Promise<KnownGraph> {
     const { roots } = question;
     const report = await this.#ask({ kind: "prepare", ...question });
-    const { folder, local, packages } = report as LoaderReport & { kind: "prepared" };
+    const { folder, local, packages, installed } = report as LoaderReport & { kind: "prepared" };
     // The thread has just written its files, or checked them.
     const graph = readGraphManifest(folder);
     if (graph === null) throw new LoadError(roots[0], `the cache ${folder} changed meanwhile`);
-    const index: GraphIndex = { folder, local, packages };
+    const index: GraphIndex = { folder, local, packages, installed };
     const cache = new ModuleCache(this.#options.cacheRoot);
     const text = new TextEncoder().encode(JSON.stringify(index));
     await cache.writeAtomically(indexPath, text);
@@ -241,12 +242,13 @@ export class Loader implements Disposable {
     const slices = new Slices();
     for (const { path, sha256 } of [...index.local, ...index.packages]) {
       const bytes = bytesOf(path);
-      if (bytes === null || await slices.sha256(bytes) !== sha256) return null;
+      if ((bytes === null ? "" : await slices.sha256(bytes)) !== sha256) return null;
     }
     const graph = await readGraph(index.folder);
     if (graph === null) return null;
     const { packageRoot } = graph.manifest;
-    return packageRoot === null || isFolder(packageRoot) ? { graph, local: index.local } : null;
+    const isThere = packageRoot === null || areWhole(packageRoot, index.installed);
+    return isThere ? { graph, local: index.local } : null;
   }
 
   /**
@@ -338,13 +340,14 @@ interface GraphIndex {
   readonly folder: string;
   readonly local: readonly LocalFile[];
   readonly packages: readonly LocalFile[];
+  readonly installed: readonly InstalledFile[];
 }
 
 function readIndex(path: string): GraphIndex | null {
   try {
     const index = JSON.parse(Deno.readTextFileSync(path)) as GraphIndex;
     const isIndex = typeof index.folder === "string" && Array.isArray(index.local) &&
-      Array.isArray(index.packages);
+      Array.isArray(index.packages) && Array.isArray(index.installed);
     return isIndex ? index : null;
   } catch (error) {
     if (isAbsent(error) || error instanceof SyntaxError || error instanceof TypeError) return null;
@@ -362,11 +365,13 @@ function bytesOf(path: string): Uint8Array | null {
   }
 }
 
-function isFolder(path: string): boolean {
+/** Whether the folder of packages `root` is there, and the `files` of these have their sizes. */
+function areWhole(root: string, files: readonly InstalledFile[]): boolean {
   try {
-    return Deno.statSync(path).isDirectory;
+    return Deno.statSync(root).isDirectory &&
+      files.every(([path, sizeBytes]) => Deno.statSync(`${root}/${path}`).size === sizeBytes);
   } catch (error) {
     if (isAbsent(error)) return false;
-    throw unreadable(error, path);
+    throw unreadable(error, root);
   }
 }

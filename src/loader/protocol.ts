@@ -7,6 +7,7 @@
 import type { FileGrant } from "./files/file_grant.ts";
 import type { ReloadPolicy } from "./names/fetch_policy.ts";
 import type { GraphRoot } from "./graph/graph_types.ts";
+import type { InstalledFile } from "./npm/npm_set.ts";
 
 /** How apps are loaded. */
 export interface LoaderOptions {
@@ -124,8 +125,10 @@ export type LoaderReport =
     readonly id: number;
     readonly folder: string;
     readonly local: readonly LocalFile[];
-    /** Files in `node_modules` folders that it was made of, or decided by. */
+    /** Files in `node_modules` folders that it was made of, or decided by; the hash is `""` if one is not there. */
     readonly packages: readonly LocalFile[];
+    /** Files of CommonJS that it may require. */
+    readonly installed: readonly InstalledFile[];
   }
   /** The graph has grown. */
   | { readonly kind: "extended"; readonly id: number; readonly extension: Extension }
@@ -156,6 +159,6 @@ export interface Extension {
   readonly packageRoot: string | null;
   /** Their folders there, by requirement. */
   readonly packages: Readonly<Record<string, string>>;
-  /** More files that take the place of CommonJS beside the app, by path. */
+  /** More CommonJS, as a graph for workers has it. */
   readonly commonJs: Readonly<Record<string, string>>;
 }

@@ -53,8 +53,8 @@ async function answer(request: Exclude<LoaderRequest, { kind: "start" }>): Promi
     if (request.kind === "prepare") {
       const made = await builder;
       files = made.filesAskedFor;
-      const { graph, local, packages } = await made.prepare(request.roots, request);
-      scope.postMessage({ kind: "prepared", id, folder: graph.folder, local, packages });
+      const { graph, ...others } = await made.prepare(request.roots, request);
+      scope.postMessage({ kind: "prepared", id, folder: graph.folder, ...others });
     } else if (request.kind === "tidy") {
       await markUsed(request.inUse);
       await tidyCache(cacheRoot);

@@ -310,6 +310,7 @@ class AppModules {
     const paths = isGiven ? keys(commonJs) : [];
     for (let i = 0; i < paths.length; i++) {
       const name = `${commonJs![paths[i]]}`;
+      this.#requiredPaths.add(paths[i]);
       if (isGeneratedName(name)) this.#commonJs.set(paths[i], pathOf(this.#directory + name));
     }
     const fileKeys = keys(files);

@@ -70,7 +70,7 @@ export type Imported =
     readonly redirects: Readonly<Record<string, string>>;
     /** Folders of packages, by requirement. */
     readonly packages: Readonly<Record<string, string>>;
-    /** Files that take the place of CommonJS beside the app, by path; none unless it is given. */
+    /** CommonJS, as a graph for workers has it; none unless it is given. */
     readonly commonJs?: Readonly<Record<string, string>>;
   }
   | { readonly message: string };

@@ -123,6 +123,21 @@ test("files of the cache that are damaged are noticed and made again", async (co
   assertEquals([server.takePaths(), log], [[], []], "the last one was whole again");
 });
 
+test("a file of CommonJS that is cut off is noticed at the next start, and installed again", async () => {
+  await using server = new ModuleServer(PAGES);
+  await using registry = await FakeRegistry.start(PACKAGES);
+  await using lab = new LoaderLab(filesOf(server.origin, registry.url));
+  using loader = new Loader(optionsFor(lab), () => {});
+  const { folder } = await loader.prepare([lab.url("app.ts")]);
+  const [part] = lab.filesInCache().filter((path) => /^npm-sets\/.*\/part\.js$/.test(path));
+  const path = `${lab.cache}/${part}`;
+  const text = Deno.readTextFileSync(path);
+  // The file has another name where the archive was unpacked.
+  Deno.truncateSync(path, 10);
+  const again = await loader.prepare([lab.url("app.ts")]);
+  assertEquals([again.folder, Deno.readTextFileSync(path)], [folder, text]);
+});
+
 test("packages that are gone are installed again, and what the network lacks is told", async (context) => {
   await using registry = await FakeRegistry.start(PACKAGES);
   await using lab = new LoaderLab();

@@ -109,7 +109,6 @@ test("the import map is that of --import-map, else that deno.json names, else it
     compilerOptions: {},
     importMap: { imports: [], scopes: [] },
     nodeModules: "none",
-    isCommonJs: false,
     files: [],
   });
   const mapped = await readProjectConfig("https://example.com/app.ts", given, readText);

@@ -15,5 +15,12 @@ scope.onmessage = ({ data }) => {
   const [url] = data.roots;
   scope.postMessage({ kind: "working", url });
   if (url.includes("endless")) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-  scope.postMessage({ kind: "prepared", id: data.id, folder: "", local: [], packages: [] });
+  scope.postMessage({
+    kind: "prepared",
+    id: data.id,
+    folder: "",
+    local: [],
+    packages: [],
+    installed: [],
+  });
 };

@@ -100,6 +100,10 @@ class MemorySources implements GraphSources {
     return ["named"];
   }
 
+  isInCommonJsPackage(): boolean {
+    return false;
+  }
+
   guardedExports(specifier: string): Promise<readonly string[] | null> {
     return Promise.resolve(specifier === "node:vm" ? ["runInContext"] : null);
   }
@@ -124,7 +128,6 @@ async function built(
       compilerOptions: {},
       importMap: NO_IMPORT_MAP,
       nodeModules: "none",
-      isCommonJs: false,
       files: [],
     },
     known: { targets: new Map(), redirects: new Map() },
@@ -379,7 +382,6 @@ Deno.test("local files are asked about, and what an import map leads to is the u
     compilerOptions: {},
     importMap,
     nodeModules: "none",
-    isCommonJs: false,
     files: [],
   } as const;
   const graph = await built(new MemorySources(files), ["app.ts"], {

@@ -43,6 +43,7 @@ function sourcesOf(texts: Readonly<Record<string, string>>): GraphSources {
     localPackages: () => null,
     commonJsExports: () => [],
     guardedExports: () => Promise.resolve(null),
+    isInCommonJsPackage: () => false,
     transform: ({ url, mediaType, source }) =>
       Promise.resolve(transformCode({
         url,
@@ -60,7 +61,6 @@ function requestFor(root: GraphRoot, changes: Partial<GraphRequest> = {}): Graph
       compilerOptions: {},
       importMap: NO_IMPORT_MAP,
       nodeModules: "none",
-      isCommonJs: false,
       files: [],
     },
     known: { targets: new Map(), redirects: new Map() },

@@ -37,6 +37,8 @@ export interface GraphManifest {
   readonly modules: readonly StoredModule[];
   /** What takes the place of CommonJS files beside the app. */
   readonly commonJs: readonly StoredCommonJs[];
+  /** Paths of the files that modules of the same URL stand for, as they are CommonJS. */
+  readonly commonJsPaths: readonly string[];
   /** Files that CommonJS may require. */
   readonly required: readonly string[];
   /** URLs that stand for others. */
@@ -133,6 +135,7 @@ export async function storeGraph(
     roots: graph.roots,
     modules: modules.sort((a, b) => a.key < b.key ? -1 : 1),
     required,
+    commonJsPaths: graph.modules.flatMap(({ module }) => module.commonJsPath ?? []).sort(),
     commonJs: storedCommonJs.sort((a, b) => a.path < b.path ? -1 : 1),
     redirects: Object.fromEntries(graph.redirects),
     importMap,
@@ -217,7 +220,10 @@ export interface WorkerGraph {
   readonly directory: string;
   /** Files by key, relative to the folder. */
   readonly files: Record<string, string>;
-  /** Files, relative to the folder as well, that take the place of CommonJS files, by path. */
+  /**
+   * Files, relative to the folder as well, that take the place of CommonJS files, by path; `""` for CommonJS
+   * that stays what it is.
+   */
   readonly commonJs: Record<string, string>;
   /** URLs that stand for others. */
   readonly redirects: Record<string, string>;
@@ -239,7 +245,7 @@ export function workerGraphOf({ folder, manifest }: StoredGraph, packageRoot: st
   return {
     directory: `${pathToFileURL(folder).href}/`,
     files: Object.fromEntries(modules.map(({ key, file }) => [key, file])),
-    commonJs: Object.fromEntries(manifest.commonJs.map(({ path, file }) => [path, file])),
+    commonJs: commonJsOf(manifest, ""),
     redirects: { ...redirects },
     importMap,
     folders: [folder, packageRoot],
@@ -247,6 +253,17 @@ export function workerGraphOf({ folder, manifest }: StoredGraph, packageRoot: st
     packages: { ...packages },
     nodeModules,
   };
+}
+
+/** The CommonJS that a graph knows, as workers see it: its files have `prefix` before their names. */
+export function commonJsOf(
+  { commonJs, commonJsPaths }: GraphManifest,
+  prefix: string,
+): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const path of commonJsPaths) files[path] = "";
+  for (const { path, file } of commonJs) files[path] = prefix + file;
+  return files;
 }
 
 /** The modules of a graph as those of its extensions import them. */

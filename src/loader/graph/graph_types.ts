@@ -60,6 +60,8 @@ export interface GraphSources {
   localPackages(): LocalPackageSet | null;
   /** Names that the CommonJS module at `path` exports. */
   commonJsExports(path: string, packages: PackageSet | null): readonly string[];
+  /** Whether the `package.json` nearest to a local file says that JavaScript is CommonJS. */
+  isInCommonJsPackage(path: string): boolean;
   /** Names that a builtin module exports, if apps get a guarded one in its place. */
   guardedExports(specifier: string): Promise<readonly string[] | null>;
   /** Makes JavaScript of a source. */

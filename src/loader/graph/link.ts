@@ -30,6 +30,8 @@ export interface TransformedModule {
   readonly dynamicImports: readonly ImportReference[];
   /** The source map as JSON; `""` for modules that are made of data. */
   readonly map: string;
+  /** Path of the file of CommonJS that it stands for; absent for all other modules. */
+  readonly commonJsPath?: string;
 }
 
 /** The specifier that leads linked modules to what the worker does for them. */

@@ -51,6 +51,9 @@ export interface SetManifest extends EarlierChoices {
   readonly integrities: ReadonlyMap<string, string>;
 }
 
+/** An instance, and the `name@version` of its package. */
+export type InstanceName = Pick<Instance, "key" | "id">;
+
 /** A folder with packages. */
 export class SetFolder {
   /** Absolute path of it. */
@@ -69,19 +72,22 @@ export class SetFolder {
   }
 
   /** Whether all files of an instance are there, as far as sizes tell. */
-  async has({ key, id }: { readonly key: string; readonly id: string }): Promise<boolean> {
-    const folder = join(this.root, ".store", key);
-    const bytes = await readIfThere(join(folder, LIST_NAME));
-    if (bytes === null) return false;
-    let list: unknown;
+  has(instance: InstanceName): Promise<boolean> {
+    const files = this.filesOf(instance);
+    const { key, id } = instance;
+    return Promise.resolve(files !== null && areWhole(this.packageFolder(key, id), files));
+  }
+
+  /** The files of an instance, as they were listed; `null` if the list is missing or damaged. */
+  filesOf({ key }: InstanceName): UnpackedFile[] | null {
     try {
-      list = JSON.parse(new TextDecoder().decode(bytes));
+      const text = Deno.readTextFileSync(join(this.root, ".store", key, LIST_NAME));
+      const list: unknown = JSON.parse(text);
+      return Array.isArray(list) ? filesOf(list) : null;
     } catch (error) {
-      if (error instanceof SyntaxError) return false;
+      if (error instanceof SyntaxError || error instanceof Deno.errors.NotFound) return null;
       throw error;
     }
-    if (!Array.isArray(list)) return false;
-    return areWhole(this.packageFolder(key, id), filesOf(list));
   }
 
   /** Puts an instance into place, unless another process does so meanwhile. */

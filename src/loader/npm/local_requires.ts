@@ -8,6 +8,7 @@ import { mayImport } from "../../sandbox/lockdown.ts";
 import { hasModuleSyntax } from "./commonjs.ts";
 import type { LocalFiles } from "./local_files.ts";
 import { TOP_FOLDER } from "./local_files.ts";
+import { isInNodeModules } from "./node_modules_path.ts";
 import { ResolveFault } from "./package_exports.ts";
 import { isPlainModule, REQUIRE, RequireResolver } from "./required_modules.ts";
 
@@ -18,17 +19,19 @@ const MAX_FILE_BYTES = 64 * 1_048_576;
 /** Bytes of all of them together. */
 const MAX_BYTES = 256 * 1_048_576;
 
-/** Follows requires. */
+/** Follows requires: of `"all"` files, or of the `"app"`'s own, with the JSON that these require. */
 export class LocalRequires {
   readonly #files: LocalFiles;
+  readonly #extent: "all" | "app";
   readonly #resolver: LocalRequireResolver;
   readonly #seen = new Set<string>();
   readonly #importing = new Map<string, string>();
   #bytes = 0;
 
   /** Looks at `files`. */
-  constructor(files: LocalFiles) {
+  constructor(files: LocalFiles, extent: "all" | "app" = "all") {
     this.#files = files;
+    this.#extent = extent;
     this.#resolver = new LocalRequireResolver(files);
   }
 
@@ -49,11 +52,16 @@ export class LocalRequires {
       for (const [, , specifier] of text.matchAll(REQUIRE)) {
         const target = this.#resolver.resolvedFrom(specifier, file);
         if (target === null) continue;
+        if (this.#extent === "app" && isInNodeModules(target)) continue;
         if (isPlainModule(target, this.#files)) found.add(target);
-        else if (/\.c?js$|[/\\][^./\\]+$/.test(target)) pending.push(target);
+        else if (this.#isFollowed(target)) pending.push(target);
       }
     }
     return [...found];
+  }
+
+  #isFollowed(path: string): boolean {
+    return /\.c?js$|[/\\][^./\\]+$/.test(path) || this.#extent === "app" && path.endsWith(".json");
   }
 
   #textOf(path: string): string {

@@ -26,8 +26,12 @@ export interface InstalledPackage {
   readonly folder: string;
 }
 
+/** A file of an installed package: its path below the root of the set, and its size in bytes. */
+export type InstalledFile = readonly [path: string, sizeBytes: number];
+
 /** Packages that are installed together. */
 export class NpmSet {
+  readonly #folder: SetFolder;
   /** Absolute and real path of the folder that all of them lie in. */
   readonly root: string;
   readonly #manifest: SetManifest;
@@ -39,6 +43,7 @@ export class NpmSet {
 
   /** What `manifest` says of the packages in `folder`. */
   constructor(folder: SetFolder, manifest: SetManifest) {
+    this.#folder = folder;
     this.root = Deno.realPathSync(folder.root);
     this.#manifest = manifest;
     this.#files = new PackageFiles(this.root);
@@ -117,6 +122,23 @@ export class NpmSet {
     const store = join(this.root, ".store") + sep;
     if (!path.startsWith(store)) return [];
     return this.#required.from(path.slice(store.length).split(sep, 1)[0]);
+  }
+
+  /**
+   * Files that `require` may load of the packages that {@linkcode requiredModules} has followed: of CommonJS,
+   * and what it gets as data.
+   */
+  commonJsFiles(): InstalledFile[] {
+    return [...this.#required.followed].flatMap((key) => {
+      const { name, version } = this.#manifest.instances.get(key)!;
+      const files = this.#folder.filesOf({ key, id: `${name}@${version}` }) ?? [];
+      return files
+        .filter(({ path }) => /\.(?:c?js|json|node)$|^[^.]*$/.test(path))
+        .map(({ path, sizeBytes }): InstalledFile => [
+          `.store/${key}/node_modules/${name}/${path}`,
+          sizeBytes,
+        ]);
+    });
   }
 
   /** What the file at `path` is. */

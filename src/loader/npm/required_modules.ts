@@ -79,6 +79,11 @@ export class RequiredModules {
     this.#resolver = new RequireResolver(files, root);
   }
 
+  /** The instances that were followed so far: those whose CommonJS may be used. */
+  get followed(): ReadonlySet<string> {
+    return this.#seen;
+  }
+
   /** Paths of the modules that the CommonJS of the instance `key`, and what it requires, may ask for. */
   from(key: string): string[] {
     const found = new Set<string>();

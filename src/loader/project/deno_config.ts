@@ -62,8 +62,6 @@ export interface ProjectConfig {
   readonly importMap: ImportMap;
   /** Whether names that it does not say are looked for in `node_modules` folders, or nowhere else. */
   readonly nodeModules: NodeModulesUse;
-  /** Whether JavaScript is CommonJS, as `package.json` says, unless it has the syntax of a module. */
-  readonly isCommonJs: boolean;
   /** Paths of the files that this was read from. */
   readonly files: readonly string[];
 }
@@ -139,8 +137,6 @@ export async function readProjectConfig(
     },
     importMap,
     nodeModules,
-    isCommonJs: packageJson !== null &&
-      parsed(textAt(packageJson), packageJson).type === "commonjs",
     files,
   };
 }

@@ -77,13 +77,14 @@ export function wasmModule(url: string, bytes: Uint8Array<ArrayBuffer>): Transfo
 /** A module that stands for the CommonJS module at `path` and exports `names` of it. */
 export function commonJsModule(path: string, names: readonly string[]): TransformedModule {
   const exported = [...new Set(names)].filter((name) => name !== "default");
-  return alone([
+  const module = alone([
     RUNTIME_IMPORT,
     `const $exports=$modules.require(${JSON.stringify(path)});`,
     `export default $exports;export{$exports as "module.exports"};`,
     ...exported.map((name, index) => `const e${index}=$exports[${JSON.stringify(name)}];`),
     `export{${exported.map((name, index) => `e${index} as ${JSON.stringify(name)}`).join(",")}};`,
   ].join(""));
+  return { ...module, commonJsPath: path };
 }
 
 /** An expression for a `Uint8Array` of `bytes`. */

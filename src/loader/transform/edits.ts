@@ -101,7 +101,10 @@ export function shiftedMappings(
   lines: readonly (readonly Segment[])[],
 ): Mappings {
   const writer = new MappingWriter();
-  const starts = [0, ...Array.from(code.matchAll(LINE_END), ({ 0: end, index }) => index + end.length)];
+  const starts = [
+    0,
+    ...Array.from(code.matchAll(LINE_END), ({ 0: end, index }) => index + end.length),
+  ];
   let edit = 0;
   for (const [line, segments] of lines.entries()) {
     if (line > 0) writer.endLine();

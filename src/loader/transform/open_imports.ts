@@ -57,14 +57,12 @@ export function openImports(
   }
   edits.sort((a, b) => a.start - b.start || a.end - b.end);
   const [first, ...others] = editedParts(code, edits, gaps);
-  const mappings = map === null
-    ? mappingsOf(code, edits, prefix.length)
-    : shiftedMappings(
-      code,
-      edits,
-      prefix.length,
-      decodedMappings(new TraceMap(map)) as unknown as readonly Segment[][],
-    );
+  const mappings = map === null ? mappingsOf(code, edits, prefix.length) : shiftedMappings(
+    code,
+    edits,
+    prefix.length,
+    decodedMappings(new TraceMap(map)) as unknown as readonly Segment[][],
+  );
   return {
     parts: [prefix + first, ...others],
     imports: uses.statics.map(({ reference }) => reference),

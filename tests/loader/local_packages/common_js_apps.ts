@@ -20,6 +20,19 @@ begin();
   "ending.cjs": "module.exports = () => new Response('an ending');\n",
   "exported.js": "module.exports = () => new Response('a function');\n",
   "module.js": "export default () => new Response('a module');\n",
+  // What is required first, and imported as well.
+  "shared.js": "exports.greeting = 'run once';\n",
+  "requiring.js": "exports.shared = require('./shared.js');\n",
+  "both.js": `import requiring from "./requiring.js";
+import shared from "./shared.js";
+export default () => new Response(String(requiring.shared === shared && shared.greeting));
+`,
+  // The nearest package.json decides.
+  "modern/package.json": '{ "type": "module" }',
+  "modern/part.js": "globalThis.part = `no module: ${typeof module}`;\n",
+  "nested.js": `import "./modern/part.js";
+export default () => new Response(globalThis.part);
+`,
 };
 
 /** Apps among these files, and what they answer. */
@@ -28,6 +41,8 @@ const APPS: Readonly<Record<string, string>> = {
   "ending.cjs": "an ending",
   "exported.js": "a function",
   "module.js": "a module",
+  "both.js": "run once",
+  "nested.js": "no module: undefined",
 };
 
 /** Registers the tests of one leg. */
@@ -35,7 +50,7 @@ export function commonJsAppTests({ name, command, args }: ServingLeg): void {
   Deno.test(`JavaScript is CommonJS where package.json says so, unless it is a module (${name})`, async (test) => {
     const folder = await Deno.makeTempDir();
     try {
-      await Deno.mkdir(`${folder}/dist`);
+      for (const name of ["dist", "modern"]) await Deno.mkdir(`${folder}/${name}`);
       for (const [name, text] of Object.entries(FILES)) {
         await Deno.writeTextFile(`${folder}/${name}`, text);
       }
