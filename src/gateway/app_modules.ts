@@ -117,7 +117,11 @@ export class AppModuleSet {
     const { explained } = await import("../loader/transform/explain.ts");
     const sourceOf = (url: string) => this.#loader.sourceOf(this.#graph, url);
     const needs = await this.needs(message, lacking);
-    const told = needs === null ? message : `${message.trimEnd()}; ${needs}`;
+    let told = message;
+    if (needs !== null) {
+      const { withoutSearch } = await import("../loader/npm/package_needs.ts");
+      told = `${withoutSearch(message)}; ${needs}`;
+    }
     return await explained(told, this.#graph.forWorkers, sourceOf);
   }
 

@@ -66,6 +66,15 @@ export function packageNeeds(
   return isDenied ? NEEDS_FFI : null;
 }
 
+/** How the list begins of all places where a package, or `bindings` for it, has looked for its addon. */
+const SEARCH = /\.? Tried:\n/;
+
+/** `message` without the places where an addon was looked for, and the stack behind them. */
+export function withoutSearch(message: string): string {
+  const start = ABOUT_ADDON.test(message.slice(0, MAX_CHARS)) ? message.search(SEARCH) : -1;
+  return start < 0 ? message.trimEnd() : message.slice(0, start);
+}
+
 const TRUST = "(then it can do all that gatehouse can)";
 const NEEDS_FFI =
   "native addons are loaded with --app-allow-ffi (they can do all that gatehouse can)";

@@ -1,5 +1,5 @@
 import type { PartPermission } from "../../../src/loader/npm/package_needs.ts";
-import { packageNeeds } from "../../../src/loader/npm/package_needs.ts";
+import { packageNeeds, withoutSearch } from "../../../src/loader/npm/package_needs.ts";
 import { assertEquals, assertStringIncludes } from "../../support/assert.ts";
 
 /** Makes packages in a folder, and says what the hint for an error at one of them is. */
@@ -43,6 +43,17 @@ Deno.test("an addon that no script has made is told, with the script", () => {
     assertStringIncludes(hintFor(MISSING, json)!, "(make it); gatehouse does not run scripts");
   }
   assertStringIncludes(hintFor(MISSING, { gypfile: true })!, "(node-gyp rebuild)");
+});
+
+Deno.test("of an error about an addon, what it is about is told, without all places and the stack", () => {
+  const stack = "    at bindings (/a/bindings.js:126:9)\n".repeat(20);
+  const search = `cannot load file:///app.js: ${MISSING("/a")}\n → /b/b.node\n${stack}`;
+  assertEquals(
+    withoutSearch(search),
+    "cannot load file:///app.js: Could not locate the bindings file",
+  );
+  const others = ["Tried:\n something else", "Cannot find module '../b.node'\n    at c.js:1:2"];
+  for (const other of others) assertEquals(withoutSearch(`${other}\n`), other);
 });
 
 Deno.test("an addon that is there needs a permission, and that is told", () => {
