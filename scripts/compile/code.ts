@@ -6,6 +6,7 @@
 
 import { CODE_SUFFIX } from "../../src/base/embedded_scripts.ts";
 import { CODE_FOLDER, REQUEST_FILE } from "./keep_code.ts";
+import { SAMPLE_PACKAGE, serveSamples } from "./sample_registry.ts";
 import type { Stage } from "./stage.ts";
 import { carry, stageScripts } from "./stage.ts";
 import { TYPESCRIPT_FILE } from "./typescript.ts";
@@ -16,8 +17,9 @@ const REQUESTS = 3;
 
 /** An app like any: what its start and its requests need is part of the code. */
 const APP = `import { text } from "./text.js";
+import { part } from "${SAMPLE_PACKAGE}";
 import type { Text } from "./types.ts";
-export default { fetch: (_request: Request): Response => new Response(text satisfies Text) };
+export default { fetch: (_request: Request): Response => new Response(text + part satisfies Text) };
 `;
 const FILES = {
   "app.ts": APP,
@@ -80,9 +82,15 @@ async function codeFrom(
   names: readonly string[],
 ): Promise<Map<string, Uint8Array>> {
   const codeFolder = await Deno.makeTempDir({ dir: folder });
+  await using registry = serveSamples();
   const child = new Deno.Command(program, {
     args: [`${folder}/app.ts`, "--http=127.0.0.1:0", ...args],
-    env: { [CODE_FOLDER]: codeFolder, GATEHOUSE_CACHE: `${folder}/cache`, NO_COLOR: "1" },
+    env: {
+      [CODE_FOLDER]: codeFolder,
+      GATEHOUSE_CACHE: `${folder}/cache`,
+      NPM_CONFIG_REGISTRY: `http://127.0.0.1:${registry.addr.port}/`,
+      NO_COLOR: "1",
+    },
     stdin: "null",
     stdout: "null",
     stderr: "piped",

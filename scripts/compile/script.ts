@@ -58,11 +58,24 @@ export async function scriptOf(
   const members = [...modules].map(([name, { text }]) => `${JSON.stringify(name)}: ${text}`);
   const builtins = new Set([...modules.values()].flatMap(({ builtins }) => builtins));
   return {
-    text: `(function (${PARAMETERS.join(", ")}) { "use strict"; return {\n${
-      members.join(",\n")
-    }\n}; })`,
+    text: inAscii(
+      `(function (${PARAMETERS.join(", ")}) { "use strict"; return {\n${
+        members.join(",\n")
+      }\n}; })`,
+    ),
     builtins: [...builtins].sort(),
   };
+}
+
+/**
+ * `text` with escapes in the place of what is not ASCII, which bundles have in strings and regular expressions
+ * alone: V8 keeps other texts with two bytes for each character.
+ */
+export function inAscii(text: string): string {
+  return text.replace(
+    /[^\0-\x7f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** What is imported is taken once, when its module has been evaluated. */

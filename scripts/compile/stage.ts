@@ -9,7 +9,7 @@ import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { LibrarySet } from "./libraries.ts";
-import { BundleError, scriptOf } from "./script.ts";
+import { BundleError, inAscii, scriptOf } from "./script.ts";
 import type { ModuleScript } from "./script.ts";
 import { scriptModule } from "./script_module.ts";
 import { TYPESCRIPT_FILE, typeScriptModule } from "./typescript.ts";
@@ -76,7 +76,7 @@ export async function stageModules(root: string, folder: string): Promise<Stage>
   const script = `${entries}/minified.js`;
   await bundle(root, [`${entries}/typescript.js`], ["--minify", "--output", script]);
   // Modules are strict without saying so.
-  const strict = `"use strict";${await Deno.readTextFile(script)}`;
+  const strict = inAscii(`"use strict";${await Deno.readTextFile(script)}`);
   const rare = new Map([[TYPESCRIPT_FILE, new TextEncoder().encode(strict)]]);
   const scripts = await makeScripts(bundles);
   for (const { name, text } of scripts) rare.set(`${name}.js`, new TextEncoder().encode(text));

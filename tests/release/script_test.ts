@@ -44,6 +44,12 @@ const MEANINGS: Record<string, [modules: Modules, value: unknown]> = {
     },
     ["c", "b", true],
   ],
+  "what is not ASCII": [
+    {
+      "./a.js": 'var value = ["\u2026", `\u{10400}`, /^\u2026$/.test("\u2026")]; export { value };',
+    },
+    ["\u2026", "\u{10400}", true],
+  ],
   "modules that are made elsewhere": [
     { "./a.js": 'import value from "other"; export { value };' },
     "from elsewhere",
