@@ -14,6 +14,7 @@ export { serve } from "./src/gateway/serve.ts";
 export type {
   AppFunction,
   AppReference,
+  FileServing,
   LoadingOptions,
   ServeOptions,
 } from "./src/gateway/serve_options.ts";
@@ -44,6 +45,9 @@ export type {
   StreamedTopicEvent,
 } from "./src/message/event_stream.ts";
 export { eventStream, eventText } from "./src/message/event_stream.ts";
+export type { SendFileOptions } from "./src/worker/file_response.ts";
+export type { FileOrder, SendFile } from "./src/message/file_order.ts";
+export type { FileField } from "./src/message/file_fields.ts";
 export type { Middleware, Next } from "./src/worker/load_apps.ts";
 export type { BodyPiece } from "./src/worker/request_body.ts";
 export type {
@@ -53,6 +57,7 @@ export type {
 } from "./src/config/app_permissions.ts";
 export type {
   AbortReason,
+  DirectOutput,
   EndpointKind,
   Exchange,
   ExchangeHandler,

@@ -121,6 +121,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "signals",
     "sandbox",
     "net",
+    "files",
     "zmq",
     "websocket/codec",
     "websocket",

@@ -23,6 +23,7 @@ import { timerMs } from "../base/timers.ts";
 import type { Announcer } from "./announcer.ts";
 import { CommandAnnouncer, MemberAnnouncer } from "./announcer.ts";
 import type { AppLoading } from "../gateway/apps.ts";
+import { foldersApart } from "../gateway/folder_mounts.ts";
 import { AppEnvironment } from "./app_environment.ts";
 import { appGroups, refuseInspected } from "../gateway/app_groups.ts";
 import { checkLoader } from "../gateway/app_loader.ts";
@@ -72,15 +73,16 @@ export async function serveCommand(
     fixTrust(surroundings, logToStderr);
     const environment = new AppEnvironment(surroundings);
     environment.showTo(settings);
+    const { folders, apps } = foldersApart(settings, surroundings.cwd);
     const rereadFor = () => {
-      const again = reread();
+      const again = foldersApart(reread(), surroundings.cwd).apps;
       environment.showTo(again);
       checkLoader(again);
       return again;
     };
-    checkLoader(settings);
+    checkLoader(apps);
     using loading = appLoading(
-      settings,
+      apps,
       rereadFor,
       surroundings,
       inspector?.ports ?? [],
@@ -103,10 +105,14 @@ export async function serveCommand(
         minBytes: settings.compressMinBytes,
       },
       host: loading.host,
-      prefixes: settings.mounts.map(({ prefix }) => prefix),
+      prefixes: apps.mounts.map(({ prefix }) => prefix),
+      folders,
+      fileFields: settings.fileFields,
+      frontFileField: settings.frontFileField,
+      folderOptions: settings.folderFiles,
       workerLimits: settings.workerLimits,
       drainTimeoutMs: settings.drainTimeoutMs,
-      generationHeader: settings.generationHeader,
+      generationHeader: apps.generationHeader,
       switchboard: membership === null
         ? undefined
         : new RemoteSwitchboard(membership.bus, membership.assignment.key),

@@ -20,6 +20,7 @@ const GROUPS: ReadonlyMap<string, OptionGroup> = new Map([
   ["endpoints", "Endpoints"],
   ["compression", "Compression"],
   ["apps", "Apps"],
+  ["files", "Files"],
   ["configuration", "Configuration"],
   ["loading", "Loading"],
   ["reloading", "Reloading"],
@@ -36,7 +37,8 @@ Usage: gatehouse APP [MIDDLEWARE...] [OPTIONS]
        gatehouse --config FILE [NAME=VALUE...] [OPTIONS]
        gatehouse COMMAND ...
 
-APP is a module by path or URL: app.ts, https://example.com/app.ts, npm:NAME.
+APP is a module by path or URL: app.ts, https://example.com/app.ts, npm:NAME;
+or a folder of files: ./public.
 `;
 
 /**

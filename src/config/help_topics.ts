@@ -11,6 +11,7 @@ export const EXAMPLES = `Examples:
   gatehouse app.ts --http :80 --https :443 --cert chain.pem --key key.pem
   gatehouse app.ts --http unix:/run/app.sock,mode=0660 --workers 4
   gatehouse app.ts --fastcgi 127.0.0.1:9000
+  gatehouse serve ./public --listing
   gatehouse app.ts --mongrel2-config config.sqlite --mongrel2-route /app/
   gatehouse --mount /=site.ts --mount /api=api/main.ts
   gatehouse --config gatehouse.ini --workers 4
@@ -30,7 +31,8 @@ gatehouse [serve] --config FILE [NAME=VALUE...] [OPTIONS]
   app.ts#admin. An app is an object with fetch(request, context), or a
   function of the same form; apps that call Deno.serve() or listen with
   node:http work too. Middleware is a function (next: App) => App; the last
-  one named is the outermost.
+  one named is the outermost. APP can also be a folder, whose files are served
+  (see gatehouse help files).
 `,
   ],
   [

@@ -11,6 +11,7 @@ import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
 import { COMPRESSION_OPTIONS } from "./compression_options.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import { CONTAINMENT_OPTIONS } from "./containment_options.ts";
+import { FILE_OPTIONS, SENDFILE_OPTIONS } from "./file_options.ts";
 import { CACHE_OPTIONS, LOADER_OPTIONS } from "./loader_options.ts";
 import { RELOAD_OPTIONS } from "./reload_options.ts";
 import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
@@ -35,6 +36,7 @@ export type OptionGroup =
   | "Endpoints"
   | "Compression"
   | "Apps"
+  | "Files"
   | "Configuration"
   | "Loading"
   | "Reloading"
@@ -280,8 +282,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     group: "Apps",
     brief: "Serve APP below the path PREFIX",
     help:
-      "Serve APP below the path PREFIX. The longest prefix wins. The app sees the whole path, " +
-      "or with ,strip what follows the prefix",
+      "Serve APP, or a folder of files, below the path PREFIX. The longest prefix wins. The app sees " +
+      "the whole path, or with ,strip what follows the prefix",
     apply: addMount,
     relativeTo: (folder, text) => text.replace(/(?<==).+/s, (app) => moduleFrom(app, folder)),
   },
@@ -300,6 +302,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "Call the apps' exports, once in each worker and with their settings, to get the apps",
     apply: (settings) => settings.appKind = "factory",
   },
+  ...FILE_OPTIONS,
+  ...SENDFILE_OPTIONS,
   ...CONFIG_OPTIONS,
   ...LOADER_OPTIONS,
   ...RELOAD_OPTIONS,

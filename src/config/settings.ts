@@ -8,6 +8,7 @@ import type { AppPermissions } from "./app_permissions.ts";
 import type { CodingLevel } from "../compression/codec/settings.ts";
 import { DEFAULT_COMPRESSION } from "../compression/codec/settings.ts";
 import type { FaultReports } from "../message/exchange.ts";
+import type { FileField } from "../message/file_fields.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
@@ -55,6 +56,16 @@ export interface MountSetting {
   readonly permissions?: AppPermissions | "inherit";
 }
 
+/** How folders of files are served. */
+export interface FolderSettings {
+  /** What a folder without an index page answers. */
+  listing: "none" | "entries";
+  /** File of the folder that is sent where a page is asked for that does not exist; `""` for none. */
+  fallback: string;
+  /** `Cache-Control` of files; `""` for none. */
+  cacheControl: string;
+}
+
 /** What `gatehouse cache` does: fetch apps, describe the cache, or empty it. */
 export type CacheAction = "fetch" | "info" | "clean";
 
@@ -90,6 +101,12 @@ export interface ServeSettings {
   mounts: MountSetting[];
   /** Middleware around each app, the last outermost. */
   middleware: string[];
+  /** How folders among the apps are served. */
+  folderFiles: FolderSettings;
+  /** Header fields by which apps name files to send. */
+  fileFields: FileField[];
+  /** By which field a front server is told to send files that apps order; `null` if the gateway sends them. */
+  frontFileField: FileField | null;
   /** Addresses for HTTP. */
   http: ListenAddress[];
   /** Addresses for HTTPS. */
@@ -167,6 +184,7 @@ export type AppSettings = Pick<
   | "middleware"
   | "appKind"
   | "faultReports"
+  | "fileFields"
   | "loading"
   | "workers"
   | "appPermissions"
@@ -186,6 +204,9 @@ export function defaultSettings(): ServeSettings {
     appName: undefined,
     mounts: [],
     middleware: [],
+    fileFields: [],
+    frontFileField: null,
+    folderFiles: { listing: "none", fallback: "", cacheControl: "" },
     http: [],
     https: [],
     fastcgi: [],

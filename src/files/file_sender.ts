@@ -7,8 +7,10 @@
 import { resolve } from "node:path";
 import { errorResponse } from "../message/error_response.ts";
 import type { Exchange, ExchangeReceiver } from "../message/exchange.ts";
-import { NOBODY } from "../message/exchange.ts";
+import { NOBODY, WHOLE_BODY } from "../message/exchange.ts";
+import type { FileField } from "../message/file_fields.ts";
 import type { FileOrder } from "../message/file_order.ts";
+import { liesIn } from "../base/paths.ts";
 import type { Log } from "../base/log.ts";
 import type { FileGrant } from "../loader/files/file_grant.ts";
 import { openGranted } from "../loader/files/file_grant.ts";
@@ -17,7 +19,7 @@ import type { RegularFile } from "../loader/files/regular_file.ts";
 import { descriptors } from "../net/descriptors.ts";
 import { isCompressible, mediaTypeOf } from "./media_types.ts";
 import type { FileReply, FileRequest, Representation } from "./reply.ts";
-import { fileRequestOf, GivenFields, replyTo } from "./reply.ts";
+import { escapedPath, fileRequestOf, GivenFields, replyTo } from "./reply.ts";
 import { FileTransfer, SMALL_PIECE_BYTES, TransferMemory } from "./transfer.ts";
 import { openVariant } from "./variants.ts";
 
@@ -29,16 +31,33 @@ const FINE_STEP_MS = 20;
 /** What a small file is read into. It is sent, or copied, before another one is read. */
 const small = new Uint8Array(SMALL_PIECE_BYTES);
 
+/** Lines about files that cannot be sent in a period: clients name some of them. */
+const MAX_LOG_LINES = 20;
+const LOG_PERIOD_MS = 10_000;
+
+/** What a sender is made of. */
+export interface FileSenderOptions {
+  /** By which field a front server is told to send the files. Default `null`: they are sent here. */
+  readonly front?: FileField | null;
+  /** Memory for transfers. Default: some of its own. */
+  readonly memory?: TransferMemory;
+}
+
 /** Sends files. */
 export class FileSender {
   readonly #cwd: string;
   readonly #log: Log;
+  readonly #front: FileField | null;
   readonly #memory: TransferMemory;
+  #logLines = 0;
+  #logPeriodEnd = 0;
 
   /** Makes a sender for whose orders relative paths begin at `cwd`. */
-  constructor(cwd: string, log: Log, memory: TransferMemory = new TransferMemory()) {
+  constructor(cwd: string, log: Log, options: FileSenderOptions = {}) {
+    const { front = null, memory = new TransferMemory() } = options;
     this.#cwd = cwd;
     this.#log = log;
+    this.#front = front;
     this.#memory = memory;
   }
 
@@ -60,7 +79,44 @@ export class FileSender {
       this.refuse(exchange, order, path, error, listener);
       return;
     }
-    this.sendOpen(exchange, order, path, file, granted, listener);
+    const pointer = order.status === 200 && exchange.head.peer.endpoint !== "mongrel2"
+      ? pointerTo(path, this.#front)
+      : null;
+    if (pointer === null) {
+      this.sendOpen(exchange, order, path, file, granted, listener);
+    } else {
+      file[Symbol.dispose]();
+      this.#pointAt(exchange, order, path, pointer, listener);
+    }
+  }
+
+  /** Tells the front server, by the field line `pointer`, to send the file. */
+  #pointAt(
+    exchange: Exchange,
+    { reason, fieldLines }: FileOrder,
+    path: string,
+    pointer: string,
+    listener: ExchangeReceiver,
+  ): void {
+    const given = new GivenFields(fieldLines);
+    const type = given.get("content-type") === "" ? `content-type: ${mediaTypeOf(path)}\r\n` : "";
+    exchange.receiver = listener;
+    exchange.respond({
+      status: 200,
+      reason,
+      fieldLines: given.without(/^(?:content-length|content-range|accept-ranges)$/) + type +
+        pointer,
+      bodyLength: WHOLE_BODY,
+    }, null);
+  }
+
+  #warn(line: string): void {
+    const now = performance.now();
+    if (now >= this.#logPeriodEnd) {
+      this.#logPeriodEnd = now + LOG_PERIOD_MS;
+      this.#logLines = 0;
+    }
+    if (++this.#logLines <= MAX_LOG_LINES) this.#log("warning", line);
   }
 
   /**
@@ -88,7 +144,7 @@ export class FileSender {
     granted: FileGrant,
     listener: ExchangeReceiver = NOBODY,
   ): void {
-    const request = fileRequestOf(exchange.head);
+    const request = fileRequestOf(exchange.head.method, order.requestLines);
     const given = new GivenFields(order.fieldLines);
     const chosen = chosenFile(request, order, given, path, file, granted);
     const nowMs = Date.now();
@@ -114,7 +170,7 @@ export class FileSender {
     const isFault = error instanceof FileFault;
     if (!isFault && !(error instanceof Error)) throw error;
     if (!isFault || (error.kind !== "missing" && error.kind !== "folder")) {
-      this.#log("warning", `cannot send ${path}: ${error.message}`);
+      this.#warn(`cannot send ${path}: ${error.message}`);
     }
     const status = isFault && error.kind === "exhausted" ? 503 : 404;
     const kept = new GivenFields(fieldLines).without(
@@ -167,6 +223,16 @@ export class FileSender {
     exchange.respond(head, null);
     transfer.start();
   }
+}
+
+/** The field line that leads a front server to `path`; `null` if it does not have the file. */
+function pointerTo(path: string, front: FileField | null): string | null {
+  if (front === null) return null;
+  if (front.name !== "x-accel-redirect") return `${front.name}: ${escapedPath(path)}\r\n`;
+  const { prefix, folder } = front;
+  if (path === folder || !liesIn(path, folder)) return null;
+  const inside = folder === "/" ? path : path.slice(folder.length);
+  return `x-accel-redirect: ${escapedPath(prefix + inside)}\r\n`;
 }
 
 /** The reason phrase of the order, unless the status has become another one. */

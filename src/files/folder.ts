@@ -12,6 +12,8 @@ import { errorResponse } from "../message/error_response.ts";
 import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
 import { NOBODY, WHOLE_BODY } from "../message/exchange.ts";
 import { latin1Text } from "../message/fields.ts";
+import type { FileOrder } from "../message/file_order.ts";
+import { fileFieldLines } from "../message/file_request.ts";
 import { weightsIn } from "../message/quality_values.ts";
 import { sentPathOf } from "../message/request_url.ts";
 import type { FileGrant } from "../loader/files/file_grant.ts";
@@ -113,13 +115,18 @@ export class FolderHandler implements ExchangeHandler {
       }
       return;
     }
-    const order = {
+    const order = this.#orderOf(exchange, path);
+    this.#sender.sendOpen(exchange, order, path, file, this.#granted);
+  }
+
+  #orderOf({ head }: Exchange, path: string): FileOrder {
+    return {
       path,
       status: 200,
       fieldLines: this.#linesOf(path),
+      requestLines: fileFieldLines(head),
       precompressed: "use",
-    } as const;
-    this.#sender.sendOpen(exchange, order, path, file, this.#granted);
+    };
   }
 
   #linesOf(path: string): string {
@@ -146,7 +153,7 @@ export class FolderHandler implements ExchangeHandler {
       return;
     }
     // What is read may take longer than the bytes of the head are there.
-    const { accept } = fileRequestOf(exchange.head);
+    const { accept } = fileRequestOf("GET", fileFieldLines(exchange.head));
     this.#listings++;
     this.#sendListing(exchange, segments, accept).finally(() => this.#listings--);
   }
@@ -192,19 +199,14 @@ export class FolderHandler implements ExchangeHandler {
       return;
     }
     const path = join(this.#root, fallback);
-    const order = {
-      path,
-      status: 200,
-      fieldLines: this.#linesOf(path),
-      precompressed: "use",
-    } as const;
+    const order = this.#orderOf(exchange, path);
     this.#sender.send(exchange, order, this.#granted);
   }
 }
 
 /** Whether a page is asked for: not what pages are made of, which has an ending, or is asked for as such. */
 function wantsPage({ head }: Exchange, segments: readonly string[]): boolean {
-  const weights = weightsIn(fileRequestOf(head).accept || "*/*");
+  const weights = weightsIn(fileRequestOf("GET", fileFieldLines(head)).accept || "*/*");
   if ((weights.get("text/html") ?? 0) > 0) return true;
   const last = segments[segments.length - 1] ?? "";
   return (weights.get("*/*") ?? weights.get("text/*") ?? 0) > 0 && extname(last) === "";

@@ -4,8 +4,6 @@
  * @module
  */
 
-import type { RequestHead } from "../message/exchange.ts";
-import { flatFields } from "../message/fields.ts";
 import type { FileOrder } from "../message/file_order.ts";
 import { formatHttpDate } from "../message/http_date.ts";
 import type { ConditionFields, Validators } from "./conditions.ts";
@@ -66,8 +64,8 @@ const OF_CONTENT = /^(?:content-(?!location)|transfer-encoding|accept-ranges)/;
 const BOUNDARY_BYTES = 15;
 const encoder = new TextEncoder();
 
-/** What `head` says that matters to files. */
-export function fileRequestOf({ method, block, fieldsStart, fieldsEnd }: RequestHead): FileRequest {
+/** What the lines of {@linkcode fileFieldLines} say. */
+export function fileRequestOf(method: string, lines: string): FileRequest {
   const request = {
     method,
     ifMatch: "",
@@ -80,13 +78,14 @@ export function fileRequestOf({ method, block, fieldsStart, fieldsEnd }: Request
     accept: "",
   };
   const repeated = new Set<string>();
-  const fields = flatFields(block, fieldsStart, fieldsEnd);
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i].toLowerCase();
+  for (const line of lines.split("\n")) {
+    const colon = line.indexOf(": ");
+    const name = line.slice(0, Math.max(colon, 0));
     if (!Object.hasOwn(NAMES, name)) continue;
     const key = NAMES[name];
-    if (request[key] === "") request[key] = fields[i + 1];
-    else if (LISTS.test(name)) request[key] += `, ${fields[i + 1]}`;
+    const value = line.slice(colon + 2);
+    if (request[key] === "") request[key] = value;
+    else if (LISTS.test(name)) request[key] += `, ${value}`;
     else repeated.add(key);
   }
   for (const key of repeated) request[key as "range"] = "";

@@ -29,7 +29,7 @@ export interface AppGroup {
 
 /** Puts apps together that can share workers. */
 export function appGroups(settings: AppSettings, surroundings: Surroundings): AppGroup[] {
-  const { faultReports } = settings;
+  const { faultReports, fileFields } = settings;
   const groups = new Map<string, AppGroup & { readonly mounts: AppSource[] }>();
   for (const mount of settings.mounts) {
     const source = appSourceOf(mount, settings, surroundings.cwd);
@@ -48,7 +48,12 @@ export function appGroups(settings: AppSettings, surroundings: Surroundings): Ap
       continue;
     }
     const mounts = [source];
-    groups.set(key, { apps: { mounts, faultReports, unstable }, mounts, permissions, workers });
+    groups.set(key, {
+      apps: { mounts, faultReports, fileFields, unstable },
+      mounts,
+      permissions,
+      workers,
+    });
   }
   return [...groups.values()];
 }

@@ -15,6 +15,7 @@ import { appGroups } from "./app_groups.ts";
 import type { AppGroup } from "./app_groups.ts";
 import { importHosts } from "./app_loader.ts";
 import { AppModuleSet } from "./app_modules.ts";
+import { readGrantOf } from "./file_desk.ts";
 import { makeStoreFolder } from "./app_unstable.ts";
 import type { KnownFiles } from "./file_watcher.ts";
 import type { LoadableApps } from "./generations.ts";
@@ -151,9 +152,8 @@ export function importPolicy(
   everywhere: ImportPolicy["hosts"],
 ): ImportPolicy {
   const grant = permissions === "inherit" ? "inherit" : permissions.import;
-  const read = permissions === "inherit" ? "inherit" : permissions.read;
   return {
-    files: permissions === "inherit" ? "any" : read === "inherit" ? "ordinary" : read || [],
+    files: readGrantOf(permissions),
     hosts: grant === "inherit" ? everywhere : grant || [],
     hostsOption: grant === "inherit" ? "--allow-import" : "--app-allow-import",
   };

@@ -53,6 +53,16 @@ export interface AppLoading extends Disposable {
   hasChangedRemotely(): Promise<boolean>;
 }
 
+/** Where there are but folders to serve. */
+const NO_APPS: AppLoading = {
+  host: { kind: "thread", load: () => Promise.resolve([]) },
+  notice: null,
+  localFiles: () => new Map(),
+  onMoreFiles() {},
+  hasChangedRemotely: () => Promise.resolve(false),
+  [Symbol.dispose]() {},
+};
+
 /**
  * Loads what `settings` name; a reload loads what `reread` then says. No app is loaded that could reach an
  * inspector at one of `inspectorPorts`, and with it do more than it may.
@@ -65,6 +75,7 @@ export function appLoading(
   log: Log,
 ): AppLoading {
   const { cwd } = surroundings;
+  if (settings.mounts.length === 0) return NO_APPS;
   const groups = checkedGroups(settings, surroundings, inspectorPorts);
   for (
     const line of new Set(

@@ -16,6 +16,7 @@ import type { CompressingHandler } from "../compression/handler.ts";
 import { descriptors } from "../net/descriptors.ts";
 import { DescriptorWatch } from "../pool/descriptor_watch.ts";
 import type { OpeningWorker } from "../pool/descriptor_watch.ts";
+import type { FileField } from "../message/file_fields.ts";
 import type { ExchangeHandler, FaultReports } from "../message/exchange.ts";
 import { PARAMS_PER_HEADER_BYTES } from "../fastcgi/codec/limits.ts";
 import type { FastCgiLimits } from "../fastcgi/codec/limits.ts";
@@ -28,6 +29,10 @@ import { listen } from "../net/listen.ts";
 import type { Log } from "../base/log.ts";
 import { routed } from "./router.ts";
 import { GatewaySockets } from "./socket_keeper.ts";
+import type { SendGrantedFile } from "./file_desk.ts";
+import { FileDesk } from "./file_desk.ts";
+import type { FolderMount } from "./folder_mounts.ts";
+import type { FolderOptions } from "../files/folder.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { Hub } from "../signals/hub.ts";
@@ -88,8 +93,16 @@ export interface GatewayOptions {
   readonly compression?: CompressionSettings;
   /** Where the apps run. */
   readonly host: AppHost;
-  /** Path prefixes of the apps that run on this thread, in their order. */
+  /** Path prefixes of the apps, in their order. */
   readonly prefixes: readonly string[];
+  /** Header fields by which apps on this thread name files. Default: none. */
+  readonly fileFields?: readonly FileField[];
+  /** By which field a front server is told to send files that apps order. Default: the gateway sends them. */
+  readonly frontFileField?: FileField | null;
+  /** Folders that are served beside the apps. */
+  readonly folders: readonly FolderMount[];
+  /** How they are served. */
+  readonly folderOptions: FolderOptions;
   /** Limits of each worker. */
   readonly workerLimits: WorkerLimits;
   /** How long workers that a reload replaces may finish their requests, in milliseconds. */
@@ -201,8 +214,9 @@ export class Gateway {
       for await (const opening of openSockets(options)) openings.push(opening);
       const addresses = openings.flatMap(({ listening }) => listening.addresses);
       backend ??= await startBackend(options, switchboard, addresses);
-      compressing = await compressingHandler(options, backend);
-      const handler = compressing ?? backend;
+      const served = await withFolders(backend, options);
+      compressing = await compressingHandler(options, served);
+      const handler = compressing ?? served;
       const mongrel2 = mongrel2Endpoints(handler);
       const listeners = openings.map((opening) => opening.serve(handler));
       const urls = openings.flatMap(({ scheme, listening }) =>
@@ -375,6 +389,25 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
   }
 }
 
+/** Leads requests to folders, and others to the apps. */
+async function withFolders(
+  apps: ExchangeHandler,
+  options: GatewayOptions,
+): Promise<ExchangeHandler> {
+  const { folders, folderOptions, prefixes, surroundings, log } = options;
+  if (folders.length === 0) return apps;
+  const { FolderHandler } = await import("../files/folder.ts");
+  const { FileSender } = await import("../files/file_sender.ts");
+  const sender = new FileSender(surroundings.cwd, log);
+  return routed([
+    ...prefixes.map((prefix) => ({ prefix, mount: 0, handler: apps })),
+    ...folders.map(({ prefix, path }) => {
+      const handler = new FolderHandler(path, prefix, folderOptions, sender, log);
+      return { prefix, mount: 0, handler };
+    }),
+  ]);
+}
+
 /** Where no app may listen. Ports that the system chooses are safe: it gives a port to one alone. */
 function reservedAddresses(
   options: GatewayOptions,
@@ -418,6 +451,8 @@ async function startBackend(
   addresses: readonly Deno.Addr[],
 ): Promise<Backend> {
   const { host, limits, fastcgi, log } = options;
+  const desk = new FileDesk(options.surroundings.cwd, options.frontFileField ?? null, log);
+  const sendFile: SendGrantedFile = (...order) => desk.send(...order);
   if (host.kind === "workers") {
     const { prepare } = host;
     const maxHeadBytes = Math.max(
@@ -433,6 +468,7 @@ async function startBackend(
       workerLimits,
       drainTimeoutMs,
       headerName,
+      sendFile,
       jobs: options.jobs,
       bus: options.bus,
       switchboard,
@@ -455,6 +491,8 @@ async function startBackend(
       const line = switchboard.attach({ isClogged: false, write: take });
       return (record) => void line.take(record);
     },
+    sendFile.bind(null, "any"),
+    options.fileFields,
   );
   const apps: ExchangeHandler = {
     handle(exchange) {

@@ -13,6 +13,8 @@ import type { OpeningWorker } from "../pool/descriptor_watch.ts";
 import { Denials } from "../pool/denials.ts";
 import type { ModuleSupply } from "../pool/pool.ts";
 import { WorkerPool } from "../pool/pool.ts";
+import type { SendGrantedFile } from "./file_desk.ts";
+import { readGrantOf } from "./file_desk.ts";
 import type { Route } from "./router.ts";
 import type { SocketPlaces } from "./socket_keeper.ts";
 import { GatewaySockets } from "./socket_keeper.ts";
@@ -50,6 +52,8 @@ export interface GenerationOptions {
   readonly workerLimits: WorkerLimits;
   /** How long a generation may finish its requests when there is a new one, in milliseconds. */
   readonly drainTimeoutMs: number;
+  /** Answers with files for apps that may read those granted. */
+  readonly sendFile: SendGrantedFile;
   /** Name of a response header that says the generation; `""` for none. */
   readonly headerName: string;
   /** Whether jobs of the apps run here, or in another process. Default: here. */
@@ -283,6 +287,7 @@ async function makeGeneration(
     drainTimeoutMs,
     switchboard,
     headerName,
+    sendFile,
     log,
   } = options;
   const groups = await prepare();
@@ -306,6 +311,7 @@ async function makeGeneration(
       denials,
       sockets: sockets.keeperFor(mounts.map(({ prefix }) => prefix)),
       onWorkerReady: () => sockets.placeFree(),
+      sendFile: sendFile.bind(null, readGrantOf(group.permissions)),
     };
     const pool = new WorkerPool({ ...group, ...limits, label, fieldLine }, log);
     pools.push(pool);

@@ -63,8 +63,8 @@ export class MountRouter implements ExchangeHandler {
 
 /** Leads to `routes`; without a router, if there is nothing to choose. */
 export function routed(routes: readonly Route[]): ExchangeHandler {
-  const [{ prefix, handler }] = routes;
-  return routes.length === 1 && prefix === "" ? handler : new MountRouter(routes);
+  const [first] = routes;
+  return routes.length === 1 && first.prefix === "" ? first.handler : new MountRouter(routes);
 }
 
 /** A prefix in the form that a path is compared in. */

@@ -23,6 +23,8 @@ import { loadAppsWithin } from "../worker/load_apps.ts";
 import type { AppSet } from "../worker/protocol.ts";
 import { appSourceOf } from "./app_groups.ts";
 import { appLoading } from "./apps.ts";
+import type { FolderMount } from "./folder_mounts.ts";
+import { folderAt } from "./folder_mounts.ts";
 import { Gateway } from "./gateway.ts";
 import type { AppHost } from "./gateway.ts";
 import type { ReloadOutcome } from "./generations.ts";
@@ -80,6 +82,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const { cert, key, faultReports = "errors", generationHeader = "" } = options;
   const { references, http, https, fastcgi, mongrel2 } = checked(options, surroundings.cwd);
   const { tempFolder } = surroundings;
+  const folders = takeFolders(references, surroundings.cwd);
   const log = options.log ?? logToStderr;
   const hosting = hostingFor(references, options, surroundings, log);
   const starting = Gateway.start({
@@ -101,6 +104,8 @@ export async function serve(options: ServeOptions): Promise<Server> {
     compression: compressionOf(options),
     host: hosting.host,
     prefixes: [...references.keys()],
+    folders,
+    folderOptions: { listing: "none", fallback: "", cacheControl: "", ...options.files },
     // The program that calls this has files and sockets of its own, which are not to be taken for apps'.
     workerLimits: { ...DEFAULT_WORKER_LIMITS, maxWorkerDescriptors: 0, ...options.workerLimits },
     drainTimeoutMs: options.drainTimeoutMs ?? DEFAULT_GRACE_MS,
@@ -204,6 +209,18 @@ function hostingFor(
   };
 }
 
+/** Takes the folders out of what is mounted. */
+function takeFolders(references: Map<string, AppReference>, cwd: string): FolderMount[] {
+  const folders: FolderMount[] = [];
+  for (const [prefix, reference] of references) {
+    const path = isByUrl(reference) ? folderAt(String(reference), cwd) : null;
+    if (path === null) continue;
+    references.delete(prefix);
+    folders.push({ prefix, path });
+  }
+  return folders;
+}
+
 function threadHosting(
   load: (addresses: readonly Deno.Addr[]) => Promise<MountedApp[]>,
 ): Hosting {
@@ -229,6 +246,7 @@ function appSettings(
     middleware: (options.middleware ?? []).map(String),
     appKind: "plain",
     faultReports: options.faultReports ?? "errors",
+    fileFields: [],
     loading: { ...native, loader },
     workers: options.workers ?? navigator.hardwareConcurrency,
     appPermissions: permissions === "inherit" ? {} : permissions,

@@ -6,6 +6,7 @@
 
 import type { AppPermissions } from "../config/app_permissions.ts";
 import { mongrel2From } from "../config/relative_paths.ts";
+import { isFieldValue, isFileInFolder } from "../config/file_options.ts";
 import { checkGenerationHeader } from "../config/reload_options.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { FaultReports } from "../message/exchange.ts";
@@ -29,9 +30,23 @@ import type { WorkerLimits } from "../limits/worker_limits.ts";
 export type AppFunction = (request: Request, context: Context) => Response | Promise<Response>;
 
 /**
- * An app: by the URL or path of its module (with `#export`, if not the default), or the app itself.
+ * An app: by the URL or path of its module (with `#export`, if not the default), or the app itself; or a
+ * folder, by its URL or path, whose files are served.
  */
 export type AppReference = string | URL | App | AppFunction;
+
+/** How folders of files are served. */
+export interface FileServing {
+  /** Whether a folder without an `index.html` is listed, as HTML or JSON. Default `"none"`. */
+  readonly listing?: "none" | "entries";
+  /**
+   * Name of a file of the folder that is sent where a page is asked for that does not exist, such as
+   * `"index.html"`. Default `""`: none.
+   */
+  readonly fallback?: string;
+  /** `Cache-Control` of files that are not HTML, which is sent with `no-cache` then. Default `""`: none. */
+  readonly cacheControl?: string;
+}
 
 /** How apps given by URL or path are loaded. */
 export interface LoadingOptions {
@@ -66,6 +81,8 @@ export interface ServeOptions {
   readonly app?: AppReference;
   /** Apps by path prefix, such as `{ "/admin": "./admin.ts" }`. The longest prefix wins. */
   readonly mounts?: Readonly<Record<string, AppReference>>;
+  /** How folders of files among the apps are served. Default: as {@linkcode FileServing} says. */
+  readonly files?: FileServing;
   /**
    * Addresses to serve HTTP on: `[host]:port`, a port, or `unix:PATH[,mode=0660]`. Port 0 picks a
    * free port. Default `"127.0.0.1:8000"`, unless another endpoint is given.
@@ -149,6 +166,7 @@ export interface ServeOptions {
 const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
   app: true,
   mounts: true,
+  files: true,
   http: true,
   https: true,
   fastcgi: true,
@@ -182,6 +200,11 @@ const LOADING: Readonly<Record<keyof LoadingOptions, readonly string[]>> = {
   lockMode: ["extend", "frozen"],
   allowImport: ["any", "list"],
   allowHttp: ["loopback", "any"],
+};
+const FILES: Readonly<Record<keyof FileServing, true>> = {
+  listing: true,
+  fallback: true,
+  cacheControl: true,
 };
 const FAULT_REPORTS: readonly unknown[] = ["none", "errors", "console"] satisfies FaultReports[];
 
@@ -221,6 +244,7 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
     watchRemoteMs: ANY_TIME,
   });
   checkLoading(checks, options);
+  checkFiles(checks, options);
   checks.names("limits.", limits, LIMIT_RANGES);
   checks.numbers("limits.", { ...limits }, LIMIT_RANGES);
   checks.names("workerLimits.", workerLimits, WORKER_LIMIT_RANGES);
@@ -330,6 +354,20 @@ export function compressionOf({ compression }: ServeOptions): CompressionSetting
   if (compression === undefined || compression === "none") return undefined;
   if (compression === "default") return DEFAULT_COMPRESSION;
   return { ...DEFAULT_COMPRESSION, ...compression };
+}
+
+function checkFiles(checks: SettingChecks, { files = {} }: ServeOptions): void {
+  const { listing = "none", fallback = "", cacheControl = "" } = files;
+  checks.names("files.", files, FILES);
+  if (listing !== "none" && listing !== "entries") {
+    checks.refuse("files.listing", '"none" or "entries"', listing);
+  }
+  if (!isFileInFolder(fallback)) {
+    checks.refuse("files.fallback", "the name of a file in the folder", fallback);
+  }
+  if (cacheControl !== "" && !isFieldValue(cacheControl)) {
+    checks.refuse("files.cacheControl", "the value of a field", cacheControl);
+  }
 }
 
 function inWords(choices: readonly string[]): string {

@@ -13,10 +13,12 @@ import {
   MAX_INTERIM_BYTES,
   MAX_TRAILER_BYTES,
   MIN_INTERIM_BYTES,
+  NOBODY,
   PROCESSING,
   UNKNOWN_LENGTH,
   WHOLE_BODY,
 } from "../message/exchange.ts";
+import type { SendFile } from "../message/file_order.ts";
 import { writeChunk } from "../ring/chunks.ts";
 import type { MovableSocket, SocketHandover, SocketHolder } from "../message/kept_sockets.ts";
 import { MAX_ALL_TOPICS_BYTES, MAX_TOPICS } from "../message/kept_sockets.ts";
@@ -35,6 +37,7 @@ import {
   OF_DATA,
   readBody,
   readFieldLines,
+  readFile,
   readResponse,
   readState,
   readText,
@@ -61,6 +64,8 @@ export interface ExchangeWorker {
   writing(): RingWriter;
   /** Whether its ring has no room for more of a body; the exchange is told when it has. */
   isCongested(exchange: ForwardedExchange): boolean;
+  /** Answers with a file, if the worker's apps may read it. */
+  readonly sendFile: SendFile;
   /** A response's head as it goes out. */
   completed(head: ResponseHead): ResponseHead;
   /** Called when the connection of an exchange goes on in another protocol. */
@@ -245,6 +250,19 @@ export class ForwardedExchange implements SocketHolder {
       this.#count(body.length);
     }
     this.#exchange.respond(this.#worker.completed(head), body);
+  }
+
+  /** Takes the order to answer with a file. */
+  onFile(frame: RingReader): void {
+    if (this.#state !== AWAITING) throw new RingError("a file after a response");
+    const order = readFile(frame);
+    const exchange = this.#exchange;
+    const isAsked = exchange.reportSent = (frame.flags & REPORT_SENT) !== 0;
+    this.#state = RESPONDING;
+    this.#complete();
+    const fieldLines = order.fieldLines + this.#worker.fieldLine;
+    // Who does not wait for word of its end has forgotten the exchange by now.
+    this.#worker.sendFile(exchange, { ...order, fieldLines }, isAsked ? this : NOBODY);
   }
 
   /** Takes word that the connection goes on in another protocol. */

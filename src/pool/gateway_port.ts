@@ -9,6 +9,7 @@ import { setImmediate } from "node:timers";
 import { concatenated } from "../base/bytes.ts";
 import type { Exchange, ResponseHead } from "../message/exchange.ts";
 import { BODY_WINDOW_BYTES, NO_ANSWER } from "../message/exchange.ts";
+import type { SendFile } from "../message/file_order.ts";
 import type { Log } from "../base/log.ts";
 import { LOG_LEVELS } from "../base/log.ts";
 import type {
@@ -25,6 +26,7 @@ import {
   END,
   FAIL,
   FAULT,
+  FILE,
   INTERIM,
   KEEP,
   LOG,
@@ -97,6 +99,8 @@ export interface GatewayPortOptions {
   readonly sockets?: SocketKeeper<MovableSocket>;
   /** Connects to the hub of signals and topics. Default: there is none. */
   readonly switchboard?: Switchboard;
+  /** Answers with files that the apps may read. Default: 501. */
+  readonly sendFile?: SendFile;
 }
 
 /** Listener of a port's owner. */
@@ -120,6 +124,7 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
   readonly toGateway: SharedArrayBuffer;
   /** Field line, with CRLF, that is added to each response; `""` for none. */
   readonly fieldLine: string;
+  readonly sendFile: SendFile;
   /** Requests that the worker has not answered in full. */
   inFlight = 0;
   /** How many of them were upgraded: they may stay for long, and have nothing to do. */
@@ -180,8 +185,16 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
 
   /** Makes a port, with its rings. */
   constructor(options: GatewayPortOptions, owner: GatewayPortOwner, log: Log) {
-    const { name, ringBytes, fieldLine = "", sockets, switchboard } = options;
+    const {
+      name,
+      ringBytes,
+      fieldLine = "",
+      sockets,
+      switchboard,
+      sendFile = (exchange) => exchange.fail(501),
+    } = options;
     this.#switchboard = switchboard;
+    this.sendFile = sendFile;
     this.#name = name;
     this.#sockets = sockets;
     this.fieldLine = fieldLine;
@@ -442,6 +455,9 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
     switch (frame.kind) {
       case RESPONSE:
         forwarded.onResponse(frame);
+        break;
+      case FILE:
+        forwarded.onFile(frame);
         break;
       case BODY:
         forwarded.onResponseBody(frame);

@@ -7,6 +7,7 @@
 
 import { LoadError } from "../base/errors.ts";
 import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
+import type { SendFile } from "../message/file_order.ts";
 import type { Log } from "../base/log.ts";
 import { NeedHints } from "./need_hints.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
@@ -80,6 +81,8 @@ export interface PoolOptions {
   readonly onWorkerReady?: () => void;
   /** Connects workers to the hub of signals and topics. Default: there is none. */
   readonly switchboard?: Switchboard;
+  /** Answers with files that the apps may read. Default: 501. */
+  readonly sendFile?: SendFile;
 }
 
 /** What comes of workers that are started one after the other. */
@@ -242,25 +245,16 @@ export class WorkerPool
   }
 
   makeWorker({ name }: WorkerSlot): AppWorker {
-    const { apps, permissions, reserved, maxHeadBytes, fieldLine, sockets, switchboard, hasRoom } =
-      this.#options;
+    const { apps, permissions, reserved, maxHeadBytes, fieldLine, hasRoom } = this.#options;
+    const { sockets, switchboard, sendFile } = this.#options;
     if (hasRoom?.() === false) {
       throw new LoadError("", `${name} cannot be started: the process has too many files open`);
     }
     let ringBytes = MIN_RING_BYTES;
     while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
     const group = this.#group;
-    const options = {
-      name,
-      apps,
-      permissions,
-      group,
-      reserved,
-      ringBytes,
-      fieldLine,
-      sockets,
-      switchboard,
-    };
+    const own = { name, apps, permissions, group, reserved };
+    const options = { ...own, ringBytes, fieldLine, sockets, switchboard, sendFile };
     return new AppWorker(options, this, this.#log);
   }
 

@@ -29,6 +29,8 @@ import {
   LAST as LAST_PART,
   RECORD_HEADER_BYTES,
 } from "../message/socket_records.ts";
+import type { FileOrder } from "../message/file_order.ts";
+import { MAX_FILE_PATH_BYTES } from "../message/file_order.ts";
 import { latin1Text as latin1Text } from "../message/fields.ts";
 import { utf8Length, writeUtf8 } from "../base/text.ts";
 import { KnownLines, MAX_KNOWN_BYTES } from "./known_lines.ts";
@@ -36,7 +38,7 @@ import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
-export const FRAMES_VERSION = 8;
+export const FRAMES_VERSION = 9;
 
 // Kinds of frames. Each comment says who sends the frame, and what its value and payload are.
 
@@ -104,6 +106,11 @@ export const UNSUBSCRIBE = 23;
 export const PUBLISH = 24;
 /** Both: a record about signals and topics (`signals/records.ts`). */
 export const SIGNAL_RECORD = 32;
+/**
+ * Worker: a response whose body is a file. As RESPONSE, but for the body: the fields of the request that matter,
+ * each with a line feed, an empty line, and the path. Flags: REPORT_SENT, PRECOMPRESSED.
+ */
+export const FILE = 25;
 
 /** Flag of CREDIT: it is for DATA frames. */
 export const OF_DATA = 1;
@@ -111,6 +118,9 @@ export const OF_DATA = 1;
 export const REPORT_SENT = 1;
 /** Flag of RESPONSE: trailers come with its END. */
 export const ANNOUNCES_TRAILERS = 2;
+
+/** Flag of FILE: precompressed neighbours of the file will do. */
+export const PRECOMPRESSED = 4;
 
 /** Flag of UPGRADE: bytes follow as they come, and not socket records. */
 export const OF_BYTES = 1;
@@ -343,6 +353,41 @@ function methodText(block: Uint8Array, at: number, bytes: number): string {
   return method;
 }
 
+/** Writes a FILE frame. */
+export function writeFile(writer: RingWriter, id: number, flags: number, order: FileOrder): void {
+  const { path, status, reason, fieldLines, requestLines, precompressed } = order;
+  const head = { status, reason, fieldLines, bodyLength: UNKNOWN_LENGTH };
+  if (precompressed === "use") flags |= PRECOMPRESSED;
+  writeResponse(writer, id, flags, head, `${requestLines}\n${path}`, FILE);
+}
+
+/**
+ * Reads a FILE frame.
+ *
+ * @throws {RingError} if its sizes do not fit it, or are malformed
+ */
+export function readFile(reader: RingReader): FileOrder {
+  const { head: { status, reason, fieldLines }, body } = readResponse(reader);
+  const lines = copyOf(body, 0, lengthOf(body));
+  const text = decode(decoder, lines);
+  const end = text.startsWith("\n") ? 0 : text.indexOf("\n\n") + 1;
+  const path = text.slice(end + 1);
+  if (end === 0 && !text.startsWith("\n")) throw new RingError("a file without a path");
+  if (path === "" || path.length > MAX_FILE_PATH_BYTES) {
+    throw new RingError("a malformed path of a file");
+  }
+  return {
+    path,
+    status,
+    reason,
+    fieldLines: typeof fieldLines === "string"
+      ? fieldLines
+      : latin1Text(copyOf(fieldLines, 0, lengthOf(fieldLines)), 0, lengthOf(fieldLines)),
+    requestLines: text.slice(0, end),
+    precompressed: (reader.flags & PRECOMPRESSED) !== 0 ? "use" : "ignore",
+  };
+}
+
 /**
  * Writes a RESPONSE frame. `body` must fit a frame: no more than `MAX_BODY_FRAME_BYTES`.
  */
@@ -352,6 +397,7 @@ export function writeResponse(
   flags: number,
   head: ResponseHead,
   body: Uint8Array | string | null,
+  kind: typeof RESPONSE | typeof FILE = RESPONSE,
 ): void {
   const { fieldLines, reason } = head;
   const reasonBytes = reason === undefined ? 0 : reason.length + 1;
@@ -364,7 +410,7 @@ export function writeResponse(
     : lengthOf(body);
   const headerBytes = RESPONSE_WORDS * 4;
   writer.reserve(
-    RESPONSE,
+    kind,
     flags,
     id,
     head.status,

@@ -8,15 +8,18 @@ import type { Deferred } from "../base/captured.ts";
 import { deferred, settle } from "../base/captured.ts";
 import type { Exchange, ExchangeHandler, FaultReports } from "../message/exchange.ts";
 import type { KeptExchange, SocketHandover, SocketKeeper } from "../message/kept_sockets.ts";
+import type { FileField } from "../message/file_fields.ts";
+import type { SendFile } from "../message/file_order.ts";
 import type { Log } from "../base/log.ts";
 import type { Context } from "./context.ts";
 import { reportingConsole } from "./console_reports.ts";
 import { AppContext } from "./context.ts";
 import { makeRequest } from "./request.ts";
-import { plainResponse, pushedResponse } from "./response.ts";
+import { takeNamedFile } from "./named_files.ts";
+import { fieldLinesOf, plainResponse, pushedResponse } from "./response.ts";
 import { SignalClient } from "./signals/client.ts";
 import type { TaskOwner } from "./task.ts";
-import { AppTask } from "./task.ts";
+import { AppTask, discard } from "./task.ts";
 import { describe, textOfThrown } from "./thrown.ts";
 import { AppSockets } from "./websocket/app_sockets.ts";
 import { publishTo } from "./websocket/handled_socket.ts";
@@ -52,6 +55,11 @@ function withoutTrace(error: Error): Error {
   return error;
 }
 
+/** Where nobody reads files for apps. */
+function sendsNoFiles(exchange: Exchange): void {
+  exchange.fail(501);
+}
+
 /** An app with the path prefix that it is mounted at. */
 export interface MountedApp {
   /** Prefix without a trailing slash; `""` for the root. */
@@ -84,11 +92,14 @@ export class AppRunner implements ExchangeHandler {
   readonly #keeper: SocketKeeper | undefined;
   /** By mount; `null` for apps without a `websocket`. */
   readonly #sockets: (AppSockets | null)[] = [];
+  readonly #sendFile: SendFile;
+  readonly #fileFields: readonly FileField[];
   readonly #owner: TaskOwner = {
     onTaskEnded: () => {
       this.#running--;
       this.#checkIdle();
     },
+    sendFile: (exchange, order, listener) => this.#sendFile(exchange, order, listener),
     onStreamError: (task, error) => this.#onAppError(task, error),
     onLateError: (task, error) => this.#logError(task, error),
     openSocket: (task, options) => this.#socketsOf(task).open(task, options),
@@ -110,6 +121,8 @@ export class AppRunner implements ExchangeHandler {
    * `context.upgrade()`; without it, they cannot.
    * `connect` connects to the hub of signals and topics: it is given what takes records
    * (`signals/records.ts`), and returns what does so there; without it, apps cannot use them.
+   * `sendFile` answers with files; without it, they are not to be had. Responses that name one in `fileFields` are
+   * answered so, too.
    */
   constructor(
     mounts: readonly MountedApp[],
@@ -118,8 +131,12 @@ export class AppRunner implements ExchangeHandler {
     keeper?: SocketKeeper,
     connect: (take: (record: Uint8Array) => void) => (record: Uint8Array) => void =
       connectToNothing,
+    sendFile: SendFile = sendsNoFiles,
+    fileFields: readonly FileField[] = [],
   ) {
     this.#connect = connect;
+    this.#sendFile = sendFile;
+    this.#fileFields = fileFields;
     installUpgrades();
     this.#mounts = mounts;
     this.#faultReports = faultReports;
@@ -252,6 +269,7 @@ export class AppRunner implements ExchangeHandler {
     const response = answer === undefined || answer === null ? task.opening ?? answer : answer;
     // All that an app returns may throw as soon as it is looked at, and more than a ring holds.
     try {
+      if (this.#fileFields.length > 0 && this.#respondWithNamed(task, response)) return;
       // What was made here is known at once; the question below is a slow one.
       const plain = typeof response === "object" && response !== null
         ? plainResponse(response)
@@ -266,6 +284,18 @@ export class AppRunner implements ExchangeHandler {
     } catch (error) {
       this.#onAppError(task, error);
     }
+  }
+
+  /** Answers with the file that `response` names, if it does. */
+  #respondWithNamed(task: AppTask, response: unknown): boolean {
+    if (!(response instanceof PlatformResponse) || response.bodyUsed) return false;
+    const { headers, status } = response;
+    const path = takeNamedFile(headers, this.#fileFields);
+    if (path === null) return false;
+    const { body } = response;
+    task.respondFile({ status, fieldLines: fieldLinesOf(headers), body: null }, path, "use");
+    discard(body);
+    return true;
   }
 
   #onAppError(task: AppTask, error: unknown): void {

@@ -12,6 +12,8 @@ import { responseTrailers } from "./response_trailers.ts";
 import type { SignalClient } from "./signals/client.ts";
 import type { Signals, Topics } from "./signals/members.ts";
 import { RequestSignals, RequestTopics } from "./signals/members.ts";
+import type { SendFileOptions } from "./file_response.ts";
+import { fileResponse } from "./file_response.ts";
 import type { AppTask } from "./task.ts";
 import type { OutgoingMessage } from "./websocket/channel.ts";
 import type { UpgradeOptions } from "./websocket/handlers.ts";
@@ -58,6 +60,16 @@ export interface Context {
    * @throws {RangeError} if they take more than 64 KiB
    */
   setTrailers(trailers: HeadersInit): void;
+  /**
+   * A response whose body is the file at `path`, a `file:` URL or a path, which begins at the working directory
+   * of gatehouse if it is relative. Return it: the gateway opens the file, if the app may read it, decides by the
+   * request's conditions, ranges and codings (RFC 9110, sections 12 to 14), and sends. A file that is missing, or
+   * that the app may not read, is answered with 404.
+   *
+   * @throws {TypeError} if the URL is none of a file, or the path is empty or longer than 4,096 bytes
+   * @throws {RangeError} if the status is not from 200 to 599
+   */
+  sendFile(path: string | URL, options?: SendFileOptions): Response;
   /** What the web server wants: `"responder"`, unless FastCGI says otherwise. */
   readonly role: RequestRole;
   /** The file that a FastCGI filter works on; `null` in all other roles. */
@@ -151,6 +163,10 @@ export class AppContext implements Context {
 
   setTrailers(trailers: HeadersInit): void {
     this.#task.setTrailers(responseTrailers(trailers));
+  }
+
+  sendFile(path: string | URL, options: SendFileOptions = {}): Response {
+    return fileResponse(path, options);
   }
 
   get role(): RequestRole {

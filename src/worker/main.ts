@@ -14,6 +14,7 @@ import { Bell } from "../ring/bell.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
 import { tameUncaught } from "../base/uncaught.ts";
+import type { SendFile } from "../message/file_order.ts";
 import { AppRunner } from "./apps.ts";
 import { mendForms } from "./forms.ts";
 import { ImportClient } from "./import_client.ts";
@@ -26,6 +27,7 @@ import { presentAsMain } from "./main_module.ts";
 import { installModules } from "./modules.ts";
 import { nodeThreads } from "./node_threads.ts";
 import { installNodeTimers } from "./node_timers.ts";
+import type { WorkerExchange } from "./port.ts";
 import { WorkerPort } from "./port.ts";
 import { RequireLine } from "./require_line.ts";
 import type {
@@ -133,7 +135,7 @@ async function start(message: StartMessage): Promise<void> {
     ownMemoryBytes,
   );
   try {
-    const { graph, lockdown, faultReports } = apps;
+    const { graph, lockdown, faultReports, fileFields } = apps;
     const builtins = sandbox.trust === "full" ? "native" : "guarded";
     const line = new RequireLine(
       requires,
@@ -164,7 +166,17 @@ async function start(message: StartMessage): Promise<void> {
     servers.settle();
     const log: Log = (level, text) => opened.log(level, text);
     const { connectSignals } = opened;
-    const running = new AppRunner(mounts, faultReports, log, opened, connectSignals);
+    // All exchanges of a worker are those of its port.
+    const sendFile: SendFile = (exchange, order) => (exchange as WorkerExchange).sendFile(order);
+    const running = new AppRunner(
+      mounts,
+      faultReports,
+      log,
+      opened,
+      connectSignals,
+      sendFile,
+      fileFields,
+    );
     runner = running;
     port = opened;
     new Bell(bells, WORKER_BELL).listen(onDoorbell);

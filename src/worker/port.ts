@@ -9,6 +9,7 @@ import { copyOf, lengthOf, SafeSet, uncurried } from "../base/captured.ts";
 import type { Exchange, ExchangeHandler, ExchangeReceiver } from "../message/exchange.ts";
 import type { ResponseHead, UpgradeHead } from "../message/exchange.ts";
 import { NOBODY, RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchange.ts";
+import type { FileOrder } from "../message/file_order.ts";
 import type {
   KeptExchange,
   SocketHandover,
@@ -55,6 +56,7 @@ import {
   UNSUBSCRIBE,
   writeBody,
   writeFieldLines,
+  writeFile,
   writePublish,
   writeResponse,
   writeSignal,
@@ -278,7 +280,7 @@ function levelIndex(level: LogLevel): number {
 }
 
 /** An exchange whose client is on the gateway's thread. */
-class WorkerExchange implements KeptExchange {
+export class WorkerExchange implements KeptExchange {
   readonly head: RequestHead;
   receiver: ExchangeReceiver = NOBODY;
   reportSent = false;
@@ -327,6 +329,13 @@ class WorkerExchange implements KeptExchange {
       // Only a whole body can be text.
       this.#remaining = head.bodyLength - (body === null ? 0 : lengthOf(body as Uint8Array));
     }
+  }
+
+  /** Leaves it to the gateway to answer with a file. */
+  sendFile(order: FileOrder): void {
+    writeFile(this.#port.writing(), this.id, this.reportSent ? REPORT_SENT : 0, order);
+    this.#port.onResponse();
+    this.#ended();
   }
 
   write(chunk: Uint8Array): void {

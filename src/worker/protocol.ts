@@ -6,6 +6,7 @@
  */
 
 import type { FaultReports } from "../message/exchange.ts";
+import type { FileField } from "../message/file_fields.ts";
 import type { WorkerGraph } from "../loader/graph/graph_store.ts";
 import type { ImportType } from "../loader/names/sources.ts";
 import type { SandboxRules } from "../sandbox/rules.ts";
@@ -41,6 +42,8 @@ export interface AppSet {
   readonly mounts: readonly AppSource[];
   /** Which faults of apps are reported to front servers. */
   readonly faultReports: FaultReports;
+  /** Header fields by which they name files; none if absent. */
+  readonly fileFields?: readonly FileField[];
   /** Whether apps may not use the runtime's own `import()`; absent means that they may. */
   readonly lockdown?: "locked";
   /** What they get of the runtime's unstable features; all that the process has if absent. */

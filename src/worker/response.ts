@@ -8,6 +8,7 @@
 import { uncurried } from "../base/captured.ts";
 import type { AbortReason, UpgradeHead } from "../message/exchange.ts";
 import type { KeptExchange } from "../message/kept_sockets.ts";
+import type { FileOrder } from "../message/file_order.ts";
 import { copyOfBytes } from "./byte_source.ts";
 import { CODED_FIELDS, followDecodedBodies, isRemade } from "./decoded_bodies.ts";
 import { isRecord, pairsOf, restOfPairs } from "./header_record.ts";
@@ -67,6 +68,12 @@ export interface PushedResponse extends PlainResponse {
 export interface BodyTarget {
   /** Sends a response that is complete. */
   respondPlain(parts: PlainResponse): void;
+  /** Has the gateway send the file at `path` as the response's body. */
+  respondFile(
+    parts: PlainResponse,
+    path: string,
+    precompressed: FileOrder["precompressed"],
+  ): void;
   /** Begins the response to a request; whether there is still somebody to send it to. */
   respondPushed(parts: PushedResponse): boolean;
   /** Sends more of the body, as soon as there is room. Whether all of it has gone. */

@@ -18,6 +18,7 @@ import {
   viewOf,
 } from "../base/captured.ts";
 import type { AbortReason, Exchange, RequestHead, UpgradeHead } from "../message/exchange.ts";
+import type { ExchangeReceiver } from "../message/exchange.ts";
 import type { KeptExchange, SocketHolder } from "../message/kept_sockets.ts";
 import type { OutgoingMessage } from "./websocket/channel.ts";
 import type { UpgradeOptions } from "./websocket/handlers.ts";
@@ -30,6 +31,8 @@ import {
   UNKNOWN_LENGTH,
   WHOLE_BODY,
 } from "../message/exchange.ts";
+import type { FileOrder } from "../message/file_order.ts";
+import { fileFieldLines } from "../message/file_request.ts";
 import { CODED_FIELDS, isDecoded } from "./decoded_bodies.ts";
 import { RequestBody } from "./request_body.ts";
 import { utf8Length } from "../base/text.ts";
@@ -80,6 +83,8 @@ const ENDED = 2;
 
 /** What a task reports to the runner that it belongs to. */
 export interface TaskOwner {
+  /** Has the gateway answer with a file. */
+  sendFile(exchange: Exchange, order: FileOrder, listener: ExchangeReceiver): void;
   /** The task has ended: its response is complete, or it was cut short. */
   onTaskEnded(task: AppTask): void;
   /** The app's response stream failed, or what it gave cannot be sent. */
@@ -225,6 +230,20 @@ export class AppTask implements BodyTarget, SocketHolder {
     checkFields(fieldLines);
     checkReason(reason);
     this.#sendPlain(status, fieldLines, body, reason);
+  }
+
+  respondFile(
+    { status, reason, fieldLines }: PlainResponse,
+    path: string,
+    precompressed: FileOrder["precompressed"],
+  ): void {
+    if (this.#state !== RUNNING) return;
+    checkFields(fieldLines);
+    checkReason(reason);
+    const requestLines = fileFieldLines(this.head);
+    const order = { path, status, reason, fieldLines, requestLines, precompressed };
+    this.#owner.sendFile(this.#exchange, order, this);
+    this.#end();
   }
 
   respondPushed(
@@ -717,7 +736,7 @@ function checkReason(reason: string | undefined): void {
 }
 
 /** Gives up a stream, which need not be one of the platform's own. Never throws. */
-function discard(
+export function discard(
   source: { cancel(reason?: unknown): Promise<void> } | null,
   reason?: unknown,
 ): void {

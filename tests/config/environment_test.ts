@@ -30,6 +30,8 @@ const VALUES: Record<string, string> = {
   "mongrel2-handler": "3",
   "compress-messages": "stream",
   "fastcgi-stderr": "none",
+  "sendfile": "x-sendfile",
+  "sendfile-fields": "x-sendfile x-accel-redirect=/a=/b",
   "mount": "/a=b.ts /c=d.ts",
   "loader": "built-in",
   "app-allow-all": "no",

@@ -33,6 +33,7 @@ Deno.test("all of the help has its parts under headings, in this order", () => {
     "Endpoints:",
     "Compression:",
     "Apps:",
+    "Files:",
     "Configuration:",
     "Loading:",
     "Reloading:",

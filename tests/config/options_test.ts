@@ -30,6 +30,10 @@ const loading = (changes: Partial<ServeSettings["loading"]>): ServeSettings["loa
   ...changes,
 });
 
+const folderFiles = (
+  changes: Partial<ServeSettings["folderFiles"]>,
+): ServeSettings["folderFiles"] => ({ ...defaultSettings().folderFiles, ...changes });
+
 const limited = (
   changes: Partial<ServeSettings["workerLimits"]>,
 ): ServeSettings["workerLimits"] => ({ ...defaultSettings().workerLimits, ...changes });
@@ -92,6 +96,25 @@ const effects: Record<
     ],
   }],
   "workers": [["--workers", "0"], { workers: 0 }],
+  "listing": [["--listing"], { folderFiles: folderFiles({ listing: "entries" }) }],
+  "fallback": [["--fallback", "index.html"], {
+    folderFiles: folderFiles({ fallback: "index.html" }),
+  }],
+  "cache-control": [["--cache-control", "max-age=60"], {
+    folderFiles: folderFiles({ cacheControl: "max-age=60" }),
+  }],
+  "sendfile": [["--sendfile", "x-accel-redirect=/f=dir"], {
+    frontFileField: { name: "x-accel-redirect", prefix: "/f", folder: "/dir" },
+  }],
+  "sendfile-fields": [
+    ["--sendfile-fields", "x-sendfile", "--sendfile-fields", "x-accel-redirect=/f/=/dir/"],
+    {
+      fileFields: [
+        { name: "x-sendfile" },
+        { name: "x-accel-redirect", prefix: "/f", folder: "/dir" },
+      ],
+    },
+  ],
   "factory": [["--factory"], { appKind: "factory" }],
   "config": [["--config", "c.ini"], { configFile: "c.ini" }],
   "server-name": [["--config=c", "--server-name=s"], { serverName: "s" }],

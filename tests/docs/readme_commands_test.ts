@@ -15,9 +15,13 @@ const FILES: Readonly<Record<string, string>> = {
   "timing.ts": MIDDLEWARE,
   "data.db": "rows",
   "run/.keep": "",
+  "public/index.html": "static",
 };
 /** Beginnings of what the root of each app answers. */
 const ANSWERS = ["Hello, ", "the site"];
+
+/** What is mounted besides the root, a path there, and its answer. */
+const MOUNTED = [["/api=", "/api", "the API"], ["/static=", "/static/", "static"]];
 
 /** What a part of a command needs that may be missing. */
 const unable: Readonly<Record<string, () => boolean>> = {
@@ -85,8 +89,9 @@ for (const command of commands) {
         if (!gateway.url.startsWith("http://")) return;
         const text = await (await fetch(gateway.url)).text();
         assert(ANSWERS.some((answer) => text.startsWith(answer)), text);
-        if (args.includes("--mount")) {
-          assertEquals(await (await fetch(`${gateway.url}/api`)).text(), "the API");
+        for (const [mount, path, text] of MOUNTED) {
+          if (!args.some((word) => word.startsWith(mount))) continue;
+          assertEquals(await (await fetch(`${gateway.url}${path}`)).text(), text);
         }
       });
     },

@@ -11,7 +11,14 @@ const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
   "src/base/log.ts": { setUp: ["ignoreBrokenPipes"], elsewhere: ["logToStderr"] },
   "src/message/pairs.ts": { elsewhere: ["encodePairs", "writePair", "writePairBytes"] },
   "src/ring/frames.ts": {
-    elsewhere: ["abortValue", "encodePeer", "readUpgrade", "writeAdopt", "writeRequest"],
+    elsewhere: [
+      "abortValue",
+      "encodePeer",
+      "readFile",
+      "readUpgrade",
+      "writeAdopt",
+      "writeRequest",
+    ],
   },
   "src/ring/bell.ts": { elsewhere: ["allocateBells"] },
   "src/ring/ring.ts": { elsewhere: ["allocateRing"] },

@@ -84,8 +84,11 @@ export function readGranted(
  */
 export function openGranted(path: string, granted: FileGrant): RegularFile {
   if (granted === "any") return RegularFile.open(path);
+  if (!isGranted(path, granted)) {
+    const advice = `it may not be read; --app-allow-read=${path} would permit it to apps`;
+    throw new FileFault(advice, "forbidden");
+  }
   const allowed = realGrant(granted);
-  if (!isGranted(path, granted)) throw leadsOut();
   let real: string;
   try {
     real = explained(() => Deno.realPathSync(path));
