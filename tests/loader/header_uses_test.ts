@@ -34,6 +34,19 @@ import "b" /*
 export { b, c as d };
 export { b as default }
 const b = "important", c = { import: 1, export: 2 };`,
+    "on lines of their own behind code": `import "a";
+export { b };
+import "c";
+const d = 1; /* "imports" */
+export { d }
+  export * from "f";
+import g from 'g'
+/* * */
+export { h, i } from "i";\r
+import { j } from "j";
+`,
+    "behind what compilers mark": "export /*@__NO_SIDE_EFFECTS__*/ function a() {}\nimport 'b';",
+    "before paths in prose": "export const a = 1; // import/documents, export/b\n",
     "with blanks of Unicode": "\ufeffimport\u00a0'a';\u2028import 'b'",
   };
   for (const [name, source] of Object.entries(sources)) {
@@ -65,6 +78,7 @@ test("where there may be other imports, a parser has to look", async (test) => {
     "a; export*from 'b'",
     "a; export/**/{}from 'b'",
     "a; export {} from 'b'",
+    "a; export // b\n* from 'c'",
     "a; export { b } /**/ from 'b'",
     "a; export { b/**/ } from 'b'",
     "a; export { b as '}' } from 'b'",
@@ -77,6 +91,21 @@ test("where there may be other imports, a parser has to look", async (test) => {
     "import a from 'a' /**/ with { type: 'json' }",
     "import 'a\\\nb'",
     "import 'a' import 'b'",
+    "a; /*\nimport 'b'\n*/",
+    "a = '/*'\nimport 'b'",
+    "a; /*/\nimport 'b'\n*/",
+    "a = `\nimport 'b'\n`",
+    "a = '\\\nimport \"b\"\\\n'",
+    "a = '\\\r\nimport \"b\"\\\r\n'",
+    "class A {\nimport\n'b'\n}",
+    "class A {\nimport\na\nfrom\n'b'\n}",
+    "a;\nimport('b')",
+    "a;\nimport /**/ 'b'",
+    "a;\nimport b from 'b' with { type: 'json' }",
+    "a; // b\u2028import 'c'",
+    "a; export /* */ * from 'b'",
+    "a; export /* */ { c } from 'b'",
+    `a; export /* ${"-".repeat(200)} */ const b = 1`,
     "'use strict' + import('a')",
     "'use strict'\n.a(import('a'))",
     "/* without end import 'a'",
@@ -102,12 +131,19 @@ test("work on a module is in proportion to its length", async (test) => {
       "//\n",
       "import {a",
       " ",
+      "\nimport 'a'",
+      "\nexport * from 'a'",
+      "\nexport { a }",
+      "export /* ",
+      "export /* */ a ",
+      "/* */ import",
     ]
   ) {
     // Quadratic work would take minutes.
     await test.step(part, () => {
       headerUses(part.repeat(length));
       headerUses(`a;${part.repeat(length)}`);
+      headerUses(`a;${part.repeat(length)}\nexport * from "a";\nimport "b";`);
     });
   }
 });

@@ -1,10 +1,11 @@
 /**
- * The imports of modules that have all of them at their beginning, as most modules of packages do: found
- * without a parser, which takes most of the time that a package takes to load.
+ * The imports of modules that have them at their beginning, or each on a line of its own, as most modules of
+ * packages do: found without a parser, which takes most of the time that a package takes to load.
  *
- * The beginning is read by the language's grammar. Of what follows, nothing is understood, and nothing has to
+ * The beginning is read by the language's grammar. Of what follows, little is understood, and little has to
  * be: keywords have no escapes, so that there is no import where its word is not. Wherever the word is, and
- * could begin an import, a parser has to look, be it in a comment or in a string.
+ * could begin an import, a parser has to look, unless it is certain that the word is in no comment, string or
+ * other literal.
  *
  * @module
  */
@@ -14,11 +15,21 @@ import type { ModuleUses, StaticUse } from "./module_uses.ts";
 const LETTER = /[\w$]/;
 const LINE_END = /[\n\r\u2028\u2029]/;
 
+/** Characters of the longest comment that is read between `export` and what it exports. */
+const MAX_MARK_CHARS = 100;
+
 /** The imports in `code`, a module; `null` if that is for a parser to say. */
 export function headerUses(code: string): ModuleUses | null {
-  const reader = new HeaderReader(code);
-  const end = reader.read();
-  if (end === null || mayImportFrom(code, end) || mayReExportFrom(code, end)) return null;
+  const reader = new DeclarationReader(code);
+  const start = reader.readHeader();
+  if (start === null) return null;
+  const words = new Words(code, start);
+  for (let word = words.next(); word !== null; word = words.next()) {
+    if (!word.mayDeclare()) continue;
+    const end = words.isCertainlyCode(word.place) ? reader.readDeclaration(word.place) : null;
+    if (end === null) return null;
+    words.skipTo(end);
+  }
   return {
     statics: reader.statics,
     clauses: [],
@@ -30,8 +41,8 @@ export function headerUses(code: string): ModuleUses | null {
   };
 }
 
-/** Reads the imports, re-exports and directives that a module begins with. */
-class HeaderReader {
+/** Reads imports, exports of lists, and directives. */
+class DeclarationReader {
   readonly statics: StaticUse[] = [];
   readonly #code: string;
   #at = 0;
@@ -43,20 +54,29 @@ class HeaderReader {
     this.#code = code;
   }
 
-  /** Returns where the rest begins; `null` if a comment has no end. */
-  read(): number | null {
+  /** Reads those that a module begins with; returns where the rest begins, `null` if a comment has no end. */
+  readHeader(): number | null {
     if (this.#code.startsWith("#!")) this.#skipLine();
     for (;;) {
       if (!this.#skipGap()) return null;
       const start = this.#at;
-      const isRead = this.#takeWord("import")
-        ? this.#readImport()
-        : this.#takeWord("export")
-        ? this.#readReExport()
-        : this.#readDirective();
-      if (isRead) continue;
-      return start;
+      if (!this.#readImportOrExport() && !this.#readDirective()) return start;
     }
+  }
+
+  /** Reads the import or export at `place`; returns where it ends, `null` if it is of another form. */
+  readDeclaration(place: number): number | null {
+    this.#at = place;
+    return this.#readImportOrExport() ? this.#at : null;
+  }
+
+  #readImportOrExport(): boolean {
+    const start = this.#at;
+    const isRead = this.#takeWord("import")
+      ? this.#readImport()
+      : this.#takeWord("export") && this.#readExport();
+    if (!isRead) this.#at = start;
+    return isRead;
   }
 
   #readImport(): boolean {
@@ -74,11 +94,16 @@ class HeaderReader {
     return this.#readSpecifier();
   }
 
-  #readReExport(): boolean {
+  #readExport(): boolean {
     this.#skipBlanks();
-    if (!this.#takeNames() && !this.#takeNamespace("perhaps")) return false;
+    const isList = this.#takeNames();
+    if (!isList && !this.#takeNamespace("perhaps")) return false;
+    const end = this.#at;
     this.#skipBlanks();
-    if (!this.#takeWord("from")) return false;
+    if (!this.#takeWord("from")) {
+      this.#at = end;
+      return isList && this.#endStatement();
+    }
     this.#skipBlanks();
     return this.#readSpecifier();
   }
@@ -195,39 +220,123 @@ class HeaderReader {
   }
 }
 
-/** Whether anything from `start` on, the beginning of a statement, may be an import of any kind. */
-function mayImportFrom(code: string, start: number): boolean {
-  for (let at = wordAt(code, "import", start); at >= 0; at = wordAt(code, "import", at + 1)) {
-    const next = behindBlanks(code, at + "import".length);
-    let end = next;
-    while (isLetter(code, end)) end++;
-    const name = code.slice(next, end);
-    if (name === "") {
-      if (next === code.length || !/[)\]}:;=,?!&|<>+`-]/.test(code[next])) return true;
-    } else if (name === "source" || name === "defer" || !isWordEnd(code, end)) {
-      return true;
-    } else {
-      // Only these can follow the name of what is imported.
-      let more = behindBlanks(code, end);
-      if (code.startsWith("from", more)) return true;
-      if (code[more] === ",") more = behindBlanks(code, more + 1);
-      if (/[{*/\\]|[^\0-\x7f]/.test(code[more] ?? "")) return true;
-    }
-  }
-  return false;
+/** A word that may be a keyword. */
+interface Word {
+  readonly place: number;
+  /** Whether it may begin an import of any kind, or export what another module does. */
+  mayDeclare(): boolean;
 }
 
-/** Whether anything from `start` on may export what another module does. */
-function mayReExportFrom(code: string, start: number): boolean {
-  for (let at = wordAt(code, "export", start); at >= 0; at = wordAt(code, "export", at + 1)) {
-    const next = behindBlanks(code, at + "export".length);
-    if (!/[{*/\\]|[^\0-\x7f]/.test(code[next] ?? "")) continue;
-    const end = endOfNames(code, next);
-    if (end === null) return true;
-    const more = behindBlanks(code, end);
-    if (/[/\\]|[^\0-\x7f]/.test(code[more] ?? "") || code.startsWith("from", more)) return true;
+/** Finds the two words in code, and what can be known of their places without a parser. */
+class Words {
+  readonly #code: string;
+  #import: number;
+  #export: number;
+  /** Where the first template may begin. */
+  readonly #template: number;
+  readonly #commentStarts: LastPlace;
+  readonly #commentEnds: LastPlace;
+
+  constructor(code: string, start: number) {
+    this.#code = code;
+    this.#import = wordAt(code, "import", start);
+    this.#export = wordAt(code, "export", start);
+    this.#template = code.indexOf("`");
+    this.#commentStarts = new LastPlace(code, "/*");
+    this.#commentEnds = new LastPlace(code, "*/");
   }
-  return false;
+
+  /** The next word. */
+  next(): Word | null {
+    const [code, importAt, exportAt] = [this.#code, this.#import, this.#export];
+    if (importAt < 0 && exportAt < 0) return null;
+    if (exportAt < 0 || importAt >= 0 && importAt < exportAt) {
+      this.#import = wordAt(code, "import", importAt + 1);
+      return { place: importAt, mayDeclare: () => mayImport(code, importAt) };
+    }
+    this.#export = wordAt(code, "export", exportAt + 1);
+    return { place: exportAt, mayDeclare: () => mayReExport(code, exportAt) };
+  }
+
+  /** Leaves out the words before `place`. */
+  skipTo(place: number): void {
+    const [code, importAt, exportAt] = [this.#code, this.#import, this.#export];
+    if (importAt >= 0 && importAt < place) this.#import = wordAt(code, "import", place);
+    if (exportAt >= 0 && exportAt < place) this.#export = wordAt(code, "export", place);
+  }
+
+  /**
+   * Whether the word at `place`, no sooner than the one before, is in no literal and no comment. It has to begin
+   * a line, and only a comment, a template and a string with a backslash go on from one line to the next. Its
+   * line has to go on: fields of classes may be called so.
+   */
+  isCertainlyCode(place: number): boolean {
+    const code = this.#code;
+    if (this.#template >= 0 && this.#template < place) return false;
+    let start = place;
+    while (start > 0 && (code[start - 1] === " " || code[start - 1] === "\t")) start--;
+    if (start > 0 && code[start - 1] !== "\n") return false;
+    if (/\\\r?\n$/.test(code.slice(Math.max(0, start - 3), start))) return false;
+    const behind = place + "import".length;
+    if (LINE_END.test(code.slice(behind, behindBlanks(code, behind)))) return false;
+    const comment = this.#commentStarts.before(place);
+    return comment < 0 || this.#commentEnds.before(place) >= comment + 2;
+  }
+}
+
+/** Finds where a text is last before one place after the other. */
+class LastPlace {
+  readonly #code: string;
+  readonly #text: string;
+  #last = -1;
+  #next: number;
+
+  constructor(code: string, text: string) {
+    this.#code = code;
+    this.#text = text;
+    this.#next = code.indexOf(text);
+  }
+
+  /** The last place before `place`, which is behind all that were asked about; -1 if there is none. */
+  before(place: number): number {
+    while (this.#next >= 0 && this.#next < place) {
+      this.#last = this.#next;
+      this.#next = this.#code.indexOf(this.#text, this.#last + 1);
+    }
+    return this.#last;
+  }
+}
+
+function mayImport(code: string, place: number): boolean {
+  const next = behindBlanks(code, place + "import".length);
+  let end = next;
+  while (isLetter(code, end)) end++;
+  const name = code.slice(next, end);
+  if (name === "") {
+    if (code[next] === "/") return /[/*]/.test(code[next + 1] ?? "");
+    return next === code.length || !/[)\]}:;=,?!&|<>+`-]/.test(code[next]);
+  }
+  if (name === "source" || name === "defer" || !isWordEnd(code, end)) return true;
+  // Only these can follow the name of what is imported.
+  let more = behindBlanks(code, end);
+  if (code.startsWith("from", more)) return true;
+  if (code[more] === ",") more = behindBlanks(code, more + 1);
+  return /[{*/\\]|[^\0-\x7f]/.test(code[more] ?? "");
+}
+
+function mayReExport(code: string, place: number): boolean {
+  const next = behindBlanks(code, place + "export".length);
+  if (code.startsWith("/*", next)) {
+    // Compilers mark so what is exported here.
+    const end = code.slice(next, next + MAX_MARK_CHARS).indexOf("*/", 2);
+    return end < 0 || !isLetter(code, behindBlanks(code, next + end + 2));
+  }
+  if (code.startsWith("//", next)) return true;
+  if (!/[{*\\]|[^\0-\x7f]/.test(code[next] ?? "")) return false;
+  const end = endOfNames(code, next);
+  if (end === null) return true;
+  const more = behindBlanks(code, end);
+  return /[/\\]|[^\0-\x7f]/.test(code[more] ?? "") || code.startsWith("from", more);
 }
 
 /** Where a `word` is next that may be a keyword; -1 if nowhere. */
