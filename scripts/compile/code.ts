@@ -29,7 +29,7 @@ const FILES = {
 
 /** What is run: the first time with an empty cache. */
 const RUNS = [
-  { args: ["--workers=1"], scripts: ["gatehouse.js", "loader_service.js", TYPESCRIPT_FILE] },
+  { args: ["--workers=1"], scripts: ["gatehouse.js", "loader_thread_service.js", TYPESCRIPT_FILE] },
   { args: ["--workers=0"], scripts: ["gatehouse.js"] },
 ];
 

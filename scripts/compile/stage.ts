@@ -31,7 +31,7 @@ const MAIN = "gatehouse";
  * The bundles that become scripts. Those of apps' workers do not: the runtime has two of some global
  * objects, and gives scripts the one that apps do not see, which the sandbox has to change.
  */
-const SCRIPTS = [MAIN, "loader_service"];
+const SCRIPTS = [MAIN, "loader_thread_service"];
 
 /** A bundle as a script. */
 export interface StagedScript extends ModuleScript {

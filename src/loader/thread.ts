@@ -12,7 +12,7 @@ import type { LoaderOptions, LoaderReport, LoaderRequest } from "./protocol.ts";
 import { LOADER_PULSE_MS } from "./protocol.ts";
 
 /** What runs in the thread. */
-const SERVICE = new URL("./service.ts", import.meta.url);
+const SERVICE = new URL("./thread_service.ts", import.meta.url);
 
 /** How long the thread waits for more to do, in milliseconds. */
 const IDLE_THREAD_MS = 10_000;
