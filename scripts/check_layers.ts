@@ -41,7 +41,17 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   http1: ["base", "message", "limits", "net", "websocket/codec", "websocket", "http1/codec"],
   fastcgi: ["base", "message", "limits", "net", "fastcgi/codec"],
   // Responses to Mongrel2 are HTTP/1.1.
-  mongrel2: ["base", "message", "limits", "net", "zmq", "mongrel2/codec", "http1/codec"],
+  mongrel2: [
+    "base",
+    "message",
+    "limits",
+    "net",
+    "zmq",
+    "websocket/codec",
+    "websocket",
+    "mongrel2/codec",
+    "http1/codec",
+  ],
   // The loader, from what lies on the disk to the thread that builds graphs.
   "loader/files": ["base"],
   "loader/names": ["base", "loader/files"],

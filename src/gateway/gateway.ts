@@ -346,13 +346,15 @@ function reportRoom({ limits, log }: GatewayOptions): void {
 
 /** Opens libzmq, and makes what makes the endpoints. */
 async function prepareMongrel2(
-  { mongrel2, surroundings, limits, log }: GatewayOptions,
+  { mongrel2, surroundings, limits, bus, log }: GatewayOptions,
 ): Promise<(handler: ExchangeHandler) => Mongrel2Endpoint[]> {
   if (mongrel2.length === 0) return () => [];
   const { openLibzmq } = await import("../zmq/library.ts");
   openLibzmq(surroundings);
   const { Mongrel2Endpoint } = await import("../mongrel2/endpoint.ts");
-  return (handler) => mongrel2.map((spec) => new Mongrel2Endpoint({ spec, handler, limits, log }));
+  const { maxMessageBytes } = limits;
+  const options = { limits, maxMessageBytes, isShared: bus !== undefined, log };
+  return (handler) => mongrel2.map((spec) => new Mongrel2Endpoint({ spec, handler, ...options }));
 }
 
 /** What compresses the responses of `handler`, if that is wanted. */

@@ -22,7 +22,9 @@ import { formatControl, formatReply, headerValue } from "./codec/message.ts";
 import type { Mongrel2Message } from "./codec/message.ts";
 import type { ExchangeChannel } from "./mongrel2_exchange.ts";
 import { Mongrel2Exchange } from "./mongrel2_exchange.ts";
+import { frameOf } from "./codec/socket_frames.ts";
 import { isHandshake, translateMessage } from "./codec/translate.ts";
+import type { Mongrel2Socket } from "./socket_link.ts";
 import type { UploadFolder } from "./upload.ts";
 import { uploadNotice } from "./upload.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
@@ -35,6 +37,10 @@ export interface ClientHost extends OutputHost {
   readonly limits: RequestLimits;
   /** Where the server puts uploads. */
   readonly uploads: UploadFolder;
+  /** Bytes of a WebSocket's message at the most. */
+  readonly maxMessageBytes: number;
+  /** Whether another process is a handler of the same server. */
+  readonly isShared: boolean;
   /** What is known of the clients beforehand. */
   readonly peers: { readonly http: Peer; readonly https: Peer };
   /** The `Date` line, kept up to date. */
@@ -86,6 +92,23 @@ export class Mongrel2Client implements ExchangeChannel {
     return this.#host.isCongested;
   }
 
+  get now(): number {
+    return this.#host.now;
+  }
+
+  get maxMessageBytes(): number {
+    return this.#host.maxMessageBytes;
+  }
+
+  get isShared(): boolean {
+    return this.#host.isShared;
+  }
+
+  /** Its WebSocket, if it has one. */
+  get socket(): Mongrel2Socket | null {
+    return this.#current?.socket ?? null;
+  }
+
   /** Whether it has left, or was left. */
   get isGone(): boolean {
     return this.#isGone;
@@ -119,6 +142,15 @@ export class Mongrel2Client implements ExchangeChannel {
       this.#keep(message);
       if (this.#current?.complete ?? true) this.flush();
     }
+  }
+
+  /**
+   * Takes a frame of a WebSocket.
+   *
+   * @throws {ProtocolError} if it is malformed
+   */
+  onFrame(message: Mongrel2Message): void {
+    this.socket?.onFrame(frameOf(message));
   }
 
   /** Keeps a request for later. What cannot be kept is not answered: the connection ends before. */
@@ -188,6 +220,7 @@ export class Mongrel2Client implements ExchangeChannel {
     const exchange = this.#current;
     const output = this.#output;
     const { requestTimeoutMs, bodyIdleTimeoutMs } = this.#host.limits;
+    exchange?.socket?.checkDeadlines(now);
     const isWorkedOn = exchange !== null && !exchange.responded;
     if (isWorkedOn && expired(now, exchange.startedAt, requestTimeoutMs)) {
       exchange.timeOut();
@@ -292,6 +325,7 @@ export class Mongrel2Client implements ExchangeChannel {
       const { head, keepsAlive } = translateMessage(message, peers, limits);
       const isLast = this.#waiting.isFull && this.#waiting.length === 0;
       exchange = new Mongrel2Exchange(this, head, keepsAlive && !isLast, date, now, log);
+      exchange.asksUpgrade = isHandshake(message);
       this.#current = exchange;
       const credits = headerValue(message, "DOWNLOAD_CREDITS");
       if (credits !== undefined) this.#host.flow.announce(credits);

@@ -4,17 +4,20 @@
  * @module
  */
 
+import { EMPTY } from "../base/empty.ts";
 import { ProtocolError } from "../base/errors.ts";
 import type { ExchangeHandler, Peer } from "../message/exchange.ts";
 import type { RequestLimits } from "../message/request_limits.ts";
 import { DateLine } from "../http1/codec/writer.ts";
 import type { Log } from "../base/log.ts";
+import { DEFAULT_WEBSOCKET_LIMITS } from "../websocket/codec/limits.ts";
 import { FlushQueue } from "../net/flush_queue.ts";
 import { Mongrel2Client } from "./client.ts";
 import type { ClientHost } from "./client.ts";
 import { ServerFlow } from "./delivery.ts";
 import type { Mongrel2Message } from "./codec/message.ts";
-import { headerValue, parseLentMessage } from "./codec/message.ts";
+import { formatReply, headerValue, parseLentMessage } from "./codec/message.ts";
+import { isFrame } from "./codec/socket_frames.ts";
 import { Mongrel2Sockets } from "./sockets.ts";
 import type { Mongrel2Spec } from "./codec/spec.ts";
 import { UploadFolder } from "./upload.ts";
@@ -27,6 +30,10 @@ export interface Mongrel2EndpointOptions {
   readonly handler: ExchangeHandler;
   /** Limits of requests, as far as Mongrel2 leaves any to the handler. */
   readonly limits: RequestLimits;
+  /** Bytes of a WebSocket's message at the most. Default: 16 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Whether another process is a handler of the same server: it would get part of each WebSocket's messages. */
+  readonly isShared?: boolean;
   /** Takes messages about faults. */
   readonly log: Log;
 }
@@ -39,6 +46,8 @@ const WORD_TIMEOUT_MS = 60_000;
 /** Time for which messages without a notice are remembered, in milliseconds. */
 const MEMORY_MS = 1_000;
 
+/** Time that is stayed for WebSockets to be closed, in milliseconds: more than they give their clients. */
+const MAX_SOCKETS_MS = 6_000;
 /** Time that is stayed for large responses, in milliseconds. */
 const MAX_STAY_MS = 10_000;
 /** Interval at which it is checked whether they are done, in milliseconds. */
@@ -79,7 +88,11 @@ export class Mongrel2Endpoint implements AsyncDisposable {
    *
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
    */
-  constructor({ spec, handler, limits, log }: Mongrel2EndpointOptions) {
+  constructor(
+    { spec, handler, limits, log, ...options }: Mongrel2EndpointOptions,
+  ) {
+    const { maxMessageBytes = DEFAULT_WEBSOCKET_LIMITS.maxMessageBytes, isShared = false } =
+      options;
     this.#log = log;
     this.connected = this.#onConnected.promise;
     const sockets = this.#sockets = new Mongrel2Sockets(spec, {
@@ -114,6 +127,8 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       get isCongested() {
         return sockets.isCongested;
       },
+      maxMessageBytes,
+      isShared,
       flow: this.#flow,
       send: (reply) => sockets.send(reply),
       sendParts: (beginning, rest) => sockets.sendParts(beginning, rest),
@@ -139,6 +154,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
    * come. Resolves when all is answered, which should be within `graceMs`.
    */
   async drain(graceMs = Infinity): Promise<void> {
+    await this.#closeSockets(Math.min(graceMs, MAX_SOCKETS_MS));
     await this.#awaitLargeResponses(Math.min(graceMs / 3, MAX_STAY_MS));
     await this.#sockets.leave();
     // Deliveries from now on are reported to the remaining handlers.
@@ -149,6 +165,16 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       await this.#emptyWaiter.promise;
     }
     await this.#close();
+  }
+
+  /** Takes leave of WebSockets, while Mongrel2 still passes their answers on. */
+  async #closeSockets(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    const sockets = () => [...this.#busy].flatMap(({ socket }) => socket ?? []);
+    for (const socket of sockets()) socket.drain();
+    while (sockets().length > 0 && this.#closing === null && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, STAY_LOOK_MS));
+    }
   }
 
   /**
@@ -210,8 +236,10 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       this.#onNotice(message, this.#clients.get(key));
       return;
     }
-    // Frames follow an answer to the handshake, and no app gives one.
-    if (method === "WEBSOCKET" && headerValue(message, "FLAGS") !== undefined) return;
+    if (isFrame(message)) {
+      this.#onFrame(message, this.#clients.get(key));
+      return;
+    }
     let client = this.#clients.get(key);
     if (client === undefined) {
       client = new Mongrel2Client(message.senderId, message.connId, this.#host);
@@ -226,6 +254,21 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     this.#recent.delete(client);
     this.#busy.add(client);
     client.onRequest(message);
+  }
+
+  /** Takes a frame of the WebSocket of `client`, if it has one: that of a handler that has gone is closed. */
+  #onFrame(message: Mongrel2Message, client: Mongrel2Client | undefined): void {
+    if (client === undefined) {
+      this.#sockets.send(formatReply(message.senderId, [message.connId], EMPTY));
+      return;
+    }
+    try {
+      client.onFrame(message);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#log("warning", `mongrel2: ${error.message}: its connection is closed`);
+      client.disconnect();
+    }
   }
 
   /** Takes what Mongrel2 says about a client. */

@@ -21,8 +21,12 @@ import type { DateLine } from "../http1/codec/writer.ts";
 import { ResponseWriter } from "../http1/codec/writer.ts";
 import type { Log } from "../base/log.ts";
 import { bodyTooLong } from "../message/response_fields.ts";
+import { parseFieldLines } from "../message/fields.ts";
 import { cannotUpgrade } from "../message/upgrade_faults.ts";
+import { acceptHandshake, HandshakeError, readHandshake } from "../websocket/codec/handshake.ts";
 import type { BodySource, BodyTaker } from "./body_source.ts";
+import type { SocketExchange } from "./socket_link.ts";
+import { Mongrel2Socket } from "./socket_link.ts";
 
 /** The connection of a client, as its exchange sees it. */
 export interface ExchangeChannel {
@@ -30,6 +34,12 @@ export interface ExchangeChannel {
   readonly out: OutputBuffer;
   /** Whether what is sent would only pile up. */
   readonly isCongested: boolean;
+  /** A coarse clock in milliseconds. */
+  readonly now: number;
+  /** Bytes of a WebSocket's message at the most. */
+  readonly maxMessageBytes: number;
+  /** Whether another process would get part of a WebSocket's messages. */
+  readonly isShared: boolean;
   /** Takes note that there is something in its exchange's output, or that it has ended. */
   onOutput(): void;
 }
@@ -42,7 +52,7 @@ const RESPONDING = 1;
 const COMPLETE = 2;
 
 /** An exchange over Mongrel2. */
-export class Mongrel2Exchange implements Exchange, BodyTaker {
+export class Mongrel2Exchange implements Exchange, BodyTaker, SocketExchange {
   readonly head: RequestHead;
   receiver: ExchangeReceiver = NOBODY;
   reportSent = false;
@@ -50,6 +60,10 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
   bodyBytes = 0;
   /** Where the request's body comes from; `null` if it has none. */
   source: BodySource | null = null;
+  /** Whether Mongrel2 takes what the client sends after the answer for frames of a WebSocket. */
+  asksUpgrade = false;
+  /** The WebSocket that it was upgraded to. */
+  socket: Mongrel2Socket | null = null;
   /** When it began, on the endpoint's clock. */
   readonly startedAt: number;
 
@@ -95,8 +109,21 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
     return this.#isBroken || this.#writer.closes;
   }
 
+  get out(): OutputBuffer {
+    return this.#channel.out;
+  }
+
+  get now(): number {
+    return this.#channel.now;
+  }
+
   grant(bytes: number): void {
-    this.source?.grant(bytes);
+    if (this.socket === null) {
+      this.source?.grant(bytes);
+    } else if (this.#state === RESPONDING) {
+      this.socket.granted += bytes;
+      this.socket.resume();
+    }
   }
 
   /** No file comes with a request from Mongrel2. */
@@ -118,6 +145,10 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
   }
 
   write(chunk: Uint8Array): void {
+    if (this.socket !== null) {
+      if (this.#state === RESPONDING) this.socket.write(chunk);
+      return;
+    }
     if (this.#state !== RESPONDING) {
       if (this.#state === COMPLETE && chunk.length > 0) this.#onSurplus();
       return;
@@ -128,14 +159,79 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
     if (written < chunk.length) this.#onSurplus();
   }
 
-  /** Mongrel2 keeps its client's connection: what is spoken over it stays HTTP. */
-  upgrade({ protocol }: UpgradeHead): void {
+  /** Mongrel2 keeps its client's connection, and passes nothing on but HTTP and frames of WebSockets. */
+  upgrade(head: UpgradeHead): void {
     if (this.#state !== AWAITING) return;
+    const { isShared } = this.#channel;
+    if (head.kind !== "websocket" || isShared) {
+      const { receiver } = this;
+      this.receiver = NOBODY;
+      const name = isShared ? "Mongrel2, with several --processes," : "Mongrel2";
+      this.#log("error", cannotUpgrade("mongrel2", name, head.protocol));
+      this.#respondWithError(NOT_IMPLEMENTED, "Mongrel2 cannot carry it");
+      receiver.onAbort("invalid-response");
+      return;
+    }
+    try {
+      this.#beginSocket(head);
+    } catch (error) {
+      this.#refuseUpgrade(error);
+    }
+  }
+
+  #beginSocket({ fieldLines, idleTimeoutMs }: UpgradeHead): void {
+    const { block, fieldsStart, fieldsEnd, method, minorVersion, bodyLength } = this.head;
+    const fields = parseFieldLines(block, fieldsStart, fieldsEnd);
+    const offer = readHandshake({ method, minorVersion, bodyLength, fields });
+    if (!this.asksUpgrade) {
+      throw new InvalidResponseError(
+        "an upgrade of a request that Mongrel2 takes for no handshake",
+      );
+    }
+    const answer = acceptHandshake(offer, "", null);
+    this.#writer.beginUpgrade("websocket", fieldLines, answer.fieldLines);
+    this.#state = RESPONDING;
+    this.source?.cancel();
+    this.socket = new Mongrel2Socket(this, this.#channel.maxMessageBytes, idleTimeoutMs);
+    this.socket.start();
+    this.#channel.onOutput();
+  }
+
+  /** Answers a request whose upgrade cannot be granted. */
+  #refuseUpgrade(error: unknown): void {
     const { receiver } = this;
     this.receiver = NOBODY;
-    this.#log("error", cannotUpgrade("mongrel2", "Mongrel2", protocol));
-    this.#respondWithError(NOT_IMPLEMENTED, "Mongrel2 cannot carry it");
-    receiver.onAbort("invalid-response");
+    if (error instanceof HandshakeError) {
+      this.#respondWithError(error.status, error.message, error.fieldLines);
+      receiver.onAbort("bad-request");
+    } else if (error instanceof InvalidResponseError) {
+      this.#log("error", `mongrel2: ${error.message}`);
+      this.#respondWithError(500, "");
+      receiver.onAbort("invalid-response");
+    } else {
+      throw error;
+    }
+  }
+
+  onOutput(): void {
+    this.#channel.onOutput();
+  }
+
+  countBody(bytes: number): void {
+    this.bodyBytes += bytes;
+  }
+
+  finish(): void {
+    if (this.#state !== RESPONDING) return;
+    this.#state = COMPLETE;
+    this.#writer.closes = true;
+    this.#channel.onOutput();
+  }
+
+  abandon(): void {
+    const { receiver } = this;
+    this.receiver = NOBODY;
+    receiver.onAbort("client-gone");
   }
 
   /** Mongrel2 has no place for interim responses: it takes a client's first reply for the response. */
@@ -143,6 +239,10 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
 
   end(trailerLines = ""): void {
     if (this.#state !== RESPONDING) return;
+    if (this.socket !== null) {
+      this.socket.end();
+      return;
+    }
     try {
       this.#writer.end(trailerLines);
     } catch (error) {
@@ -154,6 +254,10 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
 
   fail(status: number, fieldLines = ""): void {
     if (this.#state === COMPLETE) return;
+    if (this.socket !== null) {
+      this.socket.fail(status);
+      return;
+    }
     const isUnanswered = this.#state === AWAITING && status !== NO_ANSWER;
     if (isUnanswered) this.#respondWithError(status, "", fieldLines);
     else this.#breakOff();
@@ -187,6 +291,7 @@ export class Mongrel2Exchange implements Exchange, BodyTaker {
     const wasSent = this.#state === COMPLETE && !this.reportSent;
     this.#state = COMPLETE;
     this.source?.cancel();
+    this.socket?.close();
     const { receiver } = this;
     this.receiver = NOBODY;
     if (!wasSent) receiver.onAbort(reason);

@@ -1,11 +1,14 @@
 import { assert, assertEquals } from "../support/assert.ts";
+import type { App, Context } from "../../mod.ts";
 import { FastCgiClient, serve } from "../../mod.ts";
 
-const app = (request: Request): Response => {
+const fetch = (request: Request, context: Context): Response => {
+  if (request.url.endsWith("/kept")) return context.upgrade(request)!;
   const { socket, response } = Deno.upgradeWebSocket(request);
   socket.onmessage = ({ data }) => socket.send(`heard ${data}`);
   return response;
 };
+const app: App = { fetch, websocket: {} };
 
 Deno.test("a program's own handler can upgrade requests over HTTP, and others get 501 over FastCGI", async (test) => {
   const log: string[] = [];
@@ -39,6 +42,11 @@ Deno.test("a program's own handler can upgrade requests over HTTP, and others ge
     const response = await front.fetch("http://localhost/", { params });
     assertEquals(response.status, 501);
     assertEquals(await response.text(), "501 Not Implemented: FastCGI cannot carry it\n");
+    // The form that outlives its code is refused in the same words.
+    const kept = await front.fetch("http://localhost/kept", { params });
+    assertEquals(kept.status, 501);
+    assertEquals(await kept.text(), "501 Not Implemented: FastCGI cannot carry it\n");
+    assertEquals(log.filter((line) => line.includes("cannot carry")).length, 2);
     assert(
       log.some((line) => /^error: fastcgi: .*upgrade to websocket.*--http/.test(line)),
       log[0],
