@@ -221,6 +221,7 @@ export class StreamedResponse extends CodedResponse implements BodyUser {
       !this.exchange.congested;
     if (!passes) {
       this.#pieces.push(piece);
+      this.#sendOn();
       return;
     }
     this.#window -= piece.length;
