@@ -6,6 +6,7 @@
 
 import type { Bench } from "./measuring/bench.ts";
 import { coldStartBench } from "./cold_start.ts";
+import { compressionBench } from "./compression.ts";
 import { fastCgiBench } from "./fastcgi.ts";
 import { httpBench } from "./http.ts";
 import { liveBench } from "./live.ts";
@@ -22,6 +23,7 @@ export const benches: readonly Bench[] = [
   coldStartBench,
   loadingBench,
   liveBench,
+  compressionBench,
 ];
 
 /** The names of the benches. */

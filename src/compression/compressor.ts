@@ -4,6 +4,7 @@
  * @module
  */
 
+import { copyShared } from "../base/buffers.ts";
 import type { Log } from "../base/log.ts";
 import { timerMs } from "../base/timers.ts";
 import { allocateBells, Bell } from "../ring/bell.ts";
@@ -127,7 +128,7 @@ export class Compressor implements BodyEncoder {
     for (let at = 0; at < part.length;) {
       const bytes = Math.min(part.length - at, MAX_PART_BYTES);
       if (!writer.extend(PART, id, bytes, MAX_PART_BYTES)) writer.reserveOpen(PART, id, bytes);
-      writer.bytes.set(part.subarray(at, at + bytes), writer.at);
+      copyShared(writer.bytes, writer.at, part, at, at + bytes, "target");
       at += bytes;
     }
   }
