@@ -201,11 +201,18 @@ export class EncoderDesk {
 
   /** Takes note that a body has used its encoder, or has none any more. */
   #noteUse(job: Job): void {
-    this.#engaged.delete(job);
+    this.#disengage(job);
     if (!job.body.hasEngine) return;
     job.usedAt = performance.now();
     this.#engaged.add(job);
     this.#idleTimer ??= setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  #disengage(job: Job): void {
+    this.#engaged.delete(job);
+    if (this.#engaged.size > 0) return;
+    clearInterval(this.#idleTimer);
+    this.#idleTimer = undefined;
   }
 
   /** Looks for bodies that need their encoders no more. */
@@ -225,14 +232,11 @@ export class EncoderDesk {
       if (job.usedAt > since) break;
       await this.#park(job);
     }
-    if (this.#engaged.size > 0) return;
-    clearInterval(this.#idleTimer);
-    this.#idleTimer = undefined;
   }
 
   /** Takes the encoder of a body away; it can go on without. */
   async #park(job: Job): Promise<void> {
-    this.#engaged.delete(job);
+    this.#disengage(job);
     try {
       this.#send(job, await job.body.park());
     } catch {
@@ -244,7 +248,7 @@ export class EncoderDesk {
   #drop(job: Job): void {
     job.isClosed = true;
     job.body.close();
-    this.#engaged.delete(job);
+    this.#disengage(job);
     this.#jobs.delete(job.id);
   }
 }

@@ -156,3 +156,16 @@ Deno.test("what is closed is not answered, and what comes for it is ignored", as
   assertEquals([lab.ended.get(1), lab.ended.get(2)], [undefined, "done"]);
   assertEquals(decoded("gzip", lab.content(2)), new Uint8Array(0));
 });
+
+Deno.test("what cannot be encoded is told, and costs itself alone", async () => {
+  const lab = new Lab();
+  // zlib throws at a coding that there is not.
+  lab.writer.write(WHOLE, 0, 1, 99, new Uint8Array(100));
+  lab.writer.reserve(OPEN, FLUSHES, 2, 99, 0);
+  lab.writer.write(PART, 0, 2, 0, new Uint8Array(100));
+  lab.open(3, "gzip");
+  lab.writer.write(PART, 0, 3, 0, new Uint8Array(100));
+  lab.writer.write(FINISH, 0, 3, 0, NONE);
+  await lab.settle();
+  assertEquals([lab.ended.get(1), lab.ended.get(2), lab.ended.get(3)], ["fault", "fault", "done"]);
+});
