@@ -131,7 +131,7 @@ export async function moveInto(
 ): Promise<"ours" | "another's"> {
   for (let attempt = 1;; attempt++) {
     try {
-      await Deno.rename(temporary, folder);
+      Deno.renameSync(temporary, folder);
       return "ours";
     } catch (error) {
       if (attempt === MOVE_ATTEMPTS || !isTaken(error)) throw error;

@@ -208,7 +208,7 @@ export class PackageInstaller {
       this.#quota?.take(`npm:${instance.id}`, 0, stored.files.length);
       await folder.add(instance, stored);
     }
-    await folder.offer(offeredInstances(manifest));
+    folder.offer(offeredInstances(manifest));
     const hash = await folder.writeManifest(manifest);
     await cache.writeTransform(key, { root: folder.root, hash });
     this.#pin(manifest);

@@ -59,6 +59,8 @@ export class SetFolder {
   /** Absolute path of it. */
   readonly root: string;
   readonly #rewriter: CommonJsRewriter;
+  /** Folders that links were put into. */
+  readonly #made = new Set<string>();
 
   /** The set in `root`, which need not exist yet. */
   constructor(root: string, rewriter: CommonJsRewriter) {
@@ -93,8 +95,9 @@ export class SetFolder {
   /** Puts an instance into place, unless another process does so meanwhile. */
   async add(instance: Instance, stored: StoredPackage): Promise<void> {
     const folder = join(this.root, ".store", instance.key);
-    await Deno.mkdir(dirname(folder), PRIVATE_FOLDER);
+    Deno.mkdirSync(dirname(folder), PRIVATE_FOLDER);
     const temporary = temporaryPath(folder);
+    let isThere = true;
     try {
       const modules = join(temporary, "node_modules");
       const { name } = nameAndVersion(instance.id);
@@ -102,13 +105,13 @@ export class SetFolder {
       for (const [alias, key] of instance.dependencies) {
         // A package can depend on another version of itself, whose place is taken by its own.
         const path = join("node_modules", ...alias === name ? [name, "node_modules"] : [], alias);
-        await this.#link(join(temporary, path), join(folder, path), key);
+        this.#link(join(temporary, path), join(folder, path), key);
       }
       const list = JSON.stringify(listOf(files));
-      await Deno.writeTextFile(join(temporary, LIST_NAME), list, PRIVATE_FILE);
-      await moveInto(temporary, folder, () => this.has(instance));
+      Deno.writeTextFileSync(join(temporary, LIST_NAME), list, PRIVATE_FILE);
+      isThere = await moveInto(temporary, folder, () => this.has(instance)) !== "ours";
     } finally {
-      await removeFolder(temporary);
+      if (isThere) await removeFolder(temporary);
     }
   }
 
@@ -128,11 +131,11 @@ export class SetFolder {
       } else {
         const bytes = new TextEncoder().encode(changed);
         const mode = (Deno.statSync(from).mode ?? 0) & 0o700;
-        await Deno.writeFile(to, bytes, { ...PRIVATE_FILE, ...mode === 0 ? {} : { mode } });
+        Deno.writeFileSync(to, bytes, { ...PRIVATE_FILE, ...mode === 0 ? {} : { mode } });
         files.push({ ...file, sizeBytes: bytes.length });
       }
     }
-    await Deno.mkdir(target, PRIVATE_FOLDER);
+    if (files.length === 0) Deno.mkdirSync(target, PRIVATE_FOLDER);
     return files;
   }
 
@@ -158,11 +161,11 @@ export class SetFolder {
    * Makes packages known to those that use them without saying so: for each name an instance, unless
    * there is one already.
    */
-  async offer(keys: ReadonlyMap<string, string>): Promise<void> {
+  offer(keys: ReadonlyMap<string, string>): void {
     for (const [name, key] of keys) {
       const at = join(this.root, ".store", "node_modules", name);
       try {
-        await this.#link(at, at, key);
+        this.#link(at, at, key);
       } catch (error) {
         if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
       }
@@ -170,14 +173,16 @@ export class SetFolder {
   }
 
   /** Makes a link to an instance at `at`, from where it will be moved to `finalPath`. */
-  async #link(at: string, finalPath: string, key: string): Promise<void> {
-    await Deno.mkdir(dirname(at), PRIVATE_FOLDER);
+  #link(at: string, finalPath: string, key: string): void {
+    const parent = dirname(at);
+    if (!this.#made.has(parent)) Deno.mkdirSync(parent, PRIVATE_FOLDER);
+    this.#made.add(parent);
     const target = packageFolder(this.root, key, idOfKey(key));
     if (Deno.build.os === "windows") {
       // Unlike symbolic links, these need no privileges; they are absolute.
-      await Deno.symlink(target, at, { type: "junction" });
+      Deno.symlinkSync(target, at, { type: "junction" });
     } else {
-      await Deno.symlink(relative(dirname(finalPath), target), at);
+      Deno.symlinkSync(relative(dirname(finalPath), target), at);
     }
   }
 

@@ -115,19 +115,21 @@ export class PackageStore {
     }
     const bytes = await this.#download(manifest, specifier, integrity);
     await this.#options.cache.prepare();
-    await Deno.mkdir(dirname(folder), PRIVATE_FOLDER);
+    Deno.mkdirSync(dirname(folder), PRIVATE_FOLDER);
     const temporary = temporaryPath(folder);
+    let isThere = true;
     try {
       const content = join(temporary, CONTENT_NAME);
       const files = await this.#unpacking.run(() => this.#unpack(specifier, bytes, content));
       const list = { integrity, files: listOf(files) };
-      await Deno.mkdir(temporary, PRIVATE_FOLDER);
-      await Deno.writeTextFile(join(temporary, LIST_NAME), JSON.stringify(list), PRIVATE_FILE);
+      Deno.mkdirSync(temporary, PRIVATE_FOLDER);
+      Deno.writeTextFileSync(join(temporary, LIST_NAME), JSON.stringify(list), PRIVATE_FILE);
       const whose = await moveInto(
         temporary,
         folder,
         async () => await storedPackage(folder, integrity) !== null,
       );
+      isThere = whose !== "ours";
       if (whose === "ours") return { folder: join(folder, CONTENT_NAME), files };
     } catch (error) {
       if (!(error instanceof TarballFault)) throw error;
@@ -138,7 +140,7 @@ export class PackageStore {
         { cause: error },
       );
     } finally {
-      await removeFolder(temporary);
+      if (isThere) await removeFolder(temporary);
     }
     const stored = await storedPackage(folder, integrity);
     if (stored !== null) return stored;

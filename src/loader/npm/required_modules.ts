@@ -96,6 +96,10 @@ export class RequiredModules {
       const modern = new Set<string>();
       for (const [alias, target] of Object.entries(instance.dependencies)) {
         if (this.#isModern(target)) modern.add(alias);
+        if (this.#isOldScript(target)) {
+          pending.push(target);
+          continue;
+        }
         const path = this.#resolver.resolvedFrom(alias, join(folder, "package.json"));
         if (path === null) continue;
         if (this.#isModule(path)) found.add(path);
@@ -111,6 +115,14 @@ export class RequiredModules {
       }
     }
     return [...found];
+  }
+
+  /** Whether a package is CommonJS for all that require it: it says of nothing that it is a module. */
+  #isOldScript(key: string): boolean {
+    if (!this.#instances.has(key)) return false;
+    const json = this.#files.packageJsonIn(this.#folderOf(key));
+    return json !== null && json.type !== "module" && json.exports === undefined &&
+      !`${json.main}`.endsWith(".mjs");
   }
 
   #isModern(key: string): boolean {

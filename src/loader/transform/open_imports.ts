@@ -29,7 +29,9 @@ export function openImports(
 ): TransformedModule {
   const edits: Edit[] = code.startsWith("#!") ? [{ start: 0, end: 2, text: "//" }] : [];
   const gaps = new Set<Edit>();
-  for (const { start, end } of uses.statics) {
+  // TypeScript's tree has some twice, in code that it takes for wrong.
+  const statics = uses.statics.filter((each, index, all) => each.start !== all[index - 1]?.start);
+  for (const { start, end } of statics) {
     const gap = { start, end, text: " ".repeat(SPECIFIER_WIDTH) };
     gaps.add(gap);
     edits.push(gap);
@@ -65,7 +67,7 @@ export function openImports(
   );
   return {
     parts: [prefix + first, ...others],
-    imports: uses.statics.map(({ reference }) => reference),
+    imports: statics.map(({ reference }) => reference),
     dynamicImports: uses.literals,
     map: JSON.stringify({ version: 3, sources: [url], names: [], ...mappings }),
   };
