@@ -140,6 +140,13 @@ Deno.test("transform: a syntax error that TypeScript fails at is told like any o
   assertStringIncludes(error.message, `(at ${URL_OF_MODULE}:2:`);
 });
 
+Deno.test("transform: an import behind an await that TypeScript reads twice is one import", () => {
+  const source = "await {};\nimport a from 'a' with { type: 'json' };\nimport b from 'b';\n";
+  const { imports, parts } = transformed(source);
+  assertEquals(imports.map(({ specifier }) => specifier), ["a", "b"]);
+  assertEquals(parts.length, 3);
+});
+
 /** Where the source map says that the words `word` of the linked module came from. */
 function placesOf(word: string, text: string, mediaType: "javascript" | "typescript"): string[] {
   const module = transformed(text, mediaType);

@@ -29,7 +29,7 @@ export function openImports(
 ): TransformedModule {
   const edits: Edit[] = code.startsWith("#!") ? [{ start: 0, end: 2, text: "//" }] : [];
   const gaps = new Set<Edit>();
-  // TypeScript's tree has some twice, in code that it takes for wrong.
+  // TypeScript reads statements with an `await` again, and its tree has some that follow twice.
   const statics = uses.statics.filter((each, index, all) => each.start !== all[index - 1]?.start);
   for (const { start, end } of statics) {
     const gap = { start, end, text: " ".repeat(SPECIFIER_WIDTH) };
