@@ -52,8 +52,8 @@ export interface GenerationOptions {
   readonly workerLimits: WorkerLimits;
   /** How long a generation may finish its requests when there is a new one, in milliseconds. */
   readonly drainTimeoutMs: number;
-  /** Answers with files for apps that may read those granted. */
-  readonly sendFile: SendGrantedFile;
+  /** Answers with files for apps that may read those granted. Default: 501. */
+  readonly sendFile?: SendGrantedFile;
   /** Name of a response header that says the generation; `""` for none. */
   readonly headerName: string;
   /** Whether jobs of the apps run here, or in another process. Default: here. */
@@ -311,7 +311,7 @@ async function makeGeneration(
       denials,
       sockets: sockets.keeperFor(mounts.map(({ prefix }) => prefix)),
       onWorkerReady: () => sockets.placeFree(),
-      sendFile: sendFile.bind(null, readGrantOf(group.permissions)),
+      sendFile: sendFile?.bind(null, readGrantOf(group.permissions)),
     };
     const pool = new WorkerPool({ ...group, ...limits, label, fieldLine }, log);
     pools.push(pool);

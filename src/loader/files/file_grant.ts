@@ -88,14 +88,15 @@ export function openGranted(path: string, granted: FileGrant): RegularFile {
     const advice = `it may not be read; --app-allow-read=${path} would permit it to apps`;
     throw new FileFault(advice, "forbidden");
   }
-  const allowed = realGrant(granted);
   let real: string;
   try {
     real = explained(() => Deno.realPathSync(path));
   } catch (error) {
-    throw error instanceof FileFault && leadsElsewhere(path, granted, allowed) ? leadsOut() : error;
+    const isOut = error instanceof FileFault && leadsElsewhere(path, granted, realGrant(granted));
+    throw isOut ? leadsOut() : error;
   }
-  if (!isGranted(real, allowed)) throw leadsOut();
+  // What lies in a granted place without any link needs no look at where these lead.
+  if (!isGranted(real, granted) && !isGranted(real, realGrant(granted))) throw leadsOut();
   const file = RegularFile.open(real);
   try {
     // Somebody may have put another thing into its place, or on the way to it.
