@@ -81,10 +81,10 @@ const CASES: Record<string, readonly [string, coded: string | null, plain: strin
     null,
     `${TEXT}Cache-Control: max-age=1, No-Transform\r\n`,
   ],
-  "part of something stays part of it (RFC 9110 14.4)": [
+  "part of something stays part of it, and varies as that does (RFC 9110 15.3.7)": [
     `${TEXT}Content-Range: bytes 0-1/5\r\n`,
     null,
-    `${TEXT}Content-Range: bytes 0-1/5\r\n`,
+    `${TEXT}Content-Range: bytes 0-1/5\r\n${VARY}`,
   ],
   "a digest is of these bytes (RFC 9530 2)": [
     `${TEXT}Content-Digest: sha-256=:a:\r\n`,

@@ -58,6 +58,7 @@ export class ResponsePlans {
 interface Facts {
   type: string;
   isEncoded: boolean;
+  isPart: boolean;
   isKept: boolean;
   varies: boolean;
   declaredLength: number;
@@ -68,6 +69,7 @@ function planFor(text: string, settings: CompressionSettings): ResponsePlan {
   const facts: Facts = {
     type: "",
     isEncoded: false,
+    isPart: false,
     isKept: false,
     varies: false,
     declaredLength: -1,
@@ -92,8 +94,10 @@ function planFor(text: string, settings: CompressionSettings): ResponsePlan {
     if (!isOfBytes && name !== "etag") rest += line;
   }
   const { strongTag, declaredLength } = facts;
-  const isEligible = !facts.isEncoded && !facts.isKept && isAmong(settings.types, facts.type);
-  if (isEligible && !facts.varies) {
+  const isOne = !facts.isEncoded && !facts.isKept && isAmong(settings.types, facts.type);
+  // A part is sent as it is, but what it is a part of varies (RFC 9110 15.3.7).
+  const isEligible = isOne && !facts.isPart;
+  if (isOne && !facts.varies) {
     plain += VARY_LINE;
     rest += VARY_LINE;
   }
@@ -121,8 +125,10 @@ function take(facts: Facts, name: string, value: string): void {
       facts.type = withoutBlanks(value.split(";", 1)[0]).toLowerCase();
       break;
     case "content-encoding":
-    case "content-range":
       facts.isEncoded = true;
+      break;
+    case "content-range":
+      facts.isPart = true;
       break;
     case "content-length":
       if (DECIMAL.test(value)) facts.declaredLength = Number(value);
