@@ -112,6 +112,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   pool: ["base", "message", "limits", "signals", "ring", "sandbox", "worker"],
   config: [
     "base",
+    "signals",
     "message",
     "limits",
     "compression/codec",

@@ -51,6 +51,7 @@ need mongrel2 mongrel2-core
 need nginx nginx-light
 need openssl openssl
 need wrk wrk
+need redis-server redis-server
 need_any_version php-fpm php-fpm
 need_library libzmq.so.5 libzmq5
 need_python zmq python3-zmq

@@ -14,7 +14,8 @@ import { descriptors } from "../net/descriptors.ts";
 import type { SocketSharing, TlsKeyPair } from "../net/listen.ts";
 import { logToStderr, tell } from "../base/log.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
-import { RemoteSwitchboard } from "../signals/switchboard.ts";
+import type { Switchboard } from "../signals/switchboard.ts";
+import { LocalSwitchboard, RemoteSwitchboard } from "../signals/switchboard.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { environmentOf } from "../base/surroundings.ts";
 import type { Membership } from "../supervisor/membership.ts";
@@ -30,6 +31,7 @@ import { checkLoader } from "../gateway/app_loader.ts";
 import { appLoading } from "../gateway/apps.ts";
 import { Reloading } from "../gateway/reloading.ts";
 import { Hangups } from "./hangups.ts";
+import { openHub } from "./hub.ts";
 import type { OpenInspector } from "./inspector.ts";
 import { fixTrust } from "./trust.ts";
 
@@ -88,6 +90,7 @@ export async function serveCommand(
       inspector?.ports ?? [],
       logToStderr,
     );
+    using switchboard = await openSwitchboard(settings, membership);
     const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
@@ -113,9 +116,7 @@ export async function serveCommand(
       workerLimits: settings.workerLimits,
       drainTimeoutMs: settings.drainTimeoutMs,
       generationHeader: apps.generationHeader,
-      switchboard: membership === null
-        ? undefined
-        : new RemoteSwitchboard(membership.bus, membership.assignment.key),
+      switchboard: switchboard.board,
       bus: membership?.bus,
       jobs: membership === null || membership.number === 1 ? "here" : "elsewhere",
       log: logToStderr,
@@ -192,6 +193,22 @@ function tellOfWait(
     );
   }, timerMs(MOMENT_MS));
   return { [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+/** What connects workers to the hub of signals and topics: the supervisor's, or one that ends with this. */
+async function openSwitchboard(
+  { signals }: ServeSettings,
+  membership: Membership | null,
+): Promise<Disposable & { readonly board: Switchboard }> {
+  if (membership !== null) {
+    const board = new RemoteSwitchboard(membership.bus, membership.assignment.key);
+    return { board, [Symbol.dispose]: () => board[Symbol.dispose]() };
+  }
+  const opened = await openHub(signals, logToStderr);
+  return {
+    board: new LocalSwitchboard(opened.hub),
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
+  };
 }
 
 /** Opens the inspector that is asked for, unless apps could reach it. */

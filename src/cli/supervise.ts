@@ -10,8 +10,6 @@ import { logToStderr, passOn, tell } from "../base/log.ts";
 import { NOTIFY_VARIABLES } from "../notify/service_manager.ts";
 import { ownCommand } from "../supervisor/command.ts";
 import { checkShareable, reservePorts } from "../supervisor/places.ts";
-import { Hub } from "../signals/hub.ts";
-import { MemoryTopicStore } from "../signals/topic_store.ts";
 import type { ReadyReport } from "../supervisor/process.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { withoutVariables } from "../base/surroundings.ts";
@@ -19,6 +17,7 @@ import { StartError } from "../supervisor/process.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { CommandAnnouncer } from "./announcer.ts";
 import { Hangups } from "./hangups.ts";
+import { openHub } from "./hub.ts";
 
 /**
  * Runs the processes until SIGINT or SIGTERM, then lets them drain; a second signal ends them at once.
@@ -49,6 +48,8 @@ export async function superviseCommand(
   using hangups = new Hangups();
   using announcer = new CommandAnnouncer(settings, surroundings);
   using reserved = await reservePorts(settings);
+  using opened = await openHub(settings.signals, logToStderr);
+  const { hub } = opened;
   const supervisor = new Supervisor({
     processes: settings.processes,
     command: ownCommand(surroundings),
@@ -56,7 +57,7 @@ export async function superviseCommand(
     ports: reserved.ports,
     drainTimeoutMs: settings.drainTimeoutMs,
     log: logToStderr,
-    hub: new Hub(new MemoryTopicStore()),
+    hub,
     print: printLine,
     onReload: (state) => announcer[state](),
   });

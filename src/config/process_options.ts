@@ -8,6 +8,7 @@ import { ConfigError } from "../base/errors.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
 import { RANGES } from "../limits/setting_ranges.ts";
+import { parseRedisUrl } from "../signals/redis_address.ts";
 import type { OptionSpec } from "./options.ts";
 import type { ServeSettings } from "./settings.ts";
 import { parseCount } from "./values.ts";
@@ -23,6 +24,15 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
       "more that supervises them. 0 runs a single process",
     default: "0",
     apply: (settings, text, name) => settings.processes = parseCount(name, text, RANGES.processes),
+  },
+  {
+    name: "signals",
+    value: "URL",
+    group: "Processes",
+    help: "Let signals and topics reach other machines through Redis or Valkey, at " +
+      "redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE], or rediss:// over TLS. Give a password in " +
+      "the variable or a file: others can see command lines",
+    apply: (settings, text, name) => settings.signals = parseRedisUrl(text, name),
   },
   {
     name: "pidfile",

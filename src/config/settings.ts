@@ -5,6 +5,7 @@
  */
 
 import type { AppPermissions } from "./app_permissions.ts";
+import type { RedisAddress } from "../signals/redis_address.ts";
 import type { CodingLevel } from "../compression/codec/settings.ts";
 import { DEFAULT_COMPRESSION } from "../compression/codec/settings.ts";
 import type { FaultReports } from "../message/exchange.ts";
@@ -125,6 +126,8 @@ export interface ServeSettings {
   compressTypes: readonly string[];
   /** Responses whose length is known to be less are not, in bytes. */
   compressMinBytes: number;
+  /** The server by which signals reach other machines; `null` if they need not. */
+  signals: RedisAddress | null;
   /** Which faults of apps go to the web servers' error logs. */
   faultReports: FaultReports;
   /** Mongrel2 servers to be a handler of. */
@@ -220,6 +223,7 @@ export function defaultSettings(): ServeSettings {
     compress: null,
     compressTypes: DEFAULT_COMPRESSION.types,
     compressMinBytes: DEFAULT_COMPRESSION.minBytes,
+    signals: null,
     faultReports: "errors",
     certFile: undefined,
     keyFile: undefined,

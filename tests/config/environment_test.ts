@@ -30,6 +30,7 @@ const VALUES: Record<string, string> = {
   "mongrel2-handler": "3",
   "compress-messages": "stream",
   "fastcgi-stderr": "none",
+  "signals": "redis://a",
   "sendfile": "x-sendfile",
   "sendfile-fields": "x-sendfile x-accel-redirect=/a=/b",
   "mount": "/a=b.ts /c=d.ts",

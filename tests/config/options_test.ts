@@ -140,6 +140,16 @@ const effects: Record<
   "watch-remote": [["--watch-remote", "60"], { watchRemoteMs: 60_000 }],
   "generation-header": [["--generation-header", "x-gen"], { generationHeader: "x-gen" }],
   "processes": [["--processes", "4"], { processes: 4 }],
+  "signals": [["--signals", "redis://:p@a:7/1"], {
+    signals: {
+      host: "a",
+      port: 7,
+      transport: "plain",
+      username: undefined,
+      password: "p",
+      database: 1,
+    },
+  }],
   "pidfile": [["--pidfile", "p"], { pidfile: "/p" }],
   "inspect": [["--inspect=[::1]:9300"], {
     inspect: { transport: "tcp", hostname: "::1", port: 9300 },

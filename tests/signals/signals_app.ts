@@ -73,6 +73,9 @@ async function answer(request: Request, context: Context): Promise<Response> {
       for await (const event of context.topics.subscribe(name, { after })) {
         events.push(event.kind === "gap" ? "gap" : shown(event.value));
         if (events.length === number("count")) break;
+        // The last one is only the sign that it is.
+        const until = searchParams.get("until");
+        if (until !== null && events.at(-1) === shown(until)) break;
       }
       return new Response(events.join());
     }

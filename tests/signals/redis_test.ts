@@ -1,0 +1,215 @@
+import { assert, assertEquals, assertThrows } from "../support/assert.ts";
+import type { GatewayProcess } from "../support/gateway.ts";
+import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
+import { isMissing } from "../support/peers.ts";
+import { get, RawClient } from "../support/raw_client.ts";
+import { RedisServer } from "../support/redis.ts";
+import { ConfigError } from "../../src/base/errors.ts";
+import { parseRedisUrl } from "../../src/signals/redis_address.ts";
+
+const APP = new URL("./signals_app.ts", import.meta.url).pathname;
+const ignore = isMissing("redis-server");
+
+async function ask({ port }: GatewayProcess, path: string): Promise<string> {
+  using client = await RawClient.connect(port);
+  await client.send(get(path));
+  return (await client.receive()).body;
+}
+
+async function startMachine(redis: RedisServer, ...args: string[]): Promise<GatewayProcess> {
+  const url = `redis://127.0.0.1:${redis.port}/1`;
+  const gateway = await startGateway([APP, `--signals=${url}`, "--workers=1", ...args]);
+  await gateway.logged(/^signals go through Redis at 127\.0\.0\.1:\d+$/);
+  return gateway;
+}
+
+async function waiting(gateway: GatewayProcess, name: string, count: number): Promise<void> {
+  while (await ask(gateway, `/waiting?name=${name}`) !== String(count)) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+Deno.test({
+  name: "signals and topics reach other machines through Redis",
+  ignore,
+  async fn(test) {
+    await using redis = await RedisServer.start();
+    await using one = await startMachine(redis);
+    await using two = await startMachine(redis, "--processes=2");
+    const both = [one, two];
+
+    await test.step("a signal wakes all that wait for it, and counts them", async () => {
+      const waiters = Array.from({ length: 10 }, (_, i) => ask(both[i % 2], "/wait?name=all"));
+      await waiting(one, "all", 10);
+      assertEquals(await ask(two, "/send?name=all&value=news"), "10");
+      assertEquals(new Set(await Promise.all(waiters)), new Set(['"news"']));
+      assertEquals(await ask(one, "/send?name=all&value=news"), "0");
+    });
+
+    await test.step("a signal for one wakes each that waits once, wherever it is", async () => {
+      const waiters = Array.from({ length: 8 }, (_, i) => ask(both[i % 2], "/wait?name=one"));
+      await waiting(one, "one", 8);
+      const sent: string[] = [];
+      for (let i = 0; i < 10; i++) {
+        sent.push(await ask(one, `/send?name=one&value=${i}&wake=one`));
+      }
+      assertEquals(sent.join(""), "1111111100");
+      assertEquals(new Set(await Promise.all(waiters)).size, 8);
+    });
+
+    await test.step("a subscriber resumes at another machine, and follows", async () => {
+      const first = await ask(one, "/publish?name=topic&value=a");
+      await ask(two, "/publish?name=topic&value=b");
+      const live = ask(two, `/read?name=topic&after=${first}&count=3`);
+      await ask(one, "/publish?name=topic&value=c");
+      await ask(two, "/publish?name=topic&value=d");
+      assertEquals(await live, '"b","c","d"');
+      assertEquals(await ask(one, "/read?name=topic&after=0&count=4"), '"a","b","c","d"');
+    });
+
+    await test.step("a gap is told, and only where there is one", async () => {
+      for (const after of ["nonsense", "99999999999999-0"]) {
+        assertEquals(await ask(one, `/read?name=topic&after=${after}&count=2`), 'gap,"a"', after);
+      }
+      const before = await ask(one, "/publish?name=long&value=before");
+      await ask(one, "/publish?name=long&count=1000");
+      assertEquals(await ask(two, `/read?name=long&after=${before}&count=2`), "0,1");
+      await ask(one, "/publish?name=long&value=last");
+      assertEquals(await ask(two, `/read?name=long&after=${before}&count=2`), "gap,1");
+      assertEquals(await ask(two, "/read?name=long&after=0&count=1000").then(lastOf), '"last"');
+      assertEquals(await ask(two, "/slow?name=slow&count=900"), "900 0 true");
+    });
+  },
+});
+
+function lastOf(list: string): string {
+  return list.slice(list.lastIndexOf(",") + 1);
+}
+
+Deno.test({
+  name: "Redis that is killed and started again under load loses nothing that was acknowledged",
+  ignore,
+  async fn() {
+    // Otherwise Redis answers up to two seconds before it writes.
+    await using redis = await RedisServer.start("--appendfsync", "always");
+    await using one = await startMachine(redis);
+    await using two = await startMachine(redis);
+    const first = await ask(one, "/publish?name=load&value=first");
+    const following = ask(two, `/read?name=load&after=${first}&until=end`);
+    const acknowledged: string[] = [];
+    let isOver = false;
+    let failures = 0;
+    const publishers = Array.from({ length: 4 }, async (_, publisher) => {
+      for (let i = 0; !isOver; i++) {
+        const value = `${publisher}-${i}`;
+        const answer = await ask(one, `/publish?name=load&value=${value}`);
+        if (/^\d+-\d+$/.test(answer)) acknowledged.push(value);
+        else {
+          assert(answer.startsWith("SignalDeliveryError: "), answer);
+          failures++;
+        }
+      }
+    });
+    for (let kills = 0; kills < 3; kills++) {
+      const { length } = acknowledged;
+      while (acknowledged.length < length + 40) await new Promise((wake) => setTimeout(wake, 10));
+      await redis.killAndRestart();
+    }
+    const { length } = acknowledged;
+    while (acknowledged.length < length + 20) await new Promise((wake) => setTimeout(wake, 10));
+    isOver = true;
+    await Promise.all(publishers);
+    while (!/^\d/.test(await ask(one, "/publish?name=load&value=end")));
+    const got = (await following).split(",").map((each) => each.replaceAll('"', ""));
+    assert(failures > 0, "nobody has noticed");
+    assertEquals(new Set(got).size, got.length, "nothing comes twice");
+    const missing = acknowledged.filter((value) => !got.includes(value));
+    assertEquals(missing, []);
+    assert(!got.includes("gap"));
+  },
+});
+
+Deno.test({
+  name: "a gateway serves without Redis, says so once, and finds it when it is there",
+  ignore,
+  async fn() {
+    let port: number;
+    {
+      await using gone = await RedisServer.start();
+      port = gone.port;
+    }
+    const url = `redis://:sesame@127.0.0.1:${port}`;
+    await using gateway = await startGateway([APP, `--signals=${url}`, "--workers=1"]);
+    assert((await ask(gateway, "/publish?name=a&value=1")).startsWith("SignalDeliveryError: "));
+    assert(/^\d+$/.test(await ask(gateway, "/")));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assertEquals(gateway.log.filter((line) => /refused/i.test(line)).length, 1);
+    assert(!gateway.log.some((line) => line.includes("sesame")), gateway.log.join("\n"));
+  },
+});
+
+Deno.test({
+  name: "a password opens the server, and is in no log and no status",
+  ignore,
+  async fn() {
+    await using redis = await RedisServer.start("--requirepass", "sesame");
+    const url = (password: string) => `redis://:${password}@127.0.0.1:${redis.port}`;
+    {
+      const env = { GATEHOUSE_SIGNALS: url("sesame") };
+      await using gateway = await startGateway([APP, "--workers=1"], { env });
+      await gateway.logged(/^signals go through/);
+      assert(/^\d+-\d+$/.test(await ask(gateway, "/publish?name=a&value=1")));
+      assert(!gateway.log.some((line) => line.includes("sesame")));
+    }
+    await using gateway = await startGateway([APP, "--workers=1", `--signals=${url("cesamo")}`]);
+    await gateway.logged(/WRONGPASS|NOAUTH/);
+    assert(!gateway.log.some((line) => line.includes("cesamo")));
+    const [program, ...first] = FROM_SOURCE;
+    const { stdout, stderr } = await new Deno.Command(program, {
+      args: [...first, "config", "show", APP, `--signals=${url("cesamo")}`],
+    }).output();
+    const shown = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+    assert(shown.includes("signals"), shown);
+    assert(!shown.includes("cesamo"), shown);
+  },
+});
+
+for (
+  const [text, expected] of [
+    ["redis://a", { host: "a", port: 6379, database: 0, transport: "plain" }],
+    ["rediss://u:p%40@[::1]:7/3", {
+      host: "::1",
+      port: 7,
+      database: 3,
+      transport: "tls",
+      username: "u",
+      password: "p@",
+    }],
+    ["redis://:p@a/", { host: "a", port: 6379, database: 0, transport: "plain", password: "p" }],
+  ] as const
+) {
+  Deno.test(`the server ${text}`, () => {
+    const nobody = { username: undefined, password: undefined };
+    assertEquals(parseRedisUrl(text, "--signals"), { ...nobody, ...expected });
+  });
+}
+
+for (
+  const text of [
+    "",
+    "localhost",
+    "http://:sesame@a",
+    "redis://",
+    "redis://:sesame@a/x",
+    "redis://:sesame@a/1/2",
+    "redis://:sesame@a?b",
+    "redis://:sesame@a#b",
+    "redis://:sesame@a:99999",
+    "redis://:sesame%@a",
+  ]
+) {
+  Deno.test(`${JSON.stringify(text)} names no server, and that is said without passwords`, () => {
+    const error = assertThrows(() => parseRedisUrl(text, "--signals"), ConfigError);
+    assert(!error.message.includes("sesame"));
+  });
+}

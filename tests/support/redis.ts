@@ -1,0 +1,69 @@
+/** A Redis server of its own for a test. */
+
+import { freePort } from "./peers.ts";
+
+/** A running `redis-server`. */
+export class RedisServer implements AsyncDisposable {
+  /** Its port on 127.0.0.1. */
+  readonly port: number;
+  readonly #folder: string;
+  readonly #args: readonly string[];
+  #child: Deno.ChildProcess;
+
+  private constructor(port: number, folder: string, args: readonly string[]) {
+    this.port = port;
+    this.#folder = folder;
+    this.#args = args;
+    this.#child = this.#spawn();
+  }
+
+  /** Starts a server, with the options `args`, and waits until it accepts. */
+  static async start(...args: string[]): Promise<RedisServer> {
+    const server = new RedisServer(freePort(), await Deno.makeTempDir(), args);
+    await server.#ready();
+    return server;
+  }
+
+  /** Kills it, and starts it again with what it has written. */
+  async killAndRestart(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+    // Clients are to notice.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    this.#child = this.#spawn();
+    await this.#ready();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  #spawn(): Deno.ChildProcess {
+    const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder];
+    return new Deno.Command("redis-server", {
+      args: [...own, "--save", "", "--appendonly", "yes", ...this.#args],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+  }
+
+  async #ready(): Promise<void> {
+    for (let attempt = 0; attempt < 500; attempt++) {
+      try {
+        using conn = await Deno.connect({ hostname: "127.0.0.1", port: this.port });
+        await conn.write(new TextEncoder().encode("PING\r\n"));
+        const buffer = new Uint8Array(64);
+        const text = new TextDecoder().decode(buffer.subarray(0, await conn.read(buffer) ?? 0));
+        // One that loads its data, or wants a password, is there.
+        if (/^(?:\+PONG|-NOAUTH)/.test(text)) return;
+      } catch (error) {
+        if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error("redis-server does not accept connections");
+  }
+}
