@@ -50,6 +50,7 @@ import {
   MAX_REASON_BYTES,
   NO_STATUS,
   PING,
+  POLICY_VIOLATION,
   PONG,
   TEXT as TEXT_FRAME,
 } from "./codec/protocol.ts";
@@ -58,6 +59,8 @@ import { MessageInflater } from "./message_inflater.ts";
 
 /** Time in which a client must answer a close frame. */
 const CLOSE_TIMEOUT_MS = 5_000;
+/** Time in which the next part of a compressed message must come. */
+const MAX_UNFINISHED_MS = 60_000;
 /** Messages up to this size get no smaller. */
 const SMALL_MESSAGE_BYTES = 64;
 /** With more than this to be sent, pings are not answered: but for the last, when there is less (RFC 6455 5.5.3). */
@@ -107,6 +110,8 @@ export class WebSocketLink implements Successor {
   /** What inflates, and deflates, once there is something to be. */
   #inflater: MessageInflater | null = null;
   #deflater: MessageDeflater | null = null;
+  /** When part of a compressed message has come last. */
+  #inflatedAt = 0;
   /** Kind of the message that is being inflated. */
   #inflatedKind: typeof TEXT | typeof BINARY = TEXT;
   /** Bytes of the chunk that is being written which the deflater has taken: there is credit for them later. */
@@ -199,6 +204,7 @@ export class WebSocketLink implements Successor {
       () => this.#connection.resume(),
     );
     this.#inflatedKind = kind;
+    this.#inflatedAt = this.#connection.now;
     this.#inflater.push(kind === TEXT ? TEXT_FRAME : BINARY_FRAME, part, isLast);
   }
 
@@ -259,6 +265,7 @@ export class WebSocketLink implements Successor {
       return;
     }
     this.#payPong();
+    this.#checkInflater(now);
     this.#checkSilence(now);
   }
 
@@ -269,6 +276,16 @@ export class WebSocketLink implements Successor {
     this.#afterOutput = [];
     this.#closing.end();
     this.#isOver = true;
+  }
+
+  /** Gives up a client that leaves a compressed message unfinished: that takes memory which others share. */
+  #checkInflater(now: number): void {
+    if (this.#inflater === null || !this.#inflater.isWithinMessage || !this.#closing.isOpen) return;
+    // What it has sent, and is not taken, is not its fault.
+    if (this.hasUntaken || this.#inflater.isBusy) this.#inflatedAt = now;
+    if (now - this.#inflatedAt < MAX_UNFINISHED_MS) return;
+    this.#fail(POLICY_VIOLATION, "a compressed message that is not finished");
+    this.#connection.scheduleFlush();
   }
 
   /** Asks a client that is silent for a sign of life, and gives it up if it gives none. */
@@ -336,6 +353,9 @@ export class WebSocketLink implements Successor {
   /** Sends what has come out of the deflater; what waits for all of it comes then. */
   #takeDeflated(): void {
     const deflater = this.#deflater!;
+    if (deflater.isBroken && this.#closing.isOpen) {
+      this.#fail(INTERNAL_ERROR, "a message could not be compressed");
+    }
     for (let frame; (frame = deflater.take()) !== null;) {
       this.#frame(frame.firstByte, frame.payload);
     }

@@ -75,6 +75,9 @@ class Part {
 
 /** Deflates one message after another. Small ones pass as they are, in their turn. */
 export class MessageDeflater implements EngineUser {
+  /** Whether it has failed: nothing more will come. */
+  isBroken = false;
+
   readonly #terms: DeflaterTerms;
   readonly #smallBytes: number;
   readonly #onReady: () => void;
@@ -181,9 +184,11 @@ export class MessageDeflater implements EngineUser {
     this.#deflateNext();
   }
 
-  /** Does not happen: there is nothing that cannot be compressed. */
+  /** Is not to happen: there is nothing that cannot be compressed, but memory may have run out. */
   onFault(): void {
-    throw new Error("zlib cannot deflate");
+    this.close();
+    this.isBroken = true;
+    queueMicrotask(this.#onReady);
   }
 
   #deflateNext(): void {

@@ -13,6 +13,7 @@ import { malformedDeflate, malformedText, messageTooLarge } from "./codec/faults
 import { TEXT } from "./codec/protocol.ts";
 import { Utf8Validator } from "./codec/utf8.ts";
 import type { EngineUser } from "./zlib_engine.ts";
+import { RecentBytes } from "./recent_bytes.ts";
 import { ZlibEngine } from "./zlib_engine.ts";
 
 /** What senders leave out at the end of each message. */
@@ -65,6 +66,10 @@ export class MessageInflater implements EngineUser {
   /** Whether the message ends with it. */
   #isLastPart = false;
   #spentEngines = 0;
+  /** What was said last: the format may come to its end, and what goes on after it refers to that. */
+  readonly #recent: RecentBytes;
+  /** Bytes that come out of the engine since it was told them. */
+  #repeatedBytes = 0;
   /** Set while it waits for an engine. */
   #pause: ReturnType<typeof setTimeout> | undefined;
   #isPaused = false;
@@ -94,6 +99,7 @@ export class MessageInflater implements EngineUser {
     this.#terms = terms;
     this.#maxMessageBytes = maxMessageBytes;
     this.#onReady = onReady;
+    this.#recent = new RecentBytes(2 ** terms.windowBits);
   }
 
   /** Whether there is more to come, or to be taken, of what was pushed: nothing more may be pushed then. */
@@ -168,13 +174,19 @@ export class MessageInflater implements EngineUser {
     clearTimeout(this.#pause);
     this.#engine?.close();
     this.#engine = null;
+    this.#recent.clear();
     this.#waiting.clear();
     this.#input = this.#gathered = EMPTY;
     this.#gatheredBytes = 0;
   }
 
-  onOutput(piece: Uint8Array): void {
+  onOutput(whole: Uint8Array): void {
+    const repeated = Math.min(whole.length, this.#repeatedBytes);
+    this.#repeatedBytes -= repeated;
+    if (repeated === whole.length) return;
+    const piece = whole.subarray(repeated);
     this.#messageBytes += piece.length;
+    this.#recent.push(piece);
     if (this.#messageBytes > this.#maxMessageBytes) {
       this.#fail(messageTooLarge(this.#maxMessageBytes));
     } else if (this.#opcode === TEXT && !this.#utf8.push(piece, 0, piece.length)) {
@@ -227,6 +239,12 @@ export class MessageInflater implements EngineUser {
   #takeEngine(): void {
     const engine = this.#engine = ZlibEngine.take("inflate", this.#terms.windowBits);
     engine.user = this;
+    const recent = this.#recent.copy;
+    if (recent.length > 0) {
+      // A block without compression, which tells the engine what it may be referred to, and comes out again.
+      this.#input = concatenated([storedHeader(recent.length), recent, this.#input]);
+      this.#repeatedBytes = recent.length;
+    }
     engine.write(this.#input);
   }
 
@@ -238,8 +256,14 @@ export class MessageInflater implements EngineUser {
     this.#opcode = NO_MESSAGE;
     this.#isEnd = true;
     if (!this.#terms.noContextTakeover) return;
+    this.#recent.clear();
     this.#engine?.give();
     this.#engine = null;
+  }
+
+  /** Whether part of a message has come, and not all of it. */
+  get isWithinMessage(): boolean {
+    return this.#opcode !== NO_MESSAGE;
   }
 
   #fail(fault: WebSocketProtocolError): void {
@@ -258,6 +282,11 @@ export class MessageInflater implements EngineUser {
       if (!this.#isClosed || this.#fault !== null) this.#onReady();
     });
   }
+}
+
+/** The header of a block of `length` bytes without compression (RFC 1951 3.2.4). */
+function storedHeader(length: number): Uint8Array {
+  return new Uint8Array([0x00, length, length >>> 8, ~length, ~length >>> 8]);
 }
 
 /** Whether the end of a message says nothing more: a block without data may be left of it, or nothing. */

@@ -13,6 +13,7 @@ import { Random } from "../support/random.ts";
 import { singly } from "../support/websocket.ts";
 import { concatenated } from "../../src/base/bytes.ts";
 import { BINARY, COMPRESSED, FIN, TEXT } from "../../src/websocket/codec/protocol.ts";
+import { MessageDeflater } from "../../src/websocket/message_deflater.ts";
 import { someBytes, someText } from "./cases/case.ts";
 
 const encoder = new TextEncoder();
@@ -40,6 +41,7 @@ const INFLATED: Readonly<Record<string, readonly [string, string | number]>> = {
   "the last block, and nothing after it": ["f348cdc9c90700", "Hello"],
   "a last block without compression": ["010500faff48656c6c6f00", "Hello"],
   "a block after the last": ["f348cdc9c90700 f248cdc9c90700", "HelloHello"],
+  "a block after the last that refers to it": ["f348cdc9c90700 f200110000", "HelloHello"],
   "a last block without data": ["0300", ""],
   "no bytes at all": ["", ""],
   "many blocks without data": ["000000ffff".repeat(200) + "f248cdc9c90700", "Hello"],
@@ -97,6 +99,46 @@ Deno.test("a message may refer to those before it, unless it was agreed that it 
   // Whoever uses the engine next, which is shared, finds nothing of it.
   using other = new Inflating({ noContextTakeover: true });
   assertEquals(await other.message([second]), 1007);
+});
+
+Deno.test("a message may refer to those before it, though the format has come to its end in between", async () => {
+  const [ended, second] = [bytes("f348cdc9c9070000"), bytes("f200110000")];
+  using inflating = new Inflating();
+  const large = noise(100_000);
+  assertEquals(await inflating.message([deflated(large)], BINARY), large);
+  for (const sent of [ended, second, ended, second, second]) {
+    assertEquals(await inflating.message([sent]), HELLO);
+  }
+  // What others said is nothing that can be referred to.
+  using other = new Inflating();
+  assertEquals(await other.message([second]), 1007);
+  using forgetting = new Inflating({ noContextTakeover: true });
+  assertEquals(await forgetting.message([ended]), HELLO);
+  assertEquals(await forgetting.message([second]), 1007);
+});
+
+Deno.test("nobody else can refer to what an engine was told to go on with", async () => {
+  using first = new Inflating({ noContextTakeover: true });
+  assertEquals(
+    await first.message([bytes("f348cdc9c90700 f200110000")]),
+    encoder.encode("HelloHello"),
+  );
+  using other = new Inflating({ noContextTakeover: true });
+  assertEquals(await other.message([bytes("f200110000")]), 1007);
+});
+
+Deno.test("a deflater that fails says so, once, and is of no more use", async () => {
+  let told = 0;
+  const deflater = new MessageDeflater(
+    { windowBits: 15, noContextTakeover: false },
+    0,
+    () => told++,
+  );
+  deflater.push(TEXT, HELLO, true);
+  deflater.onFault();
+  deflater.push(TEXT, HELLO, true);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals([deflater.isBroken, deflater.isBusy, deflater.take(), told], [true, false, null, 1]);
 });
 
 Deno.test("a peer that ends the format with each message is served", async () => {

@@ -45,14 +45,14 @@ export const NORMAL_CLOSURE = 1000;
 export const GOING_AWAY = 1001;
 /** The peer broke the protocol. */
 export const PROTOCOL_FAULT = 1002;
-/** A kind of message came that is not taken. */
-export const UNSUPPORTED_DATA = 1003;
 /** The close frame had no code. Never sent. */
 export const NO_STATUS = 1005;
 /** The connection was lost without a close frame. Never sent. */
 export const ABNORMAL_CLOSURE = 1006;
 /** A message's content is not what its type says. */
 export const INVALID_PAYLOAD = 1007;
+/** A message, or the lack of one, is against the endpoint's rules. */
+export const POLICY_VIOLATION = 1008;
 /** A message is larger than what is taken. */
 export const MESSAGE_TOO_BIG = 1009;
 /** Something went wrong that is not the peer's fault. */
