@@ -2,12 +2,8 @@ import { Receiver } from "ws";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { readFrames, serverFrame } from "../support/websocket.ts";
 import { concatenated } from "../../src/base/bytes.ts";
-import {
-  closePayload,
-  FrameWriter,
-  headerBytes,
-  writeHeader,
-} from "../../src/websocket/codec/frame_writer.ts";
+import { FrameWriter, headerBytes } from "../support/frame_writer.ts";
+import { closePayload, writeHeader } from "../../src/websocket/codec/frame_writer.ts";
 import { BINARY, CLOSE, COMPRESSED, FIN, PING, TEXT } from "../../src/websocket/codec/protocol.ts";
 import { someBytes, someText } from "./cases/case.ts";
 

@@ -15,8 +15,8 @@ import {
   NEED_DATA,
   PING_FRAME,
 } from "../../../src/websocket/codec/frame_reader.ts";
-import type { Frame } from "../../../src/websocket/codec/frame_writer.ts";
-import { FrameWriter } from "../../../src/websocket/codec/frame_writer.ts";
+import type { Frame } from "../../support/frame_writer.ts";
+import { FrameWriter } from "../../support/frame_writer.ts";
 import { acceptHandshake, readHandshake } from "../../../src/websocket/codec/handshake.ts";
 import type { WebSocketLimits } from "../../../src/websocket/codec/limits.ts";
 import { DEFAULT_WEBSOCKET_LIMITS } from "../../../src/websocket/codec/limits.ts";
