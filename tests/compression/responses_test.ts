@@ -466,6 +466,22 @@ Deno.test("files are compressed, but not those that are already, and not in part
   }
 });
 
+Deno.test("WebSockets are opened as without compression", async () => {
+  const app = new URL("../fixtures/echo_sockets.ts", import.meta.url).pathname;
+  for (const workers of [0, 1]) {
+    await using gateway = await startGateway([app, "--compress", `--workers=${workers}`]);
+    const socket = new WebSocket(gateway.url.replace("http", "ws"));
+    const said = Promise.withResolvers<unknown>();
+    const closed = Promise.withResolvers<void>();
+    socket.onopen = () => socket.send("hello");
+    socket.onmessage = ({ data }) => said.resolve(data);
+    socket.onclose = () => closed.resolve();
+    assertEquals(await said.promise, "hello");
+    socket.close();
+    await closed.promise;
+  }
+});
+
 Deno.test("nothing is compressed unless it is asked for", async () => {
   await using gateway = await startGateway([APP, "--workers=1"]);
   const response = await ask(gateway.port, "/text");
