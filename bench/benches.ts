@@ -8,6 +8,7 @@ import type { Bench } from "./measuring/bench.ts";
 import { coldStartBench } from "./cold_start.ts";
 import { compressionBench } from "./compression.ts";
 import { fastCgiBench } from "./fastcgi.ts";
+import { filesBench } from "./files.ts";
 import { httpBench } from "./http.ts";
 import { liveBench } from "./live.ts";
 import { loadingBench } from "./loading.ts";
@@ -24,6 +25,7 @@ export const benches: readonly Bench[] = [
   loadingBench,
   liveBench,
   compressionBench,
+  filesBench,
 ];
 
 /** The names of the benches. */

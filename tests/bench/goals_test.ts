@@ -57,7 +57,10 @@ Deno.test("a bench is chosen by its name, in any letters", () => {
   assertEquals(named(benches, undefined), benches);
   assertEquals(named(benches, "COLD START"), [coldStartBench]);
   assertEquals(named(benches, "cold"), []);
-  assertEquals(NAMES, "HTTP, FastCGI, Mongrel2, memory, cold start, loading, live, compression");
+  assertEquals(
+    NAMES,
+    "HTTP, FastCGI, Mongrel2, memory, cold start, loading, live, compression, files",
+  );
 });
 
 Deno.test("figures come with the machine's load, and how they were taken", () => {
