@@ -19,6 +19,7 @@ import type { Contestant, Running } from "./measuring/processes.ts";
 const DENO_SERVE = "deno serve";
 const WS_PACKAGE = "ws";
 const APP = new URL("./apps/sockets.ts", import.meta.url).pathname;
+const KEPT_APP = new URL("./apps/published_sockets.ts", import.meta.url).pathname;
 const PACKAGE_APP = new URL("./apps/ws_package.ts", import.meta.url).pathname;
 
 const IDLE_SOCKETS = 2_000;
@@ -41,13 +42,14 @@ export const liveBench: Bench = {
       name: string,
       workers: readonly number[],
       sample: (server: Running, options: BenchOptions) => Promise<Sample>,
+      app = APP,
     ): Case => ({
       name,
       workers,
       peers: [DENO_SERVE, WS_PACKAGE],
       references: [DENO_SERVE],
       peer: (peer, name) => peerOf(peer, name),
-      gatehouse: (name, folder, workers) => gatehouse(name, folder, workers, env),
+      gatehouse: (name, folder, workers) => gatehouse(app, name, folder, workers, env),
       measure: (contestants, options) =>
         together(contestants, options, async (running) => {
           const samples: Sample[] = [];
@@ -59,6 +61,7 @@ export const liveBench: Bench = {
       oneByOne(`${IDLE_SOCKETS} idle sockets`, [0, 1, 2], idle),
       // Sockets of different workers share no variables: nobody could tell all of them.
       oneByOne(`broadcasts to ${LISTENERS} sockets`, [0, 1], broadcasts),
+      oneByOne(`messages to a topic of ${LISTENERS} sockets`, [0, 1, 2], broadcasts, KEPT_APP),
       oneByOne(`${SPEAKERS} clients, each waiting for its message of 64 bytes`, [0, 1, 2], echoes),
     ]);
   },
@@ -74,6 +77,7 @@ function peerOf(peer: string, name: string): Contestant {
 }
 
 function gatehouse(
+  app: string,
   name: string,
   folder: string,
   workers: number,
@@ -81,7 +85,7 @@ function gatehouse(
 ): Contestant {
   const port = freePort();
   const program = [Deno.execPath(), "run", "-A", "--no-check", `${folder}/cli.ts`];
-  const args = [APP, `--http=127.0.0.1:${port}`, `--workers=${workers}`];
+  const args = [app, `--http=127.0.0.1:${port}`, `--workers=${workers}`];
   return { name, port, command: [...program, ...args], env };
 }
 
