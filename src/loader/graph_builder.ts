@@ -551,12 +551,21 @@ class Loading implements GraphSources {
   /** The imports of JavaScript in an installed package; `null` for all else, and what takes TypeScript. */
   async #usesInPackage(request: TransformRequest): Promise<ModuleUses | null> {
     const { url, source, mediaType } = request;
-    if (mediaType !== "javascript" || this.#packageRoot === null) return null;
-    return await this.#packageImports.usesIn(source, this.#packageRoot, async () => {
-      const text = this.#textOf(request);
-      const { headerUses } = await import("./transform/header_uses.ts");
-      const uses = headerUses(text) ?? await plainUsesIn(text);
-      // What is made of it is written with the graph.
+    const root = this.#packageRoot;
+    const isInPackage = mediaType === "javascript" && root !== null && url.startsWith("file:") &&
+      liesIn(filePath(url), root);
+    if (!isInPackage) return null;
+    const text = this.#textOf(request);
+    const { headerUses } = await import("./transform/header_uses.ts");
+    const inHeader = headerUses(text);
+    // What is made of it is written with the graph.
+    if (inHeader !== null) {
+      this.#quota?.take(url, text.length, 0);
+      return inHeader;
+    }
+    // What takes a parser is kept.
+    return await this.#packageImports.usesIn(source, root, async () => {
+      const uses = await plainUsesIn(text);
       if (uses !== null) this.#quota?.take(url, text.length, 0);
       return uses;
     });

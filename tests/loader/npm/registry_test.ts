@@ -1,5 +1,6 @@
 /** What is kept of what registries say about packages. */
 
+import { gunzipSync } from "node:zlib";
 import type { ResourceOptions } from "../../../src/loader/fetch/fetcher.ts";
 import type { ModuleSource } from "../../../src/loader/names/sources.ts";
 import { NpmConfig } from "../../../src/loader/npm/npmrc.ts";
@@ -61,7 +62,7 @@ const SAID = {
 Deno.test("npm: what is needed of a packument is kept, and means what the whole one means", async () => {
   const source = new Source(JSON.stringify(SAID));
   const first = await (await registries(source)).packument("a");
-  const kept = JSON.parse(new TextDecoder().decode(source.kept));
+  const kept = JSON.parse(gunzipSync(source.kept).toString());
   assertEquals(kept, {
     "dist-tags": SAID["dist-tags"],
     versions: { "1.0.0": { ...NEEDED, dist }, "0.9.0": { dist } },
@@ -71,6 +72,17 @@ Deno.test("npm: what is needed of a packument is kept, and means what the whole 
     assertEquals([versions, tags], [["1.0.0", "0.9.0"], { latest: "1.0.0" }]);
     assertEquals(manifest("1.0.0"), { ...NEEDED, dist, name: "a", version: "1.0.0" });
   }
+});
+
+Deno.test("npm: what is kept of a packument and is not whole describes no package", async () => {
+  const source = new Source(JSON.stringify(SAID));
+  await (await registries(source)).packument("a");
+  source.kept = source.kept.slice(0, -9);
+  const error = await assertRejects(
+    async () => await (await registries(source)).packument("a"),
+    LoadError,
+  );
+  assertStringIncludes(error.message, "does not describe a package");
 });
 
 Deno.test("npm: versions that say nothing of an archive are left out of a packument", async () => {
