@@ -15,6 +15,8 @@ import type { Offer } from "./versions.ts";
 /** The form of a registry's answer that leaves out what is not needed to install. */
 const ACCEPT = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
 
+/** What is kept of most packuments is shorter, and not worth the time to compress it, in characters. */
+const MIN_PACKED_CHARS = 131_072;
 /** Size of what is kept of a packument, at most, in bytes. */
 const MAX_PACKED_BYTES = 256 * 1_048_576;
 
@@ -179,7 +181,9 @@ function neededOf(value: unknown): Record<string, unknown> | null {
 
 /** What is kept, as the cache has it: hashes and URLs of a thousand versions take a sixth of their space so. */
 function packed(kept: unknown): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(gzipSync(JSON.stringify(kept), { level: 1 }));
+  const text = JSON.stringify(kept);
+  if (text.length < MIN_PACKED_CHARS) return new TextEncoder().encode(text);
+  return new Uint8Array(gzipSync(text, { level: 1 }));
 }
 
 /** The JSON in `bytes`, compressed or not; `null` if there is none. */
