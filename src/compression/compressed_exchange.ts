@@ -6,6 +6,7 @@
 
 import { utf8Length } from "../base/text.ts";
 import { latin1Text } from "../message/fields.ts";
+import type { DirectOutput } from "../message/exchange.ts";
 import type { Log } from "../base/log.ts";
 import type {
   Exchange,
@@ -79,6 +80,11 @@ export class CompressedExchange implements Exchange {
   get congested(): boolean {
     // What is encoded is held back by its window.
     return this.#streamed === null && this.#inner.congested;
+  }
+
+  get direct(): DirectOutput | null {
+    // What is encoded here has windows of its own.
+    return this.#streamed === null && this.#whole === null ? this.#inner.direct ?? null : null;
   }
 
   grant(bytes: number): void {

@@ -78,6 +78,27 @@ Deno.test("folders are served by several processes", async () => {
   }
 });
 
+Deno.test("files are compressed like other responses, where that is asked for", async () => {
+  await using folder = await makeFolder();
+  const words = "some words, again and again. ".repeat(10_000);
+  await Deno.writeTextFile(`${folder.path}/public/words.txt`, words);
+  await using gateway = await startGateway(["serve", "./public", "--compress"], {
+    cwd: folder.path,
+  });
+  using client = Deno.createHttpClient({});
+  const ask = (path: string, headers: HeadersInit = {}) =>
+    fetch(`${gateway.url}${path}`, { client, headers: { "accept-encoding": "gzip", ...headers } });
+  const packed = await ask("/words.txt");
+  assertEquals(packed.headers.get("vary")?.toLowerCase(), "accept-encoding");
+  assertEquals(await packed.text(), words);
+  const etag = packed.headers.get("etag")!;
+  assertMatch(etag, /^W\//);
+  assertEquals((await ask("/words.txt", { "if-none-match": etag })).status, 304);
+  const part = await ask("/words.txt", { range: "bytes=5-9" });
+  assertEquals([part.status, await part.text()], [206, "words"]);
+  assertEquals(await (await ask("/large.bin")).bytes(), LARGE);
+});
+
 Deno.test("folders are served over FastCGI", async () => {
   await using folder = await makeFolder();
   await using gateway = await startGateway(
