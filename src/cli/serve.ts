@@ -71,11 +71,11 @@ export async function serveCommand(
     if (membership !== null) {
       place(settings, membership.number, membership.assignment.ports);
     }
-    using inspector = await openedInspector(settings, surroundings);
+    const { folders, apps } = foldersApart(settings, surroundings.cwd);
+    using inspector = await openedInspector(apps, surroundings);
     fixTrust(surroundings, logToStderr);
     const environment = new AppEnvironment(surroundings);
     environment.showTo(settings);
-    const { folders, apps } = foldersApart(settings, surroundings.cwd);
     const rereadFor = () => {
       const again = foldersApart(reread(), surroundings.cwd).apps;
       environment.showTo(again);

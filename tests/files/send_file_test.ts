@@ -3,7 +3,6 @@ import type { GatewayProcess } from "../support/gateway.ts";
 import { startGateway } from "../support/gateway.ts";
 import { FakeMongrel2 } from "../support/fake_mongrel2.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
-import { blockOf } from "../support/docs.ts";
 import { libzmqIsMissing } from "../support/peers.ts";
 import { get, RawClient } from "../support/raw_client.ts";
 
@@ -276,18 +275,6 @@ Deno.test("files outside of the front server's folder are the gateway's", async 
     ...["--sendfile", "x-accel-redirect=/files=app", `--app-allow-read=${site.path}`],
   );
   assertEquals(await text(`${gateway.url}/path?p=secret.txt`), "200 SECRET");
-});
-
-Deno.test("the app of docs/files.md asks who wants its file, and has it sent", async () => {
-  await using site = await makeSite();
-  await Deno.writeTextFile(`${site.path}/app/doc.ts`, blockOf("docs/files.md", "ts", "sendFile"));
-  await Deno.writeTextFile(`${site.path}/app/report.pdf`, "the report");
-  await using gateway = await startGateway(["app/doc.ts", "--workers", "1"], { cwd: site.path });
-  assertEquals(await text(gateway.url), "401 who are you?\n");
-  const response = await fetch(gateway.url, { headers: { authorization: "Bearer secret" } });
-  assertEquals(await response.text(), "the report");
-  assertEquals(response.headers.get("content-type"), "application/pdf");
-  assertEquals(response.headers.get("cache-control"), "private");
 });
 
 Deno.test("context.sendFile() sends over FastCGI", async () => {
