@@ -155,7 +155,10 @@ export class FolderHandler implements ExchangeHandler {
     // What is read may take longer than the bytes of the head are there.
     const { accept } = fileRequestOf("GET", fileFieldLines(exchange.head));
     this.#listings++;
-    this.#sendListing(exchange, segments, accept).finally(() => this.#listings--);
+    this.#sendListing(exchange, segments, accept).catch((error) => {
+      this.#log("error", `cannot list ${join(this.#root, ...segments)}: ${messageOf(error)}`);
+      exchange.fail(500);
+    }).finally(() => this.#listings--);
   }
 
   async #sendListing(
@@ -163,6 +166,13 @@ export class FolderHandler implements ExchangeHandler {
     segments: readonly string[],
     accept: string,
   ): Promise<void> {
+    let hasLeft = false;
+    exchange.receiver = {
+      ...NOBODY,
+      onAbort(reason) {
+        if (reason !== "client-half-closed") hasLeft = true;
+      },
+    };
     let listing;
     try {
       listing = await readListing(join(this.#root, ...segments), segments.length);
@@ -171,6 +181,7 @@ export class FolderHandler implements ExchangeHandler {
       refuse(exchange, 404, "");
       return;
     }
+    if (hasLeft) return;
     const path = prefixPath(this.#prefix) + urlPath(segments);
     const isJson = prefersJson(accept);
     const body = isJson ? listingJson(path, listing) : listingHtml(path, segments.length, listing);

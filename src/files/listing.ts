@@ -62,7 +62,8 @@ export async function readListing(path: string, depth: number): Promise<Listing>
       name,
       kind: info.isDirectory ? "folder" : "file",
       size: info.isDirectory ? null : info.size,
-      modified: info.mtime,
+      // Some file systems have times that no Date has.
+      modified: Number.isNaN(info.mtime?.getTime()) ? null : info.mtime,
     });
   }
   const folders = entries.filter(({ kind }) => kind === "folder");

@@ -75,6 +75,8 @@ export class FileTransfer implements ExchangeReceiver {
   #hasEnded = false;
   #pieceBytes = SMALL_PIECE_BYTES;
   #hasLarge = false;
+  /** Whether some was written without a window: credit tells of it, and of nothing that was before. */
+  #isDirect = false;
   /** Since when the client has been given what it has not taken. */
   #busySince = 0;
 
@@ -165,6 +167,8 @@ export class FileTransfer implements ExchangeReceiver {
   }
 
   #roomFor(direct: DirectOutput, left: number): number {
+    // No credit tells that what responses before this one left has gone: only its own bytes do.
+    if (!this.#isDirect) return Math.min(left, this.#pieceBytes);
     const mayWait = this.#pieceBytes === LARGE_PIECE_BYTES ? LARGE_PIECE_BYTES : FEW_BYTES;
     return direct.pendingBytes > mayWait ? 0 : Math.min(left, this.#pieceBytes);
   }
@@ -223,6 +227,7 @@ export class FileTransfer implements ExchangeReceiver {
   }
 
   #noteWrite(direct: DirectOutput): void {
+    this.#isDirect = true;
     if (direct.pendingBytes === 0) this.#busySince = performance.now();
   }
 

@@ -1,3 +1,4 @@
+import { listingHtml, readListing } from "../../src/files/listing.ts";
 import type { RawResponse } from "../support/raw_client.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { CHANGED, serveFolder } from "./served_folder.ts";
@@ -479,4 +480,34 @@ Deno.test("a listing is cut where there are too many names", async () => {
   assertEquals([entries.length, isCut], [2_000, true]);
   const html = await folder.ask("/f/");
   assert(html.body.endsWith("</html>\n"));
+});
+
+Deno.test("a path of thousands of folders that are not there is answered at once", async () => {
+  await using folder = await serveFolder({ "f": "content" }, { listing: "entries" });
+  // The walk up a path must not look at each folder: 50 of these would take minutes.
+  for (let i = 0; i < 50; i++) {
+    assertEquals((await folder.ask("/a".repeat(3_900))).status, 404);
+  }
+  assertEquals((await folder.ask("/f")).status, 200);
+});
+
+const MEMORY = "/dev/shm";
+const hasMemory = await Deno.stat(MEMORY).then(({ isDirectory }) => isDirectory, () => false);
+
+Deno.test({
+  name: "a file of a time that no Date has is listed without it",
+  // Its file system has such times; others have not.
+  ignore: !hasMemory,
+  async fn() {
+    const folder = await Deno.makeTempDir({ dir: MEMORY });
+    try {
+      await Deno.writeTextFile(`${folder}/f`, "");
+      await Deno.utime(`${folder}/f`, 99_999_999_999_999, 99_999_999_999_999);
+      const listing = await readListing(folder, 0);
+      assertEquals(listing.entries, [{ name: "f", kind: "file", size: 0, modified: null }]);
+      assertStringIncludes(listingHtml("", 0, listing), "<td>0</td><td></td>");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });

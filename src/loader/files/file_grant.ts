@@ -5,7 +5,7 @@
  * @module
  */
 
-import { dirname } from "node:path";
+import { dirname, parse, sep } from "node:path";
 import { LoadError } from "../../base/errors.ts";
 import { filePath, liesIn } from "../../base/paths.ts";
 import { explained, FileFault, RegularFile } from "./regular_file.ts";
@@ -153,16 +153,30 @@ function realGrant(granted: FileGrant): FileGrant {
  * answers the same, whatever is behind it.
  */
 function leadsElsewhere(path: string, granted: FileGrant, allowed: FileGrant): boolean {
-  for (let at = path; isGranted(at, granted);) {
-    if (isThere(at)) {
-      const real = realPathOf(at);
-      return real === null || !isGranted(real, allowed);
-    }
-    const above = dirname(at);
-    if (above === at) return false;
-    at = above;
+  const at = deepestThere(path);
+  if (!isGranted(at, granted)) return false;
+  const real = realPathOf(at);
+  return real === null || !isGranted(real, allowed);
+}
+
+/**
+ * The longest beginning of `path` at which there is something. It is looked for by halves: each look takes as
+ * long as its path is, and clients can make long ones.
+ */
+function deepestThere(path: string): string {
+  const ends = [path.length];
+  for (let end = path.lastIndexOf(sep); end > 0; end = path.lastIndexOf(sep, end - 1)) {
+    ends.push(end);
   }
-  return false;
+  // From the longest to the shortest, the first of them are not there.
+  let low = 0;
+  let high = ends.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isThere(path.slice(0, ends[middle]))) high = middle;
+    else low = middle + 1;
+  }
+  return low < ends.length ? path.slice(0, ends[low]) : parse(path).root;
 }
 
 function isThere(path: string): boolean {
