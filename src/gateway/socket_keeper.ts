@@ -53,8 +53,10 @@ export class GatewaySockets implements KeptSocketOwner {
     return {
       keep: (exchange, holder, state, window) =>
         this.#keep(exchange, holder, state, window, prefixes[exchange.head.mount]),
-      publish: (mount, topic, record, except) =>
-        this.#publish(keyOf(prefixes[mount], topic), record, except),
+      publish: (mount, topic, record, except) => {
+        const prefix = prefixes[mount];
+        return prefix === undefined ? 0 : this.#publish(keyOf(prefix, topic), record, except);
+      },
     };
   }
 
@@ -103,13 +105,20 @@ export class GatewaySockets implements KeptSocketOwner {
     if (outcome === "never") socket.closeFree();
   }
 
-  #publish(key: string, record: Uint8Array, except: KeptExchange | null): void {
-    this.#deliver(key, record, except);
+  #publish(key: string, record: Uint8Array, except: KeptExchange | null): number {
+    const count = this.#deliver(key, record, except);
     this.#bus?.publish(CHANNEL + key, record);
+    return count;
   }
 
-  #deliver(key: string, record: Uint8Array, except: KeptExchange | null): void {
-    for (const socket of this.#topics.of(key)) if (socket !== except) socket.deliver(record);
+  #deliver(key: string, record: Uint8Array, except: KeptExchange | null): number {
+    let count = 0;
+    for (const socket of this.#topics.of(key)) {
+      if (socket === except) continue;
+      socket.deliver(record);
+      count++;
+    }
+    return count;
   }
 }
 

@@ -15,8 +15,8 @@ export const MAX_TOPICS = 1_024;
 export const MAX_TOPIC_BYTES = 256;
 /** Names of all topics of a socket at the most, in bytes of UTF-8. */
 export const MAX_ALL_TOPICS_BYTES = 65_536;
-/** A message to a topic at the most, in bytes. */
-export const MAX_PUBLISHED_BYTES = 16_777_216;
+/** A message to a topic at the most, in bytes: each subscriber's connection may hold one for a while. */
+export const MAX_PUBLISHED_BYTES = 1_048_576;
 
 /** Who holds a socket: is told what its client says, and when it is to be handed back. */
 export interface SocketHolder extends ExchangeReceiver {
@@ -43,6 +43,8 @@ export interface KeptExchange extends Exchange {
 export interface MovableSocket extends KeptExchange {
   /** What another holder is to know. */
   readonly handover: SocketHandover;
+  /** Whether the holder was asked for the socket, and has written whole messages. */
+  readonly mayHandBack: boolean;
   /** Asks the holder for the socket, as soon as its client is between two messages. */
   release(): void;
   /** The holder is gone, and has handed nothing back. */
@@ -60,9 +62,9 @@ export interface SocketKeeper<Socket extends KeptExchange = KeptExchange> {
   keep(exchange: Exchange, holder: SocketHolder, state: Uint8Array, window: number): Socket;
   /**
    * Sends a message, given as the socket record of all of it, to the sockets of the app at `mount` that are
-   * subscribed to `topic`; not to `except`.
+   * subscribed to `topic`; not to `except`. Returns to how many, as far as that is known here.
    */
-  publish(mount: number, topic: string, record: Uint8Array, except: KeptExchange | null): void;
+  publish(mount: number, topic: string, record: Uint8Array, except: KeptExchange | null): number;
 }
 
 /** What is told of a socket to its next holder. */

@@ -143,6 +143,7 @@ export class ForwardedExchange implements SocketHolder {
     this.isUpgraded = true;
     this.#exchange = this.#kept = socket;
     this.#window = window;
+    this.#grantable = 0;
     for (const topic of topics) this.#noteTopic(topic);
   }
 
@@ -270,6 +271,7 @@ export class ForwardedExchange implements SocketHolder {
     if (this.#state !== AWAITING) throw new RingError("an upgrade after its response");
     const head = readUpgrade(frame);
     if ((frame.flags & KEPT) !== 0) {
+      if (head.kind !== "websocket") throw new RingError("a socket to keep that is no WebSocket");
       if (this.#keptState === null) {
         throw new RingError("a socket to keep without what to keep of it");
       }
@@ -299,6 +301,7 @@ export class ForwardedExchange implements SocketHolder {
     } else if ((frame.flags & HANDED_BACK) === 0) {
       this.#kept.keep(state);
     } else {
+      if (!this.#kept.mayHandBack) throw new RingError("a socket that is handed back out of turn");
       this.#worker.forget(this.id);
       this.#end();
       this.#kept.handBack(state);

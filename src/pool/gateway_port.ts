@@ -55,6 +55,8 @@ import { RateLimit } from "./rate_limit.ts";
 /** Statuses that a worker may give a failed request. */
 const FAIL_STATUSES = new Set([NO_ANSWER, 500, 501, 502, 503, 504]);
 
+/** What a message counts for, in bytes, for each socket that it goes to. */
+const DELIVERY_CHARGE = 64;
 /** Bytes that are read from a worker's ring before others have their turn. */
 const MAX_BYTES_AT_A_TIME = 1_048_576;
 /** Useless frames in a period, such as those that cross the end of their exchange. */
@@ -535,7 +537,10 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
     if (this.#sockets === undefined) {
       throw new RingError("a message to a topic, and nobody to take it");
     }
-    this.#sockets.publish(mount, message.topic, message.take(), from);
+    const { topic } = message;
+    const deliveries = this.#sockets.publish(mount, topic, message.take(), from);
+    // Others are to have their turn meanwhile.
+    frame.charge(deliveries * DELIVERY_CHARGE);
   }
 
   #onSignalRecord({ payload, length }: RingReader): void {

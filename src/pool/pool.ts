@@ -211,8 +211,10 @@ export class WorkerPool
   /** Gives a worker a socket of the app at `mount` that was opened elsewhere; whether there is one. */
   adopt(mount: number, socket: MovableSocket): boolean {
     const worker = this.#closed ? null : this.#dispatcher.leastLoaded;
-    worker?.adopt(mount, socket);
-    return worker !== null;
+    if (worker === null) return false;
+    worker.adopt(mount, socket);
+    if (!this.#heartbeat.isBeating) this.#heartbeat.start();
+    return true;
   }
 
   /** Resolves when the workers have done all that they were given; then ends them. */

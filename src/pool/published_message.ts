@@ -14,7 +14,7 @@ import {
   TEXT,
   writeRecordHeader,
 } from "../message/socket_records.ts";
-import { GOES_ON, MORE, OF_BYTES, readPublish } from "../ring/frames.ts";
+import { GOES_ON, MAX_BODY_FRAME_BYTES, MORE, OF_BYTES, readPublish } from "../ring/frames.ts";
 import type { RingReader } from "../ring/ring.ts";
 import { RingError } from "../ring/ring.ts";
 
@@ -47,6 +47,10 @@ export class PublishedMessage {
       this.#id = id;
       this.#bytes = 0;
       this.#parts = [EMPTY];
+    }
+    // Each part costs memory of its own: there are to be few.
+    if ((flags & MORE) !== 0 && part.length !== MAX_BODY_FRAME_BYTES) {
+      throw new RingError("a part of a message to a topic that is neither full nor the last");
     }
     this.#bytes += part.length;
     if (this.#bytes > MAX_PUBLISHED_BYTES) throw new RingError("too large a message to a topic");

@@ -169,6 +169,8 @@ const { min } = Math;
 const { fromCharCode } = String;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+/** Names of topics are told apart by all their characters. */
+const topicDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encode: (encoder: TextEncoder, text: string) => Uint8Array = uncurried(
   TextEncoder.prototype.encode,
 );
@@ -558,7 +560,7 @@ export function writeTopic(
  */
 export function readTopic({ at, bytes, length }: RingReader): string {
   if (length > MAX_TOPIC_BYTES) throw new RingError("a topic with too long a name");
-  return decode(decoder, copyOf(bytes, at, at + length));
+  return decode(topicDecoder, copyOf(bytes, at, at + length));
 }
 
 /**
@@ -624,7 +626,7 @@ export function readPublish(reader: RingReader): PublishFrame {
   }
   if (topicBytes > MAX_TOPIC_BYTES) throw new RingError("a topic with too long a name");
   return {
-    topic: decode(decoder, copyOf(bytes, at + start - topicBytes, at + start)),
+    topic: decode(topicDecoder, copyOf(bytes, at + start - topicBytes, at + start)),
     part: viewOf(bytes, at + start, at + length),
   };
 }

@@ -378,6 +378,9 @@ export class RingReader {
   #head = 0;
   #reading = false;
 
+  /** What the frame that is being read counts for, besides its bytes. */
+  #extraCharge = 0;
+
   /** Makes the reader of `buffer`. `doorbell` wakes a writer that waits for room. */
   constructor(buffer: SharedArrayBuffer, doorbell: () => void) {
     this.#control = new Int32Array(buffer, 0, CONTROL_BYTES / 4);
@@ -420,6 +423,11 @@ export class RingReader {
     }
   }
 
+  /** Has the frame that is being read count for `bytes` more: what it asks for is much work. */
+  charge(bytes: number): void {
+    this.#extraCharge += bytes;
+  }
+
   /** Reads what has come, up to about `maxBytes`; returns how many bytes that counts for. */
   #readAvailable(onFrame: (reader: RingReader) => void, maxBytes: number): number {
     const control = this.#control;
@@ -437,6 +445,10 @@ export class RingReader {
         const bytes = this.#readFrame((this.#head << UNIT_BITS) & mask, available);
         const end = control[PROGRESS] = (this.#head + (bytes >>> UNIT_BITS)) | 0;
         if (this.kind !== WRAP) onFrame(this);
+        if (this.#extraCharge > 0) {
+          charged += this.#extraCharge;
+          this.#extraCharge = 0;
+        }
         this.#head = end;
         available -= bytes;
         charged += bytes < MIN_FRAME_CHARGE || this.kind === WRAP ? MIN_FRAME_CHARGE : bytes;

@@ -17,8 +17,12 @@ import { MessageBounds } from "./message_bounds.ts";
 const MAX_SENT_AHEAD_BYTES = 65_536;
 /** With more than this waiting of what was published, a client is too slow to follow, in bytes. */
 export const MAX_UNSENT_PUBLISHED_BYTES = 1_048_576;
+/** What a message that waits takes besides its bytes. */
+const RECORD_COST_BYTES = 64;
 /** What such a client is told: to try again later (IANA's registry of close codes). */
 const TRY_AGAIN_LATER = new Uint8Array([1013 >>> 8, 1013 & 0xff]);
+/** So many holders may be lost in a row before they have said anything. */
+const MAX_LOSSES = 2;
 /** Statuses of an exchange whose handler is gone for good. */
 const SERVICE_UNAVAILABLE = 503;
 const BAD_GATEWAY = 502;
@@ -70,6 +74,8 @@ export class KeptSocket implements MovableSocket {
   #heldBytes = 0;
   /** Why the connection is gone, if the holder was not told. */
   #abortReason: AbortReason | null = null;
+  /** Holders that were lost, one after another, before they said anything. */
+  #losses = 0;
   /** Whether its app closes it. */
   #isClosing = false;
   /** Whether a holder was told how the socket is closed: nobody else is to be. */
@@ -136,6 +142,7 @@ export class KeptSocket implements MovableSocket {
   }
 
   grant(bytes: number): void {
+    this.#losses = 0;
     this.#ungranted -= bytes;
     this.#exchange.grant(bytes);
   }
@@ -158,6 +165,7 @@ export class KeptSocket implements MovableSocket {
 
   write(chunk: Uint8Array): void {
     if (this.#phase === ENDED) return;
+    this.#losses = 0;
     this.#window -= chunk.length;
     this.#outgoing.push(chunk);
     if (this.#abortReason !== null) {
@@ -193,7 +201,12 @@ export class KeptSocket implements MovableSocket {
     if (this.#topics.delete(topic)) this.#owner.onUnsubscribed(this, topic);
   }
 
+  get mayHandBack(): boolean {
+    return this.#phase === ASKED && (this.#outgoing.isBetween || this.#abortReason !== null);
+  }
+
   handBack(state: Uint8Array): void {
+    this.#losses = 0;
     this.#state = state;
     this.#free();
   }
@@ -210,7 +223,9 @@ export class KeptSocket implements MovableSocket {
     if (this.#phase >= FREE) return;
     const isWhole = this.#incoming.isBetween && this.#outgoing.isBetween;
     // Otherwise part of a message is gone with it.
-    if (!this.#hasToldEnd && (isWhole || this.#abortReason !== null)) this.#free();
+    const mayGoOn = !this.#hasToldEnd && (isWhole || this.#abortReason !== null);
+    // What is known of it may be what its holders die of.
+    if (mayGoOn && ++this.#losses <= MAX_LOSSES) this.#free();
     else this.fail(BAD_GATEWAY);
   }
 
@@ -238,12 +253,13 @@ export class KeptSocket implements MovableSocket {
   /** Sends `record`, a message that was published. */
   deliver(record: Uint8Array): void {
     if (this.#isClosing || this.#abortReason !== null || this.#phase === ENDED) return;
-    if (this.#publishedBytes > MAX_UNSENT_PUBLISHED_BYTES) {
+    const bytes = record.length + RECORD_COST_BYTES;
+    if (this.#publishedBytes > 0 && this.#publishedBytes + bytes > MAX_UNSENT_PUBLISHED_BYTES) {
       this.#giveUpSlow();
       return;
     }
     this.#published.push(record);
-    this.#publishedBytes += record.length;
+    this.#publishedBytes += bytes;
     this.#sendPublished();
   }
 
@@ -253,7 +269,7 @@ export class KeptSocket implements MovableSocket {
       this.#aheadBytes < MAX_SENT_AHEAD_BYTES
     ) {
       const record = this.#published.shift()!;
-      this.#publishedBytes -= record.length;
+      this.#publishedBytes -= record.length + RECORD_COST_BYTES;
       this.#aheadBytes += record.length;
       this.#exchange.write(record);
     }
@@ -298,7 +314,9 @@ export class KeptSocket implements MovableSocket {
 
   /** Takes credit for what was sent. */
   onCredit(bytes: number): void {
-    const ahead = Math.min(bytes, this.#aheadBytes);
+    // The holder's part comes, too, while much is published.
+    const own = Math.min(this.#uncreditedBytes, bytes >>> 1);
+    const ahead = Math.min(bytes - own, this.#aheadBytes);
     this.#aheadBytes -= ahead;
     this.#sendPublished();
     this.#creditHolder(bytes - ahead);

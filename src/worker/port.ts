@@ -161,9 +161,11 @@ export class WorkerPort implements SocketKeeper {
     return kept;
   }
 
-  publish(mount: number, topic: string, record: Uint8Array, except: KeptExchange | null): void {
+  publish(mount: number, topic: string, record: Uint8Array, except: KeptExchange | null): number {
     const id = except === null ? 0 : (except as WorkerExchange).id;
     writePublish(this.writing(), id, mount, topic, record);
+    // The gateway knows.
+    return 0;
   }
 
   /** Connects to the hub of signals and topics: `take` takes its records, the result those for it. */

@@ -206,11 +206,18 @@ const forgeries: Record<string, (hands: Hands) => void> = {
   "a longer topic than there may be": ({ writer }) =>
     writer.write(frames.PUBLISH, 0, 0, 0, new Uint8Array(600).fill(1)),
   "a message to a topic that never ends": ({ writer }) => {
-    writer.write(frames.PUBLISH, frames.MORE, 0, 0, new Uint8Array([1, 0, 97]));
     const part = new Uint8Array(65_536);
+    writer.write(frames.PUBLISH, frames.MORE, 0, 0, new Uint8Array([1, 0, 97, ...part]));
     for (let i = 0; i < 300; i++) {
       writer.write(frames.PUBLISH, frames.MORE | frames.GOES_ON, 0, 0, part);
     }
+  },
+  "a message to a topic in parts of nothing": ({ writer }) =>
+    writer.write(frames.PUBLISH, frames.MORE, 0, 0, new Uint8Array([1, 0, 97])),
+  "a socket to keep that is no WebSocket": ({ writer, id }) => {
+    writer.write(frames.KEEP, 0, id, 0, new Uint8Array(8));
+    const flags = frames.KEPT | frames.OF_BYTES;
+    frames.writeFieldLines(writer, frames.UPGRADE, id, 0, "websocket\r\n", flags);
   },
   "a message to a topic of no app": (hands) => {
     hands.writer.write(frames.PUBLISH, 0, 0, 77, new Uint8Array([1, 0, 97, 98]));

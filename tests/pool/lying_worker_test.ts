@@ -52,6 +52,8 @@ const outcomes: Record<string, RegExp | number> = {
   "a message to a topic without a name": /another size than it says/,
   "a longer topic than there may be": /too long a name/,
   "a message to a topic that never ends": /too large a message/,
+  "a message to a topic in parts of nothing": /neither full nor the last/,
+  "a socket to keep that is no WebSocket": /no WebSocket/,
   "a message to a topic of no app": 200,
   "a failure with an unknown status": /failure with an unknown status/,
   "an interim response with an unknown status": /interim response with an unknown status/,

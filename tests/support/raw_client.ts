@@ -66,6 +66,17 @@ export class RawClient implements Disposable {
     return rest;
   }
 
+  /** The last 64 bytes of what comes up to `ending`; what follows them must not be there yet. */
+  async lastUntil(ending: string): Promise<string> {
+    while (!this.#buffered.endsWith(ending)) {
+      this.#buffered = this.#buffered.slice(-64);
+      if (!await this.#fill()) throw new Error(`closed after ${JSON.stringify(this.#buffered)}`);
+    }
+    const last = this.#buffered.slice(-64);
+    this.#buffered = "";
+    return last;
+  }
+
   /** Whether the other side has closed, or reset, without sending anything more. */
   async closed(): Promise<boolean> {
     return this.#buffered === "" && !(await this.#fill());

@@ -29,19 +29,6 @@ async function greeted(
   return client;
 }
 
-/** The last bytes that come up to `ending`. */
-async function lastUntil(client: RawClient, ending: string): Promise<string> {
-  const bytes = new Uint8Array(65_536);
-  let tail = "";
-  while (!tail.endsWith(ending)) {
-    const count = await client.conn.read(bytes);
-    if (count === null) throw new Error(`closed after ${JSON.stringify(tail)}`);
-    const latest = bytes.subarray(Math.max(0, count - 64), count);
-    tail = (tail + String.fromCharCode(...latest)).slice(-64);
-  }
-  return tail;
-}
-
 /** What a message is answered with. */
 async function answerTo(client: SocketClient, message: string): Promise<unknown> {
   client.socket.send(message);
@@ -117,6 +104,17 @@ for (const workers of ["0", "1", "2"]) {
       for (const client of clients) assertEquals(await client.receive(), ["für alle"]);
       for (const client of clients) await client[Symbol.asyncDispose]();
     });
+    await step("names of topics are told apart by what cannot be seen, too", async (name) => {
+      await using client = await greeted(gateway, name);
+      await using other = await greeted(gateway, `${name}-2`);
+      assertEquals(await answerTo(client, "join admin"), "joined admin");
+      assertEquals(await answerTo(other, "join \ufeffadmin"), "joined \ufeffadmin");
+      const { url } = gateway;
+      await (await fetch(`${url}/publish?topic=admin&text=secret`)).text();
+      await (await fetch(`${url}/publish?topic=%ef%bb%bfadmin&text=other`)).text();
+      assertEquals(await client.receive(), ["secret"]);
+      assertEquals(await other.receive(), ["other"]);
+    });
     await step("a large message to a topic comes in one piece", async (name) => {
       await using client = await greeted(gateway, name);
       await using other = await greeted(gateway, `${name}-2`);
@@ -178,7 +176,7 @@ for (const workers of ["0", "1", "2"]) {
       await client.send(get(`/?name=${name}`, UPGRADE));
       assertEquals((await client.receive("head")).status, 101);
       await client.send(frame(0x81, "ping abc"));
-      assert((await lastUntil(client, "pinged 3")).endsWith("\x89\x03abc\x81\x08pinged 3"));
+      assert((await client.lastUntil("pinged 3")).endsWith("\x89\x03abc\x81\x08pinged 3"));
     });
     await step("a client that reads slowly has what is sent wait, and drain told", async (name) => {
       using client = await RawClient.connect(gateway.port);
@@ -187,14 +185,14 @@ for (const workers of ["0", "1", "2"]) {
       const before = gateway.log.length;
       await client.send(frame(0x81, "send 40000000"));
       await gateway.logged(/sent -1 true/, { before });
-      await lastUntil(client, "\x81\x07drained");
+      await client.lastUntil("\x81\x07drained");
     });
     await step("a client that cannot follow its topic is closed with 1013", async (name) => {
       using client = await RawClient.connect(gateway.port);
       await client.send(get(`/?name=${name}`, UPGRADE));
       assertEquals((await client.receive("head")).status, 101);
       await client.send(frame(0x81, "join flood"));
-      await lastUntil(client, "joined flood");
+      await client.lastUntil("joined flood");
       await using other = await greeted(gateway, `${name}-other`);
       for (let i = 0; i < 20; i++) {
         other.socket.send("flood flood 20 50000");
@@ -294,11 +292,11 @@ for (const workers of ["1", "2"]) {
         await client.send(get("/?name=slow", UPGRADE));
         assertEquals((await client.receive("head")).status, 101);
         await client.send(frame(0x01, "echo half "));
-        await lastUntil(client, "hello slow");
+        await client.lastUntil("hello slow");
         await reload(source.replace('"first"', '"fourth"'));
         await client.send(frame(0x80, "and half"));
         await client.send(frame(0x81, "version"));
-        const last = await lastUntil(client, "fourth");
+        const last = await client.lastUntil("fourth");
         assert(last.endsWith("\x81\x0dhalf and half\x81\x06fourth"), last);
       });
       await test.step("if a handler never ends, after the drain timeout", async () => {
@@ -315,7 +313,7 @@ for (const workers of ["1", "2"]) {
         await client.send(get("/?name=half", UPGRADE));
         assertEquals((await client.receive("head")).status, 101);
         await client.send(frame(0x01, "echo never whole"));
-        await lastUntil(client, "hello half");
+        await client.lastUntil("hello half");
         await reload(source.replace('"first"', '"sixth"'));
         assertEquals(await client.rest(), "\x88\x02\x03\xf3");
       });

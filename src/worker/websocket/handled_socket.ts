@@ -40,6 +40,10 @@ const bufferFrom: (bytes: ArrayBuffer) => Uint8Array<ArrayBuffer> = Buffer.from.
   Buffer,
 ) as never;
 const then = uncurried(Promise.prototype.then);
+/** Names go over rings as UTF-8, which has no lone surrogates. */
+const toWellFormed: (text: string) => string = uncurried(
+  String.prototype.toWellFormed,
+);
 
 const MAX_PING_BYTES = 125;
 
@@ -194,14 +198,14 @@ export class HandledSocket implements AppSocket {
   }
 
   unsubscribe(topic: string): void {
-    const name = `${topic}`;
+    const name = toWellFormed(`${topic}`);
     if (!this.#topics.delete(name)) return;
     this.#topicBytes -= utf8Length(name);
     this.#channel.kept?.unsubscribe(name);
   }
 
   isSubscribed(topic: string): boolean {
-    return this.#topics.has(`${topic}`);
+    return this.#topics.has(toWellFormed(`${topic}`));
   }
 
   publish(topic: string, message: Exclude<OutgoingMessage, Blob>): number {
@@ -277,8 +281,13 @@ export class HandledSocket implements AppSocket {
   /** Hands the socket back, if the gateway wants it, and nothing is under way. */
   #handBackIfQuiet(): void {
     if (!this.#isReleasing || this.#pending > 0 || !this.#channel.isQuiet) return;
-    this.#isReleasing = false;
-    this.#guard(() => this.#channel.handBack(this.#state()));
+    this.#guard(() => {
+      const state = this.#state();
+      // Members of the app's data can have sent something.
+      if (!this.#isReleasing || this.#pending > 0 || !this.#channel.isQuiet) return;
+      this.#isReleasing = false;
+      this.#channel.handBack(state);
+    });
   }
 
   /** What another holder is to know. */
@@ -318,7 +327,7 @@ export function publishTo(
  * @throws {RangeError} if it is empty or too long
  */
 function topicOf(topic: unknown): string {
-  const name = `${topic}`;
+  const name = toWellFormed(`${topic}`);
   if (name === "" || utf8Length(name) > MAX_TOPIC_BYTES) {
     throw new RangeError(`the name of a topic has 1 to ${MAX_TOPIC_BYTES} bytes in UTF-8`);
   }

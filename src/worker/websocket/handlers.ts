@@ -81,7 +81,7 @@ export interface WebSocketHandlers<Data = any> {
 
 /** How `context.upgrade()` opens a socket. */
 export interface UpgradeOptions {
-  /** What the app keeps of it, as `structuredClone()` has it, up to 64 KiB. */
+  /** What the app keeps of it, as `structuredClone()` has it, without Blobs, up to 64 KiB. */
   readonly data?: unknown;
   /** One of the subprotocols that the client offers. */
   readonly protocol?: string;

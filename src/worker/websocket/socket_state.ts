@@ -15,7 +15,8 @@ export const MAX_DATA_BYTES = 65_536;
 /** What is known of the request at the most, in bytes; the rest of its target is forgotten. */
 const MAX_TARGET_CHARS = 2_048;
 
-const { Error, RangeError, Uint8Array } = globalThis;
+const { Array, Error, RangeError, Uint8Array, structuredClone } = globalThis;
+const { isArray } = Array;
 const { parse, stringify } = JSON;
 const substring = uncurried(String.prototype.substring);
 const charCodeAt = uncurried(String.prototype.charCodeAt);
@@ -71,7 +72,8 @@ export interface KnownSocket extends SocketFacts {
  * @throws {RangeError} if it is too large
  */
 export function dataBytes(data: unknown): Uint8Array {
-  const bytes = v8!.serialize(data);
+  // It throws at what serialize() makes empty objects of.
+  const bytes = v8!.serialize(structuredClone(data));
   const length = lengthOf(bytes);
   if (length > MAX_DATA_BYTES) {
     throw new RangeError(
@@ -123,7 +125,7 @@ export function readSocketState(state: Uint8Array, head: RequestHead): KnownSock
   const textBytes = state[0] | (state[1] << 8);
   const data = copyOf(state, 2 + textBytes, lengthOf(state));
   const parts = parse(decode(decoder, viewOf(state, 2, 2 + textBytes)));
-  if (parts.length !== PARTS) throw new Error("what is kept of a socket is in another form");
+  if (!isKnown(parts)) throw new Error("what is kept of a socket is in another form");
   const [target, authority, endpoint, scheme, remoteAddr, localAddr] = parts;
   const block = head.block = new Uint8Array(target.length + authority.length);
   for (let i = 0; i < target.length; i++) block[i] = charCodeAt(target, i);
@@ -146,3 +148,17 @@ export function readSocketState(state: Uint8Array, head: RequestHead): KnownSock
 }
 
 const PARTS = 9;
+
+/** Whether `parts` are what {@linkcode stateBytes} writes: they have come through another worker. */
+function isKnown(parts: unknown): boolean {
+  if (!isArray(parts) || parts.length !== PARTS) return false;
+  for (let i = 0; i < PARTS; i++) {
+    const isAddress = i === REMOTE || i === LOCAL;
+    if (typeof parts[i] !== (isAddress ? "object" : "string") || parts[i] === null) return false;
+  }
+  return true;
+}
+
+/** Where the addresses are among the parts. */
+const REMOTE = 4;
+const LOCAL = 5;
