@@ -133,6 +133,7 @@ export class HonestNeighbour {
         const target = new TextDecoder().decode(block.subarray(targetStart, targetEnd));
         exchange.respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, target);
       },
+      adopt() {},
     }, () => {});
   }
 

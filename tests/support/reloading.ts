@@ -6,6 +6,9 @@ import { Generations } from "../../src/gateway/generations.ts";
 import { HttpEndpoint } from "../../src/http1/endpoint.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
 import { DEFAULT_WORKER_LIMITS } from "../../src/limits/worker_limits.ts";
+import { Hub } from "../../src/signals/hub.ts";
+import { LocalSwitchboard } from "../../src/signals/switchboard.ts";
+import { MemoryTopicStore } from "../../src/signals/topic_store.ts";
 import { RawClient } from "./raw_client.ts";
 
 /** Time after which a test stops to wait for something, in milliseconds. */
@@ -178,6 +181,8 @@ export class ReloadLab implements AsyncDisposable {
       reserved: NOTHING_RESERVED,
       headerName: GENERATION,
       workerLimits: DEFAULT_WORKER_LIMITS,
+      sendFile: (_, exchange) => exchange.fail(500),
+      switchboard: new LocalSwitchboard(new Hub(new MemoryTopicStore())),
       log,
     });
     await generations.complete;

@@ -11,6 +11,7 @@ import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
 import { makeRequest } from "../../src/worker/request.ts";
 import { installLightResponse, plainResponse } from "../../src/worker/response.ts";
 import { AppTask } from "../../src/worker/task.ts";
+import { IDLE_OWNER } from "../support/task_owner.ts";
 import { bytesOf } from "../support/parsing.ts";
 
 const PlatformResponse = Response;
@@ -32,7 +33,7 @@ function requestOf(text: string): Request {
     fail() {},
   } as unknown as Exchange;
   exchange.head.detach();
-  const task = new AppTask(exchange, { onTaskEnded() {}, onStreamError() {}, onLateError() {} });
+  const task = new AppTask(exchange, IDLE_OWNER);
   const request = makeRequest(task);
   for (let event = parser.next(); event !== NEED_DATA; event = parser.next()) {
     const bytes = parser.buffer.subarray(parser.bodyStart, parser.bodyEnd);

@@ -15,6 +15,9 @@ async function sent(
   }, length);
   write(body);
   const target: BodyTarget = {
+    kept: null,
+    respondFile: () => void told.push("file"),
+    handBack: () => void told.push("back"),
     respondPlain: ({ body }) => void told.push(`plain ${body}`),
     respondPushed: () => told.push("pushed") > 0,
     push: (chunk) => told.push(new TextDecoder().decode(chunk)) > 0,

@@ -29,7 +29,7 @@ function connected(onRequest: (exchange: Exchange, worker: WorkerPort) => void) 
     new RingWriter(gateway.toGateway, () => {}),
     () => 0,
   );
-  worker.start({ handle: (exchange) => onRequest(exchange, worker) }, () => {});
+  worker.start({ handle: (exchange) => onRequest(exchange, worker), adopt() {} }, () => {});
   return {
     counted,
     ask(): CheckedExchange {

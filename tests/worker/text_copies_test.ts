@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "../support/assert.ts";
 import { AppTask } from "../../src/worker/task.ts";
+import { IDLE_OWNER } from "../support/task_owner.ts";
 import { releaseText, useText } from "../../src/worker/text_copies.ts";
 import { CheckedExchange, headOf } from "../support/checked_exchange.ts";
 
@@ -62,11 +63,10 @@ const ends: Record<string, (exchange: CheckedExchange) => void> = {
 };
 for (const [name, end] of Object.entries(ends)) {
   Deno.test(`a text is no longer in use when ${name}`, async () => {
-    const owner = { onTaskEnded() {}, onStreamError() {}, onLateError() {} };
     for (let i = 0; i < 30; i++) {
       const text = `${name} ${i >> 1}`.padEnd(MIB, "z");
       const exchange = new CheckedExchange(headOf("/"));
-      new AppTask(exchange, owner).respondPlain({ status: 200, fieldLines: "", body: text });
+      new AppTask(exchange, IDLE_OWNER).respondPlain({ status: 200, fieldLines: "", body: text });
       end(exchange);
       await new Promise((resolve) => setTimeout(resolve));
     }
