@@ -66,8 +66,16 @@ export interface SocketEvents {
   onQuiet?(): void;
 }
 
-const { ArrayBuffer, Blob, Error, Promise, ReadableStream, TypeError, Uint8Array, queueMicrotask } =
-  globalThis;
+const {
+  ArrayBuffer,
+  Blob: PlatformBlob,
+  Error,
+  Promise,
+  ReadableStream,
+  TypeError,
+  Uint8Array,
+  queueMicrotask,
+} = globalThis;
 const { isView } = ArrayBuffer;
 const encoder = new TextEncoder();
 // A byte order mark is part of the message.
@@ -76,7 +84,9 @@ const encodeInto = uncurried(TextEncoder.prototype.encodeInto);
 const decode: (decoder: TextDecoder, bytes: Uint8Array) => string = uncurried(
   TextDecoder.prototype.decode,
 );
-const readBlob: (blob: Blob) => Promise<ArrayBuffer> = uncurried(Blob.prototype.arrayBuffer);
+const readBlob: (blob: Blob) => Promise<ArrayBuffer> = uncurried(
+  PlatformBlob.prototype.arrayBuffer,
+);
 const then = uncurried(Promise.prototype.then) as unknown as <Value>(
   promise: Promise<Value>,
   onResolved: (value: Value) => void,
@@ -218,8 +228,8 @@ export class SocketChannel implements BodySource, UpgradeTaker {
 
   /** Sends a message. */
   send(data: OutgoingMessage): void {
-    if (this.#reading !== null || data instanceof Blob) {
-      this.#sendLater(data instanceof Blob ? data : messageOf(data));
+    if (this.#reading !== null || data instanceof PlatformBlob) {
+      this.#sendLater(data instanceof PlatformBlob ? data : messageOf(data));
       return;
     }
     this.#push(messageOf(data));
@@ -330,7 +340,9 @@ export class SocketChannel implements BodySource, UpgradeTaker {
     }
     this.#tell(bytes, (events) => {
       if (this.readyState !== OPEN) return;
-      events.onMessage(events.binaryType() === "blob" ? new Blob([message]) : message.buffer);
+      events.onMessage(
+        events.binaryType() === "blob" ? new PlatformBlob([message]) : message.buffer,
+      );
     });
   }
 
@@ -386,7 +398,7 @@ export class SocketChannel implements BodySource, UpgradeTaker {
   #sendLater(data: Uint8Array | Blob): void {
     const before = this.#reading;
     const send = (): void | Promise<void> => {
-      if (!(data instanceof Blob)) return this.#push(data);
+      if (!(data instanceof PlatformBlob)) return this.#push(data);
       return then(
         readBlob(data),
         (buffer) => this.#push(messageOf(buffer)),
