@@ -110,6 +110,8 @@ export class Engine {
     });
     stream.on("end", () => this.#settle());
     stream.on("error", (error: Error) => this.#reject(error));
+    // One that is destroyed says nothing else of what it was given.
+    stream.on("close", () => this.#reject(new Error("the encoder has ended")));
   }
 
   /** Encodes a piece, after the one before. What comes of it is the caller's. Rejects if zlib fails. */

@@ -112,10 +112,11 @@ export class NpmRegistries {
     const authorization = this.#config.authorizationFor(url);
     let source: ModuleSource;
     /** What is kept, if the registry was asked. */
-    let kept: unknown = null;
+    let kept: unknown;
     try {
       const condense = (bytes: Uint8Array<ArrayBuffer>) => {
-        kept = neededOf(jsonIn(bytes));
+        // Only what is kept is packed here: a registry that packs its answer twice describes no package.
+        kept = isPacked(bytes) ? null : neededOf(jsonIn(bytes));
         return kept === null ? bytes : packed(kept);
       };
       const asked = { accept: ACCEPT, authorization, freshness, condense };
@@ -124,7 +125,7 @@ export class NpmRegistries {
       if (!(error instanceof LoadError)) throw error;
       throw new LoadError(specifier, refusal(error, specifier, registry, url), { cause: error });
     }
-    const packument = packumentOf(name, registry, kept ?? jsonIn(source.bytes));
+    const packument = packumentOf(name, registry, kept === undefined ? jsonIn(source.bytes) : kept);
     if (packument !== null) return packument;
     throw new LoadError(
       specifier,
@@ -189,8 +190,7 @@ function packed(kept: unknown): Uint8Array<ArrayBuffer> {
 /** The JSON in `bytes`, compressed or not; `null` if there is none. */
 function jsonIn(bytes: Uint8Array): unknown {
   try {
-    const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
-    const text = isPacked ? gunzipSync(bytes, { maxOutputLength: MAX_PACKED_BYTES }) : bytes;
+    const text = isPacked(bytes) ? gunzipSync(bytes, { maxOutputLength: MAX_PACKED_BYTES }) : bytes;
     return JSON.parse(new TextDecoder().decode(text));
   } catch (error) {
     // zlib's errors have a code: it is damaged, or larger than anything that is kept.
@@ -199,6 +199,10 @@ function jsonIn(bytes: Uint8Array): unknown {
     if (isExpected) return null;
     throw error;
   }
+}
+
+function isPacked(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
 function packumentOf(name: string, registry: string, value: unknown): Packument | null {

@@ -121,8 +121,9 @@ export class RequiredModules {
   #isOldScript(key: string): boolean {
     if (!this.#instances.has(key)) return false;
     const json = this.#files.packageJsonIn(this.#folderOf(key));
+    // A folder that `main` leads to may have a package.json of its own.
     return json !== null && json.type !== "module" && json.exports === undefined &&
-      !`${json.main}`.endsWith(".mjs");
+      /^(?:\.\/)?[\w.-]+\.c?js$/.test(`${json.main ?? "index.js"}`);
   }
 
   #isModern(key: string): boolean {

@@ -127,13 +127,13 @@ class DeclarationReader {
     return true;
   }
 
-  /** Takes what ends a statement; attributes are more of it, on whatever line. */
+  /** Takes what ends a statement; attributes, and where a list comes from, are more of it, on whatever line. */
   #endStatement(): boolean {
     const start = this.#at;
     if (!this.#skipGap()) return false;
     if (this.#at === this.#code.length || this.#take(";")) return true;
     if (!LINE_END.test(this.#code.slice(start, this.#at))) return false;
-    return !this.#code.startsWith("with", this.#at) && !this.#code.startsWith("assert", this.#at);
+    return !["from", "with", "assert"].some((word) => this.#code.startsWith(word, this.#at));
   }
 
   /** A string without escapes. */
