@@ -154,15 +154,16 @@ class EventSender implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer>> {
   start(controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>): void {
     this.#controller = controller;
     this.#send(this.#first);
-    if (this.#keepAliveMs > 0) {
-      this.#timer = setInterval(this.#onTime, timerMs(this.#keepAliveMs / 2));
-    }
     if (this.#signal.aborted) this.#onAbort();
     else this.#signal.addEventListener("abort", this.#onAbort);
   }
 
   async pull(): Promise<void> {
     if (this.#hasEnded) return;
+    // Not before: what is made, and not returned, is never read, and nobody ends it.
+    if (this.#timer === undefined && this.#keepAliveMs > 0) {
+      this.#timer = setInterval(this.#onTime, timerMs(this.#keepAliveMs / 2));
+    }
     try {
       const { done, value } = await this.#iterating().next();
       if (this.#hasEnded) return;
@@ -183,9 +184,8 @@ class EventSender implements UnderlyingDefaultSource<Uint8Array<ArrayBuffer>> {
   cancel(): void {
     if (this.#hasEnded) return;
     this.#end();
-    const iterator = this.#iterating();
     // Nobody is there to hear what goes wrong; a generator that awaits something returns after that.
-    (async () => await iterator.return?.())().catch(() => {});
+    (async () => await this.#iterating().return?.())().catch(() => {});
   }
 
   #iterating(): AsyncIterator<EventStreamItem> | Iterator<EventStreamItem> {

@@ -44,6 +44,8 @@ import {
   writeSignal,
 } from "../ring/frames.ts";
 import { ExchangeTable } from "../ring/exchange_table.ts";
+import { SIGNAL_LIMITS } from "../signals/limits.ts";
+import { READ } from "../signals/records.ts";
 import type { RingReader } from "../ring/ring.ts";
 import { allocateRing, RingError, RingReader as Reader, RingWriter } from "../ring/ring.ts";
 import type { SignalLine, SignalPort, Switchboard } from "../signals/switchboard.ts";
@@ -543,7 +545,8 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
     frame.charge(deliveries * DELIVERY_CHARGE);
   }
 
-  #onSignalRecord({ payload, length }: RingReader): void {
+  #onSignalRecord(frame: RingReader): void {
+    const { payload, length } = frame;
     const switchboard = this.#switchboard;
     if (switchboard === undefined) {
       throw new RingError("a record of signals, which there are none of");
@@ -553,7 +556,10 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
     }
     this.#signalLine ??= switchboard.attach(this);
     // What counts is a copy: the worker can change the ring.
-    if (!this.#signalLine.take(payload.slice())) {
+    const record = payload.slice();
+    // A page is far more work than to ask for it: others are to have their turn meanwhile.
+    if (record[0] === READ) frame.charge(SIGNAL_LIMITS.pageBytes);
+    if (!this.#signalLine.take(record)) {
       throw new RingError("a malformed record of signals");
     }
   }

@@ -6,6 +6,8 @@
  */
 
 import { messageOf } from "../base/error_message.ts";
+import { SignalDeliveryError } from "../base/errors.ts";
+import { timerMs } from "../base/timers.ts";
 import { SIGNAL_LIMITS } from "./limits.ts";
 import type { RecordParts, SignalRecord } from "./records.ts";
 import {
@@ -39,6 +41,10 @@ import type { TopicPage, TopicStore } from "./topic_store.ts";
 /** Names that a worker can watch or follow; an honest one has fewer. */
 const MAX_NAMES = 2 * SIGNAL_LIMITS.maxWaiters;
 const MAX_ID = 0xffff_ffff;
+/** Bytes of values in a worker's calls without an answer. */
+const MAX_PENDING_BYTES = 16_777_216;
+/** How long a worker has to say whom it has woken: less than other machines wait. */
+const ANSWER_TIMEOUT_MS = 5_000;
 
 const encoder = new TextEncoder();
 
@@ -66,9 +72,11 @@ interface Member {
   readonly watched: Set<string>;
   readonly followed: Set<string>;
   /** Deliveries that it has not answered, by id. */
-  readonly deliveries: Map<number, (count: number) => void>;
+  readonly deliveries: Map<number, (count: number | null) => void>;
   /** Its calls that were not answered. */
   pendingCalls: number;
+  /** Bytes of their values. */
+  pendingBytes: number;
 }
 
 /** Who waits for what, and where it comes from. */
@@ -82,15 +90,18 @@ export class Hub {
   readonly #followers = new Map<string, Set<Member>>();
   #lastDelivery = 0;
 
-  /** Makes a hub over `store`. */
-  constructor(store: TopicStore) {
+  readonly #answerTimeoutMs: number;
+
+  /** Makes a hub over `store`. Workers have `answerTimeoutMs` to say whom they have woken. */
+  constructor(store: TopicStore, answerTimeoutMs: number = ANSWER_TIMEOUT_MS) {
     this.#store = store;
+    this.#answerTimeoutMs = answerTimeoutMs;
   }
 
   /** Takes a record of a worker's; `false` if it is none. */
   take(link: HubLink, worker: number, bytes: Uint8Array): boolean {
     const record = readSignalRecord(bytes);
-    if (record === null) return false;
+    if (record === null || record.payload.length > SIGNAL_LIMITS.maxValueBytes) return false;
     const { kind } = record;
     if (kind === DETACH) {
       this.#detach(link, worker);
@@ -184,6 +195,8 @@ export class Hub {
       const wake = flags === WAKE_NONE ? WAKE_NONE : WAKE_ALL;
       const own = this.deliver(name, payload, wake);
       if (remote === null) return { number: await own };
+      // The others may fail first.
+      own.catch(() => {});
       const [here, elsewhere] = await Promise.all([own, remote.send(name, payload, wake)]);
       return { number: here + elsewhere };
     }
@@ -210,14 +223,17 @@ export class Hub {
   async #answer(
     member: Member,
     kind: number,
-    { id }: SignalRecord,
+    { id, payload: { length } }: SignalRecord,
     work: () => RecordParts | Promise<RecordParts>,
   ): Promise<void> {
     let parts: RecordParts;
-    if (member.pendingCalls >= SIGNAL_LIMITS.maxPendingCalls) {
+    const isFull = member.pendingCalls >= SIGNAL_LIMITS.maxPendingCalls ||
+      member.pendingBytes + length > MAX_PENDING_BYTES;
+    if (isFull) {
       parts = failure("too many calls without an answer");
     } else {
       member.pendingCalls++;
+      member.pendingBytes += length;
       try {
         const result = work();
         parts = result instanceof Promise ? await result : result;
@@ -227,6 +243,7 @@ export class Hub {
         parts = failure(messageOf(error));
       }
       member.pendingCalls--;
+      member.pendingBytes -= length;
     }
     if (!this.#isThere(member)) return;
     member.link.send([member.worker], signalRecord(kind, { ...parts, id }));
@@ -240,13 +257,24 @@ export class Hub {
   ): number | Promise<number> {
     const id = this.#lastDelivery = this.#lastDelivery === MAX_ID ? 1 : this.#lastDelivery + 1;
     const record = signalRecord(DELIVER, { id, name, flags, payload });
-    const { promise, resolve } = Promise.withResolvers<number>();
+    if (member.deliveries.size >= SIGNAL_LIMITS.maxPendingCalls) return 0;
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    let timer: ReturnType<typeof setTimeout> | undefined;
     // It may answer before this returns.
     member.deliveries.set(id, (count) => {
       member.deliveries.delete(id);
-      resolve(flags === WAKE_ONE ? Math.min(count, 1) : count);
+      clearTimeout(timer);
+      if (count === null) {
+        reject(new SignalDeliveryError("a worker does not answer: nobody knows whom it has woken"));
+      } else {
+        resolve(flags === WAKE_ONE ? Math.min(count, 1) : count);
+      }
     });
-    if (member.link.send([member.worker], record)) return promise;
+    if (member.link.send([member.worker], record)) {
+      const onTimeout = () => member.deliveries.get(id)?.(null);
+      if (member.deliveries.has(id)) timer = setTimeout(onTimeout, timerMs(this.#answerTimeoutMs));
+      return promise;
+    }
     member.deliveries.delete(id);
     return 0;
   }
@@ -263,6 +291,7 @@ export class Hub {
         followed: new Set(),
         deliveries: new Map(),
         pendingCalls: 0,
+        pendingBytes: 0,
       };
       members.set(worker, member);
     }

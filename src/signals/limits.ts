@@ -30,6 +30,8 @@ export interface SignalLimits {
   readonly historyBytes: number;
   /** Bytes of all histories. */
   readonly allHistoryBytes: number;
+  /** Messages of all histories: each takes memory, however small it is. */
+  readonly allHistoryMessages: number;
   /** Topics that have a history. */
   readonly maxTopics: number;
   /** Messages in one page of a history. */
@@ -51,7 +53,8 @@ export const SIGNAL_LIMITS: SignalLimits = freeze({
   historyMessages: 1_000,
   historyBytes: 1_048_576,
   allHistoryBytes: 67_108_864,
+  allHistoryMessages: 131_072,
   maxTopics: 65_536,
   pageMessages: 256,
-  pageBytes: 262_144,
+  pageBytes: 32_768,
 });

@@ -70,7 +70,8 @@ const setU32 = uncurried(view.setUint32);
 const getU16 = uncurried(view.getUint16);
 const getU32 = uncurried(view.getUint32);
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** A byte order mark is part of a name. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encode: (encoder: TextEncoder, text: string) => Uint8Array = uncurried(
   TextEncoder.prototype.encode,
 );

@@ -27,10 +27,6 @@ import type { RedisAddress } from "./redis_address.ts";
 import { PUBLISH_SCRIPT, READ_SCRIPT } from "./redis_scripts.ts";
 import type { TopicPage, TopicStore } from "./topic_store.ts";
 
-const TOPICS = "gatehouse:topic:";
-const DROPPED = "gatehouse:dropped:";
-const ALL_HUBS = "gatehouse:signals";
-const ONE_HUB = "gatehouse:hub:";
 /** How long topics are kept after their last event. */
 const KEPT_MS = 7 * 86_400_000;
 /** Events that are read at a time: all might be as large as they can be. */
@@ -41,6 +37,13 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const FIRST_RETRY_MS = 50;
 const LAST_RETRY_MS = 1_000;
 const MAX_ID = 0xffff_ffff;
+/** Bytes of a message at the most: those of gateways are smaller. */
+const MAX_MESSAGE_BYTES = 131_072;
+/** Channels in one command. */
+const MAX_CHANNELS = 1_000;
+/** Each half of a stream's id at the most. */
+const MAX_HALF = 0xffff_ffff_ffff_ffffn;
+const NO_VALUE = new Uint8Array(0);
 /** A time before which there are no events, for topics that have none. */
 const NO_EVENT = "0-0";
 
@@ -60,6 +63,11 @@ type ReadResult = [Uint8Array, Uint8Array, [Uint8Array, [Uint8Array, Uint8Array]
 /** What Redis is to a hub. */
 export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
   readonly #place: string;
+  /** What the names of keys and channels begin with, and the channel of all hubs. */
+  readonly #topics: string;
+  readonly #dropped: string;
+  readonly #allHubs: string;
+  readonly #oneHub: string;
   readonly #log: Log;
   readonly #commands: Redis;
   readonly #listener: Redis;
@@ -75,7 +83,13 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
   /** What was told last of what is wrong. */
   #lastError = "";
 
-  private constructor(commands: Redis, { host, port }: RedisAddress, log: Log) {
+  private constructor(commands: Redis, { host, port, database }: RedisAddress, log: Log) {
+    // Channels are those of all databases.
+    const prefix = database === 0 ? "gatehouse:" : `gatehouse:${database}:`;
+    this.#topics = `${prefix}topic:`;
+    this.#dropped = `${prefix}dropped:`;
+    this.#allHubs = `${prefix}signals`;
+    this.#oneHub = `${prefix}hub:`;
     this.#place = `Redis at ${host}:${port}`;
     this.#log = log;
     this.#commands = commands;
@@ -109,6 +123,9 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,
       maxRetriesPerRequest: 0,
+      // One that hangs is as good as away.
+      commandTimeout: ANSWER_TIMEOUT_MS,
+      keepAlive: ANSWER_TIMEOUT_MS,
     });
     return new RedisSignals(commands, address, log);
   }
@@ -130,7 +147,7 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
 
   async publish(name: string, value: Uint8Array): Promise<string> {
     const { historyMessages } = SIGNAL_LIMITS;
-    const keys = [TOPICS + name, DROPPED + name];
+    const keys = [this.#topics + name, this.#dropped + name];
     const args = [bufferOf(value), historyMessages, KEPT_MS];
     return String(await this.#ask(() => this.#commands.eval(PUBLISH_SCRIPT, 2, ...keys, ...args)));
   }
@@ -144,14 +161,16 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
     }
     // What is published from now on is heard.
     await followed;
-    const isKnown = isEventId(after);
+    const isKnown = isStreamId(after);
     const start = isKnown ? after : BEFORE_ALL;
     const [droppedBytes, lastBytes, found] = await this.#evalRead(name, start);
     const last = decoder.decode(lastBytes) || NO_EVENT;
     const dropped = decoder.decode(droppedBytes) || NO_EVENT;
     const entries: TopicEntry[] = [];
     let bytes = 0;
-    for (const [id, [, value]] of found) {
+    for (const [id, [, sent]] of found) {
+      // No gateway has written what is larger.
+      const value = sent.length > SIGNAL_LIMITS.maxValueBytes ? NO_VALUE : sent;
       if (entries.length > 0 && bytes + value.length > SIGNAL_LIMITS.pageBytes) break;
       entries.push({ event: decoder.decode(id), value });
       bytes += value.length;
@@ -166,7 +185,7 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
   }
 
   #evalRead(name: string, start: string): Promise<ReadResult> {
-    const keys = [TOPICS + name, DROPPED + name];
+    const keys = [this.#topics + name, this.#dropped + name];
     return this.#ask(() =>
       this.#commands.callBuffer("EVAL", READ_SCRIPT, 2, ...keys, start, MAX_READ)
     ) as Promise<ReadResult>;
@@ -178,7 +197,7 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
   }
 
   follow(name: string, isFollowed: "followed" | "left"): void {
-    const channel = TOPICS + name;
+    const channel = this.#topics + name;
     if (isFollowed === "left") {
       this.#followed.delete(name);
       this.#listener.unsubscribe(channel).catch(() => {});
@@ -197,7 +216,7 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
     }
     for (const { event: key, number } of await this.#askAll(name, new Uint8Array(0), WAKE_NONE)) {
       if (number === 0) continue;
-      const answers = await this.#question(ONE_HUB + key, 0, {
+      const answers = await this.#question(this.#oneHub + key, 0, {
         flags: WAKE_ONE,
         name,
         payload: value,
@@ -210,7 +229,7 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
   /** What all other hubs answer to a signal. */
   #askAll(name: string, payload: Uint8Array, flags: number): Promise<SignalRecord[]> {
     // This hub hears itself.
-    return this.#question(ALL_HUBS, 1, { flags, name, payload });
+    return this.#question(this.#allHubs, 1, { flags, name, payload });
   }
 
   /** Publishes a signal; resolves to what is answered by all that have heard it, but for `own` of them. */
@@ -219,6 +238,7 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
     own: number,
     parts: Pick<SignalRecord, "flags" | "name" | "payload">,
   ): Promise<SignalRecord[]> {
+    if (!this.#isReady) throw new SignalDeliveryError(`${this.#place} is away`);
     const id = this.#lastId = this.#lastId === MAX_ID ? 1 : this.#lastId + 1;
     const record = signalRecord(SEND, { ...parts, id, event: this.#key });
     const answers: SignalRecord[] = [];
@@ -248,10 +268,13 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
   }
 
   #onMessage(channel: string, message: Uint8Array): void {
-    if (channel.startsWith(TOPICS)) {
+    // Whoever speaks to this server can say anything.
+    if (message.length > MAX_MESSAGE_BYTES) return;
+    if (channel.startsWith(this.#topics)) {
       const end = message.indexOf(SPACE);
-      const id = decoder.decode(message.subarray(0, end));
-      this.#hub?.onEvent(channel.slice(TOPICS.length), id, message.subarray(end + 1));
+      const id = decoder.decode(message.subarray(0, Math.max(end, 0)));
+      if (!isStreamId(id)) return;
+      this.#hub?.onEvent(channel.slice(this.#topics.length), id, message.subarray(end + 1));
       return;
     }
     const record = readSignalRecord(message);
@@ -262,10 +285,10 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
 
   /** Does what another hub asks for. */
   async #answer({ id, name, payload, flags, event: key }: SignalRecord): Promise<void> {
-    const number = await this.#hub!.deliver(name, payload, flags);
-    const answer = signalRecord(SENT, { id, number, event: this.#key });
     try {
-      await this.#ask(() => this.#commands.publish(ONE_HUB + key, bufferOf(answer)));
+      const number = await this.#hub!.deliver(name, payload, flags);
+      const answer = signalRecord(SENT, { id, number, event: this.#key });
+      await this.#ask(() => this.#commands.publish(this.#oneHub + key, bufferOf(answer)));
     } catch (error) {
       // The other one hears of the end of the connection, too, or waits in vain.
       if (!(error instanceof SignalDeliveryError)) throw error;
@@ -285,9 +308,18 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
   async #onReady(): Promise<void> {
     if (this.#commands.status !== "ready" || this.#listener.status !== "ready") return;
     const followed = [...this.#hub!.followedTopics];
-    const channels = [ALL_HUBS, ONE_HUB + this.#key, ...followed.map((name) => TOPICS + name)];
+    const channels = [
+      this.#allHubs,
+      this.#oneHub + this.#key,
+      ...followed.map((name) => this.#topics + name),
+    ];
     try {
-      const subscribed = this.#listener.subscribe(...channels);
+      // All are asked for now: what is left from here on comes after them.
+      const parts: Promise<unknown>[] = [];
+      for (let at = 0; at < channels.length; at += MAX_CHANNELS) {
+        parts.push(this.#listener.subscribe(...channels.slice(at, at + MAX_CHANNELS)));
+      }
+      const subscribed = Promise.all(parts);
       for (const name of followed) this.#followed.set(name, subscribed);
       await subscribed;
     } catch (error) {
@@ -317,6 +349,11 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
     this.#lastError = message;
     this.#log("warning", `${this.#place}: ${message}`);
   }
+}
+
+/** Whether an id is one that a stream can have. */
+function isStreamId(id: string): boolean {
+  return isEventId(id) && id.split("-").every((half) => BigInt(half) <= MAX_HALF);
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {

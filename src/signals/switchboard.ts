@@ -58,6 +58,8 @@ abstract class Lines implements Switchboard {
     this.#lines.set(worker, line);
     return {
       take: (record) => {
+        // The hub is not to know it again.
+        if (!this.#lines.has(worker)) return true;
         if (record[0] === RESET) line.isAstray = false;
         return record[0] !== DETACH && this.passOn(worker, record);
       },
@@ -76,7 +78,13 @@ abstract class Lines implements Switchboard {
     let isDelivered = true;
     for (const worker of workers) {
       const line = this.#lines.get(worker);
-      if (line === undefined || !write(line, record)) isDelivered = false;
+      if (line === undefined) {
+        // It has ended, and word of that was lost.
+        this.passOn(worker, DETACH_RECORD);
+        isDelivered = false;
+      } else if (!write(line, record)) {
+        isDelivered = false;
+      }
     }
     return isDelivered;
   }

@@ -62,6 +62,8 @@ export class MemoryTopicStore implements TopicStore {
   readonly #epoch: number;
   #count = 0;
   #bytes = 0;
+  /** Events that are kept. */
+  #kept = 0;
   /** Id of the last event of a topic that was forgotten. */
   #forgottenUpTo: string;
 
@@ -79,15 +81,21 @@ export class MemoryTopicStore implements TopicStore {
     this.#histories.delete(name);
     this.#histories.set(name, history);
     const event = `${this.#epoch}-${++this.#count}`;
-    history.entries.push({ event, value });
+    // A copy: it may be part of something larger.
+    history.entries.push({ event, value: value.slice() });
+    this.#kept++;
     history.bytes += value.length;
     this.#bytes += value.length;
     const isFull = () =>
       history.entries.length > limits.historyMessages || history.bytes > limits.historyBytes;
-    while (isFull()) this.#bytes -= history.drop();
-    while (this.#histories.size > limits.maxTopics || this.#bytes > limits.allHistoryBytes) {
-      this.#forgetOldest();
+    while (isFull()) {
+      this.#bytes -= history.drop();
+      this.#kept--;
     }
+    const areFull = () =>
+      this.#histories.size > limits.maxTopics || this.#bytes > limits.allHistoryBytes ||
+      this.#kept > limits.allHistoryMessages;
+    while (areFull()) this.#forgetOldest();
     return event;
   }
 
@@ -120,6 +128,7 @@ export class MemoryTopicStore implements TopicStore {
     const [name, history] = this.#histories.entries().next().value!;
     this.#histories.delete(name);
     this.#bytes -= history.bytes;
+    this.#kept -= history.entries.length;
     while (history.entries.length > 0) history.drop();
     if (compareEventIds(history.droppedUpTo, this.#forgottenUpTo) > 0) {
       this.#forgottenUpTo = history.droppedUpTo;

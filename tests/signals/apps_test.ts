@@ -23,6 +23,11 @@ class Lab implements AsyncDisposable {
     return new Lab(await startGateway([APP, ...args]));
   }
 
+  /** Lines of its log. */
+  get log(): readonly string[] {
+    return this.#gateway.log;
+  }
+
   get port(): number {
     return this.#gateway.port;
   }
@@ -119,6 +124,21 @@ for (const args of SET_UPS) {
       assertEquals(await staying, '"1"');
     });
 
+    for (const kind of ["early", "late"]) {
+      await step(
+        `a client that leaves costs nothing to an app that is ${kind} to hear of it`,
+        async () => {
+          const before = lab.log.length;
+          (await lab.begin(`/${kind}-wait?name=${kind}`))[Symbol.dispose]();
+          while (!(await lab.ask("/ends")).includes(`${kind}: ${kind} `)) {
+            await new Promise((resolve) => setTimeout(resolve, 20));
+          }
+          assertEquals(await lab.ask(`/send?name=${kind}&wake=one`), "0");
+          assertEquals(lab.log.slice(before), []);
+        },
+      );
+    }
+
     // The limits are the worker's.
     const many = args[1] === "1"
       ? [["/send-much?count=17000", /^616 SignalLimitError$/] as const]
@@ -126,7 +146,7 @@ for (const args of SET_UPS) {
     for (
       const [path, expected] of [
         ...many,
-        ["/wait?name=", /^TypeError: the name of a signal is text/],
+        ["/wait?name=", /^TypeError: the name of a signal is well-formed text/],
         [`/wait?name=${"x".repeat(257)}`, /^SignalLimitError: the name of a signal has up to 256/],
         [`/wait?name=${"%C3%A4".repeat(129)}`, /^SignalLimitError: the name of a signal has up to/],
         ["/wait?ms=-1", /^RangeError: timeoutMs is -1/],
@@ -136,7 +156,7 @@ for (const args of SET_UPS) {
         ["/send-size?bytes=65536", /^SignalLimitError: the value takes 65537 bytes/],
         ["/send-size?bytes=65535", /^0$/],
         [`/publish?name=${"x".repeat(257)}`, /^SignalLimitError: the name of a topic/],
-        ["/read?name=", /^TypeError: the name of a topic/],
+        ["/read?name=", /^TypeError: the name of a topic is well-formed text/],
       ] as const
     ) {
       await step(`${path.slice(0, 40)} gives ${expected}`, async () => {

@@ -1,10 +1,12 @@
-import { assert, assertEquals } from "../support/assert.ts";
+import { assert, assertEquals, assertMatch } from "../support/assert.ts";
+import { LocalBus } from "../../src/bus/bus.ts";
 import { Hub } from "../../src/signals/hub.ts";
 import type { HubLink } from "../../src/signals/hub.ts";
 import * as records from "../../src/signals/records.ts";
 import type { SignalRecord } from "../../src/signals/records.ts";
 import { SIGNAL_LIMITS } from "../../src/signals/limits.ts";
-import { LocalSwitchboard } from "../../src/signals/switchboard.ts";
+import { LocalSwitchboard, RemoteSwitchboard } from "../../src/signals/switchboard.ts";
+import { downChannel, packed, unpacked, upChannel } from "../../src/signals/trunk.ts";
 import { MemoryTopicStore } from "../../src/signals/topic_store.ts";
 
 const { signalRecord, readSignalRecord } = records;
@@ -51,8 +53,8 @@ class FakeWorker implements HubLink {
   }
 }
 
-function labOf(count: number): { hub: Hub; workers: FakeWorker[] } {
-  const hub = new Hub(new MemoryTopicStore(1_000));
+function labOf(count: number, answerTimeoutMs?: number): { hub: Hub; workers: FakeWorker[] } {
+  const hub = new Hub(new MemoryTopicStore(1_000), answerTimeoutMs);
   return { hub, workers: Array.from({ length: count }, () => new FakeWorker(hub)) };
 }
 
@@ -178,4 +180,63 @@ Deno.test("a clogged worker is told once to begin again, and gets no events unti
   assertEquals(port.got.length, 3);
   await ticks();
   assertEquals(other.got.length, 6);
+});
+
+Deno.test("a worker that does not answer fails the call in the end, and costs no other", async () => {
+  const { workers: [sender, a, b] } = labOf(3, 1);
+  a.wakes = null;
+  for (const each of [a, b]) each.say(records.WATCH, { name: "n" });
+  assertEquals(await sender.signal(records.WAKE_ALL), undefined);
+  while (sender.answers(records.SENT).length === 0) await new Promise((ok) => setTimeout(ok, 1));
+  const [{ flags, payload }] = sender.answers(records.SENT);
+  assertEquals(flags, records.FAILED);
+  assertMatch(new TextDecoder().decode(payload), /does not answer/);
+  assertEquals(b.got.length, 1);
+});
+
+Deno.test("a value that is larger than one can be is no record", () => {
+  const { workers: [sender] } = labOf(1);
+  const { maxValueBytes } = SIGNAL_LIMITS;
+  for (const kind of [records.SEND, records.PUBLISH]) {
+    const say = (size: number) => sender.say(kind, { name: "n", payload: new Uint8Array(size) });
+    assert(say(maxValueBytes));
+    assert(!say(maxValueBytes + 1));
+  }
+});
+
+Deno.test("calls without an answer are bounded in bytes", async () => {
+  const { hub, workers: [sender, a] } = labOf(2);
+  a.wakes = null;
+  a.say(records.WATCH, { name: "n" });
+  const payload = new Uint8Array(SIGNAL_LIMITS.maxValueBytes);
+  for (let id = 1; id <= 300; id++) sender.say(records.SEND, { id, name: "n", payload });
+  await ticks();
+  const refused = sender.answers(records.SENT);
+  assertEquals([refused[0].id, refused[0].flags], [257, records.FAILED]);
+  assertEquals(refused.length, 44);
+  hub.detachAll(a);
+});
+
+Deno.test("names that only look alike are two", async () => {
+  const { workers: [sender, a, b] } = labOf(3);
+  a.say(records.WATCH, { name: "n" });
+  b.say(records.WATCH, { name: "\ufeffn" });
+  b.say(records.UNWATCH, { name: "\ufeffn" });
+  a.say(records.UNWATCH, { name: "\ufeffn" });
+  assertEquals(await sender.signal(records.WAKE_ALL), 1);
+});
+
+Deno.test("a process whose worker has ended says so again, if word of it was lost", () => {
+  const bus = new LocalBus();
+  const kinds: number[] = [];
+  bus.subscribe(upChannel("p"), {
+    onMessage: (_, payload) => void kinds.push(unpacked(payload).record[0]),
+    onLoss() {},
+  });
+  using switchboard = new RemoteSwitchboard(bus, "p");
+  const line = switchboard.attach({ isClogged: false, write() {} });
+  line[Symbol.dispose]();
+  assert(line.take(signalRecord(records.WATCH, { name: "n" })), "what comes after its end");
+  bus.publish(downChannel("p"), packed([1], signalRecord(records.EVENT, { name: "n" })));
+  assertEquals(kinds, [records.DETACH, records.DETACH]);
 });

@@ -33,6 +33,19 @@ async function answer(request: Request, context: Context): Promise<Response> {
         throw error;
       }
     }
+    case "/late-wait": {
+      await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+      const outcome = context.signals.wait(name);
+      await outcome.catch((error) => ends.push(`${name}: late ${error.name}`));
+      return new Response();
+    }
+    case "/early-wait": {
+      const outcome = context.signals.wait(name);
+      await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await outcome.catch((error) => ends.push(`${name}: early ${error.name}`));
+      return new Response();
+    }
     case "/send": {
       const wake = searchParams.get("wake") as "one" | undefined ?? undefined;
       return new Response(String(await context.signals.send(name, value, { wake })));

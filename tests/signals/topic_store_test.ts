@@ -93,3 +93,16 @@ for (
 for (const text of ["", "-", "1-", "-1", "1-2-3", " 1", "1\n", "1.5", "٣", "1".repeat(65)]) {
   Deno.test(`${JSON.stringify(text)} is no id`, () => assert(!isEventId(text)));
 }
+
+Deno.test("all histories have a bound in events, too, however small they are", () => {
+  const store = new MemoryTopicStore(7, { ...LIMITS, allHistoryMessages: 5 });
+  for (const name of ["a", "a", "a", "b", "b", "b"]) store.publish(name, new Uint8Array(0));
+  assertEquals(read(store, "a", "7-1"), [[], "7-6", true, false]);
+  assertEquals(read(store, "b", "7-3"), [[0, 0], "7-5", false, true]);
+});
+
+Deno.test("what is kept of an event is its value alone", () => {
+  const store = new MemoryTopicStore(7, LIMITS);
+  store.publish("t", new Uint8Array(1_000).subarray(5, 7));
+  assertEquals(store.read("t", "0").entries[0].value.buffer.byteLength, 2);
+});

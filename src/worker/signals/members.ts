@@ -4,7 +4,7 @@
  * @module
  */
 
-import { rejected } from "../../base/captured.ts";
+import { ignoreRejection, rejected, uncurried } from "../../base/captured.ts";
 import { SignalLimitError } from "../../base/errors.ts";
 import { utf8Length } from "../../base/text.ts";
 import { SIGNAL_LIMITS } from "../../signals/limits.ts";
@@ -16,6 +16,7 @@ import { valueBytes } from "./values.ts";
 import type { WaitOptions } from "./waiters.ts";
 
 const { RangeError, String, TypeError } = globalThis;
+const isWellFormed: (text: string) => boolean = uncurried(String.prototype.isWellFormed);
 
 /** How a signal is sent. */
 export interface SendOptions {
@@ -81,6 +82,13 @@ export class RequestSignals implements Signals {
   }
 
   wait(name: string, options: WaitOptions = {}): Promise<unknown> {
+    const outcome = this.#wait(name, options);
+    // Apps wait first, and then ask for what they wait for: a client that leaves meanwhile is no fault of theirs.
+    ignoreRejection(outcome);
+    return outcome;
+  }
+
+  #wait(name: string, options: WaitOptions): Promise<unknown> {
     try {
       checkName(name, "signal");
       const { timeoutMs, signal } = options;
@@ -134,8 +142,9 @@ export class RequestTopics implements Topics {
 
 /** @throws {TypeError | SignalLimitError} if `name` is no name of a signal or topic */
 function checkName(name: unknown, what: "signal" | "topic"): void {
-  if (typeof name !== "string" || name === "") {
-    throw new TypeError(`the name of a ${what} is text, and not empty`);
+  // All that is malformed would be one name.
+  if (typeof name !== "string" || name === "" || !isWellFormed(name)) {
+    throw new TypeError(`the name of a ${what} is well-formed text, and not empty`);
   }
   const { maxNameBytes } = SIGNAL_LIMITS;
   // Each character is a byte at the least.

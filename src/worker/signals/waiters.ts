@@ -13,7 +13,7 @@ import { WAKE_NONE, WAKE_ONE } from "../../signals/records.ts";
 import type { AppTask, RequestWatcher } from "../task.ts";
 import { isImmutable, valueOf } from "./values.ts";
 
-const { clearTimeout, setTimeout } = globalThis;
+const { clearTimeout, Error, setTimeout } = globalThis;
 const addListener = uncurried(EventTarget.prototype.addEventListener);
 const removeListener = uncurried(EventTarget.prototype.removeEventListener);
 const reasonOf = getterOf<AbortSignal, unknown>(AbortSignal.prototype, "reason");
@@ -32,6 +32,8 @@ class Waiter implements RequestWatcher {
   readonly name: string;
   readonly task: AppTask;
   readonly outcome: Deferred<unknown> = deferred();
+  /** Whether it waits no more. */
+  hasEnded = false;
   readonly #owner: Waiters;
   readonly #signal: AbortSignal | undefined;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
@@ -66,6 +68,7 @@ class Waiter implements RequestWatcher {
   readonly #onAbort = (): void => this.#fail(reasonOf(this.#signal!));
 
   #fail(reason: unknown): void {
+    this.hasEnded = true;
     this.#owner.leave(this);
     this.outcome.reject(reason);
   }
@@ -104,6 +107,8 @@ export class Waiters {
     const { signal } = options;
     if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
     const waiter = new Waiter(this, name, task, options);
+    // Its client had left already.
+    if (waiter.hasEnded) return waiter.outcome.promise;
     this.#count++;
     const waiters = this.#byName.get(name);
     if (waiters === undefined) {
@@ -127,7 +132,14 @@ export class Waiters {
     waiters.forEach((each) => {
       if (wake !== WAKE_ONE || all.length === 0) all[all.length] = each;
     });
-    const first = valueOf(bytes);
+    let first: unknown;
+    try {
+      first = valueOf(bytes);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      // No app of this gateway has sent it: nobody is woken by it.
+      return 0;
+    }
     const isShared = isImmutable(first);
     for (let i = 0; i < all.length; i++) {
       this.leave(all[i]);
