@@ -190,7 +190,9 @@ for (const workers of ["0", "1", "2"]) {
       ) {
         assertEquals(await ask(path), missing, path);
       }
-      await gateway.logged(/cannot send .*secret\.txt: it may not be read; --app-allow-read=/);
+      await gateway.logged(
+        /cannot send .*secret\.txt: it is among what the app may not read; permit it/,
+      );
     });
     await test.step("a header of the app's names no file, unless that is asked for", async () => {
       const response = await fetch(`${url}/named?p=${site.path}/app/a.txt`);

@@ -85,8 +85,10 @@ export function readGranted(
 export function openGranted(path: string, granted: FileGrant): RegularFile {
   if (granted === "any") return RegularFile.open(path);
   if (!isGranted(path, granted)) {
-    const advice = `it may not be read; --app-allow-read=${path} would permit it to apps`;
-    throw new FileFault(advice, "forbidden");
+    throw new FileFault(
+      "it is among what the app may not read; permit it with --app-allow-read and its path",
+      "forbidden",
+    );
   }
   let real: string;
   try {
