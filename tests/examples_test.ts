@@ -331,7 +331,8 @@ example("progress.ts", "tells how much of an upload has arrived", async (url, { 
   await until('{"received":300000,"total":300000,"state":"done"}');
   for (const reader of readers) assertEquals((await reader.read()).done, true);
   assertStringIncludes(await (await fetch(`${url}/1`)).text(), '"state":"done"');
-  assertEquals((await fetch(`${url}/1`, { method: "PUT", body: "again" })).status, 409);
+  const again = await fetch(`${url}/1`, { method: "PUT", body: "again" });
+  assertEquals([again.status, await again.text()], [409, "it is here\n"]);
   assertStringIncludes(await (await fetch(url)).text(), "<progress");
 
   using lost = await RawClient.connect(port);

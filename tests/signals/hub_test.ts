@@ -136,7 +136,7 @@ Deno.test("an event has its id before its publisher knows, and pages come before
 });
 
 Deno.test("calls without an answer are bounded", async () => {
-  const { workers: [sender, a] } = labOf(2);
+  const { hub, workers: [sender, a] } = labOf(2);
   a.say(records.WATCH, { name: "n" });
   a.wakes = null;
   for (let id = 1; id <= SIGNAL_LIMITS.maxPendingCalls + 1; id++) {
@@ -145,6 +145,7 @@ Deno.test("calls without an answer are bounded", async () => {
   await ticks();
   const [{ id, flags }] = sender.answers(records.SENT);
   assertEquals([id, flags], [SIGNAL_LIMITS.maxPendingCalls + 1, records.FAILED]);
+  hub.detachAll(a);
 });
 
 /** A worker behind a switchboard. */

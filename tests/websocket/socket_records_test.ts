@@ -78,7 +78,7 @@ Deno.test("a large record passes in pieces, of which nothing is kept", () => {
 
 const MALFORMED: [name: string, bytes: number[]][] = [
   ["the kind 0", [0, 0, 0, 0, 0]],
-  ["a kind beyond the last", [6, 0, 0, 0, 0]],
+  ["a kind beyond the last", [7, 0, 0, 0, 0]],
   ["other bits", [0x41, 0, 0, 0, 0]],
   ["a close record that is the last", [CLOSE | LAST, 0, 0, 0, 0]],
   ["a close record without end", [CLOSE, 255, 255, 255, 255]],
