@@ -26,6 +26,9 @@ const TIMERS = ["setTimeout", "clearTimeout", "setInterval", "clearInterval"];
 /** Names of what modules are given, as in `ScriptFunction`. */
 const PARAMETERS = ["$meta", "$builtins", "$load", "$import", "$timers", ...TIMERS];
 
+/** Holds what a module exports by default. */
+const DEFAULT = "$default";
+
 /** A module as a function. */
 interface ModuleFunction {
   readonly text: string;
@@ -125,6 +128,16 @@ function moduleFunction(name: string, text: string): ModuleFunction {
     edits.push({ node: statement, text: "" });
   };
 
+  /** Bundlers give what a package of CommonJS exports in this form. */
+  const readDefault = (node: ts.ExportAssignment): void => {
+    const { expression } = node;
+    const isPlain = ts.isCallExpression(expression) && ts.isIdentifier(expression.expression) &&
+      expression.arguments.length === 0;
+    if (!isPlain) refuse(node, "export default");
+    exported.set("default", DEFAULT);
+    edits.push({ node, text: `const ${DEFAULT} = ${expression.getText(file)};` });
+  };
+
   const readCall = (call: ts.CallExpression): void => {
     if (call.expression.kind !== ts.SyntaxKind.ImportKeyword) return;
     edits.push({ node: call.expression, text: "$import" });
@@ -151,7 +164,7 @@ function moduleFunction(name: string, text: string): ModuleFunction {
   const visit = (node: ts.Node, depth: number): void => {
     if (ts.isImportDeclaration(node)) return readImport(node);
     if (ts.isExportDeclaration(node)) return readExport(node);
-    if (ts.isExportAssignment(node)) refuse(node, "export default");
+    if (ts.isExportAssignment(node)) readDefault(node);
     if (ts.isMetaProperty(node) && node.keywordToken === ts.SyntaxKind.ImportKeyword) {
       edits.push({ node, text: "$meta" });
     }

@@ -107,7 +107,9 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
 
   /** Connects to a server, in its time: it is tried until it is there. */
   static async open(address: RedisAddress, log: Log): Promise<RedisSignals> {
-    const { Redis } = await import("ioredis");
+    // The default is what all ways to load CommonJS give.
+    const { default: exported } = await import("ioredis");
+    const Redis = exported as unknown as typeof import("ioredis").Redis;
     const { host, port, username, password, database: db, transport } = address;
     const commands = new Redis({
       host,
