@@ -94,7 +94,9 @@ export interface Context {
   upgrade(request: Request, options?: UpgradeOptions): Response | null;
   /**
    * Sends `message` to all sockets of the app that are subscribed to `topic`, in all workers and processes.
-   * Returns its bytes.
+   * Returns its bytes, of which there can be 1 MiB.
+   *
+   * @throws {RangeError} if there are more
    */
   publish(topic: string, message: Exclude<OutgoingMessage, Blob>): number;
   /** Reads the request's body in the chunks that the client framed it in, instead of `request.body`. */

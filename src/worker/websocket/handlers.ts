@@ -54,7 +54,9 @@ export interface AppSocket<Data = unknown> {
   isSubscribed(topic: string): boolean;
   /**
    * Sends `message` to all other sockets of the app that are subscribed to `topic`, in all workers and processes.
-   * Returns its bytes.
+   * Returns its bytes, of which there can be 1 MiB.
+   *
+   * @throws {RangeError} if there are more
    */
   publish(topic: string, message: Exclude<OutgoingMessage, Blob>): number;
   /** Calls `callback` with the socket: what is sent in one turn goes out together anyway. */
