@@ -5,6 +5,7 @@
  */
 
 import { ByteQueue } from "../base/byte_queue.ts";
+import { EMPTY } from "../base/empty.ts";
 import type { BusRecordTaker } from "./bus_records.ts";
 import { busRecord, BusRecordError, BusRecordReader, LOSS } from "./bus_records.ts";
 
@@ -34,7 +35,7 @@ export class BusPeer implements Disposable {
   #isClosed = false;
 
   /** Begins to read from `conn`, of which `first` has been read already. */
-  constructor(conn: BusConn, owner: BusPeerOwner, first: Uint8Array = new Uint8Array(0)) {
+  constructor(conn: BusConn, owner: BusPeerOwner, first: Uint8Array = EMPTY) {
     this.#conn = conn;
     this.#owner = owner;
     this.#read(first);

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { EMPTY } from "../base/empty.ts";
 import { MAX_BUS_PAYLOAD_BYTES, MAX_CHANNEL_BYTES } from "./bus.ts";
 
 /** Both: a message. The name is its channel's. */
@@ -24,7 +25,6 @@ const MAX_RECORD_BYTES = HEADER_BYTES + MAX_CHANNEL_BYTES + MAX_BUS_PAYLOAD_BYTE
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const EMPTY = new Uint8Array(0);
 
 /** What has come is no record. */
 export class BusRecordError extends Error {

@@ -5,6 +5,7 @@
  */
 
 import { crc32 } from "node:zlib";
+import { EMPTY } from "../base/empty.ts";
 import type { CodingLevel } from "./codec/settings.ts";
 import { GZIP_HEADER, gzipTrailer, lastBlock, storedBlock } from "./codec/stored.ts";
 import type { Step } from "./engine.ts";
@@ -69,7 +70,7 @@ export class CodedBody {
   /** Gives the encoder up; what it has kept back comes out. */
   async park(): Promise<Uint8Array[]> {
     if (this.#engine === null) return [];
-    const pieces = this.#isUnflushed ? await this.#engine.encode(new Uint8Array(0), "flush") : [];
+    const pieces = this.#isUnflushed ? await this.#engine.encode(EMPTY, "flush") : [];
     this.#isUnflushed = false;
     this.close();
     return pieces;

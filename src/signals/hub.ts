@@ -195,8 +195,6 @@ export class Hub {
       const wake = flags === WAKE_NONE ? WAKE_NONE : WAKE_ALL;
       const own = this.deliver(name, payload, wake);
       if (remote === null) return { number: await own };
-      // The others may fail first.
-      own.catch(() => {});
       const [here, elsewhere] = await Promise.all([own, remote.send(name, payload, wake)]);
       return { number: here + elsewhere };
     }

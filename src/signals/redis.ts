@@ -7,6 +7,7 @@
 
 import { Buffer } from "node:buffer";
 import type { Redis } from "ioredis";
+import { EMPTY } from "../base/empty.ts";
 import { SignalDeliveryError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { timerMs } from "../base/timers.ts";
@@ -43,7 +44,6 @@ const MAX_MESSAGE_BYTES = 131_072;
 const MAX_CHANNELS = 1_000;
 /** Each half of a stream's id at the most. */
 const MAX_HALF = 0xffff_ffff_ffff_ffffn;
-const NO_VALUE = new Uint8Array(0);
 /** A time before which there are no events, for topics that have none. */
 const NO_EVENT = "0-0";
 
@@ -172,7 +172,7 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
     let bytes = 0;
     for (const [id, [, sent]] of found) {
       // No gateway has written what is larger.
-      const value = sent.length > SIGNAL_LIMITS.maxValueBytes ? NO_VALUE : sent;
+      const value = sent.length > SIGNAL_LIMITS.maxValueBytes ? EMPTY : sent;
       if (entries.length > 0 && bytes + value.length > SIGNAL_LIMITS.pageBytes) break;
       entries.push({ event: decoder.decode(id), value });
       bytes += value.length;
@@ -216,7 +216,7 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
       const answers = await this.#askAll(name, value, wake);
       return answers.reduce((sum, { number }) => sum + number, 0);
     }
-    for (const { event: key, number } of await this.#askAll(name, new Uint8Array(0), WAKE_NONE)) {
+    for (const { event: key, number } of await this.#askAll(name, EMPTY, WAKE_NONE)) {
       if (number === 0) continue;
       const answers = await this.#question(this.#oneHub + key, 0, {
         flags: WAKE_ONE,
