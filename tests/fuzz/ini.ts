@@ -167,7 +167,7 @@ function checkValues(sections: readonly IniSection[], before: Problems): void {
     for (const entry of section.entries) {
       const problems = new Problems("f.ini");
       const value = new Defaults(shared, new Map(), builtIn, problems).valueOf(entry, own);
-      const expected = expanded(entry, own, shared, builtIn, []);
+      const expected = expanded(entry, own, shared, builtIn, [], { left: MAX_NAMES });
       if (expected === null) assert(isFaulty(problems), "what is wrong is told");
       else assertEquals([isFaulty(problems), value], [false, expected]);
     }
@@ -184,13 +184,20 @@ function isFaulty(problems: Problems): boolean {
   }
 }
 
-/** The value with what its names stand for; `null` if one stands for nothing, or for itself. */
+/** What a value may name, as src/config/interpolation.ts has it. */
+const MAX_NAMES = 1_000;
+
+/**
+ * The value with what its names stand for; `null` if one stands for nothing, or for itself, or there are
+ * too many.
+ */
 function expanded(
   entry: IniEntry,
   own: IniSection | null,
   shared: IniSection | undefined,
   builtIn: ReadonlyMap<string, string>,
   trail: readonly IniEntry[],
+  names: { left: number },
 ): string | null {
   if (trail.includes(entry)) return null;
   let text = "";
@@ -200,11 +207,12 @@ function expanded(
       text += part === "%%" ? "%" : part;
       continue;
     }
+    if (names.left-- === 0) return null;
     const inOwn = own?.entries.find((each) => each.key === name && each !== entry);
     const found = inOwn ?? shared?.entries.find(({ key }) => key === name);
     const value = found === undefined
       ? builtIn.get(name)
-      : expanded(found, own, shared, builtIn, [...trail, entry]);
+      : expanded(found, own, shared, builtIn, [...trail, entry], names);
     if (value === undefined || value === null) return null;
     text += value;
   }
