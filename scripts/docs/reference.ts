@@ -6,7 +6,8 @@
  */
 
 import { variableOf } from "../../src/config/environment.ts";
-import { COMMAND_HELP, NOTES, VARIABLES } from "../../src/config/help_topics.ts";
+import { COMMAND_HELP } from "../../src/config/commands.ts";
+import { NOTES, VARIABLES } from "../../src/config/help_topics.ts";
 import { FILE_OPTIONS } from "../../src/config/option_entry.ts";
 import type { OptionSpec } from "../../src/config/options.ts";
 import { hasOptionalValue, OPTIONS } from "../../src/config/options.ts";

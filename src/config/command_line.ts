@@ -8,6 +8,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { ConfigError } from "../base/errors.ts";
 import { hostText, parseListenAddress } from "../net/address.ts";
+import { COMMAND_HELP, RESERVED_WORDS } from "./commands.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import type { ConfigSources } from "./gather.ts";
 import { gather, NO_SOURCES } from "./gather.ts";
@@ -88,7 +89,8 @@ export function parseCommandLine(
   });
   const flags = withEndpoint(named);
   const positional = [...parsed._, ...parsed["--"] ?? []].map(String);
-  const verb = VERBS.has(positional[0]) ? positional.shift() : "serve";
+  if (RESERVED_WORDS.has(positional[0])) throw reservedWord(positional[0]);
+  const verb = COMMAND_HELP.has(positional[0]) ? positional.shift() : "serve";
   if (verb === "help") return helpCommand(positional);
   if (positional[0] === "run") {
     throw new ConfigError(
@@ -129,7 +131,7 @@ export function parseCommandLine(
 /** What `--help` after these words shows: a command's own help, or the first screen. */
 function helpAbout([verb, ...words]: readonly string[]): Command {
   if (verb === "help") return helpCommand(words);
-  return VERBS.has(verb) ? { kind: "help", topic: verb } : { kind: "help" };
+  return COMMAND_HELP.has(verb) ? { kind: "help", topic: verb } : { kind: "help" };
 }
 
 function helpCommand(words: readonly string[]): Command {
@@ -137,8 +139,11 @@ function helpCommand(words: readonly string[]): Command {
   return words.length === 0 ? { kind: "help" } : { kind: "help", topic: words[0] };
 }
 
-/** Words that say what to do, before everything else. */
-const VERBS: ReadonlySet<string> = new Set(["serve", "status", "cache", "config", "help"]);
+function reservedWord(word: string): ConfigError {
+  return new ConfigError(
+    `"${word}" is reserved for a command of a later version: write ./${word} for an app of that name`,
+  );
+}
 
 /** The flags, with `--host` and `--port` replaced by an endpoint. */
 function withEndpoint(flags: readonly Given[]): Given[] {

@@ -6,7 +6,8 @@
 
 import { ConfigError } from "../base/errors.ts";
 import { variableOf } from "./environment.ts";
-import { COMMAND_HELP, EXAMPLES, NOTES } from "./help_topics.ts";
+import { COMMAND_HELP, COMMANDS, RESERVED_WORDS } from "./commands.ts";
+import { EXAMPLES, NOTES } from "./help_topics.ts";
 import { nearest } from "../base/nearest.ts";
 import type { OptionGroup, OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
@@ -43,7 +44,7 @@ or a folder of files: ./public.
 
 /**
  * What `gatehouse help TOPIC` prints, at most 80 columns wide: about a command, a group of options,
- * an option (with dashes or without), or `all`. Without a topic: one screen with the common options
+ * an option (with dashes or without), `commands` or `all`. Without a topic: one screen with the common options
  * and the topics.
  *
  * @throws {ConfigError} if there is no such topic
@@ -52,6 +53,7 @@ export function helpText(topic?: string): string {
   if (topic === undefined) return startText();
   const name = topic.toLowerCase();
   if (name === "all") return allText();
+  if (name === "commands") return commandsText();
   const group = GROUPS.get(name);
   if (group !== undefined) return groupText(group);
   const text = COMMAND_HELP.get(name) ?? NOTES.get(name);
@@ -68,7 +70,7 @@ export function helpText(topic?: string): string {
 
 /** The topics that are not options. */
 function topics(): string[] {
-  return [...COMMAND_HELP.keys(), ...GROUPS.keys(), ...NOTES.keys(), "all"];
+  return [...COMMAND_HELP.keys(), ...GROUPS.keys(), ...NOTES.keys(), "commands", "all"];
 }
 
 function startText(): string {
@@ -84,7 +86,7 @@ function startText(): string {
     ["options", GROUPS.keys()],
     ["an option", ["--workers"]],
     ["more", NOTES.keys()],
-    ["everything", ["all"]],
+    ["lists", ["commands", "all"]],
   ] as const;
   const lines = topics.map(([kind, names]) => {
     const start = `  ${kind}:`.padEnd(TOPICS_INDENT);
@@ -101,10 +103,20 @@ function allText(): string {
   return [
     START,
     EXAMPLES,
+    commandsText(),
     ...COMMAND_HELP.values(),
     ...[...GROUPS.values()].map(groupText),
     ...NOTES.values(),
   ].join("\n");
+}
+
+function commandsText(): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const lines = COMMANDS.map(({ name, brief }) => `  ${name.padEnd(width)}  ${brief}\n`);
+  const reserved =
+    `Kept for commands of later versions: ${[...RESERVED_WORDS].join(", ")}. As the ` +
+    "first word, write ./ before an app of such a name.";
+  return `Commands:\n${lines.join("")}\n${wrapped(reserved, 2)}`;
 }
 
 function groupText(group: OptionGroup): string {

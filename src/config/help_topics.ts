@@ -1,5 +1,5 @@
 /**
- * What the help says beside the options: about commands, and notes.
+ * What the help says beside options and commands: examples, and notes.
  *
  * @module
  */
@@ -17,59 +17,6 @@ export const EXAMPLES = `Examples:
   gatehouse --config gatehouse.ini --workers 4
   gatehouse https://example.com/app.ts --app-allow-net --app-allow-read=data
 `;
-
-/** Commands, and what each does. */
-export const COMMAND_HELP: ReadonlyMap<string, string> = new Map([
-  [
-    "serve",
-    `gatehouse [serve] APP [MIDDLEWARE...] [OPTIONS]
-gatehouse [serve] --mount /PREFIX=APP... [OPTIONS]
-gatehouse [serve] --config FILE [NAME=VALUE...] [OPTIONS]
-
-  Serves apps. APP and MIDDLEWARE are modules by path or URL (file:, http:,
-  https:, npm:). A fragment names an export other than the default:
-  app.ts#admin. An app is an object with fetch(request, context), or a
-  function of the same form; apps that call Deno.serve() or listen with
-  node:http work too. Middleware is a function (next: App) => App; the last
-  one named is the outermost. APP can also be a folder, whose files are served
-  (see gatehouse help files).
-`,
-  ],
-  [
-    "cache",
-    `gatehouse cache APP... [OPTIONS]
-gatehouse cache --info | --clean
-
-  Fetches the modules and packages of apps into the cache, so that they can
-  start with --cached-only. Takes the options under "gatehouse help loading".
-  --info says where the cache is and what is in it; --clean empties it.
-`,
-  ],
-  [
-    "config",
-    `gatehouse config check FILE [NAME=VALUE...] [OPTIONS]
-gatehouse config show [FILE] [NAME=VALUE...] [OPTIONS]
-
-  check reports every problem in a configuration file with its line number,
-  and exits with status 2 if there is one. show prints the settings that
-  serve would use, and where each comes from.
-`,
-  ],
-  [
-    "status",
-    `gatehouse status --mongrel2-control ENDPOINT
-
-  Prints what a running Mongrel2 says of its tasks and connections.
-`,
-  ],
-  [
-    "help",
-    `gatehouse help [TOPIC]
-
-  Prints help about a command, a group of options, an option, or all of it.
-`,
-  ],
-]);
 
 /** A variable of the environment that is not an option. */
 export interface Variable {

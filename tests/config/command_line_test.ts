@@ -5,6 +5,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../support/assert.ts";
+import { COMMAND_HELP, RESERVED_WORDS } from "../../src/config/commands.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import { NO_SOURCES } from "../../src/config/gather.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
@@ -29,6 +30,18 @@ Deno.test("serve may be named, middleware follows the app, -- ends the options",
   const settings = settingsOf("serve", "app.ts", "--workers=1", "m1.ts", "--", "--odd.ts");
   assertEquals(settings.mounts, [{ prefix: "", app: "app.ts" }]);
   assertEquals(settings.middleware, ["m1.ts", "--odd.ts"]);
+});
+
+Deno.test("an app, or middleware, whose name is a reserved word is served where no command could stand", () => {
+  for (const word of RESERVED_WORDS) {
+    assert(!COMMAND_HELP.has(word), word);
+    for (const named of [`./${word}`, `/a/${word}`, `${word}.ts`]) {
+      assertEquals(settingsOf(named).mounts, [{ prefix: "", app: named }]);
+    }
+    assertEquals(settingsOf("serve", word).mounts, [{ prefix: "", app: word }]);
+    assertEquals(settingsOf("app.ts", word).middleware, [word]);
+    assertEquals(settingsOf("--mount", `/=${word}`).mounts, [{ prefix: "", app: word }]);
+  }
 });
 
 Deno.test("an option whose value may be left out never takes the next word", () => {
@@ -85,6 +98,11 @@ const refusals: [string[], string | RegExp][] = [
   [["a", "--status"], /^unknown option --status$/],
   [["a", "--unstable-sloppy-imports"], /^unknown option --unstable-sloppy-imports$/],
   [["a", "--allow-net"], "unknown option --allow-net; did you mean --app-allow-net?"],
+  ...[...RESERVED_WORDS].map((word): [string[], string] => [
+    [word],
+    `"${word}" is reserved for a command of a later version: write ./${word} for an app`,
+  ]),
+  [["--workers=1", "log", "m.ts"], '"log" is reserved for a command'],
   [["run", "a"], 'there is no command "run": gatehouse APP serves an app'],
   [["a", "--http", "http://h:1"], "write an address, not a URL: leave out http://"],
   [["a", "--port", "x"], "--port takes a whole number from 0 to 65535"],
@@ -170,5 +188,5 @@ Deno.test("nothing after -- is taken for an option", () => {
 });
 
 Deno.test("commands that do not exist are apps", () => {
-  assertEquals(settingsOf("bench").mounts, [{ prefix: "", app: "bench" }]);
+  assertEquals(settingsOf("start").mounts, [{ prefix: "", app: "start" }]);
 });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+import { COMMANDS } from "../../src/config/commands.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import { NO_SOURCES } from "../../src/config/gather.ts";
 import { helpText } from "../../src/config/help.ts";
@@ -30,6 +31,7 @@ Deno.test("all of the help has its parts under headings, in this order", () => {
   const headings = helpText("all").match(/^[A-Z][\w ]+:$/gm);
   assertEquals(headings, [
     "Examples:",
+    "Commands:",
     "Endpoints:",
     "Compression:",
     "Apps:",
@@ -100,6 +102,7 @@ const asked: [args: string[], topic: string | undefined][] = [
   [["config", "check", "-h"], "config"],
   [["serve", "app.ts", "-h"], "serve"],
   [["status", "--help"], "status"],
+  [["help", "commands"], "commands"],
 ];
 for (const [args, topic] of asked) {
   Deno.test(`gatehouse ${args.join(" ")} shows help about ${topic ?? "where to begin"}`, () => {
@@ -108,6 +111,17 @@ for (const [args, topic] of asked) {
     if (command.kind === "help") helpText(command.topic);
   });
 }
+
+Deno.test("the list of commands has each with a line about it", () => {
+  const lines = helpText("commands").split("\n");
+  for (const { name, brief } of COMMANDS) {
+    assert(
+      lines.some((line) => line.startsWith(`  ${name} `) && line.endsWith(`  ${brief}`)),
+      name,
+    );
+    assert(!brief.endsWith("."), brief);
+  }
+});
 
 Deno.test("help takes one topic", () => {
   assertThrows(() => parseCommandLine(["help", "limits", "apps"]), ConfigError, "one topic");

@@ -1,0 +1,98 @@
+/**
+ * The table of commands: the one place that says which there are, and what each does. The command line,
+ * the help and the reference come from it. The main module carries them out.
+ *
+ * @module
+ */
+
+/** One command. */
+export interface CommandSpec {
+  /** The word that asks for it, before everything else. */
+  readonly name: string;
+  /** What it does, in a few words without a period. */
+  readonly brief: string;
+  /** Its help: lines that show how it is used, an empty one, and what it does, indented by 2. */
+  readonly help: string;
+}
+
+/**
+ * Words that may become commands. As the first word, none of them names an app now, so that the command
+ * changes nothing for those who serve one. A word moves from here to {@linkcode COMMANDS}.
+ */
+export const RESERVED_WORDS: ReadonlySet<string> = new Set([
+  "bench",
+  "completions",
+  "dispatch",
+  "drain",
+  "fetch",
+  "log",
+  "man",
+  "profile",
+  "reload",
+  "respond",
+  "version",
+]);
+
+/** All commands, in the order of the help text. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "serve",
+    brief: "Serve apps; the word may be left out",
+    help: `gatehouse [serve] APP [MIDDLEWARE...] [OPTIONS]
+gatehouse [serve] --mount /PREFIX=APP... [OPTIONS]
+gatehouse [serve] --config FILE [NAME=VALUE...] [OPTIONS]
+
+  Serves apps. APP and MIDDLEWARE are modules by path or URL (file:, http:,
+  https:, npm:). A fragment names an export other than the default:
+  app.ts#admin. An app is an object with fetch(request, context), or a
+  function of the same form; apps that call Deno.serve() or listen with
+  node:http work too. Middleware is a function (next: App) => App; the last
+  one named is the outermost. APP can also be a folder, whose files are served
+  (see gatehouse help files). A file named like a command, or like a word that
+  is kept for one (see gatehouse help commands), needs ./ before it.
+`,
+  },
+  {
+    name: "cache",
+    brief: "Fetch the modules of apps into the cache, or look into it",
+    help: `gatehouse cache APP... [OPTIONS]
+gatehouse cache --info | --clean
+
+  Fetches the modules and packages of apps into the cache, so that they can
+  start with --cached-only. Takes the options under "gatehouse help loading".
+  --info says where the cache is and what is in it; --clean empties it.
+`,
+  },
+  {
+    name: "config",
+    brief: "Check or show the configuration",
+    help: `gatehouse config check FILE [NAME=VALUE...] [OPTIONS]
+gatehouse config show [FILE] [NAME=VALUE...] [OPTIONS]
+
+  check reports every problem in a configuration file with its line number,
+  and exits with status 2 if there is one. show prints the settings that
+  serve would use, and where each comes from.
+`,
+  },
+  {
+    name: "status",
+    brief: "Print what a running Mongrel2 does",
+    help: `gatehouse status --mongrel2-control ENDPOINT
+
+  Prints what a running Mongrel2 says of its tasks and connections.
+`,
+  },
+  {
+    name: "help",
+    brief: "Print help about a topic",
+    help: `gatehouse help [TOPIC]
+
+  Prints help about a command, a group of options, an option, or all of it.
+`,
+  },
+];
+
+/** The help about each command, by name. */
+export const COMMAND_HELP: ReadonlyMap<string, string> = new Map(
+  COMMANDS.map(({ name, help }) => [name, help]),
+);
