@@ -19,6 +19,8 @@ export type Notice = Readonly<Parameters<Log>>;
 
 /** Tells how the gateway does. Disposed at its end. */
 export interface Announcer extends Disposable {
+  /** It will give up the privileges that it may need to write its pidfile. */
+  givingUpPrivileges(): void;
   /** It serves at `urls`; `notice` is printed with it. */
   ready(urls: readonly string[], notice: Notice | null): void;
   /** It begins to reload the apps. */
@@ -33,11 +35,17 @@ export interface Announcer extends Disposable {
 export class CommandAnnouncer implements Announcer {
   readonly #pidfile: Pidfile | null;
   readonly #manager: ServiceManager | null;
+  #isWritten = false;
 
   /** @throws {ConfigError} if the pidfile is another process's */
   constructor({ pidfile }: ServeSettings, surroundings: Surroundings) {
     this.#pidfile = pidfile === undefined ? null : new Pidfile(pidfile, surroundings);
     this.#manager = ServiceManager.fromEnvironment(environmentOf(surroundings.env), logToStderr);
+  }
+
+  givingUpPrivileges(): void {
+    this.#pidfile?.write();
+    this.#isWritten = true;
   }
 
   ready(urls: readonly string[], notice: Notice | null): void {
@@ -47,7 +55,7 @@ export class CommandAnnouncer implements Announcer {
       for (const line of text.split("\n")) logToStderr(level, line);
     }
     for (const url of urls) tell(`listening ${url}`);
-    this.#pidfile?.write();
+    if (!this.#isWritten) this.#pidfile?.write();
     this.#manager?.ready(`serving ${urls.join(", ")}`);
     tell("ready");
   }
@@ -78,6 +86,8 @@ export class MemberAnnouncer implements Announcer {
   constructor(membership: Membership) {
     this.#membership = membership;
   }
+
+  givingUpPrivileges(): void {}
 
   ready(urls: readonly string[], notice: Notice | null): void {
     this.#membership.report({ kind: "ready", urls, notice });

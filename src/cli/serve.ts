@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../base/error_message.ts";
+import { statOf } from "../base/folders.ts";
 import { resolve } from "node:path";
 import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../base/errors.ts";
@@ -29,6 +30,7 @@ import { AppEnvironment } from "./app_environment.ts";
 import { appGroups, refuseInspected } from "../gateway/app_groups.ts";
 import { checkLoader } from "../gateway/app_loader.ts";
 import { appLoading } from "../gateway/apps.ts";
+import { EarlySockets } from "../gateway/early_sockets.ts";
 import { Reloading } from "../gateway/reloading.ts";
 import { Hangups } from "./hangups.ts";
 import { openHub } from "./hub.ts";
@@ -48,10 +50,11 @@ const MOMENT_MS = 200;
 export async function serveCommand(
   settings: ServeSettings,
   reread: () => ServeSettings,
-  surroundings: Surroundings,
+  startedIn: Surroundings,
   membership: Membership | null,
 ): Promise<number> {
   checkDescriptors();
+  checkWatched(settings.watchedFiles);
   using hangups = new Hangups();
   const stop = Promise.withResolvers<void>();
   let signals = 0;
@@ -66,11 +69,16 @@ export async function serveCommand(
   for (const name of names) Deno.addSignalListener(name, onSignal);
   try {
     using announcer = membership === null
-      ? new CommandAnnouncer(settings, surroundings)
+      ? new CommandAnnouncer(settings, startedIn)
       : new MemberAnnouncer(membership);
     if (membership !== null) {
       place(settings, membership.number, membership.assignment.ports);
     }
+    const tls = readKeyPair(settings);
+    const sharing = sharingOf(membership);
+    const dropped = await withoutPrivileges(settings, startedIn, tls, sharing, announcer);
+    const { surroundings } = dropped;
+    using early = dropped.sockets;
     const { folders, apps } = foldersApart(settings, surroundings.cwd);
     using inspector = await openedInspector(apps, surroundings);
     fixTrust(surroundings, logToStderr);
@@ -94,12 +102,13 @@ export async function serveCommand(
     const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
-      tls: readKeyPair(settings),
+      tls,
       fastcgi: fastCgiOptions(settings, surroundings),
       mongrel2: await mongrel2Specs(settings),
       surroundings,
       backlog: settings.backlog,
-      sharing: sharingOf(membership),
+      sharing,
+      early: early ?? undefined,
       limits: settings.limits,
       messageCompression: settings.messageCompression,
       compression: settings.compress === null ? undefined : {
@@ -147,6 +156,61 @@ export async function serveCommand(
   } finally {
     for (const name of names) Deno.removeSignalListener(name, onSignal);
   }
+}
+
+/** @throws {ConfigError} if one of the files to watch is a folder, of which nothing would be noticed */
+function checkWatched(files: readonly string[]): void {
+  const folder = files.find((path) => statOf(path)?.isDirectory);
+  if (folder === undefined) return;
+  throw new ConfigError(`--watch=${folder} is a folder: name the files in it`);
+}
+
+/** What is left to a process, and to know, once it has become another user. */
+interface Dropped {
+  readonly surroundings: Surroundings;
+  /** The sockets that were opened before. */
+  readonly sockets: EarlySockets | null;
+}
+
+/**
+ * Becomes the user that `settings` name, if they do: after the sockets are open that this user could
+ * not open, and before anything of the apps is read.
+ *
+ * @throws {ConfigError} if the process cannot become this user, or would keep anything of root
+ * @throws {ListenError} if a socket cannot be opened
+ */
+async function withoutPrivileges(
+  settings: ServeSettings,
+  surroundings: Surroundings,
+  tls: TlsKeyPair | undefined,
+  sharing: SocketSharing,
+  announcer: Announcer,
+): Promise<Dropped> {
+  const { user, http, https, fastcgi, backlog } = settings;
+  if (user === null) return { surroundings, sockets: null };
+  const { become, checkRuntime, findAccount, giveSocket, isForRoot, surroundingsOf } = await import(
+    "./privileges.ts"
+  );
+  const account = findAccount(user);
+  const addresses = [...http, ...https, ...fastcgi].filter((address) =>
+    // Where others listen at the same address, clients are led to this one from now on.
+    sharing === "exclusive" || isForRoot(address)
+  );
+  using opened = new DisposableStack();
+  const sockets = opened.use(
+    await EarlySockets.open(addresses.map((address) => ({
+      address,
+      backlog,
+      tls: https.includes(address) ? tls : undefined,
+      sharing,
+    }))),
+  );
+  for (const address of addresses) giveSocket(address, account);
+  announcer.givingUpPrivileges();
+  become(account);
+  checkRuntime(account, surroundings);
+  opened.move();
+  return { surroundings: surroundingsOf(account, surroundings), sockets };
 }
 
 /** @throws {ConfigError} if the process may have too few file descriptors to start */
@@ -227,7 +291,7 @@ async function openedInspector(
 function reloadWhenAsked(
   gateway: Gateway,
   loading: AppLoading,
-  { watch, watchRemoteMs, configFile }: ServeSettings,
+  { watch, watchedFiles, watchRemoteMs, configFile }: ServeSettings,
   { cwd }: Surroundings,
   announcer: Announcer,
   hangups: Hangups,
@@ -240,7 +304,7 @@ function reloadWhenAsked(
   const reloading = new Reloading(loading, {
     watch,
     watchRemoteMs,
-    files: configFile === undefined ? [] : [resolve(cwd, configFile)],
+    files: [...watchedFiles, ...configFile === undefined ? [] : [resolve(cwd, configFile)]],
     reload,
     log: logToStderr,
   });

@@ -45,6 +45,8 @@ export async function superviseCommand(
     );
   }
   checkShareable(settings);
+  // The processes become this user: they need not be started to know that they cannot.
+  if (settings.user !== null) (await import("./privileges.ts")).findAccount(settings.user);
   using hangups = new Hangups();
   using announcer = new CommandAnnouncer(settings, surroundings);
   using reserved = await reservePorts(settings);

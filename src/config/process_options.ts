@@ -10,7 +10,7 @@ import { parseListenAddress } from "../net/address.ts";
 import { RANGES } from "../limits/setting_ranges.ts";
 import { parseRedisUrl } from "../signals/redis_address.ts";
 import type { OptionSpec } from "./options.ts";
-import type { ServeSettings } from "./settings.ts";
+import type { ServeSettings, UserSetting } from "./settings.ts";
 import { parseCount } from "./values.ts";
 
 /** The options, in the order of the help text. */
@@ -35,6 +35,15 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
     apply: (settings, text, name) => settings.signals = parseRedisUrl(text, name),
   },
   {
+    name: "user",
+    value: "USER[:GROUP]",
+    group: "Processes",
+    help:
+      "Become this user, and drop root's privileges and groups for good, once the sockets are " +
+      "open and before any app is loaded. Names or numbers. The supervisor of --processes stays root",
+    apply: (settings, text, name) => settings.user = parseUser(text, name),
+  },
+  {
     name: "pidfile",
     value: "FILE",
     group: "Processes",
@@ -50,6 +59,14 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
     apply: (settings, text, name) => settings.inspect = inspectorAddress(text, name),
   },
 ];
+
+function parseUser(text: string, name: string): UserSetting {
+  // No account's name has a colon, a slash or a control character, and none begins with a hyphen.
+  const [whole, user, group] = /^([^:/\p{Cc}-][^:/\p{Cc}]*)(?::([^:/\p{Cc}-][^:/\p{Cc}]*))?$/u
+    .exec(text) ?? [];
+  if (whole !== undefined) return { user, group };
+  throw new ConfigError(`${name} takes USER or USER:GROUP, not ${JSON.stringify(text)}`);
+}
 
 /** Where debuggers look first. */
 const DEFAULT_INSPECTOR = "127.0.0.1:9229";

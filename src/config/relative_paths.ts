@@ -59,10 +59,18 @@ export function programsFrom(list: string, folder: string): string {
   return mapList(list, (program) => /[/\\]/.test(program) ? resolve(folder, program) : program);
 }
 
-/** Commas that belong to a value are doubled, and stay so. */
+/** The paths of a list, without those that are empty. */
+export function pathsIn(list: string): string[] {
+  return valuesIn(list).filter((path) => path !== "");
+}
+
 function mapList(list: string, change: (value: string) => string): string {
-  return list.split(/(?<!,),(?!,)/)
-    .map((value) => change(value.replaceAll(",,", ",")).replaceAll(",", ",,")).join(",");
+  return valuesIn(list).map((value) => change(value).replaceAll(",", ",,")).join(",");
+}
+
+/** The values of a list. Commas that belong to one are doubled. */
+function valuesIn(list: string): string[] {
+  return list.split(/(?<!,),(?!,)/).map((value) => value.replaceAll(",,", ","));
 }
 
 /** The value of `option` from a file in `folder`, meaning the same elsewhere. */

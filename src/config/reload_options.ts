@@ -6,6 +6,7 @@
 
 import { ConfigError } from "../base/errors.ts";
 import type { OptionSpec } from "./options.ts";
+import { pathsFrom, pathsIn } from "./relative_paths.ts";
 import { parseDuration } from "./values.ts";
 
 /** Names that a field of a response can have (RFC 9110, section 5.6.2). */
@@ -29,10 +30,22 @@ export function checkGenerationHeader(option: string, name: string): void {
 export const RELOAD_OPTIONS: readonly OptionSpec[] = [
   {
     name: "watch",
+    value: "[=FILES]",
+    repeats: true,
     group: "Reloading",
     brief: "Reload the apps when their files change",
-    help: "Reload the apps when one of their local files changes",
-    apply: (settings) => settings.watch = "files",
+    help:
+      "Reload the apps when one of their local files changes, or one of FILES: a list of files " +
+      "that the apps read by themselves",
+    apply: (settings, text) => {
+      settings.watch = "files";
+      settings.watchedFiles.push(...pathsIn(text));
+    },
+    switchOff: (settings) => {
+      settings.watch = "nothing";
+      settings.watchedFiles = [];
+    },
+    relativeTo: (folder, text) => pathsFrom(text, folder),
   },
   {
     name: "watch-remote",

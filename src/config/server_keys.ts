@@ -49,6 +49,7 @@ export const ALIASES: ReadonlyMap<string, Alias> = new Map<string, Alias>([
   ["max_age", { option: "max-worker-age" }],
   ["request_queue_size", { option: "backlog" }],
   ["dev", { option: "watch" }],
+  ["chuid", { option: "user" }],
 ]);
 
 /** Keys, with underscores, that have no option, and why. */
@@ -57,7 +58,7 @@ export const REFUSED: readonly (readonly [RegExp, string])[] = [
   [/^buffer_size$/, "the system's own sizes of socket buffers are better; remove the line"],
   [/^gevent\.monkey\./, "nothing needs patching here; remove the line"],
   [
-    /^(?:daemonize|chuid|stdout|stderr|access_log_file|coverage|sysinfo|backdoor)$/,
+    /^(?:daemonize|stdout|stderr|access_log_file|coverage|sysinfo|backdoor)$/,
     "left to the service manager and the shell; remove the line",
   ],
   [/^status_(?:port|host)$/, "there is no status port; remove the line"],

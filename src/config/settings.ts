@@ -90,6 +90,13 @@ export interface LoaderSettings {
   allowHttp: "loopback" | "any";
 }
 
+/** A user to become, by name or number. */
+export interface UserSetting {
+  readonly user: string;
+  /** The group; the user's own if absent. */
+  readonly group: string | undefined;
+}
+
 /** The settings of `gatehouse serve`. */
 export interface ServeSettings {
   /** Path of the configuration file. */
@@ -156,6 +163,8 @@ export interface ServeSettings {
   cacheAction: CacheAction;
   /** Number of gateway processes; 0 runs this one alone, without a supervisor. */
   processes: number;
+  /** The user that the gateway becomes once its sockets are open; `null` if it stays who it is. */
+  user: UserSetting | null;
   /** File that has the process's number while it serves. */
   pidfile: string | undefined;
   /** Where debuggers may look into the process; `null` for nowhere. */
@@ -174,6 +183,8 @@ export interface ServeSettings {
   drainTimeoutMs: number;
   /** Whether the apps are reloaded when local files that they are made of change. */
   watch: "nothing" | "files";
+  /** Further files whose changes reload the apps. */
+  watchedFiles: string[];
   /** How often remote modules are checked for changes, in milliseconds; 0 disables. */
   watchRemoteMs: number;
   /** Name of the response header that says the generation of workers; `""` for none. */
@@ -243,6 +254,7 @@ export function defaultSettings(): ServeSettings {
     },
     cacheAction: "fetch",
     processes: 0,
+    user: null,
     pidfile: undefined,
     inspect: null,
     appPermissions: {},
@@ -252,6 +264,7 @@ export function defaultSettings(): ServeSettings {
     workerLimits: { ...DEFAULT_WORKER_LIMITS },
     drainTimeoutMs: 30_000,
     watch: "nothing",
+    watchedFiles: [],
     watchRemoteMs: 0,
     generationHeader: "",
   };

@@ -32,6 +32,7 @@ import { GatewaySockets } from "./socket_keeper.ts";
 import type { SendGrantedFile } from "./file_desk.ts";
 import { FileDesk } from "./file_desk.ts";
 import type { FolderMount } from "./folder_mounts.ts";
+import type { EarlySockets } from "./early_sockets.ts";
 import type { FolderOptions } from "../files/folder.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import type { Surroundings } from "../base/surroundings.ts";
@@ -85,6 +86,8 @@ export interface GatewayOptions {
   readonly backlog: number;
   /** Who else may listen at the addresses. Default: nobody. */
   readonly sharing?: SocketSharing;
+  /** Sockets that are open already. Default: none. */
+  readonly early?: EarlySockets;
   /** Limits of the HTTP endpoints. */
   readonly limits: HttpLimits;
   /** What is done with messages of WebSockets. */
@@ -368,11 +371,12 @@ async function compressingHandler(
 }
 
 async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
-  const { backlog, limits, log, sharing, tls } = options;
+  const { backlog, early, limits, log, sharing, tls } = options;
   for (const scheme of ["http", "https"] as const) {
     for (const address of options[scheme]) {
       const keys = scheme === "https" ? tls : undefined;
-      const listening = await listen({ address, backlog, tls: keys, sharing });
+      const listening = early?.take(address) ??
+        await listen({ address, backlog, tls: keys, sharing });
       const { listener } = listening;
       const serve = (handler: ExchangeHandler) =>
         new HttpEndpoint(listener, scheme, handler, limits, log, options.messageCompression);
@@ -383,7 +387,8 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
   const { FastCgiEndpoint } = await import("../fastcgi/endpoint.ts");
   const { addresses, ...settings } = options.fastcgi;
   for (const address of addresses) {
-    const listening = await listen({ address, backlog, tls: undefined, sharing });
+    const listening = early?.take(address) ??
+      await listen({ address, backlog, tls: undefined, sharing });
     const { listener } = listening;
     const serve = (handler: ExchangeHandler) =>
       new FastCgiEndpoint({ listener, handler, log, ...settings });

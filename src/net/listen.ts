@@ -185,7 +185,10 @@ async function listenUnix(
         // Another process may have taken the place meanwhile.
         if (Deno.lstatSync(path).ino === ino) Deno.removeSync(path);
       } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
+        // A process that has given up its privileges leaves the file to the next start, which removes it.
+        const isExpected = error instanceof Deno.errors.NotFound ||
+          error instanceof Deno.errors.PermissionDenied;
+        if (!isExpected) throw error;
       }
     },
   };

@@ -3,6 +3,7 @@ import { ConfigError } from "../../src/base/errors.ts";
 import { takeSurroundings } from "../../src/base/surroundings.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
 import { FROM_SOURCE, runGateway, startGateway } from "../support/gateway.ts";
+import { AS_NOBODY, canBeNobody } from "../support/other_user.ts";
 import { run } from "../support/peers.ts";
 import { inFolder, until } from "../support/processes.ts";
 import { get, RawClient } from "../support/raw_client.ts";
@@ -25,19 +26,6 @@ async function isReplaced(path: string): Promise<void> {
 
 const exists = (folder: string, name: string) =>
   [...Deno.readDirSync(folder)].some((entry) => entry.name === name);
-
-const AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-
-/** Whether another user can be had, who may run gatehouse from where it is. */
-function canBeNobody(): boolean {
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
-  const [program, ...args] = AS_NOBODY;
-  const { success } = new Deno.Command(program, {
-    args: [...args, "test", "-x", FROM_SOURCE[0], "-a", "-r", FROM_SOURCE.at(-1)!],
-  }).outputSync();
-  if (!success) console.error("SKIPPED: another user may not run gatehouse from here");
-  return success;
-}
 
 for (const processes of ["0", "2"]) {
   Deno.test(`the pidfile has the process's number until its end (--processes ${processes})`, () =>

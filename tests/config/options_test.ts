@@ -136,7 +136,11 @@ const effects: Record<
   "allow-insecure-import": [["--allow-insecure-import"], {
     loading: loading({ allowHttp: "any" }),
   }],
-  "watch": [["--watch"], { watch: "files" }],
+  "watch": [["--watch=/a.json,/b,,c", "--watch", "--watch=/d"], {
+    watch: "files",
+    watchedFiles: ["/a.json", "/b,c", "/d"],
+  }],
+  "user": [["--user=www:1"], { user: { user: "www", group: "1" } }],
   "watch-remote": [["--watch-remote", "60"], { watchRemoteMs: 60_000 }],
   "generation-header": [["--generation-header", "x-gen"], { generationHeader: "x-gen" }],
   "processes": [["--processes", "4"], { processes: 4 }],

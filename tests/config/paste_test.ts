@@ -97,6 +97,11 @@ const servers: [string, Partial<ServeSettings>][] = [
   ["no_keepalive = yes", { limits: { ...DEFAULT_HTTP_LIMITS, maxRequestsPerConnection: 1 } }],
   ["watch = on", { watch: "files" }],
   ["dev = true", { watch: "files" }],
+  ["watch = data/a.json,\n  b.json", {
+    watch: "files",
+    watchedFiles: ["/srv/data/a.json", "/srv/b.json"],
+  }],
+  ["chuid = www:data", { user: { user: "www", group: "data" } }],
   ["app_allow_read = data,/etc/a,,b\napp-allow-net = true\napp_allow_env = no", {
     appPermissions: { read: ["/srv/data", "/etc/a,b"], net: true, env: false },
   }],

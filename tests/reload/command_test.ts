@@ -91,6 +91,7 @@ const refused: Record<string, string[]> = {
   "a generation header without workers": ["--generation-header=x-generation", "--workers=0"],
   "--watch without workers": ["--watch", "--workers=0"],
   "--watch-remote without workers": ["--watch-remote=5", "--workers=0"],
+  "a folder to watch": [`--watch=${import.meta.dirname}`],
   "--watch with Deno's loader": ["--watch", "--loader=native"],
   "no time": ["--watch-remote=often"],
 };

@@ -242,18 +242,19 @@ Deno.test("--watch takes a burst of changes for few, and ends in the last one", 
   assert(reloadsOf(gateway).length < 10, reloadsOf(gateway).join("\n"));
 });
 
-Deno.test("--watch notices the configuration file, and what it then names", async () => {
+Deno.test("--watch notices the configuration file, what it then names, and files named to it", async () => {
   const config = (app: string) =>
     `[app:main]\nuse = ${app}\n\n[server:main]\nuse = http\nport = 0\n`;
   await using project = await Project.make({
     "first.ts": app("first"),
     "second/second.ts": app("second"),
     "gatehouse.ini": config("first.ts"),
+    "data/names.txt": "one",
   });
   await using gateway = await project.start(
     "",
     `--config=${project.path("gatehouse.ini")}`,
-    "--watch",
+    `--watch=${project.path("data/names.txt")},${project.path("data/later.txt")}`,
   );
   assertEquals(await answerOf(gateway), "first");
   await project.write("gatehouse.ini", config("second/second.ts"));
@@ -264,6 +265,12 @@ Deno.test("--watch notices the configuration file, and what it then names", asyn
   await project.write("gatehouse.ini", config("second/second.ts"));
   await project.write("second/second.ts", app("third"));
   await becomes(gateway, "third");
+  for (const [name, text] of [["names.txt", "two"], ["later.txt", "new"]]) {
+    const before = gateway.log.length;
+    await project.write(`data/${name}`, text);
+    await gateway.logged(new RegExp(`data/${name} has changed`), { before });
+    await gateway.logged(/^generation \d+ serves$/, { before });
+  }
 });
 
 /** A server of modules. */
