@@ -29,6 +29,9 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Protocols: codecs without I/O, and endpoints around them.
   net: ["base", "message"],
   zmq: ["base"],
+  // What TLS shows clients, and where it comes from.
+  "certificates/codec": ["base"],
+  certificates: ["base", "message", "net", "certificates/codec"],
   "http1/codec": ["base", "message"],
   "fastcgi/codec": ["base", "message"],
   "mongrel2/codec": ["base", "message"],
@@ -132,6 +135,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "signals",
     "sandbox",
     "net",
+    "certificates/codec",
+    "certificates",
     "files",
     "zmq",
     "websocket/codec",
@@ -161,6 +166,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "bus",
     "signals",
     "net",
+    "certificates/codec",
+    "certificates",
     "zmq",
     "mongrel2/codec",
     "mongrel2",

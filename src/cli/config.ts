@@ -54,9 +54,8 @@ function missingFiles(settings: ServeSettings, cwd: string): string[] {
     const { url } = resolveApp(module, cwd);
     return url.startsWith("file:") ? [[origin, fileURLToPath(url)]] : [];
   });
-  const { certFile, keyFile } = settings;
-  for (const file of [certFile, keyFile]) {
-    if (file !== undefined) named.push([undefined, resolve(cwd, file)]);
+  for (const file of [...settings.certFiles, ...settings.keyFiles]) {
+    named.push([undefined, resolve(cwd, file)]);
   }
   const messages = named.flatMap(([origin, path]) =>
     isFile(path) ? [] : [`${origin ?? settings.configFile}: ${path} is not a file`]

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { messageOf } from "../base/error_message.ts";
 import { statOf } from "../base/folders.ts";
 import { resolve } from "node:path";
 import type { ServeSettings } from "../config/settings.ts";
@@ -12,7 +11,8 @@ import { ConfigError } from "../base/errors.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { FastCgiOptions } from "../gateway/gateway.ts";
 import { descriptors } from "../net/descriptors.ts";
-import type { SocketSharing, TlsKeyPair } from "../net/listen.ts";
+import type { SocketSharing } from "../net/listen.ts";
+import type { TlsIdentity } from "../net/tls_listener.ts";
 import { logToStderr, tell } from "../base/log.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { Switchboard } from "../signals/switchboard.ts";
@@ -26,6 +26,7 @@ import type { Announcer } from "./announcer.ts";
 import { CommandAnnouncer, MemberAnnouncer } from "./announcer.ts";
 import type { AppLoading } from "../gateway/apps.ts";
 import { foldersApart } from "../gateway/folder_mounts.ts";
+import type { Certificates } from "./certificates.ts";
 import { AppEnvironment } from "./app_environment.ts";
 import { appGroups, refuseInspected } from "../gateway/app_groups.ts";
 import { checkLoader } from "../gateway/app_loader.ts";
@@ -74,7 +75,8 @@ export async function serveCommand(
     if (membership !== null) {
       place(settings, membership.number, membership.assignment.ports);
     }
-    const tls = readKeyPair(settings);
+    using certificates = await openCertificates(settings);
+    const tls = certificates?.identity;
     const sharing = sharingOf(membership);
     const dropped = await withoutPrivileges(settings, startedIn, tls, sharing, announcer);
     const { surroundings } = dropped;
@@ -141,14 +143,12 @@ export async function serveCommand(
       return 1;
     }
     announcer.ready(gateway.urls, loading.notice);
-    using _reloading = reloadWhenAsked(
-      gateway,
-      loading,
-      settings,
-      surroundings,
-      announcer,
-      hangups,
-    );
+    using reloading = reloadWhenAsked(gateway, loading, settings, surroundings, announcer);
+    certificates?.keepUp(gateway);
+    hangups.tell(() => {
+      certificates?.reread();
+      reloading.reload("SIGHUP");
+    });
     await stop.promise;
     announcer.stopping();
     using _telling = tellOfWait(gateway, settings.drainTimeoutMs, membership);
@@ -182,7 +182,7 @@ interface Dropped {
 async function withoutPrivileges(
   settings: ServeSettings,
   surroundings: Surroundings,
-  tls: TlsKeyPair | undefined,
+  tls: TlsIdentity | undefined,
   sharing: SocketSharing,
   announcer: Announcer,
 ): Promise<Dropped> {
@@ -287,29 +287,33 @@ async function openedInspector(
   return await openInspector(inspect, logToStderr);
 }
 
-/** Reloads the apps on SIGHUP, and when what they are made of changes. */
+/** Reloads the apps when it is told to, and when what they are made of changes. */
 function reloadWhenAsked(
   gateway: Gateway,
   loading: AppLoading,
   { watch, watchedFiles, watchRemoteMs, configFile }: ServeSettings,
   { cwd }: Surroundings,
   announcer: Announcer,
-  hangups: Hangups,
-): Disposable {
+): Reloading {
   const reload = async (reason: string) => {
     announcer.reloading();
     await gateway.reload(reason);
     announcer.reloaded();
   };
-  const reloading = new Reloading(loading, {
+  return new Reloading(loading, {
     watch,
     watchRemoteMs,
     files: [...watchedFiles, ...configFile === undefined ? [] : [resolve(cwd, configFile)]],
     reload,
     log: logToStderr,
   });
-  hangups.tell(() => reloading.reload("SIGHUP"));
-  return reloading;
+}
+
+/** The certificates for `--https`, if it is served. */
+async function openCertificates(settings: ServeSettings): Promise<Certificates | null> {
+  if (settings.https.length === 0) return null;
+  const { Certificates } = await import("./certificates.ts");
+  return new Certificates(settings, logToStderr);
 }
 
 function sharingOf(membership: Membership | null): SocketSharing {
@@ -339,19 +343,4 @@ function fastCgiOptions(
     tempFolder,
     webServerAddrs: allowed ? allowed.split(",").map((address) => address.trim()) : undefined,
   };
-}
-
-function readKeyPair(settings: ServeSettings): TlsKeyPair | undefined {
-  const { certFile, keyFile } = settings;
-  if (certFile === undefined || keyFile === undefined) return undefined;
-  return { cert: readFile("--cert", certFile), key: readFile("--key", keyFile) };
-}
-
-function readFile(option: string, path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    const reason = messageOf(error);
-    throw new ConfigError(`${option} ${path} cannot be read: ${reason}`);
-  }
 }

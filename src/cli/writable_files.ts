@@ -35,8 +35,8 @@ export function warnOfOpenFiles(settings: ServeSettings, { cwd }: Surroundings, 
       `every user of this machine can write to ${what} and so decide what runs: chmod o-w ${open}`,
     );
   }
-  const { keyFile } = settings;
-  if (keyFile !== undefined && ((modeOf(keyFile) ?? 0) & OTHERS_READ) !== 0) {
+  for (const keyFile of settings.keyFiles) {
+    if (((modeOf(keyFile) ?? 0) & OTHERS_READ) === 0) continue;
     log(
       "warning",
       `every user of this machine can read the private key ${keyFile}: chmod o-r ${keyFile}`,
@@ -46,7 +46,7 @@ export function warnOfOpenFiles(settings: ServeSettings, { cwd }: Surroundings, 
 
 /** Paths of the files that say what is run. */
 function filesOf(settings: ServeSettings, cwd: string): Set<string> {
-  const { configFile, certFile, keyFile, mounts, middleware, loading } = settings;
+  const { configFile, certFiles, keyFiles, mounts, middleware, loading } = settings;
   const modules = [
     ...mounts.flatMap((
       { app, middleware = [] },
@@ -54,7 +54,7 @@ function filesOf(settings: ServeSettings, cwd: string): Set<string> {
     ...middleware,
   ].map((module) => resolveApp(module, cwd).url);
   if (loading.importMap !== undefined) modules.push(resolveApp(loading.importMap, cwd).url);
-  const paths = [configFile, loading.lockFile, certFile, keyFile]
+  const paths = [configFile, loading.lockFile, ...certFiles, ...keyFiles]
     .flatMap((path) => path === undefined ? [] : [resolve(cwd, path)]);
   return new Set([...paths, ...modules.filter(isLocal).map((url) => fileURLToPath(url))]);
 }

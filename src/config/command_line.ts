@@ -246,13 +246,7 @@ function withApps(settings: ServeSettings): ServeSettings {
 
 /** Checks what must go together, and fills in the default endpoint. */
 function completed(settings: ServeSettings): ServeSettings {
-  const { certFile, keyFile } = settings;
-  if (settings.https.length > 0 && (certFile === undefined || keyFile === undefined)) {
-    throw new ConfigError("--https needs --cert FILE and --key FILE");
-  }
-  if (settings.https.length === 0 && (certFile !== undefined || keyFile !== undefined)) {
-    throw new ConfigError("--cert and --key need --https ADDR");
-  }
+  checkCertificates(settings);
   checkPermissions(settings);
   const { mongrel2Config, mongrel2Choice } = settings;
   if (mongrel2Config === undefined && Object.keys(mongrel2Choice).length > 0) {
@@ -263,6 +257,21 @@ function completed(settings: ServeSettings): ServeSettings {
     settings.http.push(parseListenAddress("127.0.0.1:8000"));
   }
   return settings;
+}
+
+function checkCertificates({ https, certFiles, keyFiles }: ServeSettings): void {
+  if (https.length > 0 && (certFiles.length === 0 || keyFiles.length === 0)) {
+    throw new ConfigError("--https needs --cert FILE and --key FILE");
+  }
+  if (https.length === 0 && certFiles.length + keyFiles.length > 0) {
+    throw new ConfigError("--cert and --key need --https ADDR");
+  }
+  if (certFiles.length !== keyFiles.length) {
+    throw new ConfigError(
+      `each --cert needs a --key: there are ${certFiles.length} of the one and ${keyFiles.length} of ` +
+        "the other",
+    );
+  }
 }
 
 function checkPermissions(settings: ServeSettings): void {

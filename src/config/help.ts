@@ -19,6 +19,7 @@ const TOPICS_INDENT = 15;
 /** Headings of the options, with the topics that they are. */
 const GROUPS: ReadonlyMap<string, OptionGroup> = new Map([
   ["endpoints", "Endpoints"],
+  ["certificates", "Certificates"],
   ["compression", "Compression"],
   ["apps", "Apps"],
   ["files", "Files"],

@@ -8,6 +8,7 @@
 import { LIMIT_RANGES, RANGES } from "../limits/setting_ranges.ts";
 import { ConfigError } from "../base/errors.ts";
 import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
+import { CERTIFICATE_OPTIONS } from "./certificate_options.ts";
 import { COMPRESSION_OPTIONS } from "./compression_options.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import { CONTAINMENT_OPTIONS } from "./containment_options.ts";
@@ -34,6 +35,7 @@ import {
 /** Headings that options stand under in the help text. */
 export type OptionGroup =
   | "Endpoints"
+  | "Certificates"
   | "Compression"
   | "Apps"
   | "Files"
@@ -252,20 +254,6 @@ export const OPTIONS: readonly OptionSpec[] = [
     apply: (settings, text) => settings.mongrel2Choice.server = text,
   },
   {
-    name: "cert",
-    value: "FILE",
-    group: "Endpoints",
-    help: "Read the certificate chain for --https from FILE (PEM)",
-    apply: (settings, text) => settings.certFile = text,
-  },
-  {
-    name: "key",
-    value: "FILE",
-    group: "Endpoints",
-    help: "Read the private key for --https from FILE (PEM)",
-    apply: (settings, text) => settings.keyFile = text,
-  },
-  {
     name: "backlog",
     value: "N",
     group: "Endpoints",
@@ -274,6 +262,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     default: "511",
     apply: (settings, text, name) => settings.backlog = parseCount(name, text, RANGES.backlog),
   },
+  ...CERTIFICATE_OPTIONS,
   ...COMPRESSION_OPTIONS,
   {
     name: "mount",

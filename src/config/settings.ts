@@ -145,10 +145,10 @@ export interface ServeSettings {
   mongrel2Choice: { -readonly [Name in keyof HandlerChoice]: HandlerChoice[Name] };
   /** Mongrel2's control port, for `gatehouse status`. */
   mongrel2Control: string | undefined;
-  /** File of the certificate chain for HTTPS. */
-  certFile: string | undefined;
-  /** File of the private key for HTTPS. */
-  keyFile: string | undefined;
+  /** Files of the certificate chains for HTTPS. */
+  certFiles: string[];
+  /** Files of their private keys, in the same order. */
+  keyFiles: string[];
   /** Connections that the system queues for each address. */
   backlog: number;
   /** Number of app workers; 0 runs the apps on the gateway's thread. */
@@ -236,8 +236,8 @@ export function defaultSettings(): ServeSettings {
     compressMinBytes: DEFAULT_COMPRESSION.minBytes,
     signals: null,
     faultReports: "errors",
-    certFile: undefined,
-    keyFile: undefined,
+    certFiles: [],
+    keyFiles: [],
     backlog: 511,
     workers: navigator.hardwareConcurrency,
     appKind: "plain",

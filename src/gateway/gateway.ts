@@ -24,7 +24,8 @@ import { HttpEndpoint } from "../http1/endpoint.ts";
 import type { Mongrel2Endpoint } from "../mongrel2/endpoint.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
-import type { Listening, SocketSharing, TlsKeyPair } from "../net/listen.ts";
+import type { Listening, SocketSharing } from "../net/listen.ts";
+import type { TlsIdentity } from "../net/tls_listener.ts";
 import { listen } from "../net/listen.ts";
 import type { Log } from "../base/log.ts";
 import { routed } from "./router.ts";
@@ -74,8 +75,8 @@ export interface GatewayOptions {
   readonly http: readonly ListenAddress[];
   /** Addresses to serve HTTP/1.1 over TLS on. */
   readonly https: readonly ListenAddress[];
-  /** Keys for `https`. */
-  readonly tls: TlsKeyPair | undefined;
+  /** Who `https` is. */
+  readonly tls: TlsIdentity | undefined;
   /** FastCGI, if it is served. */
   readonly fastcgi: FastCgiOptions | undefined;
   /** Mongrel2 servers to be a handler of. */
@@ -278,6 +279,15 @@ export class Gateway {
    */
   async reload(reason: string): Promise<ReloadOutcome> {
     return await this.#backend.reload(reason);
+  }
+
+  /**
+   * Shows `identity` to the clients of `https` that connect from now on. No connection is closed.
+   *
+   * @throws {MoveError} if the system does not let it
+   */
+  renewTls(identity: TlsIdentity): void {
+    for (const listening of this.#listening) listening.renew(identity);
   }
 
   /** Requests without a complete answer. */

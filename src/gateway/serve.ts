@@ -15,6 +15,7 @@ import { defaultSettings } from "../config/settings.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
 import { checkNumber } from "../limits/setting_checks.ts";
+import { soleIdentity } from "../net/tls_listener.ts";
 import { ANY_TIME } from "../limits/setting_ranges.ts";
 import { DEFAULT_WORKER_LIMITS } from "../limits/worker_limits.ts";
 import { asApp } from "../worker/app_forms.ts";
@@ -88,7 +89,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const starting = Gateway.start({
     http,
     https,
-    tls: cert !== undefined && key !== undefined ? { cert, key } : undefined,
+    tls: cert !== undefined && key !== undefined ? soleIdentity({ cert, key }) : undefined,
     fastcgi: {
       addresses: fastcgi,
       limits: { ...DEFAULT_FASTCGI_LIMITS, ...options.limits },

@@ -9,16 +9,10 @@ import { hostText } from "./address.ts";
 import type { ListenAddress } from "./address.ts";
 import { addressesOf, isUnavailable, mayBeIpv6Only } from "./hosts.ts";
 import { JoinedListener } from "./joined_listener.ts";
+import type { TlsIdentity } from "./tls_listener.ts";
+import { TlsListener } from "./tls_listener.ts";
 import { setUnixBacklog } from "./unix_backlog.ts";
 import { ListenError } from "../base/errors.ts";
-
-/** Certificate chain and private key of a TLS endpoint, as PEM text. */
-export interface TlsKeyPair {
-  /** Certificate chain, the server's own first. */
-  readonly cert: string;
-  /** Private key of the first certificate. */
-  readonly key: string;
-}
 
 /** A socket to open. */
 export interface ListenSpec {
@@ -29,8 +23,8 @@ export interface ListenSpec {
    * permission to use FFI; else Deno decides.
    */
   readonly backlog: number;
-  /** Keys, to speak TLS. */
-  readonly tls: TlsKeyPair | undefined;
+  /** Who the socket is, to speak TLS. */
+  readonly tls: TlsIdentity | undefined;
   /** Who else may listen there. Default: nobody. */
   readonly sharing?: SocketSharing;
 }
@@ -47,6 +41,12 @@ export interface Listening {
   readonly listener: Deno.Listener;
   /** The addresses that it listens at: several, if those of a name are meant. */
   readonly addresses: readonly Deno.Addr[];
+  /**
+   * Shows `identity` to the clients of a socket that speaks TLS, from the next one on.
+   *
+   * @throws {MoveError} if the system does not let it; then nothing has changed
+   */
+  renew(identity: TlsIdentity): void;
   /** Removes what the socket left behind, after the listener was closed. */
   cleanUp(): void;
 }
@@ -71,6 +71,9 @@ export async function listen(
     return {
       listener: listeners.length === 1 ? listeners[0] : new JoinedListener(listeners),
       addresses: listeners.map(({ addr }) => addr),
+      renew(identity) {
+        for (const each of listeners) if (each instanceof TlsListener) each.renew(identity);
+      },
       cleanUp() {},
     };
   } catch (error) {
@@ -89,9 +92,7 @@ function open(spec: ListenSpec, hostname: string, port: number): Deno.Listener {
     // Named only where it is needed: it is an unstable feature of Deno.
     ...sharing === "exclusive" ? {} : { reusePort: true },
   };
-  return tls === undefined
-    ? Deno.listen(options)
-    : Deno.listenTls({ ...options, ...tls, alpnProtocols: ["http/1.1"] });
+  return tls === undefined ? Deno.listen(options) : new TlsListener(options, tls);
 }
 
 /** Every interface: with one socket for both versions of IP, where the system lets it be for both. */
@@ -180,6 +181,7 @@ async function listenUnix(
   return {
     listener,
     addresses: [listener.addr],
+    renew() {},
     cleanUp() {
       try {
         // Another process may have taken the place meanwhile.

@@ -88,7 +88,7 @@ Deno.test({
       const told = () => {
         const messages: string[] = [];
         warnOfOpenFiles(
-          { ...defaultSettings(), keyFile: path },
+          { ...defaultSettings(), keyFiles: [path] },
           takeSurroundings(),
           (_, message) => messages.push(message),
         );

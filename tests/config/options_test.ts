@@ -48,7 +48,7 @@ const effects: Record<
   "port": [["--port", "1"], { http: [tcp("127.0.0.1", 1)] }],
   "https": [
     ["--https", "1", "--cert", "c", "--key", "k"],
-    { http: [], https: [tcp("127.0.0.1", 1)], certFile: "/c", keyFile: "/k" },
+    { http: [], https: [tcp("127.0.0.1", 1)], certFiles: ["/c"], keyFiles: ["/k"] },
   ],
   "fastcgi": [["--fastcgi", "1", "--fastcgi=unix:/a,mode=0660"], {
     http: [],
@@ -84,8 +84,10 @@ const effects: Record<
   "mongrel2-server": [["--mongrel2-config=c", "--mongrel2-server=s"], {
     mongrel2Choice: { server: "s" },
   }],
-  "cert": [["--cert=c", "--key=k", "--https=1"], { certFile: "/c" }],
-  "key": [["--cert=c", "--key=k", "--https=1"], { keyFile: "/k" }],
+  "cert": [["--cert=c", "--key=k", "--https=1", "--cert=d", "--key=l"], {
+    certFiles: ["/c", "/d"],
+  }],
+  "key": [["--cert=c", "--key=k", "--https=1"], { keyFiles: ["/k"] }],
   "backlog": [["--backlog", "7"], { backlog: 7 }],
   "mount": [["--mount", "/api/=b.ts", "--mount=/c=d=e", "--mount=/s/=a,b.ts#c,strip"], {
     mounts: [

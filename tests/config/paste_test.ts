@@ -41,8 +41,8 @@ const servers: [string, Partial<ServeSettings>][] = [
   ["use = http\nprotocol = HTTP/1.1", { http: [tcp("127.0.0.1", 8000)] }],
   ["use = https\ncert = c.pem\nkey = /k.pem", {
     https: [tcp("127.0.0.1", 8443)],
-    certFile: "/srv/c.pem",
-    keyFile: "/k.pem",
+    certFiles: ["/srv/c.pem"],
+    keyFiles: ["/k.pem"],
   }],
   ["use = fastcgi", { http: [], fastcgi: [tcp("127.0.0.1", 5000)] }],
   ["use = fastcgi\nsocket = run/a.sock\nsocket_mode = 0660", {

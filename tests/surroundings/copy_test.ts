@@ -32,6 +32,8 @@ const EXCEPTIONS: Readonly<Record<string, readonly RegExp[]>> = {
   "worker/main_module.ts": [/Deno as a value$/, /process\.argv$/],
   // The text that an app makes a thread of is where the app is.
   "worker/common_js.ts": [/resolve\(\) with one path$/],
+  // Looks for the symbol by which it lets certificates be chosen.
+  "net/tls_listener.ts": [/Deno as a value$/],
   // Asks which members it has.
   "base/unstable_features.ts": [/Deno as a value$/],
   // Puts timers that are objects in the place of numbers.

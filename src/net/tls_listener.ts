@@ -1,0 +1,203 @@
+/**
+ * A listener of TLS whose certificates can be chosen by name, and replaced while it listens.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../base/errors.ts";
+import { isExhaustion } from "./accept_faults.ts";
+import { canMoveSockets, MoveError, moveSocket } from "./moved_socket.ts";
+
+/** Certificate chain and private key of a TLS endpoint, as PEM text. */
+export interface TlsKeyPair {
+  /** Certificate chain, the server's own first. */
+  readonly cert: string;
+  /** Private key of the first certificate. */
+  readonly key: string;
+}
+
+/** Who a TLS endpoint is to its clients. */
+export interface TlsIdentity {
+  /** All key pairs, one or more. */
+  readonly pairs: readonly TlsKeyPair[];
+  /** The pair for a client that asks for `serverName`, `""` if it names none. One of {@linkcode pairs}. */
+  choose(serverName: string): TlsKeyPair;
+}
+
+/** Who is the same to all. */
+export function soleIdentity(pair: TlsKeyPair): TlsIdentity {
+  return { pairs: [pair], choose: () => pair };
+}
+
+/** Where a {@linkcode TlsListener} listens, and how. */
+export type TlsListenOptions = Pick<
+  Deno.TcpListenOptions & { tcpBacklog?: number },
+  "hostname" | "port" | "reusePort" | "tcpBacklog"
+>;
+
+/** What Deno keeps of the names that clients ask for, at the most, in bytes of keys and names. */
+const MAX_KEPT_BYTES = 8_388_608;
+/** What it takes to keep a name, besides the name and the keys, in bytes. */
+const BYTES_PER_NAME = 256;
+const ALPN = ["http/1.1"];
+
+/** Under this symbol, a listener's options have a function that chooses its keys: Deno's own use. */
+const RESOLVER: symbol | undefined = resolverSymbol();
+
+function resolverSymbol(): symbol | undefined {
+  const runtime = Deno as unknown as Record<PropertyKey, unknown>;
+  const internals = runtime[runtime.internal as symbol] as { resolverSymbol?: symbol } | undefined;
+  const { resolverSymbol } = internals ?? {};
+  return typeof resolverSymbol === "symbol" ? resolverSymbol : undefined;
+}
+
+/**
+ * Checks that this runtime can show clients one of several certificates, by the name that they ask for.
+ *
+ * @throws {ConfigError} if it cannot
+ */
+export function checkCanChoose(): void {
+  if (RESOLVER !== undefined && canMoveSockets()) return;
+  throw new ConfigError(
+    `Deno ${Deno.version.deno} cannot choose among several certificates by name here: that takes ` +
+      "Linux, and from source all permissions (-A). Give one --cert and --key, with all names in it",
+  );
+}
+
+/**
+ * Checks that Deno can use `pair`, and that its halves belong together.
+ *
+ * @throws {Deno.errors.InvalidData} if not
+ */
+export function checkKeys({ cert, key }: TlsKeyPair): void {
+  // Nobody learns of this listener, which checks what it is given.
+  Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key }).close();
+}
+
+/** Whether the certificates of a listener can be replaced here. */
+export function canRenew(): boolean {
+  return canMoveSockets();
+}
+
+/** Listens for TLS. Closing it closes what it listens with by then. */
+export class TlsListener implements Deno.Listener {
+  readonly addr: Deno.NetAddr;
+  readonly #options: TlsListenOptions;
+  #identity: TlsIdentity;
+  #inner: Deno.Listener;
+  #isClosed = false;
+  /** What Deno keeps for the current listener: it never forgets a name that was asked for. */
+  #keptBytes = 0;
+  #renewal: ReturnType<typeof setTimeout> | undefined;
+
+  /** Listens. Throws what `Deno.listenTls()` does. */
+  constructor(options: TlsListenOptions, identity: TlsIdentity) {
+    this.#options = options;
+    this.#identity = identity;
+    this.#inner = this.#open(options);
+    this.addr = this.#inner.addr as Deno.NetAddr;
+  }
+
+  /**
+   * Shows `identity` to clients that connect from now on. Connections that are open, or wait to be
+   * accepted, stay; so does the former identity if this throws.
+   *
+   * @throws {MoveError} if the system does not let it
+   * @throws {Deno.errors.InvalidData} if a certificate or key cannot be used
+   */
+  renew(identity: TlsIdentity): void {
+    if (this.#isClosed) return;
+    const [former, keptBytes] = [this.#identity, this.#keptBytes];
+    this.#identity = identity;
+    this.#keptBytes = 0;
+    let next: Deno.Listener | undefined;
+    try {
+      // Any free port will do: this socket is replaced at once.
+      next = this.#open({ hostname: "127.0.0.1", port: 0 });
+      moveSocket(this.addr, next.addr as Deno.NetAddr);
+    } catch (error) {
+      next?.close();
+      this.#identity = former;
+      this.#keptBytes = keptBytes;
+      throw error;
+    }
+    const old = this.#inner;
+    this.#inner = next;
+    old.close();
+  }
+
+  async accept(): Promise<Deno.Conn> {
+    for (;;) {
+      const inner = this.#inner;
+      try {
+        return await inner.accept();
+      } catch (error) {
+        // It was closed since another one has its socket.
+        if (inner === this.#inner || this.#isClosed) throw error;
+      }
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#renewal);
+    this.#inner.close();
+  }
+
+  ref(): void {
+    this.#inner.ref();
+  }
+
+  unref(): void {
+    this.#inner.unref();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Deno.Conn, void, void> {
+    while (!this.#isClosed) {
+      try {
+        yield await this.accept();
+      } catch (error) {
+        if (!this.#isClosed) throw error;
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#isClosed) this.close();
+  }
+
+  #open(options: TlsListenOptions): Deno.Listener {
+    const { pairs } = this.#identity;
+    const [first] = pairs;
+    // Alone, it is checked at once, and clients can resume their sessions.
+    const keys = pairs.length === 1
+      ? { cert: first.cert, key: first.key }
+      : { [RESOLVER!]: (name: string) => this.#choose(name) };
+    return Deno.listenTls(
+      { ...options, ...keys, alpnProtocols: ALPN } as
+        & Deno.ListenTlsOptions
+        & Deno.TlsCertifiedKeyPem,
+    );
+  }
+
+  /** Is called once for each name, and each listener. */
+  #choose(serverName: string): TlsKeyPair {
+    const { cert, key } = this.#identity.choose(serverName.toLowerCase());
+    this.#keptBytes += BYTES_PER_NAME + serverName.length + cert.length + key.length;
+    if (this.#keptBytes > MAX_KEPT_BYTES) this.#forgetSoon();
+    return { cert, key };
+  }
+
+  /** Forgets the names: with the listener that knows them. */
+  #forgetSoon(): void {
+    this.#renewal ??= setTimeout(() => {
+      this.#renewal = undefined;
+      try {
+        this.renew(this.#identity);
+      } catch (error) {
+        // For want of descriptors, perhaps: the next name tries again.
+        if (!(error instanceof MoveError || isExhaustion(error))) throw error;
+      }
+    });
+  }
+}
