@@ -22,6 +22,8 @@ export interface KeyFiles {
   readonly keyFile: string;
   /** Stands in for them as long as there are none; absent if they must be there from the start. */
   readonly standIn?: TlsKeyPair;
+  /** Whether they are read at once, or are not looked at before {@linkcode CertificateFiles.reread}. Default: at once. */
+  readonly reading?: "at once" | "later";
 }
 
 /** A key file is not larger, in bytes. */
@@ -95,6 +97,8 @@ export class CertificateFiles {
   }
 
   #atStart(files: KeyFiles): ServedCertificate {
+    const { reading = "at once", standIn } = files;
+    if (reading === "later" && standIn !== undefined) return asIs(standIn);
     try {
       const certificate = checked(readPair(files));
       const fault = outdated(certificate.facts);
@@ -102,15 +106,18 @@ export class CertificateFiles {
       return certificate;
     } catch (error) {
       if (!(error instanceof Error)) throw error;
-      const { standIn } = files;
       if (standIn === undefined) {
         if (error instanceof UnreadableError) throw new ConfigError(error.message);
         throw new ConfigError(`${describe(files)} cannot be used: ${messageOf(error)}`);
       }
       if (!isMissing(error)) this.#log("error", `${describe(files)}: ${messageOf(error)}`);
-      return { ...standIn, facts: readCertificate(standIn.cert) };
+      return asIs(standIn);
     }
   }
+}
+
+function asIs(pair: TlsKeyPair): ServedCertificate {
+  return { ...pair, facts: readCertificate(pair.cert) };
 }
 
 function describe({ certFile, keyFile }: KeyFiles): string {
@@ -142,7 +149,7 @@ function readFile(name: string, path: string): string {
 /** Throws if `pair` is not what it should be, or its halves do not belong together. */
 function checked(pair: TlsKeyPair): ServedCertificate {
   checkKeys(pair);
-  return { ...pair, facts: readCertificate(pair.cert) };
+  return asIs(pair);
 }
 
 function refuseOutdated(facts: CertificateFacts): void {

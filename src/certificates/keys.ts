@@ -7,7 +7,7 @@
 import type { TlsKeyPair } from "../net/tls_listener.ts";
 import { certificateRequest, ownCertificate } from "./codec/certificate_writer.ts";
 import type { Sign } from "./codec/certificate_writer.ts";
-import { pemOf } from "./codec/pem.ts";
+import { firstPem, pemOf } from "./codec/pem.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" } as const;
 const SIGNING = { name: "ECDSA", hash: "SHA-256" } as const;
@@ -26,10 +26,27 @@ export interface SigningKey {
 
 /** Makes a key. */
 export async function newKey(): Promise<SigningKey> {
-  const { privateKey, publicKey } = await crypto.subtle.generateKey(ALGORITHM, true, [
-    "sign",
-    "verify",
-  ]);
+  return await signingKey(await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]));
+}
+
+/** The key that `pem` is, as {@linkcode SigningKey.pem} has it; `null` if it is something else. */
+export async function keyFrom(pem: string): Promise<SigningKey | null> {
+  const pkcs8 = firstPem(pem, "PRIVATE KEY");
+  if (pkcs8 === null) return null;
+  try {
+    const privateKey = await crypto.subtle.importKey("pkcs8", pkcs8, ALGORITHM, true, ["sign"]);
+    const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", privateKey);
+    const jwk = { kty, crv, x, y };
+    const publicKey = await crypto.subtle.importKey("jwk", jwk, ALGORITHM, true, ["verify"]);
+    return await signingKey({ privateKey, publicKey });
+  } catch (error) {
+    // It is damaged, or for another algorithm.
+    if (error instanceof DOMException) return null;
+    throw error;
+  }
+}
+
+async function signingKey({ privateKey, publicKey }: CryptoKeyPair): Promise<SigningKey> {
   const [spki, pkcs8] = await Promise.all([
     crypto.subtle.exportKey("spki", publicKey),
     crypto.subtle.exportKey("pkcs8", privateKey),

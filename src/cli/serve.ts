@@ -12,7 +12,6 @@ import { Gateway } from "../gateway/gateway.ts";
 import type { FastCgiOptions } from "../gateway/gateway.ts";
 import { descriptors } from "../net/descriptors.ts";
 import type { SocketSharing } from "../net/listen.ts";
-import type { TlsIdentity } from "../net/tls_listener.ts";
 import { logToStderr, tell } from "../base/log.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { Switchboard } from "../signals/switchboard.ts";
@@ -75,15 +74,20 @@ export async function serveCommand(
     if (membership !== null) {
       place(settings, membership.number, membership.assignment.ports);
     }
-    using certificates = await openCertificates(settings);
-    const tls = certificates?.identity;
+    fixTrust(startedIn, logToStderr);
+    using certificates = await openCertificates(settings, startedIn);
     const sharing = sharingOf(membership);
-    const dropped = await withoutPrivileges(settings, startedIn, tls, sharing, announcer);
+    const dropped = await withoutPrivileges(
+      settings,
+      startedIn,
+      certificates,
+      sharing,
+      announcer,
+    );
     const { surroundings } = dropped;
     using early = dropped.sockets;
     const { folders, apps } = foldersApart(settings, surroundings.cwd);
     using inspector = await openedInspector(apps, surroundings);
-    fixTrust(surroundings, logToStderr);
     const environment = new AppEnvironment(surroundings);
     environment.showTo(settings);
     const rereadFor = () => {
@@ -104,7 +108,8 @@ export async function serveCommand(
     const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
-      tls,
+      tls: certificates?.identity,
+      plainHttp: certificates?.plainHttp,
       fastcgi: fastCgiOptions(settings, surroundings),
       mongrel2: await mongrel2Specs(settings),
       surroundings,
@@ -144,7 +149,10 @@ export async function serveCommand(
     }
     announcer.ready(gateway.urls, loading.notice);
     using reloading = reloadWhenAsked(gateway, loading, settings, surroundings, announcer);
-    certificates?.keepUp(gateway);
+    certificates?.keepUp(
+      gateway,
+      membership === null || membership.number === 1 ? "first" : "other",
+    );
     hangups.tell(() => {
       certificates?.reread();
       reloading.reload("SIGHUP");
@@ -182,17 +190,17 @@ interface Dropped {
 async function withoutPrivileges(
   settings: ServeSettings,
   surroundings: Surroundings,
-  tls: TlsIdentity | undefined,
+  certificates: Certificates | null,
   sharing: SocketSharing,
   announcer: Announcer,
 ): Promise<Dropped> {
-  const { user, http, https, fastcgi, backlog } = settings;
+  const { user, http, https, redirectHttp, fastcgi, backlog } = settings;
   if (user === null) return { surroundings, sockets: null };
   const { become, checkRuntime, findAccount, giveSocket, isForRoot, surroundingsOf } = await import(
     "./privileges.ts"
   );
   const account = findAccount(user);
-  const addresses = [...http, ...https, ...fastcgi].filter((address) =>
+  const addresses = [...http, ...https, ...redirectHttp, ...fastcgi].filter((address) =>
     // Where others listen at the same address, clients are led to this one from now on.
     sharing === "exclusive" || isForRoot(address)
   );
@@ -201,14 +209,16 @@ async function withoutPrivileges(
     await EarlySockets.open(addresses.map((address) => ({
       address,
       backlog,
-      tls: https.includes(address) ? tls : undefined,
+      tls: https.includes(address) ? certificates?.identity : undefined,
       sharing,
     }))),
   );
   for (const address of addresses) giveSocket(address, account);
+  certificates?.giveTo(account.uid, account.gid);
   announcer.givingUpPrivileges();
   become(account);
   checkRuntime(account, surroundings);
+  certificates?.readAsUser(sockets);
   opened.move();
   return { surroundings: surroundingsOf(account, surroundings), sockets };
 }
@@ -310,10 +320,13 @@ function reloadWhenAsked(
 }
 
 /** The certificates for `--https`, if it is served. */
-async function openCertificates(settings: ServeSettings): Promise<Certificates | null> {
+async function openCertificates(
+  settings: ServeSettings,
+  surroundings: Surroundings,
+): Promise<Certificates | null> {
   if (settings.https.length === 0) return null;
   const { Certificates } = await import("./certificates.ts");
-  return new Certificates(settings, logToStderr);
+  return await Certificates.open(settings, surroundings, logToStderr);
 }
 
 function sharingOf(membership: Membership | null): SocketSharing {

@@ -259,17 +259,35 @@ function completed(settings: ServeSettings): ServeSettings {
   return settings;
 }
 
-function checkCertificates({ https, certFiles, keyFiles }: ServeSettings): void {
-  if (https.length > 0 && (certFiles.length === 0 || keyFiles.length === 0)) {
+function checkCertificates(settings: ServeSettings): void {
+  const { http, https, redirectHttp, certFiles, keyFiles, acme } = settings;
+  const isAcme = acme.certificates.length > 0;
+  if (https.length > 0 && !isAcme && (certFiles.length === 0 || keyFiles.length === 0)) {
     throw new ConfigError("--https needs --cert FILE and --key FILE");
   }
   if (https.length === 0 && certFiles.length + keyFiles.length > 0) {
     throw new ConfigError("--cert and --key need --https ADDR");
   }
+  if (redirectHttp.length > 0 && !https.some(({ transport }) => transport === "tcp")) {
+    throw new ConfigError("--redirect-http needs --https with a port to redirect to");
+  }
   if (certFiles.length !== keyFiles.length) {
     throw new ConfigError(
       `each --cert needs a --key: there are ${certFiles.length} of the one and ${keyFiles.length} of ` +
         "the other",
+    );
+  }
+  if (!isAcme) return;
+  if (https.length === 0) throw new ConfigError("--acme needs --https ADDR");
+  if (![...http, ...redirectHttp].some(({ transport }) => transport === "tcp")) {
+    throw new ConfigError(
+      "--acme needs --redirect-http :80, or --http :80: the authority connects to port 80",
+    );
+  }
+  if (acme.terms !== "agreed") {
+    throw new ConfigError(
+      "--acme needs --acme-agree-terms: read the authority's terms of service, which " +
+        `${acme.directory} links to, and agree to them`,
     );
   }
 }

@@ -173,6 +173,17 @@ export const OPTIONS: readonly OptionSpec[] = [
     relativeTo: (folder, text) => addressFrom(text, folder),
   },
   {
+    name: "redirect-http",
+    value: "ADDR",
+    repeats: true,
+    group: "Endpoints",
+    help:
+      "Redirect requests over HTTP at ADDR, such as :80, to --https. Hosts that no certificate is " +
+      "for get 421",
+    apply: (settings, text, name) => settings.redirectHttp.push(readAddress(name, text)),
+    relativeTo: (folder, text) => addressFrom(text, folder),
+  },
+  {
     name: "fastcgi",
     value: "ADDR",
     repeats: true,

@@ -5,6 +5,7 @@
  */
 
 import type { AppPermissions } from "./app_permissions.ts";
+import { DEFAULT_ACME_DIRECTORY } from "./certificate_options.ts";
 import type { RedisAddress } from "../signals/redis_address.ts";
 import type { CodingLevel } from "../compression/codec/settings.ts";
 import { DEFAULT_COMPRESSION } from "../compression/codec/settings.ts";
@@ -90,6 +91,20 @@ export interface LoaderSettings {
   allowHttp: "loopback" | "any";
 }
 
+/** Which certificates are got from an authority, and how. */
+export interface AcmeSettings {
+  /** Names of hosts, for each certificate. */
+  certificates: (readonly string[])[];
+  /** Whether the user agrees to the authority's terms of service. */
+  terms: "agreed" | "not agreed";
+  /** Who is asked about the account, as URLs. */
+  contacts: string[];
+  /** URL of the authority's directory. */
+  directory: string;
+  /** Folder for keys and certificates; that of the environment if absent. */
+  folder: string | undefined;
+}
+
 /** A user to become, by name or number. */
 export interface UserSetting {
   readonly user: string;
@@ -119,6 +134,8 @@ export interface ServeSettings {
   http: ListenAddress[];
   /** Addresses for HTTPS. */
   https: ListenAddress[];
+  /** Addresses where HTTP is redirected to HTTPS. */
+  redirectHttp: ListenAddress[];
   /** Addresses for FastCGI. */
   fastcgi: ListenAddress[];
   /** Open connections of each FastCGI endpoint. */
@@ -149,6 +166,8 @@ export interface ServeSettings {
   certFiles: string[];
   /** Files of their private keys, in the same order. */
   keyFiles: string[];
+  /** Certificates that are got from an authority. */
+  acme: AcmeSettings;
   /** Connections that the system queues for each address. */
   backlog: number;
   /** Number of app workers; 0 runs the apps on the gateway's thread. */
@@ -223,6 +242,7 @@ export function defaultSettings(): ServeSettings {
     folderFiles: { listing: "none", fallback: "", cacheControl: "" },
     http: [],
     https: [],
+    redirectHttp: [],
     fastcgi: [],
     mongrel2: [],
     mongrel2Config: undefined,
@@ -238,6 +258,13 @@ export function defaultSettings(): ServeSettings {
     faultReports: "errors",
     certFiles: [],
     keyFiles: [],
+    acme: {
+      certificates: [],
+      terms: "not agreed",
+      contacts: [],
+      directory: DEFAULT_ACME_DIRECTORY,
+      folder: undefined,
+    },
     backlog: 511,
     workers: navigator.hardwareConcurrency,
     appKind: "plain",

@@ -7,6 +7,7 @@
 import type { ListenAddress } from "../net/address.ts";
 import type { Listening, ListenSpec } from "../net/listen.ts";
 import { listen } from "../net/listen.ts";
+import type { TlsIdentity } from "../net/tls_listener.ts";
 
 /** Open sockets, until somebody takes them. Those that nobody has taken are closed at the end. */
 export class EarlySockets implements Disposable {
@@ -30,6 +31,11 @@ export class EarlySockets implements Disposable {
     const listening = this.#sockets.get(address);
     this.#sockets.delete(address);
     return listening;
+  }
+
+  /** Shows `identity` to the clients of those that speak TLS. Throws what {@linkcode Listening.renew} does. */
+  renewTls(identity: TlsIdentity): void {
+    for (const listening of this.#sockets.values()) listening.renew(identity);
   }
 
   [Symbol.dispose](): void {

@@ -69,6 +69,16 @@ export interface FastCgiOptions {
   readonly tempFolder: string;
 }
 
+/** What is served over plain HTTP, besides the apps, where there is HTTPS. */
+export interface PlainHttp {
+  /** Addresses where requests are redirected. */
+  readonly redirects: readonly ListenAddress[];
+  /** Handles requests there; `httpsPort` is that of the first address of HTTPS. */
+  redirectTo(httpsPort: number): ExchangeHandler;
+  /** What stands before the apps wherever plain HTTP is served. */
+  before(apps: ExchangeHandler): ExchangeHandler;
+}
+
 /** What a gateway is made of. */
 export interface GatewayOptions {
   /** Addresses to serve plain HTTP/1.1 on. */
@@ -77,6 +87,8 @@ export interface GatewayOptions {
   readonly https: readonly ListenAddress[];
   /** Who `https` is. */
   readonly tls: TlsIdentity | undefined;
+  /** What is served over plain HTTP besides the apps. Default: nothing. */
+  readonly plainHttp?: PlainHttp;
   /** FastCGI, if it is served. */
   readonly fastcgi: FastCgiOptions | undefined;
   /** Mongrel2 servers to be a handler of. */
@@ -122,6 +134,9 @@ export interface GatewayOptions {
   /** Takes the gateway's messages. */
   readonly log: Log;
 }
+
+/** Where clients look for HTTPS. */
+const HTTPS_PORT = 443;
 
 /** File descriptors that a worker takes. While a reload is under way there are two for each. */
 const DESCRIPTORS_PER_WORKER = 6;
@@ -381,17 +396,38 @@ async function compressingHandler(
 }
 
 async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
-  const { backlog, early, limits, log, sharing, tls } = options;
+  const { backlog, early, limits, log, plainHttp, sharing, tls } = options;
+  let httpsPort: number | undefined;
   for (const scheme of ["http", "https"] as const) {
     for (const address of options[scheme]) {
       const keys = scheme === "https" ? tls : undefined;
       const listening = early?.take(address) ??
         await listen({ address, backlog, tls: keys, sharing });
       const { listener } = listening;
+      const before = scheme === "http" ? plainHttp?.before ?? asIs : asIs;
       const serve = (handler: ExchangeHandler) =>
-        new HttpEndpoint(listener, scheme, handler, limits, log, options.messageCompression);
+        new HttpEndpoint(
+          listener,
+          scheme,
+          before(handler),
+          limits,
+          log,
+          options.messageCompression,
+        );
+      if (scheme === "https") httpsPort ??= portOf(listening);
       yield { listening, scheme, serve };
     }
+  }
+  for (const address of plainHttp?.redirects ?? []) {
+    const listening = early?.take(address) ??
+      await listen({ address, backlog, tls: undefined, sharing });
+    const { listener } = listening;
+    const redirect = plainHttp!.before(plainHttp!.redirectTo(httpsPort ?? HTTPS_PORT));
+    yield {
+      listening,
+      scheme: "http",
+      serve: () => new HttpEndpoint(listener, "http", redirect, limits, log),
+    };
   }
   if (options.fastcgi === undefined || options.fastcgi.addresses.length === 0) return;
   const { FastCgiEndpoint } = await import("../fastcgi/endpoint.ts");
@@ -404,6 +440,14 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
       new FastCgiEndpoint({ listener, handler, log, ...settings });
     yield { listening, scheme: "fastcgi", serve };
   }
+}
+
+function asIs(handler: ExchangeHandler): ExchangeHandler {
+  return handler;
+}
+
+function portOf({ addresses: [address] }: Listening): number | undefined {
+  return "port" in address ? address.port : undefined;
 }
 
 /** Leads requests to folders, and others to the apps. */
@@ -443,8 +487,10 @@ function reservedAddresses(
   };
 }
 
-function configuredAddresses({ http, https, fastcgi }: GatewayOptions): ListenAddress[] {
-  return [...http, ...https, ...fastcgi?.addresses ?? []];
+function configuredAddresses(
+  { http, https, fastcgi, plainHttp }: GatewayOptions,
+): ListenAddress[] {
+  return [...http, ...https, ...plainHttp?.redirects ?? [], ...fastcgi?.addresses ?? []];
 }
 
 /** What will be listened at, as far as that is known before it is. */

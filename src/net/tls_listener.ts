@@ -74,9 +74,17 @@ export function checkKeys({ cert, key }: TlsKeyPair): void {
   Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key }).close();
 }
 
-/** Whether the certificates of a listener can be replaced here. */
-export function canRenew(): boolean {
-  return canMoveSockets();
+/**
+ * Checks that the certificates of a listener can be replaced here.
+ *
+ * @throws {ConfigError} if they cannot
+ */
+export function checkCanRenew(): void {
+  if (canMoveSockets()) return;
+  throw new ConfigError(
+    "certificates cannot be replaced while the gateway runs: that takes Linux, and from source all " +
+      "permissions (-A)",
+  );
 }
 
 /** Listens for TLS. Closing it closes what it listens with by then. */
@@ -198,6 +206,6 @@ export class TlsListener implements Deno.Listener {
         // For want of descriptors, perhaps: the next name tries again.
         if (!(error instanceof MoveError || isExhaustion(error))) throw error;
       }
-    });
+    }, 0);
   }
 }

@@ -13,12 +13,16 @@ import { portKey } from "./protocol.ts";
 
 /** What stands for the process's number in paths of unix sockets. */
 const NUMBER = "{n}";
-const SCHEMES = ["http", "https", "fastcgi"] as const;
+const SCHEMES = ["http", "https", "redirectHttp", "fastcgi"] as const;
 
 /** Ports that are reserved for the processes until one of them listens there. */
 export interface ReservedPorts extends Disposable {
   /** The ports that were chosen for addresses with port 0, by {@linkcode portKey}. */
   readonly ports: Readonly<Record<string, number>>;
+}
+
+function optionName(scheme: typeof SCHEMES[number]): string {
+  return scheme === "redirectHttp" ? "redirect-http" : scheme;
 }
 
 /** @throws {ConfigError} if processes cannot share the addresses of `settings` */
@@ -27,7 +31,9 @@ export function checkShareable(settings: ServeSettings): void {
     for (const address of settings[scheme]) {
       if (address.transport === "unix" && !address.path.includes(NUMBER)) {
         throw new ConfigError(
-          `--${scheme} unix:${address.path}: with --processes each process has a socket of its own: ` +
+          `--${
+            optionName(scheme)
+          } unix:${address.path}: with --processes each process has a socket of its own: ` +
             `put ${NUMBER}, its number, into the path (unix:/run/app-${NUMBER}.sock)`,
         );
       }
@@ -93,7 +99,7 @@ export function place(
       const port = ports[portKey(scheme, index)];
       if (port === undefined) {
         throw new ConfigError(
-          `--${scheme} ${
+          `--${optionName(scheme)} ${
             hostText(address.hostname)
           }:0: the supervisor has chosen no port for it; ` +
             "new addresses with port 0 need a full restart",

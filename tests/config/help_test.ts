@@ -33,6 +33,7 @@ Deno.test("all of the help has its parts under headings, in this order", () => {
     "Examples:",
     "Commands:",
     "Endpoints:",
+    "Certificates:",
     "Compression:",
     "Apps:",
     "Files:",
@@ -78,7 +79,7 @@ Deno.test("help about an option says how else it can be given", () => {
   const text = helpText("app-allow-net");
   assertStringIncludes(text, "GATEHOUSE_APP_ALLOW_NET=LIST\n");
   assertStringIncludes(text, "[server:NAME]: app-allow-net = LIST\n");
-  assertStringIncludes(helpText("watch"), "GATEHOUSE_WATCH=yes\n");
+  assertStringIncludes(helpText("factory"), "GATEHOUSE_FACTORY=yes\n");
   assertEquals(/GATEHOUSE|server:/.test(helpText("version")), false);
 });
 

@@ -38,6 +38,19 @@ const limited = (
   changes: Partial<ServeSettings["workerLimits"]>,
 ): ServeSettings["workerLimits"] => ({ ...defaultSettings().workerLimits, ...changes });
 
+/** What it takes to get certificates from an authority, and what becomes of it. */
+const ACME = [
+  "--https=1",
+  "--redirect-http=:80",
+  "--acme=a.test,x.A.test,a.test",
+  "--acme-agree-terms",
+];
+const acme: ServeSettings["acme"] = {
+  ...defaultSettings().acme,
+  certificates: [["a.test", "x.a.test"]],
+  terms: "agreed",
+};
+
 /** What each option does to the settings, with a value that is not its default. */
 const effects: Record<
   string,
@@ -50,6 +63,20 @@ const effects: Record<
     ["--https", "1", "--cert", "c", "--key", "k"],
     { http: [], https: [tcp("127.0.0.1", 1)], certFiles: ["/c"], keyFiles: ["/k"] },
   ],
+  "redirect-http": [["--https=1", "--cert=c", "--key=k", "--redirect-http=:80"], {
+    redirectHttp: [tcp("", 80)],
+  }],
+  "acme": [[...ACME, "--acme=B.test"], {
+    acme: { ...acme, certificates: [["a.test", "x.a.test"], ["b.test"]] },
+  }],
+  "acme-agree-terms": [ACME, { acme }],
+  "acme-contact": [[...ACME, "--acme-contact=a@b"], {
+    acme: { ...acme, contacts: ["mailto:a@b"] },
+  }],
+  "acme-directory": [[...ACME, "--acme-directory=http://127.0.0.1:1/d"], {
+    acme: { ...acme, directory: "http://127.0.0.1:1/d" },
+  }],
+  "acme-state": [[...ACME, "--acme-state=s"], { acme: { ...acme, folder: "/s" } }],
   "fastcgi": [["--fastcgi", "1", "--fastcgi=unix:/a,mode=0660"], {
     http: [],
     fastcgi: [tcp("127.0.0.1", 1), { transport: "unix", path: "/a", mode: 0o660 }],

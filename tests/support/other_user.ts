@@ -23,16 +23,15 @@ export function canBeNobody(): boolean {
 
 /** Fills `folder` with what gatehouse needs of Deno's own, so that everybody can read it. */
 export async function copyDenoFolder(folder: string): Promise<void> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
-  const { npmCache } = JSON.parse(new TextDecoder().decode(stdout));
-  const { imports } = JSON.parse(
-    await Deno.readTextFile(new URL("../../deno.json", import.meta.url)),
-  );
-  const names = Object.values<string>(imports).flatMap((target) =>
-    /^npm:((?:@[^/]+\/)?[^@/]+)@/.exec(target)?.slice(1) ?? []
-  );
-  // What one of these needs itself.
-  const packages = new Set([...names, "@jridgewell"].map((name) => name.split("/")[0]));
+  const told = async (...args: string[]) => {
+    const command = new Deno.Command(Deno.execPath(), { args: ["info", "--json", ...args] });
+    return JSON.parse(new TextDecoder().decode((await command.output()).stdout));
+  };
+  const { npmCache } = await told();
+  const { npmPackages } = await told("--no-lock", FROM_SOURCE.at(-1)!);
+  const names = Object.values<{ name: string }>(npmPackages).map(({ name }) => name.split("/")[0]);
+  // The last ones are for the loader's thread.
+  const packages = new Set([...names, "typescript", "acorn"]);
   const to = `${folder}/npm/registry.npmjs.org`;
   await Deno.mkdir(to, { recursive: true });
   for (const name of packages) {

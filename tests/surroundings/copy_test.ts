@@ -18,6 +18,8 @@ const EXCEPTIONS: Readonly<Record<string, readonly RegExp[]>> = {
   // Make clients that are told which way to go.
   "loader/fetch/http_clients.ts": [/Deno\.createHttpClient\(\)$/],
   "cli/trust.ts": [/Deno\.createHttpClient\(\)$/],
+  // Asks an authority of the user's choice, over the user's proxies.
+  "cli/acme.ts": [/Deno\.createHttpClient\(\)$/],
   // Asks it for listeners.
   "base/uncaught.ts": [/all of node:process$/],
   // `data:` and `blob:` need no network.

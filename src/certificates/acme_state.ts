@@ -1,0 +1,111 @@
+/**
+ * What is kept of an account with a certificate authority, and of its certificates. Everything is its
+ * user's alone.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { sha256Of } from "../base/sha256.ts";
+import type { ChallengeBoard } from "./acme_client.ts";
+import type { SigningKey } from "./keys.ts";
+import { keyFrom, newKey } from "./keys.ts";
+import type { Challenges } from "./plain_http.ts";
+
+const PRIVATE_FOLDER = { recursive: true, mode: 0o700 } as const;
+const PRIVATE_FILE = { mode: 0o600, createNew: true } as const;
+const TOKEN = /^[\w-]{1,128}$/;
+const MAX_ANSWER_BYTES = 1_024;
+const HASH_CHARS = 8;
+
+/** The folder of one authority. */
+export class AcmeState implements ChallengeBoard, Challenges {
+  /** Absolute path of the folder. */
+  readonly folder: string;
+
+  /** The part of `root` that belongs to the authority with this directory. Nothing is made yet. */
+  constructor(root: string, directory: URL) {
+    const name = directory.hostname.replace(/[^\w.-]+/g, "-");
+    this.folder = join(root, `${name}-${sha256Of(directory.href).slice(0, HASH_CHARS)}`);
+  }
+
+  /** Makes the folders. Throws what the file system says. */
+  make(): void {
+    // The way there has no secrets, and another user than who makes it may have to go it.
+    Deno.mkdirSync(dirname(this.folder), { recursive: true });
+    for (const path of [this.folder, this.#challenges]) {
+      Deno.mkdirSync(path, PRIVATE_FOLDER);
+      // It may have been there before, with another mode.
+      Deno.chmodSync(path, PRIVATE_FOLDER.mode);
+    }
+  }
+
+  /** Path of the file with key and chain for `names`. */
+  pathFor(names: readonly string[]): string {
+    const hash = sha256Of(names.join("\0")).slice(0, HASH_CHARS);
+    return join(this.folder, names.length === 1 ? `${names[0]}.pem` : `${names[0]}-${hash}.pem`);
+  }
+
+  /** The account's key, which is made if there is none. */
+  async accountKey(): Promise<SigningKey> {
+    const path = join(this.folder, "account.pem");
+    const text = textAt(path);
+    if (text !== null) {
+      const key = await keyFrom(text);
+      if (key !== null) return key;
+      throw new Error(`${path} is no key: remove it to make another account`);
+    }
+    const key = await newKey();
+    this.write(path, key.pem);
+    return key;
+  }
+
+  /** Writes a file as a whole: readers find what was there before, or all of `text`. */
+  write(path: string, text: string): void {
+    const temporary = join(this.folder, `.tmp-${crypto.randomUUID()}`);
+    try {
+      Deno.writeTextFileSync(temporary, text, PRIVATE_FILE);
+      Deno.renameSync(temporary, path);
+    } catch (error) {
+      removeIfThere(temporary);
+      throw error;
+    }
+  }
+
+  put(token: string, text: string): Promise<void> {
+    this.write(join(this.#challenges, token), text);
+    return Promise.resolve();
+  }
+
+  remove(token: string): Promise<void> {
+    removeIfThere(join(this.#challenges, token));
+    return Promise.resolve();
+  }
+
+  answerTo(token: string): string | null {
+    if (!TOKEN.test(token)) return null;
+    const answer = textAt(join(this.#challenges, token));
+    return answer === null || answer.length > MAX_ANSWER_BYTES ? null : answer;
+  }
+
+  get #challenges(): string {
+    return join(this.folder, "challenges");
+  }
+}
+
+function textAt(path: string): string | null {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
