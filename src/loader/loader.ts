@@ -124,7 +124,7 @@ export class Loader implements Disposable {
     const { graph, local } = unchanged ?? await this.#made(question, indexPath);
     const { folder, manifest } = graph;
     const { requirements } = manifest;
-    this.#onUsed(indexPath, folder, manifest.packageRoot);
+    await this.#onUsed(indexPath, folder, manifest.packageRoot);
     const packageRoot = manifest.packageRoot ?? this.#latePackageRoot(folder);
     const forWorkers = workerGraphOf(graph, packageRoot);
     const prepared: GrowingGraph = {
@@ -166,13 +166,13 @@ export class Loader implements Disposable {
   }
 
   /** Takes note of folders that have to stay, and looks after the cache from time to time. */
-  #onUsed(index: string, folder: string, packageRoot: string | null): void {
+  async #onUsed(index: string, folder: string, packageRoot: string | null): Promise<void> {
     const folders = [index, folder, ...packageRoot === null ? [] : [packageRoot]];
-    markUsed(folders);
     // Workers of the generation before may still be at work.
     const [before = []] = this.#inUse.get(index) ?? [];
     this.#inUse.set(index, [folders, before]);
     if (this.#upkeepTimer === undefined) this.#tidyIn(FIRST_UPKEEP_MS);
+    await markUsed(folders);
   }
 
   #tidyIn(delayMs: number): void {

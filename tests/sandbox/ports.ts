@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "../support/assert.ts";
 import { startGateway } from "../support/gateway.ts";
+import { freePort } from "../support/peers.ts";
 
 /** A way to run gatehouse. */
 export interface PortLeg {
@@ -24,10 +25,7 @@ export function portTests({ name, command, args }: PortLeg): void {
   Deno.test(`an app listens at no port of its gateway (${name})`, async () => {
     const folder = await Deno.makeTempDir();
     const client = Deno.createHttpClient({});
-    // A port that is free, most likely for longer than this takes.
-    const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = probe.addr as Deno.NetAddr;
-    probe.close();
+    const port = freePort();
     try {
       await Deno.mkdir(`${folder}/app`);
       await Deno.copyFile(APP, `${folder}/app/app.ts`);

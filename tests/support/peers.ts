@@ -47,10 +47,21 @@ export async function run(program: string, ...args: string[]): Promise<string> {
   return decoder.decode(stdout);
 }
 
+/** Ports that no system gives to who asks for any: other tests do so all the time. */
+const LOWEST_PORT = 10_000;
+const HIGHEST_PORT = 32_000;
+
 /** A port that nobody listens on at the moment. */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  for (;;) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT));
+    try {
+      using _listener = Deno.listen({ hostname: "127.0.0.1", port });
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
 
 /** Resident memory of a process, in bytes. */
