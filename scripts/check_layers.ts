@@ -27,7 +27,9 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ring: ["base", "message"],
   sandbox: ["base"],
   // Protocols: codecs without I/O, and endpoints around them.
-  net: ["base", "message"],
+  // What proxies say of those whom they forward requests for.
+  proxies: ["base", "message"],
+  net: ["base", "message", "proxies"],
   zmq: ["base"],
   // What TLS shows clients, and where it comes from.
   "certificates/codec": ["base"],
@@ -41,8 +43,17 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   compression: ["base", "message", "ring", "compression/codec"],
   // What HTTP connections become, so that it comes before them.
   websocket: ["base", "message", "net", "websocket/codec"],
-  http1: ["base", "message", "limits", "net", "websocket/codec", "websocket", "http1/codec"],
-  fastcgi: ["base", "message", "limits", "net", "fastcgi/codec"],
+  http1: [
+    "base",
+    "message",
+    "limits",
+    "proxies",
+    "net",
+    "websocket/codec",
+    "websocket",
+    "http1/codec",
+  ],
+  fastcgi: ["base", "message", "limits", "proxies", "net", "fastcgi/codec"],
   // Responses to Mongrel2 are HTTP/1.1.
   mongrel2: [
     "base",
@@ -118,6 +129,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "signals",
     "message",
     "limits",
+    "proxies",
     "compression/codec",
     "net",
     "websocket/codec",
@@ -134,6 +146,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "bus",
     "signals",
     "sandbox",
+    "proxies",
     "net",
     "certificates/codec",
     "certificates",
@@ -165,6 +178,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "base",
     "bus",
     "signals",
+    "proxies",
     "net",
     "certificates/codec",
     "certificates",

@@ -48,7 +48,10 @@ need curl curl
 need lighttpd lighttpd
 need m2sh mongrel2-core
 need mongrel2 mongrel2-core
+need haproxy haproxy
 need nginx nginx-light
+[ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ||
+  { missing="$missing nginx-stream" packages="$packages libnginx-mod-stream"; }
 need openssl openssl
 need wrk wrk
 need redis-server redis-server

@@ -77,6 +77,19 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["compression.minBytes", { compression: { minBytes: -1 } }, "…", ["--compress-min-bytes=-1"]],
   ["compression.level", { compression: { level: 1 } }, "…"],
   ["faultReports", { faultReports: "all" }, "…", ["--fastcgi-stderr=all"]],
+  [
+    "serverHeader",
+    { serverHeader: "a\r\nb" },
+    "serverHeader takes up to 128 visible characters, not …",
+    [
+      "--server-header=a\r\nb",
+    ],
+  ],
+  ["serverHeader", { serverHeader: "" }, "…", ["--server-header="]],
+  ["serverHeader", { serverHeader: "x".repeat(129) }, "…", [`--server-header=${"x".repeat(129)}`]],
+  ["trustedProxies", { trustedProxies: ["10.0.0.1/8"] }, "trustedProxies: bad network …", [
+    "--trusted-proxies=10.0.0.1/8",
+  ]],
   ["generationHeader", { generationHeader: "Content-Length" }, "…", [
     "--generation-header=Content-Length",
   ]],

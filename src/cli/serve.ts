@@ -21,6 +21,7 @@ import { environmentOf } from "../base/surroundings.ts";
 import type { Membership } from "../supervisor/membership.ts";
 import { place } from "../supervisor/places.ts";
 import { timerMs } from "../base/timers.ts";
+import { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import type { Announcer } from "./announcer.ts";
 import { CommandAnnouncer, MemberAnnouncer } from "./announcer.ts";
 import type { AppLoading } from "../gateway/apps.ts";
@@ -112,12 +113,16 @@ export async function serveCommand(
       plainHttp: certificates?.plainHttp,
       fastcgi: fastCgiOptions(settings, surroundings),
       mongrel2: await mongrel2Specs(settings),
+      trustedProxies: settings.trustedProxies.length === 0
+        ? undefined
+        : new TrustedProxies(settings.trustedProxies),
       surroundings,
       backlog: settings.backlog,
       sharing,
       early: early ?? undefined,
       limits: settings.limits,
       messageCompression: settings.messageCompression,
+      serverHeader: settings.serverHeader,
       compression: settings.compress === null ? undefined : {
         codings: settings.compress,
         types: settings.compressTypes,

@@ -9,6 +9,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { ConfigError } from "../base/errors.ts";
 import { hostText, parseListenAddress } from "../net/address.ts";
 import { COMMAND_HELP, RESERVED_WORDS } from "./commands.ts";
+import { checkGreetings } from "./proxy_options.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import type { ConfigSources } from "./gather.ts";
 import { gather, NO_SOURCES } from "./gather.ts";
@@ -247,6 +248,8 @@ function withApps(settings: ServeSettings): ServeSettings {
 /** Checks what must go together, and fills in the default endpoint. */
 function completed(settings: ServeSettings): ServeSettings {
   checkCertificates(settings);
+  const { http, https, fastcgi, trustedProxies } = settings;
+  checkGreetings({ https, others: [...http, ...fastcgi], trustedProxies });
   checkPermissions(settings);
   const { mongrel2Config, mongrel2Choice } = settings;
   if (mongrel2Config === undefined && Object.keys(mongrel2Choice).length > 0) {

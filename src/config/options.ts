@@ -15,12 +15,14 @@ import { CONTAINMENT_OPTIONS } from "./containment_options.ts";
 import { FILE_OPTIONS, SENDFILE_OPTIONS } from "./file_options.ts";
 import { CACHE_OPTIONS, LOADER_OPTIONS } from "./loader_options.ts";
 import { RELOAD_OPTIONS } from "./reload_options.ts";
+import { checkServerHeader } from "./server_header.ts";
 import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/codec/limits.ts";
 import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
-import { parseListenAddress } from "../net/address.ts";
+import { parseEndpointAddress } from "../net/address.ts";
 import { PROCESS_OPTIONS } from "./process_options.ts";
+import { PROXY_OPTIONS } from "./proxy_options.ts";
 import { addressFrom, moduleFrom, mongrel2From } from "./relative_paths.ts";
 import type { MountSetting, ServeSettings } from "./settings.ts";
 import {
@@ -136,7 +138,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     group: "Endpoints",
     brief: "Serve HTTP/1.1 at PORT, HOST:PORT or unix:PATH",
     help: "Serve HTTP/1.1 at PORT, HOST:PORT (every address of the host), [IPV6]:PORT, :PORT " +
-      "(every interface, IPv4 and IPv6) or unix:PATH[,mode=0660]. Port 0 picks a free port",
+      "(every interface, IPv4 and IPv6) or unix:PATH[,mode=0660]. Port 0 picks a free port. With " +
+      ",proxy-protocol at its end, each connection has to begin with a header of the PROXY protocol",
     default: "127.0.0.1:8000, if no endpoint is named",
     apply: (settings, text, name) => settings.http.push(readAddress(name, text)),
     relativeTo: (folder, text) => addressFrom(text, folder),
@@ -212,6 +215,13 @@ export const OPTIONS: readonly OptionSpec[] = [
     apply: setMessageCompression,
   },
   {
+    name: "server-header",
+    value: "TEXT",
+    group: "Endpoints",
+    help: "Say this in the Server header of responses that do not have one, over HTTP and Mongrel2",
+    apply: (settings, text, name) => settings.serverHeader = checkServerHeader(name, text),
+  },
+  {
     name: "mongrel2",
     value: "SPEC",
     repeats: true,
@@ -274,6 +284,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     apply: (settings, text, name) => settings.backlog = parseCount(name, text, RANGES.backlog),
   },
   ...CERTIFICATE_OPTIONS,
+  ...PROXY_OPTIONS,
   ...COMPRESSION_OPTIONS,
   {
     name: "mount",
@@ -412,7 +423,7 @@ export const OPTIONS: readonly OptionSpec[] = [
 ];
 
 function readAddress(name: string, text: string): ListenAddress {
-  return named(name, () => parseListenAddress(text));
+  return named(name, () => parseEndpointAddress(text));
 }
 
 /** What `read` returns; its errors get the name of the option. */

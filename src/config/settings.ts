@@ -138,12 +138,16 @@ export interface ServeSettings {
   redirectHttp: ListenAddress[];
   /** Addresses for FastCGI. */
   fastcgi: ListenAddress[];
+  /** Proxies whose word is taken for whom they forward requests for. */
+  trustedProxies: string[];
   /** Open connections of each FastCGI endpoint. */
   maxConns: number;
   /** Requests at a time of each FastCGI endpoint. */
   maxReqs: number;
   /** What is done with messages of WebSockets. */
   messageCompression: MessageCompression;
+  /** What `Server` says in responses that do not have it; `""` for none. */
+  serverHeader: string;
   /** The content codings that responses are offered in, the favourite first; `null` for none. */
   compress: readonly CodingLevel[] | null;
   /** Media types of responses that are compressed. */
@@ -244,6 +248,7 @@ export function defaultSettings(): ServeSettings {
     https: [],
     redirectHttp: [],
     fastcgi: [],
+    trustedProxies: [],
     mongrel2: [],
     mongrel2Config: undefined,
     mongrel2Choice: {},
@@ -251,6 +256,7 @@ export function defaultSettings(): ServeSettings {
     maxConns: DEFAULT_FASTCGI_LIMITS.maxConns,
     maxReqs: DEFAULT_FASTCGI_LIMITS.maxReqs,
     messageCompression: "none",
+    serverHeader: "",
     compress: null,
     compressTypes: DEFAULT_COMPRESSION.types,
     compressMinBytes: DEFAULT_COMPRESSION.minBytes,

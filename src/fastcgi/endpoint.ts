@@ -9,6 +9,7 @@ import type { ProtocolError } from "../base/errors.ts";
 import type { ExchangeHandler, FaultReports, Peer } from "../message/exchange.ts";
 import { RequestHead } from "../message/exchange.ts";
 import type { Log } from "../base/log.ts";
+import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import { unmapped } from "../net/address.ts";
 import { takeSurroundings } from "../base/surroundings.ts";
 import type { ExchangeSettings } from "./fastcgi_exchange.ts";
@@ -35,6 +36,8 @@ export interface FastCgiEndpointOptions {
    * (FastCGI 1.0, section 2.3). Default: all.
    */
   readonly webServerAddrs?: readonly string[];
+  /** Who has to begin each connection with a header of the PROXY protocol. Default: nobody. */
+  readonly greeters?: TrustedProxies;
   /**
    * Folder for the temporary files that long bodies go to. Default: the system's, as the environment
    * names it when the endpoint is made.
@@ -50,13 +53,14 @@ export class FastCgiEndpoint implements AsyncDisposable {
 
   /** Starts to serve what the listener accepts. */
   constructor(options: FastCgiEndpointOptions) {
-    const { listener, limits, log, webServerAddrs } = options;
+    const { listener, limits, log, webServerAddrs, greeters } = options;
     const { tempFolder = takeSurroundings().tempFolder } = options;
     this.#listener = new RequestListener({
       listener,
       limits,
       log,
       webServerAddrs,
+      greeters,
       tempFolder,
       roles: Object.values(ROLE_NUMBERS),
       handler: new ExchangeMaker(options),

@@ -7,8 +7,8 @@
 import type { OutputBuffer } from "../base/buffers.ts";
 import { ProtocolError } from "../base/errors.ts";
 import type { AbortReason } from "../message/exchange.ts";
-import { expired } from "../net/socket_endpoint.ts";
-import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
+import { expired } from "../net/socket_connection.ts";
+import type { ConnectionHost, SocketConnection } from "../net/socket_connection.ts";
 import { decodePairs, writePair } from "../message/pairs.ts";
 import { bodyTooSlow, headTooSlow, paramsTooLarge } from "../message/request_faults.ts";
 import type { FastCgiConnection } from "./connection.ts";

@@ -7,7 +7,7 @@
 
 import type { ProtocolError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { unmapped } from "../net/address.ts";
+import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import { FaultLog } from "../net/fault_log.ts";
 import { SocketEndpoint } from "../net/socket_endpoint.ts";
 import { FastCgiConnection } from "./connection.ts";
@@ -26,6 +26,8 @@ export interface RequestListenerOptions {
   readonly roles: readonly number[];
   /** Addresses of the web servers that may connect over TCP; all if absent. */
   readonly webServerAddrs: readonly string[] | undefined;
+  /** Who has to begin each connection with a header of the PROXY protocol. Default: nobody. */
+  readonly greeters?: TrustedProxies;
   /** Folder for bodies that are not read yet. */
   readonly tempFolder: string;
   /** Takes the requests. */
@@ -61,8 +63,8 @@ export class RequestListener implements AsyncDisposable {
       maxConnections: limits.maxConns + MAX_REFUSED_CONNECTIONS,
       limits,
       log,
-      open: (conn, sockets) => {
-        const remoteAddr = unmapped(conn.remoteAddr);
+      greeters: options.greeters,
+      open: (conn, remoteAddr, sockets) => {
         const isForeign = webServerAddrs !== undefined && "hostname" in remoteAddr &&
           !webServerAddrs.has(remoteAddr.hostname);
         if (isForeign) {

@@ -36,6 +36,8 @@ import type { FolderMount } from "./folder_mounts.ts";
 import type { EarlySockets } from "./early_sockets.ts";
 import type { FolderOptions } from "../files/folder.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
+import { ForwardingHandler } from "../proxies/forwarding.ts";
+import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { Hub } from "../signals/hub.ts";
 import type { Switchboard } from "../signals/switchboard.ts";
@@ -95,6 +97,8 @@ export interface GatewayOptions {
   readonly mongrel2: readonly Mongrel2Spec[];
   /** What the process was started in and with. */
   readonly surroundings: Surroundings;
+  /** Proxies whose word is taken for whom they forward requests for. Default: none. */
+  readonly trustedProxies?: TrustedProxies;
   /** Connections that the system queues for each address. */
   readonly backlog: number;
   /** Who else may listen at the addresses. Default: nobody. */
@@ -105,6 +109,8 @@ export interface GatewayOptions {
   readonly limits: HttpLimits;
   /** What is done with messages of WebSockets. */
   readonly messageCompression: MessageCompression;
+  /** What `Server` says in responses that do not have it. Default: there is none. */
+  readonly serverHeader?: string;
   /** How responses are compressed. Default: not at all. */
   readonly compression?: CompressionSettings;
   /** Where the apps run. */
@@ -235,7 +241,7 @@ export class Gateway {
       backend ??= await startBackend(options, switchboard, addresses);
       const served = await withFolders(backend, options);
       compressing = await compressingHandler(options, served);
-      const handler = compressing ?? served;
+      const handler = forwarding(options, compressing ?? served);
       const mongrel2 = mongrel2Endpoints(handler);
       const listeners = openings.map((opening) => opening.serve(handler));
       const urls = openings.flatMap(({ scheme, listening }) =>
@@ -374,15 +380,41 @@ function reportRoom({ limits, log }: GatewayOptions): void {
 
 /** Opens libzmq, and makes what makes the endpoints. */
 async function prepareMongrel2(
-  { mongrel2, surroundings, limits, bus, log }: GatewayOptions,
+  { mongrel2, surroundings, limits, serverHeader, bus, log }: GatewayOptions,
 ): Promise<(handler: ExchangeHandler) => Mongrel2Endpoint[]> {
   if (mongrel2.length === 0) return () => [];
   const { openLibzmq } = await import("../zmq/library.ts");
   openLibzmq(surroundings);
   const { Mongrel2Endpoint } = await import("../mongrel2/endpoint.ts");
   const { maxMessageBytes } = limits;
-  const options = { limits, maxMessageBytes, isShared: bus !== undefined, log };
+  const options = {
+    limits,
+    maxMessageBytes,
+    isShared: bus !== undefined,
+    server: serverHeader,
+    log,
+  };
   return (handler) => mongrel2.map((spec) => new Mongrel2Endpoint({ spec, handler, ...options }));
+}
+
+/** What takes the clients of `handler` from what trusted proxies say, if there are any. */
+function forwarding(
+  { trustedProxies }: GatewayOptions,
+  handler: ExchangeHandler,
+): ExchangeHandler {
+  return trustedProxies === undefined ? handler : new ForwardingHandler(handler, trustedProxies);
+}
+
+/** Who has to say, by the PROXY protocol, for whom connections to `address` are. */
+function greetersOf(
+  { trustedProxies }: GatewayOptions,
+  { greeting }: ListenAddress,
+): TrustedProxies | undefined {
+  if (greeting === undefined) return undefined;
+  if (trustedProxies !== undefined) return trustedProxies;
+  throw new ConfigError(
+    "proxy-protocol needs trusted proxies: nobody else may say who a client is",
+  );
 }
 
 /** What compresses the responses of `handler`, if that is wanted. */
@@ -396,24 +428,23 @@ async function compressingHandler(
 }
 
 async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
-  const { backlog, early, limits, log, plainHttp, sharing, tls } = options;
+  const { backlog, early, limits, log, messageCompression, plainHttp, serverHeader, sharing, tls } =
+    options;
   let httpsPort: number | undefined;
   for (const scheme of ["http", "https"] as const) {
     for (const address of options[scheme]) {
       const keys = scheme === "https" ? tls : undefined;
+      const greeters = greetersOf(options, address);
       const listening = early?.take(address) ??
         await listen({ address, backlog, tls: keys, sharing });
       const { listener } = listening;
       const before = scheme === "http" ? plainHttp?.before ?? asIs : asIs;
       const serve = (handler: ExchangeHandler) =>
-        new HttpEndpoint(
-          listener,
-          scheme,
-          before(handler),
-          limits,
-          log,
-          options.messageCompression,
-        );
+        new HttpEndpoint(listener, scheme, before(handler), limits, log, {
+          compression: messageCompression,
+          greeters,
+          server: serverHeader,
+        });
       if (scheme === "https") httpsPort ??= portOf(listening);
       yield { listening, scheme, serve };
     }
@@ -433,11 +464,12 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
   const { FastCgiEndpoint } = await import("../fastcgi/endpoint.ts");
   const { addresses, ...settings } = options.fastcgi;
   for (const address of addresses) {
+    const greeters = greetersOf(options, address);
     const listening = early?.take(address) ??
       await listen({ address, backlog, tls: undefined, sharing });
     const { listener } = listening;
     const serve = (handler: ExchangeHandler) =>
-      new FastCgiEndpoint({ listener, handler, log, ...settings });
+      new FastCgiEndpoint({ listener, handler, greeters, log, ...settings });
     yield { listening, scheme: "fastcgi", serve };
   }
 }

@@ -81,7 +81,10 @@ const DEFAULT_GRACE_MS = 30_000;
 export async function serve(options: ServeOptions): Promise<Server> {
   const surroundings = takeSurroundings();
   const { cert, key, faultReports = "errors", generationHeader = "" } = options;
-  const { references, http, https, fastcgi, mongrel2 } = checked(options, surroundings.cwd);
+  const { references, http, https, fastcgi, mongrel2, trustedProxies } = checked(
+    options,
+    surroundings.cwd,
+  );
   const { tempFolder } = surroundings;
   const folders = takeFolders(references, surroundings.cwd);
   const log = options.log ?? logToStderr;
@@ -98,10 +101,12 @@ export async function serve(options: ServeOptions): Promise<Server> {
       tempFolder,
     },
     mongrel2,
+    trustedProxies,
     surroundings,
     backlog: options.backlog ?? 511,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },
     messageCompression: options.messageCompression ?? "none",
+    serverHeader: options.serverHeader,
     compression: compressionOf(options),
     host: hosting.host,
     prefixes: [...references.keys()],

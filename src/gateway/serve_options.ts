@@ -7,7 +7,9 @@
 import type { AppPermissions } from "../config/app_permissions.ts";
 import { mongrel2From } from "../config/relative_paths.ts";
 import { isFieldValue, isFileInFolder } from "../config/file_options.ts";
+import { checkGreetings } from "../config/proxy_options.ts";
 import { checkGenerationHeader } from "../config/reload_options.ts";
+import { checkServerHeader } from "../config/server_header.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { FaultReports } from "../message/exchange.ts";
 import type { Coding, CodingLevel, CompressionSettings } from "../compression/codec/settings.ts";
@@ -18,7 +20,8 @@ import type { Log } from "../base/log.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
-import { addressIn, parseListenAddress } from "../net/address.ts";
+import { addressIn, parseEndpointAddress } from "../net/address.ts";
+import { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import { SettingChecks } from "../limits/setting_checks.ts";
 import { ANY_TIME, LIMIT_RANGES, RANGES, WORKER_LIMIT_RANGES } from "../limits/setting_ranges.ts";
 import type { App } from "../worker/apps.ts";
@@ -85,7 +88,9 @@ export interface ServeOptions {
   readonly files?: FileServing;
   /**
    * Addresses to serve HTTP on: `[host]:port`, a port, or `unix:PATH[,mode=0660]`. Port 0 picks a
-   * free port. Default `"127.0.0.1:8000"`, unless another endpoint is given.
+   * free port. With `,proxy-protocol` at its end, each connection has to begin with a header of the
+   * PROXY protocol, from one of `trustedProxies`. Default `"127.0.0.1:8000"`, unless another endpoint
+   * is given.
    */
   readonly http?: string | readonly string[];
   /** Addresses to serve HTTPS on. Needs `cert` and `key`. */
@@ -154,10 +159,19 @@ export interface ServeOptions {
    * `DEFAULT_COMPRESSION` says, but for what is given. Default `"none"`.
    */
   readonly compression?: "none" | "default" | Partial<CompressionSettings>;
+  /** What `Server` says in responses that do not have it, over HTTP and Mongrel2. Default: there is none. */
+  readonly serverHeader?: string;
   /** Which faults of apps go to the web servers' error logs, over FastCGI. Default `"errors"`. */
   readonly faultReports?: FaultReports;
   /** Addresses of the web servers that may connect to `fastcgi` over TCP. Default: all. */
   readonly webServerAddrs?: readonly string[];
+  /**
+   * Proxies whose word is taken for whom they forward requests for: addresses, networks such as
+   * `"10.0.0.0/8"`, and `"unix"` for all that connect over unix sockets. Client, scheme and host are
+   * what `Forwarded` (RFC 7239), `X-Forwarded-For`, `-Proto` and `-Host` say, and the PROXY protocol.
+   * Default: none.
+   */
+  readonly trustedProxies?: readonly string[];
   /** Takes the gateway's messages. Default: lines to standard error. */
   readonly log?: Log;
 }
@@ -185,9 +199,11 @@ const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
   backlog: true,
   limits: true,
   messageCompression: true,
+  serverHeader: true,
   compression: true,
   faultReports: true,
   webServerAddrs: true,
+  trustedProxies: true,
   log: true,
 };
 /** What `loading` knows, and what each can be; `"text"` for any text, `"list"` for a list of them. */
@@ -220,6 +236,8 @@ export interface CheckedOptions {
   readonly fastcgi: readonly ListenAddress[];
   /** Mongrel2 servers. */
   readonly mongrel2: readonly Mongrel2Spec[];
+  /** Proxies that are trusted, if any are. */
+  readonly trustedProxies: TrustedProxies | undefined;
 }
 
 /**
@@ -253,6 +271,10 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
     checks.refuse("messageCompression", '"none", "each" or "stream"', messageCompression);
   }
   checkCompression(checks, options.compression);
+  const { serverHeader } = options;
+  if (serverHeader !== undefined) {
+    checks.read("serverHeader", () => checkServerHeader("serverHeader", serverHeader));
+  }
   if (faultReports !== undefined && !FAULT_REPORTS.includes(faultReports)) {
     checks.refuse("faultReports", '"none", "errors" or "console"', faultReports);
   }
@@ -269,7 +291,9 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   if (options.log !== undefined && typeof options.log !== "function") {
     checks.refuse("log", "a function", options.log);
   }
-  const lists = (name: "http" | "https" | "fastcgi" | "mongrel2" | "webServerAddrs") => {
+  const lists = (
+    name: "http" | "https" | "fastcgi" | "mongrel2" | "webServerAddrs" | "trustedProxies",
+  ) => {
     const list = listOf(options[name]);
     const isList = Array.isArray(list) && list.every((each) => typeof each === "string");
     if (!isList) checks.refuse(name, "a text, or a list of texts", options[name]);
@@ -277,7 +301,7 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   };
   const addresses = (name: "http" | "https" | "fastcgi", texts = lists(name)): ListenAddress[] =>
     texts.flatMap((text) =>
-      checks.read(name, () => addressIn(cwd, parseListenAddress(text))) ?? []
+      checks.read(name, () => addressIn(cwd, parseEndpointAddress(text))) ?? []
     );
   const https = addresses("https");
   const fastcgi = addresses("fastcgi");
@@ -285,6 +309,10 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
     checks.read("mongrel2", () => parseMongrel2Spec(mongrel2From(text, cwd))) ?? []
   );
   lists("webServerAddrs");
+  const proxies = lists("trustedProxies");
+  const trustedProxies = proxies.length === 0
+    ? undefined
+    : checks.read("trustedProxies", () => new TrustedProxies(proxies));
   const isElsewhere = ["https", "fastcgi", "mongrel2"].some((name) =>
     listOf(options[name as "https"]).length > 0
   );
@@ -297,10 +325,12 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
       throw new ConfigError("https needs cert and key, as PEM text");
     });
   }
+  const others = [...http, ...fastcgi];
+  checks.read("http", () => checkGreetings({ https, others, trustedProxies: proxies }));
   const references = new Map<string, AppReference>();
   checks.read("mounts", () => putApps(references, options));
   checks.finish();
-  return { references, http, https, fastcgi, mongrel2 };
+  return { references, http, https, fastcgi, mongrel2, trustedProxies };
 }
 
 function checkLoading(checks: SettingChecks, options: ServeOptions): void {

@@ -12,8 +12,8 @@ import { bodyTooSlow, headTooSlow } from "../message/request_faults.ts";
 import type { ConnectionNames } from "../net/connection.ts";
 import { CLOSED, Connection, FINISHING, OPEN } from "../net/connection.ts";
 import { NEW_CONNECTION_MS, QUIET_CONNECTION_MS, TINY_READ_BYTES } from "../net/limits.ts";
-import type { ConnectionHost, SocketConnection } from "../net/socket_endpoint.ts";
-import { expired } from "../net/socket_endpoint.ts";
+import type { ConnectionHost, SocketConnection } from "../net/socket_connection.ts";
+import { expired } from "../net/socket_connection.ts";
 import type { HttpLimits } from "./codec/limits.ts";
 import {
   FEW_UNSENT_BYTES,
@@ -23,7 +23,7 @@ import {
   WINDOW_PIECE_BYTES,
 } from "./codec/limits.ts";
 import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "./codec/parser.ts";
-import type { DateLine } from "./codec/writer.ts";
+import type { OwnLines } from "./codec/writer.ts";
 import { ResponseWriter } from "./codec/writer.ts";
 import { Deliveries } from "./deliveries.ts";
 import { HttpExchange } from "./http_exchange.ts";
@@ -41,7 +41,7 @@ export interface HttpHost {
   /** What is done with messages of WebSockets. */
   readonly compression: MessageCompression;
   /** The `Date` line, kept up to date. */
-  readonly date: DateLine;
+  readonly date: OwnLines;
 }
 
 const NAMES: ConnectionNames = { protocol: "http", peer: "a client" };

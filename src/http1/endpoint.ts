@@ -6,13 +6,27 @@
 
 import type { ExchangeHandler } from "../message/exchange.ts";
 import type { Log } from "../base/log.ts";
+import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import { unmapped } from "../net/address.ts";
 import { SocketEndpoint } from "../net/socket_endpoint.ts";
 import type { HttpHost } from "./connection.ts";
 import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
 import { HttpConnection } from "./connection.ts";
 import type { HttpLimits } from "./codec/limits.ts";
-import { DateLine } from "./codec/writer.ts";
+import { OwnLines } from "./codec/writer.ts";
+
+/** What an {@linkcode HttpEndpoint} does besides. */
+export interface HttpEndpointOptions {
+  /** What is done with messages of WebSockets. Default `"none"`. */
+  readonly compression?: MessageCompression;
+  /**
+   * Who has to begin each connection with a header of the PROXY protocol, while others may not connect.
+   * Default: nobody; connections begin with HTTP.
+   */
+  readonly greeters?: TrustedProxies;
+  /** What `Server` says in responses that do not have it. Default: there is none. */
+  readonly server?: string;
+}
 
 /** Serves HTTP/1.1 on one listener. */
 export class HttpEndpoint implements AsyncDisposable {
@@ -25,17 +39,18 @@ export class HttpEndpoint implements AsyncDisposable {
     handler: ExchangeHandler,
     limits: HttpLimits,
     log: Log,
-    compression: MessageCompression = "none",
+    options: HttpEndpointOptions = {},
   ) {
-    const host: HttpHost = { handler, limits, compression, date: new DateLine() };
+    const { compression = "none", greeters, server } = options;
+    const host: HttpHost = { handler, limits, compression, date: new OwnLines(server) };
     this.#sockets = new SocketEndpoint({
       listener,
       protocol: scheme,
       maxConnections: limits.maxConnections,
       limits,
       log,
-      open(conn, sockets) {
-        const remoteAddr = unmapped(conn.remoteAddr);
+      greeters,
+      open(conn, remoteAddr, sockets) {
         const localAddr = unmapped(conn.localAddr);
         const peer = { endpoint: "http", scheme, remoteAddr, localAddr } as const;
         return new HttpConnection(conn, peer, host, sockets);

@@ -26,16 +26,21 @@ export type RequestRole = "responder" | "authorizer" | "filter";
  */
 export type FaultReports = "none" | "errors" | "console";
 
-/** What is known of the connection that a request came in on: the same for all its requests. */
+/** What is known of the connection that a request came in on, and of who is at its other end. */
 export interface Peer {
   /** The protocol that the endpoint speaks. */
   readonly endpoint: EndpointKind;
   /** Scheme of the request's URL, as far as the connection decides it. */
   readonly scheme: "http" | "https";
-  /** The client's address. */
+  /**
+   * The client's address, or that of the front server, which tells the client's by parameters (`client.ts`).
+   * Without a path or with `""` for a host if nobody knows it.
+   */
   readonly remoteAddr: Deno.Addr;
   /** The endpoint's own address. */
   readonly localAddr: Deno.Addr;
+  /** Whether a trusted proxy tells client and scheme, so that parameters of a front server do not count. */
+  readonly isForwarded?: boolean;
 }
 
 /** Body length of a request or response whose length is not known beforehand. */

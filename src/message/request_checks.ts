@@ -44,17 +44,22 @@ const AUTHORITY = /^([\w.~!$&'()*+,;=-]+|\[[\dA-Fa-f:.]+\])(?::\d{0,5})?$/;
  * @throws {ProtocolError} if it is malformed
  */
 export function checkAuthority(bytes: Uint8Array, start: number, end: number): void {
+  if (end > start && !isValidAuthority(bytes, start, end)) {
+    throw new ProtocolError(400, "the authority is malformed", "RFC 9112 3.2");
+  }
+}
+
+/** Whether {@linkcode checkAuthority} accepts an authority that is not empty. */
+export function isValidAuthority(bytes: Uint8Array, start: number, end: number): boolean {
   const length = end - start;
-  if (length === 0) return;
   if (length === validAuthority.length) {
     let same = 0;
     while (same < length && bytes[start + same] === validAuthority[same]) same++;
-    if (same === length) return;
+    if (same === length) return true;
   }
-  if (length > MAX_AUTHORITY_BYTES || !isAuthority(latin1Text(bytes, start, end))) {
-    throw new ProtocolError(400, "the authority is malformed", "RFC 9112 3.2");
-  }
+  if (length > MAX_AUTHORITY_BYTES || !isAuthority(latin1Text(bytes, start, end))) return false;
   validAuthority = bytes.slice(start, end);
+  return true;
 }
 
 function isAuthority(text: string): boolean {

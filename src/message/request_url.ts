@@ -7,7 +7,7 @@
 import type { RequestHead } from "./exchange.ts";
 import { QUESTION, SLASH } from "./chars.ts";
 import { latin1Text } from "./fields.ts";
-import { isAbsolute, isAsterisk } from "./request_target.ts";
+import { isAsterisk } from "./request_target.ts";
 
 const { URL } = globalThis;
 
@@ -92,9 +92,11 @@ function localAuthority(address: Deno.Addr): string {
 function ownTarget(head: RequestHead): string {
   const { block, targetStart, targetEnd } = head;
   if (isAsterisk(block, targetStart, targetEnd)) return "/";
-  if (!isAbsolute(head)) return latin1Text(block, targetStart, targetEnd);
-  const target = latin1Text(block, head.authorityEnd, targetEnd);
-  return rooted(target);
+  const target = latin1Text(block, targetStart, targetEnd);
+  if (block[targetStart] === SLASH) return target;
+  // A proxy may have told another authority: its own says where the path begins.
+  const authority = /^https?:\/\/[^/?]*/i.exec(target)?.[0] ?? "";
+  return rooted(target.slice(authority.length));
 }
 
 /**

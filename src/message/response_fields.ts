@@ -79,6 +79,7 @@ interface KnownFields {
   /** What is copied of it. */
   bytes: Uint8Array;
   hasDate: boolean;
+  hasServer: boolean;
   declaredLength: number;
   saysClose: boolean;
 }
@@ -88,6 +89,7 @@ const NOTHING_KNOWN: KnownFields = {
   lines: null,
   bytes: new Uint8Array(0),
   hasDate: false,
+  hasServer: false,
   declaredLength: UNKNOWN_LENGTH,
   saysClose: false,
 };
@@ -96,6 +98,8 @@ const NOTHING_KNOWN: KnownFields = {
 export class ResponseFields {
   /** Whether there was a `Date` line. */
   hasDate = false;
+  /** Whether there was a `Server` line. */
+  hasServer = false;
   /** What a `Content-Length` line said, or {@linkcode UNKNOWN_LENGTH}. It is not copied. */
   declaredLength: number = UNKNOWN_LENGTH;
   /** Whether a `Connection` line said `close`. It is not copied. */
@@ -149,6 +153,7 @@ export class ResponseFields {
     const known = this.#known[lines.length & (KNOWN_COUNT - 1)];
     if (typeof lines === "string" && lines === known.lines) {
       this.hasDate = known.hasDate;
+      this.hasServer = known.hasServer;
       this.declaredLength = known.declaredLength;
       this.saysClose = known.saysClose;
       out.append(known.bytes);
@@ -156,6 +161,7 @@ export class ResponseFields {
     }
     const responseStart = out.length;
     this.hasDate = false;
+    this.hasServer = false;
     this.declaredLength = UNKNOWN_LENGTH;
     this.saysClose = false;
     if (typeof lines !== "string") {
@@ -200,9 +206,9 @@ export class ResponseFields {
       known.seen = lines;
       return;
     }
-    const { hasDate, declaredLength, saysClose } = this;
+    const { hasDate, hasServer, declaredLength, saysClose } = this;
     Object.assign(known, { lines, bytes: bytes.slice(responseStart, to) });
-    Object.assign(known, { hasDate, declaredLength, saysClose });
+    Object.assign(known, { hasDate, hasServer, declaredLength, saysClose });
   }
 
   /** Whether a field line is the handler's to send. */
@@ -219,6 +225,9 @@ export class ResponseFields {
     switch (nameEnd - start) {
       case 4:
         if (spells(bytes, start, nameEnd, "date")) this.hasDate = true;
+        return true;
+      case 6:
+        if (spells(bytes, start, nameEnd, "server")) this.hasServer = true;
         return true;
       case 7:
         return !spells(bytes, start, nameEnd, "upgrade");

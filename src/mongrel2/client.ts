@@ -9,11 +9,11 @@ import type { OutputBuffer } from "../base/buffers.ts";
 import { ProtocolError } from "../base/errors.ts";
 import type { AbortReason, ExchangeHandler, Peer } from "../message/exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH } from "../message/exchange.ts";
-import { expired } from "../net/socket_endpoint.ts";
+import { expired } from "../net/socket_connection.ts";
 import { bodyTooLarge } from "../message/request_faults.ts";
 import type { RequestLimits } from "../message/request_limits.ts";
 import { MAX_DISCARDED_BYTES } from "../http1/codec/limits.ts";
-import type { DateLine } from "../http1/codec/writer.ts";
+import type { OwnLines } from "../http1/codec/writer.ts";
 import type { Log } from "../base/log.ts";
 import type { OutputHost } from "./client_output.ts";
 import { ClientOutput } from "./client_output.ts";
@@ -44,7 +44,7 @@ export interface ClientHost extends OutputHost {
   /** What is known of the clients beforehand. */
   readonly peers: { readonly http: Peer; readonly https: Peer };
   /** The `Date` line, kept up to date. */
-  readonly date: DateLine;
+  readonly date: OwnLines;
   /** A coarse clock in milliseconds. */
   readonly now: number;
   /** Whether replies would only pile up. */

@@ -8,7 +8,7 @@ import { EMPTY } from "../base/empty.ts";
 import { ProtocolError } from "../base/errors.ts";
 import type { ExchangeHandler, Peer } from "../message/exchange.ts";
 import type { RequestLimits } from "../message/request_limits.ts";
-import { DateLine } from "../http1/codec/writer.ts";
+import { OwnLines } from "../http1/codec/writer.ts";
 import type { Log } from "../base/log.ts";
 import { DEFAULT_WEBSOCKET_LIMITS } from "../websocket/codec/limits.ts";
 import { FlushQueue } from "../net/flush_queue.ts";
@@ -34,6 +34,8 @@ export interface Mongrel2EndpointOptions {
   readonly maxMessageBytes?: number;
   /** Whether another process is a handler of the same server: it would get part of each WebSocket's messages. */
   readonly isShared?: boolean;
+  /** What `Server` says in responses that do not have it. Default: there is none. */
+  readonly server?: string;
   /** Takes messages about faults. */
   readonly log: Log;
 }
@@ -122,7 +124,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       uploads: new UploadFolder(spec),
       log,
       peers: { http: peer("http"), https: peer("https") },
-      date: new DateLine(),
+      date: new OwnLines(options.server),
       now: 0,
       get isCongested() {
         return sockets.isCongested;

@@ -17,7 +17,7 @@ import type {
   UpgradeHead,
 } from "../message/exchange.ts";
 import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH } from "../message/exchange.ts";
-import type { DateLine } from "../http1/codec/writer.ts";
+import type { OwnLines } from "../http1/codec/writer.ts";
 import { ResponseWriter } from "../http1/codec/writer.ts";
 import type { Log } from "../base/log.ts";
 import { bodyTooLong } from "../message/response_fields.ts";
@@ -78,7 +78,7 @@ export class Mongrel2Exchange implements Exchange, BodyTaker, SocketExchange {
     channel: ExchangeChannel,
     head: RequestHead,
     keepsAlive: boolean,
-    date: DateLine,
+    date: OwnLines,
     startedAt: number,
     log: Log,
   ) {

@@ -14,16 +14,24 @@ export type ListenAddress =
     /** A name, whose addresses are all meant, or an address; `""` for every interface. */
     readonly hostname: string;
     readonly port: number;
+    /** What comes before anything else on a connection; nothing if absent. */
+    readonly greeting?: Greeting;
   }
   | {
     readonly transport: "unix";
     readonly path: string;
     /** Permission bits of the socket file; the process's umask decides if absent. */
     readonly mode: number | undefined;
+    /** What comes before anything else on a connection; nothing if absent. */
+    readonly greeting?: Greeting;
   };
+
+/** What a proxy begins a connection with: a header of the PROXY protocol. */
+export type Greeting = "proxy-protocol";
 
 const FORMS = "write PORT, HOST:PORT, [IPV6]:PORT, :PORT (every interface, IPv4 and IPv6) or " +
   "unix:PATH[,mode=0660]";
+const PROXY_PROTOCOL = ",proxy-protocol";
 
 /**
  * Reads an address: `8000` (on 127.0.0.1), `:8000` (on every interface, of IPv4 and IPv6),
@@ -55,6 +63,17 @@ export function parseListenAddress(text: string): ListenAddress {
   }
   if (whole === digits) return { transport: "tcp", hostname: "127.0.0.1", port };
   return { transport: "tcp", hostname: ipv6 ?? host, port };
+}
+
+/**
+ * Reads an address as {@linkcode parseListenAddress} does, with `,proxy-protocol` at its end or without.
+ *
+ * @throws {ConfigError} if `text` has none of these forms
+ */
+export function parseEndpointAddress(text: string): ListenAddress {
+  if (!text.endsWith(PROXY_PROTOCOL)) return parseListenAddress(text);
+  const address = parseListenAddress(text.slice(0, -PROXY_PROTOCOL.length));
+  return { ...address, greeting: "proxy-protocol" };
 }
 
 /** The same address, with a path made absolute that is relative to `folder`. */

@@ -6,13 +6,14 @@
  */
 
 import type { OutputBuffer } from "../base/buffers.ts";
+import { EMPTY } from "../base/empty.ts";
 import type { AbortReason } from "../message/exchange.ts";
 import { HALF_CLOSED_TIMEOUT_MS, LINGER_TIMEOUT_MS } from "./limits.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import type { SenderOwner } from "./sender.ts";
 import { isConnectionError, Sender } from "./sender.ts";
-import type { ConnectionHost, SocketConnection } from "./socket_endpoint.ts";
-import { expired } from "./socket_endpoint.ts";
+import type { ConnectionHost, SocketConnection } from "./socket_connection.ts";
+import { expired } from "./socket_connection.ts";
 import { WaitingPlace } from "./waiting_list.ts";
 
 /** Requests come, and are answered. */
@@ -119,9 +120,15 @@ export abstract class Connection implements SocketConnection, SenderOwner {
     return this.requestCount || (this.sender.pendingBytes > 0 ? 1 : 0);
   }
 
-  /** Serves the connection until it is closed. Never rejects. */
-  async serve(): Promise<void> {
+  /** Serves the connection, of which `first` was read already, until it is closed. Never rejects. */
+  async serve(first: Uint8Array = EMPTY): Promise<void> {
     try {
+      if (first.length > 0) {
+        this.isUnread = false;
+        this.push(first, first.length);
+        this.pump();
+        while (this.hasUntaken) await this.#readingResumed();
+      }
       while (this.state < CLOSED) {
         const count = await this.conn.read(this.#readBuffer.bytes);
         if (count === null) {

@@ -6,67 +6,24 @@
  */
 
 import { BufferPool } from "../base/buffers.ts";
-import type { AbortReason } from "../message/exchange.ts";
+import { EMPTY } from "../base/empty.ts";
 import type { Log } from "../base/log.ts";
 import type { RequestLimits } from "../message/request_limits.ts";
 import { timerMs } from "../base/timers.ts";
+import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import { AcceptFaults, isExhaustion } from "./accept_faults.ts";
+import { unmapped } from "./address.ts";
 import { closer } from "./closing.ts";
 import type { RoomMaker } from "./descriptors.ts";
 import { descriptors } from "./descriptors.ts";
+import { FaultLog } from "./fault_log.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import { REQUEST_CHANCE_MS } from "./limits.ts";
+import { ProxyGreeting } from "./proxy_greeting.ts";
 import { closeConn } from "./sender.ts";
+import type { ConnectionEnd, ConnectionHost, SocketConnection } from "./socket_connection.ts";
 import type { WaitingPlace } from "./waiting_list.ts";
 import { WaitingList } from "./waiting_list.ts";
-
-/** A connection, as its endpoint sees it. */
-export interface SocketConnection {
-  /** Its place among those that can be closed to make room. */
-  readonly place: WaitingPlace<SocketConnection>;
-  /** Requests that have come, and are not answered in full. */
-  readonly owedCount: number;
-  /** Serves the connection until it is closed. Never rejects. */
-  serve(): Promise<void>;
-  /** Sends what was written. */
-  flush(): void;
-  /** Ends what has taken too long. */
-  checkDeadlines(now: number): void;
-  /** Closes the connection if it is idle; else it is closed after what it carries. */
-  drain(): void;
-  /** Closes the connection immediately. */
-  abort(reason: AbortReason): void;
-}
-
-/** What the connections of an endpoint have in common. */
-export interface ConnectionHost<C extends SocketConnection> {
-  /** Memory of the connections. */
-  readonly buffers: BufferPool;
-  /** Takes messages about faults. */
-  readonly log: Log;
-  /** A coarse clock in milliseconds, kept up to date while there are connections. */
-  readonly now: number;
-  /** Whether connections close as soon as their requests are answered. */
-  readonly draining: boolean;
-  /** Connections that are idle between requests. */
-  readonly idle: WaitingList<SocketConnection>;
-  /** Connections whose next request is not here in full: those that have just begun, and slow ones. */
-  readonly awaited: WaitingList<SocketConnection>;
-  /** Calls `connection.flush()` soon, once for all that is written until then. */
-  scheduleFlush(connection: C): void;
-  /** Closes the socket of a connection that has ended. */
-  close(connection: C, end: ConnectionEnd): void;
-}
-
-/** How a connection has ended. */
-export interface ConnectionEnd {
-  /** Its socket. */
-  readonly conn: Deno.Conn;
-  /** Whether nothing has come over it. */
-  readonly isUnread: boolean;
-  /** The write that is under way. */
-  readonly writing: Promise<void> | null;
-}
 
 /** What a {@linkcode SocketEndpoint} is made of. */
 export interface SocketEndpointOptions<C extends SocketConnection> {
@@ -80,8 +37,16 @@ export interface SocketEndpointOptions<C extends SocketConnection> {
   readonly limits: RequestLimits;
   /** Takes messages about faults. */
   readonly log: Log;
-  /** Makes a connection of what was accepted, or returns `null` if it was turned away. */
-  open(conn: Deno.Conn, host: ConnectionHost<C>): C | null;
+  /**
+   * Who may begin a connection with a header of the PROXY protocol, and has to. Default: nobody; a connection
+   * begins with its protocol.
+   */
+  readonly greeters?: TrustedProxies;
+  /**
+   * Makes a connection of what was accepted from `remoteAddr`, or returns `null` if it was turned away, and its
+   * socket closed.
+   */
+  open(conn: Deno.Conn, remoteAddr: Deno.Addr, host: ConnectionHost<C>): C | null;
   /** Is called at every look at the time limits. */
   onTick?(): void;
 }
@@ -103,13 +68,14 @@ const MAX_SPARE_BYTES = 1_048_576;
 export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposable, RoomMaker {
   readonly #options: SocketEndpointOptions<C>;
   readonly #host: { -readonly [Name in keyof ConnectionHost<C>]: ConnectionHost<C>[Name] };
-  readonly #connections = new Set<C>();
+  readonly #connections = new Set<SocketConnection>();
   /** Connections that have ended, and whose sockets are not closed yet. */
   #lingering = 0;
   readonly #tickMs: number;
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #flushes = new FlushQueue<C>();
   readonly #faults: AcceptFaults;
+  readonly #greetingFaults: FaultLog;
   #roomWaiter: (() => void) | null = null;
   #emptyWaiter: PromiseWithResolvers<void> | null = null;
   #closed = false;
@@ -132,6 +98,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     };
     this.#tickMs = tickOf(options.limits);
     this.#faults = new AcceptFaults(options.protocol, options.log);
+    this.#greetingFaults = new FaultLog(options.log);
     descriptors.add(this);
     this.#accepting = this.#accept();
   }
@@ -214,7 +181,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     this.#roomWaiter?.();
   }
 
-  #close(connection: C, { conn, isUnread, writing }: ConnectionEnd): void {
+  #close(connection: SocketConnection, { conn, isUnread, writing }: ConnectionEnd): void {
     connection.place.leave();
     this.#connections.delete(connection);
     const closing = closer.close(conn, { isTls: "handshake" in conn, isUnread, writing });
@@ -271,15 +238,53 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
   #serve(conn: Deno.Conn): void {
     this.#startClock();
     disableNagle(conn);
-    const connection = this.#options.open(conn, this.#host);
-    if (connection === null) {
+    const { greeters } = this.#options;
+    if (greeters === undefined) this.#begin(conn, unmapped(conn.remoteAddr), EMPTY);
+    else this.#greet(conn, greeters);
+  }
+
+  /** Serves a connection from `remoteAddr`, of which `first` was read already. */
+  #begin(conn: Deno.Conn, remoteAddr: Deno.Addr, first: Uint8Array): void {
+    const connection = this.#options.open(conn, remoteAddr, this.#host);
+    if (connection !== null) {
+      this.#add(connection, first);
+      return;
+    }
+    this.#stopClockIfUnused();
+    if (this.#connections.size === 0) this.#emptyWaiter?.resolve();
+  }
+
+  /** Reads for whom a proxy has opened a connection, and then serves it. */
+  #greet(conn: Deno.Conn, greeters: TrustedProxies): void {
+    const peer = unmapped(conn.remoteAddr);
+    const { limits: { headerTimeoutMs }, protocol } = this.#options;
+    const refuse = (reason: string) => {
+      const from = "hostname" in peer ? peer.hostname : "a unix socket";
+      this.#greetingFaults.warn(`${protocol}: connection from ${from} refused: ${reason}`);
+    };
+    if (!greeters.hasPeer(peer)) {
+      refuse("it is not among the trusted proxies (--trusted-proxies)");
+      closeConn(conn);
       this.#stopClockIfUnused();
       return;
     }
+    const greeting = new ProxyGreeting(conn, this.#host, headerTimeoutMs, {
+      onGreeted: (client, rest) => {
+        greeting.place.leave();
+        this.#connections.delete(greeting);
+        descriptors.give();
+        this.#begin(conn, client ?? peer, rest);
+      },
+      onRefused: refuse,
+    });
+    this.#add(greeting, EMPTY);
+  }
+
+  #add(connection: SocketConnection, first: Uint8Array): void {
     descriptors.take();
     this.#connections.add(connection);
     this.#host.awaited.add(connection.place, this.#host.now);
-    connection.serve();
+    connection.serve(first);
   }
 
   get #isFull(): boolean {
@@ -340,11 +345,6 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, timerMs(ms)));
-}
-
-/** Whether a time limit, 0 for none, has run out. */
-export function expired(now: number, since: number, timeoutMs: number): boolean {
-  return timeoutMs > 0 && now - since > timeoutMs;
 }
 
 /** An interval fine enough for the shortest time limit. */

@@ -38,7 +38,7 @@ import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
-export const FRAMES_VERSION = 9;
+export const FRAMES_VERSION = 10;
 
 // Kinds of frames. Each comment says who sends the frame, and what its value and payload are.
 
@@ -214,6 +214,7 @@ function encodePeer(peer: Peer): Uint8Array {
 class RemotePeer implements Peer {
   readonly endpoint: EndpointKind;
   readonly scheme: "http" | "https";
+  readonly isForwarded: boolean;
   readonly #block: Uint8Array;
   readonly #start: number;
   readonly #end: number;
@@ -223,12 +224,14 @@ class RemotePeer implements Peer {
   constructor(
     endpoint: EndpointKind,
     scheme: "http" | "https",
+    isForwarded: boolean,
     block: Uint8Array,
     start: number,
     end: number,
   ) {
     this.endpoint = endpoint;
     this.scheme = scheme;
+    this.isForwarded = isForwarded;
     this.#block = block;
     this.#start = start;
     this.#end = end;
@@ -275,7 +278,8 @@ export function writeRequest(writer: RingWriter, id: number, head: RequestHead):
   const { bytes, words } = writer;
   let word = writer.at >>> 2;
   words[word++] = head.minorVersion | (head.expectsContinue ? 2 : 0) |
-    (head.peer.scheme === "https" ? 4 : 0) | (ENDPOINTS.indexOf(head.peer.endpoint) << 8) |
+    (head.peer.scheme === "https" ? 4 : 0) | (head.peer.isForwarded === true ? 8 : 0) |
+    (ENDPOINTS.indexOf(head.peer.endpoint) << 8) |
     (ROLES.indexOf(head.role) << 16);
   writeLength(words, word, head.bodyLength);
   word += 2;
@@ -336,6 +340,7 @@ export function readRequest(reader: RingReader): RequestHead {
   head.peer = new RemotePeer(
     ENDPOINTS[(flags >>> 8) & 0xff],
     (flags & 4) !== 0 ? "https" : "http",
+    (flags & 8) !== 0,
     block,
     end,
     end + peerBytes,

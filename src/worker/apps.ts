@@ -143,11 +143,11 @@ export class AppRunner implements ExchangeHandler {
     this.#log = log;
     this.#keeper = keeper;
     for (let i = 0; i < mounts.length; i++) {
-      const { app, prefix, sockets = app } = mounts[i];
+      const { app, sockets = app } = mounts[i];
       const { websocket } = sockets;
       this.#sockets[i] = websocket === undefined || keeper === undefined
         ? null
-        : new AppSockets(websocket, prefix, keeper);
+        : new AppSockets(websocket, keeper);
     }
     for (const { modules = [] } of mounts) {
       for (const module of modules) module.start(() => this.drained());

@@ -5,9 +5,10 @@
  */
 
 import { resolved } from "../base/captured.ts";
+import { clientOf } from "../message/client.ts";
 import type { EndpointKind, RequestRole } from "../message/exchange.ts";
 import type { BodyPiece } from "./request_body.ts";
-import { clientAddr, variablesOf } from "./meta_variables.ts";
+import { variablesOf } from "./meta_variables.ts";
 import { responseTrailers } from "./response_trailers.ts";
 import type { SignalClient } from "./signals/client.ts";
 import type { Signals, Topics } from "./signals/members.ts";
@@ -23,10 +24,11 @@ const { Headers: PlatformHeaders, TypeError } = globalThis;
 /** The second argument of an app: a superset of `Deno.ServeHandlerInfo`. */
 export interface Context {
   /**
-   * Address of the client: over FastCGI and Mongrel2, as the web server gave it. Over HTTP it is
-   * that of the connection's other side. Behind a web server on a unix socket it is nobody's:
-   * `{ transport: "unix" }` without a path (and `env.REMOTE_ADDR` is empty); look at what the web
-   * server sends, such as `X-Forwarded-For`, if nobody else can connect.
+   * Address of the client: what a trusted proxy says of it (`--trusted-proxies`), or else what the web
+   * server says over FastCGI and Mongrel2, or else the other side of the connection. The port is 0 if
+   * nobody says it. If a trusted proxy says that it does not know the client, or contradicts itself, the
+   * `hostname` is `""`. Behind a web server on a unix socket that is not trusted, the address is nobody's:
+   * `{ transport: "unix" }` without a path. `env.REMOTE_ADDR` is empty then.
    */
   readonly remoteAddr: Deno.Addr;
   /** Address of the endpoint that took the request. */
@@ -135,8 +137,7 @@ export class AppContext implements Context {
   }
 
   get remoteAddr(): Deno.Addr {
-    const { peer } = this.#task.head;
-    return peer.endpoint === "http" ? peer.remoteAddr : clientAddr(this.env, peer.remoteAddr);
+    return clientOf(this.#task.head);
   }
 
   get localAddr(): Deno.Addr {

@@ -5,7 +5,7 @@
  */
 
 import { CLASS, HEX } from "../message/chars.ts";
-import type { RequestHead } from "../message/exchange.ts";
+import type { Peer, RequestHead } from "../message/exchange.ts";
 import { UNKNOWN_LENGTH } from "../message/exchange.ts";
 import { latin1Text } from "../message/fields.ts";
 import { decodePairs, decodeText, PairReader } from "../message/pairs.ts";
@@ -13,20 +13,32 @@ import { isAbsolute } from "../message/request_target.ts";
 import { urlOf } from "../message/request_url.ts";
 import { requestFields } from "./request_fields.ts";
 
-const { Math, Number, Object, String, URIError, URL, decodeURIComponent } = globalThis;
+const { Math, Object, String, URIError, URL, decodeURIComponent } = globalThis;
 
 /** The variables of a request to an app mounted at `mount`. */
 export function variablesOf(head: RequestHead, mount: string): Record<string, string> {
   const { endpoint } = head.peer;
   if (endpoint === "http") return httpVariables(head, mount);
   if (endpoint === "mongrel2") {
-    const { REMOTE_PORT: _, ...others } = httpVariables(head, mount);
-    return { ...others, ...decodePairs(head.block, head.paramsStart, head.paramsEnd) };
+    const { REMOTE_PORT: port, ...others } = httpVariables(head, mount);
+    const sent = decodePairs(head.block, head.paramsStart, head.paramsEnd);
+    if (head.peer.isForwarded !== true) return { ...others, ...sent };
+    return {
+      ...others,
+      ...sent,
+      URL_SCHEME: others.REQUEST_SCHEME,
+      REMOTE_ADDR: others.REMOTE_ADDR,
+      ...port === undefined ? {} : { REMOTE_PORT: port },
+    };
   }
   const variables = sentVariables(head);
   variables.FCGI_ROLE = head.role.toUpperCase();
   if (isAbsolute(head)) {
     variables.HTTP_HOST = latin1Text(head.block, head.authorityStart, head.authorityEnd);
+  }
+  if (head.peer.isForwarded === true) {
+    for (const name of CONNECTION_VARIABLES) delete variables[name];
+    Object.assign(variables, connectionVariables(head.peer, new URL(urlOf(head))));
   }
   // The web server knows nothing of mounts.
   if (mount !== "") Object.assign(variables, placeOf(new URL(urlOf(head)), mount));
@@ -58,19 +70,32 @@ function addField(variables: Record<string, string>, variable: string, value: st
   variables[variable] = before === undefined ? value : before + separator + value;
 }
 
-/** The client's address as the front server told it in `variables`, or else `fallback`. */
-export function clientAddr(
-  variables: Readonly<Record<string, string>>,
-  fallback: Deno.Addr,
-): Deno.Addr {
-  const { REMOTE_ADDR: hostname, REMOTE_PORT: port } = variables;
-  if (hostname === undefined || !/^[\dA-Fa-f:.]+$/.test(hostname)) return fallback;
-  return { transport: "tcp", hostname, port: /^\d{1,5}$/.test(port ?? "") ? Number(port) : 0 };
-}
-
 /** Where an app is mounted, and the rest of the path. */
 function placeOf(url: URL, mount: string): { SCRIPT_NAME: string; PATH_INFO: string } {
   return { SCRIPT_NAME: mount, PATH_INFO: decodePath(url.pathname.slice(mount.length)) };
+}
+
+/** The variables that tell who asks, and what for, as far as the connection decides it. */
+const CONNECTION_VARIABLES = [
+  "SERVER_NAME",
+  "SERVER_PORT",
+  "REQUEST_SCHEME",
+  "HTTPS",
+  "REMOTE_ADDR",
+  "REMOTE_PORT",
+] as const;
+type ConnectionVariables = { [Name in typeof CONNECTION_VARIABLES[number]]?: string };
+
+function connectionVariables({ scheme, remoteAddr }: Peer, url: URL): ConnectionVariables {
+  const isNet = "hostname" in remoteAddr;
+  return {
+    SERVER_NAME: url.hostname,
+    SERVER_PORT: url.port || (scheme === "https" ? "443" : "80"),
+    REQUEST_SCHEME: scheme,
+    ...scheme === "https" ? { HTTPS: "on" } : {},
+    REMOTE_ADDR: isNet ? remoteAddr.hostname : "",
+    ...isNet && remoteAddr.port > 0 ? { REMOTE_PORT: String(remoteAddr.port) } : {},
+  };
 }
 
 /** The variables of a request that came in over HTTP, and the customary ones besides. */
@@ -81,21 +106,12 @@ function httpVariables(head: RequestHead, mount: string): Record<string, string>
     GATEWAY_INTERFACE: "CGI/1.1",
     SERVER_SOFTWARE: "gatehouse",
     SERVER_PROTOCOL: `HTTP/1.${head.minorVersion}`,
-    SERVER_NAME: url.hostname,
-    SERVER_PORT: url.port || (url.protocol === "https:" ? "443" : "80"),
+    ...connectionVariables(peer, url),
     REQUEST_METHOD: head.method,
-    REQUEST_SCHEME: url.protocol.slice(0, -1),
     REQUEST_URI: latin1Text(head.block, head.targetStart, head.targetEnd),
     ...placeOf(url, mount),
     QUERY_STRING: url.search.slice(1),
   };
-  if (peer.scheme === "https") env.HTTPS = "on";
-  if ("hostname" in peer.remoteAddr) {
-    env.REMOTE_ADDR = peer.remoteAddr.hostname;
-    env.REMOTE_PORT = String(peer.remoteAddr.port);
-  } else {
-    env.REMOTE_ADDR = "";
-  }
   for (const [name, value] of requestFields(head)) {
     // It would become the variable of a field with a dash.
     if (name.includes("_")) continue;

@@ -34,6 +34,7 @@ const VALUES: Record<string, string> = {
   "compress-messages": "stream",
   "fastcgi-stderr": "none",
   "signals": "redis://a",
+  "trusted-proxies": "unix ::1",
   "sendfile": "x-sendfile",
   "sendfile-fields": "x-sendfile x-accel-redirect=/a=/b",
   "mount": "/a=b.ts /c=d.ts",

@@ -90,6 +90,10 @@ const effects: Record<
   }],
   "compress-min-bytes": [["--compress-min-bytes", "2k"], { compressMinBytes: 2_048 }],
   "fastcgi-stderr": [["--fastcgi-stderr", "console"], { faultReports: "console" }],
+  "server-header": [["--server-header", "a b"], { serverHeader: "a b" }],
+  "trusted-proxies": [["--trusted-proxies=::1, unix", "--trusted-proxies=10.0.0.0/8"], {
+    trustedProxies: ["::1", "unix", "10.0.0.0/8"],
+  }],
   "mongrel2": [["--mongrel2", "tcp://a:9", "--mongrel2=ipc://b,recv=ipc://c,chroot=/d"], {
     http: [],
     mongrel2: [{ send: "tcp://a:9", recv: "tcp://a:8" }, {

@@ -12,7 +12,7 @@ import { RecordReader } from "../../src/fastcgi/codec/records.ts";
 import type { ServerRequest } from "../../src/fastcgi/server_request.ts";
 import { RequestTranslator } from "../../src/fastcgi/codec/translate.ts";
 import { latin1Text } from "../../src/message/fields.ts";
-import type { ConnectionHost } from "../../src/net/socket_endpoint.ts";
+import type { ConnectionHost } from "../../src/net/socket_connection.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
 import { urlOf } from "../../src/message/request_url.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";

@@ -13,7 +13,7 @@ import type { ServerRequest } from "../../src/fastcgi/server_request.ts";
 import { RequestTranslator } from "../../src/fastcgi/codec/translate.ts";
 import { latin1Text } from "../../src/message/fields.ts";
 import { FaultLog } from "../../src/net/fault_log.ts";
-import type { ConnectionHost } from "../../src/net/socket_endpoint.ts";
+import type { ConnectionHost } from "../../src/net/socket_connection.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import * as web from "../support/fastcgi.ts";

@@ -9,8 +9,8 @@ import { latin1Text } from "../../src/message/fields.ts";
 import { HttpConnection } from "../../src/http1/connection.ts";
 import type { HttpLimits } from "../../src/http1/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
-import { DateLine } from "../../src/http1/codec/writer.ts";
-import type { ConnectionHost } from "../../src/net/socket_endpoint.ts";
+import { OwnLines } from "../../src/http1/codec/writer.ts";
+import type { ConnectionHost } from "../../src/net/socket_connection.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { bytesOf, parse } from "../support/parsing.ts";
@@ -99,7 +99,7 @@ async function check(input: string, random: Random): Promise<void> {
     handler: { handle },
     limits: LIMITS,
     compression: "none" as const,
-    date: new DateLine(),
+    date: new OwnLines(),
   };
   const connection = new HttpConnection(conn, peersOf("http").http, http, host);
   const serving = connection.serve();

@@ -8,7 +8,7 @@ import type { CgiHead } from "../../src/fastcgi/codec/cgi_head.ts";
 import { CgiHeadReader } from "../../src/fastcgi/codec/cgi_head.ts";
 import { CgiResponseWriter } from "../../src/fastcgi/codec/cgi_response.ts";
 import { latin1Text } from "../../src/message/fields.ts";
-import { DateLine, ResponseWriter } from "../../src/http1/codec/writer.ts";
+import { OwnLines, ResponseWriter } from "../../src/http1/codec/writer.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { concat, parseRecords, STDOUT } from "../support/fastcgi.ts";
 import { bytesOf } from "../support/parsing.ts";
@@ -108,7 +108,7 @@ function check(input: string, random: Random): void {
 
 function checkHttp({ request, head, first, more }: Answer): void {
   const out = new OutputBuffer(new BufferPool());
-  const writer = new ResponseWriter(out, new DateLine());
+  const writer = new ResponseWriter(out, new OwnLines());
   writer.writeContinue();
   const written = () => latin1Text(out.bytes, 0, out.length);
   if (isRefused(() => writer.begin(request, head, first))) {

@@ -5,7 +5,7 @@ import { NOBODY } from "../../src/message/exchange.ts";
 import { latin1Text } from "../../src/message/fields.ts";
 import { HttpConnection } from "../../src/http1/connection.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
-import { DateLine } from "../../src/http1/codec/writer.ts";
+import { OwnLines } from "../../src/http1/codec/writer.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { PacedConn } from "../support/paced_conn.ts";
@@ -58,7 +58,7 @@ for (const [name, request] of [["length", LENGTH], ["chunked", CHUNKED]]) {
       handler: { handle },
       limits: DEFAULT_HTTP_LIMITS,
       compression: "none" as const,
-      date: new DateLine(),
+      date: new OwnLines(),
     };
     const connection = new HttpConnection(conn, peersOf("http").http, http, host as never);
     connection.serve();

@@ -3,7 +3,7 @@ import type { Exchange } from "../../src/message/exchange.ts";
 import { NO_ANSWER, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { HttpConnection } from "../../src/http1/connection.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
-import { DateLine } from "../../src/http1/codec/writer.ts";
+import { OwnLines } from "../../src/http1/codec/writer.ts";
 import { latin1Text } from "../../src/message/fields.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
 import { readResponses } from "../fuzz/response_reading.ts";
@@ -120,7 +120,7 @@ function connectionOver(
     handler,
     limits: DEFAULT_HTTP_LIMITS,
     compression: "none" as const,
-    date: new DateLine(),
+    date: new OwnLines(),
   };
   return new HttpConnection(conn, peersOf("http").http, http, {
     buffers: new BufferPool(),

@@ -8,7 +8,7 @@ import {
   FIRST_WINDOW_BYTES,
   LARGEST_WINDOW_BYTES,
 } from "../../src/http1/codec/limits.ts";
-import { DateLine } from "../../src/http1/codec/writer.ts";
+import { OwnLines } from "../../src/http1/codec/writer.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { PacedConn } from "../support/paced_conn.ts";
@@ -37,7 +37,7 @@ class Download {
       handler,
       limits: DEFAULT_HTTP_LIMITS,
       compression: "none" as const,
-      date: new DateLine(),
+      date: new OwnLines(),
     };
     const connection = new HttpConnection(this.conn, peersOf("http").http, http, {
       buffers: new BufferPool(),

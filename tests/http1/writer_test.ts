@@ -10,7 +10,7 @@ import { BufferPool, OutputBuffer } from "../../src/base/buffers.ts";
 import { InvalidResponseError } from "../../src/base/errors.ts";
 import type { ResponseHead } from "../../src/message/exchange.ts";
 import { RequestHead, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
-import { DateLine, ResponseWriter } from "../../src/http1/codec/writer.ts";
+import { OwnLines, ResponseWriter } from "../../src/http1/codec/writer.ts";
 import { latin1Text } from "../../src/message/fields.ts";
 import { bytesOf } from "../support/parsing.ts";
 import { Random } from "../support/random.ts";
@@ -22,7 +22,7 @@ function newWriter(): { writer: ResponseWriter; out: OutputBuffer; written: () =
   const pool = new BufferPool();
   for (const bytes of [4_096, 8_192, 16_384]) pool.give(new Uint8Array(bytes).fill(0x5a));
   const out = new OutputBuffer(pool);
-  const date = new DateLine();
+  const date = new OwnLines();
   date.update(1_000);
   const written = () => latin1Text(out.bytes, 0, out.length);
   return { writer: new ResponseWriter(out, date), out, written };
@@ -742,7 +742,7 @@ Deno.test("100 Continue has a head and nothing else, and the response follows it
 });
 
 Deno.test("the Date line has the form of RFC 9110 5.6.7, and is made anew each second", () => {
-  const date = new DateLine();
+  const date = new OwnLines();
   const line = () => latin1Text(date.bytes, 0, date.bytes.length);
   date.update(784_111_777_000);
   assertEquals(line(), "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
@@ -759,6 +759,23 @@ Deno.test("the Date line has the form of RFC 9110 5.6.7, and is made anew each s
     assertMatch(
       line(),
       /^date: (Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} 2025 \d\d:00:00 GMT\r\n$/,
+    );
+  }
+});
+
+Deno.test("an endpoint's Server line is in the responses that have none of their own", () => {
+  const out = new OutputBuffer(new BufferPool());
+  const own = new OwnLines("gatehouse");
+  own.update(1_000);
+  const writer = new ResponseWriter(out, own);
+  // The third time, what is known of the lines counts.
+  for (const lines of ["x: y\r\n", "Server: mine\r\n", "Server: mine\r\n", "Server: mine\r\n"]) {
+    out.length = 0;
+    writer.begin(requestOf(), headOf(200, lines, WHOLE_BODY), "x");
+    const server = lines.startsWith("x") ? "server: gatehouse\r\n" : "";
+    assertEquals(
+      latin1Text(out.bytes, 0, out.length),
+      `HTTP/1.1 200 OK\r\n${lines}${DATE}${server}content-length: 1\r\n\r\nx`,
     );
   }
 });

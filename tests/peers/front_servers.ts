@@ -35,6 +35,8 @@ interface Setup {
 export type Sites = (folder: string) => string | Promise<string>;
 
 const ROOT = Deno.uid() === 0;
+/** What lets nginx pass bytes on; `null` if it is not installed. */
+export const STREAM_MODULE = existing("/usr/lib/nginx/modules/ngx_stream_module.so");
 const ERROR_LOG = "error.log";
 const ATTEMPTS = 200;
 const PAUSE_MS = 50;
@@ -135,6 +137,7 @@ const SETUPS: Record<FrontName, (port: number, sites: string, folder: string) =>
     return {
       // As root, nginx would give its workers another user, who cannot reach the folder.
       config: `${ROOT ? "user root;" : ""}
+${STREAM_MODULE === null ? "" : `load_module ${STREAM_MODULE};`}
 daemon off;
 pid ${folder}/pid;
 error_log ${folder}/${ERROR_LOG};
@@ -212,6 +215,15 @@ export async function nginxFolder(): Promise<string> {
   }).output();
   const path = /--conf-path=(\S+)\/[^/\s]+/.exec(decoder.decode(stderr))?.[1];
   return path ?? "/etc/nginx";
+}
+
+function existing(path: string): string | null {
+  try {
+    Deno.statSync(path);
+    return path;
+  } catch {
+    return null;
+  }
 }
 
 /** Names and paths of Apache's modules, but for those that are built in. */

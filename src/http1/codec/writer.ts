@@ -82,11 +82,18 @@ function statusLine(status: number): Uint8Array {
   return statusLines[status] ??= encoder.encode(`HTTP/1.1 ${statusOf(status)}\r\n`);
 }
 
-/** The `Date` line of responses, made once a second at the most. */
-export class DateLine {
-  /** The line with its CRLF. */
+/** The lines that an endpoint adds to responses: `Date`, made once a second at the most, and `Server`. */
+export class OwnLines {
+  /** The `Date` line with its CRLF. */
   bytes: Uint8Array = new Uint8Array(0);
+  /** The `Server` line with its CRLF; empty if there is none. */
+  readonly serverLine: Uint8Array;
   #second = 0;
+
+  /** Makes the lines of an endpoint; `server` is what it says that it is, `""` for nothing. */
+  constructor(server = "") {
+    this.serverLine = latin1Bytes(server === "" ? "" : `server: ${server}\r\n`);
+  }
 
   /** Sets the line to the time `epochMs`. */
   update(epochMs: number): void {
@@ -109,15 +116,15 @@ export class ResponseWriter {
   closes = false;
 
   readonly #out: OutputBuffer;
-  readonly #date: DateLine;
+  readonly #own: OwnLines;
   #state = IDLE;
   #framing = NO_BODY;
   #remaining = 0;
 
   /** Makes a writer that appends to `out`. */
-  constructor(out: OutputBuffer, date: DateLine) {
+  constructor(out: OutputBuffer, own: OwnLines) {
     this.#out = out;
-    this.#date = date;
+    this.#own = own;
   }
 
   /** Whether no response is being written. */
@@ -209,7 +216,9 @@ export class ResponseWriter {
     const willTrail = fields === announcingFields && bodyLength === UNKNOWN_LENGTH &&
       request.minorVersion === 1 && request.method !== "HEAD";
     if (willTrail) fields.declaredLength = UNKNOWN_LENGTH;
-    if (!fields.hasDate) out.append(this.#date.bytes);
+    const { bytes, serverLine } = this.#own;
+    if (!fields.hasDate) out.append(bytes);
+    if (serverLine.length > 0 && !fields.hasServer) out.append(serverLine);
 
     this.#writeFraming(request, status, bodyLength);
     if (this.#framing === LENGTH && body !== null && body.length > this.#remaining) {

@@ -5,9 +5,9 @@
  */
 
 import { uncurried } from "../../base/captured.ts";
+import { clientOf } from "../../message/client.ts";
 import type { RequestHead } from "../../message/exchange.ts";
 import type { KeptExchange, SocketHandover, SocketKeeper } from "../../message/kept_sockets.ts";
-import { clientAddr, variablesOf } from "../meta_variables.ts";
 import { fieldLinesOf } from "../response.ts";
 import type { AppTask } from "../task.ts";
 import { CLOSING, OPEN, SocketChannel } from "./channel.ts";
@@ -33,14 +33,12 @@ const MAX_FIELD_BYTES = 65_536;
 export class AppSockets {
   readonly #handlers: WebSocketHandlers;
   readonly #keeper: SocketKeeper;
-  readonly #prefix: string;
   readonly #idleTimeoutMs: number;
 
-  /** Gets ready to call `handlers`, of the app at `prefix`; `keeper` keeps the sockets. */
-  constructor(handlers: WebSocketHandlers, prefix: string, keeper: SocketKeeper) {
+  /** Gets ready to call an app's `handlers`; `keeper` keeps the sockets. */
+  constructor(handlers: WebSocketHandlers, keeper: SocketKeeper) {
     loadSerializer();
     this.#handlers = handlers;
-    this.#prefix = prefix;
     this.#keeper = keeper;
     this.#idleTimeoutMs = idleTimeoutMsOf(handlers.idleTimeout);
   }
@@ -57,7 +55,7 @@ export class AppSockets {
     const fields = new PlatformHeaders(headers);
     const name = `${protocol ?? getField(fields, "sec-websocket-protocol") ?? ""}`;
     const lines = fieldLinesOf(fields, MAX_FIELD_BYTES, OWN_FIELDS);
-    const head = withClientAddr(task.head, this.#prefix);
+    const head = withClientAddr(task.head);
     const binaryType = "nodebuffer";
     const state = stateBytes(head, { protocol: name, extensions: "", binaryType }, dataBytes(data));
     noteUpgrade(task, name);
@@ -99,11 +97,11 @@ export class AppSockets {
 }
 
 /** The head with the client's own address, where a web server lies between. */
-function withClientAddr(head: RequestHead, prefix: string): RequestHead {
+function withClientAddr(head: RequestHead): RequestHead {
   const { peer } = head;
   if (peer.endpoint === "http") return head;
-  const { endpoint, scheme, localAddr } = peer;
-  const remoteAddr = clientAddr(variablesOf(head, prefix), peer.remoteAddr);
-  head.peer = { endpoint, scheme, localAddr, remoteAddr };
+  const { endpoint, scheme, localAddr, isForwarded } = peer;
+  const remoteAddr = clientOf(head);
+  head.peer = { endpoint, scheme, localAddr, remoteAddr, isForwarded };
   return head;
 }

@@ -1,0 +1,65 @@
+/**
+ * The options about proxies in front.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../base/errors.ts";
+import type { ListenAddress } from "../net/address.ts";
+import { TrustedProxies } from "../proxies/trusted_proxies.ts";
+import type { OptionSpec } from "./options.ts";
+
+/** The options, in the order of the help text. */
+export const PROXY_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "trusted-proxies",
+    value: "LIST",
+    repeats: true,
+    group: "Endpoints",
+    help:
+      "Take the client's address, and the scheme and host that it asked for, from what these proxies " +
+      "say: Forwarded, X-Forwarded-For, -Proto and -Host, and the PROXY protocol. A list of " +
+      "addresses and networks such as 10.0.0.0/8 and ::1, and unix for what connects over unix " +
+      "sockets",
+    apply(settings, text, name) {
+      const texts = text.split(",").map((each) => each.trim());
+      try {
+        new TrustedProxies(texts);
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error;
+        throw new ConfigError(`${name}: ${error.message}`);
+      }
+      settings.trustedProxies.push(...texts);
+    },
+    switchOff: (settings) => settings.trustedProxies.length = 0,
+  },
+];
+
+/** Addresses to listen at, and who is trusted there. */
+export interface Listeners {
+  /** Addresses for HTTP over TLS. */
+  readonly https: readonly ListenAddress[];
+  /** Other addresses. */
+  readonly others: readonly ListenAddress[];
+  /** Proxies that are trusted. */
+  readonly trustedProxies: readonly string[];
+}
+
+/**
+ * Checks that connections may begin with a header of the PROXY protocol where they have to.
+ *
+ * @throws {ConfigError} if they may not
+ */
+export function checkGreetings({ https, others, trustedProxies }: Listeners): void {
+  if (https.some(({ greeting }) => greeting !== undefined)) {
+    throw new ConfigError(
+      "proxy-protocol is not for HTTPS: its header comes before TLS, where the runtime cannot read " +
+        "it; let the proxy end TLS, or pass it on without the header",
+    );
+  }
+  if (trustedProxies.length > 0 || others.every(({ greeting }) => greeting === undefined)) return;
+  throw new ConfigError(
+    "proxy-protocol needs the proxies that may say who a client is, such as " +
+      "--trusted-proxies 127.0.0.1",
+  );
+}
