@@ -60,15 +60,17 @@ Deno.test("timers are set to constants, or to what was clamped", () => {
 
 Deno.test("what takes time goes by a clock that nobody can set", () => {
   const others = [...modules()].filter(([, text]) => /\bDate\.now\b|\bnew Date\(\)/.test(text));
-  // The `Date` of responses (RFC 9110 6.6.1), times of files, when something was fetched, and ids of
-  // events: those of a gateway that starts again are later ones. Certificates are valid from one date to
+  // The `Date` of responses (RFC 9110 6.6.1), times of files, when something was fetched or measured, and
+  // ids of events: those of a gateway that starts again are later ones. Certificates are valid from one date to
   // another, and an authority may say when to try again as a date.
   const known = [
     "certificates/acme_client.ts",
     "certificates/acme_upkeep.ts",
     "certificates/certificate_files.ts",
     "certificates/keys.ts",
+    "cli/bench.ts",
     "files/file_sender.ts",
+    "gateway/cpu_profiles.ts",
     "http1/endpoint.ts",
     "loader/cache/cache_upkeep.ts",
     "loader/fetch/fetcher.ts",

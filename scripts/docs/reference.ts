@@ -6,6 +6,8 @@
  */
 
 import { variableOf } from "../../src/config/environment.ts";
+import type { CommandHelp } from "../../src/config/command_help.ts";
+import { COMMAND_TABLES, optionUsage } from "../../src/config/command_help.ts";
 import { COMMAND_HELP } from "../../src/config/commands.ts";
 import { NOTES, VARIABLES } from "../../src/config/help_topics.ts";
 import { FILE_OPTIONS } from "../../src/config/option_entry.ts";
@@ -45,9 +47,32 @@ function commands(): string[] {
   return [
     "## Commands",
     ...[...COMMAND_HELP].flatMap(([name, text]) => {
+      const table = COMMAND_TABLES.find((each) => each.name === name);
+      if (table !== undefined) return tableSection(table);
       const [usage, ...about] = text.trimEnd().split("\n\n");
       return [`### gatehouse ${name}`, `\`\`\`text\n${usage}\n\`\`\``, ...about.map(flowed)];
     }),
+  ];
+}
+
+/** A command with options of its own. */
+function tableSection({ name, subcommands, notes, options }: CommandHelp): string[] {
+  const usages = subcommands.map((each) => `gatehouse ${name} ${each.name} ${each.usage}`);
+  const rows = options.map((option) => {
+    const standard = option.default === undefined ? "" : ` Default: ${option.default}.`;
+    const repeats = option.repeats ? " May be repeated." : "";
+    const others = subcommands.filter(({ without }) => without?.includes(option.name));
+    const only = others.length === 0
+      ? ""
+      : ` Not for ${others.map((each) => each.name).join(", ")}.`;
+    return `| \`${optionUsage(option)}\` | ${option.help}.${standard}${repeats}${only} |`;
+  });
+  return [
+    `### gatehouse ${name}`,
+    `\`\`\`text\n${usages.join("\n")}\n\`\`\``,
+    ...subcommands.map((each) => `\`${each.name}\`: ${each.help}.`),
+    flowed(notes),
+    ["| option | what it does |", "| --- | --- |", ...rows].join("\n"),
   ];
 }
 

@@ -41,6 +41,12 @@ export class FastCgiError extends Error {
   }
 }
 
+/** A server cannot be reached, or its connection was lost. */
+export class ConnectError extends Error {
+  /** Name of the class. */
+  override name = "ConnectError";
+}
+
 /** A ZeroMQ socket cannot do what was asked. */
 export class ZmqError extends Error {
   /** Name of the class. */

@@ -8,8 +8,8 @@
 
 import { withoutPasswords } from "./passwords.ts";
 
-const { Error, TextEncoder, console } = globalThis;
-const { consoleSize, stderr } = Deno;
+const { Error, TextDecoder, TextEncoder, console } = globalThis;
+const { consoleSize, stderr, stdout } = Deno;
 const { BrokenPipe } = Deno.errors;
 
 /** How severe a message is. */
@@ -36,6 +36,23 @@ export function tell(message: string): void {
 export function print(text: string): void {
   showStatus("");
   console.log(printable(text));
+}
+
+/** Whether standard output is a terminal. */
+export function stdoutIsTerminal(): boolean {
+  return stdout.isTerminal();
+}
+
+/**
+ * Writes bytes from outside to standard output, as they are; on a terminal, which would obey some of them,
+ * with escapes for those.
+ */
+export async function printBytes(bytes: Uint8Array): Promise<void> {
+  showStatus("");
+  const shown = stdoutIsTerminal()
+    ? new TextEncoder().encode(new TextDecoder().decode(bytes).replace(UNPRINTABLE, escapeOf))
+    : bytes;
+  for (let at = 0; at < shown.length;) at += await stdout.write(shown.subarray(at));
 }
 
 /** What makes a terminal return to the start of the line and clear it. */

@@ -11,6 +11,7 @@ import { helpText } from "../config/help.ts";
 import {
   ConfigError,
   ConfigFileError,
+  ConnectError,
   ListenError,
   LoadError,
   ZmqError,
@@ -55,6 +56,14 @@ export async function main(): Promise<number> {
         await statusCommand(command.endpoint, surroundings);
         return DONE;
       }
+      case "fetch": {
+        const { fetchCommand } = await import("./fetch.ts");
+        return await fetchCommand(command.settings, surroundings);
+      }
+      case "bench": {
+        const { benchCommand } = await import("./bench.ts");
+        return await benchCommand(command.settings, surroundings);
+      }
       case "cache": {
         const { cacheCommand } = await import("./cache.ts");
         const { action, apps, settings } = command;
@@ -91,7 +100,8 @@ export async function main(): Promise<number> {
       return WRONG_USAGE;
     }
     const isExpected = error instanceof ListenError || error instanceof LoadError ||
-      error instanceof ZmqLibraryError || error instanceof ZmqError;
+      error instanceof ZmqLibraryError || error instanceof ZmqError ||
+      error instanceof ConnectError;
     if (isExpected) {
       tell(`gatehouse: ${error.message}`);
       return FAILED;

@@ -7,6 +7,10 @@
 // @ts-types="../types/std_parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
 import { ConfigError } from "../base/errors.ts";
+import type { BenchSettings } from "./bench_options.ts";
+import { parseBench } from "./bench_options.ts";
+import type { FetchSettings } from "./fetch_options.ts";
+import { parseFetch } from "./fetch_options.ts";
 import { hostText, parseListenAddress } from "../net/address.ts";
 import { COMMAND_HELP, RESERVED_WORDS } from "./commands.ts";
 import { checkGreetings } from "./proxy_options.ts";
@@ -30,6 +34,8 @@ export type Command =
   }
   | { readonly kind: "version" }
   | { readonly kind: "status"; readonly endpoint: string }
+  | { readonly kind: "fetch"; readonly settings: FetchSettings }
+  | { readonly kind: "bench"; readonly settings: BenchSettings }
   | {
     readonly kind: "cache";
     /** What is done: apps fetched, the cache described, or emptied. */
@@ -62,6 +68,7 @@ export function parseCommandLine(
   if (args[0] === "help" && args.length === 2 && !/^(?:-h|--help)$/.test(args[1])) {
     return helpCommand(args.slice(1));
   }
+  if (args[0] === "fetch" || args[0] === "bench") return clientCommand(args[0], args.slice(1));
   refuseMisreadWords(args);
   const valueless = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
   const valued = OPTIONS.filter(({ value }) => value !== undefined).map(({ name }) => name);
@@ -93,6 +100,9 @@ export function parseCommandLine(
   if (RESERVED_WORDS.has(positional[0])) throw reservedWord(positional[0]);
   const verb = COMMAND_HELP.has(positional[0]) ? positional.shift() : "serve";
   if (verb === "help") return helpCommand(positional);
+  if (verb === "fetch" || verb === "bench") {
+    throw new ConfigError(`${verb} comes first, before its options: gatehouse ${verb} …`);
+  }
   if (positional[0] === "run") {
     throw new ConfigError(
       'there is no command "run": gatehouse APP serves an app (write ./run for an app of that ' +
@@ -127,6 +137,16 @@ export function parseCommandLine(
     throw new ConfigError("--mongrel2-control is for gatehouse status");
   }
   return { kind: "serve", settings: completed(withApps(settings)) };
+}
+
+/** Commands that have options of their own, and no apps or configuration. */
+function clientCommand(kind: "fetch" | "bench", words: readonly string[]): Command {
+  const end = words.indexOf("--");
+  const own = end < 0 ? words : words.slice(0, end);
+  if (own.some((word) => word === "-h" || word === "--help")) return { kind: "help", topic: kind };
+  return kind === "fetch"
+    ? { kind, settings: parseFetch(words) }
+    : { kind, settings: parseBench(words) };
 }
 
 /** What `--help` after these words shows: a command's own help, or the first screen. */

@@ -5,6 +5,10 @@
  * @module
  */
 
+import { BENCH_COMMAND } from "./bench_options.ts";
+import { commandHelp } from "./command_help.ts";
+import { FETCH_COMMAND } from "./fetch_options.ts";
+
 /** One command. */
 export interface CommandSpec {
   /** The word that asks for it, before everything else. */
@@ -20,11 +24,9 @@ export interface CommandSpec {
  * changes nothing for those who serve one. A word moves from here to {@linkcode COMMANDS}.
  */
 export const RESERVED_WORDS: ReadonlySet<string> = new Set([
-  "bench",
   "completions",
   "dispatch",
   "drain",
-  "fetch",
   "log",
   "man",
   "profile",
@@ -81,6 +83,16 @@ gatehouse config show [FILE] [NAME=VALUE...] [OPTIONS]
 
   Prints what a running Mongrel2 says of its tasks and connections.
 `,
+  },
+  {
+    name: "fetch",
+    brief: "Ask a server: one exchange byte for byte, or many requests",
+    help: commandHelp(FETCH_COMMAND),
+  },
+  {
+    name: "bench",
+    brief: "Put a server under load, and tell what its clients got",
+    help: commandHelp(BENCH_COMMAND),
   },
   {
     name: "help",

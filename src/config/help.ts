@@ -11,8 +11,8 @@ import { EXAMPLES, NOTES } from "./help_topics.ts";
 import { nearest } from "../base/nearest.ts";
 import type { OptionGroup, OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
+import { WIDTH, wrapped } from "./wrapped.ts";
 
-const WIDTH = 80;
 const INDENT = 6;
 const TOPICS_INDENT = 15;
 
@@ -147,19 +147,5 @@ function standardOf(option: OptionSpec): string {
 
 function entryOf(option: OptionSpec): string {
   const repeats = option.repeats ? " (repeatable)" : "";
-  return `  ${usageOf(option)}${repeats}\n${wrapped(option.help + standardOf(option))}`;
-}
-
-function wrapped(text: string, indent = INDENT): string {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && indent + line.length + 1 + word.length > WIDTH) {
-      lines.push(line);
-      line = "";
-    }
-    line = line === "" ? word : `${line} ${word}`;
-  }
-  lines.push(line);
-  return lines.map((each) => `${" ".repeat(indent)}${each}\n`).join("");
+  return `  ${usageOf(option)}${repeats}\n${wrapped(option.help + standardOf(option), INDENT)}`;
 }

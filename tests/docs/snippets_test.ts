@@ -47,13 +47,18 @@ function commandsIn(code: string): string[] {
   return code.replaceAll("\\\n", " ").split("\n").map((line) => line.replace(/ +#.*$/, "").trim());
 }
 
+/** The words of a command, as a shell takes them apart. */
+function wordsOf(command: string): string[] {
+  return (command.match(/(?:'[^']*'|[^\s'])+/g) ?? []).map((word) => word.replaceAll("'", ""));
+}
+
 Deno.test("the gatehouse commands in the documentation are understood", () => {
   const ini = blockOf("docs/configuration.md", "ini");
   const sources = { ...NO_SOURCES, readTextFile: () => ini };
   let count = 0;
   for (const { place, code } of allBlocks("sh")) {
     for (const command of commandsIn(code)) {
-      const words = command.replace(/^(?:\w+=\S+ )+/, "").split(/ +/);
+      const words = wordsOf(command.replace(/^(?:\w+=\S+ )+/, ""));
       if (words[0] !== "gatehouse") continue;
       count++;
       try {

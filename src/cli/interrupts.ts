@@ -1,0 +1,28 @@
+/**
+ * Ends a command early, and properly, when its user asks for it.
+ *
+ * @module
+ */
+
+/** Something that ends with SIGINT or SIGTERM. */
+export interface Interruptible extends Disposable {
+  /** Fires with the first signal; a second one ends the process at once. */
+  readonly signal: AbortSignal;
+}
+
+/** Listens for SIGINT and SIGTERM until it is disposed. */
+export function untilInterrupted(): Interruptible {
+  const controller = new AbortController();
+  const onSignal = () => {
+    if (controller.signal.aborted) Deno.exit(1);
+    controller.abort();
+  };
+  const names: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+  for (const name of names) Deno.addSignalListener(name, onSignal);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      for (const name of names) Deno.removeSignalListener(name, onSignal);
+    },
+  };
+}

@@ -1,0 +1,35 @@
+/**
+ * The help of commands with options of their own, made from their tables.
+ *
+ * @module
+ */
+
+import { BENCH_COMMAND } from "./bench_options.ts";
+import type { CommandOption, CommandTable } from "./command_options.ts";
+import { FETCH_COMMAND } from "./fetch_options.ts";
+import { wrapped } from "./wrapped.ts";
+
+/** What the help needs of a command's table. */
+export type CommandHelp = Pick<CommandTable<never>, "name" | "subcommands" | "notes"> & {
+  readonly options: readonly Omit<CommandOption<never>, "apply">[];
+};
+
+/** Commands with tables of their own. */
+export const COMMAND_TABLES: readonly CommandHelp[] = [FETCH_COMMAND, BENCH_COMMAND];
+
+/** The help about a command: how it is used, an empty line, and what it does. */
+export function commandHelp({ name, subcommands, notes, options }: CommandHelp): string {
+  const usages = subcommands.map((each) => `gatehouse ${name} ${each.name} ${each.usage}\n`);
+  const about = subcommands.map((each) => `  ${each.name}\n${wrapped(each.help, 6)}`);
+  const entries = options.map((option) => {
+    const standard = option.default === undefined ? "" : ` [default: ${option.default}]`;
+    const repeats = option.repeats ? " (repeatable)" : "";
+    return `  ${optionUsage(option)}${repeats}\n${wrapped(option.help + standard, 6)}`;
+  });
+  return `${usages.join("")}\n${about.join("")}\n  ${notes}\n\n${entries.join("")}`;
+}
+
+/** How an option is written, with its letter and value. */
+export function optionUsage({ name, letter, value }: CommandHelp["options"][number]): string {
+  return `${letter === undefined ? "" : `-${letter}, `}--${name}${value ? ` ${value}` : ""}`;
+}

@@ -1,0 +1,113 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import { FROM_SOURCE } from "../support/gateway.ts";
+import { inFolder } from "../support/processes.ts";
+import { test } from "../support/strict.ts";
+
+const ECHO = `
+export default (request) => {
+  if (request.headers.get("upgrade") === "websocket") {
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    socket.onmessage = ({ data }) => socket.send(data);
+    return response;
+  }
+  return new Response("hello \\x1b[2J");
+};
+`;
+
+/** Runs gatehouse with `args` in `cwd`. */
+async function run(cwd: string, ...args: string[]) {
+  const [program, ...first] = FROM_SOURCE;
+  const command = new Deno.Command(program, {
+    args: [...first, ...args],
+    cwd,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  });
+  const { code, stdout, stderr } = await command.output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, out, err };
+}
+
+test("bench starts a server, puts a mixture of loads on it, and reports", async () => {
+  await inFolder({ "app.ts": ECHO }, async (folder) => {
+    const { code, out, err } = await run(
+      folder,
+      ...["bench", "mixed", "app.ts", "--duration", "500ms", "--warm-up", "0"],
+      ...["--client", "2 GET /a", "--client", "2 POST /b 3x5000", "--client", "2 WS /c 100"],
+      ...["--json", "-", "--report", "report.html", "--", "--workers", "1"],
+    );
+    assertEquals(code, 0, err);
+    const { runs: [{ groups, answered, server, client }] } = JSON.parse(out);
+    assertEquals(groups.map(({ name }: { name: string }) => name), [
+      "GET /a",
+      "POST /b 3x5000",
+      "WS /c 100",
+    ]);
+    for (const group of groups) {
+      assert(group.answered > 0, group.name);
+      assertEquals(group.failures, {});
+    }
+    const sum = groups.reduce(
+      (all: number, group: { answered: number }) => all + group.answered,
+      0,
+    );
+    assertEquals(sum, answered);
+    if (Deno.build.os === "linux") assert(server.cpuMs > 0 && client.cpuMs > 0);
+    const page = await Deno.readTextFile(`${folder}/report.html`);
+    assertStringIncludes(page, "<svg ");
+    assertStringIncludes(page, "WS /c 100");
+  });
+});
+
+test("bench leaves other machines alone, and says what it would take", async () => {
+  await inFolder({}, async (folder) => {
+    // Addresses for documentation (RFC 5737), which nobody has.
+    const { code, err } = await run(folder, "bench", "saturate", "--target", "http://192.0.2.1/");
+    assertEquals(code, 2);
+    assertMatch(err, /leads to 192\.0\.2\.1, which is not this machine.*--i-own-this-host/s);
+  });
+});
+
+test("a server that does not start is said to be at fault", async () => {
+  await inFolder({ "app.ts": "nonsense(" }, async (folder) => {
+    const { code, err } = await run(folder, "bench", "saturate", "app.ts");
+    assertEquals(code, 1);
+    assertStringIncludes(err, "server: ");
+    assertStringIncludes(err, "the server ended before it was ready");
+  });
+});
+
+test("fetch shows an exchange raw where it is read by a program, and escaped where it is told to", async () => {
+  const bytes = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n\x1b[2J\xff";
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = (async () => {
+    for await (const conn of listener) {
+      await conn.read(new Uint8Array(4_096));
+      await conn.write(Uint8Array.from(bytes, (char) => char.charCodeAt(0)));
+      conn.close();
+    }
+  })();
+  const url = `http://127.0.0.1:${listener.addr.port}/`;
+  await inFolder({}, async (folder) => {
+    const [program, ...first] = FROM_SOURCE;
+    const raw = await new Deno.Command(program, {
+      args: [...first, "fetch", "oneraw", url],
+      stdin: "null",
+    }).output();
+    assertEquals(raw.code, 0);
+    assertEquals(String.fromCharCode(...raw.stdout), bytes);
+    const err = new TextDecoder().decode(raw.stderr);
+    assertStringIncludes(err, "GET / HTTP/1.1\\r\\n");
+    assertStringIncludes(err, "complete: status 200, 5 bytes of body");
+    const shown = await run(folder, "fetch", "oneraw", "--output", "annotated", url);
+    assertEquals(shown.code, 0);
+    assertStringIncludes(shown.out, "< \\x1b[2J\\xff\n");
+    assertMatch(shown.out, /^[\n\x20-\x7e]+$/);
+    const bulk = await run(folder, "fetch", "bulk", "-n", "3", "--expect-bytes", "4", url);
+    assertEquals(bulk.code, 1);
+    assertStringIncludes(bulk.out, "0 of 3 requests answered");
+    assertStringIncludes(bulk.out, "3: a body of 5 bytes instead of 4");
+  });
+  listener.close();
+  await serving;
+});

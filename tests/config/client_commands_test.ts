@@ -1,0 +1,120 @@
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+import { ConfigError } from "../../src/base/errors.ts";
+import type { BenchSettings } from "../../src/config/bench_options.ts";
+import { COMMAND_TABLES } from "../../src/config/command_help.ts";
+import { parseCommandLine } from "../../src/config/command_line.ts";
+import type { FetchSettings } from "../../src/config/fetch_options.ts";
+import { helpText } from "../../src/config/help.ts";
+
+function fetchOf(...words: string[]): FetchSettings {
+  const command = parseCommandLine(["fetch", ...words]);
+  assert(command.kind === "fetch");
+  return command.settings;
+}
+
+function benchOf(...words: string[]): BenchSettings {
+  const command = parseCommandLine(["bench", ...words]);
+  assert(command.kind === "bench");
+  return command.settings;
+}
+
+Deno.test("fetch takes a subcommand, URLs and options in any order", () => {
+  const one = fetchOf("oneraw", "-H", "A: b", "http://a/", "--header=C:d", "-X", "PUT");
+  assertEquals(one.urls, ["http://a/"]);
+  assertEquals(one.fields, [["A", "b"], ["C", "d"]]);
+  assertEquals(one.method, "PUT");
+  const bulk = fetchOf("bulk", "-n100", "-c", "5", "http://a/", "--", "http://b/");
+  assertEquals([bulk.requestCount, bulk.connections], [100, 5]);
+  assertEquals(bulk.urls, ["http://a/", "http://b/"]);
+  const made = fetchOf("bulk", "--synthesize-post", "10", "--chunk-size", "4k", "http://a/");
+  assertEquals([made.chunkCount, made.chunkBytes], [10, 4_096]);
+});
+
+Deno.test("bench takes an app with options of serve, or a target", () => {
+  const served = benchOf("saturate", "app.ts", "m.ts", "--rate", "500", "--", "--workers", "2");
+  assertEquals(served.apps, ["app.ts", "m.ts"]);
+  assertEquals(served.serveArgs, ["--workers", "2"]);
+  assertEquals([served.rate, served.owner], [500, "loopback"]);
+  const target = benchOf("stalled", "--target", "http://a/", "--i-own-this-host", "--stall=unread");
+  assertEquals([target.target, target.owner, target.stalls], ["http://a/", "declared", ["unread"]]);
+  const mixed = benchOf(
+    "mixed",
+    "--client",
+    "3 GET /a",
+    "--client=4 POST /b 10x1k",
+    "app.ts",
+    "--client",
+    "2 WS /s 99",
+  );
+  assertEquals(mixed.clients, [
+    { connections: 3, method: "GET", path: "/a", chunkCount: 0, chunkBytes: 32 },
+    { connections: 4, method: "POST", path: "/b", chunkCount: 10, chunkBytes: 1_024 },
+    { connections: 2, method: "WS", path: "/s", chunkCount: 0, chunkBytes: 99 },
+  ]);
+});
+
+const WRONG: readonly string[][] = [
+  ["fetch"],
+  ["fetch", "all", "http://a/"],
+  ["fetch", "oneraw"],
+  ["fetch", "oneraw", "http://a/", "http://b/"],
+  ["fetch", "oneraw", "-n", "2", "http://a/"],
+  ["fetch", "oneraw", "http://a/", "--output", "pretty"],
+  ["fetch", "oneraw", "http://a/", "-d", "x", "--synthesize-post", "1"],
+  ["fetch", "bulk", "--request", "f", "http://a/"],
+  ["fetch", "bulk", "-n", "0", "http://a/"],
+  ["fetch", "bulk", "-n", "http://a/"],
+  ["fetch", "bulk", "-H", "no colon", "http://a/"],
+  ["fetch", "bulk", "--chunk-size", "0", "http://a/"],
+  ["fetch", "bulk", "--timeout", "0", "http://a/"],
+  ["fetch", "bulk", "--json", "a", "--json", "b", "http://a/"],
+  ["fetch", "bulk", "http://a/", "--json"],
+  ["fetch", "bulk", "--unknown", "http://a/"],
+  ["--workers", "2", "fetch", "bulk"],
+  ["bench"],
+  ["bench", "everything", "app.ts"],
+  ["bench", "saturate"],
+  ["bench", "saturate", "app.ts", "--target", "http://a/"],
+  ["bench", "saturate", "--target", "http://a/", "--", "--workers", "2"],
+  ["bench", "saturate", "--target", "http://a/", "--profile", "d"],
+  ["bench", "saturate", "app.ts", "--client", "1 GET /"],
+  ["bench", "saturate", "app.ts", "--i-own-this-host=yes"],
+  ["bench", "saturate", "app.ts", "--protocol", "spdy"],
+  ["bench", "mixed", "app.ts", "--rate", "5"],
+  ["bench", "mixed", "app.ts", "--client", "GET /"],
+  ["bench", "mixed", "app.ts", "--client", "1 GET path"],
+  ["bench", "mixed", "app.ts", "--client", "1 POST / 1024"],
+  ["bench", "mixed", "app.ts", "--client", "1 WS / 2x1024"],
+  ["bench", "mixed", "app.ts", "--client", "0 GET /"],
+  ["bench", "stalled", "app.ts", "--stall", "silent,loud"],
+];
+
+for (const words of WRONG) {
+  Deno.test(`gatehouse ${words.join(" ")} is wrong usage`, () => {
+    assertThrows(() => parseCommandLine(words), ConfigError);
+  });
+}
+
+Deno.test("an option that is nearly right is suggested", () => {
+  const { message } = assertThrows(() => fetchOf("bulk", "--conections", "2", "x"), ConfigError);
+  assertStringIncludes(message, "did you mean --connections?");
+});
+
+Deno.test("fetch and bench have help, with all that their tables have", () => {
+  for (const { name, options, subcommands } of COMMAND_TABLES) {
+    assertEquals(parseCommandLine([name, subcommands[0].name, "--help"]), {
+      kind: "help",
+      topic: name,
+    });
+    const text = helpText(name);
+    for (const option of options) assertStringIncludes(text, `--${option.name}`);
+    for (const { name: each, without = [] } of subcommands) {
+      assertStringIncludes(text, `gatehouse ${name} ${each} `);
+      const known = options.map((option) => option.name);
+      assertEquals(without.filter((option) => !known.includes(option)), []);
+    }
+    assertEquals(new Set(options.map((option) => option.name)).size, options.length);
+    const letters = options.flatMap(({ letter }) => letter ?? []);
+    assertEquals(new Set(letters).size, letters.length);
+  }
+});
