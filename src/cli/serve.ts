@@ -10,6 +10,7 @@ import type { ServeSettings } from "../config/settings.ts";
 import { ConfigError } from "../base/errors.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { FastCgiOptions } from "../gateway/gateway.ts";
+import type { CpuProfiles } from "../gateway/cpu_profiles.ts";
 import { descriptors } from "../net/descriptors.ts";
 import type { SocketSharing } from "../net/listen.ts";
 import { logToStderr, tell } from "../base/log.ts";
@@ -106,6 +107,7 @@ export async function serveCommand(
       logToStderr,
     );
     using switchboard = await openSwitchboard(settings, membership);
+    await using profiles = await beginProfiles(settings);
     const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
@@ -139,6 +141,7 @@ export async function serveCommand(
       generationHeader: apps.generationHeader,
       switchboard: switchboard.board,
       bus: membership?.bus,
+      profiles: profiles ?? undefined,
       jobs: membership === null || membership.number === 1 ? "here" : "elsewhere",
       log: logToStderr,
     });
@@ -164,6 +167,7 @@ export async function serveCommand(
     });
     await stop.promise;
     announcer.stopping();
+    await profiles?.end();
     using _telling = tellOfWait(gateway, settings.drainTimeoutMs, membership);
     return await gateway.shutdown(settings.drainTimeoutMs) === 0 ? 0 : 1;
   } finally {
@@ -288,6 +292,15 @@ async function openSwitchboard(
     board: new LocalSwitchboard(opened.hub),
     [Symbol.dispose]: () => opened[Symbol.dispose](),
   };
+}
+
+/** Begins the profiles that are asked for. */
+async function beginProfiles(
+  { profileFolder, profileMs }: ServeSettings,
+): Promise<CpuProfiles | null> {
+  if (profileFolder === undefined) return null;
+  const { CpuProfiles } = await import("../gateway/cpu_profiles.ts");
+  return await CpuProfiles.begin(profileFolder, profileMs, logToStderr);
 }
 
 /** Opens the inspector that is asked for, unless apps could reach it. */

@@ -11,7 +11,8 @@ import { RANGES } from "../limits/setting_ranges.ts";
 import { parseRedisUrl } from "../signals/redis_address.ts";
 import type { OptionSpec } from "./options.ts";
 import type { ServeSettings, UserSetting } from "./settings.ts";
-import { parseCount } from "./values.ts";
+import { MAX_PROFILE_MS } from "./settings.ts";
+import { parseCount, parseDuration } from "./values.ts";
 
 /** The options, in the order of the help text. */
 export const PROCESS_OPTIONS: readonly OptionSpec[] = [
@@ -58,6 +59,22 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
       "127.0.0.1:9229). Refused when apps may use the network, unless they may do everything",
     apply: (settings, text, name) => settings.inspect = inspectorAddress(text, name),
   },
+  {
+    name: "profile",
+    value: "DIR",
+    group: "Processes",
+    help: "Put a CPU profile of the gateway and of each worker into DIR, for DevTools: from the " +
+      "start to the end, or for --profile-seconds",
+    apply: (settings, text) => settings.profileFolder = text,
+  },
+  {
+    name: "profile-seconds",
+    value: "SECONDS",
+    group: "Processes",
+    help: "End the profiles after this long, and go on serving",
+    default: "600",
+    apply: setProfileTime,
+  },
 ];
 
 function parseUser(text: string, name: string): UserSetting {
@@ -66,6 +83,14 @@ function parseUser(text: string, name: string): UserSetting {
     .exec(text) ?? [];
   if (whole !== undefined) return { user, group };
   throw new ConfigError(`${name} takes USER or USER:GROUP, not ${JSON.stringify(text)}`);
+}
+
+function setProfileTime(settings: ServeSettings, text: string, name: string): void {
+  const profileMs = parseDuration(name, text);
+  if (profileMs === 0 || profileMs > MAX_PROFILE_MS) {
+    throw new ConfigError(`${name} takes a time from 1ms to 10m, not ${JSON.stringify(text)}`);
+  }
+  settings.profileMs = profileMs;
 }
 
 /** Where debuggers look first. */

@@ -192,6 +192,10 @@ export interface ServeSettings {
   pidfile: string | undefined;
   /** Where debuggers may look into the process; `null` for nowhere. */
   inspect: Extract<ListenAddress, { transport: "tcp" }> | null;
+  /** Folder for CPU profiles; `undefined` for none. */
+  profileFolder: string | undefined;
+  /** How long threads are profiled, in milliseconds. */
+  profileMs: number;
   /** What apps may do, as far as it was set. */
   appPermissions: { -readonly [Kind in keyof AppPermissions]: AppPermissions[Kind] };
   /** Whether apps may do all that gatehouse itself may. */
@@ -232,6 +236,9 @@ export type AppSettings = Pick<
   | "unstable"
   | "processes"
 >;
+
+/** The longest that threads are profiled, in milliseconds: V8 keeps each sample in memory. */
+export const MAX_PROFILE_MS = 600_000;
 
 /** The settings before anything is given. */
 export function defaultSettings(): ServeSettings {
@@ -290,6 +297,8 @@ export function defaultSettings(): ServeSettings {
     user: null,
     pidfile: undefined,
     inspect: null,
+    profileFolder: undefined,
+    profileMs: MAX_PROFILE_MS,
     appPermissions: {},
     appAllowAll: false,
     unstable: [],

@@ -16,6 +16,7 @@ import type { CompressingHandler } from "../compression/handler.ts";
 import { descriptors } from "../net/descriptors.ts";
 import { DescriptorWatch } from "../pool/descriptor_watch.ts";
 import type { OpeningWorker } from "../pool/descriptor_watch.ts";
+import type { ThreadProfiles } from "../pool/thread_profiles.ts";
 import type { FileField } from "../message/file_fields.ts";
 import type { ExchangeHandler, FaultReports } from "../message/exchange.ts";
 import { PARAMS_PER_HEADER_BYTES } from "../fastcgi/codec/limits.ts";
@@ -135,6 +136,8 @@ export interface GatewayOptions {
   readonly jobs?: "here" | "elsewhere";
   /** Connects to the hub of signals and topics. Default: a hub of its own. */
   readonly switchboard?: Switchboard;
+  /** Who takes profiles of the workers. Default: nobody. */
+  readonly profiles?: ThreadProfiles;
   /** Carries messages to the gateway's other processes. Default: there are none. */
   readonly bus?: Bus;
   /** Takes the gateway's messages. */
@@ -567,6 +570,7 @@ async function startBackend(
       jobs: options.jobs,
       bus: options.bus,
       switchboard,
+      profiles: options.profiles,
       log,
     });
   }

@@ -13,6 +13,7 @@ import type { OpeningWorker } from "../pool/descriptor_watch.ts";
 import { Denials } from "../pool/denials.ts";
 import type { ModuleSupply } from "../pool/pool.ts";
 import { WorkerPool } from "../pool/pool.ts";
+import type { ThreadProfiles } from "../pool/thread_profiles.ts";
 import type { SendGrantedFile } from "./file_desk.ts";
 import { readGrantOf } from "./file_desk.ts";
 import type { Route } from "./router.ts";
@@ -62,6 +63,8 @@ export interface GenerationOptions {
   readonly bus?: Bus;
   /** Connects workers to the hub of signals and topics. */
   readonly switchboard: Switchboard;
+  /** Who takes profiles of the workers. Default: nobody. */
+  readonly profiles?: ThreadProfiles;
   /** Takes messages. */
   readonly log: Log;
 }
@@ -288,6 +291,7 @@ async function makeGeneration(
     switchboard,
     headerName,
     sendFile,
+    profiles,
     log,
   } = options;
   const groups = await prepare();
@@ -312,6 +316,7 @@ async function makeGeneration(
       sockets: sockets.keeperFor(mounts.map(({ prefix }) => prefix)),
       onWorkerReady: () => sockets.placeFree(),
       sendFile: sendFile?.bind(null, readGrantOf(group.permissions)),
+      profiles,
     };
     const pool = new WorkerPool({ ...group, ...limits, label, fieldLine }, log);
     pools.push(pool);

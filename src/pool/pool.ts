@@ -24,6 +24,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import type { HeartbeatOwner } from "./heartbeat.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { SlotOwner } from "./slot.ts";
+import type { ThreadProfiles } from "./thread_profiles.ts";
 import { WorkerSlot } from "./slot.ts";
 
 /** With no worker at hand, requests wait if the next one is started within this time. */
@@ -83,6 +84,8 @@ export interface PoolOptions {
   readonly switchboard?: Switchboard;
   /** Answers with files that the apps may read. Default: 501. */
   readonly sendFile?: SendFile;
+  /** Who takes profiles of the workers. Default: nobody. */
+  readonly profiles?: ThreadProfiles;
 }
 
 /** What comes of workers that are started one after the other. */
@@ -247,7 +250,8 @@ export class WorkerPool
   }
 
   makeWorker({ name }: WorkerSlot): AppWorker {
-    const { apps, permissions, reserved, maxHeadBytes, fieldLine, hasRoom } = this.#options;
+    const { apps, permissions, reserved, maxHeadBytes, fieldLine, hasRoom, profiles } =
+      this.#options;
     const { sockets, switchboard, sendFile } = this.#options;
     if (hasRoom?.() === false) {
       throw new LoadError("", `${name} cannot be started: the process has too many files open`);
@@ -255,7 +259,7 @@ export class WorkerPool
     let ringBytes = MIN_RING_BYTES;
     while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
     const group = this.#group;
-    const own = { name, apps, permissions, group, reserved };
+    const own = { name, apps, permissions, group, reserved, profiles };
     const options = { ...own, ringBytes, fieldLine, sockets, switchboard, sendFile };
     return new AppWorker(options, this, this.#log);
   }

@@ -6,6 +6,7 @@
  */
 
 import { ConfigError, LoadError } from "../base/errors.ts";
+import { INSPECTOR_PERMISSION } from "../profile/cpu_profiler.ts";
 import { allocateBells, Bell } from "../ring/bell.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { allocateCronDuty } from "../sandbox/cron_duty.ts";
@@ -21,6 +22,7 @@ import type {
 } from "../worker/protocol.ts";
 import {
   DOORBELL,
+  END_PROFILE,
   FENCE,
   GATEWAY_BELL,
   MAX_UNCAUGHT_ERRORS,
@@ -30,6 +32,8 @@ import { Doorbells } from "./doorbells.ts";
 import { ImportDesk } from "./import_desk.ts";
 import { LoadingReports } from "./loading_reports.ts";
 import { RequireDesk } from "./require_desk.ts";
+import type { ThreadProfile, ThreadProfiles } from "./thread_profiles.ts";
+import { MAX_PROFILE_CHARS } from "./thread_profiles.ts";
 
 /** What runs in the worker. */
 const WORKER_MODULE = new URL("../worker/main.ts", import.meta.url);
@@ -54,6 +58,8 @@ export interface WorkerThreadOptions {
   readonly reserved?: ReservedAddresses;
   /** Module to run. */
   readonly module?: URL;
+  /** Who takes profiles of threads. Default: nobody. */
+  readonly profiles?: ThreadProfiles;
 }
 
 /** Listener of a thread's owner. */
@@ -93,6 +99,8 @@ export class WorkerThread {
   readonly #gatewayBell: Bell;
   /** Counts what it opens. */
   readonly #opens = new Int32Array(new SharedArrayBuffer(4));
+  /** Who awaits its profile; `null` for nobody. */
+  #profile: ThreadProfile | null = null;
   #denials = 0;
   #uncaughtErrors = 0;
   #hasEnded = false;
@@ -114,11 +122,15 @@ export class WorkerThread {
       group = crypto.randomUUID(),
       reserved = NOTHING_RESERVED,
       module = WORKER_MODULE,
+      profiles,
     } = options;
     const trust = permissions === "inherit" ? "full" : "limited";
+    const isProfiled = profiles?.isOpen === true;
     this.#owner = owner;
     this.#loading = new LoadingReports(apps);
-    const worker = this.#worker = startWorker(module, name, permissions);
+    const granted = isProfiled ? withInspector(permissions) : permissions;
+    const worker = this.#worker = startWorker(module, name, granted);
+    if (isProfiled) this.#profile = profiles.add(name, () => worker.postMessage(END_PROFILE));
     this.#doorbells = new Doorbells(() => worker.postMessage(FENCE));
     this.#imports = new ImportDesk({
       supply: (request) => owner.supply(request),
@@ -158,6 +170,7 @@ export class WorkerThread {
           cronDuty: this.cronDuty,
         },
         requires: requires.start,
+        profile: !isProfiled ? "none" : granted === permissions ? "begin" : "begin and revoke",
       } satisfies StartMessage,
       [requires.start.port],
     );
@@ -197,6 +210,8 @@ export class WorkerThread {
    */
   terminate(): void {
     this.#hasEnded = true;
+    this.#profile?.gone();
+    this.#profile = null;
     this.#gatewayBell.close();
     this.#worker.terminate();
     this.#imports.close();
@@ -228,6 +243,16 @@ export class WorkerThread {
     if (this.#doorbells.isFlood) this.#owner.onFault("it rings endlessly");
   }
 
+  /** Takes its profile, which is awaited once. */
+  #onProfile(text: unknown): boolean {
+    const profile = this.#profile;
+    this.#profile = null;
+    if (profile === null) return false;
+    if (typeof text === "string" && text.length <= MAX_PROFILE_CHARS) profile.take(text);
+    else profile.gone();
+    return true;
+  }
+
   /** Handles what may be a report; returns whether it was expected. */
   #onReport(message: unknown): boolean {
     if (typeof message !== "object" || message === null) return false;
@@ -251,6 +276,8 @@ export class WorkerThread {
         if (++this.#uncaughtErrors > MAX_UNCAUGHT_ERRORS) return false;
         this.#owner.onUncaught(sentText(report.text));
         return true;
+      case "profile":
+        return this.#onProfile(report.text);
       case "closed":
         this.#owner.onFault(`the app called ${sentText(report.by)}`);
         return true;
@@ -289,6 +316,17 @@ function startWorker(module: URL, name: string, permissions: Deno.PermissionOpti
         : `the permissions for apps are not understood: ${error.message}`,
     );
   }
+}
+
+/** With the permission to profile its thread, which it gives back before it loads an app. */
+function withInspector(permissions: Deno.PermissionOptions): Deno.PermissionOptions {
+  if (permissions === "inherit") return permissions;
+  const { sys = false, ...others } = permissions === "none" ? {} : permissions;
+  if (sys === true || sys === "inherit") return permissions;
+  const granted = sys === false ? [] : sys;
+  const known = granted as readonly string[];
+  if (known.includes(INSPECTOR_PERMISSION)) return permissions;
+  return { ...others, sys: [...granted, INSPECTOR_PERMISSION] } as Deno.PermissionOptions;
 }
 
 /** With the permission to read this program, where it is in files: workers of apps begin with one of them. */

@@ -10,6 +10,7 @@ import { LoadError } from "../base/errors.ts";
 import { loadApps } from "./load_apps.ts";
 import type { Log } from "../base/log.ts";
 import { ignoreBrokenPipes } from "../base/log.ts";
+import { CpuProfiler, INSPECTOR_PERMISSION } from "../profile/cpu_profiler.ts";
 import { Bell } from "../ring/bell.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
@@ -39,6 +40,7 @@ import type {
 } from "./protocol.ts";
 import {
   DOORBELL,
+  END_PROFILE,
   FENCE,
   GATEWAY_BELL,
   mainModulesOf,
@@ -60,6 +62,8 @@ const { Error } = globalThis;
 const { hasOwn } = Object;
 const { NotSupported } = Deno.errors;
 const { memoryUsage } = Deno;
+const { permissions } = Deno;
+const revokeSync = permissions.revokeSync.bind(permissions);
 const stopImmediatePropagation = uncurried(Event.prototype.stopImmediatePropagation);
 
 const scope = globalThis as unknown as WorkerScope;
@@ -69,6 +73,7 @@ const askForModule = (request: ImportRequest) => imports.ask(request);
 let hasStarted = false;
 let port: WorkerPort | null = null;
 let runner: AppRunner | null = null;
+let profiler: CpuProfiler | null = null;
 let uncaughtErrors = 0;
 /** Whether a fault of this program's own has left the rings as nobody knows. */
 let isBroken = false;
@@ -80,6 +85,7 @@ scope.addEventListener("message", (event) => {
   const { data } = event;
   if (data === DOORBELL) onDoorbell();
   else if (data === FENCE) post(FENCE);
+  else if (data === END_PROFILE) endProfile();
   else if (!hasStarted) start(data);
   else if (isAnswer(data)) imports.onAnswer(data.imported, data.answer);
   else if (isListening(data)) runner?.announce(data.listening);
@@ -105,6 +111,18 @@ function onDoorbell(): void {
   }
 }
 
+/** Sends the profile of this thread, if one is under way. */
+async function endProfile(): Promise<void> {
+  const text = await profiler?.end();
+  if (typeof text === "string") post({ kind: "profile", text });
+}
+
+async function beginProfile(wanted: StartMessage["profile"]): Promise<void> {
+  profiler = await CpuProfiler.begin();
+  // No app is to look into anything by it.
+  if (wanted === "begin and revoke") revokeSync({ name: "sys", kind: INSPECTOR_PERMISSION });
+}
+
 function isAnswer(data: unknown): data is ImportedMessage {
   return typeof data === "object" && data !== null && hasOwn(data, "imported");
 }
@@ -115,7 +133,7 @@ function isListening(data: unknown): data is ListeningMessage {
 
 async function start(message: StartMessage): Promise<void> {
   hasStarted = true;
-  const { framesVersion, toWorker, toGateway, bells, apps, sandbox, requires } = message;
+  const { framesVersion, toWorker, toGateway, bells, apps, sandbox, requires, profile } = message;
   if (framesVersion !== FRAMES_VERSION) {
     throw new Error(`the gateway speaks version ${framesVersion} of the frames`);
   }
@@ -134,6 +152,7 @@ async function start(message: StartMessage): Promise<void> {
     new RingWriter(toGateway, ring),
     ownMemoryBytes,
   );
+  if (profile !== "none") await beginProfile(profile);
   try {
     const { graph, lockdown, faultReports, fileFields } = apps;
     const builtins = sandbox.trust === "full" ? "native" : "guarded";
@@ -183,6 +202,7 @@ async function start(message: StartMessage): Promise<void> {
     opened.start(running, async () => {
       running.finishSubscriptions();
       await running.drained();
+      await endProfile();
       opened.reportDrained();
     });
     post({ kind: "ready" });

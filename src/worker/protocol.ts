@@ -123,6 +123,11 @@ export interface StartMessage {
   readonly sandbox: SandboxRules;
   /** How the worker gets modules that CommonJS requires. */
   readonly requires: RequireLineStart;
+  /**
+   * Whether a CPU profile of it begins before the apps are loaded; the permission that this takes may be
+   * another than the apps have, and is given back then.
+   */
+  readonly profile: "none" | "begin" | "begin and revoke";
 }
 
 /** The answer to an import, with the number of its request. */
@@ -156,7 +161,9 @@ export type WorkerReport =
   /** An app could not be loaded. */
   | { readonly kind: "failed"; readonly url: string; readonly message: string }
   /** The app closed its worker. */
-  | { readonly kind: "closed"; readonly by: string };
+  | { readonly kind: "closed"; readonly by: string }
+  /** Its CPU profile, in JSON. */
+  | { readonly kind: "profile"; readonly text: string };
 
 /** Number of the bell that the worker listens at. */
 export const WORKER_BELL = 0;
@@ -169,6 +176,9 @@ export const DOORBELL = 0;
 
 /** What a worker sends back at once: all that was sent before it has been heard then. */
 export const FENCE = 1;
+
+/** Asks a worker for its CPU profile, which ends with that. */
+export const END_PROFILE = 2;
 
 /** Errors that nobody caught, of which a worker reports no more. */
 export const MAX_UNCAUGHT_ERRORS = 16;

@@ -224,6 +224,8 @@ const effects: Record<
   "max-reqs": [["--max-reqs", "3"], { maxReqs: 3 }],
   "no-keep-alive": [["--no-keep-alive"], { maxRequestsPerConnection: 1 }],
   "hang-timeout": [["--hang-timeout", "5"], { workerLimits: limited({ hangTimeoutMs: 5_000 }) }],
+  "profile": [["--profile", "/profiles"], { profileFolder: "/profiles" }],
+  "profile-seconds": [["--profile-seconds", "30"], { profileMs: 30_000 }],
   "load-timeout": [["--load-timeout", "5m"], {
     workerLimits: limited({ loadTimeoutMs: 300_000 }),
   }],

@@ -79,7 +79,7 @@ function startOfName(text: string, index: number, end: number): number {
 const MAP_START = "sourceMappingURL=data:application/json;base64,";
 
 /** The source map at the end of a generated file. */
-function mapIn(path: string): string | null {
+export function mapIn(path: string): string | null {
   const code = Deno.readTextFileSync(path);
   const start = code.lastIndexOf(MAP_START);
   if (start < 0) return null;

@@ -30,12 +30,22 @@ export interface SourcePlace {
 
 /** The place in the source that a place in code with the source map `map` came from. */
 export function originalPlace(map: string, line: number, column: number): SourcePlace | null {
+  return originalPlaces(map)(line, column);
+}
+
+/** Finds places in the source for many places in code with the source map `map`. */
+export function originalPlaces(
+  map: string,
+): (line: number, column: number) => SourcePlace | null {
   const trace = new TraceMap(map);
-  const place = placeIn(trace, line, column);
   // Maps that the loader makes itself map ranges, all of them.
-  if (place === null || !map.includes('"rangeMappings":')) return place;
-  const [start] = traceSegment(trace, line - 1, column - 1)!;
-  return { ...place, column: place.column + column - 1 - start };
+  const hasRanges = map.includes('"rangeMappings":');
+  return (line, column) => {
+    const place = placeIn(trace, line, column);
+    if (place === null || !hasRanges) return place;
+    const [start] = traceSegment(trace, line - 1, column - 1)!;
+    return { ...place, column: place.column + column - 1 - start };
+  };
 }
 
 function placeIn(map: TraceMap, line: number, column: number): SourcePlace | null {
