@@ -98,6 +98,13 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["fastcgi", { fastcgi: ["127.0.0.1:0", "x"] }, "fastcgi: …", ["--fastcgi=x"]],
   ["mongrel2", { mongrel2: "nonsense" }, "mongrel2: …", ["--mongrel2=nonsense"]],
   ["webServerAddrs", { webServerAddrs: [1] }, "…"],
+  ["sendfile", { sendfile: "nginx" }, "…", ["--sendfile=nginx"]],
+  ["sendfile", { sendfile: 1 }, "sendfile takes a text, not 1"],
+  ["sendfileFields", { sendfileFields: ["x-accel-redirect"] }, "…", [
+    "--sendfile-fields=x-accel-redirect",
+  ]],
+  ["signals", { signals: "http://127.0.0.1" }, "…", ["--signals=http://127.0.0.1"]],
+  ["signals", { signals: new URL("redis://h") }, "signals takes a text, not …"],
   ["cert", { cert: new Uint8Array(1) }, "cert takes PEM text, not an object"],
   ["https", { https: "127.0.0.1:0" }, "https needs cert and key, as PEM text", ["--https=0"]],
   ["mounts", { mounts: { "a": app } }, "mounts: … does not begin with a slash", ["--mount=a=b"]],

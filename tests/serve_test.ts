@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects } from "./support/assert.ts";
 import { ConfigError, DEFAULT_HTTP_LIMITS, ListenError, LoadError, serve } from "gatehouse";
 import { HttpEndpoint } from "gatehouse/http1";
-import type { Exchange, Log, Server } from "gatehouse";
+import type { Context, Exchange, Log, Server } from "gatehouse";
 import { get, RawClient } from "./support/raw_client.ts";
 
 const APP = new URL("./fixtures/app.ts", import.meta.url);
@@ -117,6 +117,28 @@ Deno.test("limits given to serve() are kept", async () => {
   using client = await RawClient.connect(portOf(server));
   await client.send(get("/12345678901"));
   assertEquals((await client.receive()).status, 414);
+});
+
+Deno.test("serve() sends files that apps order, or name, or leaves them to the server in front", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/a.txt`, "of a file");
+    const options = { http, sendfileFields: "x-sendfile" };
+    const orders = (_request: Request, context: Context) => context.sendFile(`${folder}/a.txt`);
+    const named = () => new Response(null, { headers: { "x-sendfile": `${folder}/a.txt` } });
+    for (const app of [orders, named]) {
+      await using server = await serve({ ...options, app });
+      const response = await fetch(urlOf(server));
+      assertEquals(response.headers.get("x-sendfile"), null);
+      assertEquals(await response.text(), "of a file");
+    }
+    await using server = await serve({ ...options, app: orders, sendfile: "x-sendfile" });
+    const response = await fetch(urlOf(server));
+    assertEquals(response.headers.get("x-sendfile"), `${folder}/a.txt`);
+    assertEquals(await response.text(), "");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("serve() says what is wrong with its options", async () => {

@@ -35,7 +35,7 @@ import { appLoading } from "../gateway/apps.ts";
 import { EarlySockets } from "../gateway/early_sockets.ts";
 import { Reloading } from "../gateway/reloading.ts";
 import { Hangups } from "./hangups.ts";
-import { openHub } from "./hub.ts";
+import { openHub } from "../gateway/hub.ts";
 import type { OpenInspector } from "./inspector.ts";
 import { fixTrust } from "./trust.ts";
 

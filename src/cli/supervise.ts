@@ -17,7 +17,7 @@ import { StartError } from "../supervisor/process.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { CommandAnnouncer } from "./announcer.ts";
 import { Hangups } from "./hangups.ts";
-import { openHub } from "./hub.ts";
+import { openHub } from "../gateway/hub.ts";
 
 /**
  * Runs the processes until SIGINT or SIGTERM, then lets them drain; a second signal ends them at once.

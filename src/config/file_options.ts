@@ -82,8 +82,12 @@ export const SENDFILE_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
-/** @throws {ConfigError} if `text` names no such field */
-function fileField(text: string, option: string): FileField {
+/**
+ * The field that `text` names, with which files are named.
+ *
+ * @throws {ConfigError} if it names none
+ */
+export function fileField(text: string, option: string): FileField {
   if (text === "x-sendfile" || text === "x-lighttpd-send-file") return { name: text };
   const [, prefix, folder] = ACCEL.exec(text) ?? [];
   if (prefix === undefined || /[?#%]/.test(prefix)) {
@@ -99,7 +103,8 @@ function fileField(text: string, option: string): FileField {
   };
 }
 
-function accelFrom(text: string, base: string): string {
+/** The text with a folder that begins at `base`. */
+export function accelFrom(text: string, base: string): string {
   return text.replace(
     ACCEL,
     (_, prefix: string, folder = "/") => `x-accel-redirect=${prefix}=${resolve(base, folder)}`,

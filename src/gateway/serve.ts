@@ -14,6 +14,9 @@ import type { AppSettings, LoaderSettings } from "../config/settings.ts";
 import { defaultSettings } from "../config/settings.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
+import type { FileField } from "../message/file_fields.ts";
+import type { RedisAddress } from "../signals/redis_address.ts";
+import { LocalSwitchboard } from "../signals/switchboard.ts";
 import { checkNumber } from "../limits/setting_checks.ts";
 import { soleIdentity } from "../net/tls_listener.ts";
 import { ANY_TIME } from "../limits/setting_ranges.ts";
@@ -29,6 +32,8 @@ import { folderAt } from "./folder_mounts.ts";
 import { Gateway } from "./gateway.ts";
 import type { AppHost } from "./gateway.ts";
 import type { ReloadOutcome } from "./generations.ts";
+import type { OpenHub } from "./hub.ts";
+import { openHub } from "./hub.ts";
 import { Reloading } from "./reloading.ts";
 import type { AppReference, ServeOptions } from "./serve_options.ts";
 import { checked, compressionOf } from "./serve_options.ts";
@@ -81,14 +86,16 @@ const DEFAULT_GRACE_MS = 30_000;
 export async function serve(options: ServeOptions): Promise<Server> {
   const surroundings = takeSurroundings();
   const { cert, key, faultReports = "errors", generationHeader = "" } = options;
-  const { references, http, https, fastcgi, mongrel2, trustedProxies } = checked(
+  const { references, http, https, fastcgi, mongrel2, ...others } = checked(
     options,
     surroundings.cwd,
   );
+  const { fileFields, frontFileField, trustedProxies } = others;
   const { tempFolder } = surroundings;
   const folders = takeFolders(references, surroundings.cwd);
   const log = options.log ?? logToStderr;
-  const hosting = hostingFor(references, options, surroundings, log);
+  const hosting = hostingFor(references, options, fileFields, surroundings, log);
+  const hub = await openedHub(others.signals, hosting, log);
   const starting = Gateway.start({
     http,
     https,
@@ -110,6 +117,9 @@ export async function serve(options: ServeOptions): Promise<Server> {
     compression: compressionOf(options),
     host: hosting.host,
     prefixes: [...references.keys()],
+    fileFields,
+    frontFileField,
+    switchboard: new LocalSwitchboard(hub.hub),
     folders,
     folderOptions: { listing: "none", fallback: "", cacheControl: "", ...options.files },
     // The program that calls this has files and sockets of its own, which are not to be taken for apps'.
@@ -118,12 +128,13 @@ export async function serve(options: ServeOptions): Promise<Server> {
     generationHeader,
     log,
   });
-  const gateway = await completed(starting, hosting);
+  const gateway = await completed(starting, [hub, hosting]);
   const reloading = hosting.reloading((reason) => gateway.reload(reason));
   const finished = Promise.withResolvers<void>();
   const shutdown = async (graceMs: number) => {
     reloading[Symbol.dispose]();
     await gateway.shutdown(graceMs);
+    hub[Symbol.dispose]();
     hosting[Symbol.dispose]();
     finished.resolve();
   };
@@ -139,8 +150,25 @@ export async function serve(options: ServeOptions): Promise<Server> {
   };
 }
 
-/** The gateway once its apps are loaded; `hosting` is ended where they cannot be. */
-async function completed(starting: Promise<Gateway>, hosting: Hosting): Promise<Gateway> {
+/** The hub of signals and topics; `hosting` is ended if there is none to be had. */
+async function openedHub(
+  server: RedisAddress | null,
+  hosting: Hosting,
+  log: Log,
+): Promise<OpenHub> {
+  try {
+    return await openHub(server, log);
+  } catch (error) {
+    hosting[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The gateway once its apps are loaded; where they cannot be, what it `needs` is ended. */
+async function completed(
+  starting: Promise<Gateway>,
+  needs: readonly Disposable[],
+): Promise<Gateway> {
   let gateway: Gateway | undefined;
   try {
     gateway = await starting;
@@ -148,7 +176,7 @@ async function completed(starting: Promise<Gateway>, hosting: Hosting): Promise<
     return gateway;
   } catch (error) {
     await gateway?.shutdown(0);
-    hosting[Symbol.dispose]();
+    for (const needed of needs) needed[Symbol.dispose]();
     throw error;
   }
 }
@@ -163,11 +191,12 @@ interface Hosting extends Disposable {
 function hostingFor(
   references: Map<string, AppReference>,
   options: ServeOptions,
+  fileFields: readonly FileField[],
   surroundings: Surroundings,
   log: Log,
 ): Hosting {
   const { workers = navigator.hardwareConcurrency, permissions = "inherit" } = options;
-  const settings = appSettings(references, options);
+  const settings = appSettings(references, options, fileFields);
   const byUrl = [...references.values()].filter(isByUrl).length;
   if (permissions !== "inherit" && (byUrl === 0 || workers === 0)) {
     throw new ConfigError(
@@ -238,6 +267,7 @@ function threadHosting(
 function appSettings(
   references: ReadonlyMap<string, AppReference>,
   options: ServeOptions,
+  fileFields: readonly FileField[],
 ): AppSettings {
   const { permissions = "inherit", loading = {}, watch = "nothing", watchRemoteMs = 0 } = options;
   const defaults = defaultSettings();
@@ -252,7 +282,7 @@ function appSettings(
     middleware: (options.middleware ?? []).map(String),
     appKind: "plain",
     faultReports: options.faultReports ?? "errors",
-    fileFields: [],
+    fileFields: [...fileFields],
     loading: { ...native, loader },
     workers: options.workers ?? navigator.hardwareConcurrency,
     appPermissions: permissions === "inherit" ? {} : permissions,

@@ -6,7 +6,7 @@
 
 import type { AppPermissions } from "../config/app_permissions.ts";
 import { mongrel2From } from "../config/relative_paths.ts";
-import { isFieldValue, isFileInFolder } from "../config/file_options.ts";
+import { accelFrom, fileField, isFieldValue, isFileInFolder } from "../config/file_options.ts";
 import { checkGreetings } from "../config/proxy_options.ts";
 import { checkGenerationHeader } from "../config/reload_options.ts";
 import { checkServerHeader } from "../config/server_header.ts";
@@ -17,11 +17,14 @@ import { DEFAULT_COMPRESSION, isTypePattern, LEVELS } from "../compression/codec
 import type { FastCgiLimits } from "../fastcgi/codec/limits.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
 import type { Log } from "../base/log.ts";
+import type { FileField } from "../message/file_fields.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { addressIn, parseEndpointAddress } from "../net/address.ts";
 import { TrustedProxies } from "../proxies/trusted_proxies.ts";
+import type { RedisAddress } from "../signals/redis_address.ts";
+import { parseRedisUrl } from "../signals/redis_address.ts";
 import { SettingChecks } from "../limits/setting_checks.ts";
 import { ANY_TIME, LIMIT_RANGES, RANGES, WORKER_LIMIT_RANGES } from "../limits/setting_ranges.ts";
 import type { App } from "../worker/apps.ts";
@@ -172,6 +175,21 @@ export interface ServeOptions {
    * Default: none.
    */
   readonly trustedProxies?: readonly string[];
+  /**
+   * Who sends the files that apps order with `context.sendFile()`: `"gateway"`, or the web server in front,
+   * told by `"x-sendfile"`, `"x-lighttpd-send-file"` or `"x-accel-redirect=/PREFIX=DIR"`. Default `"gateway"`.
+   */
+  readonly sendfile?: string;
+  /**
+   * Header fields of responses by which apps name files that the gateway is to send: `"x-sendfile"` or
+   * `"x-accel-redirect=/PREFIX=DIR"`. Default: none.
+   */
+  readonly sendfileFields?: string | readonly string[];
+  /**
+   * The Redis or Valkey server over which signals and topics reach other gateways:
+   * `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` over TLS. Default: they stay here.
+   */
+  readonly signals?: string;
   /** Takes the gateway's messages. Default: lines to standard error. */
   readonly log?: Log;
 }
@@ -204,6 +222,9 @@ const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
   faultReports: true,
   webServerAddrs: true,
   trustedProxies: true,
+  sendfile: true,
+  sendfileFields: true,
+  signals: true,
   log: true,
 };
 /** What `loading` knows, and what each can be; `"text"` for any text, `"list"` for a list of them. */
@@ -224,6 +245,16 @@ const FILES: Readonly<Record<keyof FileServing, true>> = {
 };
 const FAULT_REPORTS: readonly unknown[] = ["none", "errors", "console"] satisfies FaultReports[];
 
+/** Options that are a text, or a list of texts. */
+type ListName =
+  | "http"
+  | "https"
+  | "fastcgi"
+  | "mongrel2"
+  | "webServerAddrs"
+  | "trustedProxies"
+  | "sendfileFields";
+
 /** Options as they are used. */
 export interface CheckedOptions {
   /** Apps by their prefix, without a slash at its end. */
@@ -238,6 +269,12 @@ export interface CheckedOptions {
   readonly mongrel2: readonly Mongrel2Spec[];
   /** Proxies that are trusted, if any are. */
   readonly trustedProxies: TrustedProxies | undefined;
+  /** By which field a web server in front is told to send files; `null` if the gateway sends them. */
+  readonly frontFileField: FileField | null;
+  /** Header fields by which apps name files. */
+  readonly fileFields: readonly FileField[];
+  /** The server that signals and topics go through; `null` if they stay here. */
+  readonly signals: RedisAddress | null;
 }
 
 /**
@@ -291,9 +328,7 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   if (options.log !== undefined && typeof options.log !== "function") {
     checks.refuse("log", "a function", options.log);
   }
-  const lists = (
-    name: "http" | "https" | "fastcgi" | "mongrel2" | "webServerAddrs" | "trustedProxies",
-  ) => {
+  const lists = (name: ListName) => {
     const list = listOf(options[name]);
     const isList = Array.isArray(list) && list.every((each) => typeof each === "string");
     if (!isList) checks.refuse(name, "a text, or a list of texts", options[name]);
@@ -313,6 +348,21 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   const trustedProxies = proxies.length === 0
     ? undefined
     : checks.read("trustedProxies", () => new TrustedProxies(proxies));
+  const field = (name: string, text: string) =>
+    checks.read(name, () => fileField(accelFrom(text, cwd), name)) ?? [];
+  const fileFields = lists("sendfileFields").flatMap((text) => field("sendfileFields", text));
+  const text = (name: "sendfile" | "signals") => {
+    const given: unknown = options[name];
+    if (given === undefined || typeof given === "string") return given;
+    checks.refuse(name, "a text", given);
+  };
+  const sendfile = text("sendfile") ?? "gateway";
+  const [frontFileField = null] = [sendfile === "gateway" ? [] : field("sendfile", sendfile)]
+    .flat();
+  const server = text("signals");
+  const signals = server === undefined
+    ? null
+    : checks.read("signals", () => parseRedisUrl(server, "signals")) ?? null;
   const isElsewhere = ["https", "fastcgi", "mongrel2"].some((name) =>
     listOf(options[name as "https"]).length > 0
   );
@@ -330,7 +380,17 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   const references = new Map<string, AppReference>();
   checks.read("mounts", () => putApps(references, options));
   checks.finish();
-  return { references, http, https, fastcgi, mongrel2, trustedProxies };
+  return {
+    references,
+    http,
+    https,
+    fastcgi,
+    mongrel2,
+    trustedProxies,
+    frontFileField,
+    fileFields,
+    signals,
+  };
 }
 
 function checkLoading(checks: SettingChecks, options: ServeOptions): void {

@@ -79,6 +79,8 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
   #hub: Hub | null = null;
   #lastId = 0;
   #isReady = false;
+  /** Whether it is about to be. */
+  #isPreparing = false;
   #hasClosed = false;
   /** What was told last of what is wrong. */
   #lastError = "";
@@ -309,6 +311,9 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
   /** Both connections are there: all is said again, and read again. */
   async #onReady(): Promise<void> {
     if (this.#commands.status !== "ready" || this.#listener.status !== "ready") return;
+    // Both tell of it, and may do so when both are there already.
+    if (this.#isReady || this.#isPreparing) return;
+    this.#isPreparing = true;
     const followed = [...this.#hub!.followedTopics];
     const channels = [
       this.#allHubs,
@@ -328,6 +333,8 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
       // It has gone again, and comes back here.
       if (!(error instanceof Error)) throw error;
       return;
+    } finally {
+      this.#isPreparing = false;
     }
     this.#isReady = true;
     this.#lastError = "";

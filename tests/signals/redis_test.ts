@@ -4,13 +4,16 @@ import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
 import { isMissing } from "../support/peers.ts";
 import { get, RawClient } from "../support/raw_client.ts";
 import { RedisServer } from "../support/redis.ts";
+import app from "./signals_app.ts";
 import { ConfigError } from "../../src/base/errors.ts";
+import type { Server } from "../../mod.ts";
+import { serve } from "../../mod.ts";
 import { parseRedisUrl } from "../../src/signals/redis_address.ts";
 
 const APP = new URL("./signals_app.ts", import.meta.url).pathname;
 const ignore = isMissing("redis-server");
 
-async function ask({ port }: GatewayProcess, path: string): Promise<string> {
+async function ask({ port }: Pick<GatewayProcess, "port">, path: string): Promise<string> {
   using client = await RawClient.connect(port);
   await client.send(get(path));
   return (await client.receive()).body;
@@ -213,3 +216,25 @@ for (
     assert(!error.message.includes("sesame"));
   });
 }
+
+Deno.test({
+  name: "gateways of serve() reach others through Redis",
+  ignore,
+  async fn() {
+    await using redis = await RedisServer.start();
+    const signals = `redis://127.0.0.1:${redis.port}/1`;
+    const lines: string[] = [];
+    const log = (_level: string, line: string) => void lines.push(line);
+    await using one = await serve({ app, http: "127.0.0.1:0", signals, log });
+    await using two = await serve({ app: APP, http: "127.0.0.1:0", workers: 1, signals, log });
+    const portOf = ({ addresses: [address] }: Server) => (address as Deno.NetAddr).port;
+    const waiter = ask({ port: portOf(one) }, "/wait?name=library");
+    while (await ask({ port: portOf(two) }, "/waiting?name=library") !== "1");
+    assertEquals(await ask({ port: portOf(two) }, "/send?name=library&value=news"), "1");
+    assertEquals(await waiter, '"news"');
+    const told = lines.filter((line) =>
+      /^signals go through Redis at 127\.0\.0\.1:\d+$/.test(line)
+    );
+    assertEquals(told.length, 2, lines.join("\n"));
+  },
+});

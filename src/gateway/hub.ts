@@ -9,11 +9,16 @@ import { Hub } from "../signals/hub.ts";
 import type { RedisAddress } from "../signals/redis_address.ts";
 import { MemoryTopicStore } from "../signals/topic_store.ts";
 
+/** A hub, and what ends with it. */
+export interface OpenHub extends Disposable {
+  readonly hub: Hub;
+}
+
 /** Makes a hub for this machine alone, or one that reaches others through the server at `address`. */
 export async function openHub(
   address: RedisAddress | null,
   log: Log,
-): Promise<Disposable & { readonly hub: Hub }> {
+): Promise<OpenHub> {
   if (address === null) return { hub: new Hub(new MemoryTopicStore()), [Symbol.dispose]() {} };
   // Few need it.
   const { RedisSignals } = await import("../signals/redis.ts");
