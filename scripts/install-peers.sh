@@ -50,6 +50,7 @@ need m2sh mongrel2-core
 need mongrel2 mongrel2-core
 need haproxy haproxy
 need nginx nginx-light
+need pebble pebble
 [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ||
   { missing="$missing nginx-stream" packages="$packages libnginx-mod-stream"; }
 need openssl openssl

@@ -72,7 +72,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_NONCE_ATTEMPTS = 5;
 /** Something that is not done after so many questions never will be: some five minutes. */
 const MAX_POLLS = 30;
-const MAX_POLL_MS = 15_000;
+const MAX_POLL_GROWTH = 15;
 const MAX_RETRY_AFTER_MS = 7 * 86_400_000;
 const DEFAULT_POLL_MS = 1_000;
 /** Tokens of challenges (RFC 8555, section 8.3), which are names of files, too. */
@@ -142,6 +142,7 @@ export class AcmeClient {
     const { board } = this.#options;
     const authorization = jsonOf((await this.#post(url, "")).body);
     if (authorization.status === "valid") return;
+    if (authorization.status !== "pending") throw stuck(authorization);
     const challenges = Array.isArray(authorization.challenges) ? authorization.challenges : [];
     const challenge: Json | undefined = challenges.find((each) => each?.type === "http-01");
     if (challenge === undefined) {
@@ -162,16 +163,17 @@ export class AcmeClient {
 
   /** Asks for what is at `url` until its status is `wanted`. */
   async #poll(url: URL, wanted: string): Promise<Json> {
-    let delayMs = this.#options.pollMs ?? DEFAULT_POLL_MS;
+    const { pollMs = DEFAULT_POLL_MS } = this.#options;
+    let delayMs = pollMs;
     for (let polls = 0; polls < MAX_POLLS; polls++) {
       const { body, retryAfterMs } = await this.#post(url, "");
       const object = jsonOf(body);
       const { status } = object;
       if (status === wanted) return object;
       if (status !== "pending" && status !== "processing" && status !== "ready") {
-        throw new AcmeError(reasonIn(object) ?? `the status became ${textOf(status)}`);
+        throw stuck(object);
       }
-      await this.#sleep(Math.min(Math.max(retryAfterMs, delayMs), MAX_POLL_MS));
+      await this.#sleep(Math.min(Math.max(retryAfterMs, delayMs), MAX_POLL_GROWTH * pollMs));
       delayMs *= 1.5;
     }
     throw new AcmeError("it did not come to a decision in time");
@@ -285,6 +287,11 @@ function problemOf(status: number, text: string, retryAfterMs: number): AcmeErro
     name,
     retryAfterMs,
   );
+}
+
+/** The error that an order or authorization is, which is in no state to go on from. */
+function stuck(object: Json): AcmeError {
+  return new AcmeError(reasonIn(object) ?? `the status became ${textOf(object.status)}`);
 }
 
 /** Why an order or authorization failed, as it says itself or its challenges do. */

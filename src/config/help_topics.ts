@@ -68,7 +68,8 @@ ${VARIABLES.map(variableLine).join("")}`,
     "signals",
     `Signals:
   SIGINT or SIGTERM finishes what is in flight, then exits. A second one exits
-  at once. SIGHUP reloads the apps without losing a request.
+  at once. SIGHUP reloads the apps without losing a request, and reads the
+  certificates again.
 
 Exit status: 0 done, 1 failed (an app cannot be loaded, a port is in use),
 2 wrong usage.
