@@ -4,7 +4,6 @@
  * @module
  */
 
-import { lchownSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { messageOf } from "../base/error_message.ts";
 import { ConfigError } from "../base/errors.ts";
@@ -17,6 +16,7 @@ import type { KeyFiles } from "../certificates/certificate_files.ts";
 import { ownKeyPair } from "../certificates/keys.ts";
 import type { Challenges } from "../certificates/plain_http.ts";
 import type { AcmeSettings } from "../config/settings.ts";
+import { giveFile } from "./file_owner.ts";
 
 /** The folder for root, who has no home that others could use. */
 const ROOTS_FOLDER = "/var/lib/gatehouse/acme";
@@ -76,16 +76,20 @@ export class AcmeCertificates {
     }));
   }
 
-  /** Makes all that is kept the user's whom this process is going to become, if it is root's alone. */
+  /**
+   * Makes all that is kept the user's whom this process is going to become, if it is root's alone.
+   *
+   * @throws {ConfigError} if the system refuses
+   */
   giveTo(uid: number, gid: number): void {
     const { folder } = this.#state;
     if (!isRootsAlone(folder)) return;
+    const inIt = [...Deno.readDirSync(folder)].map(({ name }) => join(folder, name));
     // First what is in it: from then on its owner can change what is there.
-    for (const { name, isFile } of Deno.readDirSync(folder)) {
-      if (isFile) lchownSync(join(folder, name), uid, gid);
+    const failed = [...inIt, folder].find((path) => !giveFile(path, uid, gid));
+    if (failed !== undefined) {
+      throw new ConfigError(`--acme: ${failed} cannot be given to user ${uid}`);
     }
-    lchownSync(join(folder, "challenges"), uid, gid);
-    lchownSync(folder, uid, gid);
   }
 
   /** Gets and renews the certificates, until it is disposed of; `onNew` is called when one is new. */

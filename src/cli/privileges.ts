@@ -4,13 +4,13 @@
  * @module
  */
 
-import { lchownSync } from "node:fs";
 import { ConfigError } from "../base/errors.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { deleteVariable, environmentOf, setVariable } from "../base/surroundings.ts";
 import type { UserSetting } from "../config/settings.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { openLibc } from "../net/libc.ts";
+import { giveFile } from "./file_owner.ts";
 
 const SYMBOLS = {
   getpwnam: { parameters: ["buffer"], result: "pointer" },
@@ -154,10 +154,14 @@ export function isForRoot(address: ListenAddress): boolean {
   return address.transport === "tcp" && address.port > 0 && address.port < firstFreePort();
 }
 
-/** Makes the socket at `address`, if it is a file, that of `account`. */
+/**
+ * Makes the socket at `address`, if it is a file, that of `account`.
+ *
+ * @throws {ConfigError} if the system refuses
+ */
 export function giveSocket(address: ListenAddress, { uid, gid }: Account): void {
-  // Others may have put a link into its place by now, which is not followed.
-  if (address.transport === "unix") lchownSync(address.path, uid, gid);
+  if (address.transport !== "unix" || giveFile(address.path, uid, gid)) return;
+  throw new ConfigError(`--user: ${address.path} cannot be given to user ${uid}`);
 }
 
 /** The first port that every user can listen at. */

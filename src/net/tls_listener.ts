@@ -103,7 +103,9 @@ export class TlsListener implements Deno.Listener {
     this.#options = options;
     this.#identity = identity;
     this.#inner = this.#open(options);
-    this.addr = this.#inner.addr as Deno.NetAddr;
+    // Before 2.9, Deno leaves the transport out.
+    const { hostname, port } = this.#inner.addr as Deno.NetAddr;
+    this.addr = { transport: "tcp", hostname, port };
   }
 
   /**
