@@ -139,6 +139,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "loader/npm",
   ],
   pool: ["base", "message", "limits", "signals", "profile", "ring", "sandbox", "worker"],
+  // How a gateway does: who watches it, and what is shown.
+  monitor: ["base", "message", "bus", "net", "http1/codec", "http1", "pool"],
   config: [
     "base",
     "signals",
@@ -160,6 +162,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "compression",
     "bus",
     "signals",
+    "monitor",
     "sandbox",
     "proxies",
     "net",
@@ -198,6 +201,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "net",
     "certificates/codec",
     "certificates",
+    "monitor",
     "zmq",
     "fastcgi/codec",
     "mongrel2/codec",

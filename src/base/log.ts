@@ -11,6 +11,7 @@ import { withoutPasswords } from "./passwords.ts";
 const { Error, TextDecoder, TextEncoder, console } = globalThis;
 const { consoleSize, stderr, stdout } = Deno;
 const { BrokenPipe } = Deno.errors;
+const { max } = Math;
 
 /** How severe a message is. */
 export type LogLevel = "error" | "warning" | "info";
@@ -55,10 +56,26 @@ export async function printBytes(bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < shown.length;) at += await stdout.write(shown.subarray(at));
 }
 
+/** What makes a terminal go to its first line and clear all of it. */
+const EMPTY_PAGE = "\x1b[H\x1b[2J\x1b[3J";
+
+/** Prints `text` in place of all that a terminal shows; below it, if standard output is none. */
+export function showPage(text: string): void {
+  const page = printable(text);
+  if (!stdout.isTerminal()) {
+    console.log(page);
+    return;
+  }
+  const lines = page.split("\n").slice(0, max(1, rowsOfTerminal() - 1));
+  const columns = columnsOfTerminal();
+  console.log(EMPTY_PAGE + lines.map((line) => shortened(line, columns - 1)).join("\n"));
+}
+
 /** What makes a terminal return to the start of the line and clear it. */
 const EMPTY_LINE = "\r\x1b[K";
-/** Columns of a terminal that does not say how many it has. */
+/** Columns and rows of a terminal that does not say how many it has. */
 const USUAL_COLUMNS = 80;
+const USUAL_ROWS = 24;
 
 /** Whether there is a status on the terminal. */
 let isStatusShown = false;
@@ -95,6 +112,15 @@ function columnsOfTerminal(): number {
     return consoleSize().columns || USUAL_COLUMNS;
   } catch (error) {
     if (error instanceof Error) return USUAL_COLUMNS;
+    throw error;
+  }
+}
+
+function rowsOfTerminal(): number {
+  try {
+    return consoleSize().rows || USUAL_ROWS;
+  } catch (error) {
+    if (error instanceof Error) return USUAL_ROWS;
     throw error;
   }
 }

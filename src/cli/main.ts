@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Command } from "../config/command_line.ts";
 import { parseCommandLine } from "../config/command_line.ts";
 import type { ConfigSources } from "../config/gather.ts";
 import type { ServeSettings } from "../config/settings.ts";
@@ -52,9 +53,7 @@ export async function main(): Promise<number> {
         print((await import("./version.ts")).versionText(surroundings));
         return DONE;
       case "status": {
-        const { statusCommand } = await import("./status.ts");
-        await statusCommand(command.endpoint, surroundings);
-        return DONE;
+        return await showStatusOf(command, surroundings);
       }
       case "fetch": {
         const { fetchCommand } = await import("./fetch.ts");
@@ -107,6 +106,27 @@ export async function main(): Promise<number> {
       return FAILED;
     }
     throw error;
+  }
+}
+
+async function showStatusOf(
+  { of }: Extract<Command, { kind: "status" }>,
+  surroundings: Surroundings,
+): Promise<number> {
+  if (of.server === "mongrel2") {
+    const { statusCommand } = await import("./status.ts");
+    await statusCommand(of.endpoint, surroundings);
+    return DONE;
+  }
+  const { gatewayStatus } = await import("./gateway_status.ts");
+  const { StatusError } = await import("./status_client.ts");
+  try {
+    await gatewayStatus(of);
+    return DONE;
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    tell(`gatehouse: ${error.message}`);
+    return FAILED;
   }
 }
 

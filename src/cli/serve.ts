@@ -7,6 +7,7 @@
 import { statOf } from "../base/folders.ts";
 import { resolve } from "node:path";
 import type { ServeSettings } from "../config/settings.ts";
+import { adminAddresses } from "../config/settings.ts";
 import { ConfigError } from "../base/errors.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { FastCgiOptions } from "../gateway/gateway.ts";
@@ -37,6 +38,7 @@ import { Reloading } from "../gateway/reloading.ts";
 import { Hangups } from "./hangups.ts";
 import { openHub } from "../gateway/hub.ts";
 import type { OpenInspector } from "./inspector.ts";
+import type { ServingWatch } from "./monitoring.ts";
 import { fixTrust } from "./trust.ts";
 
 /** With fewer file descriptors, Deno itself ends the process when it starts a worker. */
@@ -76,6 +78,8 @@ export async function serveCommand(
     if (membership !== null) {
       place(settings, membership.number, membership.assignment.ports);
     }
+    await using watch = await openedWatch(settings, startedIn, membership, stop.resolve);
+    const log = watch?.watching(logToStderr) ?? logToStderr;
     fixTrust(startedIn, logToStderr);
     using certificates = await openCertificates(settings, startedIn);
     const sharing = sharingOf(membership);
@@ -104,10 +108,13 @@ export async function serveCommand(
       rereadFor,
       surroundings,
       inspector?.ports ?? [],
-      logToStderr,
+      log,
     );
     using switchboard = await openSwitchboard(settings, membership);
     await using profiles = await beginProfiles(settings);
+    if (watch !== null && switchboard.board instanceof LocalSwitchboard) {
+      watch.hub = switchboard.board.hub;
+    }
     const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
@@ -143,20 +150,35 @@ export async function serveCommand(
       bus: membership?.bus,
       profiles: profiles ?? undefined,
       jobs: membership === null || membership.number === 1 ? "here" : "elsewhere",
-      log: logToStderr,
+      healthCheck: settings.healthCheck,
+      counts: watch?.process.counts,
+      adminAddresses: adminAddresses(settings),
+      log,
     });
     const gateway = await Promise.race([starting, stop.promise]);
     if (gateway === undefined) {
       tell("gatehouse: stopped before it was ready");
+      await watch?.[Symbol.asyncDispose]();
       Deno.exit(1);
     }
+    watch?.onServing(gateway);
     if (!await isComplete(gateway, stop.promise)) {
       tell("gatehouse: stopped before it was ready");
       await gateway.shutdown(settings.drainTimeoutMs);
       return 1;
     }
     announcer.ready(gateway.urls, loading.notice);
-    using reloading = reloadWhenAsked(gateway, loading, settings, surroundings, announcer);
+    using reloading = reloadWhenAsked(
+      gateway,
+      loading,
+      settings,
+      surroundings,
+      announcer,
+      watch,
+    );
+    if (watch !== null) {
+      watch.reload = () => reloading.reload("somebody has asked for it");
+    }
     certificates?.keepUp(
       gateway,
       membership === null || membership.number === 1 ? "first" : "other",
@@ -166,6 +188,7 @@ export async function serveCommand(
       reloading.reload("SIGHUP");
     });
     await stop.promise;
+    watch?.onStopping();
     announcer.stopping();
     await profiles?.end();
     using _telling = tellOfWait(gateway, settings.drainTimeoutMs, membership);
@@ -222,7 +245,8 @@ async function withoutPrivileges(
       sharing,
     }))),
   );
-  for (const address of addresses) giveSocket(address, account);
+  const admin = sharing === "exclusive" ? adminAddresses(settings) : [];
+  for (const address of [...addresses, ...admin]) giveSocket(address, account);
   certificates?.giveTo(account.uid, account.gid);
   announcer.givingUpPrivileges();
   become(account);
@@ -257,6 +281,18 @@ async function isComplete(gateway: Gateway, stopped: Promise<void>): Promise<boo
     await gateway.shutdown(0);
     throw error;
   }
+}
+
+/** What the process is watched by, if that is asked for. */
+async function openedWatch(
+  settings: ServeSettings,
+  surroundings: Surroundings,
+  membership: Membership | null,
+  drain: () => void,
+): Promise<ServingWatch | null> {
+  if (adminAddresses(settings).length === 0) return null;
+  const { ServingWatch } = await import("./monitoring.ts");
+  return await ServingWatch.open(settings, surroundings, membership, drain);
 }
 
 /** Says what a shutdown waits for, unless it is over in a moment. */
@@ -322,10 +358,12 @@ function reloadWhenAsked(
   { watch, watchedFiles, watchRemoteMs, configFile }: ServeSettings,
   { cwd }: Surroundings,
   announcer: Announcer,
+  serving: ServingWatch | null,
 ): Reloading {
   const reload = async (reason: string) => {
     announcer.reloading();
-    await gateway.reload(reason);
+    const outcome = await gateway.reload(reason);
+    serving?.process.onReloaded(outcome);
     announcer.reloaded();
   };
   return new Reloading(loading, {

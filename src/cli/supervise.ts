@@ -5,6 +5,7 @@
  */
 
 import type { ServeSettings } from "../config/settings.ts";
+import { adminAddresses } from "../config/settings.ts";
 import { ConfigError } from "../base/errors.ts";
 import { logToStderr, passOn, tell } from "../base/log.ts";
 import { NOTIFY_VARIABLES } from "../notify/service_manager.ts";
@@ -18,6 +19,7 @@ import { Supervisor } from "../supervisor/supervisor.ts";
 import { CommandAnnouncer } from "./announcer.ts";
 import { Hangups } from "./hangups.ts";
 import { openHub } from "../gateway/hub.ts";
+import type { SupervisingWatch } from "./monitoring.ts";
 
 /**
  * Runs the processes until SIGINT or SIGTERM, then lets them drain; a second signal ends them at once.
@@ -52,14 +54,17 @@ export async function superviseCommand(
   using reserved = await reservePorts(settings);
   using opened = await openHub(settings.signals, logToStderr);
   const { hub } = opened;
+  await using watch = await newWatch(settings);
+  const log = watch?.watching(logToStderr) ?? logToStderr;
   const supervisor = new Supervisor({
     processes: settings.processes,
     command: ownCommand(surroundings),
     surroundings: withoutVariables(surroundings, NOTIFY_VARIABLES),
     ports: reserved.ports,
     drainTimeoutMs: settings.drainTimeoutMs,
-    log: logToStderr,
+    log,
     hub,
+    onEnd: (key) => watch?.onEnd(key),
     print: printLine,
     onReload: (state) => announcer[state](),
   });
@@ -78,6 +83,22 @@ export async function superviseCommand(
     SIGUSR2: () => supervisor.roll(),
   });
   hangups.tell(() => supervisor.signal("SIGHUP"));
+  await watch?.open(
+    settings,
+    surroundings,
+    {
+      bus: supervisor.bus,
+      get members() {
+        return supervisor.members;
+      },
+      get isStopping() {
+        return supervisor.isStopping;
+      },
+      reload: () => supervisor.signal("SIGHUP"),
+      drain: stop.resolve,
+    },
+    hub,
+  );
   try {
     const starting = supervisor.start(() => reserved[Symbol.dispose]());
     const reports = await Promise.race([starting, stop.promise]);
@@ -97,6 +118,13 @@ export async function superviseCommand(
   await stop.promise;
   announcer.stopping();
   return await supervisor.drain() ? 0 : 1;
+}
+
+/** What the processes are watched by, if that is asked for. */
+async function newWatch(settings: ServeSettings): Promise<SupervisingWatch | null> {
+  if (adminAddresses(settings).length === 0) return null;
+  const { SupervisingWatch } = await import("./monitoring.ts");
+  return new SupervisingWatch();
 }
 
 /** What a process has printed, with its number. One call is one line: none gets into another. */

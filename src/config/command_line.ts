@@ -11,6 +11,7 @@ import type { BenchSettings } from "./bench_options.ts";
 import { parseBench } from "./bench_options.ts";
 import type { FetchSettings } from "./fetch_options.ts";
 import { parseFetch } from "./fetch_options.ts";
+import type { ListenAddress } from "../net/address.ts";
 import { hostText, parseListenAddress } from "../net/address.ts";
 import { COMMAND_HELP, RESERVED_WORDS } from "./commands.ts";
 import { checkGreetings } from "./proxy_options.ts";
@@ -33,9 +34,23 @@ export type Command =
     readonly topic?: string;
   }
   | { readonly kind: "version" }
-  | { readonly kind: "status"; readonly endpoint: string }
   | { readonly kind: "fetch"; readonly settings: FetchSettings }
   | { readonly kind: "bench"; readonly settings: BenchSettings }
+  | {
+    readonly kind: "status";
+    /** Whose status is shown. */
+    readonly of:
+      | { readonly server: "mongrel2"; readonly endpoint: string }
+      | {
+        readonly server: "gatehouse";
+        /** Where it shows its status. */
+        readonly address: ListenAddress;
+        /** File of the token, to see more. */
+        readonly tokenFile: string | undefined;
+        /** Whether it is shown once, or again and again. */
+        readonly watching: "once" | "on";
+      };
+  }
   | {
     readonly kind: "cache";
     /** What is done: apps fetched, the cache described, or emptied. */
@@ -122,17 +137,12 @@ export function parseCommandLine(
     verb === "serve" ? "apps" : "arguments",
     sources,
   );
-  const { mongrel2Control, cacheAction } = settings;
+  const { cacheAction } = settings;
   if (verb === "cache") return readCacheCommand(settings, rest);
   if (cacheAction !== "fetch") {
     throw new ConfigError(`--${cacheAction} is for gatehouse cache`);
   }
-  if (verb === "status") {
-    if (mongrel2Control === undefined) {
-      throw new ConfigError("status needs --mongrel2-control ENDPOINT");
-    }
-    return { kind: "status", endpoint: mongrel2Control };
-  }
+  if (verb === "status") return readStatusCommand(settings, origins, rest);
   if (origins.get("mongrel2-control")?.[0].origin.startsWith("flag")) {
     throw new ConfigError("--mongrel2-control is for gatehouse status");
   }
@@ -223,6 +233,31 @@ function readConfigCommand(
   return { kind: "config", action, settings: completed(settings), origins };
 }
 
+function readStatusCommand(
+  settings: ServeSettings,
+  origins: Origins,
+  [word, ...more]: readonly string[],
+): Command {
+  const { mongrel2Control: endpoint, status, statusControl: tokenFile } = settings;
+  const isFlag = (name: string) => origins.get(name)?.[0].origin.startsWith("flag") ?? false;
+  if (more.length > 0) throw new ConfigError("status takes one address");
+  const address = word === undefined ? status : parseListenAddress(word);
+  const isMongrel2 = isFlag("mongrel2-control") || address === null;
+  if (isMongrel2 && endpoint !== undefined) {
+    if (word !== undefined) {
+      throw new ConfigError("status takes ADDR or --mongrel2-control, not both");
+    }
+    return { kind: "status", of: { server: "mongrel2", endpoint } };
+  }
+  if (address === null) {
+    throw new ConfigError(
+      "status needs the address that a gateway was given with --status, or --mongrel2-control ENDPOINT",
+    );
+  }
+  const watching = isFlag("watch") ? "on" : "once";
+  return { kind: "status", of: { server: "gatehouse", address, tokenFile, watching } };
+}
+
 function readCacheCommand(settings: ServeSettings, positional: readonly string[]): Command {
   const { cacheAction: action, mounts, middleware } = settings;
   const mounted = action === "fetch" ? mounts : [];
@@ -270,6 +305,9 @@ function completed(settings: ServeSettings): ServeSettings {
   checkCertificates(settings);
   const { http, https, fastcgi, trustedProxies } = settings;
   checkGreetings({ https, others: [...http, ...fastcgi], trustedProxies });
+  if (settings.statusControl !== undefined && settings.status === null) {
+    throw new ConfigError("--status-control needs --status ADDR");
+  }
   checkPermissions(settings);
   const { mongrel2Config, mongrel2Choice } = settings;
   if (mongrel2Config === undefined && Object.keys(mongrel2Choice).length > 0) {

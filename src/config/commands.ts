@@ -78,10 +78,13 @@ gatehouse config show [FILE] [NAME=VALUE...] [OPTIONS]
   },
   {
     name: "status",
-    brief: "Print what a running Mongrel2 does",
-    help: `gatehouse status --mongrel2-control ENDPOINT
+    brief: "Show how a running gateway does, or a Mongrel2",
+    help: `gatehouse status [ADDR] [--watch] [--status-control FILE]
+gatehouse status --mongrel2-control ENDPOINT
 
-  Prints what a running Mongrel2 says of its tasks and connections.
+  Prints how a running gateway does, which shows it at ADDR (--status); with
+  --watch, again every second. With the token in FILE, facts about the system,
+  too. Or prints what a running Mongrel2 says of its tasks and connections.
 `,
   },
   {

@@ -18,6 +18,7 @@ import { RELOAD_OPTIONS } from "./reload_options.ts";
 import { checkServerHeader } from "./server_header.ts";
 import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/codec/limits.ts";
+import { MONITORING_OPTIONS } from "./monitoring_options.ts";
 import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseEndpointAddress } from "../net/address.ts";
@@ -45,6 +46,7 @@ export type OptionGroup =
   | "Loading"
   | "Reloading"
   | "Processes"
+  | "Monitoring"
   | "Permissions of apps"
   | "Limits"
   | "Other";
@@ -319,6 +321,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   ...LOADER_OPTIONS,
   ...RELOAD_OPTIONS,
   ...PROCESS_OPTIONS,
+  ...MONITORING_OPTIONS,
   ...APP_PERMISSION_OPTIONS,
   sizeLimit("max-header-bytes", "maxHeaderBytes", "Limit the size of request line and headers"),
   countLimit("max-header-count", "maxHeaderCount", "Limit the number of headers"),

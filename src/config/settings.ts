@@ -190,6 +190,16 @@ export interface ServeSettings {
   user: UserSetting | null;
   /** File that has the process's number while it serves. */
   pidfile: string | undefined;
+  /** Where `/livez` and `/readyz` are answered; `null` for nowhere. */
+  health: ListenAddress | null;
+  /** Path that the apps are asked for before they serve; `""` for none. */
+  healthCheck: string;
+  /** Where metrics are; `null` for nowhere. */
+  metrics: ListenAddress | null;
+  /** Where the status is shown; `null` for nowhere. */
+  status: ListenAddress | null;
+  /** File of the token by which the gateway is controlled there. */
+  statusControl: string | undefined;
   /** Where debuggers may look into the process; `null` for nowhere. */
   inspect: Extract<ListenAddress, { transport: "tcp" }> | null;
   /** Folder for CPU profiles; `undefined` for none. */
@@ -216,6 +226,11 @@ export interface ServeSettings {
   watchRemoteMs: number;
   /** Name of the response header that says the generation of workers; `""` for none. */
   generationHeader: string;
+}
+
+/** Where the gateway is watched: the addresses of its own besides those of endpoints. */
+export function adminAddresses({ health, metrics, status }: ServeSettings): ListenAddress[] {
+  return [health, metrics, status].filter((address) => address !== null);
 }
 
 /** What the settings say of apps. */
@@ -296,6 +311,11 @@ export function defaultSettings(): ServeSettings {
     processes: 0,
     user: null,
     pidfile: undefined,
+    health: null,
+    healthCheck: "",
+    metrics: null,
+    status: null,
+    statusControl: undefined,
     inspect: null,
     profileFolder: undefined,
     profileMs: MAX_PROFILE_MS,

@@ -77,6 +77,16 @@ export class FastCgiEndpoint implements AsyncDisposable {
     return this.#listener.connectionCount;
   }
 
+  /** Connections that were accepted so far. */
+  get acceptedCount(): number {
+    return this.#listener.acceptedCount;
+  }
+
+  /** Counts of what came over the endpoint. */
+  get counts(): RequestListener["counts"] {
+    return this.#listener.counts;
+  }
+
   /** Requests without a complete answer. */
   get unansweredCount(): number {
     return this.#listener.unansweredCount;

@@ -40,6 +40,12 @@ export interface RequestListenerOptions {
 export class RequestListener implements AsyncDisposable {
   readonly #sockets: SocketEndpoint<FastCgiConnection>;
   #requestCount = 0;
+  /** Requests that were admitted, and those turned away since there were too many; peers that may not connect. */
+  readonly counts: { requests: number; overloads: number; strangers: number } = {
+    requests: 0,
+    overloads: 0,
+    strangers: 0,
+  };
 
   /** Starts to serve what the listener accepts. */
   constructor(options: RequestListenerOptions) {
@@ -51,7 +57,15 @@ export class RequestListener implements AsyncDisposable {
       faultLog,
       roles: new Set(roles),
       tempFolder,
-      admit: () => this.#requestCount < limits.maxReqs && ++this.#requestCount > 0,
+      admit: () => {
+        if (this.#requestCount >= limits.maxReqs) {
+          this.counts.overloads++;
+          return false;
+        }
+        this.#requestCount++;
+        this.counts.requests++;
+        return true;
+      },
       release: () => void this.#requestCount--,
       start: (request: ServerRequest, params: Uint8Array, length: number) =>
         handler.start(request, params, length),
@@ -68,6 +82,7 @@ export class RequestListener implements AsyncDisposable {
         const isForeign = webServerAddrs !== undefined && "hostname" in remoteAddr &&
           !webServerAddrs.has(remoteAddr.hostname);
         if (isForeign) {
+          this.counts.strangers++;
           faultLog.warn(
             `fastcgi: ${remoteAddr.hostname} is not among FCGI_WEB_SERVER_ADDRS: refused`,
           );
@@ -89,6 +104,11 @@ export class RequestListener implements AsyncDisposable {
   /** Open connections. */
   get connectionCount(): number {
     return this.#sockets.connectionCount;
+  }
+
+  /** Connections that were accepted so far. */
+  get acceptedCount(): number {
+    return this.#sockets.acceptedCount;
   }
 
   /** Requests without a complete answer. */

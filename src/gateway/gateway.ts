@@ -29,6 +29,9 @@ import type { Listening, SocketSharing } from "../net/listen.ts";
 import type { TlsIdentity } from "../net/tls_listener.ts";
 import { listen } from "../net/listen.ts";
 import type { Log } from "../base/log.ts";
+import { checkHealth } from "./health_check.ts";
+import type { EndpointReport, GenerationReport } from "../monitor/report.ts";
+import type { WorkerCounts } from "../pool/counts.ts";
 import { routed } from "./router.ts";
 import { GatewaySockets } from "./socket_keeper.ts";
 import type { SendGrantedFile } from "./file_desk.ts";
@@ -132,6 +135,12 @@ export interface GatewayOptions {
   readonly drainTimeoutMs: number;
   /** Name of a response header that says the generation of workers; `""` for none. */
   readonly generationHeader: string;
+  /** Path that apps are asked for before they serve; `""`, the default, for none. */
+  readonly healthCheck?: string;
+  /** Counts what befalls the workers. Default: they are not counted. */
+  readonly counts?: WorkerCounts;
+  /** Addresses of the gateway's own that apps may not listen at, besides those of endpoints. Default: none. */
+  readonly adminAddresses?: readonly ListenAddress[];
   /** Whether jobs of the apps run here, or in another process. Default: here. */
   readonly jobs?: "here" | "elsewhere";
   /** Connects to the hub of signals and topics. Default: a hub of its own. */
@@ -159,9 +168,20 @@ interface Endpoint extends AsyncDisposable {
   readonly unansweredCount: number;
   /** Requests that it cut off when it was ended. */
   readonly cutOffCount: number;
+  /** Open connections, where it has any. */
+  readonly connectionCount?: number;
+  /** Connections that were accepted so far, where it accepts any. */
+  readonly acceptedCount?: number;
+  /** Clients with a request under way, where they have no connections. */
+  readonly clientCount?: number;
+  /** Counts of what the protocol has besides. */
+  readonly counts?: Readonly<Record<string, number>>;
   /** Finishes what is in flight, for which there will be up to `graceMs`. */
   drain(graceMs: number): Promise<void>;
 }
+
+/** Where an endpoint is. */
+type EndpointSite = Pick<EndpointReport, "url" | "protocol">;
 
 /** An open socket, and what will serve it. */
 interface Opening {
@@ -174,6 +194,12 @@ interface Opening {
 interface Backend extends ExchangeHandler {
   readonly workerCount: number;
   readonly allWorkers: readonly OpeningWorker[];
+  /** Whether each app has a worker that is ready for requests. */
+  readonly isAlive: boolean;
+  /** How each generation does, the one that serves first. */
+  report(): readonly GenerationReport[];
+  /** Replaces a worker; `false` if that cannot be done. */
+  retire(mount: string, number: number): boolean;
   /** Resolves when all workers have loaded the apps; rejects when one cannot. */
   readonly complete: Promise<void>;
   announce(addresses: readonly Deno.Addr[]): void;
@@ -190,6 +216,8 @@ export class Gateway {
   readonly #listening: readonly Listening[];
   readonly #backend: Backend;
   readonly #urls: readonly string[];
+  /** Where each endpoint is. */
+  readonly #sites: readonly EndpointSite[];
   readonly #releaseDescriptors: () => void;
   readonly #watch: DescriptorWatch | null;
   readonly #compressing: CompressingHandler | null;
@@ -203,6 +231,7 @@ export class Gateway {
     backend: Backend,
     addresses: readonly Deno.Addr[],
     urls: readonly string[],
+    sites: readonly EndpointSite[],
     watch: DescriptorWatch | null,
     compressing: CompressingHandler | null,
     switchboard: Switchboard,
@@ -215,6 +244,7 @@ export class Gateway {
     this.#backend = backend;
     this.addresses = addresses;
     this.#urls = urls;
+    this.#sites = sites;
     this.#releaseDescriptors = descriptors.keepFree(backend.workerCount * DESCRIPTORS_PER_WORKER);
   }
 
@@ -250,9 +280,15 @@ export class Gateway {
       const urls = openings.flatMap(({ scheme, listening }) =>
         listening.addresses.map((address) => formatListenAddress(scheme, address))
       );
+      const sites = openings.map(({ scheme, listening }): EndpointSite => {
+        const [address] = listening.addresses;
+        return { url: formatListenAddress(scheme, address), protocol: scheme };
+      });
       for (const [index, endpoint] of mongrel2.entries()) {
         await endpoint.connected;
-        urls.push(`mongrel2 ${options.mongrel2[index].send}`);
+        const url = `mongrel2 ${options.mongrel2[index].send}`;
+        urls.push(url);
+        sites.push({ url, protocol: "mongrel2" });
       }
       const listening = openings.map((opening) => opening.listening);
       const endpoints = [...listeners, ...mongrel2];
@@ -265,6 +301,7 @@ export class Gateway {
         backend,
         addresses,
         urls,
+        sites,
         watch,
         compressing,
         switchboard,
@@ -312,6 +349,56 @@ export class Gateway {
    */
   renewTls(identity: TlsIdentity): void {
     for (const listening of this.#listening) listening.renew(identity);
+  }
+
+  /** Whether it finishes what is in flight. */
+  get isDraining(): boolean {
+    return this.#shutdown !== null;
+  }
+
+  /** Whether each app has a worker that is ready for requests. */
+  get isAlive(): boolean {
+    return this.#backend.isAlive;
+  }
+
+  /** How each generation of workers does, the one that serves first; none if there are no workers. */
+  get generations(): readonly GenerationReport[] {
+    return this.#backend.report();
+  }
+
+  /** How each endpoint does. */
+  get endpointReports(): EndpointReport[] {
+    return this.#endpoints.map((endpoint, index) => {
+      const { connectionCount, clientCount = 0, acceptedCount = 0, unansweredCount } = endpoint;
+      const { url, protocol } = this.#sites[index];
+      return {
+        url,
+        protocol,
+        connections: connectionCount ?? clientCount,
+        accepted: acceptedCount,
+        unanswered: unansweredCount,
+      };
+    });
+  }
+
+  /** Counts of what each protocol has besides, by its name; of all its endpoints. */
+  get protocolCounts(): ReadonlyMap<string, Readonly<Record<string, number>>> {
+    const sums = new Map<string, Record<string, number>>();
+    for (const [index, { counts = {} }] of this.#endpoints.entries()) {
+      const { protocol } = this.#sites[index];
+      const sum = sums.get(protocol) ?? {};
+      for (const [name, count] of Object.entries(counts)) sum[name] = (sum[name] ?? 0) + count;
+      sums.set(protocol, sum);
+    }
+    return sums;
+  }
+
+  /**
+   * Replaces the worker `number` of the app at `mount`, `"/"` for the root; `false` if there is none, or it is
+   * being replaced already.
+   */
+  retire(mount: string, number: number): boolean {
+    return this.#backend.retire(mount, number);
   }
 
   /** Requests without a complete answer. */
@@ -510,7 +597,7 @@ function reservedAddresses(
   listening: readonly Deno.Addr[],
 ): ReservedAddresses {
   const { surroundings } = options;
-  const addresses = configuredAddresses(options);
+  const addresses = [...configuredAddresses(options), ...options.adminAddresses ?? []];
   return {
     addresses: listening,
     ports: addresses.flatMap((each) =>
@@ -571,6 +658,9 @@ async function startBackend(
       bus: options.bus,
       switchboard,
       profiles: options.profiles,
+      checkHealth: healthCheckOf(options),
+      counts: options.counts,
+      memoryReports: options.counts === undefined ? "for limits" : "always",
       log,
     });
   }
@@ -601,9 +691,13 @@ async function startBackend(
     },
   };
   const handler = routed(prefixes.map((prefix, mount) => ({ prefix, mount, handler: apps })));
+  await healthCheckOf(options)?.(handler);
   return {
     workerCount: 0,
     allWorkers: [],
+    isAlive: true,
+    report: () => [],
+    retire: () => false,
     complete: Promise.resolve(),
     announce: (addresses) => runner.announce(addresses),
     handle: (exchange) => handler.handle(exchange),
@@ -615,6 +709,13 @@ async function startBackend(
       return Promise.resolve({ kind: "failed", error });
     },
   };
+}
+
+/** What asks apps whether they are fit to serve, if that is wanted. */
+function healthCheckOf(
+  { healthCheck = "" }: GatewayOptions,
+): ((handler: ExchangeHandler) => Promise<void>) | undefined {
+  return healthCheck === "" ? undefined : (handler) => checkHealth(handler, healthCheck);
 }
 
 /** Connects to a hub in this process, which has no other. */

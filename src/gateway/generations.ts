@@ -11,6 +11,8 @@ import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
 import type { Log } from "../base/log.ts";
 import type { OpeningWorker } from "../pool/descriptor_watch.ts";
 import { Denials } from "../pool/denials.ts";
+import type { WorkerCounts } from "../pool/counts.ts";
+import type { GenerationReport } from "../monitor/report.ts";
 import type { ModuleSupply } from "../pool/pool.ts";
 import { WorkerPool } from "../pool/pool.ts";
 import type { ThreadProfiles } from "../pool/thread_profiles.ts";
@@ -65,6 +67,12 @@ export interface GenerationOptions {
   readonly switchboard: Switchboard;
   /** Who takes profiles of the workers. Default: nobody. */
   readonly profiles?: ThreadProfiles;
+  /** Counts what befalls the workers. Default: counts of each pool's own. */
+  readonly counts?: WorkerCounts;
+  /** Whether workers say what memory they take though nothing depends on it. Default: they need not. */
+  readonly memoryReports?: "always" | "for limits";
+  /** Rejects if what `handler` leads to is not fit to serve. Default: all are. */
+  readonly checkHealth?: (handler: ExchangeHandler) => Promise<void>;
   /** Takes messages. */
   readonly log: Log;
 }
@@ -73,6 +81,8 @@ export interface GenerationOptions {
 interface Generation {
   readonly number: number;
   readonly pools: readonly WorkerPool[];
+  /** The path prefixes of each pool's apps. */
+  readonly mounts: readonly (readonly string[])[];
   readonly handler: ExchangeHandler;
   /** Where the app of each prefix is. */
   readonly places: ReadonlyMap<string, { readonly pool: WorkerPool; readonly mount: number }>;
@@ -132,6 +142,7 @@ export class Generations implements ExchangeHandler, SocketPlaces {
     const starting = first.pools.map((pool) => pool.startInTurn());
     try {
       await Promise.all(starting.map(({ serving }) => serving));
+      await options.checkHealth?.(first.handler);
     } catch (error) {
       terminate(first);
       throw error;
@@ -162,6 +173,30 @@ export class Generations implements ExchangeHandler, SocketPlaces {
     const starting = this.#starting === null ? [] : [this.#starting];
     return [this.#current, ...starting, ...this.#retiring.keys()]
       .flatMap(({ pools }) => pools.flatMap(({ allWorkers }) => allWorkers));
+  }
+
+  /** Whether each app has a worker that is ready for requests. */
+  get isAlive(): boolean {
+    return this.#current.pools.every(({ isAlive }) => isAlive);
+  }
+
+  /** How each generation does, the one that serves first. */
+  report(): GenerationReport[] {
+    return [
+      reportOf(this.#current, "serving"),
+      ...this.#starting === null ? [] : [reportOf(this.#starting, "loading")],
+      ...[...this.#retiring.keys()].map((each) => reportOf(each, "finishing")),
+    ];
+  }
+
+  /**
+   * Replaces the worker `number` of the pool that has the app at `mount`, `"/"` for the root; `false` if there
+   * is none, or it cannot be done now.
+   */
+  retire(mount: string, number: number): boolean {
+    if (this.#closed) return false;
+    const { pools, mounts } = this.#current;
+    return pools[mounts.findIndex((each) => each.includes(mount))]?.retire(number) ?? false;
   }
 
   /** Tells the apps, in one worker each, what addresses are listened at. */
@@ -232,7 +267,7 @@ export class Generations implements ExchangeHandler, SocketPlaces {
       );
       if (this.#closed) return ending();
       this.#starting = next;
-      await startWorkers(next);
+      await startWorkers(next, this.#options);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       if (this.#closed) return ending();
@@ -292,6 +327,8 @@ async function makeGeneration(
     headerName,
     sendFile,
     profiles,
+    counts,
+    memoryReports,
     log,
   } = options;
   const groups = await prepare();
@@ -317,6 +354,8 @@ async function makeGeneration(
       onWorkerReady: () => sockets.placeFree(),
       sendFile: sendFile?.bind(null, readGrantOf(group.permissions)),
       profiles,
+      counts,
+      memoryReports,
     };
     const pool = new WorkerPool({ ...group, ...limits, label, fieldLine }, log);
     pools.push(pool);
@@ -325,12 +364,17 @@ async function makeGeneration(
       places.set(prefix, { pool, mount });
     }
   }
-  return { number, pools, handler: routed(routes), places };
+  const mounts = groups.map(({ apps }) => apps.mounts.map(({ prefix }) => prefix || "/"));
+  return { number, pools, mounts, handler: routed(routes), places };
 }
 
-async function startWorkers(generation: Generation): Promise<void> {
+async function startWorkers(
+  generation: Generation,
+  { checkHealth }: GenerationOptions,
+): Promise<void> {
   try {
     await Promise.all(generation.pools.map((pool) => pool.start()));
+    await checkHealth?.(generation.handler);
   } catch (error) {
     terminate(generation);
     throw error;
@@ -344,6 +388,21 @@ function beginJobs(
 ): void {
   if (jobs === "elsewhere") return;
   for (const pool of pools) pool.beginJobs(since);
+}
+
+function reportOf(
+  { number, pools, mounts }: Generation,
+  state: GenerationReport["state"],
+): GenerationReport {
+  return {
+    number,
+    state,
+    pools: pools.map((pool, index) => ({
+      mounts: mounts[index],
+      waiting: pool.waitingCount,
+      workers: pool.report(),
+    })),
+  };
 }
 
 function ending(): ReloadOutcome {

@@ -69,6 +69,11 @@ export class HttpEndpoint implements AsyncDisposable {
     return this.#sockets.connectionCount;
   }
 
+  /** Connections that were accepted so far. */
+  get acceptedCount(): number {
+    return this.#sockets.acceptedCount;
+  }
+
   /** Requests without a complete answer. */
   get unansweredCount(): number {
     return this.#sockets.unansweredCount;

@@ -67,6 +67,15 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   /** Requests that got no answer, or only part of one, because the endpoint was ended. */
   cutOffCount = 0;
 
+  /** Messages that came, those of them that were malformed, frames of WebSockets and notices; replies. */
+  readonly counts: Record<"messages" | "malformed" | "frames" | "notices" | "replies", number> = {
+    messages: 0,
+    malformed: 0,
+    frames: 0,
+    notices: 0,
+    replies: 0,
+  };
+
   readonly #sockets: Mongrel2Sockets;
   readonly #host: { -readonly [Name in keyof ClientHost]: ClientHost[Name] };
   readonly #log: Log;
@@ -132,8 +141,14 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       maxMessageBytes,
       isShared,
       flow: this.#flow,
-      send: (reply) => sockets.send(reply),
-      sendParts: (beginning, rest) => sockets.sendParts(beginning, rest),
+      send: (reply) => {
+        this.counts.replies++;
+        return sockets.send(reply);
+      },
+      sendParts: (beginning, rest) => {
+        this.counts.replies++;
+        return sockets.sendParts(beginning, rest);
+      },
       scheduleFlush: (client) => this.#flushes.add(client),
       onIdle: (client) => this.#onIdle(client),
     };
@@ -223,10 +238,13 @@ export class Mongrel2Endpoint implements AsyncDisposable {
 
   #onMessage(bytes: Uint8Array): void {
     let message: Mongrel2Message;
+    const { counts } = this;
+    counts.messages++;
     try {
       message = parseLentMessage(bytes);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
+      counts.malformed++;
       this.#log("warning", `mongrel2: ${error.message}: skipped`);
       return;
     }
@@ -235,10 +253,12 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     // A client may have these methods, too, in requests that are like others.
     const isNotice = method === "JSON" && headerValue(message, "VERSION") === undefined;
     if (isNotice || (method === undefined && !this.#clients.has(key))) {
+      counts.notices++;
       this.#onNotice(message, this.#clients.get(key));
       return;
     }
     if (isFrame(message)) {
+      counts.frames++;
       this.#onFrame(message, this.#clients.get(key));
       return;
     }

@@ -81,6 +81,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
   #closed = false;
   #aborted = false;
   #cutOffCount = 0;
+  #acceptedCount = 0;
   readonly #accepting: Promise<void>;
 
   /** Starts to accept. */
@@ -111,6 +112,11 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
   /** Open connections. */
   get connectionCount(): number {
     return this.#connections.size + this.#lingering;
+  }
+
+  /** Connections that were accepted so far. */
+  get acceptedCount(): number {
+    return this.#acceptedCount;
   }
 
   /** Requests without a complete answer. */
@@ -212,6 +218,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
         continue;
       }
       this.#faults.clear();
+      this.#acceptedCount++;
       closer.onAccepted(conn);
       if (this.#isFull) await this.#makeRoom();
       // It has waited for room until everything was closed.

@@ -123,6 +123,16 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
     return this.#port.memoryBytes;
   }
 
+  /** Open sockets, of connections that go on in another protocol. */
+  get upgraded(): number {
+    return this.#port.upgraded;
+  }
+
+  /** How long it took for its last sign of life, in milliseconds; `null` before the first. */
+  get delayMs(): number | null {
+    return this.#port.delayMs;
+  }
+
   get opens(): number {
     return this.#thread.opens;
   }

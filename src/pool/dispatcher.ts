@@ -8,6 +8,7 @@
 import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
 import { Queue } from "../base/queue.ts";
 import type { Backlog } from "./backlog.ts";
+import { WorkerCounts } from "./counts.ts";
 import { WaitingExchange } from "./waiting.ts";
 
 /** Requests that wait at the most; what comes while all workers are blocked is given to one then. */
@@ -30,9 +31,17 @@ export class Dispatcher<W extends DispatchedWorker> {
   readonly #waiting = new Queue<WaitingExchange>();
   #closed = false;
 
-  /** Makes a dispatcher for `workerCount` workers, none of which is ready. */
-  constructor(workerCount: number) {
+  readonly #counts: WorkerCounts;
+
+  /** Makes a dispatcher for `workerCount` workers, none of which is ready. `counts` has those that wait. */
+  constructor(workerCount: number, counts: WorkerCounts = new WorkerCounts()) {
     this.#workerCount = workerCount;
+    this.#counts = counts;
+  }
+
+  /** Requests that wait. */
+  get waitingCount(): number {
+    return this.#waiting.length;
   }
 
   /** Whether a worker is ready. */
@@ -87,6 +96,7 @@ export class Dispatcher<W extends DispatchedWorker> {
   keep(exchange: Exchange): boolean {
     if (this.#closed || this.#waiting.length >= MAX_WAITING) return false;
     this.#waiting.push(new WaitingExchange(exchange));
+    this.#counts.queueWaits++;
     return true;
   }
 
@@ -104,14 +114,20 @@ export class Dispatcher<W extends DispatchedWorker> {
       const now = performance.now();
       const worker = this.#nextFree(now) ?? this.#awaitReaders();
       if (worker === null) return;
-      waiting.shift()!.handTo({ handle: (exchange) => this.#give(worker, exchange, now) });
+      const next = waiting.shift()!;
+      this.#counts.queueWaitMs += now - next.since;
+      next.handTo({ handle: (exchange) => this.#give(worker, exchange, now) });
     }
   }
 
   /** Takes all that wait. */
   takeWaiting(): WaitingExchange[] {
     const taken: WaitingExchange[] = [];
-    for (let next; (next = this.#waiting.shift()) !== undefined;) taken.push(next);
+    const now = performance.now();
+    for (let next; (next = this.#waiting.shift()) !== undefined;) {
+      this.#counts.queueWaitMs += now - next.since;
+      taken.push(next);
+    }
     return taken;
   }
 

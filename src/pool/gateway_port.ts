@@ -52,6 +52,7 @@ import type { SignalLine, SignalPort, Switchboard } from "../signals/switchboard
 import { ForwardedExchange } from "./forwarded_exchange.ts";
 import type { ExchangeWorker } from "./forwarded_exchange.ts";
 import { Backlog } from "./backlog.ts";
+import { WorkerCounts } from "./counts.ts";
 import { RateLimit } from "./rate_limit.ts";
 
 /** Statuses that a worker may give a failed request. */
@@ -105,6 +106,8 @@ export interface GatewayPortOptions {
   readonly switchboard?: Switchboard;
   /** Answers with files that the apps may read. Default: 501. */
   readonly sendFile?: SendFile;
+  /** Counts what finds no room in the ring. Default: counts of its own. */
+  readonly counts?: WorkerCounts;
 }
 
 /** Listener of a port's owner. */
@@ -141,6 +144,8 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
   isSluggish = false;
   /** Memory of the worker's own as it last said, in bytes. */
   memoryBytes = 0;
+  /** How long the worker took for its last sign of life, in milliseconds; `null` before the first. */
+  delayMs: number | null = null;
   /** What the worker has not read yet. */
   readonly backlog: Backlog;
   /** Resolves when the worker has told the end of its work, or has ended. */
@@ -167,6 +172,9 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
   readonly #switchboard: Switchboard | undefined;
   /** The worker's connection to the hub of signals and topics, from its first use on. */
   #signalLine: SignalLine | null = null;
+  readonly #counts: WorkerCounts;
+  /** When the worker was asked for a sign of life. */
+  #askedAt = 0;
   #nextId = 1;
   /** Whether ids have begun again. */
   #hasWrapped = false;
@@ -196,7 +204,9 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
       sockets,
       switchboard,
       sendFile = (exchange) => exchange.fail(501),
+      counts = new WorkerCounts(),
     } = options;
+    this.#counts = counts;
     this.#switchboard = switchboard;
     this.sendFile = sendFile;
     this.#name = name;
@@ -237,9 +247,12 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
       return;
     }
     const { overflowBytes } = this.#writer;
-    if (overflowBytes >= MAX_OVERFLOW_BYTES + this.inFlight * BODY_WINDOW_BYTES) {
-      this.#turnAway(exchange);
-      return;
+    if (overflowBytes > 0) {
+      if (overflowBytes >= MAX_OVERFLOW_BYTES + this.inFlight * BODY_WINDOW_BYTES) {
+        this.#turnAway(exchange);
+        return;
+      }
+      this.#counts.ringStalls++;
     }
     this.#unseenRequests++;
     const id = this.#takeId();
@@ -268,6 +281,7 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
   /** Asks the worker for a sign of life. */
   ask(): void {
     this.isAsked = true;
+    this.#askedAt = performance.now();
     writeSignal(this.writing(), PING, 0, 0);
   }
 
@@ -289,6 +303,7 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
   }
 
   #turnAway(exchange: Exchange): void {
+    this.#counts.turnedAway++;
     if (this.#overflowLimit.admits()) {
       const mebibytes = MAX_OVERFLOW_BYTES / 1_048_576;
       this.#log(
@@ -321,7 +336,10 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
   /** Whether the ring to the worker has no room for more of a body; the exchange is told when it has. */
   isCongested(exchange: ForwardedExchange): boolean {
     if (this.#writer.hasRoomFor(this.#roomBytes)) return false;
-    this.#held.add(exchange);
+    if (!this.#held.has(exchange)) {
+      this.#held.add(exchange);
+      this.#counts.ringStalls++;
+    }
     // Who publishes sees to it that the worker rings.
     this.writing();
     return true;
@@ -521,6 +539,7 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
       case PONG:
         if (!this.isAsked) throw new RingError("a sign of life that was not asked for");
         this.isAsked = this.isSluggish = false;
+        this.delayMs = performance.now() - this.#askedAt;
         this.memoryBytes = frame.value * 1024;
         break;
       case PUBLISH:

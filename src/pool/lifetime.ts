@@ -5,11 +5,20 @@
  */
 
 import type { WorkerLimits } from "../limits/worker_limits.ts";
+import type { RestartReason } from "./counts.ts";
 
 /** Limits are lowered by up to this part, by chance: workers that start together do not end together. */
 const JITTER = 0.1;
 
 const BYTES_PER_MIB = 1_048_576;
+
+/** Why a life is over. */
+export interface LifeEnd {
+  /** The kind of reason. */
+  readonly reason: RestartReason;
+  /** The reason in words, for the log. */
+  readonly text: string;
+}
 
 /** What is known of a worker that serves. */
 export interface WornWorker {
@@ -39,18 +48,23 @@ export class Lifetime {
     this.#maxMemoryBytes = maxWorkerMemoryBytes === 0 ? Infinity : maxWorkerMemoryBytes;
   }
 
-  /** Why it is over at `now`, for the log; `null` as long as it is not. */
-  reasonToEnd(worker: WornWorker, now: number): string | null {
+  /** Why it is over at `now`; `null` as long as it is not. */
+  reasonToEnd(worker: WornWorker, now: number): LifeEnd | null {
     const { requestCount, memoryBytes } = worker;
     if (this.hasOutgrown(worker)) {
-      return `it uses ${mebibytes(memoryBytes)} MiB of memory (--max-worker-memory ` +
+      const text = `it uses ${mebibytes(memoryBytes)} MiB of memory (--max-worker-memory ` +
         `${mebibytes(this.#maxMemoryBytes)} MiB)`;
+      return { reason: "memory", text };
     }
     if (this.maxRequests > 0 && requestCount >= this.maxRequests) {
-      return `it has had ${requestCount} requests (--max-worker-requests)`;
+      return {
+        reason: "requests",
+        text: `it has had ${requestCount} requests (--max-worker-requests)`,
+      };
     }
     if (now >= this.endsAt) {
-      return `it is ${Math.round((now - this.startedAt) / 1000)} s old (--max-worker-age)`;
+      const seconds = Math.round((now - this.startedAt) / 1000);
+      return { reason: "age", text: `it is ${seconds} s old (--max-worker-age)` };
     }
     return null;
   }

@@ -18,6 +18,7 @@ import type { MovableSocket, SocketKeeper } from "../message/kept_sockets.ts";
 import type { AppWorkerOwner } from "./app_worker.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
 import { AppWorker } from "./app_worker.ts";
+import { WorkerCounts } from "./counts.ts";
 import { CronDuty } from "./cron_duty.ts";
 import { Denials } from "./denials.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -86,6 +87,32 @@ export interface PoolOptions {
   readonly sendFile?: SendFile;
   /** Who takes profiles of the workers. Default: nobody. */
   readonly profiles?: ThreadProfiles;
+  /** Counts what befalls the workers. Default: counts of its own. */
+  readonly counts?: WorkerCounts;
+  /** Whether workers say what memory they take though nothing depends on it. Default: they need not. */
+  readonly memoryReports?: "always" | "for limits";
+}
+
+/** A worker, as who watches the gateway sees it. */
+export interface WorkerReport {
+  /** Its number in the pool, from 1. */
+  readonly number: number;
+  /** Whether it loads the apps, serves, or finishes its requests before another one takes its place. */
+  readonly state: "loading" | "serving" | "finishing";
+  /** Whether its thread is blocked, as far as that shows. */
+  readonly isBlocked: boolean;
+  /** Requests that it was given. */
+  readonly requests: number;
+  /** Requests that it has not answered, without sockets. */
+  readonly inFlight: number;
+  /** Sockets that are open. */
+  readonly sockets: number;
+  /** Memory of its own as it last said, in bytes; `null` before that. */
+  readonly memoryBytes: number | null;
+  /** How long it took for its last sign of life, in milliseconds; `null` before the first. */
+  readonly delayMs: number | null;
+  /** How long it has served, in milliseconds; `null` for one that does not serve. */
+  readonly ageMs: number | null;
 }
 
 /** What comes of workers that are started one after the other. */
@@ -109,6 +136,9 @@ export class WorkerPool
   readonly #denials: Denials;
   /** Who runs the jobs of the apps. */
   readonly #jobs = new CronDuty();
+  readonly #counts: WorkerCounts;
+  /** The worker that is being ended because its thread is blocked. */
+  #hanging: AppWorker | null = null;
   #closed = false;
   readonly #ending = Promise.withResolvers<void>();
 
@@ -119,18 +149,45 @@ export class WorkerPool
     const { modules } = options;
     this.#log = modules === null ? log : new NeedHints(log, (text) => modules.needs(text)).log;
     this.#denials = options.denials ?? new Denials(this.#log);
-    const common = { limits, drainTimeoutMs, label, log: this.#log };
+    const counts = this.#counts = options.counts ?? new WorkerCounts();
+    const common = { limits, drainTimeoutMs, label, counts, log: this.#log };
     this.#slots = Array.from({ length: workers }, (_, i) => new WorkerSlot(i + 1, this, common));
-    this.#dispatcher = new Dispatcher(workers);
+    this.#dispatcher = new Dispatcher(workers, counts);
     this.#heartbeat = new Heartbeat(this, {
       hangTimeoutMs: limits.hangTimeoutMs,
-      roundMs: limits.maxWorkerMemoryBytes > 0 ? MEMORY_BEAT_MS : Infinity,
+      roundMs: limits.maxWorkerMemoryBytes > 0 || options.memoryReports === "always"
+        ? MEMORY_BEAT_MS
+        : Infinity,
     });
   }
 
   /** Number of workers. */
   get workerCount(): number {
     return this.#slots.length;
+  }
+
+  /** Requests that wait for a worker to be free. */
+  get waitingCount(): number {
+    return this.#dispatcher.waitingCount;
+  }
+
+  /** Whether a worker is ready for requests. */
+  get isAlive(): boolean {
+    return this.#dispatcher.hasReady;
+  }
+
+  /** How each worker does. */
+  report(): WorkerReport[] {
+    const now = performance.now();
+    return this.#slots.flatMap((slot) => slot.all.map((worker) => reportOf(slot, worker, now)));
+  }
+
+  /** Replaces the worker `number` by another one; `false` if that cannot be done now. */
+  retire(number: number): boolean {
+    const slot = this.#slots.find((slot) => slot.number === number);
+    if (this.#closed || slot === undefined || !slot.isReplaceable) return false;
+    slot.replace({ reason: "asked", text: "somebody has asked for it" });
+    return true;
   }
 
   /** All workers, those that are loading included. */
@@ -253,6 +310,7 @@ export class WorkerPool
     const { apps, permissions, reserved, maxHeadBytes, fieldLine, hasRoom, profiles } =
       this.#options;
     const { sockets, switchboard, sendFile } = this.#options;
+    const counts = this.#counts;
     if (hasRoom?.() === false) {
       throw new LoadError("", `${name} cannot be started: the process has too many files open`);
     }
@@ -260,7 +318,7 @@ export class WorkerPool
     while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
     const group = this.#group;
     const own = { name, apps, permissions, group, reserved, profiles };
-    const options = { ...own, ringBytes, fieldLine, sockets, switchboard, sendFile };
+    const options = { ...own, ringBytes, fieldLine, sockets, switchboard, sendFile, counts };
     return new AppWorker(options, this, this.#log);
   }
 
@@ -307,7 +365,8 @@ export class WorkerPool
   }
 
   onDeath(worker: AppWorker, reason: string): void {
-    for (const slot of this.#slots) slot.onDeath(worker, reason);
+    const kind = worker === this.#hanging ? "hung" : "died";
+    for (const slot of this.#slots) slot.onDeath(worker, reason, kind);
   }
 
   onUncaught(worker: AppWorker, text: string): void {
@@ -326,7 +385,9 @@ export class WorkerPool
     const seconds = this.#options.limits.hangTimeoutMs / 1000;
     const reason = `it gave no sign of life for ${seconds} s (--hang-timeout): ` +
       "its thread is blocked, or has ended";
+    this.#hanging = worker;
     worker.giveUp(reason, GATEWAY_TIMEOUT);
+    this.#hanging = null;
   }
 
   onBeat(): number {
@@ -371,6 +432,22 @@ export class WorkerPool
     const latest = performance.now() + MAX_WAIT_MS;
     return this.#slots.some((slot) => slot.isDue(latest));
   }
+}
+
+function reportOf(slot: WorkerSlot, worker: AppWorker, now: number): WorkerReport {
+  const isServing = worker === slot.worker;
+  const { upgraded, memoryBytes } = worker;
+  return {
+    number: slot.number,
+    state: isServing ? "serving" : slot.workers.includes(worker) ? "finishing" : "loading",
+    isBlocked: worker.isSluggish,
+    requests: worker.requestCount,
+    inFlight: worker.inFlight - upgraded,
+    sockets: upgraded,
+    memoryBytes: memoryBytes === 0 ? null : memoryBytes,
+    delayMs: worker.delayMs,
+    ageMs: isServing ? slot.ageMs(now) : null,
+  };
 }
 
 /** Resolves in `ms`, or when `work` is done, if that is sooner; rejects if `work` does. */

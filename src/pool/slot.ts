@@ -12,6 +12,8 @@ import { LoadError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
 import type { AppWorker } from "./app_worker.ts";
+import type { WorkerCounts } from "./counts.ts";
+import type { LifeEnd } from "./lifetime.ts";
 import { Lifetime } from "./lifetime.ts";
 
 /** The pool, as its slots see it. */
@@ -36,6 +38,8 @@ export interface SlotOptions {
   readonly drainTimeoutMs: number;
   /** What the names of the workers end with. */
   readonly label: string;
+  /** Counts the workers that others take the place of. */
+  readonly counts: WorkerCounts;
   /** Takes messages. */
   readonly log: Log;
 }
@@ -54,6 +58,8 @@ type Retirement = "had an error that nobody caught" | "was replaced";
 export class WorkerSlot {
   /** Name of its workers, such as `"worker 1"`. */
   readonly name: string;
+  /** Its number in the pool, from 1. */
+  readonly number: number;
 
   readonly #owner: SlotOwner;
   readonly #options: SlotOptions;
@@ -74,6 +80,7 @@ export class WorkerSlot {
 
   /** Makes a slot without a worker. */
   constructor(number: number, owner: SlotOwner, options: SlotOptions) {
+    this.number = number;
     this.name = `worker ${number}${options.label}`;
     this.#owner = owner;
     this.#options = options;
@@ -89,6 +96,16 @@ export class WorkerSlot {
   get workers(): AppWorker[] {
     const retiring = [...this.#retiring.keys()];
     return this.#worker === null ? retiring : [this.#worker, ...retiring];
+  }
+
+  /** Whether its worker can be replaced now: nothing else is under way here. */
+  get isReplaceable(): boolean {
+    return this.#worker !== null && this.#isSettled();
+  }
+
+  /** What its worker is at `now`, in milliseconds since it was ready. */
+  ageMs(now: number): number {
+    return now - this.#lifetime.startedAt;
   }
 
   /** All workers, one that is loading included. */
@@ -150,7 +167,7 @@ export class WorkerSlot {
   }
 
   /** Why its worker has to be replaced at `now`; `null` if it is not, or not yet. */
-  reasonToReplace(now: number): string | null {
+  reasonToReplace(now: number): LifeEnd | null {
     const worker = this.#worker;
     if (worker === null || !this.#isSettled()) return null;
     const lifetime = this.#lifetime;
@@ -169,8 +186,9 @@ export class WorkerSlot {
   }
 
   /** Replaces its worker: a new one is started, and takes over when it is ready. Never rejects. */
-  async replace(reason: string): Promise<void> {
-    this.#options.log("info", `${this.name} is replaced: ${reason}`);
+  async replace({ reason, text }: LifeEnd): Promise<void> {
+    this.#options.log("info", `${this.name} is replaced: ${text}`);
+    this.#options.counts.restarts[reason]++;
     const now = performance.now();
     const hasOutgrown = this.#worker !== null && this.#lifetime.hasOutgrown(this.#worker);
     const delayMs = this.#growthDelayMs(now);
@@ -182,10 +200,12 @@ export class WorkerSlot {
    * Handles the end of `worker`, if it is one of its own; the end of one that is loading, or was until a
    * moment ago, is handled where it was started.
    */
-  onDeath(worker: AppWorker, reason: string): void {
+  onDeath(worker: AppWorker, reason: string, kind: "died" | "hung" = "died"): void {
     if (!this.workers.includes(worker)) return;
     this.#options.log("error", `${worker.name} died: ${reason}`);
-    if (worker === this.#worker) this.#lose(worker);
+    if (worker !== this.#worker) return;
+    this.#options.counts.restarts[kind]++;
+    this.#lose(worker);
   }
 
   /**
@@ -210,6 +230,7 @@ export class WorkerSlot {
 
   /** Has another worker take the place of `worker`, which has had an error. */
   #retire(worker: AppWorker): void {
+    this.#options.counts.restarts["uncaught error"]++;
     this.#finish(worker, UNCAUGHT_GRACE_MS, "had an error that nobody caught");
     this.#lose(worker);
   }

@@ -22,6 +22,8 @@ export class WaitingExchange implements ExchangeReceiver {
   readonly congested = false;
   /** The exchange that waits. */
   readonly exchange: Exchange;
+  /** Since when, on the clock of `performance`. */
+  readonly since: number = performance.now();
   readonly #events: ((receiver: ExchangeReceiver) => void)[] = [];
   /** Where the data goes that comes next, if it follows other data: small pieces cost as little as large ones. */
   #body: OutputBuffer | null = null;

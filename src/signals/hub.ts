@@ -89,6 +89,8 @@ export class Hub {
   readonly #watchers = new Map<string, Set<Member>>();
   readonly #followers = new Map<string, Set<Member>>();
   #lastDelivery = 0;
+  /** Records of workers that have come. */
+  #records = 0;
 
   readonly #answerTimeoutMs: number;
 
@@ -102,6 +104,7 @@ export class Hub {
   take(link: HubLink, worker: number, bytes: Uint8Array): boolean {
     const record = readSignalRecord(bytes);
     if (record === null || record.payload.length > SIGNAL_LIMITS.maxValueBytes) return false;
+    this.#records++;
     const { kind } = record;
     if (kind === DETACH) {
       this.#detach(link, worker);
@@ -177,6 +180,15 @@ export class Hub {
     }
     // Those who cannot take it are told to begin again.
     for (const [link, workers] of byLink) link.send(workers, record);
+  }
+
+  /** Signals that are waited for and topics that are followed, once for each worker; and records so far. */
+  get counts(): { readonly waiters: number; readonly followers: number; readonly records: number } {
+    return {
+      waiters: sumOfSizes(this.#watchers),
+      followers: sumOfSizes(this.#followers),
+      records: this.#records,
+    };
   }
 
   /** Topics that are followed. */
@@ -348,4 +360,10 @@ function remove(all: Map<string, Set<Member>>, name: string, member: Member, own
   if (members.size > 0) return false;
   all.delete(name);
   return true;
+}
+
+function sumOfSizes(sets: ReadonlyMap<string, ReadonlySet<Member>>): number {
+  let sum = 0;
+  for (const { size } of sets.values()) sum += size;
+  return sum;
 }

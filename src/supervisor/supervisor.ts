@@ -6,6 +6,7 @@
  */
 
 import { doubled, FIRST_RESTART_DELAY_MS, HEALTHY_AGE_MS } from "../base/backoff.ts";
+import type { Bus } from "../bus/bus.ts";
 import { Relay } from "../bus/relay.ts";
 import type { Log } from "../base/log.ts";
 import type { Hub } from "../signals/hub.ts";
@@ -40,6 +41,8 @@ export interface SupervisorOptions {
   readonly hub: Hub;
   /** Takes lines that processes have printed. */
   readonly print: (number: number, stream: "stdout" | "stderr", line: string) => void;
+  /** Called when a process has ended, with its name to others ({@linkcode Supervisor.members}). */
+  readonly onEnd?: (key: string) => void;
   /** Called when a process begins to reload its apps, and when none does any more. */
   readonly onReload: (state: "reloading" | "reloaded") => void;
 }
@@ -112,6 +115,24 @@ export class Supervisor implements ProcessOwner {
       if (error instanceof StartError) await this.kill();
       throw error;
     }
+  }
+
+  /** What the processes say to each other goes over it. */
+  get bus(): Bus {
+    return this.#relay;
+  }
+
+  /** The processes that run, each with the name that no other has had, its number, and whether it serves. */
+  get members(): { readonly key: string; readonly number: number; readonly isReady: boolean }[] {
+    return [...this.#alive].map((process) => {
+      const slot = this.#slots.find((slot) => slot.process === process);
+      return { key: process.key, number: process.number, isReady: slot?.isReady ?? false };
+    });
+  }
+
+  /** Whether the processes finish what is in flight. */
+  get isStopping(): boolean {
+    return this.#state === "stopping";
   }
 
   /** Sends all processes a signal: those that are still starting, which may not hear it, when they are ready. */
@@ -187,6 +208,7 @@ export class Supervisor implements ProcessOwner {
   onEnd(process: GatewayProcess, status: Deno.CommandStatus): void {
     this.#alive.delete(process);
     this.#hub.forget(process.key);
+    this.#options.onEnd?.(process.key);
     this.#endReload(process);
     const slot = this.#slots.find((each) => each.process === process);
     // One that was replaced, or was to replace another, is its replacer's business.

@@ -45,6 +45,7 @@ const VALUES: Record<string, string> = {
   "inspect": "worker",
   "compress": "gzip:1,br",
   "compress-types": "text/html,*+json",
+  "health-check": "/health",
   "config": "c.ini",
   "server-name": "main",
 };
@@ -67,6 +68,7 @@ for (const option of OPTIONS) {
     if (/^(?:https|acme|cert|key|redirect-http|mongrel2-.*)$/.test(option.name)) {
       args.push(...others);
     }
+    if (option.name === "status-control") args.push("--status=8");
     const { settings, warnings } = read(
       { [variable]: text },
       ...args.filter((each) => !each.startsWith(flag + "=") && each !== flag),
@@ -172,6 +174,6 @@ for (const [env, message] of refusals) {
 Deno.test("gatehouse status takes its endpoint from the environment, and serve does not mind", () => {
   const env = { GATEHOUSE_MONGREL2_CONTROL: "ipc://c" };
   const status = parseCommandLine(["status"], { ...NO_SOURCES, env });
-  assertEquals(status, { kind: "status", endpoint: "ipc://c" });
+  assertEquals(status, { kind: "status", of: { server: "mongrel2", endpoint: "ipc://c" } });
   assertEquals(read(env).settings.mounts.length, 1);
 });

@@ -41,6 +41,7 @@ Deno.test("all of the help has its parts under headings, in this order", () => {
     "Loading:",
     "Reloading:",
     "Processes:",
+    "Monitoring:",
     "Permissions of apps:",
     "Limits:",
     "Other:",
@@ -69,7 +70,7 @@ for (const option of OPTIONS) {
     assertStringIncludes(text, `--${option.name}`);
     assertStringIncludes(text.replace(/\s+/g, " "), option.help);
     // These are topics of their own, too.
-    const isTopic = ["help", "config", "processes", "signals"].includes(option.name);
+    const isTopic = ["help", "config", "processes", "signals", "status"].includes(option.name);
     if (!isTopic) assertEquals(helpText(option.name), text);
     if (option.letter !== undefined) assertEquals(helpText(`-${option.letter}`), text);
   });

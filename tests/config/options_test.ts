@@ -187,6 +187,17 @@ const effects: Record<
       database: 1,
     },
   }],
+  "health": [["--health", "unix:/run/h.sock"], {
+    health: { transport: "unix", path: "/run/h.sock", mode: 0o600 },
+  }],
+  "health-check": [["--health-check", "/health?a=%20"], { healthCheck: "/health?a=%20" }],
+  "metrics": [["--metrics", "9100"], {
+    metrics: { transport: "tcp", hostname: "127.0.0.1", port: 9100 },
+  }],
+  "status": [["--status", "unix:s.sock,mode=0660"], {
+    status: { transport: "unix", path: "/s.sock", mode: 0o660 },
+  }],
+  "status-control": [["--status-control", "t", "--status", "1"], { statusControl: "/t" }],
   "pidfile": [["--pidfile", "p"], { pidfile: "/p" }],
   "inspect": [["--inspect=[::1]:9300"], {
     inspect: { transport: "tcp", hostname: "::1", port: 9300 },

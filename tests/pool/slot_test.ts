@@ -5,6 +5,7 @@ import { LoadError } from "../../src/base/errors.ts";
 import type { WorkerLimits } from "../../src/limits/worker_limits.ts";
 import type { AppWorker } from "../../src/pool/app_worker.ts";
 import { WorkerSlot } from "../../src/pool/slot.ts";
+import { WorkerCounts } from "../../src/pool/counts.ts";
 
 const LIMITS: WorkerLimits = {
   hangTimeoutMs: 0,
@@ -49,6 +50,7 @@ class SlotLab {
   readonly made: FakeWorker[] = [];
   readonly ready: FakeWorker[] = [];
   readonly log: string[] = [];
+  readonly counts = new WorkerCounts();
   readonly slot: WorkerSlot;
 
   constructor(fates: ((lab: SlotLab, worker: FakeWorker) => void)[]) {
@@ -69,6 +71,7 @@ class SlotLab {
       limits: LIMITS,
       drainTimeoutMs: 60_000,
       label: "",
+      counts: this.counts,
       log: (level, text) => void this.log.push(`${level}: ${text}`),
     });
   }
@@ -115,7 +118,7 @@ Deno.test("a slot whose next worker ends before it is heard to be ready starts a
 Deno.test("a worker is kept if the one that is to replace it ends before it is heard to be ready", async () => {
   using lab = new SlotLab([() => {}, dies]);
   await lab.slot.start();
-  await lab.slot.replace("it is old");
+  await lab.slot.replace({ reason: "age", text: "it is old" });
   assert(lab.slot.worker === lab.made[0].asWorker && lab.made[0].endReason === null);
   await until("it is replaced", () => lab.slot.worker === lab.made[2]?.asWorker);
 });
@@ -159,7 +162,7 @@ for (const what of ["a slot drains", "a worker that was replaced finishes"] as c
     using lab = new SlotLab([]);
     await lab.slot.start();
     if (what === "a slot drains") lab.slot.drain();
-    else await lab.slot.replace("it is old");
+    else await lab.slot.replace({ reason: "age", text: "it is old" });
     errs(lab, lab.made[0]);
     assertEquals(lab.made[0].endReason, null);
     await until("it is cut off", () => lab.made[0].endReason !== null);

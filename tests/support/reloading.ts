@@ -3,6 +3,7 @@
 import type { LoadableApps, ReloadOutcome } from "../../src/gateway/generations.ts";
 import { NOTHING_RESERVED } from "../../src/sandbox/rules.ts";
 import { Generations } from "../../src/gateway/generations.ts";
+import { checkHealth } from "../../src/gateway/health_check.ts";
 import { HttpEndpoint } from "../../src/http1/endpoint.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
 import { DEFAULT_WORKER_LIMITS } from "../../src/limits/worker_limits.ts";
@@ -165,13 +166,15 @@ export class ReloadLab implements AsyncDisposable {
   static async start(options: {
     readonly workers?: number;
     readonly drainTimeoutMs?: number;
+    /** Path that new generations are asked for. */
+    readonly healthCheck?: string;
     readonly prepare?: (usual: () => LoadableApps, folder: string) => Promise<LoadableApps>;
   } = {}): Promise<ReloadLab> {
     const folder = await Deno.makeTempDir();
     await Deno.writeTextFile(`${folder}/app.ts`, appSource(1));
     const lines: string[] = [];
     const log = (_level: string, text: string) => lines.push(text);
-    const { workers = 1, drainTimeoutMs = PATIENCE_MS, prepare } = options;
+    const { workers = 1, drainTimeoutMs = PATIENCE_MS, healthCheck, prepare } = options;
     const usual = () => loadable(`file://${folder}/app.ts`, workers);
     const generations = await Generations.start({
       prepare: async () => [await (prepare?.(usual, folder) ?? usual())],
@@ -183,6 +186,9 @@ export class ReloadLab implements AsyncDisposable {
       workerLimits: DEFAULT_WORKER_LIMITS,
       sendFile: (_, exchange) => exchange.fail(500),
       switchboard: new LocalSwitchboard(new Hub(new MemoryTopicStore())),
+      checkHealth: healthCheck === undefined
+        ? undefined
+        : (handler) => checkHealth(handler, healthCheck),
       log,
     });
     await generations.complete;
