@@ -9,10 +9,15 @@ import type { FileGrant } from "../loader/files/file_grant.ts";
 import { openGranted } from "../loader/files/file_grant.ts";
 import { FileFault } from "../loader/files/regular_file.ts";
 import type { RegularFile } from "../loader/files/regular_file.ts";
-import { preferredCoding } from "../message/quality_values.ts";
+import type { Coding } from "../message/accepted_coding.ts";
+import { acceptanceOf } from "../message/accepted_coding.ts";
 
 /** Endings of neighbours by their codings, the best first. */
-const ENDINGS: Readonly<Record<string, string>> = { br: ".br", zstd: ".zst", gzip: ".gz" };
+const ENDINGS: readonly (readonly [Coding, string])[] = [
+  ["br", ".br"],
+  ["zstd", ".zst"],
+  ["gzip", ".gz"],
+];
 
 /** A neighbour that a client prefers. */
 export interface Variant {
@@ -32,12 +37,13 @@ export function openVariant(
   granted: FileGrant,
   acceptEncoding: string,
 ): Variant {
-  const there = Object.keys(ENDINGS).filter((coding) => existsSync(path + ENDINGS[coding]));
-  if (there.length === 0) return NONE;
-  const coding = preferredCoding(acceptEncoding, there);
-  if (coding === "identity") return { file: null, coding: "", varies: true };
+  const there = new Map(ENDINGS.filter(([, ending]) => existsSync(path + ending)));
+  if (there.size === 0) return NONE;
+  // Who accepts nothing at all can still make use of the file itself.
+  const { coding } = acceptanceOf(acceptEncoding, [...there.keys()]);
+  if (coding === null) return { file: null, coding: "", varies: true };
   try {
-    return { file: openGranted(path + ENDINGS[coding], granted), coding, varies: true };
+    return { file: openGranted(path + there.get(coding), granted), coding, varies: true };
   } catch (error) {
     // A folder, a pipe, or a link to elsewhere: then the file itself will do.
     if (error instanceof FileFault) return { file: null, coding: "", varies: true };

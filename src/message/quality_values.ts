@@ -30,25 +30,3 @@ export function weightsIn(value: string): Map<string, number> {
 function weightOf(parameter: string): number {
   return WEIGHT.test(parameter) ? Number(parameter.slice(parameter.indexOf("=") + 1)) : 0;
 }
-
-/**
- * Which of `codings`, the best first, a client wants that sent `value` as `Accept-Encoding` (RFC 9110 12.5.3);
- * `"identity"` for none of them, also where the client accepts nothing at all: it can still make use of that.
- */
-export function preferredCoding(value: string, codings: readonly string[]): string {
-  if (codings.length === 0 || value === "") return "identity";
-  const weights = weightsIn(value);
-  const others = weights.get("*");
-  let best = "identity";
-  // Where it is not named, anything that is accepted comes first.
-  let bestWeight = weights.get("identity") ?? 0;
-  for (const coding of codings) {
-    const weight = weights.get(coding) ?? (coding === "gzip" ? weights.get("x-gzip") : undefined) ??
-      others ?? 0;
-    if (weight > bestWeight || (weight === bestWeight && weight > 0 && best === "identity")) {
-      best = coding;
-      bestWeight = weight;
-    }
-  }
-  return best;
-}

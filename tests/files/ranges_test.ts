@@ -1,6 +1,5 @@
 import type { ByteRange } from "../../src/files/ranges.ts";
 import { MAX_RANGES, rangesIn } from "../../src/files/ranges.ts";
-import { preferredCoding } from "../../src/message/quality_values.ts";
 import { assertEquals } from "../support/assert.ts";
 
 /** Range, size, and the first and last byte of what is sent. */
@@ -56,35 +55,5 @@ for (const [value, size, expected] of CASES) {
       ? ranges
       : ranges.map(({ start, end }: ByteRange) => [start, end - 1]);
     assertEquals(told, expected as typeof told);
-  });
-}
-
-/** Accept-Encoding, the codings that there are, and the one that is chosen. */
-const CODINGS: readonly [string, string, string][] = [
-  ["", "br gzip", "identity"],
-  ["gzip", "br gzip", "gzip"],
-  ["gzip, br", "br gzip", "br"],
-  ["gzip, deflate, br, zstd", "br zstd gzip", "br"],
-  ["gzip;q=1, br;q=0.5", "br gzip", "gzip"],
-  ["br;q=0.5", "br", "br"],
-  ["br;q=0", "br", "identity"],
-  ["*", "br gzip", "br"],
-  ["*;q=0.1, br;q=0", "br gzip", "gzip"],
-  ["*;q=0", "br gzip", "identity"],
-  ["identity", "br gzip", "identity"],
-  ["identity;q=0.5, gzip;q=0.4", "gzip", "identity"],
-  ["identity;q=0.5, gzip;q=0.5", "gzip", "gzip"],
-  ["identity;q=0, gzip;q=0", "gzip", "identity"],
-  ["GZIP;Q=0.8", "gzip", "gzip"],
-  ["x-gzip", "gzip", "gzip"],
-  ["gzip;q=1.5", "gzip", "identity"],
-  ["gzip;q=x", "gzip", "identity"],
-  ["gzip ; q=0.001", "gzip", "gzip"],
-  [`${"a,".repeat(100_000)}gzip`, "gzip", "identity"],
-];
-
-for (const [value, codings, expected] of CODINGS) {
-  Deno.test(`RFC 9110 12.5.3: ${value.slice(0, 40) || "nothing"} of ${codings} is ${expected}`, () => {
-    assertEquals(preferredCoding(value, codings.split(" ")), expected);
   });
 }

@@ -7,8 +7,8 @@
 import { COLON, LF, spells } from "../../message/chars.ts";
 import type { RequestHead } from "../../message/exchange.ts";
 import { latin1Text } from "../../message/fields.ts";
-import type { Acceptance } from "./accept_encoding.ts";
-import { acceptanceOf, IDENTITY } from "./accept_encoding.ts";
+import type { Acceptance } from "../../message/accepted_coding.ts";
+import { acceptanceOf, IDENTITY } from "../../message/accepted_coding.ts";
 import type { Coding } from "./settings.ts";
 
 /** What counts of a request. */

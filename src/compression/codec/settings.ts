@@ -4,8 +4,9 @@
  * @module
  */
 
-/** A content coding (RFC 9110 8.4.1): brotli (RFC 7932), Zstandard (RFC 8878, 9659) or gzip (RFC 1952). */
-export type Coding = "br" | "zstd" | "gzip";
+import type { Coding } from "../../message/accepted_coding.ts";
+
+export type { Coding };
 
 /** A coding, and how hard it tries. */
 export interface CodingLevel {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "../support/assert.ts";
-import type { Acceptance } from "../../src/compression/codec/accept_encoding.ts";
-import { acceptanceOf } from "../../src/compression/codec/accept_encoding.ts";
+import type { Acceptance } from "../../src/message/accepted_coding.ts";
+import { acceptanceOf } from "../../src/message/accepted_coding.ts";
 import { TermsReader } from "../../src/compression/codec/request_terms.ts";
 import { RequestHead } from "../../src/message/exchange.ts";
 

@@ -4,8 +4,10 @@
  * @module
  */
 
-import { withoutBlanks } from "../../message/fields.ts";
-import type { Coding } from "./settings.ts";
+import { withoutBlanks } from "./fields.ts";
+
+/** A content coding (RFC 9110 8.4.1): brotli (RFC 7932), Zstandard (RFC 8878, 9659) or gzip (RFC 1952). */
+export type Coding = "br" | "zstd" | "gzip";
 
 /** What a client accepts. */
 export interface Acceptance {
