@@ -87,6 +87,7 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ],
   ["serverHeader", { serverHeader: "" }, "…", ["--server-header="]],
   ["serverHeader", { serverHeader: "x".repeat(129) }, "…", [`--server-header=${"x".repeat(129)}`]],
+  ["requestId", { requestId: true }, '… takes "as-sent" or "field", not true'],
   ["trustedProxies", { trustedProxies: ["10.0.0.1/8"] }, "trustedProxies: bad network …", [
     "--trusted-proxies=10.0.0.1/8",
   ]],

@@ -125,6 +125,7 @@ export async function serveCommand(
       trustedProxies: settings.trustedProxies.length === 0
         ? undefined
         : new TrustedProxies(settings.trustedProxies),
+      requestId: settings.requestId,
       surroundings,
       backlog: settings.backlog,
       sharing,

@@ -33,6 +33,14 @@ export const PROXY_OPTIONS: readonly OptionSpec[] = [
     },
     switchOff: (settings) => settings.trustedProxies.length = 0,
   },
+  {
+    name: "request-id",
+    group: "Endpoints",
+    help:
+      "Give apps the id of each request in the header X-Request-Id: that of a trusted proxy, or a " +
+      "new one, in place of what other clients send there",
+    apply: (settings) => settings.requestId = "field",
+  },
 ];
 
 /** Addresses to listen at, and who is trusted there. */

@@ -172,6 +172,8 @@ export interface ServeSettings {
   keyFiles: string[];
   /** Certificates that are got from an authority. */
   acme: AcmeSettings;
+  /** What apps get in `X-Request-Id`: what was sent, or the request's id. */
+  requestId: "as-sent" | "field";
   /** Connections that the system queues for each address. */
   backlog: number;
   /** Number of app workers; 0 runs the apps on the gateway's thread. */
@@ -293,6 +295,7 @@ export function defaultSettings(): ServeSettings {
       directory: DEFAULT_ACME_DIRECTORY,
       folder: undefined,
     },
+    requestId: "as-sent",
     backlog: 511,
     workers: navigator.hardwareConcurrency,
     appKind: "plain",

@@ -41,6 +41,7 @@ import type { EarlySockets } from "./early_sockets.ts";
 import type { FolderOptions } from "../files/folder.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import { ForwardingHandler } from "../proxies/forwarding.ts";
+import { IdentifyingHandler } from "../proxies/identifying.ts";
 import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { Hub } from "../signals/hub.ts";
@@ -103,6 +104,8 @@ export interface GatewayOptions {
   readonly surroundings: Surroundings;
   /** Proxies whose word is taken for whom they forward requests for. Default: none. */
   readonly trustedProxies?: TrustedProxies;
+  /** What apps get in `X-Request-Id`: what was sent, or the request's id. Default: what was sent. */
+  readonly requestId?: "as-sent" | "field";
   /** Connections that the system queues for each address. */
   readonly backlog: number;
   /** Who else may listen at the addresses. Default: nobody. */
@@ -487,11 +490,12 @@ async function prepareMongrel2(
   return (handler) => mongrel2.map((spec) => new Mongrel2Endpoint({ spec, handler, ...options }));
 }
 
-/** What takes the clients of `handler` from what trusted proxies say, if there are any. */
+/** What takes the clients of `handler` from what trusted proxies say, if there are any, and names requests. */
 function forwarding(
-  { trustedProxies }: GatewayOptions,
-  handler: ExchangeHandler,
+  { trustedProxies, requestId = "as-sent" }: GatewayOptions,
+  next: ExchangeHandler,
 ): ExchangeHandler {
+  const handler = requestId === "field" ? new IdentifyingHandler(next) : next;
   return trustedProxies === undefined ? handler : new ForwardingHandler(handler, trustedProxies);
 }
 

@@ -109,6 +109,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     },
     mongrel2,
     trustedProxies,
+    requestId: options.requestId,
     surroundings,
     backlog: options.backlog ?? 511,
     limits: { ...DEFAULT_HTTP_LIMITS, ...options.limits },

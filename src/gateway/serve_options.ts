@@ -190,6 +190,11 @@ export interface ServeOptions {
    * `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` over TLS. Default: they stay here.
    */
   readonly signals?: string;
+  /**
+   * What apps get in `X-Request-Id`: what was sent, or the request's id (`context.requestId`) in place of that.
+   * Default `"as-sent"`.
+   */
+  readonly requestId?: "as-sent" | "field";
   /** Takes the gateway's messages. Default: lines to standard error. */
   readonly log?: Log;
 }
@@ -225,6 +230,7 @@ const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
   sendfile: true,
   sendfileFields: true,
   signals: true,
+  requestId: true,
   log: true,
 };
 /** What `loading` knows, and what each can be; `"text"` for any text, `"list"` for a list of them. */
@@ -308,6 +314,10 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
     checks.refuse("messageCompression", '"none", "each" or "stream"', messageCompression);
   }
   checkCompression(checks, options.compression);
+  const { requestId } = options;
+  if (requestId !== undefined && requestId !== "as-sent" && requestId !== "field") {
+    checks.refuse("requestId", '"as-sent" or "field"', requestId);
+  }
   const { serverHeader } = options;
   if (serverHeader !== undefined) {
     checks.read("serverHeader", () => checkServerHeader("serverHeader", serverHeader));

@@ -105,6 +105,14 @@ export class RequestHead {
   mount = 0;
   /** Facts about the connection. */
   peer: Peer = NO_PEER;
+  /** Start of the id that a trusted proxy has given the request, among the field lines. */
+  idStart = 0;
+  /** End of that id; equal to its start if there is none. */
+  idEnd = 0;
+  /** Whether the app gets the request's id in the field `X-Request-Id`, in place of what was sent there. */
+  passesId = false;
+  /** Number of the request among those of its process, by which it is known otherwise (`request_id.ts`). */
+  number: number = ++headCount;
 
   /** Copies the bytes of the head out of a borrowed buffer. Ranges are adjusted. */
   detach(): void {
@@ -119,8 +127,13 @@ export class RequestHead {
     this.fieldsEnd += shift;
     this.paramsStart += shift;
     this.paramsEnd += shift;
+    this.idStart += shift;
+    this.idEnd += shift;
   }
 }
+
+/** Heads that were made on this thread. */
+let headCount = 0;
 
 /** Where detached heads are kept. */
 const slab = new Slab();

@@ -8,6 +8,7 @@
 import { ConfigError, LoadError } from "../base/errors.ts";
 import { INSPECTOR_PERMISSION } from "../profile/cpu_profiler.ts";
 import { allocateBells, Bell } from "../ring/bell.ts";
+import { idPrefix } from "../message/request_id.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { allocateCronDuty } from "../sandbox/cron_duty.ts";
 import { MAX_DENIALS } from "../sandbox/denials.ts";
@@ -155,6 +156,7 @@ export class WorkerThread {
     worker.postMessage(
       {
         framesVersion: FRAMES_VERSION,
+        idPrefix: idPrefix(),
         toWorker,
         toGateway,
         bells,

@@ -11,6 +11,7 @@ import { clientOf, toldClient } from "../message/client.ts";
 import type { Exchange, ExchangeHandler, Peer, RequestHead } from "../message/exchange.ts";
 import { latin1Text } from "../message/fields.ts";
 import { isValidAuthority } from "../message/request_checks.ts";
+import { isRequestId, REQUEST_ID_FIELD } from "../message/request_id.ts";
 import type { ForwardedElement, ForwardingNode, Scheme } from "./forwarded.ts";
 import { lastNodes, parseForwarded, parseNode, parseScheme } from "./forwarded.ts";
 import type { TrustedProxies } from "./trusted_proxies.ts";
@@ -89,7 +90,14 @@ export class ForwardingHandler implements ExchangeHandler {
   readonly #for: FieldLines = { name: "x-forwarded-for", ranges: [] };
   readonly #proto: FieldLines = { name: "x-forwarded-proto", ranges: [] };
   readonly #host: FieldLines = { name: "x-forwarded-host", ranges: [] };
-  readonly #all: readonly FieldLines[] = [this.#forwarded, this.#for, this.#proto, this.#host];
+  readonly #id: FieldLines = { name: REQUEST_ID_FIELD, ranges: [] };
+  readonly #all: readonly FieldLines[] = [
+    this.#forwarded,
+    this.#for,
+    this.#proto,
+    this.#host,
+    this.#id,
+  ];
 
   /** Makes a handler before `next`. */
   constructor(next: ExchangeHandler, trusted: TrustedProxies) {
@@ -153,6 +161,8 @@ export class ForwardingHandler implements ExchangeHandler {
   }
 
   #apply(head: RequestHead): void {
+    this.#takeId(head);
+    if (this.#all.every(({ ranges }) => ranges.length === 0)) return;
     const { peer } = head;
     if (peer.endpoint === "mongrel2") this.#leaveOutOwn(head);
     const { client, scheme, host } = this.#told(head);
@@ -162,6 +172,17 @@ export class ForwardingHandler implements ExchangeHandler {
     if (typeof host === "string") return;
     head.authorityStart = host.start;
     head.authorityEnd = host.end;
+  }
+
+  /** Takes the request's id over, if there is one that can be. */
+  #takeId(head: RequestHead): void {
+    const { ranges } = this.#id;
+    const [start, end] = ranges;
+    if (ranges.length === 2 && isRequestId(head.block, start, end)) {
+      head.idStart = start;
+      head.idEnd = end;
+    }
+    ranges.length = 0;
   }
 
   /** Mongrel2 replaces `X-Forwarded-For` with who has asked it, which is known, unless told to leave it alone. */

@@ -38,7 +38,7 @@ import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
-export const FRAMES_VERSION = 10;
+export const FRAMES_VERSION = 11;
 
 // Kinds of frames. Each comment says who sends the frame, and what its value and payload are.
 
@@ -154,7 +154,7 @@ const ENDPOINTS: readonly EndpointKind[] = ["http", "fastcgi", "mongrel2"];
 const ROLES: readonly RequestRole[] = ["responder", "authorizer", "filter"];
 
 /** Words before the bytes of a REQUEST's payload. */
-const REQUEST_WORDS = 13;
+const REQUEST_WORDS = 16;
 /** Words before the bytes of a RESPONSE's payload: field lines, a reason phrase and a zero, or nothing, and body. */
 const RESPONSE_WORDS = 4;
 /** Words before the bytes of an ADOPT's payload. */
@@ -279,6 +279,7 @@ export function writeRequest(writer: RingWriter, id: number, head: RequestHead):
   let word = writer.at >>> 2;
   words[word++] = head.minorVersion | (head.expectsContinue ? 2 : 0) |
     (head.peer.scheme === "https" ? 4 : 0) | (head.peer.isForwarded === true ? 8 : 0) |
+    (head.passesId ? 16 : 0) |
     (ENDPOINTS.indexOf(head.peer.endpoint) << 8) |
     (ROLES.indexOf(head.role) << 16);
   writeLength(words, word, head.bodyLength);
@@ -293,6 +294,11 @@ export function writeRequest(writer: RingWriter, id: number, head: RequestHead):
   words[word++] = blockBytes;
   words[word++] = peer.length;
   words[word++] = head.responseWindow;
+  writeLength(words, word, head.number);
+  // An id is short.
+  words[word + 2] = head.idEnd === head.idStart
+    ? 0
+    : ((head.idStart - first) << 8) | (head.idEnd - head.idStart);
   let at = writer.at + headerBytes;
   for (let i = 0; i < method.length; i++) bytes[at++] = method.charCodeAt(i);
   copyBytes(bytes, at, block, first, first + blockBytes);
@@ -307,6 +313,7 @@ export function readRequest(reader: RingReader): RequestHead {
   const flags = words[word++];
   head.minorVersion = flags & 1;
   head.expectsContinue = (flags & 2) !== 0;
+  head.passesId = (flags & 16) !== 0;
   head.bodyLength = readLength(words, word);
   word += 2;
   const methodBytes = words[word++];
@@ -319,6 +326,8 @@ export function readRequest(reader: RingReader): RequestHead {
   const blockBytes = words[word++];
   const peerBytes = words[word++];
   head.responseWindow = words[word++];
+  head.number = readLength(words, word);
+  const id = words[word + 2];
   const start = reader.at + REQUEST_WORDS * 4;
   const at = requests.keep(
     reader.bytes,
@@ -335,6 +344,8 @@ export function readRequest(reader: RingReader): RequestHead {
   head.fieldsEnd += target;
   head.paramsStart += target;
   const end = head.paramsEnd = target + blockBytes;
+  head.idStart = target + (id >>> 8);
+  head.idEnd = head.idStart + (id & 0xff);
   head.role = ROLES[flags >>> 16];
   head.mount = reader.value;
   head.peer = new RemotePeer(

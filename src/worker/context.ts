@@ -7,6 +7,7 @@
 import { resolved } from "../base/captured.ts";
 import { clientOf } from "../message/client.ts";
 import type { EndpointKind, RequestRole } from "../message/exchange.ts";
+import { requestIdOf } from "../message/request_id.ts";
 import type { BodyPiece } from "./request_body.ts";
 import { variablesOf } from "./meta_variables.ts";
 import { responseTrailers } from "./response_trailers.ts";
@@ -40,6 +41,11 @@ export interface Context {
   readonly completed: Promise<void>;
   /** The protocol that the request came in over. */
   readonly endpoint: EndpointKind;
+  /**
+   * Id of the request: what a trusted proxy has sent in `X-Request-Id`, or one of this gateway's. Unlike any other
+   * request's, unless a proxy repeats one, but not secret.
+   */
+  readonly requestId: string;
   /**
    * CGI/1.1 meta-variables (RFC 3875 4.1), such as `REQUEST_METHOD` and `PATH_INFO`. Under FastCGI these
    * are the parameters as the web server sent them, and `FCGI_ROLE`.
@@ -150,6 +156,10 @@ export class AppContext implements Context {
 
   get endpoint(): EndpointKind {
     return this.#task.head.peer.endpoint;
+  }
+
+  get requestId(): string {
+    return requestIdOf(this.#task.head);
   }
 
   get env(): Record<string, string> {

@@ -12,6 +12,7 @@ import type { Log } from "../base/log.ts";
 import { ignoreBrokenPipes } from "../base/log.ts";
 import { CpuProfiler, INSPECTOR_PERMISSION } from "../profile/cpu_profiler.ts";
 import { Bell } from "../ring/bell.ts";
+import { setIdPrefix } from "../message/request_id.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
 import { tameUncaught } from "../base/uncaught.ts";
@@ -134,6 +135,7 @@ function isListening(data: unknown): data is ListeningMessage {
 async function start(message: StartMessage): Promise<void> {
   hasStarted = true;
   const { framesVersion, toWorker, toGateway, bells, apps, sandbox, requires, profile } = message;
+  setIdPrefix(message.idPrefix);
   if (framesVersion !== FRAMES_VERSION) {
     throw new Error(`the gateway speaks version ${framesVersion} of the frames`);
   }

@@ -9,6 +9,7 @@ import type { Peer, RequestHead } from "../message/exchange.ts";
 import { UNKNOWN_LENGTH } from "../message/exchange.ts";
 import { latin1Text } from "../message/fields.ts";
 import { decodePairs, decodeText, PairReader } from "../message/pairs.ts";
+import { requestIdOf } from "../message/request_id.ts";
 import { isAbsolute } from "../message/request_target.ts";
 import { urlOf } from "../message/request_url.ts";
 import { requestFields } from "./request_fields.ts";
@@ -33,6 +34,7 @@ export function variablesOf(head: RequestHead, mount: string): Record<string, st
   }
   const variables = sentVariables(head);
   variables.FCGI_ROLE = head.role.toUpperCase();
+  if (head.passesId) variables.HTTP_X_REQUEST_ID = requestIdOf(head);
   if (isAbsolute(head)) {
     variables.HTTP_HOST = latin1Text(head.block, head.authorityStart, head.authorityEnd);
   }

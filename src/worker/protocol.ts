@@ -128,6 +128,8 @@ export interface StartMessage {
    * another than the apps have, and is given back then.
    */
   readonly profile: "none" | "begin" | "begin and revoke";
+  /** What ids of requests begin with. */
+  readonly idPrefix: string;
 }
 
 /** The answer to an import, with the number of its request. */

@@ -6,6 +6,7 @@
 
 import type { RequestHead } from "../message/exchange.ts";
 import { flatFields, latin1Text, parseFieldLines } from "../message/fields.ts";
+import { REQUEST_ID_FIELD, requestIdOf } from "../message/request_id.ts";
 import { isAbsolute } from "../message/request_target.ts";
 
 /**
@@ -16,6 +17,7 @@ export function requestFields(head: RequestHead): [string, string][] {
   const { block, fieldsStart, fieldsEnd, authorityStart, authorityEnd } = head;
   const fields = parseFieldLines(block, fieldsStart, fieldsEnd);
   joinCookies(fields);
+  if (head.passesId) setId(fields, head);
   if (!isAbsolute(head)) return fields;
   const others = fields.filter(([name]) => !isNamed(name, "host"));
   return [["host", latin1Text(block, authorityStart, authorityEnd)], ...others];
@@ -28,6 +30,7 @@ export function requestFields(head: RequestHead): [string, string][] {
 export function sentFields(head: RequestHead): string[] {
   const { block, fieldsStart, fieldsEnd, authorityStart, authorityEnd } = head;
   const fields = flatFields(block, fieldsStart, fieldsEnd);
+  if (head.passesId) setFlatId(fields, head);
   if (!isAbsolute(head)) return fields;
   const authority = latin1Text(block, authorityStart, authorityEnd);
   let isNamedHost = false;
@@ -37,6 +40,28 @@ export function sentFields(head: RequestHead): string[] {
     isNamedHost = true;
   }
   return isNamedHost ? fields : ["Host", authority, ...fields];
+}
+
+/** Has the request's id in its field, whatever its client has sent there. */
+function setId(fields: [string, string][], head: RequestHead): void {
+  let to = 0;
+  for (let i = 0; i < fields.length; i++) {
+    if (!isNamed(fields[i][0], REQUEST_ID_FIELD)) fields[to++] = fields[i];
+  }
+  fields[to] = [REQUEST_ID_FIELD, requestIdOf(head)];
+  fields.length = to + 1;
+}
+
+function setFlatId(fields: string[], head: RequestHead): void {
+  let to = 0;
+  for (let i = 0; i < fields.length; i += 2) {
+    if (isNamed(fields[i], REQUEST_ID_FIELD)) continue;
+    fields[to++] = fields[i];
+    fields[to++] = fields[i + 1];
+  }
+  fields[to++] = REQUEST_ID_FIELD;
+  fields[to++] = requestIdOf(head);
+  fields.length = to;
 }
 
 function joinCookies(fields: [string, string][]): void {

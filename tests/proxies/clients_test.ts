@@ -32,6 +32,7 @@ interface Info {
   readonly headers: [string, string][];
   readonly env: Record<string, string>;
   readonly remoteAddr: Deno.NetAddr;
+  readonly requestId: string;
 }
 
 for (const workers of [0, 1]) {
@@ -158,6 +159,48 @@ for (const workers of [0, 1]) {
     });
     await server.shutdown();
     await Deno.remove(folder, { recursive: true });
+  });
+}
+
+for (const workers of [0, 1]) {
+  Deno.test(`apps get ids of requests, as a field if they are to (workers: ${workers})`, async () => {
+    const started = (requestId: ServeOptions["requestId"], trustedProxies: string[]) =>
+      serve({
+        app: APP,
+        workers,
+        http: "127.0.0.1:0",
+        fastcgi: "127.0.0.1:0",
+        trustedProxies,
+        requestId,
+        log() {},
+      });
+    const sent = "x-request-id: theirs\r\nX: y\r\n";
+    const seen = new Set<string>();
+    for (
+      const [field, trusted, id, passed] of [
+        ["as-sent", [], null, "theirs"],
+        ["as-sent", ["127.0.0.1"], "theirs", "theirs"],
+        ["field", [], null, null],
+        ["field", ["127.0.0.1"], "theirs", "theirs"],
+      ] as const
+    ) {
+      await using server = await started(field, [...trusted]);
+      for (let i = 0; i < 2; i++) {
+        const info = await infoOf(portOf(server), get("/info", sent));
+        if (id === null) assert(!seen.has(info.requestId) && info.requestId !== "theirs");
+        else assertEquals(info.requestId, id);
+        seen.add(info.requestId);
+        const fields = new Headers(info.headers);
+        assertEquals(fields.get("x-request-id"), passed ?? info.requestId);
+        assertEquals(info.env.HTTP_X_REQUEST_ID, passed ?? info.requestId);
+        assertEquals(fields.get("x"), "y");
+      }
+      using client = await RawFastCgiClient.connect(portOf(server, 1));
+      const params = { HTTP_X_REQUEST_ID: "theirs", REMOTE_ADDR: "127.0.0.1" };
+      const info = JSON.parse((await client.ask(1, "/info", { params })).body);
+      assertEquals(info.requestId, id ?? info.requestId);
+      assertEquals(info.env.HTTP_X_REQUEST_ID, passed ?? info.requestId);
+    }
   });
 }
 

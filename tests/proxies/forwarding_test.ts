@@ -3,10 +3,11 @@ import { HEAD, RequestParser } from "../../src/http1/codec/parser.ts";
 import { clientOf } from "../../src/message/client.ts";
 import type { Exchange, Peer, RequestHead } from "../../src/message/exchange.ts";
 import { encodePairs } from "../../src/message/pairs.ts";
+import { requestIdOf } from "../../src/message/request_id.ts";
 import { urlOf } from "../../src/message/request_url.ts";
 import { ForwardingHandler } from "../../src/proxies/forwarding.ts";
 import { TrustedProxies } from "../../src/proxies/trusted_proxies.ts";
-import { assert, assertEquals, assertStrictEquals } from "../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertStrictEquals } from "../support/assert.ts";
 import { bytesOf } from "../support/parsing.ts";
 
 const TRUSTED = new TrustedProxies(["10.0.0.0/8", "fd00::/8", "unix"]);
@@ -194,6 +195,43 @@ for (const [name, fields, client, url = OWN] of cases) {
     assertStrictEquals(head.peer, CLIENT);
   });
 }
+
+Deno.test("a trusted proxy's X-Request-Id is the request's id, if it can be one", () => {
+  const longest = "x".repeat(128);
+  const taken = ["a", "7f3c-Az_.~+/=:@", longest];
+  for (const id of taken) {
+    const head = headOf(PROXY, [`x-request-id: ${id}`]);
+    assertEquals(seen(head), ["10.0.0.9:5000", OWN]);
+    assertEquals(requestIdOf(head), id);
+    assertStrictEquals(head.peer, PROXY);
+    head.detach();
+    assertEquals(requestIdOf(head), id);
+  }
+  const others = [
+    [],
+    ["X-Request-Id:"],
+    ["X-Request-Id: a b"],
+    ["X-Request-Id: a,b"],
+    ['X-Request-Id: "a"'],
+    ["X-Request-Id: a\x80"],
+    ["X-Request-Id: {}"],
+    [`X-Request-Id: ${longest}x`],
+    ["X-Request-Id: a", "X-Request-Id: a"],
+  ];
+  const made = new Set<string>();
+  for (
+    const [peer, fields] of [
+      ...others.map((each) => [PROXY, each] as const),
+      ...taken.map((id) => [CLIENT, [`X-Request-Id: ${id}`]] as const),
+    ]
+  ) {
+    const head = headOf(peer, fields);
+    seen(head);
+    assertMatch(requestIdOf(head), /^[a-v\d]{8}-[a-z\d]+$/);
+    made.add(requestIdOf(head));
+  }
+  assertEquals(made.size, others.length + taken.length);
+});
 
 Deno.test("who connects over a unix socket is a proxy if unix is trusted", () => {
   const fields = ["X-Forwarded-For: 192.0.2.1"];
