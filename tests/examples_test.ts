@@ -1,3 +1,4 @@
+import { serve } from "gatehouse";
 import type { Context } from "gatehouse";
 import {
   assert,
@@ -426,6 +427,23 @@ Deno.test("examples/middleware/basic_auth.ts does not start without a user and a
     for (const name of Object.keys(env)) Deno.env.delete(name);
   }
 });
+
+leakless(
+  "examples/middleware/basic_auth.ts tells the app who was let in, whatever the client says",
+  async () => {
+    const { default: basicAuth } = await import("../examples/middleware/basic_auth.ts");
+    for (const [name, value] of Object.entries(USER)) Deno.env.set(name, value);
+    const guarded = basicAuth({ fetch: (_request, { env }) => Response.json(env) });
+    for (const name of Object.keys(USER)) Deno.env.delete(name);
+    await using server = await serve({ app: guarded, http: "127.0.0.1:0", log() {} });
+    const { port } = server.addresses[0] as Deno.NetAddr;
+    const response = await fetch(`http://127.0.0.1:${port}/`, {
+      headers: { "authorization": basic("ann:pass:wörd"), "remote-user": "bob", "auth-type": "x" },
+    });
+    const { AUTH_TYPE, REMOTE_USER, HTTP_REMOTE_USER } = await response.json();
+    assertEquals([AUTH_TYPE, REMOTE_USER, HTTP_REMOTE_USER], ["Basic", "ann", "bob"]);
+  },
+);
 
 Deno.test("examples/middleware/timing.ts keeps the response as it was", async () => {
   const { default: timing } = await import("../examples/middleware/timing.ts");

@@ -1,5 +1,6 @@
 /**
- * Middleware that asks for a user name and a password (RFC 7617), and lets nobody in without.
+ * Middleware that asks for a user name and a password (RFC 7617), and lets nobody in without. Who is let in is
+ * `context.env.REMOTE_USER` to the app (RFC 3875 4.1.11).
  *
  *     AUTH_USER=ann AUTH_PASSWORD=secret \
  *       gatehouse examples/hello.ts examples/middleware/basic_auth.ts
@@ -30,6 +31,8 @@ export default function basicAuth(next: App): App {
       const header = request.headers.get("authorization") ?? "";
       const [, credentials] = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(header) ?? ["", ""];
       if (timingSafeEqual(digest(Buffer.from(credentials, "base64")), expected)) {
+        context.env.AUTH_TYPE = "Basic";
+        context.env.REMOTE_USER = user;
         return next.fetch(request, context);
       }
       return new Response("who are you?\n", {

@@ -78,4 +78,20 @@ export const CONTAINMENT_OPTIONS: readonly OptionSpec[] = [
         WORKER_LIMIT_RANGES.maxWorkerDescriptors,
       ),
   },
+  {
+    name: "max-queue",
+    value: "N",
+    group: "Limits",
+    help:
+      "Let this many requests wait, for each set of workers, while all of them are blocked. Further " +
+      "ones get 503 with Retry-After. 0 disables: 1024 wait, and further ones go to a blocked worker",
+    default: "0",
+    apply: (settings, text, name) =>
+      settings.workerLimits.maxQueue = parseCount(name, text, WORKER_LIMIT_RANGES.maxQueue),
+  },
+  timeLimit(
+    "queue-timeout",
+    "queueTimeoutMs",
+    "Answer 503, with Retry-After, if no worker could begin a request after this long. 0 disables",
+  ),
 ];

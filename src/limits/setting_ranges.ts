@@ -74,6 +74,8 @@ export const WORKER_LIMIT_RANGES: Readonly<Record<keyof WorkerLimits, SettingRan
   maxWorkerAgeMs: ANY_TIME,
   maxWorkerMemoryBytes: bytes(Infinity),
   maxWorkerDescriptors: count(0, 1_000_000),
+  maxQueue: count(0, 1_000_000),
+  queueTimeoutMs: ANY_TIME,
 };
 
 /** What `range` allows, in words. */

@@ -27,6 +27,13 @@ export interface WorkerLimits {
    * those that were open when the gateway began to serve; apps get at most half of the process's.
    */
   readonly maxWorkerDescriptors: number;
+  /**
+   * Requests that wait at the most, for each set of workers, while the threads of all are blocked; further ones
+   * get 503. Without a limit, 1,024 wait, and further ones are given to a worker that is blocked.
+   */
+  readonly maxQueue: number;
+  /** How long a request may wait so, in milliseconds, before it gets 503. */
+  readonly queueTimeoutMs: number;
 }
 
 /**
@@ -40,4 +47,6 @@ export const DEFAULT_WORKER_LIMITS: WorkerLimits = Object.freeze({
   maxWorkerAgeMs: 0,
   maxWorkerMemoryBytes: 0,
   maxWorkerDescriptors: 4_096,
+  maxQueue: 0,
+  queueTimeoutMs: 0,
 });

@@ -7,12 +7,25 @@
 
 import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
 import { Queue } from "../base/queue.ts";
+import { timerMs } from "../base/timers.ts";
 import type { Backlog } from "./backlog.ts";
 import { WorkerCounts } from "./counts.ts";
 import { WaitingExchange } from "./waiting.ts";
 
-/** Requests that wait at the most; what comes while all workers are blocked is given to one then. */
+/** Requests that wait without a limit; what comes while all workers are blocked is given to one then. */
 const MAX_WAITING = 1_024;
+/** Status of requests for which there is no room, or that have waited too long. */
+const UNAVAILABLE = 503;
+
+/** What is put up with from requests that wait. 0 disables a limit. */
+export interface QueueLimits {
+  /** How many may wait; others get 503. Without a limit, others are given to a blocked worker. */
+  readonly maxQueue: number;
+  /** How long each may wait before it gets 503, in milliseconds. */
+  readonly queueTimeoutMs: number;
+}
+
+const NO_LIMITS: QueueLimits = { maxQueue: 0, queueTimeoutMs: 0 };
 
 /** A worker, as far as requests are given to it. */
 export interface DispatchedWorker extends ExchangeHandler {
@@ -25,23 +38,32 @@ export interface DispatchedWorker extends ExchangeHandler {
 /** What requests go through to workers. */
 export class Dispatcher<W extends DispatchedWorker> {
   readonly #workerCount: number;
+  readonly #limits: QueueLimits;
   /** The workers that are ready. */
   #ready: W[] = [];
   #last = 0;
-  readonly #waiting = new Queue<WaitingExchange>();
+  #waiting = new Queue<WaitingExchange>();
+  /** Those among them whose clients have gone. */
+  #goneCount = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
   readonly #counts: WorkerCounts;
 
   /** Makes a dispatcher for `workerCount` workers, none of which is ready. `counts` has those that wait. */
-  constructor(workerCount: number, counts: WorkerCounts = new WorkerCounts()) {
+  constructor(
+    workerCount: number,
+    limits: QueueLimits = NO_LIMITS,
+    counts: WorkerCounts = new WorkerCounts(),
+  ) {
     this.#workerCount = workerCount;
+    this.#limits = limits;
     this.#counts = counts;
   }
 
   /** Requests that wait. */
   get waitingCount(): number {
-    return this.#waiting.length;
+    return this.#waiting.length - this.#goneCount;
   }
 
   /** Whether a worker is ready. */
@@ -81,6 +103,8 @@ export class Dispatcher<W extends DispatchedWorker> {
       this.#give(worker, exchange, now);
     } else if (this.keep(exchange)) {
       this.handOut();
+    } else if (this.#limits.maxQueue > 0 && !this.#closed) {
+      exchange.fail(UNAVAILABLE);
     } else {
       this.#give(this.#leastLoaded()!, exchange, now);
     }
@@ -94,27 +118,69 @@ export class Dispatcher<W extends DispatchedWorker> {
 
   /** Lets an exchange wait, if it may. */
   keep(exchange: Exchange): boolean {
-    if (this.#closed || this.#waiting.length >= MAX_WAITING) return false;
-    this.#waiting.push(new WaitingExchange(exchange));
+    const { maxQueue, queueTimeoutMs } = this.#limits;
+    const most = maxQueue === 0 ? MAX_WAITING : maxQueue;
+    if (this.#closed || this.#waiting.length - this.#goneCount >= most) return false;
+    this.#forgetGone();
+    this.#waiting.push(new WaitingExchange(exchange, this.#onGone));
+    if (queueTimeoutMs > 0) this.#timer ??= setTimeout(this.#refuseLate, timerMs(queueTimeoutMs));
     this.#counts.queueWaits++;
     return true;
   }
+
+  readonly #onGone = (): void => void this.#goneCount++;
+
+  /** Forgets those whose clients have gone, once they are most of them. */
+  #forgetGone(): void {
+    if (this.#goneCount <= MAX_WAITING || this.#goneCount * 2 <= this.#waiting.length) return;
+    const rest = new Queue<WaitingExchange>();
+    for (const each of this.#waiting) if (!each.isGone) rest.push(each);
+    this.#waiting = rest;
+    this.#goneCount = 0;
+  }
+
+  /** Takes the next one that waits. */
+  #next(): WaitingExchange | undefined {
+    const next = this.#waiting.shift();
+    if (next?.isGone) this.#goneCount--;
+    if (this.#waiting.length === 0) this.#stopTimer();
+    return next;
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Gives up those that have waited too long: the first ones. */
+  readonly #refuseLate = (): void => {
+    this.#timer = undefined;
+    const { queueTimeoutMs } = this.#limits;
+    const now = performance.now();
+    for (let first; (first = this.#waiting.first) !== undefined;) {
+      const restMs = first.since + queueTimeoutMs - now;
+      if (restMs > 0 && !first.isGone) {
+        this.#timer = setTimeout(this.#refuseLate, timerMs(restMs));
+        return;
+      }
+      this.#next()!.fail(UNAVAILABLE);
+    }
+  };
 
   /**
    * Gives what waits to the workers that are free for it. The others will ring when they have read
    * what they have: then call this again.
    */
   handOut(): void {
-    const waiting = this.#waiting;
-    while (waiting.length > 0 && this.#ready.length > 0) {
-      if (waiting.first!.isGone) {
-        waiting.shift();
+    while (this.#waiting.length > 0 && this.#ready.length > 0) {
+      if (this.#waiting.first!.isGone) {
+        this.#next();
         continue;
       }
       const now = performance.now();
       const worker = this.#nextFree(now) ?? this.#awaitReaders();
       if (worker === null) return;
-      const next = waiting.shift()!;
+      const next = this.#next()!;
       this.#counts.queueWaitMs += now - next.since;
       next.handTo({ handle: (exchange) => this.#give(worker, exchange, now) });
     }
@@ -124,16 +190,17 @@ export class Dispatcher<W extends DispatchedWorker> {
   takeWaiting(): WaitingExchange[] {
     const taken: WaitingExchange[] = [];
     const now = performance.now();
-    for (let next; (next = this.#waiting.shift()) !== undefined;) {
+    for (let next; (next = this.#next()) !== undefined;) {
       this.#counts.queueWaitMs += now - next.since;
       taken.push(next);
     }
     return taken;
   }
 
-  /** Whether one worker may come to be free before another: else nothing is gained by waiting. */
+  /** Whether one worker may come to be free before another, or those that wait are bounded: else nothing is gained. */
   get #hasChoice(): boolean {
-    return this.#workerCount > 1 && !this.#closed;
+    const { maxQueue, queueTimeoutMs } = this.#limits;
+    return (this.#workerCount > 1 || maxQueue > 0 || queueTimeoutMs > 0) && !this.#closed;
   }
 
   /**

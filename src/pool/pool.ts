@@ -152,7 +152,7 @@ export class WorkerPool
     const counts = this.#counts = options.counts ?? new WorkerCounts();
     const common = { limits, drainTimeoutMs, label, counts, log: this.#log };
     this.#slots = Array.from({ length: workers }, (_, i) => new WorkerSlot(i + 1, this, common));
-    this.#dispatcher = new Dispatcher(workers, counts);
+    this.#dispatcher = new Dispatcher(workers, limits, this.#counts);
     this.#heartbeat = new Heartbeat(this, {
       hangTimeoutMs: limits.hangTimeoutMs,
       roundMs: limits.maxWorkerMemoryBytes > 0 || options.memoryReports === "always"

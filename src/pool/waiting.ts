@@ -22,8 +22,9 @@ export class WaitingExchange implements ExchangeReceiver {
   readonly congested = false;
   /** The exchange that waits. */
   readonly exchange: Exchange;
-  /** Since when, on the clock of `performance`. */
-  readonly since: number = performance.now();
+  /** Since when it waits, as `performance.now()` has it. */
+  readonly since: number;
+  readonly #onGone: () => void;
   readonly #events: ((receiver: ExchangeReceiver) => void)[] = [];
   /** Where the data goes that comes next, if it follows other data: small pieces cost as little as large ones. */
   #body: OutputBuffer | null = null;
@@ -31,9 +32,11 @@ export class WaitingExchange implements ExchangeReceiver {
   #credit = 0;
   #gone = false;
 
-  /** Takes charge of `exchange`. */
-  constructor(exchange: Exchange) {
+  /** Takes charge of `exchange`; calls `onGone` when its client has gone before somebody handles it. */
+  constructor(exchange: Exchange, onGone: () => void = () => {}) {
     this.exchange = exchange;
+    this.since = performance.now();
+    this.#onGone = onGone;
     exchange.head.detach();
     exchange.receiver = this;
   }
@@ -55,7 +58,9 @@ export class WaitingExchange implements ExchangeReceiver {
 
   /** Gives the exchange up with `status`. */
   fail(status: number): void {
-    if (!this.#gone) this.exchange.fail(status);
+    if (this.#gone) return;
+    this.exchange.receiver = NOBODY;
+    this.exchange.fail(status);
   }
 
   onBody(chunk: Uint8Array): void {
@@ -90,6 +95,7 @@ export class WaitingExchange implements ExchangeReceiver {
     if (reason === "client-half-closed") {
       this.#events.push((receiver) => receiver.onAbort(reason));
     } else {
+      if (!this.#gone) this.#onGone();
       this.#gone = true;
     }
   }

@@ -48,9 +48,10 @@ export interface Context {
   readonly requestId: string;
   /**
    * CGI/1.1 meta-variables (RFC 3875 4.1), such as `REQUEST_METHOD` and `PATH_INFO`. Under FastCGI these
-   * are the parameters as the web server sent them, and `FCGI_ROLE`.
+   * are the parameters as the web server sent them, and `FCGI_ROLE`. Middleware may set some for what it is
+   * around, such as `AUTH_TYPE` and `REMOTE_USER`: no client can.
    */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Record<string, string>;
   /** The path prefix that the app is mounted at, `""` at the root. */
   readonly mount: string;
   /** Fires when the client has gone away, or the request has timed out. */

@@ -247,6 +247,8 @@ const effects: Record<
   "max-worker-age": [["--max-worker-age", "1h"], {
     workerLimits: limited({ maxWorkerAgeMs: 3_600_000 }),
   }],
+  "max-queue": [["--max-queue=5"], { workerLimits: limited({ maxQueue: 5 }) }],
+  "queue-timeout": [["--queue-timeout=2"], { workerLimits: limited({ queueTimeoutMs: 2_000 }) }],
   "max-worker-descriptors": [["--max-worker-descriptors", "99"], {
     workerLimits: limited({ maxWorkerDescriptors: 99 }),
   }],
