@@ -124,13 +124,17 @@ export function surroundingsOf(account: Account, surroundings: Surroundings): Su
 }
 
 /**
- * Checks that this process, which has become `account`, can still read what Deno loads as it goes:
- * that is so in the executable, and from source if Deno's folder is not in root's home.
+ * Checks that this process, which has become `account`, can still read what it loads as it goes: parts of
+ * the executable; from source, what is in Deno's folder, which is in root's home unless it is told
+ * otherwise.
  *
  * @throws {ConfigError} if it cannot; `before` is what there was around it when it was root
  */
 export function checkRuntime({ name, uid }: Account, before: Surroundings): void {
-  if (Deno.build.standalone) return;
+  if (Deno.build.standalone) {
+    checkExecutable(name ?? String(uid), before.program);
+    return;
+  }
   const env = environmentOf(before.env);
   const [cache, home] = [env.get("XDG_CACHE_HOME"), env.get("HOME")];
   const folder = env.get("DENO_DIR") ??
@@ -145,6 +149,18 @@ export function checkRuntime({ name, uid }: Account, before: Surroundings): void
         name ?? uid
       } may not read ${folder}, where Deno has gatehouse's dependencies: set ` +
         "DENO_DIR to a folder that this user can read, or use the executable",
+    );
+  }
+}
+
+function checkExecutable(user: string, program: string): void {
+  try {
+    // By this name it is found wherever it lies.
+    Deno.openSync(Deno.build.os === "linux" ? "/proc/self/exe" : program).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    throw new ConfigError(
+      `--user: ${user} may not read ${program}, parts of which are read as needed`,
     );
   }
 }

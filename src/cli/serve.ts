@@ -191,6 +191,8 @@ export async function serveCommand(
     await stop.promise;
     watch?.onStopping();
     announcer.stopping();
+    // Another process may be about to take this one's place, and its work.
+    certificates?.[Symbol.dispose]();
     await profiles?.end();
     using _telling = tellOfWait(gateway, settings.drainTimeoutMs, membership);
     return await gateway.shutdown(settings.drainTimeoutMs) === 0 ? 0 : 1;

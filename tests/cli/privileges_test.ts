@@ -1,5 +1,9 @@
+import { takeSurroundings } from "../../src/base/surroundings.ts";
+import { AcmeCertificates } from "../../src/cli/acme.ts";
+import { giveFile } from "../../src/cli/file_owner.ts";
 import { findAccount } from "../../src/cli/privileges.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
+import { defaultSettings } from "../../src/config/settings.ts";
 import { ConfigError } from "../../src/base/errors.ts";
 import { EarlySockets } from "../../src/gateway/early_sockets.ts";
 import {
@@ -12,7 +16,7 @@ import {
 
 import type { GatewayProcess } from "../support/gateway.ts";
 import { FROM_SOURCE, reloadOf, runGateway, startGateway } from "../support/gateway.ts";
-import { AS_NOBODY, canBeNobody, copyDenoFolder } from "../support/other_user.ts";
+import { AS_NOBODY, canBeNobody, readableDenoFolder } from "../support/other_user.ts";
 import { inFolder } from "../support/processes.ts";
 import { get, RawClient } from "../support/raw_client.ts";
 
@@ -27,8 +31,14 @@ export default () => {
   const status = (folder) => Deno.readTextFileSync(folder + "/status");
   const own = (text) => ["Uid", "Gid", "Groups", "CapPrm", "CapEff"]
     .map((name) => new RegExp("^" + name + ":[ \\t]*(.*)$", "m").exec(text)[1].trim()).join("|");
-  const threads = [...Deno.readDirSync("/proc/self/task")]
-    .map(({ name }) => own(status("/proc/self/task/" + name)));
+  const threads = [...Deno.readDirSync("/proc/self/task")].flatMap(({ name }) => {
+    try {
+      return [own(status("/proc/self/task/" + name))];
+    } catch {
+      // It has ended since.
+      return [];
+    }
+  });
   const regained = [() => setuid(0), () => setgid(0), () => setegid(0)].filter((attempt) => {
     try {
       attempt();
@@ -70,11 +80,10 @@ async function startAsRoot(
   folder: string,
   args: readonly string[],
 ): Promise<GatewayProcess> {
-  await copyDenoFolder(`${folder}/deno`);
   await Deno.chmod(folder, 0o755);
   return await startGateway([`${folder}/app.js`, "--app-allow-all", "--workers=1", ...args], {
     command: ["setpriv", "--groups=0,4,27", ...FROM_SOURCE],
-    env: { DENO_DIR: `${folder}/deno` },
+    env: { DENO_DIR: await readableDenoFolder() },
   });
 }
 
@@ -180,17 +189,46 @@ Deno.test({
   name: "who is not root cannot become somebody else",
   fn: () =>
     inFolder({ "app.js": APP }, async (folder) => {
-      await copyDenoFolder(`${folder}/deno`);
       await Deno.chmod(folder, 0o755);
       const { code, stderr } = await runGateway(
         [`${folder}/app.js`, "--user=daemon", "--http=0"],
-        ["env", `DENO_DIR=${folder}/deno`, ...AS_NOBODY, ...FROM_SOURCE],
+        ["env", `DENO_DIR=${await readableDenoFolder()}`, ...AS_NOBODY, ...FROM_SOURCE],
       );
       assertMatch(
         stderr,
         /gatehouse: --user daemon: only root can become another user, and this process is user 65534 /,
       );
       assertEquals(code, 2);
+    }),
+});
+
+Deno.test({
+  ...ROOT,
+  name: "of a link, the link itself is given away, and the file behind it stays root's",
+  fn: () =>
+    inFolder({ "secret": "" }, (folder) => {
+      Deno.symlinkSync(`${folder}/secret`, `${folder}/link`);
+      assert(giveFile(`${folder}/link`, 65_534, 65_534));
+      assertEquals(Deno.statSync(`${folder}/secret`).uid, 0);
+      assertEquals(Deno.lstatSync(`${folder}/link`).uid, 65_534);
+      assert(!giveFile(`${folder}/none`, 65_534, 65_534));
+    }),
+});
+
+Deno.test({
+  ...ROOT,
+  name: "root leaves a folder for certificates alone that somebody else could have prepared",
+  fn: () =>
+    inFolder({ "victim/file": "" }, (folder) => {
+      const settings = { ...defaultSettings().acme, folder: `${folder}/state` };
+      // Below /tmp, where everybody can make files.
+      const acme = new AcmeCertificates(settings, takeSurroundings(), "another user", () => {});
+      acme.giveTo(65_534, 65_534);
+      assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["victim"]);
+      Deno.symlinkSync(`${folder}/victim`, `${folder}/state`);
+      acme.giveTo(65_534, 65_534);
+      assertEquals(Deno.statSync(`${folder}/victim/file`).uid, 0);
+      assertEquals([...Deno.readDirSync(`${folder}/victim`)].length, 1);
     }),
 });
 

@@ -21,8 +21,16 @@ export function canBeNobody(): boolean {
   return success;
 }
 
-/** Fills `folder` with what gatehouse needs of Deno's own, so that everybody can read it. */
-export async function copyDenoFolder(folder: string): Promise<void> {
+let shared: Promise<string> | undefined;
+
+/** A folder with what gatehouse needs of Deno's own, which everybody can read, until the process ends. */
+export function readableDenoFolder(): Promise<string> {
+  return shared ??= copyDenoFolder();
+}
+
+async function copyDenoFolder(): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
   const told = async (...args: string[]) => {
     const command = new Deno.Command(Deno.execPath(), { args: ["info", "--json", ...args] });
     return JSON.parse(new TextDecoder().decode((await command.output()).stdout));
@@ -39,4 +47,5 @@ export async function copyDenoFolder(folder: string): Promise<void> {
       .output();
   }
   await new Deno.Command("chmod", { args: ["-R", "a+rX", folder] }).output();
+  return folder;
 }
