@@ -14,6 +14,7 @@ import { liveBench } from "./live.ts";
 import { loadingBench } from "./loading.ts";
 import { memoryBench } from "./memory.ts";
 import { mongrel2Bench } from "./mongrel2.ts";
+import { observingBench } from "./observing.ts";
 
 /** The benches. */
 export const benches: readonly Bench[] = [
@@ -26,6 +27,7 @@ export const benches: readonly Bench[] = [
   liveBench,
   compressionBench,
   filesBench,
+  observingBench,
 ];
 
 /** The names of the benches. */

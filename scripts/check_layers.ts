@@ -19,10 +19,16 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   message: ["base"],
   limits: ["base", "message"],
+  // What is known of each request, and who wants to know it.
+  observe: ["base", "message"],
   // What the processes of a gateway say to each other.
   bus: ["base"],
   // What waits for what, in all of them.
   signals: ["base", "bus"],
+  // Lines about requests: written, read, and summed up.
+  logs: ["base", "bus", "message", "observe"],
+  // Where requests belong in traces, and what is exported of it.
+  traces: ["base", "message", "observe"],
   // What the gateway and its workers share.
   ring: ["base", "message"],
   sandbox: ["base"],
@@ -145,6 +151,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "base",
     "signals",
     "message",
+    "logs",
     "limits",
     "proxies",
     "compression/codec",
@@ -162,6 +169,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "compression",
     "bus",
     "signals",
+    "observe",
     "monitor",
     "sandbox",
     "proxies",
@@ -197,7 +205,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "base",
     "bus",
     "signals",
+    "observe",
+    "logs",
     "proxies",
+    "traces",
     "net",
     "certificates/codec",
     "certificates",

@@ -76,6 +76,7 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["compression.types", { compression: { types: ["html"] } }, "…", ["--compress-types=html"]],
   ["compression.minBytes", { compression: { minBytes: -1 } }, "…", ["--compress-min-bytes=-1"]],
   ["compression.level", { compression: { level: 1 } }, "…"],
+  ["onRequestEnd", { onRequestEnd: {} }, "onRequestEnd takes a function, not an object"],
   ["faultReports", { faultReports: "all" }, "…", ["--fastcgi-stderr=all"]],
   [
     "serverHeader",

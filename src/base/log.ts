@@ -71,6 +71,11 @@ export function showPage(text: string): void {
   console.log(EMPTY_PAGE + lines.map((line) => shortened(line, columns - 1)).join("\n"));
 }
 
+/** Writes bytes to standard output, all of them, without waiting for who reads it. */
+export async function writeOutput(bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await stdout.write(bytes.subarray(at));
+}
+
 /** What makes a terminal return to the start of the line and clear it. */
 const EMPTY_LINE = "\r\x1b[K";
 /** Columns and rows of a terminal that does not say how many it has. */

@@ -63,6 +63,11 @@ export async function main(): Promise<number> {
         const { benchCommand } = await import("./bench.ts");
         return await benchCommand(command.settings, surroundings);
       }
+      case "log": {
+        const { logCommand } = await import("./log.ts");
+        await logCommand(command, surroundings);
+        return DONE;
+      }
       case "cache": {
         const { cacheCommand } = await import("./cache.ts");
         const { action, apps, settings } = command;

@@ -29,6 +29,7 @@ import { CommandAnnouncer, MemberAnnouncer } from "./announcer.ts";
 import type { AppLoading } from "../gateway/apps.ts";
 import { foldersApart } from "../gateway/folder_mounts.ts";
 import type { Certificates } from "./certificates.ts";
+import { openAccessLog } from "./access_log.ts";
 import { AppEnvironment } from "./app_environment.ts";
 import { appGroups, refuseInspected } from "../gateway/app_groups.ts";
 import { checkLoader } from "../gateway/app_loader.ts";
@@ -39,6 +40,7 @@ import { Hangups } from "./hangups.ts";
 import { openHub } from "../gateway/hub.ts";
 import type { OpenInspector } from "./inspector.ts";
 import type { ServingWatch } from "./monitoring.ts";
+import { openTraces } from "./traces.ts";
 import { fixTrust } from "./trust.ts";
 
 /** With fewer file descriptors, Deno itself ends the process when it starts a worker. */
@@ -115,6 +117,8 @@ export async function serveCommand(
     if (watch !== null && switchboard.board instanceof LocalSwitchboard) {
       watch.hub = switchboard.board.hub;
     }
+    await using accessLog = await openAccessLog(settings, surroundings, membership);
+    await using traces = await openTraces(surroundings);
     const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
@@ -150,6 +154,8 @@ export async function serveCommand(
       switchboard: switchboard.board,
       bus: membership?.bus,
       profiles: profiles ?? undefined,
+      observers: accessLog.observers,
+      tracer: traces?.tracer ?? null,
       jobs: membership === null || membership.number === 1 ? "here" : "elsewhere",
       healthCheck: settings.healthCheck,
       counts: watch?.process.counts,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Bus } from "../bus/bus.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import { adminAddresses } from "../config/settings.ts";
 import { ConfigError } from "../base/errors.ts";
@@ -68,6 +69,7 @@ export async function superviseCommand(
     print: printLine,
     onReload: (state) => announcer[state](),
   });
+  await using _lines = await printLines(settings, supervisor.bus);
   const stop = Promise.withResolvers<void>();
   let signals = 0;
   const onStop = () => {
@@ -80,6 +82,7 @@ export async function superviseCommand(
   using _listeners = signalListeners({
     SIGINT: onStop,
     SIGTERM: onStop,
+    SIGUSR1: () => supervisor.signal("SIGUSR1"),
     SIGUSR2: () => supervisor.roll(),
   });
   hangups.tell(() => supervisor.signal("SIGHUP"));
@@ -125,6 +128,23 @@ async function newWatch(settings: ServeSettings): Promise<SupervisingWatch | nul
   if (adminAddresses(settings).length === 0) return null;
   const { SupervisingWatch } = await import("./monitoring.ts");
   return new SupervisingWatch();
+}
+
+/** Prints the lines of the access logs of all processes, if they are to be on standard output. */
+async function printLines({ accessLog }: ServeSettings, bus: Bus): Promise<AsyncDisposable> {
+  if (accessLog !== "-") return { [Symbol.asyncDispose]: () => Promise.resolve() };
+  const { LINES_CHANNEL, OutputQueue } = await import("../logs/sinks.ts");
+  const queue = new OutputQueue(logToStderr);
+  const subscription = bus.subscribe(LINES_CHANNEL, {
+    onMessage: (_, lines) => queue.push(lines),
+    onLoss() {},
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      subscription[Symbol.dispose]();
+      await queue.close();
+    },
+  };
 }
 
 /** What a process has printed, with its number. One call is one line: none gets into another. */

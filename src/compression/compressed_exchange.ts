@@ -14,6 +14,7 @@ import type {
   RequestHead,
   ResponseHead,
   UpgradeHead,
+  WorkerPlace,
 } from "../message/exchange.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchange.ts";
 import type { RequestTerms } from "./codec/request_terms.ts";
@@ -85,6 +86,18 @@ export class CompressedExchange implements Exchange {
   get direct(): DirectOutput | null {
     // What is encoded here has windows of its own.
     return this.#streamed === null && this.#whole === null ? this.#inner.direct ?? null : null;
+  }
+
+  onRouted(prefix: string | null): void {
+    this.#inner.onRouted?.(prefix);
+  }
+
+  onQueued(): void {
+    this.#inner.onQueued?.();
+  }
+
+  onGiven(place: WorkerPlace): void {
+    this.#inner.onGiven?.(place);
   }
 
   grant(bytes: number): void {

@@ -21,6 +21,8 @@ import { gather, NO_SOURCES } from "./gather.ts";
 import type { Given, Origins } from "./given.ts";
 import { refuseTwice } from "./given.ts";
 import { nearest } from "../base/nearest.ts";
+import type { LogCommand } from "./log_command.ts";
+import { parseLogCommand } from "./log_command.ts";
 import type { OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
 import type { CacheAction, ServeSettings } from "./settings.ts";
@@ -51,6 +53,7 @@ export type Command =
         readonly watching: "once" | "on";
       };
   }
+  | LogCommand
   | {
     readonly kind: "cache";
     /** What is done: apps fetched, the cache described, or emptied. */
@@ -84,6 +87,10 @@ export function parseCommandLine(
     return helpCommand(args.slice(1));
   }
   if (args[0] === "fetch" || args[0] === "bench") return clientCommand(args[0], args.slice(1));
+  if (args[0] === "log") {
+    const isHelp = args.slice(1).some((word) => word === "-h" || word === "--help");
+    return isHelp ? { kind: "help", topic: "log" } : parseLogCommand(args.slice(1), Date.now());
+  }
   refuseMisreadWords(args);
   const valueless = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
   const valued = OPTIONS.filter(({ value }) => value !== undefined).map(({ name }) => name);
@@ -118,6 +125,7 @@ export function parseCommandLine(
   if (verb === "fetch" || verb === "bench") {
     throw new ConfigError(`${verb} comes first, before its options: gatehouse ${verb} …`);
   }
+  if (verb === "log") throw new ConfigError("log has options of its own, which come after it");
   if (positional[0] === "run") {
     throw new ConfigError(
       'there is no command "run": gatehouse APP serves an app (write ./run for an app of that ' +

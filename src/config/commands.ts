@@ -27,7 +27,6 @@ export const RESERVED_WORDS: ReadonlySet<string> = new Set([
   "completions",
   "dispatch",
   "drain",
-  "log",
   "man",
   "profile",
   "reload",
@@ -74,6 +73,20 @@ gatehouse config show [FILE] [NAME=VALUE...] [OPTIONS]
   check reports every problem in a configuration file with its line number,
   and exits with status 2 if there is one. show prints the settings that
   serve would use, and where each comes from.
+`,
+  },
+  {
+    name: "log",
+    brief: "Sum up an access log",
+    help: `gatehouse log summarize [FILE] [--group-by NAME] [--earliest T] [--latest T]
+                        [--format FORMAT] [--top N] [--json]
+
+  Sums up an access log, from FILE or standard input, of any length: how many
+  requests there were of each path, and how long they took (mean, median, 99th
+  percentile). Groups by path, target, status, method, client, protocol,
+  endpoint, scheme, mount, worker, generation, outcome, hour or minute. T is a
+  time (2026-12-01T01:50:14Z), or a span before now: 30s, "1 hour", 2d. Knows
+  lines in JSON, common and combined; others by their FORMAT.
 `,
   },
   {

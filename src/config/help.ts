@@ -27,6 +27,7 @@ const GROUPS: ReadonlyMap<string, OptionGroup> = new Map([
   ["loading", "Loading"],
   ["reloading", "Reloading"],
   ["processes", "Processes"],
+  ["logs", "Logs"],
   ["monitoring", "Monitoring"],
   ["permissions", "Permissions of apps"],
   ["limits", "Limits"],

@@ -39,6 +39,8 @@ export const VARIABLES: readonly Variable[] = [
   { usage: "DENO_TLS_CA_STORE=STORES", help: "whose to trust: mozilla, system, or both" },
   { usage: "HTTP_PROXY, HTTPS_PROXY=URL", help: "proxies to load modules through" },
   { usage: "ALL_PROXY, NO_PROXY", help: "a proxy for both; hosts to reach without" },
+  { usage: "OTEL_EXPORTER_OTLP_ENDPOINT=URL", help: "a collector to send traces to" },
+  { usage: "OTEL_TRACES_SAMPLER=NAME", help: "which traces are recorded" },
 ];
 
 function variableLine({ usage, help }: Variable): string {

@@ -9,6 +9,7 @@ import { DEFAULT_ACME_DIRECTORY } from "./certificate_options.ts";
 import type { RedisAddress } from "../signals/redis_address.ts";
 import type { CodingLevel } from "../compression/codec/settings.ts";
 import { DEFAULT_COMPRESSION } from "../compression/codec/settings.ts";
+import type { LogFormat } from "../logs/format.ts";
 import type { FaultReports } from "../message/exchange.ts";
 import type { FileField } from "../message/file_fields.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
@@ -228,6 +229,10 @@ export interface ServeSettings {
   watchRemoteMs: number;
   /** Name of the response header that says the generation of workers; `""` for none. */
   generationHeader: string;
+  /** File that has a line for each request; `"-"` for standard output. */
+  accessLog: string | undefined;
+  /** What the lines look like. */
+  accessLogFormat: LogFormat;
 }
 
 /** Where the gateway is watched: the addresses of its own besides those of endpoints. */
@@ -332,5 +337,7 @@ export function defaultSettings(): ServeSettings {
     watchedFiles: [],
     watchRemoteMs: 0,
     generationHeader: "",
+    accessLog: undefined,
+    accessLogFormat: { kind: "json" },
   };
 }

@@ -141,8 +141,14 @@ class ExchangeMaker implements RequestHandler {
   }
 
   refuse(request: ServerRequest, error: ProtocolError): void {
-    if (request.receiver instanceof FastCgiExchange) request.receiver.refuse(error);
-    else new FastCgiExchange(request, new RequestHead(), this.#settings).refuse(error);
+    if (request.receiver instanceof FastCgiExchange) {
+      request.receiver.refuse(error);
+      return;
+    }
+    const head = new RequestHead();
+    head.peer = this.#peersOf(request.connection.conn).http;
+    new FastCgiExchange(request, head, this.#settings).refuse(error);
+    this.#handler.onRefused?.(head, error);
   }
 
   #peersOf(conn: Deno.Conn): Peers {

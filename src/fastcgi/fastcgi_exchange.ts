@@ -8,6 +8,7 @@ import { EMPTY } from "../base/empty.ts";
 import { InvalidResponseError, ProtocolError } from "../base/errors.ts";
 import type {
   AbortReason,
+  EndpointAnswer,
   Exchange,
   ExchangeReceiver,
   FaultReports,
@@ -42,6 +43,10 @@ export interface ExchangeSettings {
 /** Exit status of a request whose handler failed. */
 const FAILED_STATUS = 1;
 const NOT_IMPLEMENTED = 501;
+const CANNOT_CARRY = "FastCGI cannot carry it";
+/** What a request gets whose handler takes too long, and one whose response cannot be sent. */
+const TIMED_OUT: EndpointAnswer = { status: 504, message: "" };
+const BROKEN: EndpointAnswer = { status: 500, message: "" };
 /** What the client gets of a request that is to have no answer: the connection to it is the web server's. */
 const BAD_GATEWAY = 502;
 
@@ -59,6 +64,8 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
   #complete = false;
   #receivedBytes = 0;
   #faultBytes = 0;
+  /** What the request was refused with. */
+  #refusal: EndpointAnswer | undefined = undefined;
 
   /** Makes the exchange of `request`, whose parameters make up `head`. */
   constructor(request: ServerRequest, head: RequestHead, settings: ExchangeSettings) {
@@ -131,8 +138,8 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
     const { receiver } = this;
     this.receiver = NOBODY;
     this.#settings.log("error", cannotUpgrade("fastcgi", "FastCGI", protocol));
-    this.#respondWithError(NOT_IMPLEMENTED, "FastCGI cannot carry it", 0);
-    receiver.onAbort("invalid-response");
+    this.#respondWithError(NOT_IMPLEMENTED, CANNOT_CARRY, 0);
+    receiver.onAbort("invalid-response", { status: NOT_IMPLEMENTED, message: CANNOT_CARRY });
   }
 
   /** CGI has no interim responses. */
@@ -162,8 +169,12 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
   /** Answers a request that broke the protocol, unless its response has begun: then breaks it off. */
   refuse(error: ProtocolError): void {
     if (this.#complete) return;
-    if (this.#responded) this.#breakOff();
-    else this.#respondWithError(error.status, error.message, 0);
+    if (this.#responded) {
+      this.#breakOff();
+    } else {
+      this.#refusal = error;
+      this.#respondWithError(error.status, error.message, 0);
+    }
   }
 
   onInput(type: InputType, chunk: Uint8Array): void {
@@ -197,7 +208,7 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
     } else if (this.#receivedBytes < this.head.bodyLength) {
       const { receiver } = this;
       this.refuse(bodyTooShort());
-      receiver.onAbort("bad-request");
+      receiver.onAbort("bad-request", this.#refusal);
     }
   }
 
@@ -213,13 +224,14 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
     this.#complete = true;
     const { receiver } = this;
     this.receiver = NOBODY;
-    receiver.onAbort(reason);
+    receiver.onAbort(reason, this.#refusal);
   }
 
   onTimeout(): void {
     const { receiver } = this;
-    this.fail(504);
-    receiver.onAbort("timeout");
+    const isAnswered = this.#responded;
+    this.fail(TIMED_OUT.status);
+    receiver.onAbort("timeout", isAnswered ? undefined : TIMED_OUT);
   }
 
   onSent(): void {
@@ -244,7 +256,7 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
   #onBodyTooLarge(): void {
     const { receiver } = this;
     this.refuse(bodyTooLarge(this.#settings));
-    receiver.onAbort("bad-request");
+    receiver.onAbort("bad-request", this.#refusal);
   }
 
   /** The body goes on after what was announced of it, which was sent. */
@@ -263,9 +275,10 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
     const { receiver } = this;
     this.receiver = NOBODY;
     // A head that was refused has left nothing behind.
-    if (this.#request.responded) this.#breakOff();
+    const isBegun = this.#request.responded;
+    if (isBegun) this.#breakOff();
     else this.#respondWithError(500, "", FAILED_STATUS);
-    receiver.onAbort("invalid-response");
+    receiver.onAbort("invalid-response", isBegun ? undefined : BROKEN);
   }
 }
 

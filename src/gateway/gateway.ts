@@ -18,7 +18,7 @@ import { DescriptorWatch } from "../pool/descriptor_watch.ts";
 import type { OpeningWorker } from "../pool/descriptor_watch.ts";
 import type { ThreadProfiles } from "../pool/thread_profiles.ts";
 import type { FileField } from "../message/file_fields.ts";
-import type { ExchangeHandler, FaultReports } from "../message/exchange.ts";
+import type { ExchangeHandler, FaultReports, WorkerPlace } from "../message/exchange.ts";
 import { PARAMS_PER_HEADER_BYTES } from "../fastcgi/codec/limits.ts";
 import type { FastCgiLimits } from "../fastcgi/codec/limits.ts";
 import { HttpEndpoint } from "../http1/endpoint.ts";
@@ -36,6 +36,8 @@ import { routed } from "./router.ts";
 import { GatewaySockets } from "./socket_keeper.ts";
 import type { SendGrantedFile } from "./file_desk.ts";
 import { FileDesk } from "./file_desk.ts";
+import type { ObservingHandler } from "../observe/handler.ts";
+import type { RequestObserver, RequestTracer } from "../observe/request_record.ts";
 import type { FolderMount } from "./folder_mounts.ts";
 import type { EarlySockets } from "./early_sockets.ts";
 import type { FolderOptions } from "../files/folder.ts";
@@ -152,12 +154,19 @@ export interface GatewayOptions {
   readonly profiles?: ThreadProfiles;
   /** Carries messages to the gateway's other processes. Default: there are none. */
   readonly bus?: Bus;
+  /** Who is told of each request at its end. Default: nobody, which costs nothing. */
+  readonly observers?: readonly RequestObserver[];
+  /** Who traces requests. Default: nobody. */
+  readonly tracer?: RequestTracer | null;
   /** Takes the gateway's messages. */
   readonly log: Log;
 }
 
 /** Where clients look for HTTPS. */
 const HTTPS_PORT = 443;
+
+/** Where requests are that apps of this thread have. */
+const NO_WORKER: WorkerPlace = { worker: 0, generation: 0 };
 
 /** File descriptors that a worker takes. While a reload is under way there are two for each. */
 const DESCRIPTORS_PER_WORKER = 6;
@@ -238,6 +247,8 @@ export class Gateway {
     watch: DescriptorWatch | null,
     compressing: CompressingHandler | null,
     switchboard: Switchboard,
+    /** The requests under way, if anybody wants to know of them. */
+    readonly observing: ObservingHandler | null,
   ) {
     this.#compressing = compressing;
     this.#switchboard = switchboard;
@@ -277,7 +288,9 @@ export class Gateway {
       backend ??= await startBackend(options, switchboard, addresses);
       const served = await withFolders(backend, options);
       compressing = await compressingHandler(options, served);
-      const handler = forwarding(options, compressing ?? served);
+      const answering = forwarding(options, compressing ?? served);
+      const observing = await observingHandler(options, answering);
+      const handler = observing ?? answering;
       const mongrel2 = mongrel2Endpoints(handler);
       const listeners = openings.map((opening) => opening.serve(handler));
       const urls = openings.flatMap(({ scheme, listening }) =>
@@ -308,6 +321,7 @@ export class Gateway {
         watch,
         compressing,
         switchboard,
+        observing,
       );
       backend.complete.then(() => {
         releaseComing();
@@ -511,6 +525,16 @@ function greetersOf(
   );
 }
 
+/** What tells observers of the requests that `handler` gets, if there are any. */
+async function observingHandler(
+  { observers = [], tracer = null }: GatewayOptions,
+  handler: ExchangeHandler,
+): Promise<ObservingHandler | null> {
+  if (observers.length === 0 && tracer === null) return null;
+  const { ObservingHandler } = await import("../observe/handler.ts");
+  return new ObservingHandler(handler, observers, tracer);
+}
+
 /** What compresses the responses of `handler`, if that is wanted. */
 async function compressingHandler(
   { compression, log }: GatewayOptions,
@@ -691,6 +715,7 @@ async function startBackend(
     handle(exchange) {
       // Apps look at their requests later, too.
       exchange.head.detach();
+      exchange.onGiven?.(NO_WORKER);
       runner.handle(exchange);
     },
   };

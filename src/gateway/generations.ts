@@ -357,7 +357,7 @@ async function makeGeneration(
       counts,
       memoryReports,
     };
-    const pool = new WorkerPool({ ...group, ...limits, label, fieldLine }, log);
+    const pool = new WorkerPool({ ...group, ...limits, label, generation: number, fieldLine }, log);
     pools.push(pool);
     for (const [mount, { prefix }] of mounts.entries()) {
       routes.push({ prefix, mount, handler: pool });

@@ -91,11 +91,13 @@ function pass(exchange: Exchange, route: Route | null): void {
     refuse(exchange, 404, "no app is mounted at this path");
   } else {
     exchange.head.mount = route.mount;
+    exchange.onRouted?.(route.prefix);
     route.handler.handle(exchange);
   }
 }
 
 function refuse(exchange: Exchange, status: number, detail: string): void {
+  exchange.onRouted?.(null);
   const { head, body } = errorResponse(status, detail);
   exchange.respond(head, body);
 }

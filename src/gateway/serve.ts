@@ -17,6 +17,7 @@ import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
 import type { FileField } from "../message/file_fields.ts";
 import type { RedisAddress } from "../signals/redis_address.ts";
 import { LocalSwitchboard } from "../signals/switchboard.ts";
+import type { RequestObserver } from "../observe/request_record.ts";
 import { checkNumber } from "../limits/setting_checks.ts";
 import { soleIdentity } from "../net/tls_listener.ts";
 import { ANY_TIME } from "../limits/setting_ranges.ts";
@@ -127,6 +128,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     workerLimits: { ...DEFAULT_WORKER_LIMITS, maxWorkerDescriptors: 0, ...options.workerLimits },
     drainTimeoutMs: options.drainTimeoutMs ?? DEFAULT_GRACE_MS,
     generationHeader,
+    observers: observersOf(options),
     log,
   });
   const gateway = await completed(starting, [hub, hosting]);
@@ -149,6 +151,10 @@ export async function serve(options: ServeOptions): Promise<Server> {
     },
     [Symbol.asyncDispose]: () => shutdown(0),
   };
+}
+
+function observersOf({ onRequestEnd }: ServeOptions): RequestObserver[] {
+  return onRequestEnd === undefined ? [] : [{ onEnd: (record) => onRequestEnd(record) }];
 }
 
 /** The hub of signals and topics; `hosting` is ended if there is none to be had. */

@@ -22,6 +22,7 @@ import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { addressIn, parseEndpointAddress } from "../net/address.ts";
+import type { RequestRecord } from "../observe/request_record.ts";
 import { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import type { RedisAddress } from "../signals/redis_address.ts";
 import { parseRedisUrl } from "../signals/redis_address.ts";
@@ -195,6 +196,11 @@ export interface ServeOptions {
    * Default `"as-sent"`.
    */
   readonly requestId?: "as-sent" | "field";
+  /**
+   * Called with what is known of each request at its end, also of those that were refused. The record is the
+   * same object for all of them: take what you need of it before you return. Default: nobody is told.
+   */
+  readonly onRequestEnd?: (record: RequestRecord) => void;
   /** Takes the gateway's messages. Default: lines to standard error. */
   readonly log?: Log;
 }
@@ -231,6 +237,7 @@ const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
   sendfileFields: true,
   signals: true,
   requestId: true,
+  onRequestEnd: true,
   log: true,
 };
 /** What `loading` knows, and what each can be; `"text"` for any text, `"list"` for a list of them. */
@@ -335,8 +342,11 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
     const text: unknown = options[name];
     if (text !== undefined && typeof text !== "string") checks.refuse(name, "PEM text", text);
   }
-  if (options.log !== undefined && typeof options.log !== "function") {
-    checks.refuse("log", "a function", options.log);
+  for (const name of ["log", "onRequestEnd"] as const) {
+    const value: unknown = options[name];
+    if (value !== undefined && typeof value !== "function") {
+      checks.refuse(name, "a function", value);
+    }
   }
   const lists = (name: ListName) => {
     const list = listOf(options[name]);

@@ -23,6 +23,7 @@ import {
   WINDOW_PIECE_BYTES,
 } from "./codec/limits.ts";
 import { BODY, CHUNK, END, HEAD, NEED_DATA, RequestParser } from "./codec/parser.ts";
+import { refusedHead } from "./codec/refused_head.ts";
 import type { OwnLines } from "./codec/writer.ts";
 import { ResponseWriter } from "./codec/writer.ts";
 import { Deliveries } from "./deliveries.ts";
@@ -52,6 +53,7 @@ export class HttpConnection extends Connection {
   readonly writer: ResponseWriter;
 
   readonly #http: HttpHost;
+  readonly #peer: Peer;
   readonly #parser: RequestParser;
   readonly #pipeline = new Pipeline();
   /** The request whose body is being read, unless it is not wanted. */
@@ -78,6 +80,7 @@ export class HttpConnection extends Connection {
     super(conn, host, NAMES, TINY_READ_BYTES);
     this.isUnread = true;
     this.#http = http;
+    this.#peer = peer;
     this.#parser = new RequestParser(http.limits, peer);
     this.#setWindow(FIRST_WINDOW_BYTES);
     this.writer = new ResponseWriter(this.out, http.date);
@@ -445,12 +448,16 @@ export class HttpConnection extends Connection {
       this.#lingers = true;
       this.#pipeline.addRefused(refused);
       refused.refuse(error);
+      const { handler } = this.#http;
+      if (handler.onRefused === undefined) return;
+      handler.onRefused(refusedHead(this.#parser.unfinished, this.#peer), error);
       return;
     }
     this.#receiving = null;
     this.#lingers = true;
     exchange.isLast = true;
-    exchange.receiver.onAbort(error.status === 408 ? "timeout" : "bad-request");
+    const reason = error.status === 408 ? "timeout" : "bad-request";
+    exchange.receiver.onAbort(reason, exchange.responded ? undefined : error);
     exchange.refuse(error);
   }
 

@@ -10,6 +10,7 @@ import type { ProtocolError } from "../base/errors.ts";
 import type {
   AbortReason,
   DirectOutput,
+  EndpointAnswer,
   Exchange,
   ExchangeReceiver,
   RequestHead,
@@ -28,6 +29,10 @@ import {
   MAX_DISCARDED_BYTES,
   WINDOW_PIECE_BYTES,
 } from "./codec/limits.ts";
+
+/** What a request gets whose handler takes too long, and one whose response cannot be sent. */
+const TIMED_OUT: EndpointAnswer = { status: 504, message: "" };
+const BROKEN: EndpointAnswer = { status: 500, message: "" };
 
 /** Waiting for the response, within it, or done with it. */
 const AWAITING = 0;
@@ -289,8 +294,9 @@ export class HttpExchange implements DirectOutput, Exchange {
   /** Ends an exchange whose handler took too long: 504 to the client. */
   timeOut(): void {
     const { receiver } = this;
-    this.fail(504);
-    receiver.onAbort("timeout");
+    const isAnswered = this.responded;
+    this.fail(TIMED_OUT.status);
+    receiver.onAbort("timeout", isAnswered ? undefined : TIMED_OUT);
   }
 
   /** Is told that all responses before this one are complete. */
@@ -418,11 +424,11 @@ export class HttpExchange implements DirectOutput, Exchange {
     this.#state = AWAITING;
     if (error instanceof HandshakeError) {
       this.#respondWithError(error.status, error.message, error.fieldLines);
-      receiver.onAbort("bad-request");
+      receiver.onAbort("bad-request", error);
     } else if (error instanceof InvalidResponseError) {
       this.#connection.host.log("error", `http: ${error.message}`);
       this.#respondWithError(500, "");
-      receiver.onAbort("invalid-response");
+      receiver.onAbort("invalid-response", BROKEN);
     } else {
       throw error;
     }
@@ -433,14 +439,15 @@ export class HttpExchange implements DirectOutput, Exchange {
     this.#connection.host.log("error", `http: ${error.message}`);
     const { receiver } = this;
     this.receiver = NOBODY;
-    if (this.#connection.writer.idle) {
-      // The head was refused, so nothing of it was written.
+    // If the head was refused, nothing of it was written.
+    const mayAnswer = this.#connection.writer.idle;
+    if (mayAnswer) {
       const { head, body } = errorResponse(500, "");
       this.#begin(head, body);
     } else {
       this.#state = COMPLETE;
       this.#connection.breakOff();
     }
-    receiver.onAbort("invalid-response");
+    receiver.onAbort("invalid-response", mayAnswer ? BROKEN : undefined);
   }
 }

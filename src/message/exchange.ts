@@ -9,6 +9,7 @@
  */
 
 import { EMPTY } from "../base/empty.ts";
+import type { ProtocolError } from "../base/errors.ts";
 import { Slab } from "../base/buffers.ts";
 
 /** The protocol over which a request came in. */
@@ -116,6 +117,7 @@ export class RequestHead {
 
   /** Copies the bytes of the head out of a borrowed buffer. Ranges are adjusted. */
   detach(): void {
+    if (this.block === slab.bytes) return;
     const end = this.paramsEnd > this.paramsStart ? this.paramsEnd : this.fieldsEnd;
     const shift = slab.keep(this.block, this.targetStart, end) - this.targetStart;
     this.block = slab.bytes;
@@ -217,6 +219,14 @@ export type AbortReason =
   /** The response that the handler composed cannot be sent; the client was answered 500. */
   | "invalid-response";
 
+/** What an endpoint has answered by itself. */
+export interface EndpointAnswer {
+  /** Status of the response. */
+  readonly status: number;
+  /** What it says besides the status; `""` if nothing. */
+  readonly message: string;
+}
+
 /** Listener of a request's handler, while the exchange is open. */
 export interface ExchangeReceiver {
   /**
@@ -244,9 +254,10 @@ export interface ExchangeReceiver {
   onCredit(bytes: number): void;
   /**
    * The exchange is cut short. After `"client-half-closed"` the response can still be sent;
-   * after any other reason nothing that is sent reaches anybody.
+   * after any other reason nothing that is sent reaches anybody. `answer` is what the endpoint itself has
+   * answered, if it has.
    */
-  onAbort(reason: AbortReason): void;
+  onAbort(reason: AbortReason, answer?: EndpointAnswer): void;
   /** The response was handed to the operating system in full. Only told if asked for. */
   onSent(): void;
 }
@@ -263,6 +274,14 @@ export const NOBODY: ExchangeReceiver = {
   onAbort() {},
   onSent() {},
 };
+
+/** Which worker has a request. */
+export interface WorkerPlace {
+  /** Its number among those of its apps, from 1. */
+  readonly worker: number;
+  /** Its generation, from 1. */
+  readonly generation: number;
+}
 
 /**
  * One request and its response, as its handler sees it. All calls are synchronous and never block:
@@ -284,6 +303,15 @@ export interface Exchange {
   readonly congested: boolean;
   /** A way to write without copies, once the response has begun; nothing where there is none, or not yet. */
   readonly direct?: DirectOutput | null;
+  /**
+   * Takes note that the request belongs to what is mounted at `prefix`, or to nothing. Absent where nobody wants
+   * to know.
+   */
+  onRouted?(prefix: string | null): void;
+  /** Takes note that the request waits for a worker. Absent where nobody wants to know. */
+  onQueued?(): void;
+  /** Takes note that a worker has the request. Absent where nobody wants to know. */
+  onGiven?(place: WorkerPlace): void;
   /** Permits `bytes` more of the request's body to be delivered. */
   grant(bytes: number): void;
   /** Permits `bytes` more of the file to be delivered that comes with a request of the role `"filter"`. */
@@ -342,6 +370,11 @@ export interface DirectOutput {
 export interface ExchangeHandler {
   /** Takes charge of the exchange, and sets its receiver, before it returns. */
   handle(exchange: Exchange): void;
+  /**
+   * Takes note that an endpoint has refused a request by itself: `head` has what could be read of it. Absent
+   * where nobody wants to know.
+   */
+  onRefused?(head: RequestHead, fault: ProtocolError): void;
 }
 
 const NO_PEER: Peer = {

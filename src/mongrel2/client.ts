@@ -428,9 +428,18 @@ export class Mongrel2Client implements ExchangeChannel {
     if (!(error instanceof ProtocolError)) throw error;
     const { date, now, log } = this.#host;
     log("warning", `mongrel2: ${error.message} (${error.section})`);
-    this.#current ??= new Mongrel2Exchange(this, new RequestHead(), false, date, now, log);
+    this.#current ??= new Mongrel2Exchange(this, this.#unreadHead(), false, date, now, log);
     // What is wrong on this side is nothing to tell the client.
     const told = error.status < 500 ? error : new ProtocolError(error.status, "", error.section);
+    const { head, responded } = this.#current;
     this.#current.refuse(told);
+    if (!responded) this.#host.handler.onRefused?.(head, told);
+  }
+
+  /** The head of a request that could not be read. */
+  #unreadHead(): RequestHead {
+    const head = new RequestHead();
+    head.peer = this.#host.peers.http;
+    return head;
   }
 }

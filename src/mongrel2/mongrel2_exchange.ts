@@ -10,6 +10,7 @@ import { InvalidResponseError } from "../base/errors.ts";
 import type { ProtocolError } from "../base/errors.ts";
 import type {
   AbortReason,
+  EndpointAnswer,
   Exchange,
   ExchangeReceiver,
   RequestHead,
@@ -45,6 +46,10 @@ export interface ExchangeChannel {
 }
 
 const NOT_IMPLEMENTED = 501;
+const CANNOT_CARRY = "Mongrel2 cannot carry it";
+/** What a request gets whose handler takes too long, and one whose response cannot be sent. */
+const TIMED_OUT: EndpointAnswer = { status: 504, message: "" };
+const BROKEN: EndpointAnswer = { status: 500, message: "" };
 
 /** Waiting for the response, within it, or done with it. */
 const AWAITING = 0;
@@ -168,8 +173,8 @@ export class Mongrel2Exchange implements Exchange, BodyTaker, SocketExchange {
       this.receiver = NOBODY;
       const name = isShared ? "Mongrel2, with several --processes," : "Mongrel2";
       this.#log("error", cannotUpgrade("mongrel2", name, head.protocol));
-      this.#respondWithError(NOT_IMPLEMENTED, "Mongrel2 cannot carry it");
-      receiver.onAbort("invalid-response");
+      this.#respondWithError(NOT_IMPLEMENTED, CANNOT_CARRY);
+      receiver.onAbort("invalid-response", { status: NOT_IMPLEMENTED, message: CANNOT_CARRY });
       return;
     }
     try {
@@ -203,11 +208,11 @@ export class Mongrel2Exchange implements Exchange, BodyTaker, SocketExchange {
     this.receiver = NOBODY;
     if (error instanceof HandshakeError) {
       this.#respondWithError(error.status, error.message, error.fieldLines);
-      receiver.onAbort("bad-request");
+      receiver.onAbort("bad-request", error);
     } else if (error instanceof InvalidResponseError) {
       this.#log("error", `mongrel2: ${error.message}`);
       this.#respondWithError(500, "");
-      receiver.onAbort("invalid-response");
+      receiver.onAbort("invalid-response", BROKEN);
     } else {
       throw error;
     }
@@ -274,16 +279,16 @@ export class Mongrel2Exchange implements Exchange, BodyTaker, SocketExchange {
   /** Refuses a request whose body turned out too large, and tells its handler. */
   refuseBody(error: ProtocolError): void {
     if (this.complete) return;
-    const { receiver } = this;
+    const { receiver, responded } = this;
     this.refuse(error);
-    receiver.onAbort("bad-request");
+    receiver.onAbort("bad-request", responded ? undefined : error);
   }
 
   /** Ends an exchange whose handler took too long: 504 to the client. */
   timeOut(): void {
-    const { receiver } = this;
-    this.fail(504);
-    receiver.onAbort("timeout");
+    const { receiver, responded } = this;
+    this.fail(TIMED_OUT.status);
+    receiver.onAbort("timeout", responded ? undefined : TIMED_OUT);
   }
 
   /** Is told that the client has gone, or the gateway goes. */
@@ -307,10 +312,10 @@ export class Mongrel2Exchange implements Exchange, BodyTaker, SocketExchange {
 
   onBodyFailed(reason: string): void {
     this.#log("warning", `mongrel2: ${reason}`);
-    const { receiver } = this;
+    const { receiver, responded } = this;
     this.#writer.closes = true;
     this.fail(500);
-    receiver.onAbort("bad-request");
+    receiver.onAbort("bad-request", responded ? undefined : BROKEN);
   }
 
   #onWritten(bodyBytes: number): void {
@@ -349,15 +354,16 @@ export class Mongrel2Exchange implements Exchange, BodyTaker, SocketExchange {
     this.#log("error", `mongrel2: ${error.message}`);
     const { receiver } = this;
     this.receiver = NOBODY;
-    if (this.#writer.idle) {
-      // The head was refused, so nothing of it was written.
+    // If the head was refused, nothing of it was written.
+    const mayAnswer = this.#writer.idle;
+    if (mayAnswer) {
       const { head, body } = errorResponse(500, "");
       this.#writer.begin(this.head, head, body);
       this.#onWritten(0);
     } else {
       this.#breakOff();
     }
-    receiver.onAbort("invalid-response");
+    receiver.onAbort("invalid-response", mayAnswer ? BROKEN : undefined);
   }
 }
 

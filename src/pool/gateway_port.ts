@@ -7,7 +7,7 @@
 
 import { setImmediate } from "node:timers";
 import { concatenated } from "../base/bytes.ts";
-import type { Exchange, ResponseHead } from "../message/exchange.ts";
+import type { Exchange, ResponseHead, WorkerPlace } from "../message/exchange.ts";
 import { BODY_WINDOW_BYTES, NO_ANSWER } from "../message/exchange.ts";
 import type { SendFile } from "../message/file_order.ts";
 import type { Log } from "../base/log.ts";
@@ -100,6 +100,8 @@ export interface GatewayPortOptions {
   readonly ringBytes: number;
   /** Field line, with CRLF, that is added to each response; `""` for none. */
   readonly fieldLine?: string;
+  /** Where its requests are. Default: worker 1 of generation 1. */
+  readonly place?: WorkerPlace;
   /** Who keeps the sockets of the apps that outlive their code. Default: nobody. */
   readonly sockets?: SocketKeeper<MovableSocket>;
   /** Connects to the hub of signals and topics. Default: there is none. */
@@ -152,6 +154,7 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
   readonly drained: Promise<void>;
 
   readonly #name: string;
+  readonly #place: WorkerPlace;
   readonly #sockets: SocketKeeper<MovableSocket> | undefined;
   /** Exchanges whose sockets may be handed to other workers. */
   readonly #kept = new Set<ForwardedExchange>();
@@ -201,6 +204,7 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
       name,
       ringBytes,
       fieldLine = "",
+      place = { worker: 1, generation: 1 },
       sockets,
       switchboard,
       sendFile = (exchange) => exchange.fail(501),
@@ -210,6 +214,7 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
     this.#switchboard = switchboard;
     this.sendFile = sendFile;
     this.#name = name;
+    this.#place = place;
     this.#sockets = sockets;
     this.fieldLine = fieldLine;
     this.#fieldLineBytes = new TextEncoder().encode(fieldLine);
@@ -256,6 +261,7 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
     }
     this.#unseenRequests++;
     const id = this.#takeId();
+    exchange.onGiven?.(this.#place);
     const forwarded = new ForwardedExchange(this, id, exchange);
     exchange.receiver = forwarded;
     this.#exchanges.add(forwarded);

@@ -75,6 +75,8 @@ export interface PoolOptions {
   readonly denials?: Denials;
   /** What the names of the workers end with. */
   readonly label?: string;
+  /** The generation of the workers, from 1. Default 1. */
+  readonly generation?: number;
   /** Field line, with CRLF, that is added to each response; `""` for none. */
   readonly fieldLine?: string;
   /** Who keeps the sockets of the apps that outlive their code. Default: nobody. */
@@ -306,10 +308,10 @@ export class WorkerPool
     this.#ending.resolve();
   }
 
-  makeWorker({ name }: WorkerSlot): AppWorker {
+  makeWorker({ name, number }: WorkerSlot): AppWorker {
     const { apps, permissions, reserved, maxHeadBytes, fieldLine, hasRoom, profiles } =
       this.#options;
-    const { sockets, switchboard, sendFile } = this.#options;
+    const { sockets, switchboard, sendFile, generation = 1 } = this.#options;
     const counts = this.#counts;
     if (hasRoom?.() === false) {
       throw new LoadError("", `${name} cannot be started: the process has too many files open`);
@@ -318,7 +320,9 @@ export class WorkerPool
     while (ringBytes < maxHeadBytes * 4) ringBytes *= 2;
     const group = this.#group;
     const own = { name, apps, permissions, group, reserved, profiles };
-    const options = { ...own, ringBytes, fieldLine, sockets, switchboard, sendFile, counts };
+    const place = { worker: number, generation };
+    const shared = { sockets, switchboard, sendFile, counts };
+    const options = { ...own, ringBytes, fieldLine, place, ...shared };
     return new AppWorker(options, this, this.#log);
   }
 

@@ -38,6 +38,7 @@ export class WaitingExchange implements ExchangeReceiver {
     this.since = performance.now();
     this.#onGone = onGone;
     exchange.head.detach();
+    exchange.onQueued?.();
     exchange.receiver = this;
   }
 

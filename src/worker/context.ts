@@ -8,6 +8,7 @@ import { resolved } from "../base/captured.ts";
 import { clientOf } from "../message/client.ts";
 import type { EndpointKind, RequestRole } from "../message/exchange.ts";
 import { requestIdOf } from "../message/request_id.ts";
+import { formatTraceparent, readTraceContext } from "../message/trace_context.ts";
 import type { BodyPiece } from "./request_body.ts";
 import { variablesOf } from "./meta_variables.ts";
 import { responseTrailers } from "./response_trailers.ts";
@@ -56,6 +57,13 @@ export interface Context {
   readonly mount: string;
   /** Fires when the client has gone away, or the request has timed out. */
   readonly signal: AbortSignal;
+  /**
+   * The request's place in a trace, in the form of `traceparent` (W3C Trace Context): pass it on to what you ask.
+   * If requests are traced, it is that of the app; else what the client has sent. `""` if there is none.
+   */
+  readonly traceparent: string;
+  /** What tracing systems keep with that, in the form of `tracestate`; `""` if there is none. */
+  readonly tracestate: string;
   /** Trailer fields of the request; resolves when its body has been received in full. */
   readonly trailers: Promise<Headers>;
   /**
@@ -169,6 +177,15 @@ export class AppContext implements Context {
 
   get signal(): AbortSignal {
     return this.#task.signal;
+  }
+
+  get traceparent(): string {
+    const said = readTraceContext(this.#task.head);
+    return said === null ? "" : formatTraceparent(said);
+  }
+
+  get tracestate(): string {
+    return readTraceContext(this.#task.head)?.state ?? "";
   }
 
   get trailers(): Promise<Headers> {

@@ -48,6 +48,7 @@ const VALUES: Record<string, string> = {
   "health-check": "/health",
   "config": "c.ini",
   "server-name": "main",
+  "access-log-format": "common",
 };
 
 for (const option of OPTIONS) {

@@ -41,6 +41,7 @@ Deno.test("all of the help has its parts under headings, in this order", () => {
     "Loading:",
     "Reloading:",
     "Processes:",
+    "Logs:",
     "Monitoring:",
     "Permissions of apps:",
     "Limits:",

@@ -200,6 +200,13 @@ const effects: Record<
   }],
   "status-control": [["--status-control", "t", "--status", "1"], { statusControl: "/t" }],
   "pidfile": [["--pidfile", "p"], { pidfile: "/p" }],
+  "access-log": [["--access-log", "a.log"], { accessLog: "/a.log" }],
+  "access-log-format": [["--access-log-format", "%h"], {
+    accessLogFormat: {
+      kind: "pieces",
+      pieces: [{ kind: "value", value: "client", isQuoted: false }],
+    },
+  }],
   "inspect": [["--inspect=[::1]:9300"], {
     inspect: { transport: "tcp", hostname: "::1", port: 9300 },
   }],

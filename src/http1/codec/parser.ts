@@ -96,6 +96,8 @@ const MAX_EMPTY_LINE_BYTES = 8;
 /** Memory for bytes that are kept until more come: at first, and at the most where none are kept. */
 const MIN_KEPT_BYTES = 1024;
 const MAX_IDLE_KEPT_BYTES = 4096;
+/** Bytes that are kept of a head which is given up: its request line, unless that is far too long. */
+const MAX_UNFINISHED_BYTES = 2_048;
 /** No head was read, or it was taken. */
 const NO_HEAD = new RequestHead();
 const VERSION_PREFIX = [0x48, 0x54, 0x54, 0x50, 0x2f]; // HTTP/
@@ -133,6 +135,8 @@ export class RequestParser {
   bodyEnd = 0;
   /** Declared size of the chunk that began, in bytes. */
   chunkBytes = 0;
+  /** The first bytes of a head that was given up. */
+  unfinished: Uint8Array = EMPTY;
 
   readonly #limits: HttpLimits;
   readonly #peer: Peer | undefined;
@@ -209,8 +213,15 @@ export class RequestParser {
     return rest;
   }
 
-  /** Stops reading: whatever comes after is ignored. */
+  /**
+   * Stops reading: whatever comes after is ignored. What there was of a head that is not complete is
+   * {@linkcode unfinished} then.
+   */
   close(): void {
+    if (this.#state <= FIELDS && this.#mark < this.#end) {
+      const end = Math.min(this.#end, this.#mark + MAX_UNFINISHED_BYTES);
+      this.unfinished = this.buffer.slice(this.#mark, end);
+    }
     this.#state = CLOSED;
     this.#at = this.#end = this.#keptBytes = 0;
     this.#kept = EMPTY;

@@ -1,0 +1,84 @@
+/**
+ * What it costs to know what happens: CPU time of a hello with everything on that tells of requests, beside the
+ * same gatehouse with nothing on. `deno task bench:observing --help` has the options.
+ *
+ * @module
+ */
+
+import { wrk } from "./loads/wrk.ts";
+import { runAlone } from "./main.ts";
+import type { Bench, Case } from "./measuring/bench.ts";
+import { underLoad } from "./measuring/bench.ts";
+import { simply } from "./measuring/contest.ts";
+import { freePort } from "./measuring/harness.ts";
+import type { Contestant } from "./measuring/processes.ts";
+
+const NOTHING = "nothing on";
+const CLI = new URL("../cli.ts", import.meta.url).pathname;
+const APP = new URL("./apps/routed.ts", import.meta.url).pathname;
+const CONNECTIONS = 32;
+/** A hundredth of the requests is traced: who has this rate of them traces no more. */
+const TRACING = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+  OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+  OTEL_TRACES_SAMPLER_ARG: "0.01",
+};
+
+/** What is on. */
+interface Observing {
+  readonly name: string;
+  options(folder: string): readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const OBSERVING: readonly Observing[] = [
+  {
+    name: "everything on",
+    options: (folder) => [`--access-log=${folder}/access-${crypto.randomUUID()}.log`],
+    env: TRACING,
+  },
+  {
+    name: "an access log",
+    options: (folder) => [`--access-log=${folder}/access-${crypto.randomUUID()}.log`],
+    env: {},
+  },
+];
+
+/** Observers of requests. */
+export const observingBench: Bench = {
+  name: "observing",
+  cases: (folder) =>
+    Promise.resolve(
+      OBSERVING.flatMap((observing) =>
+        [0, 1, 2].map((workers) => caseOf(observing, workers, folder))
+      ),
+    ),
+};
+
+function caseOf({ name, options, env }: Observing, workers: number, files: string): Case {
+  return {
+    name: `${name}, workers ${workers}`,
+    peers: [NOTHING],
+    workers: [workers],
+    goals: [{ workers, figure: "cpuUs", atMost: 1.05 }],
+    peer: (_, name) => gatehouse(name, CLI, workers, [], {}),
+    gatehouse: (name, folder) => gatehouse(name, `${folder}/cli.ts`, workers, options(files), env),
+    measure: underLoad(
+      simply(({ port }, seconds) => wrk({ port, path: "/", connections: CONNECTIONS, seconds })),
+    ),
+  };
+}
+
+function gatehouse(
+  name: string,
+  cli: string,
+  workers: number,
+  options: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Contestant {
+  const port = freePort();
+  const args = [APP, `--workers=${workers}`, `--http=127.0.0.1:${port}`, ...options];
+  return { name, port, command: [Deno.execPath(), "run", "-A", "--no-check", cli, ...args], env };
+}
+
+if (import.meta.main) await runAlone(observingBench, { task: "bench:observing" });

@@ -1,0 +1,319 @@
+/**
+ * Writes access log lines.
+ *
+ * @module
+ */
+
+import { latin1Bytes } from "../base/bytes.ts";
+import { withoutPasswords } from "../base/passwords.ts";
+import { LF, QUESTION, SP } from "../message/chars.ts";
+import type { RequestHead } from "../message/exchange.ts";
+import { latin1Text } from "../message/fields.ts";
+import type { RequestRecord } from "../observe/request_record.ts";
+import type { Escaping } from "./escaping.ts";
+import { JSON_ESCAPING, QUOTE, TEXT_ESCAPING, WORD_ESCAPING } from "./escaping.ts";
+import type { LogFormat, Value } from "./format.ts";
+import { FieldFinder } from "./field_finder.ts";
+import type { LineBuffer } from "./line_buffer.ts";
+
+/** Bytes of a value at the most: the rest of it is left out. */
+export const MAX_VALUE_BYTES = 8_192;
+
+const AT = 0x40;
+const DASH = 0x2d;
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/** Fields that lines in JSON have. */
+const JSON_FIELDS = ["referer", "user-agent"];
+
+/** Writes lines in one format. */
+export class LineWriter {
+  readonly #format: LogFormat;
+  readonly #fields: FieldFinder;
+  readonly #process: number;
+  /** The second that the texts are of, since 1970. */
+  #second = -1;
+  #isoSecond = "";
+  #commonSecond = "";
+
+  /** Writes lines in `format` for the process with the number `process`. */
+  constructor(format: LogFormat, process: number) {
+    this.#format = format;
+    this.#process = process;
+    const names = format.kind === "json"
+      ? JSON_FIELDS
+      : format.pieces.flatMap((piece) => piece.kind === "field" ? [piece.name] : []);
+    this.#fields = new FieldFinder([...new Set(names)]);
+  }
+
+  /** Appends the line of `record` to `line`. */
+  write(line: LineBuffer, record: RequestRecord): void {
+    this.#fields.find(record.head);
+    if (this.#format.kind === "json") {
+      this.#writeJson(line, record);
+    } else {
+      for (const piece of this.#format.pieces) {
+        if (piece.kind === "literal") {
+          line.ascii(piece.text);
+          continue;
+        }
+        const escaping = piece.isQuoted ? TEXT_ESCAPING : WORD_ESCAPING;
+        if (piece.kind === "value") this.#writeValue(line, record, piece.value, escaping);
+        else this.#writeField(line, record.head, piece.name, escaping);
+      }
+    }
+    line.byte(LF);
+  }
+
+  #writeJson(line: LineBuffer, record: RequestRecord): void {
+    const { head, status, bytesIn, bytesOut, worker, generation } = record;
+    this.#setSecond(record.startedAtMs);
+    line.ascii('{"time":"');
+    line.ascii(this.#isoSecond);
+    line.byte(0x2e);
+    const ms = Math.floor(record.startedAtMs) % 1_000;
+    line.ascii(ms < 10 ? "00" : ms < 100 ? "0" : "");
+    line.whole(ms);
+    line.ascii('Z","client":"');
+    line.ascii(record.client);
+    line.ascii('","method":"');
+    line.ascii(head.method);
+    line.ascii('","target":"');
+    put(line, head.block, head.targetStart, head.targetEnd, JSON_ESCAPING);
+    line.ascii('","protocol":"');
+    line.ascii(record.protocol);
+    line.ascii('","status":');
+    line.whole(status);
+    line.ascii(',"bytesIn":');
+    line.whole(bytesIn);
+    line.ascii(',"bytesOut":');
+    line.whole(bytesOut);
+    line.ascii(',"durationMs":');
+    line.decimal(record.durationMs, 3);
+    if (record.firstByteMs >= 0) {
+      line.ascii(',"firstByteMs":');
+      line.decimal(record.firstByteMs, 3);
+    }
+    if (record.queuedMs > 0) {
+      line.ascii(',"queuedMs":');
+      line.decimal(record.queuedMs, 3);
+    }
+    line.ascii(',"endpoint":"');
+    line.ascii(record.endpoint);
+    line.ascii('","scheme":"');
+    line.ascii(record.scheme);
+    line.ascii('","mount":"');
+    asciiEscaped(line, record.mount, JSON_ESCAPING);
+    line.ascii('","worker":');
+    line.whole(worker);
+    line.ascii(',"generation":');
+    line.whole(generation);
+    line.ascii(',"requestId":"');
+    line.ascii(record.requestId);
+    line.byte(QUOTE);
+    this.#writeJsonField(line, head, "referer", ',"referer":"');
+    this.#writeJsonField(line, head, "user-agent", ',"userAgent":"');
+    line.ascii(',"outcome":"');
+    line.ascii(record.outcome);
+    line.ascii('","process":');
+    line.whole(this.#process);
+    line.byte(0x7d);
+  }
+
+  #writeJsonField(line: LineBuffer, { block }: RequestHead, name: string, key: string): void {
+    const fields = this.#fields;
+    const place = fields.placeOf(name);
+    const start = fields.starts[place];
+    if (start < 0) return;
+    line.ascii(key);
+    put(line, block, start, fields.ends[place], JSON_ESCAPING);
+    line.byte(QUOTE);
+  }
+
+  #writeField(line: LineBuffer, { block }: RequestHead, name: string, escaping: Escaping): void {
+    const fields = this.#fields;
+    const place = fields.placeOf(name);
+    const start = fields.starts[place];
+    if (start < 0 || fields.ends[place] === start) line.byte(DASH);
+    else put(line, block, start, fields.ends[place], escaping);
+  }
+
+  #writeValue(line: LineBuffer, record: RequestRecord, value: Value, escaping: Escaping): void {
+    const { head } = record;
+    const { block, targetStart, targetEnd } = head;
+    switch (value) {
+      case "client":
+        word(line, record.client);
+        break;
+      case "time":
+        this.#setSecond(record.startedAtMs);
+        line.ascii(this.#commonSecond);
+        break;
+      case "request line":
+        this.#writeRequestLine(line, record, escaping);
+        break;
+      case "method":
+        word(line, head.method);
+        break;
+      case "target":
+        bytesOrDash(line, block, targetStart, targetEnd, escaping);
+        break;
+      case "path":
+        bytesOrDash(line, block, targetStart, queryStart(head), escaping);
+        break;
+      case "query":
+        put(line, block, queryStart(head), targetEnd, escaping);
+        break;
+      case "protocol":
+        line.ascii(record.protocol);
+        break;
+      case "status":
+        if (record.status === 0) line.ascii("000");
+        else line.whole(record.status);
+        break;
+      case "bytes in":
+        line.whole(record.bytesIn);
+        break;
+      case "bytes out":
+        line.whole(record.bytesOut);
+        break;
+      case "bytes out or dash":
+        if (record.bytesOut === 0) line.byte(DASH);
+        else line.whole(record.bytesOut);
+        break;
+      case "duration in s":
+        line.decimal(record.durationMs / 1_000, 6);
+        break;
+      case "duration in ms":
+        line.decimal(record.durationMs, 3);
+        break;
+      case "duration in us":
+        line.whole(Math.round(record.durationMs * 1_000));
+        break;
+      case "first byte in ms":
+        if (record.firstByteMs < 0) line.byte(DASH);
+        else line.decimal(record.firstByteMs, 3);
+        break;
+      case "queued in ms":
+        line.decimal(record.queuedMs, 3);
+        break;
+      case "endpoint":
+        line.ascii(record.endpoint);
+        break;
+      case "scheme":
+        line.ascii(record.scheme);
+        break;
+      case "mount":
+        if (record.mount === "") line.byte(DASH);
+        else asciiEscaped(line, record.mount, escaping);
+        break;
+      case "worker":
+        line.whole(record.worker);
+        break;
+      case "generation":
+        line.whole(record.generation);
+        break;
+      case "request id":
+        line.ascii(record.requestId);
+        break;
+      case "outcome":
+        asciiEscaped(line, record.outcome.replace(" ", "-"), escaping);
+        break;
+      case "process":
+        line.whole(this.#process);
+        break;
+      case "dash":
+        line.byte(DASH);
+        break;
+    }
+  }
+
+  #writeRequestLine(line: LineBuffer, record: RequestRecord, escaping: Escaping): void {
+    const { method, block, targetStart, targetEnd } = record.head;
+    if (targetStart === targetEnd) {
+      line.byte(DASH);
+      return;
+    }
+    if (method !== "") {
+      line.ascii(method);
+      line.byte(SP);
+    }
+    put(line, block, targetStart, targetEnd, escaping);
+    if (method === "") return;
+    line.byte(SP);
+    line.ascii(record.protocol);
+  }
+
+  /** Makes the texts of the second in which `ms` since 1970 lies. */
+  #setSecond(ms: number): void {
+    const second = Math.floor(ms / 1_000);
+    if (second === this.#second) return;
+    this.#second = second;
+    const date = new Date(second * 1_000);
+    const iso = date.toISOString();
+    this.#isoSecond = iso.slice(0, 19);
+    const day = iso.slice(8, 10);
+    this.#commonSecond = `[${day}/${MONTHS[date.getUTCMonth()]}/${iso.slice(0, 4)}:` +
+      `${iso.slice(11, 19)} +0000]`;
+  }
+}
+
+/** Where the query of the target begins with its question mark, or the target ends. */
+function queryStart({ block, targetStart, targetEnd }: RequestHead): number {
+  for (let at = targetStart; at < targetEnd; at++) if (block[at] === QUESTION) return at;
+  return targetEnd;
+}
+
+function word(line: LineBuffer, text: string): void {
+  line.ascii(text === "" ? "-" : text);
+}
+
+function bytesOrDash(
+  line: LineBuffer,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  escaping: Escaping,
+): void {
+  if (start === end) line.byte(DASH);
+  else put(line, bytes, start, end, escaping);
+}
+
+/** Appends `bytes[start, end)`, but for passwords in URLs, and what is too long. */
+function put(
+  line: LineBuffer,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  escaping: Escaping,
+): void {
+  const to = Math.min(end, start + MAX_VALUE_BYTES);
+  let mayHaveName = false;
+  for (let at = start; at < end; at++) {
+    if (bytes[at] === AT) {
+      mayHaveName = true;
+      break;
+    }
+  }
+  if (mayHaveName) {
+    // What is left out must not be what makes a password be seen as one.
+    const shown = withoutPasswords(latin1Text(bytes, start, end));
+    const rest = latin1Bytes(shown.slice(0, MAX_VALUE_BYTES));
+    line.escaped(rest, 0, rest.length, escaping);
+    if (shown.length > MAX_VALUE_BYTES) line.ascii("...");
+    return;
+  }
+  line.escaped(bytes, start, to, escaping);
+  if (to < end) line.ascii("...");
+}
+
+function asciiEscaped(line: LineBuffer, text: string, escaping: Escaping): void {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0xff || escaping.plain[code] === 0) {
+      const bytes = new TextEncoder().encode(text);
+      line.escaped(bytes, 0, bytes.length, escaping);
+      return;
+    }
+  }
+  line.ascii(text);
+}

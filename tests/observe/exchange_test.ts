@@ -1,0 +1,148 @@
+/** Exchanges that are observed, as their handlers and endpoints see them. */
+import type { Exchange, ExchangeReceiver, ResponseHead } from "../../src/message/exchange.ts";
+import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
+import { ObservingHandler } from "../../src/observe/handler.ts";
+import type { RequestRecord } from "../../src/observe/request_record.ts";
+import { assertEquals } from "../support/assert.ts";
+import { headOf } from "../support/checked_exchange.ts";
+
+const WHOLE: ResponseHead = { status: 200, fieldLines: "", bodyLength: WHOLE_BODY };
+const STREAM: ResponseHead = { ...WHOLE, bodyLength: UNKNOWN_LENGTH };
+
+/** An endpoint's side, of which the test is the endpoint. */
+class Endpoint {
+  readonly records: Partial<RequestRecord>[] = [];
+  /** What the handler is told. */
+  readonly told: string[] = [];
+  readonly observing: ObservingHandler;
+  /** The exchange as the handler has it. */
+  handled!: Exchange;
+  readonly inner: Exchange = {
+    head: headOf("/"),
+    receiver: NOBODY,
+    reportSent: false,
+    congested: false,
+    ...{ grant() {}, grantData() {}, reportFault() {}, respond() {}, write() {}, inform() {} },
+    ...{ end() {}, upgrade() {}, fail() {} },
+  };
+
+  constructor() {
+    this.observing = new ObservingHandler({ handle: (exchange) => this.handled = exchange }, [{
+      onEnd: ({ status, bytesOut, outcome, firstByteMs }) =>
+        this.records.push({ status, bytesOut, outcome, firstByteMs: Math.sign(firstByteMs) }),
+    }]);
+    this.observing.handle(this.inner);
+    this.handled.receiver = {
+      ...NOBODY,
+      onAbort: (reason) => this.told.push(reason),
+      onSent: () => this.told.push("sent"),
+    };
+  }
+
+  get receiver(): ExchangeReceiver {
+    return this.inner.receiver;
+  }
+}
+
+const GONE = { status: 0, bytesOut: 0, outcome: "client left", firstByteMs: -1 } as const;
+
+/** What happens, what the record is, and what the handler is told. */
+const CASES: Record<
+  string,
+  readonly [act: (endpoint: Endpoint) => void, record: Partial<RequestRecord>, told?: string[]]
+> = {
+  "the client leaves before it is answered": [
+    ({ receiver }) => receiver.onAbort("client-gone"),
+    GONE,
+    ["client-gone"],
+  ],
+  "the gateway ends before it is answered": [
+    ({ receiver }) => receiver.onAbort("shutdown"),
+    { ...GONE, outcome: "cut off" },
+    ["shutdown"],
+  ],
+  "the endpoint answers by itself": [
+    ({ receiver }) => receiver.onAbort("timeout", { status: 504, message: "" }),
+    { status: 504, bytesOut: "504 Gateway Timeout\n".length, outcome: "answered", firstByteMs: 1 },
+    ["timeout"],
+  ],
+  "the head cannot be sent": [
+    (endpoint) => {
+      endpoint.inner.respond = () =>
+        endpoint.receiver.onAbort("invalid-response", { status: 500, message: "" });
+      endpoint.handled.respond(WHOLE, "hello");
+    },
+    {
+      status: 500,
+      bytesOut: "500 Internal Server Error\n".length,
+      outcome: "answered",
+      firstByteMs: 1,
+    },
+    ["invalid-response"],
+  ],
+  "the handler has said all, and asks nothing: it is told nothing": [
+    ({ handled, receiver }) => {
+      handled.respond(STREAM, null);
+      handled.write(new Uint8Array(7));
+      handled.end();
+      receiver.onAbort("client-gone");
+    },
+    { status: 200, bytesOut: 7, outcome: "client left", firstByteMs: 1 },
+  ],
+  "the handler has said all, and asks what becomes of it": [
+    ({ handled, receiver }) => {
+      handled.reportSent = true;
+      handled.respond(WHOLE, "hello");
+      receiver.onAbort("client-gone");
+    },
+    { status: 200, bytesOut: 5, outcome: "client left", firstByteMs: 1 },
+    ["client-gone"],
+  ],
+  "the response is sent, and the handler asks for that": [
+    ({ handled, receiver }) => {
+      handled.reportSent = true;
+      handled.respond({ ...WHOLE, bodyLength: 5 }, new Uint8Array(2));
+      handled.write(new Uint8Array(9));
+      receiver.onSent();
+    },
+    { status: 200, bytesOut: 5, outcome: "answered", firstByteMs: 1 },
+    ["sent"],
+  ],
+  "the handler gives up within its answer": [
+    (endpoint) => {
+      endpoint.handled.respond(STREAM, "abc");
+      endpoint.inner.fail = () => endpoint.receiver.onAbort("client-gone");
+      endpoint.handled.fail(502);
+    },
+    { status: 200, bytesOut: 3, outcome: "cut off", firstByteMs: 1 },
+  ],
+};
+
+for (const [what, [act, record, told = []]] of Object.entries(CASES)) {
+  Deno.test(`one record, and the handler knows what it would: ${what}`, () => {
+    const endpoint = new Endpoint();
+    const { observing } = endpoint;
+    assertEquals([observing.inFlight, [...observing.underWay()].length], [1, 1]);
+    act(endpoint);
+    endpoint.receiver.onAbort("client-gone");
+    assertEquals(endpoint.records, [record]);
+    assertEquals(endpoint.told.slice(0, told.length), told);
+    assertEquals([observing.inFlight, [...observing.underWay()].length], [0, 0]);
+  });
+}
+
+Deno.test("requests under way are known in their order, whichever ends first", () => {
+  const handled: Exchange[] = [];
+  const observing = new ObservingHandler({ handle: (exchange) => handled.push(exchange) }, []);
+  for (let i = 0; i < 4; i++) observing.handle({ ...new Endpoint().inner, head: headOf(`/${i}`) });
+  const targets = () =>
+    [...observing.underWay()].map(({ head }) =>
+      new TextDecoder().decode(head.block.subarray(head.targetStart, head.targetEnd))
+    );
+  assertEquals(targets(), ["/3", "/2", "/1", "/0"]);
+  for (const [i, left] of [[1, "/3/2/0"], [3, "/2/0"], [0, "/2"], [2, ""]] as const) {
+    handled[i].respond(WHOLE, "");
+    assertEquals(targets().join(""), left);
+  }
+  assertEquals(observing.inFlight, 0);
+});

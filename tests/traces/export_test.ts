@@ -1,0 +1,138 @@
+/** Traces as a collector gets them. */
+import type { Context } from "../../mod.ts";
+import { NO_ANSWER, RequestHead, WHOLE_BODY } from "../../src/message/exchange.ts";
+import { latin1Bytes } from "../../src/base/bytes.ts";
+import { ObservingHandler } from "../../src/observe/handler.ts";
+import { TraceExport } from "../../src/traces/exporter.ts";
+import { traceSettings } from "../../src/traces/settings.ts";
+import { assert, assertEquals, assertMatch } from "../support/assert.ts";
+import { eventually } from "../support/fastcgi.ts";
+import { startGateway } from "../support/gateway.ts";
+import { Collector } from "../support/otlp.ts";
+import { get, RawClient } from "../support/raw_client.ts";
+
+const TRACE = "0af7651916cd43dd8448eb211c80319c";
+const SPAN = "b7ad6b7169203331";
+const APP = new URL("../fixtures/traced.ts", import.meta.url).pathname;
+
+function settingsFor(url: string, more: Record<string, string> = {}) {
+  const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: url, OTEL_SERVICE_NAME: "shop", ...more };
+  return traceSettings(new Map(Object.entries(variables)))!;
+}
+
+/** Traces a request that is answered with `status`, or not at all. */
+function trace(traces: TraceExport, target: string, status: number): void {
+  const handler = new ObservingHandler(
+    {
+      handle(exchange) {
+        exchange.onQueued?.();
+        exchange.onGiven?.({ worker: 1, generation: 1 });
+        if (status === NO_ANSWER) exchange.fail(NO_ANSWER);
+        else exchange.respond({ status, fieldLines: "", bodyLength: WHOLE_BODY }, "x");
+      },
+    },
+    [],
+    traces.tracer,
+  );
+  const head = new RequestHead();
+  head.method = "GET";
+  head.block = latin1Bytes(target);
+  head.targetEnd = head.fieldsStart = head.fieldsEnd = target.length;
+  head.paramsStart = head.paramsEnd = target.length;
+  const nothing = () => {};
+  handler.handle({
+    head,
+    receiver: null!,
+    reportSent: false,
+    congested: false,
+    ...{ grant: nothing, grantData: nothing, reportFault: nothing, respond: nothing },
+    ...{ write: nothing, inform: nothing, end: nothing, upgrade: nothing, fail: nothing },
+  });
+}
+
+Deno.test("a collector that does not answer costs a word in a while, and what is traced is bounded", async () => {
+  await using collector = new Collector();
+  collector.status = 400;
+  const lines: string[] = [];
+  {
+    await using traces = await TraceExport.open(
+      settingsFor(collector.url),
+      (level, line) => lines.push(`${level}: ${line}`),
+    );
+    for (let i = 0; i < 10_000; i++) trace(traces, "/", 200);
+    assert(traces.tracer.waitingCount <= 4_096);
+    await eventually("some were sent", () => Promise.resolve(lines.length > 0));
+  }
+  assertMatch(
+    lines[0],
+    /^warning: http:\/\/127.0.0.1:\d+\/v1\/traces: the traces of \d+ requests are lost: /,
+  );
+  assert(lines.length <= 2, lines.join("\n"));
+  const lost = lines.map((line) => Number(/of (\d+) requests/.exec(line)![1]));
+  assertEquals(lost.reduce((sum, each) => sum + each, 0), 10_000);
+});
+
+Deno.test("spans say how a request ended, and nothing of passwords", async () => {
+  await using collector = new Collector();
+  {
+    await using traces = await TraceExport.open(settingsFor(collector.url), () => {});
+    trace(traces, "/a?next=http://ann:sesame@b/", 200);
+    trace(traces, "/b", 503);
+    trace(traces, "/c", NO_ANSWER);
+  }
+  const requests = collector.spans.filter(({ kind }) => kind === 2);
+  assertEquals(
+    requests.map(({ name, status, attributes }) => [
+      ...[name, status, attributes["url.path"], attributes["url.query"]],
+      ...[attributes["http.response.status_code"], attributes["error.type"]],
+    ]),
+    [
+      ["GET /", 0, "/a", "next=http://ann:***@b/", 200, undefined],
+      ["GET /", 2, "/b", undefined, 503, "503"],
+      ["GET /", 2, "/c", undefined, undefined, "cut off"],
+    ],
+  );
+  assertEquals(requests[0].resource, { "service.name": "shop" });
+  for (const { spanId, traceId, startNs, endNs } of requests) {
+    const children = collector.spans.filter(({ parentId }) => parentId === spanId);
+    assertEquals(children.map(({ name }) => name).sort(), ["app /", "queue"]);
+    assert(children.every((each) => each.traceId === traceId));
+    assert(children.every((each) => each.startNs >= startNs && each.endNs <= endNs));
+  }
+});
+
+Deno.test("the command takes places in traces over, tells its app, and sends spans of requests and apps", async () => {
+  await using collector = new Collector();
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer%20x",
+  };
+  await using gateway = await startGateway([APP, "--workers=1", "--access-log=-"], { env });
+  using client = await RawClient.connect(gateway.port);
+  const told = async (fields: string): Promise<Pick<Context, "traceparent" | "tracestate">> => {
+    await client.send(get("/x?y=1", fields));
+    return JSON.parse((await client.receive()).body);
+  };
+  const sampled = await told(`traceparent: 00-${TRACE}-${SPAN}-01\r\ntracestate: a=1\r\n`);
+  assertMatch(sampled.traceparent, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-01$`));
+  assertEquals(sampled.tracestate, "a=1");
+  const unsampled = await told(`traceparent: 00-${TRACE}-${SPAN}-00\r\n`);
+  assertMatch(unsampled.traceparent, new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`));
+  const begun = await told("");
+  assertMatch(begun.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  await eventually("the spans are there", () => Promise.resolve(collector.spans.length >= 4));
+
+  assertEquals(collector.requests[0].path, "/v1/traces");
+  assertEquals(collector.requests[0].headers.get("authorization"), "Bearer x");
+  const [request, app] = collector.spans.filter(({ traceId }) => traceId === TRACE);
+  assertEquals([request.name, request.kind, request.parentId, request.state], [
+    ...["GET /", 2, SPAN, "a=1"],
+  ]);
+  assertEquals([app.name, app.parentId], ["app /", request.spanId]);
+  assert(sampled.traceparent.includes(app.spanId), "the app is told its own span");
+  assertEquals(app.attributes, { "gatehouse.worker": 1, "gatehouse.generation": 1 });
+  assertEquals(collector.spans.length, 4, "nothing is sent of what is not sampled");
+  const [first] = collector.spans.filter(({ traceId }) => traceId !== TRACE);
+  assertEquals(first.parentId, "");
+  assert(begun.traceparent.includes(first.traceId));
+});
