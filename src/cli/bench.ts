@@ -142,6 +142,7 @@ async function run(bench: Bench, phase: string): Promise<RunResult> {
     { warmUpMs, durationMs, timeoutMs },
     {
       serverPid,
+      sockets: "system",
       signal,
       onProgress: ({ elapsedMs, answered, failed }) => {
         const isWarmUp = elapsedMs < 0;

@@ -12,7 +12,7 @@ import { SocketConversation } from "../client/socket_conversation.ts";
 import type { Scheme } from "../client/target.ts";
 import { withPath } from "../client/target.ts";
 import type { BenchSettings, ClientSetting } from "../config/bench_options.ts";
-import type { GroupPlan, Measurement } from "../load/load_group.ts";
+import type { GroupPlan, Measurement } from "../load/group_record.ts";
 import type { Pace } from "../load/pace.ts";
 import { ClosedLoop, OpenLoop } from "../load/pace.ts";
 import { BINARY } from "../websocket/codec/protocol.ts";

@@ -12,7 +12,7 @@ import { resolveTarget } from "../client/dial.ts";
 import type { Target } from "../client/target.ts";
 import { parseTarget } from "../client/target.ts";
 import type { FetchSettings } from "../config/fetch_options.ts";
-import { sum } from "../load/load_group.ts";
+import { sum } from "../load/group_record.ts";
 import { ClosedLoop } from "../load/pace.ts";
 import { resultJson } from "../load/result_json.ts";
 import { runGroups } from "../load/run.ts";
@@ -75,6 +75,7 @@ async function fetchBulk(
     { warmUpMs: 0, durationMs: Infinity, timeoutMs },
     {
       serverPid: null,
+      sockets: "platform",
       signal: interrupted.signal,
       onProgress: ({ answered, failed }) =>
         showStatus(`${answered} of ${requestCount} answered, ${failed} failed`),

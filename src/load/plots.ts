@@ -32,11 +32,11 @@ export interface PlotSpec {
 
 // The drawing's own units: small, so that letters are large on a phone.
 const WIDTH = 420;
-const HEIGHT = 250;
+const HEIGHT = 232;
 const LEFT = 62;
-const RIGHT = 12;
+const RIGHT = 24;
 const TOP = 26;
-const BOTTOM = 56;
+const BOTTOM = 40;
 const TICKS = 5;
 /** Points of a line at the most: more cannot be seen. */
 const MAX_POINTS = 600;
@@ -85,22 +85,22 @@ export function plot({ title, xLabel, xTicks, yScale, yText, series }: PlotSpec)
         escaped(each.name)
       }</title></path>`
     ),
-    ...legend(series),
-    "</svg></figure>",
+    "</svg>",
+    legend(series),
+    "</figure>",
   ].join("");
 }
 
 type Ends = readonly [from: number, to: number];
 
-function legend(series: readonly Series[]): string[] {
-  if (series.length < 2) return [];
-  const step = (WIDTH - LEFT - RIGHT) / series.length;
-  return series.map(({ name }, place) => {
-    const at = LEFT + place * step;
-    return `<line class="line s${place}" x1="${n(at)}" x2="${n(at + 14)}" y1="${HEIGHT - 10}" y2="${
-      HEIGHT - 10
-    }"/><text x="${n(at + 18)}" y="${HEIGHT - 6}">${escaped(name.slice(0, 24))}</text>`;
-  });
+/** Which line is which, in the page's own text: names may be long. */
+function legend(series: readonly Series[]): string {
+  if (series.length < 2) return "";
+  const entries = series.map(({ name }, place) =>
+    `<li><svg viewBox="0 0 14 4" aria-hidden="true"><line class="line s${place}" x1="0" x2="14" y1="2" ` +
+    `y2="2"/></svg>${escaped(name)}</li>`
+  );
+  return `<ul class="legend">${entries.join("")}</ul>`;
 }
 
 function pathOf(

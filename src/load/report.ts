@@ -5,8 +5,8 @@
  */
 
 import type { HotFunction } from "./hot_functions.ts";
-import type { GroupResult } from "./load_group.ts";
-import { sum } from "./load_group.ts";
+import type { GroupResult } from "./group_record.ts";
+import { sum } from "./group_record.ts";
 import { escaped } from "./markup.ts";
 import { plot } from "./plots.ts";
 import { PERCENTILES, rateOf } from "./result_json.ts";
@@ -56,6 +56,8 @@ figcaption{font-weight:600}svg{display:block;width:100%;height:auto}
 svg text{font-size:12px;fill:var(--soft)}svg .y{text-anchor:end}svg .x{text-anchor:middle}
 .grid{stroke:var(--rule);stroke-width:1}.line{fill:none;stroke-width:2;stroke-linejoin:round}
 .s0{stroke:var(--s0)}.s1{stroke:var(--s1)}.s2{stroke:var(--s2)}.s3{stroke:var(--s3)}.s4{stroke:var(--s4)}.s5{stroke:var(--s5)}
+.legend{list-style:none;margin:.3rem 0 0;padding:0;display:flex;flex-wrap:wrap;gap:.2rem 1rem;font-size:.85rem}
+.legend svg{display:inline-block;width:1.2rem;height:.35rem;margin-right:.4rem;vertical-align:middle}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.9rem}
 th,td{text-align:right;padding:.3rem .5rem;border-bottom:1px solid var(--rule);white-space:nowrap}
 th:first-child,td:first-child{text-align:left;white-space:normal;min-width:9rem}th{color:var(--soft);font-weight:600}
@@ -94,7 +96,7 @@ function tiles(result: RunResult): string {
   const share = clientShare(result);
   const { serverCpuMs, durationMs } = result;
   const cells: [string, string][] = [
-    [rateText(rateOf(result)), "answered"],
+    [rateText(rateOf(result)).replace(" requests", ""), "requests answered"],
     [time(latency.percentile(50)), "half were faster"],
     [time(latency.percentile(99)), "99 % were faster"],
     [time(latency.maxUs), "the slowest"],

@@ -7,8 +7,10 @@
 import { timerMs } from "../base/timers.ts";
 import { ownThreadCpuMs, processCpuMs } from "./cpu.ts";
 import { Histogram } from "./histogram.ts";
-import type { GroupPlan, GroupResult, Measurement } from "./load_group.ts";
+import type { GroupPlan, GroupResult, Measurement } from "./group_record.ts";
+import type { GroupRecord } from "./group_record.ts";
 import { LoadGroup } from "./load_group.ts";
+import { PolledLoad } from "./polled/polled_load.ts";
 import { partMsOf } from "./timeline.ts";
 
 /** How long a measurement takes. */
@@ -37,6 +39,11 @@ export interface RunProgress {
 export interface RunWatch {
   /** Process of the server, whose CPU time is told; `null` if it is not ours. */
   readonly serverPid: number | null;
+  /**
+   * Whose sockets are used, where there is a choice: the system's take a third of the CPU time, and hold up
+   * this thread while they wait; the platform's do not.
+   */
+  readonly sockets: "system" | "platform";
   /** Ends the run early. */
   readonly signal: AbortSignal;
   /** Told several times a second. */
@@ -72,7 +79,7 @@ export async function runGroups(
   const endMs = fromMs + durationMs;
   const partMs = partMsOf(Number.isFinite(durationMs) ? durationMs : 0);
   const measured: Measurement = { fromMs, endMs, timeoutMs, partMs };
-  const groups = plan(measured).map((group) => new LoadGroup(group, measured));
+  const load = loadOf(plan(measured), measured, watch.sockets);
   const cpu = new CpuWatch(watch.serverPid);
   const timers = [
     setTimeout(() => cpu.begin(), timerMs(warmUpMs)),
@@ -83,22 +90,48 @@ export async function runGroups(
     watch.onProgress({
       elapsedMs: performance.now() - fromMs,
       durationMs,
-      answered: total(groups.map(({ answered }) => answered)),
-      failed: total(groups.map(({ failed }) => failed)),
+      answered: total(load.records.map(({ answered }) => answered)),
+      failed: total(load.records.map(({ failed }) => failed)),
     }), PROGRESS_MS);
-  const stop = () => groups.forEach((group) => group.stop());
+  const stop = () => load.stop();
   watch.signal.addEventListener("abort", stop);
   try {
     if (watch.signal.aborted) stop();
-    const results = await Promise.all(groups.map((group) => group.run()));
+    await load.run();
     cpu.end();
     const elapsedMs = Math.min(durationMs, Math.max(1, performance.now() - fromMs));
-    return { durationMs: elapsedMs, partMs, groups: results, ...cpu.used() };
+    const groups = load.records.map((record) => record.result());
+    return { durationMs: elapsedMs, partMs, groups, ...cpu.used() };
   } finally {
     timers.forEach(clearTimeout);
     clearInterval(ticker);
     watch.signal.removeEventListener("abort", stop);
   }
+}
+
+/** Groups that run at the same time. */
+interface Load {
+  /** What happens in each. */
+  readonly records: readonly GroupRecord[];
+  /** Runs them to their end. */
+  run(): Promise<unknown>;
+  /** Ends them early. */
+  stop(): void;
+}
+
+function loadOf(
+  plans: readonly GroupPlan[],
+  measured: Measurement,
+  sockets: RunWatch["sockets"],
+): Load {
+  const polled = sockets === "system" ? PolledLoad.of(plans, measured) : null;
+  if (polled !== null) return polled;
+  const groups = plans.map((group) => new LoadGroup(group, measured));
+  return {
+    records: groups.map(({ record }) => record),
+    run: () => Promise.all(groups.map((group) => group.run())),
+    stop: () => groups.forEach((group) => group.stop()),
+  };
 }
 
 /** Share of a core that the client took, from 0 to 1; `null` if it is not known. */

@@ -5,8 +5,8 @@
  */
 
 import type { Histogram } from "./histogram.ts";
-import type { GroupResult } from "./load_group.ts";
-import { sum } from "./load_group.ts";
+import type { GroupResult } from "./group_record.ts";
+import { sum } from "./group_record.ts";
 import { PERCENTILES, rateOf } from "./result_json.ts";
 import type { RunResult } from "./run.ts";
 import { clientShare, total, wasClientBusy } from "./run.ts";

@@ -4,13 +4,14 @@ import { inFolder } from "../support/processes.ts";
 import { test } from "../support/strict.ts";
 
 const ECHO = `
-export default (request) => {
+export default async (request) => {
   if (request.headers.get("upgrade") === "websocket") {
     const { socket, response } = Deno.upgradeWebSocket(request);
     socket.onmessage = ({ data }) => socket.send(data);
     return response;
   }
-  return new Response("hello \\x1b[2J");
+  const { length } = await request.bytes();
+  return new Response(String(length));
 };
 `;
 
@@ -33,20 +34,22 @@ test("bench starts a server, puts a mixture of loads on it, and reports", async 
     const { code, out, err } = await run(
       folder,
       ...["bench", "mixed", "app.ts", "--duration", "500ms", "--warm-up", "0"],
-      ...["--client", "2 GET /a", "--client", "2 POST /b 3x5000", "--client", "2 WS /c 100"],
+      ...["--client", "2 GET /a", "--client", "2 POST /b 3x50000", "--client", "2 WS /c 100"],
       ...["--json", "-", "--report", "report.html", "--", "--workers", "1"],
     );
     assertEquals(code, 0, err);
     const { runs: [{ groups, answered, server, client }] } = JSON.parse(out);
     assertEquals(groups.map(({ name }: { name: string }) => name), [
       "GET /a",
-      "POST /b 3x5000",
+      "POST /b 3x50000",
       "WS /c 100",
     ]);
     for (const group of groups) {
       assert(group.answered > 0, group.name);
       assertEquals(group.failures, {});
     }
+    // Each body has arrived in full.
+    assertEquals(groups[1].bodyLengths, { ["150000".length]: groups[1].answered });
     const sum = groups.reduce(
       (all: number, group: { answered: number }) => all + group.answered,
       0,

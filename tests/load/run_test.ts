@@ -1,6 +1,7 @@
 import { serve } from "gatehouse";
 import type { Server } from "gatehouse";
 import { assert, assertEquals } from "../support/assert.ts";
+import type { RawBehaviour } from "../fixtures/raw_server.ts";
 import { test } from "../support/strict.ts";
 import { ConnectError } from "../../src/base/errors.ts";
 import { concatenated } from "../../src/base/bytes.ts";
@@ -13,55 +14,29 @@ import { fastCgiRequest, httpRequest } from "../../src/client/prepared_request.t
 import { SocketConversation } from "../../src/client/socket_conversation.ts";
 import type { Target } from "../../src/client/target.ts";
 import { parseTarget } from "../../src/client/target.ts";
-import type { GroupPlan, GroupResult, Measurement } from "../../src/load/load_group.ts";
-import { sum } from "../../src/load/load_group.ts";
+import type { GroupPlan, GroupResult, Measurement } from "../../src/load/group_record.ts";
+import { sum } from "../../src/load/group_record.ts";
 import type { Pace } from "../../src/load/pace.ts";
 import { ClosedLoop, OpenLoop } from "../../src/load/pace.ts";
 import { resultJson } from "../../src/load/result_json.ts";
 import { runGroups } from "../../src/load/run.ts";
-import type { RunTimes } from "../../src/load/run.ts";
+import type { RunTimes, RunWatch } from "../../src/load/run.ts";
 import { BINARY } from "../../src/websocket/codec/protocol.ts";
 
 const NO_BODY: RequestBody = { kind: "none" };
 const COUNTED: RunTimes = { warmUpMs: 0, durationMs: Infinity, timeoutMs: 20_000 };
 
-/** A server that answers what each connection gets as `answer` says. */
-function rawServer(answer: (conn: Deno.TcpConn) => Promise<void>) {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const conns = new Set<Deno.Conn>();
-  const serving = (async () => {
-    const answers: Promise<void>[] = [];
-    for await (const conn of listener) {
-      conns.add(conn);
-      answers.push(answer(conn).catch(() => {}));
-    }
-    await Promise.all(answers);
-  })();
-  return {
-    target: parseTarget(`http://127.0.0.1:${listener.addr.port}/`),
-    async [Symbol.asyncDispose]() {
-      listener.close();
-      for (const conn of conns) {
-        try {
-          conn.close();
-        } catch {
-          // The server itself has closed it.
-        }
-      }
-      await serving;
-    },
-  };
-}
-
-/** Answers each piece of what comes with `text`, after `before`. */
-const answering = (text: string, before: () => Promise<void> = async () => {}) =>
-  rawServer(async (conn) => {
-    const buffer = new Uint8Array(4_096);
-    while (await conn.read(buffer) !== null) {
-      await before();
-      await conn.write(new TextEncoder().encode(text));
-    }
+/** A server that does this with each connection, on a thread of its own. */
+async function rawServer(behaviour: RawBehaviour) {
+  const worker = new Worker(new URL("../fixtures/raw_server.ts", import.meta.url), {
+    type: "module",
   });
+  const { promise, resolve } = Promise.withResolvers<number>();
+  worker.onmessage = ({ data }) => resolve(data);
+  worker.postMessage(behaviour);
+  const target = parseTarget(`http://127.0.0.1:${await promise}/`);
+  return { target, [Symbol.dispose]: () => worker.terminate() };
+}
 
 const HELLO = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -73,7 +48,7 @@ async function runOne(
     readonly paceOf?: (measured: Measurement) => Pace;
   } = {},
   times: RunTimes = COUNTED,
-  signal: AbortSignal = new AbortController().signal,
+  watch: Partial<RunWatch> = {},
 ): Promise<GroupResult> {
   const server = await resolveTarget(target);
   const result = await runGroups(
@@ -87,7 +62,13 @@ async function runOne(
       ...plan,
     }],
     times,
-    { serverPid: null, signal, onProgress() {} },
+    {
+      serverPid: null,
+      sockets: "platform",
+      signal: new AbortController().signal,
+      onProgress() {},
+      ...watch,
+    },
   );
   // It has to be good for JSON.
   JSON.stringify(resultJson("test", result));
@@ -178,108 +159,119 @@ const WRONG: Record<string, [string, RegExp]> = {
   ],
 };
 
-for (const [name, [text, reason]] of Object.entries(WRONG)) {
-  test(`${name} is a failure, and not an answer`, async () => {
-    await using server = answering(text);
-    const result = await runOne(server.target, { count: 8, expectedBytes: 5 });
-    assertEquals([result.answered, sum(result.failures)], [0, 8]);
-    assert(
-      [...result.failures.keys()].every((each) => reason.test(each)),
-      [...result.failures].join(),
+for (const sockets of ["system", "platform"] as const) {
+  const over = `over the ${sockets}'s sockets`;
+
+  for (const [name, [answer, reason]] of Object.entries(WRONG)) {
+    test(`${name} is a failure, and not an answer, ${over}`, async () => {
+      using server = await rawServer({ answer });
+      const result = await runOne(server.target, { count: 8, expectedBytes: 5 }, COUNTED, {
+        sockets,
+      });
+      assertEquals([result.answered, sum(result.failures)], [0, 8]);
+      const reasons = [...result.failures.keys()];
+      assert(reasons.every((each) => reason.test(each)), reasons.join());
+    });
+  }
+
+  test(`so many requests are answered, each once, ${over}`, async () => {
+    using server = await rawServer({ answer: HELLO });
+    const plan = { count: 2_000, connections: 7 };
+    const result = await runOne(server.target, plan, COUNTED, { sockets });
+    assertEquals([result.answered, result.connects, sum(result.failures)], [2_000, 7, 0]);
+    assertEquals([...result.statuses, ...result.lengths], [[200, 2_000], [5, 2_000]]);
+    assertEquals(result.bytesReceived, 2_000 * HELLO.length);
+    assertEquals(result.bytesSent % 2_000, 0);
+  });
+
+  test(`connections that are cut off or refused are failures, and made anew, ${over}`, async () => {
+    using server = await rawServer({ then: "close" });
+    const result = await runOne(server.target, { count: 12 }, COUNTED, { sockets });
+    assertEquals([result.answered, sum(result.failures)], [0, 12]);
+    assert(result.connects >= 12);
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    const target = parseTarget(`http://127.0.0.1:${port}/`);
+    const none = await runOne(target, { count: 3 }, COUNTED, { sockets });
+    assertEquals([none.answered, sum(none.failures), none.connects], [0, 3, 0]);
+    assert([...none.failures.keys()].every((each) => /refused/i.test(each)));
+  });
+
+  test(`a request that takes too long is given up, and its time counts, ${over}`, async () => {
+    using server = await rawServer({});
+    const times = { ...COUNTED, timeoutMs: 150 };
+    const result = await runOne(server.target, { count: 4 }, times, { sockets });
+    assertEquals([result.answered, sum(result.failures)], [0, 4]);
+    assertEquals(result.latency.count, 4);
+    assert(result.latency.minUs >= 150_000);
+  });
+
+  test(`a stall of one second shows in an open loop, as wrk2 tells it, ${over}`, async () => {
+    using server = await rawServer({ answer: HELLO, stallMs: 1_000 });
+    const result = await runOne(
+      server.target,
+      { paceOf: ({ fromMs, endMs }) => new OpenLoop(300, fromMs, endMs), connections: 2 },
+      { warmUpMs: 0, durationMs: 2_000, timeoutMs: 10_000 },
+      { sockets },
     );
+    // Half of all requests were due in the stall: the 99th percentile is near its length.
+    assertEquals(result.answered, 600);
+    assert(result.latency.percentile(99) > 900_000, `${result.latency.percentile(99)} µs`);
+    assert(result.latency.percentile(80) > 200_000, `${result.latency.percentile(80)} µs`);
+    // Two were sent before it ended, and the others only after it.
+    assert(result.serviceTime.percentile(99) < 900_000, `${result.serviceTime.percentile(99)} µs`);
+  });
+
+  test(`what was due and could not be sent counts with its wait, ${over}`, async () => {
+    using server = await rawServer({});
+    const result = await runOne(
+      server.target,
+      { paceOf: ({ fromMs, endMs }) => new OpenLoop(100, fromMs, endMs), connections: 1 },
+      { warmUpMs: 0, durationMs: 500, timeoutMs: 200 },
+      { sockets },
+    );
+    assertEquals(result.answered, 0);
+    assertEquals(sum(result.failures) + result.unsent, 50);
+    assertEquals(result.latency.count, 50);
+    assert(result.unsent > 0);
+  });
+
+  test(`requests of the warm-up do not count, ${over}`, async () => {
+    using server = await rawServer({ answer: HELLO });
+    const result = await runOne(
+      server.target,
+      { paceOf: ({ fromMs, endMs }) => new OpenLoop(100, fromMs - 300, endMs) },
+      { warmUpMs: 300, durationMs: 300, timeoutMs: 5_000 },
+      { sockets },
+    );
+    assert(result.answered >= 29 && result.answered <= 31, String(result.answered));
+  });
+
+  test(`a run ends when it is told to, whatever its server does, ${over}`, async () => {
+    using server = await rawServer({});
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 50);
+    const { signal } = controller;
+    const result = await runOne(server.target, {}, COUNTED, { sockets, signal });
+    assertEquals(result.answered, 0);
+  });
+
+  test(`requests on a connection that is closed just then are repeated if they may be, ${over}`, async () => {
+    // Each connection is closed after its first answer, which does not say so.
+    using server = await rawServer({ answer: HELLO, then: "close" });
+    const plan = { count: 20, connections: 1 };
+    const got = await runOne(server.target, plan, COUNTED, { sockets });
+    assertEquals([got.answered, sum(got.failures)], [20, 0]);
+    const parts = { method: "POST", fields: [], body: NO_BODY };
+    const request = httpRequest(server.target, parts);
+    const posted = await runOne(server.target, { ...plan, request }, COUNTED, { sockets });
+    assertEquals([posted.answered + sum(posted.failures), posted.repeated], [20, 0]);
   });
 }
 
-test("connections that are cut off or refused are failures, and made anew", async () => {
-  await using server = rawServer(async (conn) => {
-    await conn.read(new Uint8Array(4_096));
-    conn.close();
-  });
-  const result = await runOne(server.target, { count: 12 });
-  assertEquals([result.answered, sum(result.failures)], [0, 12]);
-  assert(result.connects >= 12);
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  const none = await runOne(parseTarget(`http://127.0.0.1:${port}/`), { count: 3 });
-  assertEquals([none.answered, sum(none.failures), none.connects], [0, 3, 0]);
-});
-
-test("a request that takes too long is given up, and its time counts", async () => {
-  await using server = rawServer(async (conn) => {
-    while (await conn.read(new Uint8Array(4_096)) !== null);
-  });
-  const times = { ...COUNTED, timeoutMs: 150 };
-  const result = await runOne(server.target, { count: 4 }, times);
-  assertEquals([result.answered, sum(result.failures)], [0, 4]);
-  assertEquals(result.latency.count, 4);
-  assert(result.latency.minUs >= 150_000);
-});
-
-test("a stall of one second shows in an open loop, and not where each waits for its own", async () => {
-  const stalled = { isDue: false, isDone: false };
-  const begin = performance.now();
-  const stall = async () => {
-    // All connections share it, as those of a server whose only thread is busy.
-    if (!stalled.isDone && performance.now() - begin > 300) {
-      stalled.isDone = stalled.isDue = true;
-      await new Promise((wake) => setTimeout(wake, 1_000));
-      stalled.isDue = false;
-    }
-    while (stalled.isDue) await new Promise((wake) => setTimeout(wake, 5));
-  };
-  await using server = answering(HELLO, stall);
-  const times = { warmUpMs: 0, durationMs: 2_000, timeoutMs: 10_000 };
-  const result = await runOne(
-    server.target,
-    { paceOf: ({ fromMs, endMs }) => new OpenLoop(300, fromMs, endMs), connections: 2 },
-    times,
-  );
-  // Half of all requests were due in the stall: as wrk2 tells it, the 99th percentile is near its length.
-  assertEquals(result.answered, 600);
-  assert(result.latency.percentile(99) > 900_000, `${result.latency.percentile(99)} µs`);
-  assert(result.latency.percentile(80) > 200_000, `${result.latency.percentile(80)} µs`);
-  // Two were sent before it ended, and the others only after it.
-  assert(result.serviceTime.percentile(99) < 900_000, `${result.serviceTime.percentile(99)} µs`);
-});
-
-test("what was due and could not be sent counts with the time that it waited", async () => {
-  await using server = rawServer(async (conn) => {
-    while (await conn.read(new Uint8Array(4_096)) !== null);
-  });
-  const result = await runOne(
-    server.target,
-    { paceOf: ({ fromMs, endMs }) => new OpenLoop(100, fromMs, endMs), connections: 1 },
-    { warmUpMs: 0, durationMs: 500, timeoutMs: 200 },
-  );
-  assertEquals(result.answered, 0);
-  assertEquals(sum(result.failures) + result.unsent, 50);
-  assertEquals(result.latency.count, 50);
-  assert(result.unsent > 0);
-});
-
-test("requests of the warm-up do not count", async () => {
-  await using server = answering(HELLO);
-  const result = await runOne(
-    server.target,
-    { paceOf: ({ fromMs, endMs }) => new OpenLoop(100, fromMs - 300, endMs) },
-    { warmUpMs: 300, durationMs: 300, timeoutMs: 5_000 },
-  );
-  assert(result.answered >= 20 && result.answered <= 40, String(result.answered));
-});
-
-test("a run ends when it is told to, whatever its server does", async () => {
-  await using server = rawServer(async (conn) => {
-    while (await conn.read(new Uint8Array(4_096)) !== null);
-  });
-  const controller = new AbortController();
-  setTimeout(() => controller.abort(), 50);
-  const result = await runOne(server.target, {}, COUNTED, controller.signal);
-  assertEquals(result.answered, 0);
-});
-
 test("one exchange is told byte for byte", async () => {
-  await using server = answering(HELLO);
+  using server = await rawServer({ answer: HELLO });
   const sent: Uint8Array[] = [];
   const received: Uint8Array[] = [];
   const notes: string[] = [];
@@ -315,7 +307,7 @@ test("one exchange that fails says why", async () => {
     silent: ["", /^failed: no complete answer in 0.1 s/],
   };
   for (const [text, reason] of Object.values(failures)) {
-    await using server = answering(text);
+    using server = await rawServer({ answer: text });
     const notes: string[] = [];
     const isGood = await exchangeOnce(
       {
@@ -331,22 +323,4 @@ test("one exchange that fails says why", async () => {
     assert(reason.test(notes.at(-1)!), notes.join("\n"));
   }
   assert(new ConnectError("x") instanceof Error);
-});
-
-test("requests on a connection that is closed just then are sent once more, if they may be", async () => {
-  // Each connection is closed after its first answer, which does not say so.
-  const server = () =>
-    rawServer(async (conn) => {
-      await conn.read(new Uint8Array(4_096));
-      await conn.write(new TextEncoder().encode(HELLO));
-      conn.close();
-    });
-  await using safe = server();
-  const got = await runOne(safe.target, { count: 20, connections: 1 });
-  assertEquals([got.answered, sum(got.failures), got.repeated], [20, 0, 19]);
-  await using unsafe = server();
-  const parts = { method: "POST", fields: [], body: NO_BODY };
-  const request = httpRequest(unsafe.target, parts);
-  const posted = await runOne(unsafe.target, { count: 20, connections: 1, request });
-  assertEquals([posted.answered, sum(posted.failures), posted.repeated], [10, 10, 0]);
 });
