@@ -575,7 +575,11 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
     yield {
       listening,
       scheme: "http",
-      serve: () => new HttpEndpoint(listener, "http", redirect, limits, log),
+      serve: () =>
+        new HttpEndpoint(listener, "http", redirect, limits, log, {
+          greeters: greetersOf(options, address),
+          server: serverHeader,
+        }),
     };
   }
   if (options.fastcgi === undefined || options.fastcgi.addresses.length === 0) return;

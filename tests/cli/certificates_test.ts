@@ -116,11 +116,14 @@ Deno.test({
         `${folder}/app.js`,
         "--workers=0",
         "--redirect-http=127.0.0.1:0",
+        "--redirect-http=127.0.0.1:0,proxy-protocol",
+        "--trusted-proxies=127.0.0.0/8",
         "--https=127.0.0.1:0",
         `--cert=${folder}/a.pem`,
         `--key=${folder}/a.key`,
       ]);
-      const port = Number((await gateway.logged(/^listening http:/)).match(/\d+$/));
+      const [port, proxied] = gateway.log.filter((line) => line.startsWith("listening http:"))
+        .map((line) => Number(line.match(/\d+$/)));
       const to = (host: string) => `https://${host}:${gateway.port}`;
       for (
         const [line, host, status, location] of [
@@ -147,6 +150,9 @@ Deno.test({
           assertEquals(answer.headers.get("location"), location, `${line} ${host}`);
         }
       }
+      using client = await RawClient.connect(proxied);
+      await client.send(`PROXY TCP4 192.0.2.1 127.0.0.1 1 80\r\n${get("/p")}`);
+      assertEquals((await client.receive()).headers.get("location"), `${to("localhost")}/p`);
     }),
 });
 
