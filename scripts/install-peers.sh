@@ -45,8 +45,16 @@ need apache2 apache2-bin # with all modules, and without a service
 need caddy caddy
 need cgi-fcgi libfcgi-bin
 need curl curl
+need fish fish
+need groff groff-base
+need haproxy haproxy
 need lighttpd lighttpd
+[ -e /usr/lib/lighttpd/mod_openssl.so ] || {
+  missing="$missing lighttpd's-mod_openssl"
+  packages="$packages lighttpd-mod-openssl"
+}
 need m2sh mongrel2-core
+need mandoc mandoc
 need mongrel2 mongrel2-core
 need haproxy haproxy
 need nginx nginx-light
@@ -54,7 +62,9 @@ need pebble pebble
 [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ||
   { missing="$missing nginx-stream" packages="$packages libnginx-mod-stream"; }
 need openssl openssl
+need systemd-analyze systemd
 need wrk wrk
+need zsh zsh
 need redis-server redis-server
 need_any_version php-fpm php-fpm
 need_library libzmq.so.5 libzmq5

@@ -4,7 +4,8 @@
 #     curl -fsSL https://github.com/gatehouse/gatehouse/releases/latest/download/install.sh | sh
 #     sh install.sh [VERSION]
 #
-# GATEHOUSE_INSTALL   folder to install to (default: ~/.gatehouse/bin)
+# GATEHOUSE_INSTALL   folder to install to (default: ~/.gatehouse/bin); beside a folder called bin, in
+#                     share, go the manual page and completions for bash, zsh and fish
 # GATEHOUSE_RELEASES  where releases are (default: https://github.com/gatehouse/gatehouse/releases)
 
 set -eu
@@ -96,6 +97,15 @@ main() {
   chmod 755 "$work/gatehouse"
   installed=$("$work/gatehouse" --version 2>/dev/null) || fail "$archive does not run here"
   mv -f "$work/gatehouse" "$folder/gatehouse" 2>/dev/null || fail "cannot write $folder/gatehouse"
+  # Versions before these had the executable alone.
+  case $folder in
+    */bin)
+      if tar -tzf "$work/$archive" 2>/dev/null | grep -q '^share/'; then
+        tar -xzf "$work/$archive" -C "${folder%/bin}" share 2>/dev/null ||
+          fail "cannot write ${folder%/bin}/share"
+      fi
+      ;;
+  esac
 
   echo "$installed"
   echo "is installed as $folder/gatehouse"

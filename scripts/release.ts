@@ -1,6 +1,6 @@
 /**
- * Makes what a release consists of: an archive of each executable `dist/TRIPLE/gatehouse`, their
- * checksums, and the script that installs them.
+ * Makes what a release consists of: an archive of each executable `dist/TRIPLE/gatehouse` with the manual
+ * page and completions, their checksums, and the script that installs them.
  *
  *     deno task release [--dist FOLDER] [--output FOLDER]
  *
@@ -11,13 +11,25 @@
 
 // @ts-types="../src/types/std_parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
+import { dirname } from "node:path/posix";
 import { fileURLToPath } from "node:url";
 import { TARGETS } from "./compile/binary_format.ts";
+import { VERSION } from "../src/cli/version.ts";
+import { manPage } from "../src/config/man_page.ts";
+import { SHELLS } from "../src/config/shells/shells.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const options = parseArgs(Deno.args, { string: ["dist", "output"] });
 const dist = await Deno.realPath(String(options.dist ?? `${root}dist`));
 const output = String(options.output ?? `${dist}/release`);
+
+/** What goes along with each executable, by the paths where programs look for it beside `bin`. */
+const SHARED: Readonly<Record<string, string>> = {
+  "share/bash-completion/completions/gatehouse": SHELLS.get("bash")!(),
+  "share/fish/vendor_completions.d/gatehouse.fish": SHELLS.get("fish")!(),
+  "share/man/man1/gatehouse.1": manPage(VERSION),
+  "share/zsh/site-functions/_gatehouse": SHELLS.get("zsh")!(),
+};
 
 /** Name of the executable for `target`. */
 function executableFor(target: string): string {
@@ -32,12 +44,17 @@ async function pack(target: string, folder: string): Promise<string> {
   const work = await Deno.makeTempDir();
   try {
     await Deno.copyFile(`${folder}/${executable}`, `${work}/${executable}`);
-    await Deno.chmod(`${work}/${executable}`, 0o755);
-    await Deno.utime(`${work}/${executable}`, 0, 0);
+    await settle(`${work}/${executable}`, 0o755);
+    for (const [path, text] of Object.entries(SHARED)) {
+      await Deno.mkdir(dirname(`${work}/${path}`), { recursive: true });
+      await Deno.writeTextFile(`${work}/${path}`, text);
+      await settle(`${work}/${path}`, 0o644);
+    }
+    const files = [executable, ...Object.keys(SHARED)];
     if (isWindows) {
-      await run(work, "zip", "-q", "-X", archive, executable);
+      await run(work, "zip", "-q", "-X", archive, ...files);
     } else {
-      await run(work, "tar", "--format=ustar", "--owner=0", "--group=0", "-cf", "tar", executable);
+      await run(work, "tar", "--format=ustar", "--owner=0", "--group=0", "-cf", "tar", ...files);
       // The name and the time would be kept otherwise.
       await run(work, "gzip", "-n", "-9", "tar");
       await Deno.rename(`${work}/tar.gz`, `${work}/${archive}`);
@@ -47,6 +64,12 @@ async function pack(target: string, folder: string): Promise<string> {
     await Deno.remove(work, { recursive: true });
   }
   return archive;
+}
+
+/** Gives a file a mode and a time that do not depend on when and where it was made. */
+async function settle(path: string, mode: number): Promise<void> {
+  await Deno.chmod(path, mode);
+  await Deno.utime(path, 0, 0);
 }
 
 async function run(cwd: string, program: string, ...args: string[]): Promise<void> {

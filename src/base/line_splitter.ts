@@ -7,6 +7,8 @@
 const FIRST_HIGH_SURROGATE = 0xd800;
 const LAST_HIGH_SURROGATE = 0xdbff;
 
+const { TextDecoder } = globalThis;
+
 /** Finds the lines in a stream of bytes; its work, and what it keeps, is bounded by what comes in. */
 export class LineSplitter {
   readonly #maxChars: number;

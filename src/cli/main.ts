@@ -52,6 +52,16 @@ export async function main(): Promise<number> {
       case "version":
         print((await import("./version.ts")).versionText(surroundings));
         return DONE;
+      case "completions": {
+        const { SHELLS } = await import("../config/shells/shells.ts");
+        print(SHELLS.get(command.shell)!().trimEnd());
+        return DONE;
+      }
+      case "man": {
+        const { manPage } = await import("../config/man_page.ts");
+        print(manPage((await import("./version.ts")).VERSION).trimEnd());
+        return DONE;
+      }
       case "status": {
         return await showStatusOf(command, surroundings);
       }
@@ -78,6 +88,11 @@ export async function main(): Promise<number> {
       case "config": {
         const { configCommand } = await import("./config.ts");
         return configCommand(command, surroundings) ? DONE : WRONG_USAGE;
+      }
+      case "server-config": {
+        const { serverConfigCommand } = await import("./server_config.ts");
+        serverConfigCommand(command, surroundings);
+        return DONE;
       }
       case "serve": {
         if (membership === null) {

@@ -16,6 +16,9 @@ const ORIGINS: Readonly<Record<ZmqLibraryOrigin, string>> = {
   embedded: "built in",
 };
 
+/** The version of gatehouse. */
+export const VERSION: string = manifest.version;
+
 /** Versions of gatehouse and of what it runs on. */
 export function versionText(surroundings: Surroundings): string {
   const { deno, v8 } = Deno.version;
@@ -25,7 +28,7 @@ export function versionText(surroundings: Surroundings): string {
     `TypeScript ${typeScriptVersion()}`,
     libzmqText(surroundings),
   ];
-  return `gatehouse ${manifest.version} (${parts.join(", ")})`;
+  return `gatehouse ${VERSION} (${parts.join(", ")})`;
 }
 
 /** The version that the loader makes JavaScript of apps with. */

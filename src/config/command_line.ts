@@ -13,7 +13,7 @@ import type { FetchSettings } from "./fetch_options.ts";
 import { parseFetch } from "./fetch_options.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { hostText, parseListenAddress } from "../net/address.ts";
-import { COMMAND_HELP, RESERVED_WORDS } from "./commands.ts";
+import { COMMAND_HELP, CONFIG_SERVERS, RESERVED_WORDS, SHELL_NAMES } from "./commands.ts";
 import { checkGreetings } from "./proxy_options.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import type { ConfigSources } from "./gather.ts";
@@ -55,6 +55,12 @@ export type Command =
   }
   | LogCommand
   | {
+    readonly kind: "completions";
+    /** One of {@linkcode SHELL_NAMES}. */
+    readonly shell: string;
+  }
+  | { readonly kind: "man" }
+  | {
     readonly kind: "cache";
     /** What is done: apps fetched, the cache described, or emptied. */
     readonly action: CacheAction;
@@ -69,6 +75,16 @@ export type Command =
     readonly settings: ServeSettings;
     /** Where the settings come from. */
     readonly origins: Origins;
+  }
+  | {
+    readonly kind: "server-config";
+    /** The server that a configuration is made of: one of {@linkcode CONFIG_SERVERS}. */
+    readonly server: string;
+    readonly settings: ServeSettings;
+    /** Where the settings come from. */
+    readonly origins: Origins;
+    /** The arguments that gatehouse would be started with. */
+    readonly args: readonly string[];
   }
   | { readonly kind: "serve"; readonly settings: ServeSettings };
 
@@ -126,6 +142,11 @@ export function parseCommandLine(
     throw new ConfigError(`${verb} comes first, before its options: gatehouse ${verb} …`);
   }
   if (verb === "log") throw new ConfigError("log has options of its own, which come after it");
+  if (verb === "completions") return completionsCommand(positional);
+  if (verb === "man") {
+    if (positional.length > 0) throw new ConfigError("man takes no arguments");
+    return { kind: "man" };
+  }
   if (positional[0] === "run") {
     throw new ConfigError(
       'there is no command "run": gatehouse APP serves an app (write ./run for an app of that ' +
@@ -138,7 +159,11 @@ export function parseCommandLine(
         "(is a shell variable unset?)",
     );
   }
-  if (verb === "config") return readConfigCommand(flags, positional, sources);
+  if (verb === "config") {
+    return CONFIG_SERVERS.includes(positional[0])
+      ? readServerConfigCommand(args, flags, positional, sources)
+      : readConfigCommand(flags, positional, sources);
+  }
   const { settings, origins, words: rest } = gather(
     flags,
     positional,
@@ -146,6 +171,7 @@ export function parseCommandLine(
     sources,
   );
   const { cacheAction } = settings;
+  if (settings.site !== null) throw new ConfigError("--site is for gatehouse config");
   if (verb === "cache") return readCacheCommand(settings, rest);
   if (cacheAction !== "fetch") {
     throw new ConfigError(`--${cacheAction} is for gatehouse cache`);
@@ -182,6 +208,11 @@ function reservedWord(word: string): ConfigError {
   return new ConfigError(
     `"${word}" is reserved for a command of a later version: write ./${word} for an app of that name`,
   );
+}
+
+function completionsCommand([shell, ...others]: readonly string[]): Command {
+  if (SHELL_NAMES.includes(shell) && others.length === 0) return { kind: "completions", shell };
+  throw new ConfigError(`completions needs one shell: ${SHELL_NAMES.join(", ")}`);
 }
 
 /** The flags, with `--host` and `--port` replaced by an endpoint. */
@@ -222,7 +253,9 @@ function readConfigCommand(
 ): Command {
   const [action, ...words] = positional;
   if (action !== "check" && action !== "show") {
-    throw new ConfigError("config needs a subcommand: check FILE, or show [FILE]");
+    throw new ConfigError(
+      `config needs a subcommand: check FILE, show [FILE], or one of ${CONFIG_SERVERS.join(", ")}`,
+    );
   }
   const option = CONFIG_OPTIONS.find(({ name }) => name === "config")!;
   const isNamed = flags.some((each) => each.option === option);
@@ -264,6 +297,33 @@ function readStatusCommand(
   }
   const watching = isFlag("watch") ? "on" : "once";
   return { kind: "status", of: { server: "gatehouse", address, tokenFile, watching } };
+}
+
+function readServerConfigCommand(
+  args: readonly string[],
+  flags: readonly Given[],
+  [server, ...words]: readonly string[],
+  sources: ConfigSources,
+): Command {
+  const place = args.indexOf("config");
+  if (args[place + 1] !== server) {
+    throw new ConfigError(`write config ${server} before the options`);
+  }
+  const { settings, origins } = gather(flags, words, "apps", sources);
+  withApps(settings);
+  if (server !== "systemd") {
+    return { kind: "server-config", server, settings: behindServer(settings), origins, args: [] };
+  }
+  if (settings.site !== null) throw new ConfigError("--site is for web servers, not for systemd");
+  const own = args.toSpliced(place, 2);
+  return { kind: "server-config", server, settings: completed(settings), origins, args: own };
+}
+
+/** The settings of a gateway whose web server may have the certificate. */
+function behindServer(settings: ServeSettings): ServeSettings {
+  const { certFiles, keyFiles, https } = settings;
+  if (https.length > 0 || certFiles.length !== keyFiles.length) return completed(settings);
+  return { ...completed({ ...settings, certFiles: [], keyFiles: [] }), certFiles, keyFiles };
 }
 
 function readCacheCommand(settings: ServeSettings, positional: readonly string[]): Command {

@@ -15,6 +15,8 @@ export interface CommandSpec {
   readonly name: string;
   /** What it does, in a few words without a period. */
   readonly brief: string;
+  /** What can be the next word, if these are certain ones, for completions. */
+  readonly words?: readonly string[];
   /** Its help: lines that show how it is used, an empty one, and what it does, indented by 2. */
   readonly help: string;
 }
@@ -24,15 +26,27 @@ export interface CommandSpec {
  * changes nothing for those who serve one. A word moves from here to {@linkcode COMMANDS}.
  */
 export const RESERVED_WORDS: ReadonlySet<string> = new Set([
-  "completions",
   "dispatch",
   "drain",
-  "man",
   "profile",
   "reload",
   "respond",
   "version",
 ]);
+
+/** The servers that `gatehouse config` makes configurations of. */
+export const CONFIG_SERVERS: readonly string[] = [
+  "nginx",
+  "apache",
+  "lighttpd",
+  "caddy",
+  "haproxy",
+  "mongrel2",
+  "systemd",
+];
+
+/** The shells that there are completions for. */
+export const SHELL_NAMES: readonly string[] = ["bash", "zsh", "fish"];
 
 /** All commands, in the order of the help text. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -48,7 +62,8 @@ gatehouse [serve] --config FILE [NAME=VALUE...] [OPTIONS]
   app.ts#admin. An app is an object with fetch(request, context), or a
   function of the same form; apps that call Deno.serve() or listen with
   node:http work too. Middleware is a function (next: App) => App; the last
-  one named is the outermost. APP can also be a folder, whose files are served
+  one named is the outermost. fastcgi-handler:MODULE is a low-level handler of
+  FastCGI instead of an app. APP can also be a folder, whose files are served
   (see gatehouse help files). A file named like a command, or like a word that
   is kept for one (see gatehouse help commands), needs ./ before it.
 `,
@@ -66,18 +81,24 @@ gatehouse cache --info | --clean
   },
   {
     name: "config",
-    brief: "Check or show the configuration",
+    words: ["check", "show", ...CONFIG_SERVERS],
+    brief: "Check or show the configuration, or print one of a server",
     help: `gatehouse config check FILE [NAME=VALUE...] [OPTIONS]
 gatehouse config show [FILE] [NAME=VALUE...] [OPTIONS]
+gatehouse config SERVER APP... [--site WHERE] [OPTIONS]
 
   check reports every problem in a configuration file with its line number,
   and exits with status 2 if there is one. show prints the settings that
-  serve would use, and where each comes from.
+  serve would use, and where each comes from. With a SERVER (nginx, apache,
+  lighttpd, caddy, haproxy, mongrel2 or systemd), it prints a configuration
+  of that server for a gateway with these apps and options; what it cannot
+  express is refused.
 `,
   },
   {
     name: "log",
     brief: "Sum up an access log",
+    words: ["summarize"],
     help: `gatehouse log summarize [FILE] [--group-by NAME] [--earliest T] [--latest T]
                         [--format FORMAT] [--top N] [--json]
 
@@ -109,6 +130,24 @@ gatehouse status --mongrel2-control ENDPOINT
     name: "bench",
     brief: "Put a server under load, and tell what its clients got",
     help: commandHelp(BENCH_COMMAND),
+  },
+  {
+    name: "completions",
+    brief: "Print completions for a shell",
+    words: SHELL_NAMES,
+    help: `gatehouse completions bash | zsh | fish
+
+  Prints a script that completes commands, options and their values:
+  source <(gatehouse completions bash), in ~/.bashrc.
+`,
+  },
+  {
+    name: "man",
+    brief: "Print the manual page",
+    help: `gatehouse man
+
+  Prints the manual page, in roff: gatehouse man | man -l -
+`,
   },
   {
     name: "help",

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { parseSite } from "./fronts/site_address.ts";
 import type { OptionSpec } from "./options.ts";
 
 /** The options, in the order of the help text. */
@@ -37,3 +38,16 @@ export const CONFIG_OPTIONS: readonly OptionSpec[] = [
     apply: (settings, text) => settings.appName = text,
   },
 ];
+
+/** The option of `gatehouse config SERVER` alone. */
+export const SITE_OPTION: OptionSpec = {
+  name: "site",
+  value: "WHERE",
+  givenBy: "flag",
+  group: "Other",
+  help:
+    "Have the web server, whose configuration is printed, serve NAME, ADDRESS or [IPV6], each " +
+    "with or without :PORT, or :PORT. Without it, every name at port 80, or at 443 with --cert. " +
+    "For config SERVER",
+  apply: (settings, text, name) => settings.site = parseSite(text, name),
+};

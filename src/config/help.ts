@@ -65,14 +65,14 @@ export function helpText(topic?: string): string {
     topic === `--${name}` || topic === name || topic === `-${letter}` || topic === letter
   );
   if (option !== undefined) return optionText(option);
-  const known = [...topics(), ...OPTIONS.map(({ name }) => name)];
+  const known = [...helpTopics(), ...OPTIONS.map(({ name }) => name)];
   throw new ConfigError(
     `there is no help about ${JSON.stringify(topic)}${nearest(name.replace(/^-+/, ""), known)}`,
   );
 }
 
 /** The topics that are not options. */
-function topics(): string[] {
+export function helpTopics(): string[] {
   return [...COMMAND_HELP.keys(), ...GROUPS.keys(), ...NOTES.keys(), "commands", "all"];
 }
 

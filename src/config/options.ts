@@ -10,7 +10,7 @@ import { ConfigError } from "../base/errors.ts";
 import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
 import { CERTIFICATE_OPTIONS } from "./certificate_options.ts";
 import { COMPRESSION_OPTIONS } from "./compression_options.ts";
-import { CONFIG_OPTIONS } from "./config_options.ts";
+import { CONFIG_OPTIONS, SITE_OPTION } from "./config_options.ts";
 import { CONTAINMENT_OPTIONS } from "./containment_options.ts";
 import { FILE_OPTIONS, SENDFILE_OPTIONS } from "./file_options.ts";
 import { CACHE_OPTIONS, LOADER_OPTIONS } from "./loader_options.ts";
@@ -65,6 +65,8 @@ export interface OptionSpec {
    * `FILE` and `DIR` are paths: in a configuration file, they are relative to it.
    */
   readonly value?: string;
+  /** The words that its value can be, if there are few; `apply` says what is right. */
+  readonly choices?: readonly string[];
   /** Whether it may be given more than once. */
   readonly repeats?: true;
   /**
@@ -203,6 +205,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: "fastcgi-stderr",
     value: "WHAT",
+    choices: ["none", "errors", "console"],
     group: "Endpoints",
     help: "Send this to the web server's error log: none, errors, or console (errors, and what " +
       "apps print with console.error and console.warn)",
@@ -212,6 +215,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   {
     name: "compress-messages",
     value: "HOW",
+    choices: ["none", "each", "stream"],
     group: "Endpoints",
     help: "Compress the messages of WebSockets, for clients that can: none, each (by itself), or " +
       "stream (all of a socket: smaller, and up to 300 KiB of memory for each socket)",
@@ -409,6 +413,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     help: "Ask this control port of Mongrel2, such as ipc:///var/www/run/control. For status",
     apply: (settings, text) => settings.mongrel2Control = text,
   },
+  SITE_OPTION,
   ...CACHE_OPTIONS,
   {
     name: "help",

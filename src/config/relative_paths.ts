@@ -17,8 +17,13 @@ export function locationFrom(text: string, folder: string): string {
   return /^[a-z][a-z\d+.-]+:/i.test(text) ? text : resolve(folder, text);
 }
 
-/** An app or middleware, `PATH_OR_URL#export`, with its path made absolute. */
+/** What stands before the name of a handler: the loader's names have it, too. */
+const HANDLER = /^fastcgi-handler:/;
+
+/** An app or middleware, `[fastcgi-handler:]PATH_OR_URL#export`, with its path made absolute. */
 export function moduleFrom(specifier: string, folder: string): string {
+  const [prefix] = HANDLER.exec(specifier) ?? [];
+  if (prefix !== undefined) return prefix + moduleFrom(specifier.slice(prefix.length), folder);
   const hash = specifier.lastIndexOf("#");
   const module = hash < 0 ? specifier : specifier.slice(0, hash);
   const location = locationFrom(module, folder);

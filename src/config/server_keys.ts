@@ -71,6 +71,9 @@ export const REFUSED: readonly (readonly [RegExp, string])[] = [
 
 /** What to write instead of `use = egg:…`, `call:…` or `config:…`; `null` for other words. */
 export function foreignServer(use: string): string | null {
+  if (/^egg:gevent[-_]fastcgi#fastcgi$/i.test(use)) {
+    return "write use = fastcgi, and in [app:main] use = fastcgi-handler:MODULE";
+  }
   if (/^egg:gevent[-_]fastcgi(?:#|$)/i.test(use)) {
     return "for what gevent-fastcgi did, write use = fastcgi";
   }

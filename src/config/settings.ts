@@ -17,6 +17,7 @@ import type { HttpLimits } from "../http1/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
 import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
+import type { SiteAddress } from "./fronts/site_address.ts";
 import type { UnstableFeature } from "../base/unstable_features.ts";
 import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
@@ -175,6 +176,8 @@ export interface ServeSettings {
   acme: AcmeSettings;
   /** What apps get in `X-Request-Id`: what was sent, or the request's id. */
   requestId: "as-sent" | "field";
+  /** Where clients find the web server in front, for `gatehouse config`. */
+  site: SiteAddress | null;
   /** Connections that the system queues for each address. */
   backlog: number;
   /** Number of app workers; 0 runs the apps on the gateway's thread. */
@@ -301,6 +304,7 @@ export function defaultSettings(): ServeSettings {
       folder: undefined,
     },
     requestId: "as-sent",
+    site: null,
     backlog: 511,
     workers: navigator.hardwareConcurrency,
     appKind: "plain",

@@ -7,6 +7,7 @@
 import type { ProtocolError } from "../base/errors.ts";
 import type { AbortReason, RequestRole } from "../message/exchange.ts";
 import { RequestHead } from "../message/exchange.ts";
+import type { FastCgiHandler, FastCgiRequest } from "../message/fastcgi_request.ts";
 import type { Log } from "../base/log.ts";
 import { logToStderr } from "../base/log.ts";
 import { takeSurroundings } from "../base/surroundings.ts";
@@ -27,28 +28,7 @@ import { RequestListener } from "./request_listener.ts";
 import { ROLE_NUMBERS, roleOf } from "./codec/roles.ts";
 import type { RequestReceiver, ServerRequest } from "./server_request.ts";
 
-/** A FastCGI request as a low-level handler gets it. */
-export interface FastCgiRequest {
-  /** The role that is asked for. */
-  readonly role: RequestRole;
-  /** The parameters, as text: UTF-8, or else each byte one code unit. */
-  readonly params: Readonly<Record<string, string>>;
-  /** The request's body. */
-  readonly stdin: ReadableStream<Uint8Array<ArrayBuffer>>;
-  /** The file that a filter is to work on; `null` in other roles. */
-  readonly data: ReadableStream<Uint8Array<ArrayBuffer>> | null;
-  /** The response as CGI has it: field lines, an empty line, the body. Text is sent as UTF-8. */
-  readonly stdout: WritableStream<Uint8Array | string>;
-  /** Messages for the web server's error log. */
-  readonly stderr: WritableStream<Uint8Array | string>;
-  /** Fires when the web server gave the request up, or its time is over. */
-  readonly signal: AbortSignal;
-  /** What the request ends with; 0, the default, for success. */
-  exitStatus: number;
-}
-
-/** Handles a request. It ends when the handler returns, or when its promise is resolved. */
-export type FastCgiHandler = (request: FastCgiRequest) => void | Promise<void>;
+export type { FastCgiHandler, FastCgiRequest } from "../message/fastcgi_request.ts";
 
 /** Options of {@linkcode FastCgiServer.listen}. */
 export interface FastCgiServerOptions {

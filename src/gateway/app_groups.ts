@@ -15,7 +15,7 @@ import {
 } from "../config/app_permissions.ts";
 import type { WorkerPermissions } from "../config/app_permissions.ts";
 import type { AppSettings, ModuleSetting, MountSetting } from "../config/settings.ts";
-import { resolveApp } from "../loader/names/resolve.ts";
+import { HANDLER_PREFIX, resolveApp } from "../loader/names/resolve.ts";
 import { modulesOf } from "../worker/protocol.ts";
 import type { AppSet, AppSource, ExportSource } from "../worker/protocol.ts";
 import { projectOf, unstableRules, withStore } from "./app_unstable.ts";
@@ -106,6 +106,11 @@ export function appSourceOf(mount: MountSetting, all: AppSettings, cwd: string):
     kind,
     settings,
   });
+  const filters = [...middleware.map(({ module }) => module), ...all.middleware];
+  const handler = filters.find((module) => module.startsWith(HANDLER_PREFIX));
+  if (handler !== undefined) {
+    throw new ConfigError(`${handler} cannot be middleware: a handler takes the place of an app`);
+  }
   const around = all.middleware.map((module) => source({ module, kind: "plain", settings: {} }));
   return {
     prefix,

@@ -7,6 +7,7 @@
 import { timerMs } from "../base/timers.ts";
 import { LoadError } from "../base/errors.ts";
 import { withPermissionHints } from "../sandbox/permission_hint.ts";
+import type { FastCgiHandler } from "../message/fastcgi_request.ts";
 import type { App, MountedApp } from "./apps.ts";
 import type { Context } from "./context.ts";
 import type { AppSet, AppSource, ExportSource } from "./protocol.ts";
@@ -15,6 +16,7 @@ import { takeServers } from "./serving/install.ts";
 import type { LoadedModule, ModuleExports } from "./serving/served_module.ts";
 import { loadModule } from "./serving/served_module.ts";
 import { asApp, describe, nameExport } from "./app_forms.ts";
+import { handlerApp } from "./fastcgi_handler.ts";
 
 /** The app within middleware. It can be called, like its own `fetch`. */
 export type Next = App & App["fetch"];
@@ -50,8 +52,12 @@ async function loadMount(
 ): Promise<MountedApp> {
   const { prefix, stripped, url, exportName } = source;
   const modules = [moduleOf(source)];
-  const value = await appOf(source);
-  let app = await called(url, () => asApp(value, url, exportName)) as App;
+  let app: App;
+  if (source.form === "fastcgi-handler") app = await loadHandler(source);
+  else {
+    const value = await appOf(source);
+    app = await called(url, () => asApp(value, url, exportName)) as App;
+  }
   onLoaded(url);
   let listener = app;
   let sockets = app;
@@ -110,6 +116,20 @@ function nextOf(app: App): Next {
   return fetch as unknown as Next;
 }
 
+async function loadHandler(source: ExportSource): Promise<App> {
+  const value = await made(source, "handler");
+  if (typeof value === "function") return handlerApp(value as FastCgiHandler);
+  const { url } = source;
+  const advice = typeof (value as Partial<App> | null)?.fetch === "function"
+    ? ": it is an app, so leave fastcgi-handler: out"
+    : "";
+  throw new LoadError(
+    url,
+    `cannot load the handler ${url}: ${subjectOf(source)} ${describe(value)}, and should be a ` +
+      `function (request: FastCgiRequest) => Promise<void>${advice}`,
+  );
+}
+
 async function loadMiddleware(source: ExportSource): Promise<Middleware> {
   const value = await made(source, "middleware");
   if (typeof value === "function") return value as Middleware;
@@ -122,10 +142,14 @@ async function loadMiddleware(source: ExportSource): Promise<Middleware> {
   );
 }
 
+/** What factories make, as messages name it. */
+const MADE = { app: "App", handler: "FastCgiHandler", middleware: "Middleware" } as const;
+const ARTICLED = { handler: "a handler", middleware: "middleware" } as const;
+
 /** The export, or what it makes if it is a factory. */
-async function made(source: ExportSource, what: "app" | "middleware"): Promise<unknown> {
+async function made(source: ExportSource, what: keyof typeof MADE): Promise<unknown> {
   const { url, kind, settings } = source;
-  const value = await importExport(source, what === "middleware" ? "it is middleware" : undefined);
+  const value = await importExport(source, what === "app" ? undefined : `it is ${ARTICLED[what]}`);
   if (kind === "plain") return value;
   if (typeof value !== "function") {
     throw new LoadError(
@@ -133,7 +157,7 @@ async function made(source: ExportSource, what: "app" | "middleware"): Promise<u
       `cannot load ${url}: its ${nameExport(source.exportName)} is ${
         describe(value)
       }, and should ` +
-        `be a function (settings) => ${what === "app" ? "App" : "Middleware"}, as a factory is`,
+        `be a function (settings) => ${MADE[what]}, as a factory is`,
     );
   }
   return await called(url, () => (value as Factory)(settings));

@@ -22,6 +22,8 @@ export interface ExportSource {
   readonly exportName: string;
   /** Whether the export is the thing itself, or a function that makes it of settings. */
   readonly kind: "plain" | "factory";
+  /** What the thing is, if it is not an app, or middleware. */
+  readonly form?: "fastcgi-handler";
   /** What a factory is called with. */
   readonly settings: Readonly<Record<string, string>>;
 }

@@ -164,7 +164,7 @@ const refusedServers: [string, string][] = [
     'f.ini:2: use takes http, https, fastcgi or mongrel2, not "htp"; did you mean http?',
   ],
   ["use = egg:gevent_fastcgi#wsgi", "for what gevent-fastcgi did, write use = fastcgi"],
-  ["use = egg:gevent_fastcgi#fastcgi", "write use = fastcgi"],
+  ["use = egg:gevent_fastcgi#fastcgi", "in [app:main] use = fastcgi-handler:MODULE"],
   ["use = egg:Spawning", "for a server of HTTP, write use = http"],
   ["use = egg:Paste#http", "write use = http"],
   ["use = egg:other", "names of Python packages mean nothing here"],

@@ -105,7 +105,7 @@ Deno.test("config show tells of every option that serve has", () => {
 });
 
 const refusals: [string[], string][] = [
-  [["config"], "config needs a subcommand: check FILE, or show [FILE]"],
+  [["config"], "config needs a subcommand: check FILE, show [FILE], or one of nginx"],
   [["config", "chek", "f"], "config needs a subcommand"],
   [["config", "check"], "config check needs a FILE"],
   [["config", "check", "f", "--server-name", "x"], "there is no [server:x]"],

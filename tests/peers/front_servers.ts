@@ -7,12 +7,16 @@ import { freePort } from "../support/peers.ts";
 export type FrontName = "nginx" | "apache" | "lighttpd" | "caddy";
 
 /** Programs of the servers. */
-export const FRONT_PROGRAMS: Readonly<Record<FrontName, string>> = {
+export const FRONT_PROGRAMS: Readonly<Record<SiteServer, string>> = {
   nginx: "nginx",
   apache: "apache2",
   lighttpd: "lighttpd",
   caddy: "caddy",
+  haproxy: "haproxy",
 };
+
+/** A server that passes requests on, over FastCGI or otherwise. */
+export type SiteServer = FrontName | "haproxy";
 
 /** A running server. */
 export interface Front extends AsyncDisposable {
@@ -52,7 +56,7 @@ export function startFront(name: FrontName, upstream: string): Promise<Front> {
 }
 
 /** Starts a server with these sites, and waits until it accepts connections at `port`. */
-export async function startSites(name: FrontName, port: number, sites: Sites): Promise<Front> {
+export async function startSites(name: SiteServer, port: number, sites: Sites): Promise<Front> {
   const folder = await Deno.makeTempDir();
   const { config, args, env } = SETUPS[name](port, await sites(folder), folder);
   await Deno.writeTextFile(`${folder}/config`, config);
@@ -130,7 +134,7 @@ const DOCUMENTED_SITES: Record<
     ]]),
 };
 
-const SETUPS: Record<FrontName, (port: number, sites: string, folder: string) => Setup> = {
+const SETUPS: Record<SiteServer, (port: number, sites: string, folder: string) => Setup> = {
   nginx(_port, sites, folder) {
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
       .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n");
@@ -160,6 +164,8 @@ ${sites}
       "unixd",
       "authz_core",
       "env",
+      "headers",
+      "ssl",
       "proxy",
       "proxy_http",
       "proxy_fcgi",
@@ -204,6 +210,10 @@ ${sites}
       args: ["run", "--config", `${folder}/config`, "--adapter", "caddyfile"],
       env: { HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
     };
+  },
+
+  haproxy(_port, sites, folder) {
+    return { config: `global\n  maxconn 100\n${sites}`, args: ["-db", "-f", `${folder}/config`] };
   },
 };
 

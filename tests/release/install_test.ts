@@ -153,6 +153,18 @@ for (const shell of ["dash", "bash"]) {
       );
       assertEquals(outcome.files, ["gatehouse"]);
       assertEquals(Deno.statSync(executable).mode! & 0o777, 0o755);
+      const share = `${release.folder}/home/.gatehouse/share`;
+      for (
+        const [path, start] of [
+          ["man/man1/gatehouse.1", ".TH GATEHOUSE 1"],
+          ["bash-completion/completions/gatehouse", "# Completions of gatehouse for bash"],
+          ["zsh/site-functions/_gatehouse", "#compdef gatehouse\n"],
+          ["fish/vendor_completions.d/gatehouse.fish", "# Completions of gatehouse for fish"],
+        ]
+      ) {
+        assert((await Deno.readTextFile(`${share}/${path}`)).startsWith(start), path);
+        assertEquals(Deno.statSync(`${share}/${path}`).mode! & 0o777, 0o644);
+      }
       assertEquals(release.asked, [
         "/latest/download/SHA256SUMS",
         `/latest/download/${ARCHIVE}`,

@@ -16,15 +16,24 @@ export interface ModuleExport {
   readonly url: string;
   /** Name of the export; `"default"` unless a fragment names another. */
   readonly exportName: string;
+  /** What the export is, if it is no app or middleware: {@linkcode HANDLER_PREFIX} says so. */
+  readonly form?: "fastcgi-handler";
 }
+
+/** What stands before the name of a low-level handler of FastCGI, which is served as an app. */
+export const HANDLER_PREFIX = "fastcgi-handler:";
 
 /**
  * Resolves `specifier`, a URL or a path relative to `baseDir`. A fragment chooses an export other
- * than the default: `app.ts#admin`.
+ * than the default: `app.ts#admin`. What follows {@linkcode HANDLER_PREFIX} is a handler.
  *
  * @throws {ConfigError} when it is a URL that nothing can be loaded from
  */
 export function resolveApp(specifier: string, baseDir: string): ModuleExport {
+  if (specifier.startsWith(HANDLER_PREFIX)) {
+    const handler = resolveApp(specifier.slice(HANDLER_PREFIX.length), baseDir);
+    return { ...handler, form: "fastcgi-handler" };
+  }
   const hash = specifier.lastIndexOf("#");
   const module = hash < 0 ? specifier : specifier.slice(0, hash);
   const exportName = (hash < 0 ? "" : specifier.slice(hash + 1)) || "default";

@@ -1,0 +1,224 @@
+/**
+ * Low-level handlers of FastCGI as apps: they run where apps run, with what apps may do.
+ *
+ * @module
+ */
+
+import { LineSplitter } from "../base/line_splitter.ts";
+import type { RequestRole } from "../message/exchange.ts";
+import type { FastCgiHandler, FastCgiRequest } from "../message/fastcgi_request.ts";
+import type { App } from "./apps.ts";
+import { CgiHeadError, CgiHeadReader } from "./cgi_head.ts";
+import type { Context } from "./context.ts";
+import { taskOf } from "./context.ts";
+
+/** Bytes of a body that wait to be sent before the handler has to. */
+const WINDOW_BYTES = 65_536;
+/** A longer line of STDERR goes in parts, in characters. */
+const MAX_LINE_CHARS = 8_192;
+
+const {
+  ByteLengthQueuingStrategy,
+  Headers,
+  Promise,
+  ReadableStream,
+  Response,
+  TextEncoder,
+  TypeError,
+  Uint8Array,
+  WritableStream,
+} = globalThis;
+/** Prints what a handler says where there is no web server to tell. */
+const { error: printError } = globalThis.console;
+const encoder = new TextEncoder();
+
+/** The app that answers with what `handler` writes. */
+export function handlerApp(handler: FastCgiHandler): App {
+  return {
+    fetch: (request, context) => {
+      const handled = new HandledRequest(request, context);
+      handled.run(handler);
+      return handled.response;
+    },
+  };
+}
+
+/** A request as streams, and the response that is made of what is written. */
+class HandledRequest implements FastCgiRequest {
+  readonly stdout: WritableStream<Uint8Array | string>;
+  readonly stderr: WritableStream<Uint8Array | string>;
+  exitStatus = 0;
+  /** What is written to STDOUT, as soon as its head is complete. */
+  readonly response: Promise<Response>;
+
+  readonly #request: Request;
+  readonly #context: Context;
+  readonly #head = new CgiHeadReader();
+  readonly #stderr: LineSplitter;
+  #respond!: (response: Response) => void;
+  #refuse!: (reason: unknown) => void;
+  #stdin: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
+  /** Where the body goes; `null` before there is a head. */
+  #body: ReadableStreamDefaultController<Uint8Array> | null = null;
+  /** Whether a body is wanted: a response may have none, and its client may be gone. */
+  #isWanted = true;
+  #isResponded = false;
+  #wake: (() => void) | null = null;
+  /** Chunks that were given to the streams and not written yet. */
+  #queuedChunks = 0;
+  #flushed: (() => void) | null = null;
+
+  constructor(request: Request, context: Context) {
+    this.#request = request;
+    this.#context = context;
+    this.response = new Promise((resolve, reject) => {
+      this.#respond = resolve;
+      this.#refuse = reject;
+    });
+    this.#stderr = new LineSplitter(MAX_LINE_CHARS, (line) => this.#report(line));
+    this.stdout = this.#output((chunk) => this.#write(chunk));
+    this.stderr = this.#output((chunk) => this.#stderr.push(chunk));
+  }
+
+  get role(): RequestRole {
+    return this.#context.role;
+  }
+
+  get params(): Readonly<Record<string, string>> {
+    return this.#context.env;
+  }
+
+  get stdin(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    // The platform's requests of some methods have no body, whatever was sent.
+    return this.#stdin ??= this.#request.body ?? taskOf(this.#context)?.sentBody?.stream() ??
+      new ReadableStream({ start: (controller) => controller.close() });
+  }
+
+  get data(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    return this.#context.data;
+  }
+
+  get signal(): AbortSignal {
+    return this.#context.signal;
+  }
+
+  /** Calls the handler, and ends the response when it is done. */
+  async run(handler: FastCgiHandler): Promise<void> {
+    try {
+      await handler(this);
+      await this.#flush();
+      this.#stderr.end();
+      if (!this.#isResponded) throw new CgiHeadError("its head has no end");
+      if (this.exitStatus !== 0) this.#report(`the handler ended with ${this.exitStatus}`);
+      if (this.#isWanted) this.#body?.close();
+    } catch (error) {
+      if (!this.#isResponded) this.#refuse(error);
+      else if (this.#isWanted) this.#body?.error(error);
+      // A failure because the request was cut short is not the handler's fault.
+      else if (!this.signal.aborted) printError(error);
+    } finally {
+      // What still writes would wait for ever.
+      this.#leave();
+    }
+  }
+
+  /** Resolves when all that was given to the streams, waited for or not, was written. */
+  #flush(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#queuedChunks === 0) resolve();
+      else this.#flushed = resolve;
+    });
+  }
+
+  #report(line: string): void {
+    const task = this.#context.endpoint === "fastcgi" ? taskOf(this.#context) : null;
+    // Elsewhere there is no log but the gateway's.
+    if (task === null) printError(line);
+    else task.reportFault(line);
+  }
+
+  /** The body is wanted no more. */
+  #leave(): void {
+    this.#isWanted = false;
+    this.#wake?.();
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    let body = chunk;
+    if (!this.#isResponded) {
+      const read = this.#head.push(chunk);
+      if (read === null) return;
+      const { status, reason, fields } = read.head;
+      const isEmpty = status === 204 || status === 205 || status === 304;
+      if (isEmpty) this.#isWanted = false;
+      this.#respond(
+        new Response(isEmpty ? null : this.#bodyStream(), {
+          status,
+          statusText: reason,
+          headers: new Headers(fields),
+        }),
+      );
+      this.#isResponded = true;
+      body = chunk.subarray(read.bodyAt);
+    }
+    if (body.length === 0 || !this.#isWanted) return;
+    // The writer may use its memory again.
+    this.#body!.enqueue(body.slice());
+    while (this.#isWanted && this.#body!.desiredSize! <= 0) {
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+    if (this.signal.aborted) throw this.signal.reason;
+  }
+
+  #bodyStream(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#body = controller;
+      },
+      pull: () => this.#wake?.(),
+      cancel: () => this.#leave(),
+    }, new ByteLengthQueuingStrategy({ highWaterMark: WINDOW_BYTES }));
+  }
+
+  #output(write: (chunk: Uint8Array) => void | Promise<void>): WritableStream<Uint8Array | string> {
+    let queued = 0;
+    let isOver = false;
+    const unqueue = (chunks: number) => {
+      queued -= chunks;
+      this.#queuedChunks -= chunks;
+      if (this.#queuedChunks === 0) this.#flushed?.();
+    };
+    // What the stream is given from now on, or still holds, will never be written.
+    const end = () => {
+      isOver = true;
+      unqueue(queued);
+    };
+    return new WritableStream<Uint8Array | string>({
+      write: async (chunk) => {
+        try {
+          const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
+          if (!(bytes instanceof Uint8Array)) {
+            throw new TypeError("the stream takes only Uint8Array and string");
+          }
+          await write(bytes);
+          unqueue(1);
+        } catch (error) {
+          end();
+          if (!this.#isResponded) this.#refuse(error);
+          throw error;
+        }
+      },
+      close: end,
+      abort: end,
+    }, {
+      highWaterMark: 1,
+      // Called for each chunk at the moment that it is given to the stream.
+      size: () => {
+        if (isOver) return 1;
+        queued++;
+        this.#queuedChunks++;
+        return 1;
+      },
+    });
+  }
+}
