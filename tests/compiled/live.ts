@@ -28,8 +28,8 @@ export default {
       case "/publish":
         return new Response(String(await context.topics.publish(name, searchParams.get("text"))));
       case "/subscribe":
-        for await (const { id, data } of context.topics.subscribe(name, { after: "0" })) {
-          return new Response(typeof id + " " + data);
+        for await (const { id, value } of context.topics.subscribe(name, { after: "0" })) {
+          return new Response(typeof id + " " + value);
         }
         return new Response("no event", { status: 500 });
       case "/file":
@@ -52,6 +52,14 @@ export default {
       socket.publish("all", "closed with " + code);
     },
   },
+};
+`;
+
+const HANDLER = `
+export default async ({ role, params, stdin, stdout }) => {
+  const writer = stdout.getWriter();
+  await writer.write("Status: 201\\r\\nContent-Type: text/plain\\r\\n\\r\\n");
+  await writer.write([role, params.PATH_INFO, await new Response(stdin).text()].join(" "));
 };
 `;
 
@@ -113,7 +121,7 @@ const CASES: Record<string, Case> = {
   async "files of a folder: whole, in part, again, and none outside"({ url }) {
     const whole = await fetch(`${url}/a%20file.txt`);
     assertEquals([whole.headers.get("content-type"), await whole.text()], [
-      "text/plain; charset=utf-8",
+      "text/plain; charset=UTF-8",
       "0123456789",
     ]);
     const part = await fetch(`${url}/a%20file.txt`, { headers: { range: "bytes=2-4" } });
@@ -125,17 +133,22 @@ const CASES: Record<string, Case> = {
     const missing = await fetch(`${url}/none.txt`);
     await missing.body?.cancel();
     assertEquals(missing.status, 404);
-    assertEquals(await text(`${url}/`, { headers: { accept: "application/json" } }), "[]");
+    const listing = await fetch(`${url}/`, { headers: { accept: "application/json" } });
+    const { entries } = await listing.json();
+    assertEquals(entries.map(({ name }: { name: string }) => name), ["a file.txt"]);
   },
 
   async "files that the app may read, and none that it may not"({ url }, folder) {
     const name = encodeURIComponent(`${folder}/public/a file.txt`);
     assertEquals(await text(`${url}/app/file?name=${name}`), "0123456789");
-    const hidden = await fetch(
-      `${url}/app/file?name=${encodeURIComponent(`${folder}/hidden.txt`)}`,
-    );
+    const hidden = await fetch(`${url}/app/file?name=/etc/passwd`);
     await hidden.body?.cancel();
     assertEquals(hidden.status, 404);
+  },
+
+  async "a handler of FastCGI"({ url }) {
+    const response = await fetch(`${url}/handler/x`, { method: "POST", body: "sent" });
+    assertEquals([response.status, await response.text()], [201, "responder /x sent"]);
   },
 
   async "responses in each coding"({ port }) {
@@ -155,10 +168,11 @@ for (const workers of ["2", "0"]) {
     name: `the executable has live connections, files and compression (--workers ${workers})`,
     ignore: executable === null,
     async fn(test) {
-      const files = { "app.js": APP, "hidden.txt": "hidden", "public/a file.txt": "0123456789" };
+      const files = { "app.js": APP, "handler.js": HANDLER, "public/a file.txt": "0123456789" };
       await inFolder(files, async (folder) => {
         await using gateway = await startGateway([
           ...["--mount", "/app=app.js", "--mount", "/=public", "--listing", "--compress"],
+          ...["--mount", "/handler=fastcgi-handler:handler.js"],
           ...[`--workers=${workers}`, ...workers === "0" ? [] : ["--app-allow-read=public"]],
         ], {
           command: [executable!],

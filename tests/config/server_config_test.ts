@@ -202,6 +202,15 @@ const units: [words: string[], lines: string[]][] = [
     ],
   ],
   [
+    ["systemd", "a", "--profile=prof", "--status=unix:/run/g/s", "--redirect-http=:80"]
+      .concat("--https=:443", "--cert=c", "--key=k", "--access-log=logs/a.log"),
+    [
+      "ReadWritePaths=-/srv/app/logs -/srv/app/prof",
+      "RuntimeDirectory=g",
+      "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+    ],
+  ],
+  [
     ["systemd", "a", "--app-allow-write=data,/var/x y", "--pidfile=/run/g/pid"],
     ['ReadWritePaths=-/run/g -/srv/app/data "-/var/x y"'],
   ],

@@ -7,6 +7,8 @@
 import { dirname, resolve } from "node:path";
 import type { Origins } from "../given.ts";
 import type { ServeSettings } from "../settings.ts";
+import { adminAddresses } from "../settings.ts";
+import type { ListenAddress } from "../../net/address.ts";
 import { checkPrintable, refusal } from "./site.ts";
 
 /** What is started, and where. */
@@ -135,9 +137,15 @@ function isGivenByFlag(name: string, origins: Origins): boolean {
   return origins.get(name)?.some(({ origin }) => origin.startsWith("flag")) ?? false;
 }
 
+/** The addresses that it listens at. */
+function addressesOf(settings: ServeSettings): ListenAddress[] {
+  const { http, https, redirectHttp, fastcgi } = settings;
+  return [...http, ...https, ...redirectHttp, ...fastcgi, ...adminAddresses(settings)];
+}
+
 /** The folders of unix sockets. */
-function socketFolders({ http, https, fastcgi }: ServeSettings): string[] {
-  const folders = [...http, ...https, ...fastcgi].flatMap((address) =>
+function socketFolders(settings: ServeSettings): string[] {
+  const folders = addressesOf(settings).flatMap((address) =>
     address.transport === "unix" ? [dirname(address.path)] : []
   );
   for (const folder of folders) {
@@ -149,7 +157,7 @@ function socketFolders({ http, https, fastcgi }: ServeSettings): string[] {
 
 /** The folders that it writes to, besides those that systemd makes for it. */
 function writableFolders(settings: ServeSettings, sockets: readonly string[]): string[] {
-  const { pidfile, loading, appPermissions, mounts } = settings;
+  const { accessLog, acme, pidfile, profileFolder, loading, appPermissions, mounts } = settings;
   const granted = [
     appPermissions.write,
     ...mounts.map(({ permissions }) => permissions === "inherit" ? undefined : permissions?.write),
@@ -158,6 +166,8 @@ function writableFolders(settings: ServeSettings, sockets: readonly string[]): s
     ...new Set([
       ...sockets.filter((folder) => !/^\/run\/[^/]+$/.test(folder)),
       ...pidfile === undefined ? [] : [dirname(pidfile)],
+      ...accessLog === undefined || accessLog === "-" ? [] : [dirname(accessLog)],
+      ...[acme.folder, profileFolder].filter((folder) => folder !== undefined),
       ...loading.lockFile === undefined || loading.lockMode === "frozen"
         ? []
         : [dirname(loading.lockFile)],
@@ -166,8 +176,8 @@ function writableFolders(settings: ServeSettings, sockets: readonly string[]): s
   ];
 }
 
-function lowPorts({ http, https, redirectHttp, fastcgi }: ServeSettings): boolean {
-  return [...http, ...https, ...redirectHttp, ...fastcgi].some((address) =>
+function lowPorts(settings: ServeSettings): boolean {
+  return addressesOf(settings).some((address) =>
     address.transport === "tcp" && address.port > 0 && address.port < 1_024
   );
 }

@@ -100,7 +100,7 @@ function valueOf({ value, choices }: Pick<OptionSpec, "value" | "choices">): Val
   if (value === undefined) return { kind: "none" };
   const name = value.replace(/^\[=(.*)\]$/, "$1");
   if (choices !== undefined) return { kind: "choice", name, words: choices };
-  if (name === "FILE") return { kind: "file", name };
+  if (/^FILE(?:\||$)/.test(name)) return { kind: "file", name };
   if (name === "DIR") return { kind: "folder", name };
   return { kind: "text", name };
 }
