@@ -49,6 +49,7 @@ export const ALIASES: ReadonlyMap<string, Alias> = new Map<string, Alias>([
   ["max_age", { option: "max-worker-age" }],
   ["request_queue_size", { option: "backlog" }],
   ["dev", { option: "watch" }],
+  ["access_log_file", { option: "access-log" }],
   ["chuid", { option: "user" }],
 ]);
 
@@ -58,10 +59,10 @@ export const REFUSED: readonly (readonly [RegExp, string])[] = [
   [/^buffer_size$/, "the system's own sizes of socket buffers are better; remove the line"],
   [/^gevent\.monkey\./, "nothing needs patching here; remove the line"],
   [
-    /^(?:daemonize|stdout|stderr|access_log_file|coverage|sysinfo|backdoor)$/,
+    /^(?:daemonize|stdout|stderr|coverage|backdoor)$/,
     "left to the service manager and the shell; remove the line",
   ],
-  [/^status_(?:port|host)$/, "there is no status port; remove the line"],
+  [/^(?:status_(?:port|host)|sysinfo)$/, "write status = HOST:PORT, which shows it"],
   [
     /^(?:proactor\w*|ops_greedy|sockaccept_greedy|sched_default_\w+)$/,
     "there is one event loop, Deno's; remove the line",
