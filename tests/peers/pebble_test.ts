@@ -16,11 +16,12 @@ class Pebble implements AsyncDisposable {
   readonly port = freePort();
   readonly certFile: string;
   readonly #management = freePort();
+  readonly #namesPort = freePort();
   readonly #children: Deno.ChildProcess[];
 
   private constructor(folder: string, certFile: string, keyFile: string, httpPort: number) {
     this.certFile = certFile;
-    const names = `127.0.0.1:${freePort()}`;
+    const names = `127.0.0.1:${this.#namesPort}`;
     const config = {
       listenAddress: `127.0.0.1:${this.port}`,
       managementListenAddress: `127.0.0.1:${this.#management}`,
@@ -61,9 +62,11 @@ class Pebble implements AsyncDisposable {
     for (let attempt = 0; attempt < 500; attempt++) {
       try {
         await pebble.root();
+        const nameServer = { ipAddr: "127.0.0.1", port: pebble.#namesPort };
+        await Deno.resolveDns("a.test", "A", { nameServer });
         return pebble;
-      } catch (error) {
-        if (!(error instanceof TypeError)) throw error;
+      } catch {
+        // One of the two does not listen yet.
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     }
