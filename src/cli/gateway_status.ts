@@ -62,7 +62,7 @@ export function statusText(status: Status): string {
     ["in flight", numberText(status.inFlight)],
     ["connections", numberText(status.connections)],
     ["memory", bytesText(memory)],
-    ["requests so far", numberText(totals.requests)],
+    ["requests", numberText(totals.requests)],
     ["failures", numberText(totals.failures)],
   ];
   const half = facts.length / 2;

@@ -23,6 +23,7 @@ import type { LogReport } from "../monitor/report.ts";
 import type { Samples } from "../monitor/samples.ts";
 import { addSample } from "../monitor/samples.ts";
 import { systemInfo } from "../monitor/system_info.ts";
+import type { RequestObserver } from "../observe/request_record.ts";
 import type { Hub } from "../signals/hub.ts";
 import type { Membership } from "../supervisor/membership.ts";
 
@@ -78,8 +79,12 @@ export class ServingWatch implements AsyncDisposable {
   #monitor: Monitor | null = null;
   #sender: ReportSender | null = null;
 
-  private constructor(process: ProcessMonitor) {
+  /** Who is told of requests: nobody, if health is all that is asked for. */
+  readonly observers: readonly RequestObserver[];
+
+  private constructor(process: ProcessMonitor, { metrics, status }: ServeSettings) {
     this.process = process;
+    this.observers = metrics === null && status === null ? [] : [process.traffic];
   }
 
   /**
@@ -96,7 +101,7 @@ export class ServingWatch implements AsyncDisposable {
     drain: () => void,
   ): Promise<ServingWatch> {
     const process = new ProcessMonitor(membership?.number ?? 0);
-    const watch = new ServingWatch(process);
+    const watch = new ServingWatch(process, settings);
     if (membership !== null) {
       const { bus, assignment } = membership;
       watch.#sender = new ReportSender(bus, assignment.key, {

@@ -154,7 +154,9 @@ export async function serveCommand(
       switchboard: switchboard.board,
       bus: membership?.bus,
       profiles: profiles ?? undefined,
-      observers: accessLog.observers,
+      observers: watch === null
+        ? accessLog.observers
+        : [...accessLog.observers, ...watch.observers],
       tracer: traces?.tracer ?? null,
       jobs: membership === null || membership.number === 1 ? "here" : "elsewhere",
       healthCheck: settings.healthCheck,

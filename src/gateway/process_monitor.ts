@@ -5,6 +5,7 @@
  */
 
 import type { Log } from "../base/log.ts";
+import { latin1Of } from "../message/latin1.ts";
 import { evenEpochMs } from "../monitor/clock.ts";
 import { LoopDelay } from "../monitor/loop_delay.ts";
 import type { Readiness } from "../monitor/health.ts";
@@ -14,18 +15,16 @@ import type { ProcessReport, RequestReport } from "../monitor/report.ts";
 import type { Samples } from "../monitor/samples.ts";
 import { addSample } from "../monitor/samples.ts";
 import { Traffic } from "../monitor/traffic.ts";
+import type { ObservingHandler } from "../observe/handler.ts";
+import type { ObservedExchange } from "../observe/observed_exchange.ts";
 import { WorkerCounts } from "../pool/counts.ts";
 import type { Gateway } from "./gateway.ts";
 import type { ReloadOutcome } from "./generations.ts";
 
-/** Who can tell which requests are under way, the oldest first. */
-export interface RequestsUnderWay {
-  /** At most `max` of them. */
-  oldest(max: number): readonly RequestReport[];
-}
-
 /** Requests under way that are told of. */
 const MAX_REQUESTS = 50;
+/** Of their targets, in characters. */
+const MAX_TARGET_CHARS = 200;
 
 /** Counts of a process, and how it does. */
 export class ProcessMonitor implements Disposable {
@@ -35,8 +34,6 @@ export class ProcessMonitor implements Disposable {
   readonly counts: WorkerCounts = new WorkerCounts();
   /** The gateway, once it serves. */
   gateway: Gateway | null = null;
-  /** Who can tell which requests are under way. */
-  underWay: RequestsUnderWay | null = null;
   /** Whether it is about to end. */
   isEnding = false;
   readonly #process: number;
@@ -89,7 +86,7 @@ export class ProcessMonitor implements Disposable {
     } as const;
     return {
       ...partial,
-      requests: this.underWay?.oldest(MAX_REQUESTS) ?? [],
+      requests: requestsOf(gateway?.observing ?? null),
       errors: this.#errors.lines,
       totals: this.traffic.totals,
       latency: this.traffic.latency.counts,
@@ -193,4 +190,29 @@ export class ProcessMonitor implements Disposable {
       addSample(samples, "gatehouse_mongrel2_replies", {}, replies);
     }
   }
+}
+
+/** The oldest requests under way, the oldest first. */
+function requestsOf(observing: ObservingHandler | null): RequestReport[] {
+  if (observing === null) return [];
+  const now = performance.now();
+  // The last ones of a walk that may be long.
+  const last: ObservedExchange[] = [];
+  let count = 0;
+  for (const each of observing.underWay()) last[count++ % MAX_REQUESTS] = each;
+  const start = count % MAX_REQUESTS;
+  const inOrder = count > MAX_REQUESTS ? [...last.slice(start), ...last.slice(0, start)] : last;
+  return inOrder.reverse().map((exchange) => {
+    const { head, place, startedAt, isUpgraded, mount } = exchange;
+    const end = Math.min(head.targetEnd, head.targetStart + MAX_TARGET_CHARS);
+    return {
+      method: head.method,
+      target: latin1Of(head.block, head.targetStart, end),
+      mount,
+      worker: place?.worker ?? 0,
+      generation: place?.generation ?? 0,
+      ageMs: now - startedAt,
+      isSocket: isUpgraded,
+    };
+  });
 }

@@ -7,7 +7,7 @@
 import { timerMs } from "../base/timers.ts";
 import { evenEpochMs } from "./clock.ts";
 import { percentiles } from "./latency.ts";
-import type { ProcessReport } from "./report.ts";
+import type { PoolReport, ProcessReport } from "./report.ts";
 import { sumOfTotals } from "./report.ts";
 import type { Collected, ReportSource } from "./report_source.ts";
 
@@ -27,6 +27,8 @@ export const HISTORY_COLUMNS = [
   "inFlight",
   "connections",
   "rssBytes",
+  "loopDelayMs",
+  "workerDelayMs",
 ] as const;
 
 /** A point: the numbers of {@linkcode HISTORY_COLUMNS}. */
@@ -89,6 +91,8 @@ export class History implements Disposable {
       sumOfEndpoints(processes, "unanswered"),
       sumOfEndpoints(processes, "connections"),
       processes.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
+      rounded(Math.max(0, ...processes.map(({ loopDelayMs }) => loopDelayMs.mean))),
+      rounded(Math.max(0, ...workersOf(processes).map(({ delayMs }) => delayMs ?? 0))),
     ]);
     if (this.#points.length > MAX_POINTS) this.#points.shift();
   }
@@ -107,6 +111,12 @@ export function sumOfEndpoints(
   return processes.reduce(
     (sum, { endpoints }) => endpoints.reduce((sum, endpoint) => sum + endpoint[name], sum),
     0,
+  );
+}
+
+function workersOf(processes: readonly ProcessReport[]): PoolReport["workers"] {
+  return processes.flatMap(({ generations }) =>
+    generations.flatMap(({ pools }) => pools.flatMap(({ workers }) => workers))
   );
 }
 

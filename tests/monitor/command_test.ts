@@ -7,7 +7,10 @@ import { runGateway, startGateway } from "../support/gateway.ts";
 import { readOpenMetrics, sumOf } from "../support/open_metrics.ts";
 import { inFolder } from "../support/processes.ts";
 import { get, RawClient } from "../support/raw_client.ts";
+import { libzmqIsMissing } from "../support/peers.ts";
 import { until } from "../support/reloading.ts";
+import { FakeMongrel2 } from "../support/fake_mongrel2.ts";
+import { FastCgiClient } from "../../src/fastcgi/client.ts";
 import type { Status } from "../../src/monitor/status.ts";
 
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -30,6 +33,16 @@ export default async (request) => {
   return new Response("hello");
 };
 `;
+
+/** Asked outside of all tests: the library stays open. */
+const HAS_ZMQ = !libzmqIsMissing();
+
+const PARAMS = {
+  REQUEST_METHOD: "GET",
+  SERVER_PROTOCOL: "HTTP/1.1",
+  SERVER_NAME: "localhost",
+  SERVER_PORT: "80",
+};
 
 const FILES = { "app.js": APP, "token": `${TOKEN}\n` };
 
@@ -59,6 +72,23 @@ async function statusOf(port: number): Promise<Status> {
   const { status, body } = await ask(port, "/status.json");
   assertEquals(status, 200, body);
   return JSON.parse(body);
+}
+
+/** Waits until all of `expected` requests are counted, and no more. */
+async function counted(port: number, expected: Record<string, number>): Promise<void> {
+  const total = Object.values(expected).reduce((sum, count) => sum + count, 0);
+  // A client may have its answer a moment before the end of the request is noticed.
+  const families = await until(`${total} requests are counted`, async () => {
+    const families = await metrics(port);
+    return sumOf(families, "gatehouse_requests") >= total ? families : null;
+  });
+  for (const [key, count] of Object.entries(expected)) {
+    const [method, status] = key.split(" ");
+    assertEquals(sumOf(families, "gatehouse_requests", { method, status }), count, key);
+  }
+  assertEquals(sumOf(families, "gatehouse_requests"), total);
+  const durations = sumOf(families, "gatehouse_request_duration_seconds", {}, "_count");
+  assertEquals(durations, total);
 }
 
 function control(
@@ -119,7 +149,9 @@ Deno.test("one process shows how it does, from before its start to its end", (te
       const body = "content-length: 5\r\n\r\nhello";
       await sent("POST 2xx", 7, `POST /echo HTTP/1.1\r\nhost: a\r\n${body}`);
       await sent("other 2xx", 4, "BREW / HTTP/1.1\r\nhost: a\r\n\r\n");
+      await counted(admin, expected);
       const families = await metrics(admin);
+      assertEquals(sumOf(families, "gatehouse_request_body_bytes"), 35);
       assertEquals(sumOf(families, "gatehouse_connections_accepted", { endpoint: "http" }), 56);
       assertEquals(sumOf(families, "gatehouse_workers", { state: "serving" }), 2);
     });
@@ -130,6 +162,7 @@ Deno.test("one process shows how it does, from before its start to its end", (te
       await sent("GET 2xx", 1, get("/crash"));
       await gateway.logged(/is ready again$/);
       await sent("GET 2xx", 10, get("/"));
+      await counted(admin, expected);
       const families = await metrics(admin);
       assertEquals(sumOf(families, "gatehouse_reloads", { outcome: "reloaded" }), 1);
       const restarts = sumOf(families, "gatehouse_worker_restarts", { reason: "uncaught error" });
@@ -154,8 +187,12 @@ Deno.test("one process shows how it does, from before its start to its end", (te
       await client.send(get(`/gated?file=${folder}/go&b=%3Cb%3E`));
       const status = await until("the request is seen", async () => {
         const status = await statusOf(admin);
-        return status.inFlight > 0 && status.history.points.length > 0 ? status : null;
+        return status.requests.length > 0 && status.history.points.length > 0 ? status : null;
       });
+      const [request] = status.requests;
+      assertStringIncludes(request.target, "/gated?file=");
+      assertEquals([request.method, request.mount, request.generation], ["GET", "/", 2]);
+      assert(request.worker >= 1 && request.ageMs >= 0);
       assertEquals(status.inFlight, 1);
       assertEquals(status.isReady, true);
       assertStringIncludes(JSON.stringify(status.errors), "thrown on purpose: <b>");
@@ -168,6 +205,7 @@ Deno.test("one process shows how it does, from before its start to its end", (te
       await Deno.writeTextFile(`${folder}/go`, "");
       assertEquals((await client.receive()).status, 200);
       expected["GET 2xx"]++;
+      await counted(admin, expected);
     });
     await test.step("facts about the system are for those who know the token", async () => {
       const { body } = await ask(admin, "/status.json", {
@@ -238,6 +276,7 @@ Deno.test("several processes are summed, also when they are replaced", (test) =>
     await test.step("each request is counted once", async () => {
       assertEquals((await ask(admin, "/readyz")).body, "ready\n");
       expected["GET 2xx"] += await sendToBoth(gateway);
+      await counted(admin, expected);
       const families = await metrics(admin);
       assertEquals(sumOf(families, "gatehouse_processes", { state: "serving" }), 2);
       assertEquals(families.get("gatehouse_memory_bytes")!.samples.size, 4);
@@ -246,7 +285,7 @@ Deno.test("several processes are summed, also when they are replaced", (test) =>
     await test.step("the status has both", async () => {
       const { processes, totals } = await statusOf(admin);
       assertEquals(processes.map(({ process }) => process), [1, 2]);
-      assertEquals(totals.requests, 0);
+      assertEquals(totals.requests, expected["GET 2xx"]);
     });
     await test.step("a worker of one of them is retired", async () => {
       assertEquals((await control(admin, "retire?process=2&worker=1")).status, 202);
@@ -256,7 +295,9 @@ Deno.test("several processes are summed, also when they are replaced", (test) =>
     await test.step("what those have counted that are replaced stays counted", async () => {
       gateway.kill("SIGUSR2");
       await gateway.logged(/^all processes have been replaced$/);
+      await counted(admin, expected);
       expected["GET 2xx"] += await sendToBoth(gateway);
+      await counted(admin, expected);
     });
     await test.step("they reload, and drain", async () => {
       assertEquals((await control(admin, "reload")).status, 202);
@@ -266,4 +307,50 @@ Deno.test("several processes are summed, also when they are replaced", (test) =>
       assertEquals((await control(admin, "drain")).status, 202);
       assertEquals((await gateway.status).code, 0);
     });
+  }));
+
+Deno.test("requests are counted over every protocol, for every mount, and without workers", () =>
+  inFolder({ ...FILES, ready: "" }, async (folder) => {
+    await using mongrel2 = HAS_ZMQ ? new FakeMongrel2() : null;
+    const app = `${folder}/app.js`;
+    await using gateway = await startGateway([
+      ...["--mount", `/=${app}`, "--mount", `/api=${app}`, "--workers", "0"],
+      ...["--http", "127.0.0.1:0", "--fastcgi", "127.0.0.1:0", "--max-reqs", "1"],
+      ...mongrel2 === null ? [] : ["--mongrel2", `${mongrel2.send},recv=${mongrel2.recv}`],
+      ...["--metrics", "0", "--status", "0", "--status-control", `${folder}/token`],
+    ]);
+    const admin = monitorPort(gateway.log);
+    await send(gateway.port, 3, get("/"));
+    await send(gateway.port, 2, get("/api/a"));
+    const line = gateway.log.find((line) => line.startsWith("listening fastcgi://"))!;
+    await using client = new FastCgiClient(line.slice("listening fastcgi://".length));
+    for (let i = 0; i < 4; i++) {
+      const reply = await client.request({ ...PARAMS, REQUEST_URI: "/api" });
+      await new Response(reply.stdout).text();
+    }
+    if (mongrel2 !== null) {
+      await mongrel2.request(1, "/");
+      await mongrel2.reply();
+    }
+    const total = mongrel2 === null ? 9 : 10;
+    const families = await until("all are counted", async () => {
+      const families = await metrics(admin);
+      return sumOf(families, "gatehouse_requests") >= total ? families : null;
+    });
+    const counts = {
+      [JSON.stringify({ endpoint: "http", mount: "/", status: "2xx" })]: 3,
+      [JSON.stringify({ endpoint: "http", mount: "/api", status: "2xx" })]: 2,
+      [JSON.stringify({ endpoint: "fastcgi", mount: "/api" })]: 4,
+      [JSON.stringify({ endpoint: "mongrel2" })]: total - 9,
+    };
+    for (const [labels, count] of Object.entries(counts)) {
+      assertEquals(sumOf(families, "gatehouse_requests", JSON.parse(labels)), count, labels);
+    }
+    assertEquals(sumOf(families, "gatehouse_requests"), total);
+    assertEquals(sumOf(families, "gatehouse_fastcgi_requests"), 4);
+    assertEquals(sumOf(families, "gatehouse_mongrel2_messages", { kind: "requests" }), total - 9);
+    assertEquals((await statusOf(admin)).processes[0].generations, []);
+    // Apps without workers cannot be reloaded, and nobody can be retired.
+    assertEquals((await control(admin, "reload")).status, 409);
+    assertEquals((await control(admin, "retire?worker=1")).status, 409);
   }));

@@ -73,7 +73,7 @@ export const PAGE_SCRIPT = String.raw`"use strict";
       ["in flight", number(status.inFlight)],
       ["connections", number(status.connections)],
       ["memory", bytes(rss)],
-      ["requests so far", number(status.totals.requests)],
+      ["requests", number(status.totals.requests)],
     ];
     byId("tiles").replaceChildren(...all.map(([label, value, kind]) => {
       const tile = element("div", "tile");
@@ -87,10 +87,11 @@ export const PAGE_SCRIPT = String.raw`"use strict";
     return Object.fromEntries(columns.map((name, index) => [name, last[index] ?? null]));
   }
 
-  /* The next number of the form 1, 2 or 5 times a power of ten. */
-  function ceiling(value) {
+  /* The next number of the form 1, 2 or 5 times a power of ten, in units that are powers of the base. */
+  function ceiling(value, base) {
     if (!(value > 0)) return 1;
-    const power = 10 ** Math.floor(Math.log10(value));
+    const unit = base ** Math.max(0, Math.floor(Math.log(value) / Math.log(base)));
+    const power = unit * 10 ** Math.floor(Math.log10(value / unit));
     return [1, 2, 5, 10].map((each) => each * power).find((each) => each >= value);
   }
 
@@ -100,12 +101,14 @@ export const PAGE_SCRIPT = String.raw`"use strict";
     const keys = element("span", "key");
     const times = points.map((point) => point[0]);
     const end = times[times.length - 1] || 0;
-    const start = end - MAX_POINTS * INTERVAL_MS;
+    const shown = Math.min(MAX_POINTS, Math.max(60, points.length));
+    const start = end - shown * INTERVAL_MS;
     const values = lines.map(({ column }) => {
       const at = columns.indexOf(column);
       return points.map((point) => point[at]);
     });
-    const top = ceiling(Math.max(0, ...values.flat().filter((value) => value !== null)));
+    const highest = Math.max(0, ...values.flat().filter((value) => value !== null));
+    const top = ceiling(highest, format === bytes ? 1024 : 1000);
     const image = svg("svg", {
       viewBox: "0 0 300 100",
       preserveAspectRatio: "none",
@@ -134,7 +137,11 @@ export const PAGE_SCRIPT = String.raw`"use strict";
     });
     caption.append(keys);
     const axis = element("div", "axis");
-    axis.append(element("span", "", "5 min ago"), element("span", "", "top " + format(top)), element("span", "", "now"));
+    axis.append(
+      element("span", "", shown < 120 ? shown + " s ago" : Math.round(shown / 60) + " min ago"),
+      element("span", "", "top " + format(top)),
+      element("span", "", "now"),
+    );
     figure.append(caption, image, axis);
     return figure;
   }
@@ -158,6 +165,10 @@ export const PAGE_SCRIPT = String.raw`"use strict";
         { label: "in", column: "bytesInPerSecond", kind: "second" },
       ]),
       plot("Memory", bytes, [{ label: "all processes", column: "rssBytes", kind: "main" }]),
+      plot("Event loop delay", duration, [
+        { label: "gateway", column: "loopDelayMs", kind: "main" },
+        { label: "workers", column: "workerDelayMs", kind: "second" },
+      ]),
     );
   }
 
