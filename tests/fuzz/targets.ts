@@ -12,6 +12,7 @@ import { MONGREL2, TNETSTRINGS } from "./mongrel2.ts";
 import { REQUEST_TARGETS } from "./request_targets.ts";
 import { CGI_HEADS, RESPONSES } from "./responses.ts";
 import { RING, RING_BETWEEN_THREADS } from "./ring.ts";
+import { SERVER_ANSWERS } from "./server_answers.ts";
 import type { FuzzTarget } from "./target.ts";
 import { WEBSOCKET, WEBSOCKET_DEFLATE, WEBSOCKET_OFFERS } from "./websocket.ts";
 
@@ -31,6 +32,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   REQUEST_TARGETS,
   RESPONSES,
   CGI_HEADS,
+  SERVER_ANSWERS,
   LOG,
   IMPORTS,
   COMMONJS_IMPORTS,
