@@ -94,6 +94,8 @@ export class PolledSockets implements Disposable {
   readonly #eventView = new DataView(this.#events.buffer);
   readonly #interest = new Uint8Array(EVENT_BYTES);
   readonly #interestView = new DataView(this.#interest.buffer);
+  /** Whether waits are whole milliseconds. */
+  #isCoarse = false;
   readonly #wait = new BigInt64Array(2);
   readonly #waitBytes = new Uint8Array(this.#wait.buffer);
 
@@ -194,12 +196,21 @@ export class PolledSockets implements Disposable {
 
   #waitFor(ms: number): number {
     const { symbols } = this.#libc;
-    if (symbols.epoll_pwait2 === null || Number.isInteger(ms)) {
-      return symbols.epoll_wait(this.#poll, this.#events, MAX_EVENTS, Math.ceil(ms));
+    if (symbols.epoll_pwait2 !== null && !this.#isCoarse && !Number.isInteger(ms)) {
+      this.#wait[0] = 0n;
+      this.#wait[1] = BigInt(Math.floor(Math.min(ms, 999) * 1e6));
+      const count = symbols.epoll_pwait2(
+        this.#poll,
+        this.#events,
+        MAX_EVENTS,
+        this.#waitBytes,
+        null,
+      );
+      if (count >= 0 || this.#error() === AGAIN) return count;
+      // An older kernel, or one that may not: the library alone has it.
+      this.#isCoarse = true;
     }
-    this.#wait[0] = 0n;
-    this.#wait[1] = BigInt(Math.floor(Math.min(ms, 999) * 1e6));
-    return symbols.epoll_pwait2(this.#poll, this.#events, MAX_EVENTS, this.#waitBytes, null);
+    return symbols.epoll_wait(this.#poll, this.#events, MAX_EVENTS, Math.ceil(ms));
   }
 
   #setInterest(operation: number, fd: number, id: number, events: number): void {
