@@ -28,8 +28,9 @@ interface CpuProfile {
   readonly timeDeltas?: readonly number[];
 }
 
-/** Moments in which nothing ran. */
+/** Moments in which nothing ran, and what begins and ends the profile itself. */
 const IDLE = new Set(["(idle)", "(root)"]);
+const OWN_MODULE = "node:inspector";
 
 /** The `count` functions that took the most time of their own in all of `profiles`, as JSON texts. */
 export function hottestFunctions(profiles: readonly string[], count: number): HotFunction[] {
@@ -42,6 +43,7 @@ export function hottestFunctions(profiles: readonly string[], count: number): Ho
       const frame = byId.get(id);
       const us = Math.max(0, timeDeltas[place] ?? 0);
       if (frame === undefined || IDLE.has(frame.functionName)) continue;
+      if (frame.url === OWN_MODULE) continue;
       totalUs += us;
       const where = frame.url === "" ? "" : `${frame.url}:${frame.lineNumber + 1}`;
       const key = `${frame.functionName}\n${where}`;

@@ -145,9 +145,15 @@ Deno.test("the hottest functions are those with the most time of their own, in a
     callFrame: { functionName, url, lineNumber: 9 },
   });
   const profile = JSON.stringify({
-    nodes: [node(1, "(root)", ""), node(2, "slow"), node(3, "fast"), node(4, "(idle)", "")],
-    samples: [2, 3, 2, 4, 9],
-    timeDeltas: [300, 100, 300, 5_000, 7],
+    nodes: [
+      node(1, "(root)", ""),
+      node(2, "slow"),
+      node(3, "fast"),
+      node(4, "(idle)", ""),
+      node(5, "post", "node:inspector"),
+    ],
+    samples: [2, 3, 2, 4, 9, 5],
+    timeDeltas: [300, 100, 300, 5_000, 7, 800],
   });
   assertEquals(hottestFunctions([profile, profile], 1), [
     { name: "slow", place: "file:///app.ts:10", share: 6 / 7 },
