@@ -85,7 +85,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "websocket/codec",
     "client/codec",
   ],
-  load: ["base", "message", "net", "client/codec", "client"],
+  load: ["base", "message", "net", "profile", "client/codec", "client"],
   // The loader, from what lies on the disk to the thread that builds graphs.
   "loader/files": ["base"],
   "loader/names": ["base", "loader/files"],
@@ -219,6 +219,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "mongrel2",
     "websocket/codec",
     "client",
+    "profile",
     "load",
     "loader/names",
     "loader/cache",

@@ -6,7 +6,8 @@
 
 import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.ts";
-import { logToStderr, print, showStatus, tell } from "../base/log.ts";
+import { messageOf } from "../base/error_message.ts";
+import { inOneLine, logToStderr, print, showStatus, tell } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import type { ResolvedTarget } from "../client/dial.ts";
 import { placesElsewhere, resolveTarget } from "../client/dial.ts";
@@ -15,6 +16,8 @@ import { parseTarget, withPath } from "../client/target.ts";
 import type { BenchSettings } from "../config/bench_options.ts";
 import type { HotFunction } from "../load/hot_functions.ts";
 import { hottestFunctions } from "../load/hot_functions.ts";
+import type { Profile } from "../profile/profile.ts";
+import { parseProfile } from "../profile/profile.ts";
 import type { ReportRun } from "../load/report.ts";
 import { reportPage } from "../load/report.ts";
 import { resultJson } from "../load/result_json.ts";
@@ -66,12 +69,13 @@ export async function benchCommand(
     await using started = given === null ? await startServer(settings, surroundings, signal) : null;
     target = withPathOf(settings, given ?? started!.target);
     const server = await resolveTarget(target);
-    if (given !== null) refuseElsewhere(server, settings);
+    // What a server of our own says of where it is, its apps can say, too.
+    refuseElsewhere(server, settings);
     const serverPid = started?.pid ?? null;
     outcome = await measure({ settings, surroundings, server, serverPid, signal });
   }
   // The server writes its profiles when it ends.
-  const hottest = profiling === null ? [] : hottestFunctions(profiling.texts(), HOT_FUNCTIONS);
+  const hottest = profiling === null ? [] : hottestFunctions(profiling.read(), HOT_FUNCTIONS);
   await tellOutcome(settings, surroundings, target, outcome, hottest);
   const answered = outcome.runs.some(({ result }) =>
     result.groups.some((group) => group.answered > 0)
@@ -93,9 +97,15 @@ function withPathOf({ path }: BenchSettings, target: Target): Target {
 }
 
 /** A load is for one's own machines alone. */
-function refuseElsewhere(server: ResolvedTarget, { owner }: BenchSettings): void {
+function refuseElsewhere(server: ResolvedTarget, { owner, target }: BenchSettings): void {
   const elsewhere = placesElsewhere(server);
   if (elsewhere.length === 0 || owner === "declared") return;
+  if (target === undefined) {
+    throw new ConfigError(
+      `the server that was started, or an app in it, says that it is at ${elsewhere.join(", ")}, ` +
+        "which is not this machine",
+    );
+  }
   throw new ConfigError(
     `--target ${server.target.text} leads to ${elsewhere.join(", ")}, which is not this machine: ` +
       "put only your own servers under load, and say so with --i-own-this-host",
@@ -213,13 +223,13 @@ function factsOf(settings: BenchSettings, { text, path }: Target): [string, stri
 
 function hottestText(hottest: readonly HotFunction[]): string {
   const lines = hottest.map(({ name, place, share }) =>
-    `  ${(share * 100).toFixed(1).padStart(5)} %  ${`${name} ${place}`.trim()}`
+    `  ${(share * 100).toFixed(1).padStart(5)} %  ${inOneLine(`${name} ${place}`.trim())}`
   );
   return ["hottest functions, by time of their own", ...lines].join("\n");
 }
 
 /** A folder for profiles; what is in it already does not count. */
-function profileFolder(folder: string): { texts(): string[] } {
+function profileFolder(folder: string): { read(): Iterable<Profile> } {
   const names = () => {
     try {
       return [...Deno.readDirSync(folder)].map(({ name }) => name);
@@ -231,8 +241,16 @@ function profileFolder(folder: string): { texts(): string[] } {
   };
   const before = new Set(names());
   return {
-    texts: () =>
-      names().filter((name) => name.endsWith(".cpuprofile") && !before.has(name))
-        .map((name) => Deno.readTextFileSync(resolve(folder, name))),
+    *read() {
+      for (const name of names()) {
+        if (!name.endsWith(".cpuprofile") || before.has(name)) continue;
+        try {
+          yield parseProfile(Deno.readTextFileSync(resolve(folder, name)));
+        } catch (error) {
+          if (!(error instanceof Error)) throw error;
+          logToStderr("warning", `the profile ${name} cannot be read: ${messageOf(error)}`);
+        }
+      }
+    },
   };
 }

@@ -11,7 +11,7 @@ import type { Log } from "../base/log.ts";
 import { timerMs } from "../base/timers.ts";
 import type { ThreadProfile, ThreadProfiles } from "../pool/thread_profiles.ts";
 import { CpuProfiler } from "../profile/cpu_profiler.ts";
-import { withSources } from "./profile_sources.ts";
+import { ProfileConverter } from "./profile_converter.ts";
 
 /** How long workers are waited for at the end: one that is blocked cannot answer. */
 const ANSWER_MS = 3_000;
@@ -28,6 +28,7 @@ export class CpuProfiles implements ThreadProfiles, AsyncDisposable {
   readonly #log: Log;
   readonly #own: CpuProfiler;
   readonly #awaited = new Set<Awaited>();
+  readonly #converter = new ProfileConverter();
   readonly #timer: ReturnType<typeof setTimeout>;
   #ending: Promise<void> | null = null;
   #count = 0;
@@ -97,6 +98,7 @@ export class CpuProfiles implements ThreadProfiles, AsyncDisposable {
       const { size } = this.#awaited;
       this.#log("warning", `${size} workers have not sent their profiles: are they blocked?`);
     }
+    this.#converter[Symbol.dispose]();
     this.#log("info", `${this.#written} CPU profiles written to ${this.#folder}`);
   }
 
@@ -108,7 +110,7 @@ export class CpuProfiles implements ThreadProfiles, AsyncDisposable {
     const name = thread.toLowerCase().replace(/[^a-z0-9]+/g, "-").slice(0, 60);
     const path = join(this.#folder, `${time}-${Deno.pid}-${number}-${name}.cpuprofile`);
     try {
-      const profile = await withSources(text);
+      const profile = await this.#converter.convert(text);
       await Deno.writeTextFile(path, profile, { createNew: true, mode: 0o600 });
       this.#written++;
     } catch (error) {

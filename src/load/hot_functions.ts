@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Profile } from "../profile/profile.ts";
+
 /** A function, and how much of the time it was running itself. */
 export interface HotFunction {
   /** Its name. */
@@ -14,30 +16,15 @@ export interface HotFunction {
   readonly share: number;
 }
 
-/** What is read of a profile (the protocol of DevTools, `Profiler.Profile`). */
-interface CpuProfile {
-  readonly nodes: readonly {
-    readonly id: number;
-    readonly callFrame: {
-      readonly functionName: string;
-      readonly url: string;
-      readonly lineNumber: number;
-    };
-  }[];
-  readonly samples?: readonly number[];
-  readonly timeDeltas?: readonly number[];
-}
-
 /** Moments in which nothing ran, and what begins and ends the profile itself. */
 const IDLE = new Set(["(idle)", "(root)"]);
 const OWN_MODULE = "node:inspector";
 
-/** The `count` functions that took the most time of their own in all of `profiles`, as JSON texts. */
-export function hottestFunctions(profiles: readonly string[], count: number): HotFunction[] {
+/** The `count` functions that took the most time of their own in all of `profiles`. */
+export function hottestFunctions(profiles: Iterable<Profile>, count: number): HotFunction[] {
   const times = new Map<string, { name: string; place: string; us: number }>();
   let totalUs = 0;
-  for (const text of profiles) {
-    const { nodes, samples = [], timeDeltas = [] } = JSON.parse(text) as CpuProfile;
+  for (const { nodes, samples, timeDeltas } of profiles) {
     const byId = new Map(nodes.map((node) => [node.id, node.callFrame]));
     for (const [place, id] of samples.entries()) {
       const frame = byId.get(id);

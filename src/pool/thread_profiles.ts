@@ -21,4 +21,4 @@ export interface ThreadProfile {
 }
 
 /** Longest profile that is taken of a thread, in characters. */
-export const MAX_PROFILE_CHARS = 268_435_456;
+export const MAX_PROFILE_CHARS = 16_777_216;

@@ -7,6 +7,7 @@
 
 const { Promise: Promises } = globalThis;
 const { stringify } = JSON;
+const { defineProperty } = Object;
 
 /** The permission that looking into one's own thread takes; the runtime's types do not know it. */
 export const INSPECTOR_PERMISSION = "inspector" as string as NonNullable<
@@ -32,6 +33,9 @@ export class CpuProfiler {
   static async begin(): Promise<CpuProfiler> {
     const { default: inspector } = await import("node:inspector");
     const session = new inspector.Session();
+    // What V8 tells without being asked, apps can bring about, and they can replace what is on the prototypes:
+    // none of it gets the session, with which they could look into all of the thread.
+    defineProperty(session, "emit", { value: () => false });
     session.connect();
     // Bound now: apps can replace what is on the prototype.
     const post = session.post.bind(session) as (

@@ -71,6 +71,18 @@ test("bench leaves other machines alone, and says what it would take", async () 
   });
 });
 
+test("an app that says that its server is elsewhere aims bench at nobody", async () => {
+  const app = `console.error("listening http://192.0.2.1:80");
+console.error("ready");
+export default () => new Response();
+`;
+  await inFolder({ "app.js": app }, async (folder) => {
+    const { code, err } = await run(folder, "bench", "saturate", "app.js");
+    assertEquals(code, 2);
+    assertMatch(err, /an app in it, says that it is at 192\.0\.2\.1/);
+  });
+});
+
 test("a server that does not start is said to be at fault", async () => {
   await inFolder({ "app.ts": "nonsense(" }, async (folder) => {
     const { code, err } = await run(folder, "bench", "saturate", "app.ts");

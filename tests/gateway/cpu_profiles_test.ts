@@ -4,6 +4,7 @@ import { inFolder } from "../support/processes.ts";
 import { test } from "../support/strict.ts";
 import { ConfigError } from "../../src/base/errors.ts";
 import { CpuProfiles } from "../../src/gateway/cpu_profiles.ts";
+import { mock } from "node:test";
 import { withSources } from "../../src/gateway/profile_sources.ts";
 
 const APP = `// A comment, and types that are taken out.
@@ -85,7 +86,7 @@ test("profiles end after their time, and the gateway goes on", async () => {
     let asked = 0;
     const answering = profiles.add("worker 1 of /../../x", () => {
       asked++;
-      answering.take('{"nodes":[],"samples":[]}');
+      answering.take('{"nodes":[],"startTime":0,"endTime":0}');
     });
     const wrong = profiles.add("worker 2", () => wrong.take("[1,2]"));
     const gone = profiles.add("worker 3", () => gone.gone());
@@ -104,12 +105,21 @@ test("a folder that cannot be written to is refused at the start", async () => {
   });
 });
 
+/** The parts of a profile that are not its nodes. */
+const REST = { startTime: 1, endTime: 9, samples: [1], timeDeltas: [2] };
+
+function nodeAt(url: string) {
+  const callFrame = { functionName: "f", scriptId: "7", url, lineNumber: 0, columnNumber: 0 };
+  return { id: 1, callFrame, hitCount: 0, children: [], positionTicks: [] };
+}
+
 Deno.test("what a worker sends as its profile is checked, and other files are left alone", async () => {
-  const frame = { url: "file:///etc/passwd", lineNumber: 0, columnNumber: 0, functionName: "f" };
-  const kept = JSON.stringify({ nodes: [{ callFrame: frame }] });
+  const kept = JSON.stringify({ nodes: [nodeAt("file:///etc/passwd")], ...REST });
   assertEquals(await withSources(kept), kept);
   const missing = kept.replace("/etc/passwd", `/nowhere/${"a".repeat(27)}.js`);
   assertEquals(await withSources(missing), missing);
+  const more = JSON.stringify({ ...JSON.parse(kept), more: "x".repeat(1_000) });
+  assertEquals(await withSources(more), kept);
   const wrong = [
     "",
     "null",
@@ -117,6 +127,56 @@ Deno.test("what a worker sends as its profile is checked, and other files are le
     '{"nodes":1}',
     '{"nodes":[null]}',
     '{"nodes":[{"callFrame":1}]}',
+    kept.replace('"samples":[1]', '"samples":[[]]'),
+    kept.replace('"samples":[1]', '"samples":5'),
+    kept.replace('"hitCount":0', '"hitCount":"many"'),
   ];
   for (const text of wrong) await assertRejects(() => withSources(text), Error);
+});
+
+Deno.test("a generated file is read once, however its URL is spelled", async () => {
+  await inFolder({}, async (folder) => {
+    const name = `${"a".repeat(27)}.js`;
+    const map = { version: 3, sources: ["file:///app.ts"], names: [], mappings: "AAEA" };
+    const comment = `//# sourceMappingURL=data:application/json;base64,${
+      btoa(JSON.stringify(map))
+    }`;
+    await Deno.writeTextFile(`${folder}/${name}`, `f();\n${comment}\n`);
+    const urls = Array.from(
+      { length: 2_000 },
+      (_, i) => `file://${folder}${"/".repeat(i + 1)}${name}`,
+    );
+    const text = JSON.stringify({ nodes: urls.map(nodeAt), ...REST });
+    const stat = mock.method(Deno, "stat");
+    try {
+      const { nodes } = JSON.parse(await withSources(text));
+      assertEquals(stat.mock.callCount(), 1);
+      for (const { callFrame: { url, lineNumber } } of nodes) {
+        assertEquals([url, lineNumber], ["file:///app.ts", 2]);
+      }
+    } finally {
+      stat.mock.restore();
+    }
+  });
+});
+
+const SPY = `import { EventEmitter } from "node:events";
+const sessions = [];
+const emit = EventEmitter.prototype.emit;
+EventEmitter.prototype.emit = function (...args) {
+  if (typeof this.post === "function" && typeof this.connect === "function") sessions.push(this);
+  return emit.apply(this, args);
+};
+console.profile("x");
+console.profileEnd("x");
+await new Promise((resolve) => setTimeout(resolve, 100));
+export default () => new Response(String(sessions.length));
+`;
+
+test("an app gets nothing of what its thread is profiled with", async () => {
+  await inFolder({ "app.js": SPY }, async (folder) => {
+    const args = ["app.js", "--workers", "1", "--profile", "profiles"];
+    await using gateway = await startGateway(args, { cwd: folder });
+    assertEquals(await (await fetch(gateway.url)).text(), "0");
+  });
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { Histogram } from "../../src/load/histogram.ts";
+import { parseProfile } from "../../src/profile/profile.ts";
 import { hottestFunctions } from "../../src/load/hot_functions.ts";
 import type { GroupResult } from "../../src/load/group_record.ts";
 import { plot } from "../../src/load/plots.ts";
@@ -142,9 +143,11 @@ Deno.test("plots stay within their bounds, whatever their values are", () => {
 Deno.test("the hottest functions are those with the most time of their own, in all profiles", () => {
   const node = (id: number, functionName: string, url = "file:///app.ts") => ({
     id,
-    callFrame: { functionName, url, lineNumber: 9 },
+    callFrame: { functionName, scriptId: "1", url, lineNumber: 9, columnNumber: 0 },
   });
-  const profile = JSON.stringify({
+  const profile = parseProfile(JSON.stringify({
+    startTime: 0,
+    endTime: 6_507,
     nodes: [
       node(1, "(root)", ""),
       node(2, "slow"),
@@ -154,7 +157,7 @@ Deno.test("the hottest functions are those with the most time of their own, in a
     ],
     samples: [2, 3, 2, 4, 9, 5],
     timeDeltas: [300, 100, 300, 5_000, 7, 800],
-  });
+  }));
   assertEquals(hottestFunctions([profile, profile], 1), [
     { name: "slow", place: "file:///app.ts:10", share: 6 / 7 },
   ]);
