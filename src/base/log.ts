@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { LogFacts } from "./log_line.ts";
+import { jsonLine } from "./log_line.ts";
 import { withoutPasswords } from "./passwords.ts";
 
 const { Error, TextDecoder, TextEncoder, console } = globalThis;
@@ -19,18 +21,78 @@ export type LogLevel = "error" | "warning" | "info";
 /** The levels, gravest first. */
 export const LOG_LEVELS: readonly LogLevel[] = ["error", "warning", "info"];
 
-/** Takes the gateway's messages. */
-export type Log = (level: LogLevel, message: string) => void;
+/** Takes the gateway's messages, and what is known of them besides. */
+export type Log = (level: LogLevel, message: string, facts?: LogFacts) => void;
 
-/** Writes `message` to standard error; all but `"info"` with its level before it. */
-export function logToStderr(level: LogLevel, message: string): void {
-  tell(level === "info" ? message : `${level}: ${message}`);
+/** How the log is written. */
+export type LineFormat = "text" | "json";
+
+/** What is written to the log of the process. */
+export interface LogSettings {
+  /** The least grave messages that are. */
+  readonly level: LogLevel;
+  /** How. */
+  readonly format: LineFormat;
+  /**
+   * What lines of JSON begin with that are the gateway's own: only its supervisor knows it, and takes it away.
+   * Default: nothing.
+   */
+  readonly mark?: string;
 }
 
-/** Writes a message without a level to standard error. */
-export function tell(message: string): void {
+let settings: LogSettings = { level: "info", format: "text" };
+
+/** Has the log of the process written so. */
+export function setUpLog(changed: LogSettings): void {
+  settings = changed;
+}
+
+/** How the log of the process is written. */
+export function logSettings(): LogSettings {
+  return settings;
+}
+
+/** Writes `message` to standard error; all but `"info"` with its level before it. */
+export function logToStderr(level: LogLevel, message: string, facts?: LogFacts): void {
+  if (settings.format === "json") writeJson(level, message, facts);
+  else if (isWanted(level)) writeText(level === "info" ? message : `${level}: ${message}`);
+}
+
+/** Writes a message without a level to standard error, where others have one; as JSON, it has that of `level`. */
+export function tell(message: string, level: LogLevel = "info"): void {
+  if (settings.format === "json") writeJson(level, message);
+  else if (isWanted(level)) writeText(message);
+}
+
+function isWanted(level: LogLevel): boolean {
+  return LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(settings.level);
+}
+
+function writeText(message: string): void {
   showStatus("");
-  console.error(forLog(message));
+  printers.stderr(forLog(message));
+}
+
+/** Print a line each. */
+interface Printers {
+  readonly stdout: (line: string) => void;
+  readonly stderr: (line: string) => void;
+}
+
+let printers: Printers = {
+  stdout: (line) => console.log(line),
+  stderr: (line) => console.error(line),
+};
+
+/** What the console is now, which the log goes on with: its methods are about to be replaced. */
+export function keepConsole(): Printers {
+  const { log, error } = console;
+  printers = { stdout: (line) => log(line), stderr: (line) => error(line) };
+  return printers;
+}
+
+function writeJson(level: LogLevel, message: string, facts?: LogFacts): void {
+  if (isWanted(level)) printers.stderr((settings.mark ?? "") + jsonLine(level, message, facts));
 }
 
 /** Writes to standard output what a command was asked for, which may have several lines. */
@@ -97,7 +159,7 @@ export function showStatus(text: string): boolean {
     isStatusShown = false;
     return true;
   }
-  if (!stderr.isTerminal()) return false;
+  if (settings.format === "json" || !stderr.isTerminal()) return false;
   isStatusShown = true;
   writeToTerminal(EMPTY_LINE + shortened(inOneLine(text), columnsOfTerminal() - 1));
   return true;
@@ -145,9 +207,24 @@ function shortened(text: string, columns: number): string {
 /** Passes on a line that another process has printed, with `before` in front of it. */
 export function passOn(before: string, stream: "stdout" | "stderr", line: string): void {
   showStatus("");
-  const text = before + inOneLine(line);
-  if (stream === "stdout") console.log(text);
-  else console.error(text);
+  printers[stream](before + inOneLine(line));
+}
+
+/** Passes on a line that process `number` has printed; `mark` is what those of its log begin with, as JSON. */
+export function passOnFrom(
+  number: number,
+  stream: "stdout" | "stderr",
+  line: string,
+  mark: string,
+): void {
+  if (settings.format === "text") {
+    passOn(`[${number}] `, stream, line);
+    return;
+  }
+  const text = line.startsWith(mark)
+    ? `{"process":${number},${line.slice(mark.length + 1)}`
+    : jsonLine("info", line, { source: "app", stream, process: number });
+  printers[stream](text);
 }
 
 /** Control characters (C0 but line ends, DEL, C1), line separators, and what changes the direction of text. */

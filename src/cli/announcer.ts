@@ -6,7 +6,7 @@
  */
 
 import type { ServeSettings } from "../config/settings.ts";
-import type { Log } from "../base/log.ts";
+import type { LogLevel } from "../base/log.ts";
 import { logToStderr, tell } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { environmentOf } from "../base/surroundings.ts";
@@ -15,7 +15,7 @@ import type { Membership } from "../supervisor/membership.ts";
 import { Pidfile } from "./pidfile.ts";
 
 /** A line of the log. */
-export type Notice = Readonly<Parameters<Log>>;
+export type Notice = readonly [level: LogLevel, text: string];
 
 /** Tells how the gateway does. Disposed at its end. */
 export interface Announcer extends Disposable {

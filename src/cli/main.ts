@@ -20,7 +20,7 @@ import {
 } from "../base/errors.ts";
 import { tameUncaught } from "../base/uncaught.ts";
 import { Membership } from "../supervisor/membership.ts";
-import { logToStderr, print, tell } from "../base/log.ts";
+import { logSettings, logToStderr, print, setUpLog, tell } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { takeSurroundings } from "../base/surroundings.ts";
 
@@ -34,7 +34,7 @@ const WRONG_USAGE = 2;
  * modules are loaded when it is asked for: loading them takes a good part of a start.
  */
 export async function main(): Promise<number> {
-  tameUncaught();
+  tameUncaught(endWithJson);
   try {
     const surroundings = takeSurroundings();
     const { args } = surroundings;
@@ -95,6 +95,9 @@ export async function main(): Promise<number> {
         return DONE;
       }
       case "serve": {
+        const { logLevel: level, logFormat: format } = command.settings;
+        const mark = membership === null ? undefined : `${membership.assignment.key} `;
+        setUpLog({ level, format, mark });
         if (membership === null) {
           const { warnOfOpenFiles } = await import("./writable_files.ts");
           warnOfOpenFiles(command.settings, surroundings, logToStderr);
@@ -111,18 +114,18 @@ export async function main(): Promise<number> {
     }
   } catch (error) {
     if (error instanceof ConfigFileError) {
-      for (const problem of error.problems) tell(problem);
+      for (const problem of error.problems) tell(problem, "error");
       return WRONG_USAGE;
     }
     if (error instanceof ConfigError) {
-      tell(`gatehouse: ${error.message} (see gatehouse --help)`);
+      tell(`gatehouse: ${error.message} (see gatehouse --help)`, "error");
       return WRONG_USAGE;
     }
     const isExpected = error instanceof ListenError || error instanceof LoadError ||
       error instanceof ZmqLibraryError || error instanceof ZmqError ||
       error instanceof ConnectError;
     if (isExpected) {
-      tell(`gatehouse: ${error.message}`);
+      tell(`gatehouse: ${error.message}`, "error");
       return FAILED;
     }
     throw error;
@@ -148,6 +151,13 @@ async function showStatusOf(
     tell(`gatehouse: ${error.message}`);
     return FAILED;
   }
+}
+
+/** Has the error that ends the process in the log, where the runtime's own words would be no line of it. */
+function endWithJson(thrown: unknown): boolean {
+  if (logSettings().format !== "json") return false;
+  logToStderr("error", `uncaught ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
+  Deno.exit(FAILED);
 }
 
 /** The surroundings with the variables of `--env-file`. */

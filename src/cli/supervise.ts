@@ -8,11 +8,11 @@ import type { Bus } from "../bus/bus.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import { adminAddresses } from "../config/settings.ts";
 import { ConfigError } from "../base/errors.ts";
-import { logToStderr, passOn, tell } from "../base/log.ts";
+import { logToStderr, passOnFrom, tell } from "../base/log.ts";
 import { NOTIFY_VARIABLES } from "../notify/service_manager.ts";
 import { ownCommand } from "../supervisor/command.ts";
 import { checkShareable, reservePorts } from "../supervisor/places.ts";
-import type { ReadyReport } from "../supervisor/process.ts";
+import type { GatewayProcess, ReadyReport } from "../supervisor/process.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { withoutVariables } from "../base/surroundings.ts";
 import { StartError } from "../supervisor/process.ts";
@@ -148,8 +148,12 @@ async function printLines({ accessLog }: ServeSettings, bus: Bus): Promise<Async
 }
 
 /** What a process has printed, with its number. One call is one line: none gets into another. */
-function printLine(number: number, stream: "stdout" | "stderr", line: string): void {
-  passOn(`[${number}] `, stream, line);
+function printLine(
+  { number, key }: GatewayProcess,
+  stream: "stdout" | "stderr",
+  line: string,
+): void {
+  passOnFrom(number, stream, line, `${key} `);
 }
 
 /** The endpoints of all processes: shared ones once. */

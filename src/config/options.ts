@@ -18,6 +18,7 @@ import { RELOAD_OPTIONS } from "./reload_options.ts";
 import { checkServerHeader } from "./server_header.ts";
 import { DEFAULT_FASTCGI_LIMITS as FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/codec/limits.ts";
+import { GATEWAY_LOG_OPTIONS } from "./gateway_log_options.ts";
 import { LOG_OPTIONS } from "./log_options.ts";
 import { MONITORING_OPTIONS } from "./monitoring_options.ts";
 import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
@@ -327,6 +328,7 @@ export const OPTIONS: readonly OptionSpec[] = [
   ...LOADER_OPTIONS,
   ...RELOAD_OPTIONS,
   ...PROCESS_OPTIONS,
+  ...GATEWAY_LOG_OPTIONS,
   ...LOG_OPTIONS,
   ...MONITORING_OPTIONS,
   ...APP_PERMISSION_OPTIONS,

@@ -16,6 +16,7 @@ import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
 import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import type { LineFormat, LogLevel } from "../base/log.ts";
 import type { ListenAddress } from "../net/address.ts";
 import type { SiteAddress } from "./fronts/site_address.ts";
 import type { UnstableFeature } from "../base/unstable_features.ts";
@@ -174,6 +175,12 @@ export interface ServeSettings {
   keyFiles: string[];
   /** Certificates that are got from an authority. */
   acme: AcmeSettings;
+  /** The least grave messages that are written to the log. */
+  logLevel: LogLevel;
+  /** How they are written. */
+  logFormat: LineFormat;
+  /** Whether what apps print says of which worker and request it is. */
+  consoleTags: "none" | "tagged";
   /** What apps get in `X-Request-Id`: what was sent, or the request's id. */
   requestId: "as-sent" | "field";
   /** Where clients find the web server in front, for `gatehouse config`. */
@@ -250,6 +257,7 @@ export type AppSettings = Pick<
   | "middleware"
   | "appKind"
   | "faultReports"
+  | "consoleTags"
   | "fileFields"
   | "loading"
   | "workers"
@@ -303,6 +311,9 @@ export function defaultSettings(): ServeSettings {
       directory: DEFAULT_ACME_DIRECTORY,
       folder: undefined,
     },
+    logLevel: "info",
+    logFormat: "text",
+    consoleTags: "none",
     requestId: "as-sent",
     site: null,
     backlog: 511,

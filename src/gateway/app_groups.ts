@@ -5,6 +5,7 @@
  */
 
 import { ConfigError } from "../base/errors.ts";
+import { logSettings } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import {
   comeFromBoth,
@@ -25,6 +26,12 @@ export interface AppGroup {
   readonly apps: AppSet;
   readonly permissions: WorkerPermissions;
   readonly workers: number;
+}
+
+/** How what apps print is tagged: always, where the log has to be JSON. */
+export function consoleOf({ consoleTags }: AppSettings): Pick<AppSet, "console"> {
+  const { format, mark = "" } = logSettings();
+  return consoleTags === "none" && format === "text" ? {} : { console: { format, mark } };
 }
 
 /** Puts apps together that can share workers. */
@@ -49,7 +56,7 @@ export function appGroups(settings: AppSettings, surroundings: Surroundings): Ap
     }
     const mounts = [source];
     groups.set(key, {
-      apps: { mounts, faultReports, fileFields, unstable },
+      apps: { mounts, faultReports, fileFields, unstable, ...consoleOf(settings) },
       mounts,
       permissions,
       workers,

@@ -5,7 +5,7 @@
  */
 
 import { ConfigError, LoadError } from "../base/errors.ts";
-import type { Log } from "../base/log.ts";
+import type { Log, LogLevel } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import type { UnstableRules } from "../base/unstable_features.ts";
 import { isLocal } from "../config/app_permissions.ts";
@@ -14,6 +14,7 @@ import { Loader } from "../loader/loader.ts";
 import { resolveApp } from "../loader/names/resolve.ts";
 import type { ImportPolicy } from "../loader/protocol.ts";
 import type { MountedApp } from "../worker/apps.ts";
+import { tagConsole } from "../worker/console_tags.ts";
 import { loadAppsWithin } from "../worker/load_apps.ts";
 import { presentAsMain } from "../worker/main_module.ts";
 import { installModules } from "../worker/modules.ts";
@@ -30,6 +31,7 @@ import {
   refuseMixtures,
 } from "./app_groups.ts";
 import type { AppGroup } from "./app_groups.ts";
+import { consoleOf } from "./app_groups.ts";
 import { checkLock, loaderOptions } from "./app_loader.ts";
 import { AppModuleSet } from "./app_modules.ts";
 import { AppSupply } from "./app_supply.ts";
@@ -44,7 +46,7 @@ export interface AppLoading extends Disposable {
   /** Where the apps run. */
   readonly host: AppHost;
   /** What the user should know about what the apps may do. */
-  readonly notice: Parameters<Log> | null;
+  readonly notice: readonly [level: LogLevel, text: string] | null;
   /** The local files that the apps are made of. */
   localFiles(): KnownFiles;
   /** Is called when there are more of these: apps import while they run. */
@@ -98,6 +100,8 @@ export function appLoading(
     const unstable = rulesOfThread(settings, surroundings);
     makeStoreFolder(unstable);
     const apps: AppSet = { mounts, faultReports: settings.faultReports, unstable };
+    const { console } = consoleOf(settings);
+    if (console !== undefined) tagConsole(console, "");
     return {
       ...end,
       host: threadHost(apps, loader, settings.workerLimits.loadTimeoutMs),
@@ -186,7 +190,7 @@ function rulesOfThread(settings: AppSettings, surroundings: Surroundings): Unsta
 /** What apps may import that share the gateway's own thread. */
 const ALL_IMPORTS: ImportPolicy = { files: "any", hosts: "any", hostsOption: "--allow-import" };
 
-function threadNotice(urls: readonly string[]): Parameters<Log> | null {
+function threadNotice(urls: readonly string[]): AppLoading["notice"] {
   if (urls.every(isLocal)) return null;
   return [
     "warning",

@@ -289,6 +289,7 @@ function appSettings(
     middleware: (options.middleware ?? []).map(String),
     appKind: "plain",
     faultReports: options.faultReports ?? "errors",
+    consoleTags: "none",
     fileFields: [...fileFields],
     loading: { ...native, loader },
     workers: options.workers ?? navigator.hardwareConcurrency,

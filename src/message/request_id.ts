@@ -44,6 +44,11 @@ export function requestIdOf({ block, idStart, idEnd, number }: RequestHead): str
   return `${processName}-${textOf(number, 36)}`;
 }
 
+/** Whether `text` can be an id, taken over or made here. */
+export function isRequestIdText(text: string): boolean {
+  return text.length <= MAX_REQUEST_ID_BYTES && /^[\w\-.~+/=:@]+$/.test(text);
+}
+
 /** Whether `block[start, end)` can be taken over as an id. */
 export function isRequestId(block: Uint8Array, start: number, end: number): boolean {
   if (end === start || end - start > MAX_REQUEST_ID_BYTES) return false;

@@ -18,9 +18,9 @@ export class RecentErrors {
 
   /** `log`, and what goes to it that is no mere information is kept, too. */
   watching(log: Log): Log {
-    return (level, message) => {
+    return (level, message, facts) => {
       this.#note(level, message);
-      log(level, message);
+      log(level, message, facts);
     };
   }
 

@@ -11,6 +11,7 @@ import type { Exchange, ResponseHead, WorkerPlace } from "../message/exchange.ts
 import { BODY_WINDOW_BYTES, NO_ANSWER } from "../message/exchange.ts";
 import type { SendFile } from "../message/file_order.ts";
 import type { Log } from "../base/log.ts";
+import { isRequestIdText } from "../message/request_id.ts";
 import { LOG_LEVELS } from "../base/log.ts";
 import type {
   KeptExchange,
@@ -30,6 +31,7 @@ import {
   INTERIM,
   KEEP,
   LOG,
+  NAMES_REQUEST,
   PING,
   PONG,
   PUBLISH,
@@ -599,6 +601,16 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
       this.#log("warning", `${this.#name}: ${limit.refused} more lines are too many to log`);
       limit.refused = 0;
     }
-    this.#log(LOG_LEVELS[frame.value] ?? "info", `${this.#name}: ${readText(frame)}`);
+    const level = LOG_LEVELS[frame.value] ?? "info";
+    const worker = this.#name;
+    const text = readText(frame);
+    if ((frame.flags & NAMES_REQUEST) === 0) {
+      this.#log(level, `${worker}: ${text}`, { worker });
+      return;
+    }
+    const end = text.indexOf("\n");
+    const requestId = text.slice(0, end);
+    if (!isRequestIdText(requestId)) throw new RingError("a malformed id of a request");
+    this.#log(level, `${worker}: ${text.slice(end + 1)}`, { worker, requestId });
   }
 }

@@ -24,8 +24,8 @@ export class NeedHints {
   }
 
   /** Logs a message. */
-  readonly log: Log = (level, message) => {
-    this.#log(level, message);
+  readonly log: Log = (level, message, facts) => {
+    this.#log(level, message, facts);
     // One at a time: apps can log much, and what the next one of a kind tells is the same.
     const isDue = level === "error" && !this.#isLooking && this.#told.size < MAX_HINTS;
     if (isDue) this.#look(message);

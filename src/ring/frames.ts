@@ -38,7 +38,7 @@ import type { RingReader, RingWriter } from "./ring.ts";
 import { RingError } from "./ring.ts";
 
 /** Version of the format; both sides must be of the same. */
-export const FRAMES_VERSION = 11;
+export const FRAMES_VERSION = 12;
 
 // Kinds of frames. Each comment says who sends the frame, and what its value and payload are.
 
@@ -60,7 +60,10 @@ export const ABORT = 7;
 export const FAIL = 8;
 /** Gateway: the response was sent, for those who asked. */
 export const SENT = 9;
-/** Worker: a line for the gateway's log. Value: index of the level. Payload: text. */
+/**
+ * Worker: a line for the gateway's log. Value: index of the level. Flags: NAMES_REQUEST. Payload: the request's id
+ * and a line feed, if it is named; text.
+ */
 export const LOG = 10;
 /** Gateway: no more requests will come; say when all work is done. Worker: all work is done. */
 export const DRAINED = 11;
@@ -118,6 +121,9 @@ export const OF_DATA = 1;
 export const REPORT_SENT = 1;
 /** Flag of RESPONSE: trailers come with its END. */
 export const ANNOUNCES_TRAILERS = 2;
+
+/** Flag of LOG: the line is about a request. */
+export const NAMES_REQUEST = 1;
 
 /** Flag of FILE: precompressed neighbours of the file will do. */
 export const PRECOMPRESSED = 4;
@@ -731,9 +737,10 @@ export function writeText(
   id: number,
   value: number,
   text: string,
+  flags = 0,
 ): void {
   const bytes = encode(encoder, substring(text, 0, MAX_BODY_FRAME_BYTES));
-  writer.write(kind, 0, id, value, bytes, 0, min(lengthOf(bytes), MAX_BODY_FRAME_BYTES));
+  writer.write(kind, flags, id, value, bytes, 0, min(lengthOf(bytes), MAX_BODY_FRAME_BYTES));
 }
 
 /** The text of a LOG or FAULT frame, as far as it may go. */

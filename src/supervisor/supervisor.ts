@@ -40,7 +40,7 @@ export interface SupervisorOptions {
   /** What signals and topics of all processes go through. */
   readonly hub: Hub;
   /** Takes lines that processes have printed. */
-  readonly print: (number: number, stream: "stdout" | "stderr", line: string) => void;
+  readonly print: (process: GatewayProcess, stream: "stdout" | "stderr", line: string) => void;
   /** Called when a process has ended, with its name to others ({@linkcode Supervisor.members}). */
   readonly onEnd?: (key: string) => void;
   /** Called when a process begins to reload its apps, and when none does any more. */
@@ -179,7 +179,7 @@ export class Supervisor implements ProcessOwner {
   }
 
   onLine(process: GatewayProcess, stream: "stdout" | "stderr", line: string): void {
-    this.#options.print(process.number, stream, line);
+    this.#options.print(process, stream, line);
   }
 
   onReport(process: GatewayProcess, { kind }: Report): void {

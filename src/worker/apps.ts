@@ -13,6 +13,8 @@ import type { SendFile } from "../message/file_order.ts";
 import type { Log } from "../base/log.ts";
 import type { Context } from "./context.ts";
 import { reportingConsole } from "./console_reports.ts";
+import { isTagging, tagged } from "./console_tags.ts";
+import { requestIdOf } from "../message/request_id.ts";
 import { AppContext } from "./context.ts";
 import { makeRequest } from "./request.ts";
 import { takeNamedFile } from "./named_files.ts";
@@ -171,7 +173,9 @@ export class AppRunner implements ExchangeHandler {
       const context = new AppContext(task, prefix, this.#waitUntil, this.#signalClient);
       const isReporting = this.#faultReports === "console" && head.peer.endpoint === "fastcgi";
       const result = isReporting
-        ? reportingConsole(task, () => app.fetch(request, context, context))
+        ? reportingConsole(task, () => tagged(head, () => app.fetch(request, context, context)))
+        : isTagging()
+        ? tagged(head, () => app.fetch(request, context, context))
         : app.fetch(request, context, context);
       if (typeof (result as { then?: unknown } | undefined)?.then === "function") {
         (result as Promise<Response>).then(
@@ -311,7 +315,8 @@ export class AppRunner implements ExchangeHandler {
   #logError(task: AppTask, error: unknown): string {
     const text = textOfThrown(error);
     const { method } = task.head;
-    this.#log("error", `${method} ${makeRequest(task).url} failed: ${text}`);
+    const requestId = requestIdOf(task.head);
+    this.#log("error", `${method} ${makeRequest(task).url} failed: ${text}`, { requestId });
     return text;
   }
 

@@ -19,6 +19,7 @@ import { tameUncaught } from "../base/uncaught.ts";
 import type { SendFile } from "../message/file_order.ts";
 import { AppRunner } from "./apps.ts";
 import { mendForms } from "./forms.ts";
+import { tagConsole } from "./console_tags.ts";
 import { ImportClient } from "./import_client.ts";
 import { noticeDenials } from "../sandbox/denials.ts";
 import { guardThread } from "../sandbox/guard.ts";
@@ -54,6 +55,7 @@ import { textOfThrown } from "./thrown.ts";
 
 /** The part of a worker's global scope that is used here. */
 interface WorkerScope {
+  readonly name: string;
   postMessage(message: WorkerReport | typeof DOORBELL | typeof FENCE): void;
   addEventListener(type: "message", listener: (event: MessageEvent) => void): void;
   close(): void;
@@ -68,6 +70,7 @@ const revokeSync = permissions.revokeSync.bind(permissions);
 const stopImmediatePropagation = uncurried(Event.prototype.stopImmediatePropagation);
 
 const scope = globalThis as unknown as WorkerScope;
+const workerName = scope.name;
 const post = scope.postMessage.bind(globalThis);
 const imports = new ImportClient((id, request) => post({ kind: "import", id, request }));
 const askForModule = (request: ImportRequest) => imports.ask(request);
@@ -140,6 +143,7 @@ async function start(message: StartMessage): Promise<void> {
     throw new Error(`the gateway speaks version ${framesVersion} of the frames`);
   }
   ignoreBrokenPipes();
+  if (message.apps.console !== undefined) tagConsole(message.apps.console, workerName);
   takeScope();
   installLightResponse();
   const gatewayBell = new Bell(bells, GATEWAY_BELL);
@@ -185,7 +189,7 @@ async function start(message: StartMessage): Promise<void> {
     if (sandbox.trust === "limited") noticeDenials((text) => post({ kind: "denied", text }));
     const mounts = await loadApps(apps, (url) => post({ kind: "loaded", url }));
     servers.settle();
-    const log: Log = (level, text) => opened.log(level, text);
+    const log: Log = (level, text, facts) => opened.log(level, text, facts?.requestId);
     const { connectSignals } = opened;
     // All exchanges of a worker are those of its port.
     const sendFile: SendFile = (exchange, order) => (exchange as WorkerExchange).sendFile(order);

@@ -41,6 +41,7 @@ import {
   MAX_BODY_FRAME_BYTES,
   MAX_FAULT_BYTES,
   MIN_FAULT_BYTES,
+  NAMES_REQUEST,
   OF_DATA,
   PING,
   PONG,
@@ -146,13 +147,15 @@ export class WorkerPort implements SocketKeeper {
   }
 
   /** Writes a line to the gateway's log. */
-  log(level: LogLevel, message: string): void {
+  log(level: LogLevel, message: string, requestId?: string): void {
     if (this.#logLines++ === 0) this.#logPeriodEnd = now(performance) + LOG_PERIOD_MS;
     if (this.#logLines > MAX_LOG_LINES) {
       if (now(performance) < this.#logPeriodEnd) return;
       this.#logLines = 0;
     }
-    writeText(this.writing(), LOG, 0, levelIndex(level), message);
+    const isNamed = requestId !== undefined;
+    const text = isNamed ? `${requestId}\n${message}` : message;
+    writeText(this.writing(), LOG, 0, levelIndex(level), text, isNamed ? NAMES_REQUEST : 0);
   }
 
   keep(exchange: Exchange, holder: SocketHolder): KeptExchange {

@@ -7,6 +7,7 @@
 
 import type { FaultReports } from "../message/exchange.ts";
 import type { FileField } from "../message/file_fields.ts";
+import type { ConsoleTerms } from "./console_tags.ts";
 import type { WorkerGraph } from "../loader/graph/graph_store.ts";
 import type { ImportType } from "../loader/names/sources.ts";
 import type { SandboxRules } from "../sandbox/rules.ts";
@@ -44,6 +45,8 @@ export interface AppSet {
   readonly mounts: readonly AppSource[];
   /** Which faults of apps are reported to front servers. */
   readonly faultReports: FaultReports;
+  /** How what they print is tagged; not at all if absent. */
+  readonly console?: ConsoleTerms;
   /** Header fields by which they name files; none if absent. */
   readonly fileFields?: readonly FileField[];
   /** Whether apps may not use the runtime's own `import()`; absent means that they may. */

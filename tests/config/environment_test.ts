@@ -34,6 +34,8 @@ const VALUES: Record<string, string> = {
   "compress-messages": "stream",
   "fastcgi-stderr": "none",
   "signals": "redis://a",
+  "log-level": "error",
+  "log-format": "json",
   "trusted-proxies": "unix ::1",
   "sendfile": "x-sendfile",
   "sendfile-fields": "x-sendfile x-accel-redirect=/a=/b",

@@ -91,6 +91,9 @@ const effects: Record<
   "compress-min-bytes": [["--compress-min-bytes", "2k"], { compressMinBytes: 2_048 }],
   "fastcgi-stderr": [["--fastcgi-stderr", "console"], { faultReports: "console" }],
   "server-header": [["--server-header", "a b"], { serverHeader: "a b" }],
+  "log-level": [["--log-level=warning"], { logLevel: "warning" }],
+  "log-format": [["--log-format=json"], { logFormat: "json" }],
+  "tag-console": [["--tag-console"], { consoleTags: "tagged" }],
   "request-id": [["--request-id"], { requestId: "field" }],
   "trusted-proxies": [["--trusted-proxies=::1, unix", "--trusted-proxies=10.0.0.0/8"], {
     trustedProxies: ["::1", "unix", "10.0.0.0/8"],

@@ -31,6 +31,7 @@ const EXCEPTIONS: Readonly<Record<string, readonly RegExp[]>> = {
   // Puts its own in the place of `Deno.upgradeWebSocket()`.
   "worker/websocket/upgrade.ts": [/Deno as a value$/],
   // Puts the app in the place of the main module.
+  "worker/console_tags.ts": [/all of node:process$/],
   "worker/main_module.ts": [/Deno as a value$/, /process\.argv$/],
   // The text that an app makes a thread of is where the app is.
   "worker/common_js.ts": [/resolve\(\) with one path$/],

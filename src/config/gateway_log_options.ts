@@ -1,0 +1,50 @@
+/**
+ * The options about the log of the gateway itself.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../base/errors.ts";
+import type { LogLevel } from "../base/log.ts";
+import { LOG_LEVELS } from "../base/log.ts";
+import type { OptionSpec } from "./options.ts";
+
+/** The options, in the order of the help text. */
+export const GATEWAY_LOG_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "log-level",
+    value: "LEVEL",
+    group: "Logs",
+    help: "Write no less grave messages to the log: error, warning, or info",
+    default: "info",
+    apply(settings, text, name) {
+      if (!(LOG_LEVELS as readonly string[]).includes(text)) {
+        throw new ConfigError(
+          `${name} takes error, warning or info, not ${JSON.stringify(text)}`,
+        );
+      }
+      settings.logLevel = text as LogLevel;
+    },
+  },
+  {
+    name: "log-format",
+    value: "FORMAT",
+    group: "Logs",
+    help:
+      "Write the log as text, or as json: an object a line, with time, level, message, worker and " +
+      "requestId. What apps print is then such lines, too",
+    default: "text",
+    apply(settings, text, name) {
+      if (text !== "text" && text !== "json") {
+        throw new ConfigError(`${name} takes text or json, not ${JSON.stringify(text)}`);
+      }
+      settings.logFormat = text;
+    },
+  },
+  {
+    name: "tag-console",
+    group: "Logs",
+    help: "Say before each thing that apps print with console of which worker and request it is",
+    apply: (settings) => settings.consoleTags = "tagged",
+  },
+];
