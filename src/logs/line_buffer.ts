@@ -27,6 +27,30 @@ export class LineBuffer {
     this.length = at;
   }
 
+  /** Appends all of `bytes`, for which there has to be room ({@linkcode reserve}). */
+  constant(bytes: Uint8Array): void {
+    const { length } = bytes;
+    const target = this.bytes;
+    let at = this.length;
+    for (let i = 0; i < length; i++) target[at++] = bytes[i];
+    this.length = at;
+  }
+
+  /** Appends a whole number from 0 on with digits and small letters: in base 36. */
+  base36(value: number): void {
+    let digits = 1;
+    for (let power = 36; power <= value; power *= 36) digits++;
+    this.reserve(digits);
+    const { bytes } = this;
+    for (let at = this.length + digits; at > this.length;) {
+      const rest = Math.floor(value / 36);
+      const digit = value - rest * 36;
+      bytes[--at] = digit < 10 ? 0x30 + digit : 0x57 + digit;
+      value = rest;
+    }
+    this.length += digits;
+  }
+
   /** Appends one byte. */
   byte(byte: number): void {
     this.reserve(1);

@@ -9,6 +9,7 @@ import { withoutPasswords } from "../base/passwords.ts";
 import { LF, QUESTION, SP } from "../message/chars.ts";
 import type { RequestHead } from "../message/exchange.ts";
 import { latin1Text } from "../message/fields.ts";
+import { idPrefix } from "../message/request_id.ts";
 import type { RequestRecord } from "../observe/request_record.ts";
 import type { Escaping } from "./escaping.ts";
 import { JSON_ESCAPING, QUOTE, TEXT_ESCAPING, WORD_ESCAPING } from "./escaping.ts";
@@ -22,14 +23,44 @@ export const MAX_VALUE_BYTES = 8_192;
 const AT = 0x40;
 const DASH = 0x2d;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-/** Fields that lines in JSON have. */
+/** Fields that lines in JSON have, and their places. */
 const JSON_FIELDS = ["referer", "user-agent"];
+const REFERER = 0;
+const USER_AGENT = 1;
+
+/** What lines in JSON have between values, with the quotes of those. */
+const JSON_KEYS = {
+  time: latin1Bytes('{"time":"'),
+  client: latin1Bytes('Z","client":"'),
+  method: latin1Bytes('","method":"'),
+  target: latin1Bytes('","target":"'),
+  http10: latin1Bytes('","protocol":"HTTP/1.0","status":'),
+  http11: latin1Bytes('","protocol":"HTTP/1.1","status":'),
+  bytesIn: latin1Bytes(',"bytesIn":'),
+  bytesOut: latin1Bytes(',"bytesOut":'),
+  durationMs: latin1Bytes(',"durationMs":'),
+  firstByteMs: latin1Bytes(',"firstByteMs":'),
+  queuedMs: latin1Bytes(',"queuedMs":'),
+  endpoint: latin1Bytes(',"endpoint":"'),
+  scheme: latin1Bytes('","scheme":"'),
+  mount: latin1Bytes('","mount":"'),
+  worker: latin1Bytes('","worker":'),
+  generation: latin1Bytes(',"generation":'),
+  requestId: latin1Bytes(',"requestId":"'),
+  referer: latin1Bytes(',"referer":"'),
+  userAgent: latin1Bytes(',"userAgent":"'),
+  outcome: latin1Bytes(',"outcome":"'),
+};
+/** More than all of them and the numbers between them take, in bytes. */
+const MAX_KEY_BYTES = 1_024;
 
 /** Writes lines in one format. */
 export class LineWriter {
   readonly #format: LogFormat;
   readonly #fields: FieldFinder;
   readonly #process: number;
+  readonly #idPrefix = `${idPrefix()}-`;
+  readonly #jsonEnd: Uint8Array;
   /** The second that the texts are of, since 1970. */
   #second = -1;
   #isoSecond = "";
@@ -39,6 +70,7 @@ export class LineWriter {
   constructor(format: LogFormat, process: number) {
     this.#format = format;
     this.#process = process;
+    this.#jsonEnd = latin1Bytes(`","process":${process}}`);
     const names = format.kind === "json"
       ? JSON_FIELDS
       : format.pieces.flatMap((piece) => piece.kind === "field" ? [piece.name] : []);
@@ -65,67 +97,72 @@ export class LineWriter {
   }
 
   #writeJson(line: LineBuffer, record: RequestRecord): void {
-    const { head, status, bytesIn, bytesOut, worker, generation } = record;
-    this.#setSecond(record.startedAtMs);
-    line.ascii('{"time":"');
+    const { head, startedAtMs } = record;
+    const { block, idStart, idEnd } = head;
+    line.reserve(MAX_KEY_BYTES);
+    this.#setSecond(startedAtMs);
+    line.constant(JSON_KEYS.time);
     line.ascii(this.#isoSecond);
-    line.byte(0x2e);
-    const ms = Math.floor(record.startedAtMs) % 1_000;
-    line.ascii(ms < 10 ? "00" : ms < 100 ? "0" : "");
+    const ms = Math.floor(startedAtMs) % 1_000;
+    line.ascii(ms < 10 ? ".00" : ms < 100 ? ".0" : ".");
     line.whole(ms);
-    line.ascii('Z","client":"');
+    line.constant(JSON_KEYS.client);
     line.ascii(record.client);
-    line.ascii('","method":"');
+    line.constant(JSON_KEYS.method);
     line.ascii(head.method);
-    line.ascii('","target":"');
-    put(line, head.block, head.targetStart, head.targetEnd, JSON_ESCAPING);
-    line.ascii('","protocol":"');
-    line.ascii(record.protocol);
-    line.ascii('","status":');
-    line.whole(status);
-    line.ascii(',"bytesIn":');
-    line.whole(bytesIn);
-    line.ascii(',"bytesOut":');
-    line.whole(bytesOut);
-    line.ascii(',"durationMs":');
+    line.constant(JSON_KEYS.target);
+    put(line, block, head.targetStart, head.targetEnd, JSON_ESCAPING);
+    line.reserve(MAX_KEY_BYTES);
+    line.constant(head.minorVersion === 0 ? JSON_KEYS.http10 : JSON_KEYS.http11);
+    line.whole(record.status);
+    line.constant(JSON_KEYS.bytesIn);
+    line.whole(record.bytesIn);
+    line.constant(JSON_KEYS.bytesOut);
+    line.whole(record.bytesOut);
+    line.constant(JSON_KEYS.durationMs);
     line.decimal(record.durationMs, 3);
     if (record.firstByteMs >= 0) {
-      line.ascii(',"firstByteMs":');
+      line.constant(JSON_KEYS.firstByteMs);
       line.decimal(record.firstByteMs, 3);
     }
     if (record.queuedMs > 0) {
-      line.ascii(',"queuedMs":');
+      line.constant(JSON_KEYS.queuedMs);
       line.decimal(record.queuedMs, 3);
     }
-    line.ascii(',"endpoint":"');
+    line.constant(JSON_KEYS.endpoint);
     line.ascii(record.endpoint);
-    line.ascii('","scheme":"');
+    line.constant(JSON_KEYS.scheme);
     line.ascii(record.scheme);
-    line.ascii('","mount":"');
+    line.constant(JSON_KEYS.mount);
     asciiEscaped(line, record.mount, JSON_ESCAPING);
-    line.ascii('","worker":');
-    line.whole(worker);
-    line.ascii(',"generation":');
-    line.whole(generation);
-    line.ascii(',"requestId":"');
-    line.ascii(record.requestId);
+    line.reserve(MAX_KEY_BYTES);
+    line.constant(JSON_KEYS.worker);
+    line.whole(record.worker);
+    line.constant(JSON_KEYS.generation);
+    line.whole(record.generation);
+    line.constant(JSON_KEYS.requestId);
+    if (idEnd > idStart) {
+      line.escaped(block, idStart, idEnd, JSON_ESCAPING);
+    } else {
+      line.ascii(this.#idPrefix);
+      line.base36(head.number);
+    }
     line.byte(QUOTE);
-    this.#writeJsonField(line, head, "referer", ',"referer":"');
-    this.#writeJsonField(line, head, "user-agent", ',"userAgent":"');
-    line.ascii(',"outcome":"');
+    this.#writeJsonField(line, block, REFERER, JSON_KEYS.referer);
+    this.#writeJsonField(line, block, USER_AGENT, JSON_KEYS.userAgent);
+    line.reserve(MAX_KEY_BYTES);
+    line.constant(JSON_KEYS.outcome);
     line.ascii(record.outcome);
-    line.ascii('","process":');
-    line.whole(this.#process);
-    line.byte(0x7d);
+    line.constant(this.#jsonEnd);
   }
 
-  #writeJsonField(line: LineBuffer, { block }: RequestHead, name: string, key: string): void {
-    const fields = this.#fields;
-    const place = fields.placeOf(name);
-    const start = fields.starts[place];
+  #writeJsonField(line: LineBuffer, block: Uint8Array, place: number, key: Uint8Array): void {
+    const { starts, ends } = this.#fields;
+    const start = starts[place];
     if (start < 0) return;
-    line.ascii(key);
-    put(line, block, start, fields.ends[place], JSON_ESCAPING);
+    line.reserve(MAX_KEY_BYTES);
+    line.constant(key);
+    put(line, block, start, ends[place], JSON_ESCAPING);
     line.byte(QUOTE);
   }
 

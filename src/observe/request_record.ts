@@ -31,8 +31,6 @@ export interface RequestTrace {
   readonly appSpanId: string;
   /** Number of the span that it is part of; `""` if it begins the trace. */
   readonly parentId: string;
-  /** Whether the trace is recorded. */
-  readonly isSampled: boolean;
   /** The vendors' state, as it came. */
   readonly state: string;
 }
@@ -66,7 +64,7 @@ export class RequestRecord {
   generation = 0;
   /** Whether an app had it, in a worker or on the gateway's own thread. */
   reachedApp = false;
-  /** Its place in a trace, if requests are traced. */
+  /** Its place in a trace, if that is recorded. */
   trace: RequestTrace | null = null;
   /** How it ended. */
   outcome: Outcome = "answered";
@@ -117,6 +115,6 @@ export interface RequestObserver {
 
 /** Gives requests their places in traces. */
 export interface RequestTracer extends RequestObserver {
-  /** A request begins; its head, whose bytes are its own, may be changed. */
-  begin(head: RequestHead): RequestTrace;
+  /** A request begins; its head, whose bytes are its own, may be changed. `null` if it is not recorded. */
+  begin(head: RequestHead): RequestTrace | null;
 }

@@ -9,8 +9,8 @@ import { nearest } from "../base/nearest.ts";
 import type { TraceContext } from "../message/trace_context.ts";
 import { SAMPLED } from "../message/trace_context.ts";
 
-/** Whether a request is recorded, that belongs to the trace `traceId` and has this parent, if any. */
-export type Sampler = (traceId: string, parent: TraceContext | null) => boolean;
+/** Whether a request is recorded that has this parent, if any. */
+export type Sampler = (parent: TraceContext | null) => boolean;
 
 const NAMES = [
   "always_on",
@@ -39,8 +39,7 @@ export function samplerOf(name = "parentbased_always_on", argument = "1"): Sampl
   }
   const root = rootSampler(name.replace("parentbased_", ""), argument);
   if (!name.startsWith("parentbased_")) return root;
-  return (traceId, parent) =>
-    parent === null ? root(traceId, null) : (parent.flags & SAMPLED) !== 0;
+  return (parent) => parent === null ? root(null) : (parent.flags & SAMPLED) !== 0;
 }
 
 function rootSampler(name: string, argument: string): Sampler {
@@ -53,6 +52,7 @@ function rootSampler(name: string, argument: string): Sampler {
     );
   }
   const bound = ratio * RANGE;
-  // All that see the trace are to decide alike: its last digits are random in all systems.
-  return (traceId) => parseInt(traceId.slice(-DIGITS), 16) < bound;
+  // All that see a trace are to decide alike: its last digits are random in all systems.
+  return (parent) =>
+    parent === null ? Math.random() < ratio : parseInt(parent.traceId.slice(-DIGITS), 16) < bound;
 }

@@ -37,25 +37,24 @@ export class Tracer implements RequestTracer {
     this.#taker = taker;
   }
 
-  begin(head: RequestHead): RequestTrace {
+  begin(head: RequestHead): RequestTrace | null {
     const parent = readTraceContext(head);
-    const traceId = parent === null ? newTraceId() : parent.traceId;
-    const isSampled = this.#isSampled(traceId, parent);
+    if (!this.#isSampled(parent)) {
+      // There is no span that what comes after it could be part of: it is that of the client's.
+      if (parent !== null && (parent.flags & SAMPLED) !== 0) {
+        writeTraceContext(head, { ...parent, flags: 0 }, parent);
+      }
+      return null;
+    }
+    const traceId = parent?.traceId ?? newTraceId();
     const [spanId, appSpanId] = [newSpanId(), newSpanId()];
-    const flags = isSampled ? SAMPLED : 0;
-    writeTraceContext(head, { traceId, spanId: appSpanId, flags }, parent);
-    return {
-      traceId,
-      spanId,
-      appSpanId,
-      parentId: parent?.spanId ?? "",
-      isSampled,
-      state: parent?.state ?? "",
-    };
+    writeTraceContext(head, { traceId, spanId: appSpanId, flags: SAMPLED }, parent);
+    const { spanId: parentId = "", state = "" } = parent ?? {};
+    return { traceId, spanId, appSpanId, parentId, state };
   }
 
   onEnd(record: RequestRecord): void {
-    if (record.trace?.isSampled !== true) return;
+    if (record.trace === null) return;
     const waiting = this.#waiting;
     if (waiting.length >= MAX_WAITING) {
       this.dropped++;

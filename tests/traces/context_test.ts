@@ -147,14 +147,19 @@ Deno.test("samplers decide as their names say, and all alike for a trace", () =>
     parentbased_always_off: [false, true, false],
   };
   for (const [name, expected] of Object.entries(decisions)) {
-    assertEquals(parents.map((parent) => samplerOf(name)(TRACE, parent)), expected, name);
+    assertEquals(parents.map((parent) => samplerOf(name)(parent)), expected, name);
   }
   for (const ratio of [0, 0.1, 1]) {
     const sampler = samplerOf("traceidratio", String(ratio));
-    const ids = Array.from({ length: 4_000 }, newTraceId);
-    const chosen = ids.filter((id) => sampler(id, null));
-    assert(Math.abs(chosen.length / ids.length - ratio) < 0.04, `${ratio}: ${chosen.length}`);
-    assertEquals(ids.filter((id) => samplerOf("traceidratio", String(ratio))(id, null)), chosen);
+    const parents = Array.from({ length: 4_000 }, () => ({
+      ...{ traceId: newTraceId(), spanId: SPAN, flags: 0, state: "" },
+    }));
+    const chosen = parents.filter(sampler);
+    const begun = parents.filter(() => sampler(null));
+    for (const { length } of [chosen, begun]) {
+      assert(Math.abs(length / parents.length - ratio) < 0.04, `${ratio}: ${length}`);
+    }
+    assertEquals(parents.filter(samplerOf("traceidratio", String(ratio))), chosen);
   }
 });
 
