@@ -83,7 +83,7 @@ export class FastCgiEndpoint implements AsyncDisposable {
   }
 
   /** Counts of what came over the endpoint. */
-  get counts(): RequestListener["counts"] {
+  get counts(): Readonly<Record<"requests" | "overloads" | "strangers", number>> {
     return this.#listener.counts;
   }
 

@@ -17,3 +17,4 @@ export * from "./client.ts";
 export type { FastCgiEndpointOptions } from "./endpoint.ts";
 export { FastCgiEndpoint } from "./endpoint.ts";
 export * from "./server.ts";
+export { TrustedProxies } from "../proxies/trusted_proxies.ts";

@@ -45,7 +45,7 @@ export class RequestRecord {
   /** The path prefix that it belongs to, `"/"` for the root, and `""` if it belongs to none. */
   mount = "";
   /** Status of the response; {@linkcode NO_STATUS} if there was none. */
-  status = NO_STATUS;
+  status: number = NO_STATUS;
   /** Bytes of the request's body that have come, without their framing. Of WebSockets: of what the client sent. */
   bytesIn = 0;
   /** Bytes of the response's body, without its framing. Of WebSockets: of what the client was sent. */
@@ -53,7 +53,7 @@ export class RequestRecord {
   /** When it began, in milliseconds since 1970. */
   startedAtMs = 0;
   /** When its response began, in milliseconds since its start; {@linkcode NEVER_MS} if it did not. */
-  firstByteMs = NEVER_MS;
+  firstByteMs: number = NEVER_MS;
   /** How long it took, in milliseconds. */
   durationMs = 0;
   /** How long it waited for a worker to be free, in milliseconds. */
