@@ -34,7 +34,10 @@ interface Observing {
 const OBSERVING: readonly Observing[] = [
   {
     name: "everything on",
-    options: (folder) => [`--access-log=${folder}/access-${crypto.randomUUID()}.log`],
+    options: (folder) => [
+      `--access-log=${folder}/access-${crypto.randomUUID()}.log`,
+      ...monitored(),
+    ],
     env: TRACING,
   },
   {
@@ -42,7 +45,13 @@ const OBSERVING: readonly Observing[] = [
     options: (folder) => [`--access-log=${folder}/access-${crypto.randomUUID()}.log`],
     env: {},
   },
+  { name: "metrics and the status", options: monitored, env: {} },
 ];
+
+function monitored(): string[] {
+  const address = `127.0.0.1:${freePort()}`;
+  return ["--metrics", "--status", "--health"].map((option) => `${option}=${address}`);
+}
 
 /** Observers of requests. */
 export const observingBench: Bench = {
