@@ -69,6 +69,7 @@ export type {
   ResponseHead,
 } from "./src/message/exchange.ts";
 export type { Outcome, RequestRecord, RequestTrace } from "./src/observe/request_record.ts";
+export type { ForwardedField } from "./src/proxies/forwarded_fields.ts";
 export type { RequestLimits } from "./src/message/request_limits.ts";
 export type { HttpLimits } from "./src/http1/codec/limits.ts";
 export { DEFAULT_HTTP_LIMITS } from "./src/http1/codec/limits.ts";

@@ -92,6 +92,10 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["trustedProxies", { trustedProxies: ["10.0.0.1/8"] }, "trustedProxies: bad network …", [
     "--trusted-proxies=10.0.0.1/8",
   ]],
+  ["forwardedFields", { forwardedFields: ["x-real-ip"] }, "forwardedFields: bad field …", [
+    "--forwarded-fields=x-real-ip",
+  ]],
+  ["forwardedFields", { forwardedFields: [1] }, "…"],
   ["generationHeader", { generationHeader: "Content-Length" }, "…", [
     "--generation-header=Content-Length",
   ]],

@@ -129,6 +129,7 @@ export async function serveCommand(
       trustedProxies: settings.trustedProxies.length === 0
         ? undefined
         : new TrustedProxies(settings.trustedProxies),
+      forwardedFields: settings.forwardedFields,
       requestId: settings.requestId,
       surroundings,
       backlog: settings.backlog,

@@ -6,6 +6,7 @@
 
 import { ConfigError } from "../base/errors.ts";
 import type { ListenAddress } from "../net/address.ts";
+import { DEFAULT_FORWARDED_FIELDS, parseForwardedFields } from "../proxies/forwarded_fields.ts";
 import { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import type { OptionSpec } from "./options.ts";
 
@@ -18,20 +19,26 @@ export const PROXY_OPTIONS: readonly OptionSpec[] = [
     group: "Endpoints",
     help:
       "Take the client's address, and the scheme and host that it asked for, from what these proxies " +
-      "say: Forwarded, X-Forwarded-For, -Proto and -Host, and the PROXY protocol. A list of " +
+      "say, in X-Forwarded-For, -Proto and -Host, and by the PROXY protocol. A list of " +
       "addresses and networks such as 10.0.0.0/8 and ::1, and unix for what connects over unix " +
       "sockets",
     apply(settings, text, name) {
-      const texts = text.split(",").map((each) => each.trim());
-      try {
-        new TrustedProxies(texts);
-      } catch (error) {
-        if (!(error instanceof ConfigError)) throw error;
-        throw new ConfigError(`${name}: ${error.message}`);
-      }
+      const texts = listed(text);
+      about(name, () => new TrustedProxies(texts));
       settings.trustedProxies.push(...texts);
     },
     switchOff: (settings) => settings.trustedProxies.length = 0,
+  },
+  {
+    name: "forwarded-fields",
+    value: "LIST",
+    group: "Endpoints",
+    help:
+      "Which fields of trusted proxies count, of forwarded, x-forwarded-for, x-forwarded-proto and " +
+      "x-forwarded-host: those that every one of them sets or removes. Default: the last three",
+    apply: (settings, text, name) =>
+      settings.forwardedFields = about(name, () => parseForwardedFields(listed(text))),
+    switchOff: (settings) => settings.forwardedFields = DEFAULT_FORWARDED_FIELDS,
   },
   {
     name: "request-id",
@@ -42,6 +49,20 @@ export const PROXY_OPTIONS: readonly OptionSpec[] = [
     apply: (settings) => settings.requestId = "field",
   },
 ];
+
+function listed(text: string): string[] {
+  return text.split(",").map((each) => each.trim());
+}
+
+/** What `read` returns; its errors are about the option `name`. */
+function about<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(`${name}: ${error.message}`);
+  }
+}
 
 /** Addresses to listen at, and who is trusted there. */
 export interface Listeners {

@@ -18,6 +18,8 @@ import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
 import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { LineFormat, LogLevel } from "../base/log.ts";
 import type { ListenAddress } from "../net/address.ts";
+import type { ForwardedField } from "../proxies/forwarded_fields.ts";
+import { DEFAULT_FORWARDED_FIELDS } from "../proxies/forwarded_fields.ts";
 import type { SiteAddress } from "./fronts/site_address.ts";
 import type { UnstableFeature } from "../base/unstable_features.ts";
 import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
@@ -143,6 +145,8 @@ export interface ServeSettings {
   fastcgi: ListenAddress[];
   /** Proxies whose word is taken for whom they forward requests for. */
   trustedProxies: string[];
+  /** Which of their fields say for whom they do. */
+  forwardedFields: readonly ForwardedField[];
   /** Open connections of each FastCGI endpoint. */
   maxConns: number;
   /** Requests at a time of each FastCGI endpoint. */
@@ -289,6 +293,7 @@ export function defaultSettings(): ServeSettings {
     redirectHttp: [],
     fastcgi: [],
     trustedProxies: [],
+    forwardedFields: DEFAULT_FORWARDED_FIELDS,
     mongrel2: [],
     mongrel2Config: undefined,
     mongrel2Choice: {},

@@ -44,6 +44,7 @@ import type { FolderOptions } from "../files/folder.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import { ForwardingHandler } from "../proxies/forwarding.ts";
 import { IdentifyingHandler } from "../proxies/identifying.ts";
+import type { ForwardedField } from "../proxies/forwarded_fields.ts";
 import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { Hub } from "../signals/hub.ts";
@@ -106,6 +107,8 @@ export interface GatewayOptions {
   readonly surroundings: Surroundings;
   /** Proxies whose word is taken for whom they forward requests for. Default: none. */
   readonly trustedProxies?: TrustedProxies;
+  /** Which of their fields say for whom they do. Default: the three `X-Forwarded-…`. */
+  readonly forwardedFields?: readonly ForwardedField[];
   /** What apps get in `X-Request-Id`: what was sent, or the request's id. Default: what was sent. */
   readonly requestId?: "as-sent" | "field";
   /** Connections that the system queues for each address. */
@@ -506,11 +509,12 @@ async function prepareMongrel2(
 
 /** What takes the clients of `handler` from what trusted proxies say, if there are any, and names requests. */
 function forwarding(
-  { trustedProxies, requestId = "as-sent" }: GatewayOptions,
+  { trustedProxies, forwardedFields, requestId = "as-sent" }: GatewayOptions,
   next: ExchangeHandler,
 ): ExchangeHandler {
   const handler = requestId === "field" ? new IdentifyingHandler(next) : next;
-  return trustedProxies === undefined ? handler : new ForwardingHandler(handler, trustedProxies);
+  if (trustedProxies === undefined) return handler;
+  return new ForwardingHandler(handler, trustedProxies, forwardedFields);
 }
 
 /** Who has to say, by the PROXY protocol, for whom connections to `address` are. */

@@ -91,7 +91,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     options,
     surroundings.cwd,
   );
-  const { fileFields, frontFileField, trustedProxies } = others;
+  const { fileFields, frontFileField, trustedProxies, forwardedFields } = others;
   const { tempFolder } = surroundings;
   const folders = takeFolders(references, surroundings.cwd);
   const log = options.log ?? logToStderr;
@@ -110,6 +110,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     },
     mongrel2,
     trustedProxies,
+    forwardedFields,
     requestId: options.requestId,
     surroundings,
     backlog: options.backlog ?? 511,

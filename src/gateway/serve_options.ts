@@ -23,6 +23,8 @@ import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { addressIn, parseEndpointAddress } from "../net/address.ts";
 import type { RequestRecord } from "../observe/request_record.ts";
+import type { ForwardedField } from "../proxies/forwarded_fields.ts";
+import { parseForwardedFields } from "../proxies/forwarded_fields.ts";
 import { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import type { RedisAddress } from "../signals/redis_address.ts";
 import { parseRedisUrl } from "../signals/redis_address.ts";
@@ -172,10 +174,14 @@ export interface ServeOptions {
   /**
    * Proxies whose word is taken for whom they forward requests for: addresses, networks such as
    * `"10.0.0.0/8"`, and `"unix"` for all that connect over unix sockets. Client, scheme and host are
-   * what `Forwarded` (RFC 7239), `X-Forwarded-For`, `-Proto` and `-Host` say, and the PROXY protocol.
-   * Default: none.
+   * what their `forwardedFields` say, and the PROXY protocol. Default: none.
    */
   readonly trustedProxies?: readonly string[];
+  /**
+   * Which fields of trusted proxies count. Name those that every one of them sets or removes: of others, what
+   * clients send would count. An empty list is for none. Default: the three `x-forwarded-…`, without `forwarded` (RFC 7239).
+   */
+  readonly forwardedFields?: readonly ForwardedField[];
   /**
    * Who sends the files that apps order with `context.sendFile()`: `"gateway"`, or the web server in front,
    * told by `"x-sendfile"`, `"x-lighttpd-send-file"` or `"x-accel-redirect=/PREFIX=DIR"`. Default `"gateway"`.
@@ -233,6 +239,7 @@ const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
   faultReports: true,
   webServerAddrs: true,
   trustedProxies: true,
+  forwardedFields: true,
   sendfile: true,
   sendfileFields: true,
   signals: true,
@@ -266,6 +273,7 @@ type ListName =
   | "mongrel2"
   | "webServerAddrs"
   | "trustedProxies"
+  | "forwardedFields"
   | "sendfileFields";
 
 /** Options as they are used. */
@@ -282,6 +290,8 @@ export interface CheckedOptions {
   readonly mongrel2: readonly Mongrel2Spec[];
   /** Proxies that are trusted, if any are. */
   readonly trustedProxies: TrustedProxies | undefined;
+  /** Which of their fields count; `undefined` for the usual ones. */
+  readonly forwardedFields: readonly ForwardedField[] | undefined;
   /** By which field a web server in front is told to send files; `null` if the gateway sends them. */
   readonly frontFileField: FileField | null;
   /** Header fields by which apps name files. */
@@ -368,6 +378,9 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   const trustedProxies = proxies.length === 0
     ? undefined
     : checks.read("trustedProxies", () => new TrustedProxies(proxies));
+  const forwardedFields = options.forwardedFields === undefined
+    ? undefined
+    : checks.read("forwardedFields", () => parseForwardedFields(lists("forwardedFields")));
   const field = (name: string, text: string) =>
     checks.read(name, () => fileField(accelFrom(text, cwd), name)) ?? [];
   const fileFields = lists("sendfileFields").flatMap((text) => field("sendfileFields", text));
@@ -407,6 +420,7 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
     fastcgi,
     mongrel2,
     trustedProxies,
+    forwardedFields,
     frontFileField,
     fileFields,
     signals,

@@ -14,6 +14,8 @@ import { isValidAuthority } from "../message/request_checks.ts";
 import { isRequestId, REQUEST_ID_FIELD } from "../message/request_id.ts";
 import type { ForwardedElement, ForwardingNode, Scheme } from "./forwarded.ts";
 import { lastNodes, parseForwarded, parseNode, parseScheme } from "./forwarded.ts";
+import type { ForwardedField } from "./forwarded_fields.ts";
+import { DEFAULT_FORWARDED_FIELDS } from "./forwarded_fields.ts";
 import type { TrustedProxies } from "./trusted_proxies.ts";
 
 /** Fields that count, and where the values of their lines are in the head: start and end, by turns. */
@@ -91,18 +93,20 @@ export class ForwardingHandler implements ExchangeHandler {
   readonly #proto: FieldLines = { name: "x-forwarded-proto", ranges: [] };
   readonly #host: FieldLines = { name: "x-forwarded-host", ranges: [] };
   readonly #id: FieldLines = { name: REQUEST_ID_FIELD, ranges: [] };
-  readonly #all: readonly FieldLines[] = [
-    this.#forwarded,
-    this.#for,
-    this.#proto,
-    this.#host,
-    this.#id,
-  ];
+  /** Those that count: the others stay empty. */
+  readonly #counting: readonly FieldLines[];
 
-  /** Makes a handler before `next`. */
-  constructor(next: ExchangeHandler, trusted: TrustedProxies) {
+  /** Makes a handler before `next`. Of fields that forward, only `fields` count. */
+  constructor(
+    next: ExchangeHandler,
+    trusted: TrustedProxies,
+    fields: readonly ForwardedField[] = DEFAULT_FORWARDED_FIELDS,
+  ) {
     this.#next = next;
     this.#trusted = trusted;
+    const names: readonly string[] = fields;
+    const forwarding = [this.#forwarded, this.#for, this.#proto, this.#host];
+    this.#counting = [...forwarding.filter(({ name }) => names.includes(name)), this.#id];
   }
 
   handle(exchange: Exchange): void {
@@ -135,7 +139,7 @@ export class ForwardingHandler implements ExchangeHandler {
 
   /** Finds the lines that count; `false` if there are none. */
   #find({ block, fieldsStart, fieldsEnd }: RequestHead): boolean {
-    for (const { ranges } of this.#all) ranges.length = 0;
+    for (const { ranges } of this.#counting) ranges.length = 0;
     let isFound = false;
     for (let at = fieldsStart; at < fieldsEnd;) {
       const lineEnd = block.indexOf(CR, at);
@@ -150,7 +154,7 @@ export class ForwardingHandler implements ExchangeHandler {
 
   /** Takes note of the line `block[start, end)`, if it counts. */
   #note(block: Uint8Array, start: number, end: number): boolean {
-    for (const { name, ranges } of this.#all) {
+    for (const { name, ranges } of this.#counting) {
       const nameEnd = start + name.length;
       if (block[nameEnd] !== COLON || !spells(block, start, nameEnd, name)) continue;
       const { start: valueStart, end: valueEnd } = withoutBlanks(block, nameEnd + 1, end);
@@ -162,7 +166,7 @@ export class ForwardingHandler implements ExchangeHandler {
 
   #apply(head: RequestHead): void {
     this.#takeId(head);
-    if (this.#all.every(({ ranges }) => ranges.length === 0)) return;
+    if (this.#counting.every(({ ranges }) => ranges.length === 0)) return;
     const { peer } = head;
     if (peer.endpoint === "mongrel2") this.#leaveOutOwn(head);
     const { client, scheme, host } = this.#told(head);

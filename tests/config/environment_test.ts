@@ -37,6 +37,7 @@ const VALUES: Record<string, string> = {
   "log-level": "error",
   "log-format": "json",
   "trusted-proxies": "unix ::1",
+  "forwarded-fields": "forwarded,x-forwarded-proto",
   "sendfile": "x-sendfile",
   "sendfile-fields": "x-sendfile x-accel-redirect=/a=/b",
   "mount": "/a=b.ts /c=d.ts",

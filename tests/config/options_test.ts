@@ -98,6 +98,9 @@ const effects: Record<
   "trusted-proxies": [["--trusted-proxies=::1, unix", "--trusted-proxies=10.0.0.0/8"], {
     trustedProxies: ["::1", "unix", "10.0.0.0/8"],
   }],
+  "forwarded-fields": [["--forwarded-fields", "Forwarded, x-forwarded-for"], {
+    forwardedFields: ["forwarded", "x-forwarded-for"],
+  }],
   "mongrel2": [["--mongrel2", "tcp://a:9", "--mongrel2=ipc://b,recv=ipc://c,chroot=/d"], {
     http: [],
     mongrel2: [{ send: "tcp://a:9", recv: "tcp://a:8" }, {

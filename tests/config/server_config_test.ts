@@ -75,6 +75,11 @@ const values: [words: string[], line: string][] = [
     ["nginx", "a", "--http", "unix:a.sock"],
     "# Start gatehouse with --trusted-proxies unix, too: X-Forwarded-For has the client.",
   ],
+  [
+    ["nginx", "a", "--trusted-proxies=127.0.0.1", "--forwarded-fields=forwarded"],
+    "# This sets x-forwarded-for and x-forwarded-proto, of which not all count: " +
+    "--forwarded-fields forwarded",
+  ],
   [["caddy", "a", "--site=b.org"], "b.org {"],
   [["caddy", "a", "--site=b.org:81"], "http://b.org:81 {"],
   [["caddy", "a", "--http", "unix:a b"], "  reverse_proxy `unix//srv/app/a b` {"],

@@ -1,7 +1,7 @@
 /** What nginx and HAProxy say of their clients is understood: in fields, and by the PROXY protocol. */
 
 import { serve } from "gatehouse";
-import type { Context } from "gatehouse";
+import type { Context, ForwardedField } from "gatehouse";
 import { assertEquals } from "../support/assert.ts";
 import { blockOf } from "../support/docs.ts";
 import { freePort, isMissing, run } from "../support/peers.ts";
@@ -19,9 +19,17 @@ function tell(request: Request, { remoteAddr, env }: Context): Response {
 }
 
 /** A gateway for the forms of HTTP that proxies speak: with a PROXY header and without. */
-function started() {
+function started(forwardedFields?: ForwardedField[]) {
   const http = ["127.0.0.1:0", "127.0.0.1:0,proxy-protocol"];
-  return serve({ app: tell, http, fastcgi: "127.0.0.1:0", trustedProxies: [TRUSTED], log() {} });
+  const trustedProxies = [TRUSTED];
+  return serve({
+    app: tell,
+    http,
+    fastcgi: "127.0.0.1:0",
+    trustedProxies,
+    forwardedFields,
+    log() {},
+  });
 }
 
 /** Asks as the client, with fields that it makes up. */
@@ -85,7 +93,9 @@ Deno.test({
   ignore: isMissing("haproxy") || isMissing("curl"),
   async fn(test) {
     await using server = await started();
+    await using other = await started(["forwarded"]);
     const [plain, greeted] = server.addresses.map((address) => (address as Deno.NetAddr).port);
+    const { port: forwarded } = other.addresses[0] as Deno.NetAddr;
     const ports = [freePort(), freePort(), freePort(), freePort()];
     const site = (index: number, lines: string) => `
 listen site${index}
@@ -101,13 +111,13 @@ listen site${index}
       ),
       site(
         2,
-        `mode http\n  ${strip}\n  http-request del-header forwarded\n  option forwardfor\n  ` +
+        `mode http\n  ${strip}\n  option forwardfor\n  ` +
           `http-request set-header X-Forwarded-Proto http\n  server app 127.0.0.1:${plain}`,
       ),
       site(
         3,
-        `mode http\n  ${strip}\n  http-request set-header Forwarded ` +
-          `'for=%[src];proto=http;host="%[req.hdr(host)]"'\n  server app 127.0.0.1:${plain}`,
+        "mode http\n  http-request set-header Forwarded " +
+          `'for=%[src];proto=http;host="%[req.hdr(host)]"'\n  server app 127.0.0.1:${forwarded}`,
       ),
     ]);
     const folder = await Deno.makeTempDir();

@@ -5,6 +5,8 @@ import type { Exchange, Peer, RequestHead } from "../../src/message/exchange.ts"
 import { encodePairs } from "../../src/message/pairs.ts";
 import { requestIdOf } from "../../src/message/request_id.ts";
 import { urlOf } from "../../src/message/request_url.ts";
+import type { ForwardedField } from "../../src/proxies/forwarded_fields.ts";
+import { DEFAULT_FORWARDED_FIELDS, FORWARDED_FIELDS } from "../../src/proxies/forwarded_fields.ts";
 import { ForwardingHandler } from "../../src/proxies/forwarding.ts";
 import { TrustedProxies } from "../../src/proxies/trusted_proxies.ts";
 import { assert, assertEquals, assertMatch, assertStrictEquals } from "../support/assert.ts";
@@ -51,8 +53,9 @@ function seen(head: RequestHead, handler = handlerFor(TRUSTED)): [client: string
   return [client.port === 0 ? client.hostname : `${client.hostname}:${client.port}`, urlOf(head)];
 }
 
-function handlerFor(trusted: TrustedProxies): ForwardingHandler {
-  return new ForwardingHandler({ handle() {} }, trusted);
+/** All fields that forward count for it, or `fields`. */
+function handlerFor(trusted: TrustedProxies, fields = FORWARDED_FIELDS): ForwardingHandler {
+  return new ForwardingHandler({ handle() {} }, trusted, fields);
 }
 
 const OWN = "http://here.example/p";
@@ -195,6 +198,48 @@ for (const [name, fields, client, url = OWN] of cases) {
     assertStrictEquals(head.peer, CLIENT);
   });
 }
+
+const told = [
+  "X-Forwarded-For: 192.0.2.1",
+  "X-Forwarded-Proto: https",
+  "X-Forwarded-Host: a.example",
+];
+const forged = ["Forwarded: for=6.6.6.6;proto=http;host=evil.example", "Forwarded: for=x"];
+const choices: readonly [fields: readonly ForwardedField[], client: string, url: string][] = [
+  [DEFAULT_FORWARDED_FIELDS, "192.0.2.1", "https://a.example/p"],
+  [["x-forwarded-for"], "192.0.2.1", OWN],
+  [["x-forwarded-for", "x-forwarded-proto"], "192.0.2.1", "https://here.example/p"],
+  [["x-forwarded-host"], "10.0.0.9:5000", "http://a.example/p"],
+  [["forwarded"], "", OWN],
+  [[], "10.0.0.9:5000", OWN],
+];
+for (const [fields, client, url] of choices) {
+  Deno.test(`fields that do not count are fields, and nothing more (${fields.join() || "none"})`, () => {
+    const handler = handlerFor(TRUSTED, fields);
+    for (const sent of [[...told, ...forged], [...forged, ...told]]) {
+      const head = headOf(PROXY, sent);
+      assertEquals(seen(head, handler), [client, url]);
+      if (fields.length === 0) assertStrictEquals(head.peer, PROXY);
+    }
+    assertEquals(requestIdOf(identified(handler)), "theirs");
+  });
+}
+
+/** A head with an id that a trusted proxy has set. */
+function identified(handler: ForwardingHandler): RequestHead {
+  const head = headOf(PROXY, ["X-Request-Id: theirs"]);
+  seen(head, handler);
+  return head;
+}
+
+Deno.test("by default, Forwarded does not count: few proxies keep that of their clients out", () => {
+  const handler = new ForwardingHandler({ handle() {} }, TRUSTED);
+  assertEquals(seen(headOf(PROXY, [...told, ...forged]), handler), [
+    "192.0.2.1",
+    "https://a.example/p",
+  ]);
+  assertEquals(seen(headOf(PROXY, forged), handler), ["10.0.0.9:5000", OWN]);
+});
 
 Deno.test("a trusted proxy's X-Request-Id is the request's id, if it can be one", () => {
   const longest = "x".repeat(128);

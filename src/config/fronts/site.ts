@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { ForwardedField } from "../../proxies/forwarded_fields.ts";
 import { ConfigError } from "../../base/errors.ts";
 import type { FileField } from "../../message/file_fields.ts";
 import type { Mongrel2Spec } from "../../mongrel2/codec/spec.ts";
@@ -27,6 +28,8 @@ export interface Backend {
   readonly greeting?: Greeting;
   /** Whom the gateway believes what they say of clients. */
   readonly trustedProxies: readonly string[];
+  /** Which of their fields count. */
+  readonly forwardedFields: readonly ForwardedField[];
 }
 
 /** What a web server's configuration is made of. Paths are absolute. */
@@ -105,6 +108,7 @@ function backendOf(settings: ServeSettings): Backend | null {
       places: places as [Place, ...Place[]],
       greeting: address.greeting,
       trustedProxies: settings.trustedProxies,
+      forwardedFields: settings.forwardedFields,
     };
   }
   return null;
@@ -151,9 +155,22 @@ export function checkGreeting(server: string, { greeting }: Backend): void {
   throw refusal(server, `,${greeting}`, "it sends no such header to what it passes requests on to");
 }
 
+/** What every configuration that is printed sets; of the others, it lets none of the client's own through. */
+const SET_FIELDS = ["x-forwarded-for", "x-forwarded-proto"] as const;
+
 /** A line about who says who the client is, if the gateway does not listen to it. */
-export function trustAdvice({ scheme, places, trustedProxies }: Backend): string[] {
-  if (scheme === "fastcgi" || trustedProxies.length > 0) return [];
+export function trustAdvice(
+  { scheme, places, greeting, trustedProxies, forwardedFields }: Backend,
+): string[] {
+  if (scheme === "fastcgi" || greeting !== undefined) return [];
+  if (trustedProxies.length > 0) {
+    const names = forwardedFields.join(",");
+    return SET_FIELDS.every((field) => forwardedFields.includes(field)) ? [] : [
+      `# This sets ${
+        SET_FIELDS.join(" and ")
+      }, of which not all count: --forwarded-fields ${names}`,
+    ];
+  }
   const where = places[0].transport === "unix" ? "unix" : "ADDRESS (this server's)";
   return [
     `# Start gatehouse with --trusted-proxies ${where}, too: X-Forwarded-For has the client.`,
