@@ -27,8 +27,12 @@ export function methodOf(bytes: Uint8Array, start: number, end: number): string 
   return latin1Text(bytes, start, end);
 }
 
-/** The authority that was last found valid: connections mostly name the same one again. */
-let validAuthority: Uint8Array = EMPTY;
+/**
+ * The authorities that were last found valid: connections mostly name the same one again, and proxies their own
+ * and the one that they were asked for.
+ */
+const validAuthorities: Uint8Array[] = [EMPTY, EMPTY, EMPTY, EMPTY];
+let lastAuthority = 0;
 
 /** Longer than any name of DNS with a port, in bytes. */
 const MAX_AUTHORITY_BYTES = 512;
@@ -52,13 +56,16 @@ export function checkAuthority(bytes: Uint8Array, start: number, end: number): v
 /** Whether {@linkcode checkAuthority} accepts an authority that is not empty. */
 export function isValidAuthority(bytes: Uint8Array, start: number, end: number): boolean {
   const length = end - start;
-  if (length === validAuthority.length) {
+  for (let i = 0; i < validAuthorities.length; i++) {
+    const valid = validAuthorities[i];
+    if (length !== valid.length) continue;
     let same = 0;
-    while (same < length && bytes[start + same] === validAuthority[same]) same++;
+    while (same < length && bytes[start + same] === valid[same]) same++;
     if (same === length) return true;
   }
   if (length > MAX_AUTHORITY_BYTES || !isAuthority(latin1Text(bytes, start, end))) return false;
-  validAuthority = bytes.slice(start, end);
+  lastAuthority = (lastAuthority + 1) % validAuthorities.length;
+  validAuthorities[lastAuthority] = bytes.slice(start, end);
   return true;
 }
 

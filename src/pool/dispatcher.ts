@@ -163,6 +163,7 @@ export class Dispatcher<W extends DispatchedWorker> {
         this.#timer = setTimeout(this.#refuseLate, timerMs(restMs));
         return;
       }
+      this.#counts.queueWaitMs += now - first.since;
       this.#next()!.fail(UNAVAILABLE);
     }
   };

@@ -142,7 +142,8 @@ export class ForwardingHandler implements ExchangeHandler {
     for (const { ranges } of this.#counting) ranges.length = 0;
     let isFound = false;
     for (let at = fieldsStart; at < fieldsEnd;) {
-      const lineEnd = block.indexOf(CR, at);
+      let lineEnd = at;
+      while (block[lineEnd] !== CR) lineEnd++;
       const first = block[at] | LOWER_CASE;
       if ((first === LETTER_X || first === LETTER_F) && this.#note(block, at, lineEnd)) {
         isFound = true;
