@@ -255,6 +255,7 @@ async function withoutPrivileges(
       backlog,
       tls: https.includes(address) ? certificates?.identity : undefined,
       sharing,
+      log: logToStderr,
     }))),
   );
   const admin = sharing === "exclusive" ? adminAddresses(settings) : [];

@@ -558,7 +558,7 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
       const keys = scheme === "https" ? tls : undefined;
       const greeters = greetersOf(options, address);
       const listening = early?.take(address) ??
-        await listen({ address, backlog, tls: keys, sharing });
+        await listen({ address, backlog, tls: keys, sharing, log });
       const { listener } = listening;
       const before = scheme === "http" ? plainHttp?.before ?? asIs : asIs;
       const serve = (handler: ExchangeHandler) =>

@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../base/error_message.ts";
+import type { Log } from "../base/log.ts";
 import { hostText } from "./address.ts";
 import type { ListenAddress } from "./address.ts";
 import { addressesOf, isUnavailable, mayBeIpv6Only } from "./hosts.ts";
@@ -27,6 +28,8 @@ export interface ListenSpec {
   readonly tls: TlsIdentity | undefined;
   /** Who else may listen there. Default: nobody. */
   readonly sharing?: SocketSharing;
+  /** Takes what a socket that speaks TLS has to say later. Default: nobody does. */
+  readonly log?: Log;
 }
 
 /**
@@ -84,7 +87,7 @@ export async function listen(
 }
 
 function open(spec: ListenSpec, hostname: string, port: number): Deno.Listener {
-  const { backlog, tls, sharing = "exclusive" } = spec;
+  const { backlog, log, tls, sharing = "exclusive" } = spec;
   const options = {
     hostname,
     port,
@@ -92,7 +95,7 @@ function open(spec: ListenSpec, hostname: string, port: number): Deno.Listener {
     // Named only where it is needed: it is an unstable feature of Deno.
     ...sharing === "exclusive" ? {} : { reusePort: true },
   };
-  return tls === undefined ? Deno.listen(options) : new TlsListener(options, tls);
+  return tls === undefined ? Deno.listen(options) : new TlsListener(options, tls, log);
 }
 
 /** Every interface: with one socket for both versions of IP, where the system lets it be for both. */

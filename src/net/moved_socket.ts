@@ -11,8 +11,10 @@ import { openLibc } from "./libc.ts";
 import { openDescriptors } from "./open_descriptors.ts";
 
 const SYMBOLS = {
+  close: { parameters: ["i32"], result: "i32" },
   dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  eventfd: { parameters: ["u32", "i32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
 } as const;
@@ -21,6 +23,7 @@ type Libc = Deno.DynamicLibrary<typeof SYMBOLS>;
 const SOL_SOCKET = 1;
 const SO_ACCEPTCONN = 30;
 const O_CLOEXEC = 0o2000000;
+const EFD_CLOEXEC = O_CLOEXEC;
 const EPOLL_CTL_ADD = 1;
 /** `struct epoll_event` is packed on this architecture alone. */
 const EVENT_DATA_AT = Deno.build.arch === "x86_64" ? 4 : 8;
@@ -59,19 +62,48 @@ export function canMoveSockets(): boolean {
   }
 }
 
-/**
- * Gives the listener at `to` the socket of the one at `from`, in the place of its own, which is closed.
- * Connections that wait there, and all that come, are then for both, so that the other is to be closed.
- * Both must be listened at by this process, and no other socket of it at the same addresses.
- *
- * @throws {MoveError} if that cannot be done here, or now
- */
-export function moveSocket(from: Deno.NetAddr, to: Deno.NetAddr): void {
-  const libc = Deno.build.os === "linux" ? openLibc(SYMBOLS) : null;
-  if (libc === null) throw new MoveError("this requires Linux, and that gatehouse may use FFI");
-  try {
-    const [source, target] = [listeningAt(libc, from), listeningAt(libc, to)];
-    const { epollFd, events, data } = registrationOf(target);
+/** Moves the socket of one address, again and again. It remembers where things are: it searches once. */
+export class SocketMover {
+  readonly #addr: Deno.NetAddr;
+  #sourceFd: number | null = null;
+  #epollFd: number | null = null;
+
+  /** Moves the socket that listens at `addr`. No other of this process may listen there. */
+  constructor(addr: Deno.NetAddr) {
+    this.#addr = addr;
+  }
+
+  /**
+   * Gives the listener that `open` opens this socket, in the place of its own, which is closed. It has
+   * to be at an address of its own. Connections that wait at this socket, and all that come, are then for
+   * both listeners, so that the former one is to be closed. If this throws, nothing has changed.
+   *
+   * @throws {MoveError} if that cannot be done here, or now
+   */
+  moveTo(open: () => Deno.Listener): Deno.Listener {
+    const libc = Deno.build.os === "linux" ? openLibc(SYMBOLS) : null;
+    if (libc === null) throw new MoveError("this requires Linux, and that gatehouse may use FFI");
+    try {
+      const source = found(libc, this.#sourceFd, this.#addr);
+      const expected = lowestFree(libc);
+      const next = open();
+      try {
+        const target = found(libc, expected, next.addr as Deno.NetAddr);
+        this.#move(libc, source, target);
+        this.#sourceFd = target;
+        return next;
+      } catch (error) {
+        next.close();
+        throw error;
+      }
+    } finally {
+      libc.close();
+    }
+  }
+
+  #move(libc: Libc, source: number, target: number): void {
+    const registration = this.#epollFd === null ? null : registrationIn(this.#epollFd, target);
+    const { epollFd, events, data } = registration ?? registrationOf(target);
     const event = new Uint8Array(EVENT_BYTES);
     const view = new DataView(event.buffer);
     view.setUint32(0, events, true);
@@ -83,20 +115,33 @@ export function moveSocket(from: Deno.NetAddr, to: Deno.NetAddr): void {
     if (libc.symbols.epoll_ctl(epollFd, EPOLL_CTL_ADD, target, event) !== 0) {
       throw new MoveError("the system does not report connections of the moved socket");
     }
-  } finally {
-    libc.close();
+    this.#epollFd = epollFd;
   }
+}
+
+/** The descriptor that is opened next, unless another thread is faster; -1 if there is none. */
+function lowestFree({ symbols }: Libc): number {
+  const fd = symbols.eventfd(0, EFD_CLOEXEC);
+  if (fd >= 0) symbols.close(fd);
+  return fd;
+}
+
+/** The descriptor that listens at `addr`: `expected`, if that is so, since a search looks at all. */
+function found(libc: Libc, expected: number | null, addr: Deno.NetAddr): number {
+  return expected !== null && isAt(libc, expected, addr) ? expected : listeningAt(libc, addr);
+}
+
+function isAt(libc: Libc, fd: number, addr: Deno.NetAddr): boolean {
+  const own = addressOf(libc, fd);
+  return own !== null && own.port === addr.port && own.hostname === normal(addr.hostname) &&
+    isListening(libc, fd);
 }
 
 /** The descriptor that listens at `addr`. */
 function listeningAt(libc: Libc, addr: Deno.NetAddr): number {
-  const found = [...openDescriptors()].filter((fd) => {
-    const own = addressOf(libc, fd);
-    return own !== null && own.port === addr.port && own.hostname === normal(addr.hostname) &&
-      isListening(libc, fd);
-  });
-  if (found.length === 1) return found[0];
-  throw new MoveError(`${found.length} sockets of this process listen at port ${addr.port}`);
+  const all = [...openDescriptors()].filter((fd) => isAt(libc, fd, addr));
+  if (all.length === 1) return all[0];
+  throw new MoveError(`${all.length} sockets of this process listen at port ${addr.port}`);
 }
 
 function isListening({ symbols }: Libc, fd: number): boolean {
@@ -126,20 +171,22 @@ function normal(hostname: string): string {
 
 /** What the runtime waits with for events of `fd`. */
 function registrationOf(fd: number): Registration {
-  const pattern = new RegExp(
-    `^tfd:\\s*${fd}\\s+events:\\s*([\\da-f]+)\\s+data:\\s*([\\da-f]+)`,
-    "m",
-  );
-  const found = [...openDescriptors()].flatMap((epollFd): Registration[] => {
-    const [whole, events, data] = pattern.exec(descriptorInfo(epollFd)) ?? [];
-    return whole === undefined
-      ? []
-      : [{ epollFd, events: parseInt(events, 16), data: BigInt(`0x${data}`) }];
-  });
+  const found = [...openDescriptors()].flatMap((epollFd) => registrationIn(epollFd, fd) ?? []);
   // Several descriptors can be the same epoll instance.
   const [first] = found;
   if (first !== undefined && found.every(({ data }) => data === first.data)) return first;
   throw new MoveError("it is not to be seen how the runtime waits for connections");
+}
+
+/** How `epollFd` waits for events of `fd`; `null` if it does not, or is something else. */
+function registrationIn(epollFd: number, fd: number): Registration | null {
+  const pattern = new RegExp(
+    `^tfd:\\s*${fd}\\s+events:\\s*([\\da-f]+)\\s+data:\\s*([\\da-f]+)`,
+    "m",
+  );
+  const [whole, events, data] = pattern.exec(descriptorInfo(epollFd)) ?? [];
+  if (whole === undefined) return null;
+  return { epollFd, events: parseInt(events, 16), data: BigInt(`0x${data}`) };
 }
 
 function descriptorInfo(fd: number): string {

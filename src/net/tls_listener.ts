@@ -4,9 +4,12 @@
  * @module
  */
 
+import { messageOf } from "../base/error_message.ts";
 import { ConfigError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { timerMs } from "../base/timers.ts";
 import { isExhaustion } from "./accept_faults.ts";
-import { canMoveSockets, MoveError, moveSocket } from "./moved_socket.ts";
+import { canMoveSockets, MoveError, SocketMover } from "./moved_socket.ts";
 
 /** Certificate chain and private key of a TLS endpoint, as PEM text. */
 export interface TlsKeyPair {
@@ -39,6 +42,8 @@ export type TlsListenOptions = Pick<
 const MAX_KEPT_BYTES = 8_388_608;
 /** What it takes to keep a name, besides the name and the keys, in bytes. */
 const BYTES_PER_NAME = 256;
+/** After the names could not be forgotten, this is tried again so much later, in milliseconds. */
+const RETRY_MS = 5_000;
 const ALPN = ["http/1.1"];
 
 /** Under this symbol, a listener's options have a function that chooses its keys: Deno's own use. */
@@ -97,15 +102,24 @@ export class TlsListener implements Deno.Listener {
   /** What Deno keeps for the current listener: it never forgets a name that was asked for. */
   #keptBytes = 0;
   #renewal: ReturnType<typeof setTimeout> | undefined;
+  readonly #log: Log;
+  readonly #mover: SocketMover;
+  /** Whether the names could not be forgotten, the last time. */
+  #hasFailed = false;
 
-  /** Listens. Throws what `Deno.listenTls()` does. */
-  constructor(options: TlsListenOptions, identity: TlsIdentity) {
+  /**
+   * Listens. Throws what `Deno.listenTls()` does. `log` learns if names that clients have asked for
+   * cannot be forgotten.
+   */
+  constructor(options: TlsListenOptions, identity: TlsIdentity, log: Log = () => {}) {
     this.#options = options;
     this.#identity = identity;
+    this.#log = log;
     this.#inner = this.#open(options);
     // Before 2.9, Deno leaves the transport out.
     const { hostname, port } = this.#inner.addr as Deno.NetAddr;
     this.addr = { transport: "tcp", hostname, port };
+    this.#mover = new SocketMover(this.addr);
   }
 
   /**
@@ -120,13 +134,11 @@ export class TlsListener implements Deno.Listener {
     const [former, keptBytes] = [this.#identity, this.#keptBytes];
     this.#identity = identity;
     this.#keptBytes = 0;
-    let next: Deno.Listener | undefined;
+    let next: Deno.Listener;
     try {
       // Any free port will do: this socket is replaced at once.
-      next = this.#open({ hostname: "127.0.0.1", port: 0 });
-      moveSocket(this.addr, next.addr as Deno.NetAddr);
+      next = this.#mover.moveTo(() => this.#open({ hostname: "127.0.0.1", port: 0 }));
     } catch (error) {
-      next?.close();
       this.#identity = former;
       this.#keptBytes = keptBytes;
       throw error;
@@ -204,10 +216,15 @@ export class TlsListener implements Deno.Listener {
       this.#renewal = undefined;
       try {
         this.renew(this.#identity);
+        this.#hasFailed = false;
       } catch (error) {
-        // For want of descriptors, perhaps: the next name tries again.
+        // For want of descriptors, perhaps: a later name tries again.
         if (!(error instanceof MoveError || isExhaustion(error))) throw error;
+        if (!this.#hasFailed) {
+          this.#log("warning", `names that TLS clients ask for are kept: ${messageOf(error)}`);
+        }
+        this.#hasFailed = true;
       }
-    }, 0);
+    }, timerMs(this.#hasFailed ? RETRY_MS : 0));
   }
 }

@@ -1,3 +1,4 @@
+import type { Log } from "../../src/base/log.ts";
 import { ownKeyPair } from "../../src/certificates/keys.ts";
 import { readCertificate } from "../../src/certificates/codec/x509.ts";
 import { identityOf } from "../../src/certificates/identity.ts";
@@ -19,8 +20,8 @@ class Echo implements AsyncDisposable {
   readonly #serving: Promise<void>;
   readonly #open = new Set<Promise<void>>();
 
-  constructor(identity: TlsIdentity) {
-    this.listener = new TlsListener(ANY_PORT, identity);
+  constructor(identity: TlsIdentity, log?: Log) {
+    this.listener = new TlsListener(ANY_PORT, identity, log);
     this.#serving = this.#serve();
   }
 
@@ -188,6 +189,71 @@ Deno.test({
       await ask(`${number}.test`);
     }
     assert(asked.length > 4);
+  },
+});
+
+Deno.test({
+  ...LINUX,
+  name: "a socket that has been moved once is moved again without a search among all descriptors",
+  async fn() {
+    const pair = await ownKeyPair(["a.test"]);
+    await using server = new Echo(soleIdentity(pair));
+    server.listener.renew(soleIdentity(pair));
+    const { readDirSync } = Deno;
+    let searches = 0;
+    let withoutSearch = 0;
+    try {
+      Deno.readDirSync = (path) => {
+        searches++;
+        return readDirSync(path);
+      };
+      // Another thread of this process may open the descriptor that is expected to be the next one.
+      for (let tries = 0; withoutSearch === 0 && tries < 50; tries++) {
+        const before = searches;
+        server.listener.renew(soleIdentity(pair));
+        if (searches === before) withoutSearch++;
+      }
+    } finally {
+      Deno.readDirSync = readDirSync;
+    }
+    assertEquals(withoutSearch, 1);
+    await isShown(server.port, pair, "a.test");
+  },
+});
+
+Deno.test({
+  ...LINUX,
+  name: "names that cannot be forgotten are told of once, and each further name tries nothing",
+  async fn() {
+    const { pairs: [pair, other] } = await identityFor("a.test", "b.test");
+    const large = { ...pair, cert: `${"# \n".repeat(1_400_000)}${pair.cert}` };
+    const lines: string[] = [];
+    const told = Promise.withResolvers<void>();
+    await using server = new Echo({ pairs: [large, other], choose: () => large }, (...line) => {
+      lines.push(line.join(": "));
+      told.resolve();
+    });
+    // Nothing can be moved that is not found.
+    const { readDirSync } = Deno;
+    let searches = 0;
+    try {
+      Deno.readDirSync = (path) => {
+        if (path !== "/proc/self/fd") return readDirSync(path);
+        searches++;
+        return [][Symbol.iterator]();
+      };
+      const ask = (name: string) => assertRejects(() => connect(server.port, pair, name), Error);
+      await Promise.all([ask("x.test"), ask("y.test"), ask("z.test")]);
+      await told.promise;
+      const before = searches;
+      for (let number = 0; number < 5; number++) await ask(`${number}.test`);
+      assertEquals(searches, before);
+    } finally {
+      Deno.readDirSync = readDirSync;
+    }
+    assertEquals(lines, [
+      `warning: names that TLS clients ask for are kept: 0 sockets of this process listen at port ${server.port}`,
+    ]);
   },
 });
 
