@@ -13,6 +13,7 @@ import type { AcmeTransport } from "./acme_client.ts";
 import type { AcmeState } from "./acme_state.ts";
 import type { CertificateFacts } from "./codec/x509.ts";
 import { isFor, readCertificate } from "./codec/x509.ts";
+import { pemBlocks, pemOf } from "./codec/pem.ts";
 import { newKey } from "./keys.ts";
 
 /** What an {@linkcode AcmeUpkeep} is made of. */
@@ -142,15 +143,17 @@ export class AcmeUpkeep implements Disposable {
     const { signal } = this.#aborter;
     const options = { directory, accountKey, contacts, transport, board: state, signal, pollMs };
     const key = await newKey();
-    const cert = await new AcmeClient(options).certificateFor(names, key);
+    const chain = await new AcmeClient(options).certificateFor(names, key);
+    // Key and chain are read as one text: what else the authority may have sent must not be in it.
+    const text = key.pem + certificatesOf(chain);
     // What is not right never takes the place of what is.
-    checkKeys({ cert, key: key.pem });
-    const facts = readCertificate(cert);
+    checkKeys({ cert: text, key: text });
+    const facts = readCertificate(text);
     if (!names.every((name) => isFor(facts, name))) {
       throw new AcmeError("its certificate is for other names");
     }
     if (facts.notAfterMs < Date.now()) throw new AcmeError("its certificate has expired");
-    state.write(state.pathFor(names), key.pem + cert);
+    state.write(state.pathFor(names), text);
     const until = new Date(facts.notAfterMs).toISOString();
     log(
       "info",
@@ -158,4 +161,18 @@ export class AcmeUpkeep implements Disposable {
     );
     onNew();
   }
+}
+
+/**
+ * The certificates of `chain`, and nothing else of it.
+ *
+ * @throws {AcmeError} if there is none, or one is damaged
+ */
+function certificatesOf(chain: string): string {
+  const blocks = [...pemBlocks(chain, "CERTIFICATE")];
+  if (blocks.length === 0) throw new AcmeError("there is no certificate in its answer");
+  return blocks.map((block) => {
+    if (block === null) throw new AcmeError("its certificate is damaged");
+    return pemOf("CERTIFICATE", block);
+  }).join("");
 }

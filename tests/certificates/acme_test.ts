@@ -145,6 +145,30 @@ Deno.test("a number that was used, or is lost, costs one more request", () =>
   }));
 
 const own = await ownKeyPair(NAMES);
+
+for (
+  const [what, changeChain] of [
+    ["text before it", (chain) => `# hello\n${chain}`],
+    ["another key before it", (chain) => own.key + chain],
+    ["another key behind it", (chain) => chain + own.key],
+    [
+      "a key of another kind",
+      (chain) => own.key.replaceAll("PRIVATE", "RSA PRIVATE") + chain + own.key,
+    ],
+  ] as [string, (chain: string) => string][]
+) {
+  Deno.test(`what else comes with a certificate is not kept: ${what}`, () =>
+    withAuthority({ changeChain }, async (lab) => {
+      await lab.keepUp();
+      assertEquals(lab.newOnes, 1, lab.log.join("\n"));
+      const text = lab.text!;
+      checkKeys({ cert: text, key: text });
+      const labels = [...text.matchAll(/^-----BEGIN (.*)-----$/gm)].map(([, label]) => label);
+      assertEquals(labels, ["PRIVATE KEY", "CERTIFICATE", "CERTIFICATE"]);
+      assertEquals(text.replaceAll(/-----BEGIN ([A-Z ]+)-----[^-]+-----END \1-----\n/g, ""), "");
+    }));
+}
+
 for (
   const [name, message, faults] of [
     ["it refuses the names", /it answers 403: not these, or so/, {
@@ -201,7 +225,10 @@ for (
       answer: (path) => path === "/dir" ? new Response("a".repeat(2_000_000)) : undefined,
     }],
     ["its certificate is for another key", /KeyMismatch|consistent/, { certificate: own.cert }],
-    ["its certificate is none", /error: no certificate for a\.test, b\.test/, { certificate: "" }],
+    ["its certificate is none", /there is no certificate in its answer/, { certificate: "" }],
+    ["its certificate is damaged", /its certificate is damaged/, {
+      changeChain: (chain) => `${chain}-----BEGIN CERTIFICATE-----\n*\n-----END CERTIFICATE-----\n`,
+    }],
     ["it never decides", /it did not come to a decision in time/, {
       change: (path, body) => path === "/order/1" ? { ...body, status: "processing" } : body,
     }],

@@ -11,6 +11,8 @@ export interface Faults {
   change?: (path: string, body: Record<string, unknown>) => Record<string, unknown>;
   /** The certificate that it gives, instead of one for the key that asks. */
   certificate?: string;
+  /** Changes the chain that it gives. */
+  changeChain?: (chain: string) => string;
 }
 
 type Json = Record<string, unknown>;
@@ -135,7 +137,7 @@ export class AcmeAuthority implements AsyncDisposable {
           await certificateFor(this.#names, bytesOf((payload as { csr: string }).csr));
         return this.#json(path, order);
       case "/certificate":
-        return new Response(this.#chain);
+        return new Response(this.#faults.changeChain?.(this.#chain) ?? this.#chain);
     }
     return problem(404, "malformed", path);
   }

@@ -8,11 +8,23 @@ const LINE_CHARS = 64;
 
 /** The first block of `text` with this label, decoded; `null` if there is none, or it is damaged. */
 export function firstPem(text: string, label: string): Uint8Array<ArrayBuffer> | null {
-  const begin = `-----BEGIN ${label}-----`;
-  const start = text.indexOf(begin);
-  const end = start < 0 ? -1 : text.indexOf(`-----END ${label}-----`, start);
-  if (end < 0) return null;
-  return decoded(text.slice(start + begin.length, end).replace(/\s+/g, ""));
+  for (const block of pemBlocks(text, label)) return block;
+  return null;
+}
+
+/** All blocks of `text` with this label, decoded; `null` for one that is damaged. */
+export function* pemBlocks(
+  text: string,
+  label: string,
+): Generator<Uint8Array<ArrayBuffer> | null, void, void> {
+  const [begin, end] = [`-----BEGIN ${label}-----`, `-----END ${label}-----`];
+  for (let at = 0;;) {
+    const start = text.indexOf(begin, at);
+    const stop = start < 0 ? -1 : text.indexOf(end, start);
+    if (stop < 0) return;
+    yield decoded(text.slice(start + begin.length, stop).replace(/\s+/g, ""));
+    at = stop + end.length;
+  }
 }
 
 /** `bytes` as a block with this label. */
