@@ -113,6 +113,11 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["signals", { signals: new URL("redis://h") }, "signals takes a text, not …"],
   ["cert", { cert: new Uint8Array(1) }, "cert takes PEM text, not an object"],
   ["https", { https: "127.0.0.1:0" }, "https needs cert and key, as PEM text", ["--https=0"]],
+  ["https", { https: "unix:/s", cert: "", key: "" }, "https: HTTPS needs a port, not unix:/s: …", [
+    "--https=unix:/s",
+    "--cert=c",
+    "--key=k",
+  ]],
   ["mounts", { mounts: { "a": app } }, "mounts: … does not begin with a slash", ["--mount=a=b"]],
   ["mounts", { mounts: { "/a?b": app } }, "mounts: … has a ? or #", ["--mount=/a?b=c"]],
   ["log", { log: {} }, "log takes a function, not an object"],

@@ -14,7 +14,7 @@ import { parseFetch } from "./fetch_options.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { hostText, parseListenAddress } from "../net/address.ts";
 import { COMMAND_HELP, CONFIG_SERVERS, RESERVED_WORDS, SHELL_NAMES } from "./commands.ts";
-import { checkGreetings } from "./proxy_options.ts";
+import { checkGreetings, checkSecure } from "./proxy_options.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import type { ConfigSources } from "./gather.ts";
 import { gather, NO_SOURCES } from "./gather.ts";
@@ -372,6 +372,7 @@ function withApps(settings: ServeSettings): ServeSettings {
 function completed(settings: ServeSettings): ServeSettings {
   checkCertificates(settings);
   const { http, https, fastcgi, trustedProxies } = settings;
+  checkSecure(https);
   checkGreetings({ https, others: [...http, ...fastcgi], trustedProxies });
   if (settings.statusControl !== undefined && settings.status === null) {
     throw new ConfigError("--status-control needs --status ADDR");

@@ -178,7 +178,7 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "ADDR",
     repeats: true,
     group: "Endpoints",
-    help: "Serve HTTP/1.1 over TLS. Requires --cert and --key",
+    help: "Serve HTTP/1.1 over TLS, at a port. Requires --cert and --key",
     apply: (settings, text, name) => settings.https.push(readAddress(name, text)),
     relativeTo: (folder, text) => addressFrom(text, folder),
   },

@@ -75,6 +75,21 @@ export interface Listeners {
 }
 
 /**
+ * Checks that TLS can be spoken at each address of `https`.
+ *
+ * @throws {ConfigError} if one is a unix socket: the runtime has no TLS there
+ */
+export function checkSecure(https: readonly ListenAddress[]): void {
+  for (const address of https) {
+    if (address.transport !== "unix") continue;
+    throw new ConfigError(
+      `HTTPS needs a port, not unix:${address.path}: the runtime has no TLS over unix sockets; ` +
+        "serve HTTP there",
+    );
+  }
+}
+
+/**
  * Checks that connections may begin with a header of the PROXY protocol where they have to.
  *
  * @throws {ConfigError} if they may not

@@ -7,7 +7,7 @@
 import type { AppPermissions } from "../config/app_permissions.ts";
 import { mongrel2From } from "../config/relative_paths.ts";
 import { accelFrom, fileField, isFieldValue, isFileInFolder } from "../config/file_options.ts";
-import { checkGreetings } from "../config/proxy_options.ts";
+import { checkGreetings, checkSecure } from "../config/proxy_options.ts";
 import { checkGenerationHeader } from "../config/reload_options.ts";
 import { checkServerHeader } from "../config/server_header.ts";
 import { ConfigError } from "../base/errors.ts";
@@ -99,7 +99,7 @@ export interface ServeOptions {
    * is given.
    */
   readonly http?: string | readonly string[];
-  /** Addresses to serve HTTPS on. Needs `cert` and `key`. */
+  /** Addresses to serve HTTPS on, with ports, not unix sockets. Needs `cert` and `key`. */
   readonly https?: string | readonly string[];
   /** Addresses to serve FastCGI on, to web servers in front. */
   readonly fastcgi?: string | readonly string[];
@@ -408,6 +408,7 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
       throw new ConfigError("https needs cert and key, as PEM text");
     });
   }
+  checks.read("https", () => checkSecure(https));
   const others = [...http, ...fastcgi];
   checks.read("http", () => checkGreetings({ https, others, trustedProxies: proxies }));
   const references = new Map<string, AppReference>();

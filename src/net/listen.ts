@@ -66,7 +66,11 @@ export async function listen(
 ): Promise<Listening> {
   const { address, backlog, sharing = "exclusive" } = spec;
   try {
-    if (address.transport === "unix") return await listenUnix(address, backlog, sharing);
+    if (address.transport === "unix") {
+      // What was meant to be secret is never said in the clear.
+      if (spec.tls !== undefined) throw new Error("the runtime has no TLS over unix sockets");
+      return await listenUnix(address, backlog, sharing);
+    }
     const { hostname, port } = address;
     const listeners = hostname === ""
       ? openEverywhere(spec, port)

@@ -156,6 +156,10 @@ const refusals: [string[], string | RegExp][] = [
   [["a", "--fastcgi-stderr", "all"], "--fastcgi-stderr takes none, errors or console"],
   [["a", "--https", "nowhere"], '--https: bad address "nowhere"'],
   [["a", "--https", "1"], "--https needs --cert FILE and --key FILE"],
+  [
+    ["a", "--https", "unix:/s", "--cert", "c", "--key", "k"],
+    "HTTPS needs a port, not unix:/s: the runtime has no TLS over unix sockets; serve HTTP there",
+  ],
   [["a", "--https", "1", "--cert", "c"], "--https needs --cert FILE and --key FILE"],
   [["a", "--cert", "c"], "--cert and --key need --https ADDR"],
   [["a", "--mount", "x=y"], "--mount takes /PREFIX=APP"],

@@ -4,8 +4,10 @@ import { addressesOf } from "../../src/net/hosts.ts";
 import type { Listening, ListenSpec } from "../../src/net/listen.ts";
 import { listen } from "../../src/net/listen.ts";
 import { ListenError } from "../../src/base/errors.ts";
+import { soleIdentity } from "../../src/net/tls_listener.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { startGateway } from "../support/gateway.ts";
+import { inFolder } from "../support/processes.ts";
 import { get, RawClient } from "../support/raw_client.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url).pathname;
@@ -74,6 +76,14 @@ Deno.test("an address of a name that is in use is told, and none of the others k
   );
   if (hasIpv6) Deno.listen({ hostname: "::1", port }).close();
 });
+
+Deno.test("what is to speak TLS is not opened as a unix socket, where it would not", () =>
+  inFolder({}, async (folder) => {
+    const tls = soleIdentity({ cert: "", key: "" });
+    const opening = () => listen(spec(`unix:${folder}/s`, { tls }));
+    await assertRejects(opening, ListenError, "the runtime has no TLS over unix sockets");
+    assertEquals([...Deno.readDirSync(folder)], []);
+  }));
 
 Deno.test("names are looked up, addresses are not", async () => {
   for (const address of ["127.0.0.1", "::1", "10.0.0.255"]) {
