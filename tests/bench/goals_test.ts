@@ -4,6 +4,7 @@ import { coldStartBench } from "../../bench/cold_start.ts";
 import { goals } from "../../bench/http/goals.ts";
 import { httpBench } from "../../bench/http.ts";
 import { memoryBench } from "../../bench/memory.ts";
+import { observingBench } from "../../bench/observing.ts";
 import type { Bench, BenchOptions, Case } from "../../bench/measuring/bench.ts";
 import { headline } from "../../bench/main.ts";
 
@@ -19,7 +20,7 @@ async function casesOf(bench: Bench): Promise<readonly Case[]> {
   }
 }
 
-for (const bench of [httpBench, memoryBench, coldStartBench]) {
+for (const bench of [httpBench, memoryBench, coldStartBench, observingBench]) {
   Deno.test(`each goal of ${bench.name} is one limit, for gatehouse as it is measured`, async () => {
     for (const { name, goals = [], peers, workers = [0, 1, 2] } of await casesOf(bench)) {
       for (const goal of goals) {
@@ -59,7 +60,7 @@ Deno.test("a bench is chosen by its name, in any letters", () => {
   assertEquals(named(benches, "cold"), []);
   assertEquals(
     NAMES,
-    "HTTP, FastCGI, Mongrel2, memory, cold start, loading, live, compression, files",
+    "HTTP, FastCGI, Mongrel2, memory, cold start, loading, live, compression, files, observing",
   );
 });
 
