@@ -123,9 +123,14 @@ class ExchangeMaker implements RequestHandler {
   readonly #settings: ExchangeSettings;
   readonly #translator: RequestTranslator;
   readonly #peers = new WeakMap<Deno.Conn, Peers>();
+  /** Whether web servers come through proxies: who asks one of them, only it can say. */
+  readonly #isRelayed: boolean;
 
-  constructor({ handler, limits, faultReports = "errors", log }: FastCgiEndpointOptions) {
+  constructor(
+    { handler, limits, faultReports = "errors", greeters, log }: FastCgiEndpointOptions,
+  ) {
     this.#handler = handler;
+    this.#isRelayed = greeters !== undefined;
     this.#settings = { maxBodyBytes: limits.maxBodyBytes, faultReports, log };
     this.#translator = new RequestTranslator(limits, new BufferPool());
   }
@@ -156,9 +161,10 @@ class ExchangeMaker implements RequestHandler {
     if (peers === undefined) {
       const remoteAddr = unmapped(conn.remoteAddr);
       const localAddr = unmapped(conn.localAddr);
+      const isRelay = this.#isRelayed;
       peers = {
-        http: { endpoint: "fastcgi", scheme: "http", remoteAddr, localAddr },
-        https: { endpoint: "fastcgi", scheme: "https", remoteAddr, localAddr },
+        http: { endpoint: "fastcgi", scheme: "http", remoteAddr, localAddr, isRelay },
+        https: { endpoint: "fastcgi", scheme: "https", remoteAddr, localAddr, isRelay },
       };
       this.#peers.set(conn, peers);
     }

@@ -8,6 +8,7 @@
 import type { ProtocolError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
+import { unmapped } from "../net/address.ts";
 import { FaultLog } from "../net/fault_log.ts";
 import { SocketEndpoint } from "../net/socket_endpoint.ts";
 import { FastCgiConnection } from "./connection.ts";
@@ -78,7 +79,8 @@ export class RequestListener implements AsyncDisposable {
       limits,
       log,
       greeters: options.greeters,
-      open: (conn, remoteAddr, sockets) => {
+      open: (conn, client, sockets) => {
+        const remoteAddr = client ?? unmapped(conn.remoteAddr);
         const isForeign = webServerAddrs !== undefined && "hostname" in remoteAddr &&
           !webServerAddrs.has(remoteAddr.hostname);
         if (isForeign) {

@@ -50,9 +50,11 @@ export class HttpEndpoint implements AsyncDisposable {
       limits,
       log,
       greeters,
-      open(conn, remoteAddr, sockets) {
+      open(conn, client, sockets) {
+        const remoteAddr = client ?? unmapped(conn.remoteAddr);
         const localAddr = unmapped(conn.localAddr);
-        const peer = { endpoint: "http", scheme, remoteAddr, localAddr } as const;
+        const isRelay = client === null;
+        const peer = { endpoint: "http", scheme, remoteAddr, localAddr, isRelay } as const;
         return new HttpConnection(conn, peer, host, sockets);
       },
       onTick: () => host.date.update(Date.now()),

@@ -42,6 +42,11 @@ export interface Peer {
   readonly localAddr: Deno.Addr;
   /** Whether a trusted proxy tells client and scheme, so that parameters of a front server do not count. */
   readonly isForwarded?: boolean;
+  /**
+   * Whether who is at the other end only passes on what somebody sends, and does not say who that is. So it does
+   * not vouch for any field.
+   */
+  readonly isRelay?: boolean;
 }
 
 /** Body length of a request or response whose length is not known beforehand. */

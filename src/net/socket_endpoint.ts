@@ -43,10 +43,10 @@ export interface SocketEndpointOptions<C extends SocketConnection> {
    */
   readonly greeters?: TrustedProxies;
   /**
-   * Makes a connection of what was accepted from `remoteAddr`, or returns `null` if it was turned away, and its
-   * socket closed.
+   * Makes a connection of what was accepted, or returns `null` if it was turned away, and its socket closed.
+   * `client` is for whom it was opened, as far as that is known: `null` for a proxy that does not name its client.
    */
-  open(conn: Deno.Conn, remoteAddr: Deno.Addr, host: ConnectionHost<C>): C | null;
+  open(conn: Deno.Conn, client: Deno.Addr | null, host: ConnectionHost<C>): C | null;
   /** Is called at every look at the time limits. */
   onTick?(): void;
 }
@@ -250,9 +250,9 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     else this.#greet(conn, greeters);
   }
 
-  /** Serves a connection from `remoteAddr`, of which `first` was read already. */
-  #begin(conn: Deno.Conn, remoteAddr: Deno.Addr, first: Uint8Array): void {
-    const connection = this.#options.open(conn, remoteAddr, this.#host);
+  /** Serves a connection for `client`, of which `first` was read already. */
+  #begin(conn: Deno.Conn, client: Deno.Addr | null, first: Uint8Array): void {
+    const connection = this.#options.open(conn, client, this.#host);
     if (connection !== null) {
       this.#add(connection, first);
       return;
@@ -280,7 +280,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
         greeting.place.leave();
         this.#connections.delete(greeting);
         descriptors.give();
-        this.#begin(conn, client ?? peer, rest);
+        this.#begin(conn, client, rest);
       },
       onRefused: refuse,
     });

@@ -124,7 +124,7 @@ export class ForwardingHandler implements ExchangeHandler {
     }
     let isTrusted = this.#isTrustedPeer.get(peer);
     if (isTrusted === undefined) {
-      isTrusted = this.#trusted.hasPeer(peer.remoteAddr);
+      isTrusted = peer.isRelay !== true && this.#trusted.hasPeer(peer.remoteAddr);
       this.#isTrustedPeer.set(peer, isTrusted);
     }
     return isTrusted;

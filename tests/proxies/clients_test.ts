@@ -13,6 +13,12 @@ import { get, RawClient } from "../support/raw_client.ts";
 
 const APP = new URL("../fixtures/app.ts", import.meta.url);
 const HEADER = "PROXY TCP4 192.0.2.1 127.0.0.1 5000 80\r\n";
+/** PROXY headers that name no client: UNKNOWN, LOCAL, and PROXY without a family. */
+const NAMELESS = [
+  bytesOf("PROXY UNKNOWN\r\n"),
+  bytesOf("\r\n\r\n\0\r\nQUIT\n\x20\x11\0\0"),
+  bytesOf("\r\n\r\n\0\r\nQUIT\n\x21\0\0\0"),
+];
 const FORWARDED = "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n" +
   "X-Forwarded-Host: a.example\r\n";
 
@@ -99,6 +105,16 @@ for (const workers of [0, 1]) {
       assertEquals(remoteAddr.hostname, "127.0.0.1");
     });
 
+    await test.step("the fields of a client that a PROXY header does not name are fields", async () => {
+      const request = bytesOf(get("/info", `${FORWARDED}X-Request-Id: theirs\r\n`));
+      for (const header of NAMELESS) {
+        const text = new Uint8Array([...header, ...request]);
+        const { remoteAddr, url, requestId } = await infoOf(portOf(server, 1), text);
+        assertEquals([remoteAddr.hostname, url], ["127.0.0.1", "http://localhost/info"]);
+        assert(requestId !== "theirs");
+      }
+    });
+
     await test.step("the fields of a client that a PROXY header names are fields", async () => {
       const text = HEADER + get("/info", FORWARDED);
       const { remoteAddr, url } = await infoOf(portOf(server, 1), text);
@@ -147,6 +163,15 @@ for (const workers of [0, 1]) {
         assertEquals(
           [REMOTE_ADDR, REMOTE_PORT, HTTPS, REQUEST_SCHEME, SERVER_NAME, SERVER_PORT],
           ["192.0.2.1", undefined, "on", "https", "a.example", "443"],
+        );
+        // Who has asked it, the web server does not say here. Behind a TCP proxy that could be anybody.
+        const { REMOTE_ADDR: _, ...nameless } = params;
+        const unnamed = JSON.parse((await client.ask(3, "/info", { params: nameless })).body);
+        assertEquals(
+          [unnamed.remoteAddr.hostname, unnamed.url],
+          header === ""
+            ? ["192.0.2.1", "https://a.example/info"]
+            : ["127.0.0.1", "http://localhost/info"],
         );
         const direct = { ...params, REMOTE_ADDR: "192.0.2.7" };
         const other = JSON.parse((await client.ask(2, "/info", { params: direct })).body);
