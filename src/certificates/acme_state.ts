@@ -29,12 +29,16 @@ export class AcmeState implements ChallengeBoard, Challenges {
     this.folder = join(root, `${name}-${sha256Of(directory.href).slice(0, HASH_CHARS)}`);
   }
 
-  /** Makes the folders. Throws what the file system says. */
+  /**
+   * Makes the folders. Throws what the file system says, and if one of them is not this user's own: who
+   * has it could replace what is in it.
+   */
   make(): void {
     // The way there has no secrets, and another user than who makes it may have to go it.
     Deno.mkdirSync(dirname(this.folder), { recursive: true });
     for (const path of [this.folder, this.#challenges]) {
       Deno.mkdirSync(path, PRIVATE_FOLDER);
+      refuseOthers(path);
       // It may have been there before, with another mode.
       Deno.chmodSync(path, PRIVATE_FOLDER.mode);
     }
@@ -90,6 +94,17 @@ export class AcmeState implements ChallengeBoard, Challenges {
 
   get #challenges(): string {
     return join(this.folder, "challenges");
+  }
+}
+
+/** Throws if `path` is not a folder of this user, but somebody else's, or a link that may lead there. */
+function refuseOthers(path: string): void {
+  const { isDirectory, uid } = Deno.lstatSync(path);
+  if (!isDirectory) throw new Error(`${path} is a link`);
+  // Windows has no such numbers.
+  const own = Deno.uid();
+  if (own !== null && uid !== own) {
+    throw new Error(`${path} belongs to user ${uid}, and this process is user ${own}`);
   }
 }
 

@@ -4,12 +4,11 @@
  * @module
  */
 
-import { dirname, isAbsolute, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { messageOf } from "../base/error_message.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
-import { environmentOf } from "../base/surroundings.ts";
 import { AcmeState } from "../certificates/acme_state.ts";
 import { AcmeUpkeep } from "../certificates/acme_upkeep.ts";
 import type { KeyFiles } from "../certificates/certificate_files.ts";
@@ -17,9 +16,7 @@ import { ownKeyPair } from "../certificates/keys.ts";
 import type { Challenges } from "../certificates/plain_http.ts";
 import type { AcmeSettings } from "../config/settings.ts";
 import { giveFile } from "./file_owner.ts";
-
-/** The folder for root, who has no home that others could use. */
-const ROOTS_FOLDER = "/var/lib/gatehouse/acme";
+import { acmeFolder } from "./acme_folder.ts";
 
 /** Mode of folders that not only their owner can change. */
 const OTHERS_WRITE = 0o022;
@@ -44,7 +41,7 @@ export class AcmeCertificates {
   ) {
     this.#settings = settings;
     this.#log = log;
-    const root = settings.folder ?? stateFolder(surroundings);
+    const root = acmeFolder(settings, surroundings);
     this.#state = new AcmeState(root, new URL(settings.directory));
     if (becomes === "nobody else" || isRootsAlone(this.#state.folder)) this.makeFolder();
   }
@@ -126,19 +123,4 @@ function isRootsAlone(path: string): boolean {
       if (!(error instanceof Deno.errors.NotFound)) return false;
     }
   }
-}
-
-/** The folder that the environment says, for certificates. */
-function stateFolder({ cwd, env }: Surroundings): string {
-  const variables = environmentOf(env);
-  const named = variables.get("GATEHOUSE_STATE");
-  if (named) return resolve(cwd, named, "acme");
-  // What systemd makes for StateDirectory=.
-  const [given] = (variables.get("STATE_DIRECTORY") ?? "").split(":");
-  if (given) return resolve(cwd, given, "acme");
-  if (Deno.build.os !== "windows" && Deno.uid() === 0) return ROOTS_FOLDER;
-  const [xdg, home] = [variables.get("XDG_STATE_HOME"), variables.get("HOME")];
-  if (xdg && isAbsolute(xdg)) return join(xdg, "gatehouse", "acme");
-  if (home) return resolve(cwd, home, ".local/state/gatehouse/acme");
-  throw new ConfigError("--acme has no folder to keep certificates in: name one with --acme-state");
 }

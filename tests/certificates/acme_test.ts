@@ -4,7 +4,7 @@ import { CertificateFiles } from "../../src/certificates/certificate_files.ts";
 import { readCertificate } from "../../src/certificates/codec/x509.ts";
 import { ownKeyPair } from "../../src/certificates/keys.ts";
 import { checkKeys } from "../../src/net/tls_listener.ts";
-import { assert, assertEquals, assertMatch } from "../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
 import type { Faults } from "../support/acme_authority.ts";
 import { AcmeAuthority, problem } from "../support/acme_authority.ts";
 import { inFolder } from "../support/processes.ts";
@@ -285,6 +285,43 @@ Deno.test("challenges are answered by name of a file there, and by no other path
     await state.remove("a-B_9");
     assertEquals(state.answerTo("a-B_9"), null);
   }));
+
+for (const name of ["", "challenges"]) {
+  const what = name === "" ? "a folder" : `a folder ${name}`;
+  Deno.test({
+    ignore: Deno.build.os === "windows" || Deno.uid() !== 0,
+    name: `${what} that is somebody else's is not used for certificates, nor left open to others`,
+    fn: () =>
+      inFolder({}, (folder) => {
+        const state = new AcmeState(folder, new URL("https://ca.test/"));
+        const path = `${state.folder}/${name}`;
+        Deno.mkdirSync(path, { recursive: true, mode: 0o755 });
+        Deno.chownSync(path, 65_534, 65_534);
+        assertThrows(
+          () => state.make(),
+          Error,
+          " belongs to user 65534, and this process is user 0",
+        );
+        assertEquals(Deno.statSync(path).mode! & 0o777, 0o755);
+        Deno.chownSync(path, 0, 0);
+        state.make();
+      }),
+  });
+
+  Deno.test({
+    ignore: Deno.build.os === "windows",
+    name: `${what} that is a link is not used for certificates`,
+    fn: () =>
+      inFolder({ "victim/file": "" }, (folder) => {
+        const state = new AcmeState(folder, new URL("https://ca.test/"));
+        if (name !== "") Deno.mkdirSync(state.folder);
+        Deno.chmodSync(`${folder}/victim`, 0o755);
+        Deno.symlinkSync(`${folder}/victim`, `${state.folder}/${name}`.replace(/\/$/, ""));
+        assertThrows(() => state.make(), Error, " is a link");
+        assertEquals(Deno.statSync(`${folder}/victim`).mode! & 0o777, 0o755);
+      }),
+  });
+}
 
 Deno.test("what stands in for a certificate is shown until there is one", () =>
   inFolder({}, async (folder) => {

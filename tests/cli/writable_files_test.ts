@@ -12,7 +12,12 @@ const FILES = {
   "lock.json": "",
   "key.pem": "",
   "map.json": "",
+  "state/file": "",
 };
+
+function acmeIn(folder: string): ServeSettings["acme"] {
+  return { ...defaultSettings().acme, certificates: [["a.test"]], folder };
+}
 
 /** Modes that differ from 0644 and 0755, what is named, and which files are told of. */
 const cases: Record<
@@ -53,6 +58,22 @@ const cases: Record<
     [""],
   ],
   "a folder with the sticky bit": [{ "": 0o1777 }, { configFile: "g.ini" }, []],
+  "the folder of certificates": [
+    { "state": 0o777 },
+    { acme: acmeIn("state") },
+    ["state"],
+  ],
+  "the folder of certificates, with the sticky bit": [
+    { "state": 0o1777 },
+    { acme: acmeIn("state") },
+    [],
+  ],
+  "what is above the folder of certificates": [{ "": 0o777 }, { acme: acmeIn("state") }, [""]],
+  "a folder of certificates that is not used": [
+    { "state": 0o777 },
+    { acme: { ...defaultSettings().acme, folder: "state" } },
+    [],
+  ],
   "what is not there": [{}, { mounts: [{ prefix: "", app: "gone.js" }] }, []],
 };
 for (const [what, [modes, settings, open]] of Object.entries(cases)) {
