@@ -6,7 +6,10 @@
  */
 
 import { dirname, join } from "node:path";
+import { messageOf } from "../base/error_message.ts";
+import type { Log } from "../base/log.ts";
 import { sha256Of } from "../base/sha256.ts";
+import { FaultLog } from "../net/fault_log.ts";
 import type { ChallengeBoard } from "./acme_client.ts";
 import type { SigningKey } from "./keys.ts";
 import { keyFrom, newKey } from "./keys.ts";
@@ -23,8 +26,16 @@ export class AcmeState implements ChallengeBoard, Challenges {
   /** Absolute path of the folder. */
   readonly folder: string;
 
-  /** The part of `root` that belongs to the authority with this directory. Nothing is made yet. */
-  constructor(root: string, directory: URL) {
+  readonly #faults: FaultLog;
+  /** The answers to challenges that this process has put there, by token. */
+  readonly #answers = new Map<string, string>();
+
+  /**
+   * The part of `root` that belongs to the authority with this directory. Nothing is made yet. `log`
+   * learns of challenges that cannot be looked up.
+   */
+  constructor(root: string, directory: URL, log: Log = () => {}) {
+    this.#faults = new FaultLog(log);
     const name = directory.hostname.replace(/[^\w.-]+/g, "-");
     this.folder = join(root, `${name}-${sha256Of(directory.href).slice(0, HASH_CHARS)}`);
   }
@@ -77,19 +88,33 @@ export class AcmeState implements ChallengeBoard, Challenges {
   }
 
   put(token: string, text: string): Promise<void> {
+    // Other processes look it up in the file.
     this.write(join(this.#challenges, token), text);
+    this.#answers.set(token, text);
     return Promise.resolve();
   }
 
   remove(token: string): Promise<void> {
+    this.#answers.delete(token);
     removeIfThere(join(this.#challenges, token));
     return Promise.resolve();
   }
 
   answerTo(token: string): string | null {
     if (!TOKEN.test(token)) return null;
-    const answer = textAt(join(this.#challenges, token));
+    const answer = this.#answers.get(token) ?? this.#otherAnswer(token);
     return answer === null || answer.length > MAX_ANSWER_BYTES ? null : answer;
+  }
+
+  /** What another process has put there. Anybody may ask, so whatever is wrong is no answer. */
+  #otherAnswer(token: string): string | null {
+    try {
+      return textAt(join(this.#challenges, token));
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.#faults.warn(`a challenge for a certificate cannot be looked up: ${messageOf(error)}`);
+      return null;
+    }
   }
 
   get #challenges(): string {

@@ -42,7 +42,7 @@ export class AcmeCertificates {
     this.#settings = settings;
     this.#log = log;
     const root = acmeFolder(settings, surroundings);
-    this.#state = new AcmeState(root, new URL(settings.directory));
+    this.#state = new AcmeState(root, new URL(settings.directory), log);
     if (becomes === "nobody else" || isRootsAlone(this.#state.folder)) this.makeFolder();
   }
 

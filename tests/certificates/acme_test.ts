@@ -286,6 +286,29 @@ Deno.test("challenges are answered by name of a file there, and by no other path
     assertEquals(state.answerTo("a-B_9"), null);
   }));
 
+Deno.test("challenges that cannot be looked up have no answer, and are told of within bounds", () =>
+  inFolder({}, async (folder) => {
+    const lines: string[] = [];
+    const state = new AcmeState(
+      folder,
+      new URL("https://ca.test/"),
+      (...line) => lines.push(line.join(": ")),
+    );
+    state.make();
+    await state.put("own", "answer");
+    // No text, as far as reading goes.
+    Deno.mkdirSync(`${state.folder}/challenges/odd`);
+    for (let count = 0; count < 100; count++) assertEquals(state.answerTo("odd"), null);
+    assertEquals(state.answerTo("none"), null);
+    assert(lines.length > 0 && lines.length < 50, String(lines.length));
+    assertMatch(lines[0], /^warning: a challenge for a certificate cannot be looked up: /);
+    // What this process has put there needs no file.
+    Deno.removeSync(`${state.folder}/challenges`, { recursive: true });
+    assertEquals(state.answerTo("own"), "answer");
+    await state.remove("own");
+    assertEquals(state.answerTo("own"), null);
+  }));
+
 for (const name of ["", "challenges"]) {
   const what = name === "" ? "a folder" : `a folder ${name}`;
   Deno.test({
