@@ -78,20 +78,15 @@ export function findAccount({ user, group }: UserSetting): Account {
 
 /**
  * Makes the process, with all its threads, that of `account`: first its groups, then its group, then
- * its user. Nothing is done if it is that already.
+ * its user. If it is that already, it is only checked.
  *
  * @throws {ConfigError} if anything of root is left, or could be had again: then the process must end
  */
 export function become(account: Account): void {
   const libc = open();
   try {
-    const { geteuid, initgroups, setgid, setgroups, setuid } = libc.symbols;
-    if (geteuid() !== 0) return;
-    const { name, uid, gid } = account;
-    const groupsStatus = name === null ? setgroups(0n, null) : initgroups(cString(name), gid);
-    checkStatus(groupsStatus, "its groups");
-    checkStatus(setgid(gid), `group ${gid}`);
-    checkStatus(setuid(uid), `user ${uid}`);
+    const { geteuid, setgid, setgroups, setuid } = libc.symbols;
+    if (geteuid() === 0) assume(libc, account);
     // Each of these must be refused by now.
     if (setuid(0) === 0 || setgid(0) === 0 || setgroups(0n, null) === 0) {
       throw new ConfigError("--user: root's privileges could be had again after they were dropped");
@@ -100,6 +95,14 @@ export function become(account: Account): void {
   } finally {
     libc.close();
   }
+}
+
+function assume({ symbols }: Libc, { name, uid, gid }: Account): void {
+  const { initgroups, setgid, setgroups, setuid } = symbols;
+  const groupsStatus = name === null ? setgroups(0n, null) : initgroups(cString(name), gid);
+  checkStatus(groupsStatus, "its groups");
+  checkStatus(setgid(gid), `group ${gid}`);
+  checkStatus(setuid(uid), `user ${uid}`);
 }
 
 /** The surroundings of somebody who logs in as `account`, as far as variables tell. */
@@ -252,7 +255,7 @@ function checkStatus(status: number, what: string): void {
   throw new ConfigError(`--user: the system refuses ${what}`);
 }
 
-/** @throws {ConfigError} if a thread has anything left of root, as far as the system tells */
+/** @throws {ConfigError} if a thread has anything left of root, or Linux does not tell */
 function checkThreads({ uid, gid }: Account): void {
   for (const status of statusesOfThreads()) {
     const numbers = (name: string) =>
@@ -265,7 +268,9 @@ function checkThreads({ uid, gid }: Account): void {
     const hasCapability = ["CapPrm", "CapEff", "CapAmb"].flatMap(numbers)
       .some((mask) => !/^0+$/.test(mask));
     if (isUser && isGroup && !hasCapability) continue;
-    throw new ConfigError("--user: a thread of the process has kept privileges of root");
+    throw new ConfigError(
+      "--user: the process has privileges that this user has not, such as capabilities",
+    );
   }
 }
 
@@ -274,11 +279,11 @@ function statusesOfThreads(): string[] {
   try {
     return [...Deno.readDirSync(TASKS)].flatMap(({ name }) => statusOf(name));
   } catch (error) {
-    // Deno requires all permissions to read /proc, and there may be no /proc.
-    const isExpected = error instanceof Deno.errors.NotCapable ||
-      error instanceof Deno.errors.NotFound;
-    if (!isExpected) throw error;
-    return [];
+    if (!(error instanceof Error)) throw error;
+    // Deno requires all permissions for this, and there may be no /proc.
+    throw new ConfigError(
+      `--user: it cannot be seen in ${TASKS} what is left of root: run Deno with -A, and mount /proc`,
+    );
   }
 }
 

@@ -21,6 +21,7 @@ import { inFolder } from "../support/processes.ts";
 import { get, RawClient } from "../support/raw_client.ts";
 
 const ROOT = { ignore: !canBeNobody() };
+const PRIVILEGES = new URL("../../src/cli/privileges.ts", import.meta.url).href;
 /** Port 80, at an address of this test alone. */
 const HOST = `127.${[Deno.pid >> 16, Deno.pid >> 8, Deno.pid].map((n) => (n & 127) + 1).join(".")}`;
 
@@ -201,6 +202,63 @@ Deno.test({
       assertEquals(code, 2);
     }),
 });
+
+for (
+  const [what, permissions, privileges, message] of [
+    ["nothing of root", "-A", ["--reuid=65534", "--clear-groups"], "ok"],
+    ["root's group", "-A", ["--reuid=65534", "--groups=0"], "a member of root's group"],
+    [
+      "root as its real user",
+      "-A",
+      ["--ruid=0", "--euid=65534", "--clear-groups"],
+      "could be had again",
+    ],
+    [
+      "a capability",
+      "-A",
+      [
+        "--reuid=65534",
+        "--clear-groups",
+        "--inh-caps=+net_bind_service",
+        "--ambient-caps=+net_bind_service",
+      ],
+      "such as capabilities",
+    ],
+    [
+      "what nobody can look up",
+      "--allow-ffi",
+      ["--reuid=65534", "--clear-groups"],
+      "it cannot be seen in /proc/self/task",
+    ],
+  ] as const
+) {
+  Deno.test({
+    ...ROOT,
+    name: `a process that is the user's already is checked, too: it has ${what}`,
+    fn: () =>
+      inFolder({}, async (folder) => {
+        const script = `${folder}/become.ts`;
+        Deno.writeTextFileSync(
+          script,
+          `import { become } from ${JSON.stringify(PRIVILEGES)};
+          try {
+            become({ name: null, uid: 65_534, gid: 65_534, home: "/" });
+            console.log("ok");
+          } catch (error) {
+            console.log(error.message);
+          }`,
+        );
+        Deno.chmodSync(folder, 0o755);
+        const run = [Deno.execPath(), "run", permissions, "--no-check", "--no-lock", script];
+        const { stdout, stderr } = await new Deno.Command("setpriv", {
+          args: ["--regid=65534", ...privileges, ...run],
+          env: { DENO_DIR: await readableDenoFolder(), NO_COLOR: "1" },
+        }).output();
+        const [told, faults] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+        assert(told.includes(message), told + faults);
+      }),
+  });
+}
 
 Deno.test({
   ...ROOT,
