@@ -10,7 +10,7 @@ import { deleteVariable, environmentOf, setVariable } from "../base/surroundings
 import type { UserSetting } from "../config/settings.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { openLibc } from "../net/libc.ts";
-import { giveFile } from "./file_owner.ts";
+import { giveSocketFile } from "./file_owner.ts";
 
 const SYMBOLS = {
   getpwnam: { parameters: ["buffer"], result: "pointer" },
@@ -176,11 +176,13 @@ export function isForRoot(address: ListenAddress): boolean {
 /**
  * Makes the socket at `address`, if it is a file, that of `account`.
  *
- * @throws {ConfigError} if the system refuses
+ * @throws {ConfigError} if the system refuses, or something else is there by now
  */
 export function giveSocket(address: ListenAddress, { uid, gid }: Account): void {
-  if (address.transport !== "unix" || giveFile(address.path, uid, gid)) return;
-  throw new ConfigError(`--user: ${address.path} cannot be given to user ${uid}`);
+  if (address.transport !== "unix" || giveSocketFile(address.path, uid, gid)) return;
+  throw new ConfigError(
+    `--user: ${address.path} cannot be given to user ${uid}, or is another file now`,
+  );
 }
 
 /** The first port that every user can listen at. */

@@ -1,7 +1,7 @@
 import { takeSurroundings } from "../../src/base/surroundings.ts";
 import { AcmeCertificates } from "../../src/cli/acme.ts";
 import { giveFile } from "../../src/cli/file_owner.ts";
-import { findAccount } from "../../src/cli/privileges.ts";
+import { findAccount, giveSocket } from "../../src/cli/privileges.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import { defaultSettings } from "../../src/config/settings.ts";
 import { ConfigError } from "../../src/base/errors.ts";
@@ -270,6 +270,35 @@ Deno.test({
       assertEquals(Deno.statSync(`${folder}/secret`).uid, 0);
       assertEquals(Deno.lstatSync(`${folder}/link`).uid, 65_534);
       assert(!giveFile(`${folder}/none`, 65_534, 65_534));
+    }),
+});
+
+Deno.test({
+  ...ROOT,
+  name: "a socket is given away, and nothing else that somebody has put in its place",
+  fn: () =>
+    inFolder({ "secret": "", "twice": "" }, (folder) => {
+      using _own = Deno.listen({ transport: "unix", path: `${folder}/own` });
+      using _linked = Deno.listen({ transport: "unix", path: `${folder}/linked` });
+      using _foreign = Deno.listen({ transport: "unix", path: `${folder}/foreign` });
+      Deno.linkSync(`${folder}/linked`, `${folder}/linked again`);
+      Deno.linkSync(`${folder}/twice`, `${folder}/hard link`);
+      Deno.symlinkSync(`${folder}/linked`, `${folder}/link`);
+      Deno.chownSync(`${folder}/foreign`, 1, 1);
+      const give = (name: string) =>
+        giveSocket(
+          { transport: "unix", path: `${folder}/${name}`, mode: undefined },
+          { name: null, uid: 65_534, gid: 65_533, home: "/" },
+        );
+      for (const name of ["secret", "hard link", "link", "linked", "foreign", "none"]) {
+        assertThrows(() => give(name), ConfigError, `${name} cannot be given to user 65534`);
+      }
+      give("own");
+      const owners = [...Deno.readDirSync(folder)].flatMap(({ name }) => {
+        const { uid, gid } = Deno.lstatSync(`${folder}/${name}`);
+        return uid === 0 ? [] : [`${name} ${uid} ${gid}`];
+      });
+      assertEquals(owners.sort(), ["foreign 1 1", "own 65534 65533"]);
     }),
 });
 
