@@ -8,7 +8,6 @@
 import type { ProtocolError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
-import { unmapped } from "../net/address.ts";
 import { FaultLog } from "../net/fault_log.ts";
 import { SocketEndpoint } from "../net/socket_endpoint.ts";
 import { FastCgiConnection } from "./connection.ts";
@@ -79,18 +78,16 @@ export class RequestListener implements AsyncDisposable {
       limits,
       log,
       greeters: options.greeters,
-      open: (conn, client, sockets) => {
-        const remoteAddr = client ?? unmapped(conn.remoteAddr);
-        const isForeign = webServerAddrs !== undefined && "hostname" in remoteAddr &&
-          !webServerAddrs.has(remoteAddr.hostname);
-        if (isForeign) {
-          this.counts.strangers++;
-          faultLog.warn(
-            `fastcgi: ${remoteAddr.hostname} is not among FCGI_WEB_SERVER_ADDRS: refused`,
-          );
-          conn.close();
-          return null;
-        }
+      admits: (remoteAddr) => {
+        if (webServerAddrs === undefined || !("hostname" in remoteAddr)) return true;
+        if (webServerAddrs.has(remoteAddr.hostname)) return true;
+        this.counts.strangers++;
+        faultLog.warn(
+          `fastcgi: ${remoteAddr.hostname} is not among FCGI_WEB_SERVER_ADDRS: refused`,
+        );
+        return false;
+      },
+      open: (conn, _client, sockets) => {
         const isFull = this.#sockets.connectionCount >= limits.maxConns &&
           !this.#sockets.closeSpare();
         return new FastCgiConnection(conn, host, sockets, isFull ? "overloaded" : "served");

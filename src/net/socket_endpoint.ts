@@ -43,10 +43,15 @@ export interface SocketEndpointOptions<C extends SocketConnection> {
    */
   readonly greeters?: TrustedProxies;
   /**
-   * Makes a connection of what was accepted, or returns `null` if it was turned away, and its socket closed.
-   * `client` is for whom it was opened, as far as that is known: `null` for a proxy that does not name its client.
+   * Whether who connects from `remoteAddr`, or for whom a proxy does, is served at all; if not, says so. Nothing is
+   * closed to make room for others. Default: everybody is.
    */
-  open(conn: Deno.Conn, client: Deno.Addr | null, host: ConnectionHost<C>): C | null;
+  admits?(remoteAddr: Deno.Addr): boolean;
+  /**
+   * Makes a connection of what was accepted. `client` is for whom it was opened, as far as that is known: `null`
+   * for a proxy that does not name its client.
+   */
+  open(conn: Deno.Conn, client: Deno.Addr | null, host: ConnectionHost<C>): C;
   /** Is called at every look at the time limits. */
   onTick?(): void;
 }
@@ -220,13 +225,18 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
       this.#faults.clear();
       this.#acceptedCount++;
       closer.onAccepted(conn);
+      const peer = unmapped(conn.remoteAddr);
+      if (!this.#admits(peer)) {
+        closeConn(conn);
+        continue;
+      }
       if (this.#isFull) await this.#makeRoom();
       // It has waited for room until everything was closed.
       if (this.#aborted) {
         closeConn(conn);
         this.#stopClockIfUnused();
       } else {
-        this.#serve(conn);
+        this.#serve(conn, peer);
       }
     }
     this.#faults.end();
@@ -242,47 +252,50 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     }
   }
 
-  #serve(conn: Deno.Conn): void {
+  /** Whether who connects from `peer` may: as a proxy where there have to be, or else for itself. */
+  #admits(peer: Deno.Addr): boolean {
+    const { greeters, admits } = this.#options;
+    if (greeters === undefined) return admits === undefined || admits(peer);
+    if (greeters.hasPeer(peer)) return true;
+    this.#refuseGreeter(peer, "it is not among the trusted proxies (--trusted-proxies)");
+    return false;
+  }
+
+  #refuseGreeter(peer: Deno.Addr, reason: string): void {
+    const from = "hostname" in peer ? peer.hostname : "a unix socket";
+    const { protocol } = this.#options;
+    this.#greetingFaults.warn(`${protocol}: connection from ${from} refused: ${reason}`);
+  }
+
+  #serve(conn: Deno.Conn, peer: Deno.Addr): void {
     this.#startClock();
     disableNagle(conn);
-    const { greeters } = this.#options;
-    if (greeters === undefined) this.#begin(conn, unmapped(conn.remoteAddr), EMPTY);
-    else this.#greet(conn, greeters);
+    if (this.#options.greeters === undefined) this.#begin(conn, peer, EMPTY);
+    else this.#greet(conn, peer);
   }
 
   /** Serves a connection for `client`, of which `first` was read already. */
   #begin(conn: Deno.Conn, client: Deno.Addr | null, first: Uint8Array): void {
-    const connection = this.#options.open(conn, client, this.#host);
-    if (connection !== null) {
-      this.#add(connection, first);
-      return;
-    }
-    this.#stopClockIfUnused();
-    if (this.#connections.size === 0) this.#emptyWaiter?.resolve();
+    this.#add(this.#options.open(conn, client, this.#host), first);
   }
 
-  /** Reads for whom a proxy has opened a connection, and then serves it. */
-  #greet(conn: Deno.Conn, greeters: TrustedProxies): void {
-    const peer = unmapped(conn.remoteAddr);
-    const { limits: { headerTimeoutMs }, protocol } = this.#options;
-    const refuse = (reason: string) => {
-      const from = "hostname" in peer ? peer.hostname : "a unix socket";
-      this.#greetingFaults.warn(`${protocol}: connection from ${from} refused: ${reason}`);
-    };
-    if (!greeters.hasPeer(peer)) {
-      refuse("it is not among the trusted proxies (--trusted-proxies)");
-      closeConn(conn);
-      this.#stopClockIfUnused();
-      return;
-    }
+  /** Reads for whom the proxy `peer` has opened a connection, and then serves it. */
+  #greet(conn: Deno.Conn, peer: Deno.Addr): void {
+    const { limits: { headerTimeoutMs }, admits } = this.#options;
     const greeting = new ProxyGreeting(conn, this.#host, headerTimeoutMs, {
       onGreeted: (client, rest) => {
         greeting.place.leave();
         this.#connections.delete(greeting);
         descriptors.give();
-        this.#begin(conn, client, rest);
+        if (admits === undefined || admits(client ?? peer)) {
+          this.#begin(conn, client, rest);
+          return;
+        }
+        closeConn(conn);
+        this.#stopClockIfUnused();
+        if (this.#connections.size === 0) this.#emptyWaiter?.resolve();
       },
-      onRefused: refuse,
+      onRefused: (reason) => this.#refuseGreeter(peer, reason),
     });
     this.#add(greeting, EMPTY);
   }

@@ -283,6 +283,36 @@ Deno.test("connections without their PROXY header make room for others, and for 
   assert(await second.closed());
 });
 
+Deno.test("who may not connect takes nobody's place", async () => {
+  await using server = await serve({
+    app: () => new Response("served"),
+    http: "[::]:0,proxy-protocol",
+    fastcgi: "[::]:0",
+    webServerAddrs: ["::1"],
+    trustedProxies: ["::1"],
+    limits: { maxConnections: 2 },
+    log() {},
+  });
+  const [http, fastcgi] = [portOf(server), portOf(server, 1)];
+  const friend = async (port: number) =>
+    new RawClient(await Deno.connect({ hostname: "::1", port }));
+  using first = await friend(http);
+  using second = await friend(http);
+  const friends = [first, second];
+  for (const each of friends) {
+    await each.send(HEADER + get("/"));
+    assertEquals((await each.receive()).status, 200);
+  }
+  for (const port of [http, http, http, fastcgi]) {
+    using stranger = await RawClient.connect(port);
+    assert(await stranger.closed());
+  }
+  for (const each of friends) {
+    await each.send(get("/"));
+    assertEquals((await each.receive()).status, 200);
+  }
+});
+
 Deno.test("a PROXY header is asked for only where it can be had", async () => {
   const parse = (...words: string[]) => parseCommandLine(["app.ts", ...words], NO_SOURCES);
   const needs = "proxy-protocol needs the proxies";
