@@ -142,8 +142,24 @@ export function takeAuthority(
   head.authorityEnd = authorityEnd;
 }
 
-/** Whether the head's target is absolute: names the authority itself. */
-export function isAbsolute(head: RequestHead): boolean {
-  return head.authorityStart > head.targetStart && head.authorityEnd > head.authorityStart &&
-    head.authorityEnd <= head.targetEnd;
+/** Whether the head's target is absolute: names an authority itself. */
+function isAbsolute({ block, targetStart, targetEnd }: RequestHead): boolean {
+  return targetEnd > targetStart && block[targetStart] !== SLASH &&
+    !isAsterisk(block, targetStart, targetEnd);
+}
+
+/**
+ * The authority in an absolute target, which takes the place of what `Host` says (RFC 9112 3.2.2); `null` if the
+ * target is not absolute. The request's URL may have another one: that which a trusted proxy tells.
+ */
+export function authorityInTarget(head: RequestHead): string | null {
+  if (!isAbsolute(head)) return null;
+  const { block, targetStart, targetEnd } = head;
+  // The scheme has no slash, and two come after it.
+  let start = targetStart;
+  while (start < targetEnd && block[start] !== SLASH) start++;
+  start += 2;
+  let end = start;
+  while (end < targetEnd && block[end] !== SLASH && block[end] !== QUESTION) end++;
+  return latin1Text(block, start, end);
 }

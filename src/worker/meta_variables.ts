@@ -10,7 +10,7 @@ import { UNKNOWN_LENGTH } from "../message/exchange.ts";
 import { latin1Text } from "../message/fields.ts";
 import { decodePairs, decodeText, PairReader } from "../message/pairs.ts";
 import { requestIdOf } from "../message/request_id.ts";
-import { isAbsolute } from "../message/request_target.ts";
+import { authorityInTarget } from "../message/request_target.ts";
 import { urlOf } from "../message/request_url.ts";
 import { requestFields } from "./request_fields.ts";
 
@@ -35,9 +35,8 @@ export function variablesOf(head: RequestHead, mount: string): Record<string, st
   const variables = sentVariables(head);
   variables.FCGI_ROLE = head.role.toUpperCase();
   if (head.passesId) variables.HTTP_X_REQUEST_ID = requestIdOf(head);
-  if (isAbsolute(head)) {
-    variables.HTTP_HOST = latin1Text(head.block, head.authorityStart, head.authorityEnd);
-  }
+  const authority = authorityInTarget(head);
+  if (authority !== null) variables.HTTP_HOST = authority;
   if (head.peer.isForwarded === true) {
     for (const name of CONNECTION_VARIABLES) delete variables[name];
     Object.assign(variables, connectionVariables(head.peer, new URL(urlOf(head))));
@@ -77,7 +76,7 @@ function placeOf(url: URL, mount: string): { SCRIPT_NAME: string; PATH_INFO: str
   return { SCRIPT_NAME: mount, PATH_INFO: decodePath(url.pathname.slice(mount.length)) };
 }
 
-/** The variables that tell who asks, and what for, as far as the connection decides it. */
+/** The variables that tell who asks, and what for, as far as the connection decides it (RFC 3875 4.1). */
 const CONNECTION_VARIABLES = [
   "SERVER_NAME",
   "SERVER_PORT",
@@ -85,6 +84,9 @@ const CONNECTION_VARIABLES = [
   "HTTPS",
   "REMOTE_ADDR",
   "REMOTE_PORT",
+  // Names of who has connected, which is the proxy. Nobody knows those of the client.
+  "REMOTE_HOST",
+  "REMOTE_IDENT",
 ] as const;
 type ConnectionVariables = { [Name in typeof CONNECTION_VARIABLES[number]]?: string };
 

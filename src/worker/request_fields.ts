@@ -5,22 +5,23 @@
  */
 
 import type { RequestHead } from "../message/exchange.ts";
-import { flatFields, latin1Text, parseFieldLines } from "../message/fields.ts";
+import { flatFields, parseFieldLines } from "../message/fields.ts";
 import { REQUEST_ID_FIELD, requestIdOf } from "../message/request_id.ts";
-import { isAbsolute } from "../message/request_target.ts";
+import { authorityInTarget } from "../message/request_target.ts";
 
 /**
  * Names and values of the fields of a request. Several `Cookie` lines are one list of pairs (RFC 6265
- * 4.2.1), and `Host` is what an absolute target says (RFC 9112 3.2.2): so it agrees with the URL.
+ * 4.2.1), and `Host` is what an absolute target says (RFC 9112 3.2.2), whatever host a trusted proxy tells.
  */
 export function requestFields(head: RequestHead): [string, string][] {
-  const { block, fieldsStart, fieldsEnd, authorityStart, authorityEnd } = head;
+  const { block, fieldsStart, fieldsEnd } = head;
   const fields = parseFieldLines(block, fieldsStart, fieldsEnd);
   joinCookies(fields);
   if (head.passesId) setId(fields, head);
-  if (!isAbsolute(head)) return fields;
+  const authority = authorityInTarget(head);
+  if (authority === null) return fields;
   const others = fields.filter(([name]) => !isNamed(name, "host"));
-  return [["host", latin1Text(block, authorityStart, authorityEnd)], ...others];
+  return [["host", authority], ...others];
 }
 
 /**
@@ -28,11 +29,11 @@ export function requestFields(head: RequestHead): [string, string][] {
  * absolute target says.
  */
 export function sentFields(head: RequestHead): string[] {
-  const { block, fieldsStart, fieldsEnd, authorityStart, authorityEnd } = head;
+  const { block, fieldsStart, fieldsEnd } = head;
   const fields = flatFields(block, fieldsStart, fieldsEnd);
   if (head.passesId) setFlatId(fields, head);
-  if (!isAbsolute(head)) return fields;
-  const authority = latin1Text(block, authorityStart, authorityEnd);
+  const authority = authorityInTarget(head);
+  if (authority === null) return fields;
   let isNamedHost = false;
   for (let i = 0; i < fields.length; i += 2) {
     if (!isNamed(fields[i], "host")) continue;

@@ -70,6 +70,20 @@ for (const workers of [0, 1]) {
       assertEquals(new Headers(headers).get("host"), "localhost");
     });
 
+    await test.step("Host is what an absolute target says, whatever host they tell", async () => {
+      for (const fields of [FORWARDED, "X-Forwarded-For: 192.0.2.1\r\n", ""]) {
+        const { url, env, headers } = await infoOf(
+          portOf(server),
+          `GET http://t.example/info HTTP/1.1\r\nHost: evil.example\r\n${fields}\r\n`,
+        );
+        assertEquals(
+          url,
+          fields === FORWARDED ? "https://a.example/info" : "http://t.example/info",
+        );
+        assertEquals([new Headers(headers).get("host"), env.HTTP_HOST], ["t.example", "t.example"]);
+      }
+    });
+
     await test.step("over a unix socket", async () => {
       using client = new RawClient(await Deno.connect({ transport: "unix", path }));
       await client.send(get("/info", FORWARDED));
@@ -164,6 +178,19 @@ for (const workers of [0, 1]) {
           [REMOTE_ADDR, REMOTE_PORT, HTTPS, REQUEST_SCHEME, SERVER_NAME, SERVER_PORT],
           ["192.0.2.1", undefined, "on", "https", "a.example", "443"],
         );
+        const absolute = {
+          ...params,
+          REMOTE_HOST: "proxy.example",
+          REMOTE_IDENT: "proxy",
+          REQUEST_URI: "http://t.example/info",
+          HTTP_HOST: "evil.example",
+        };
+        const named = JSON.parse((await client.ask(4, "/info", { params: absolute })).body);
+        assertEquals(
+          [named.url, named.env.HTTP_HOST, new Headers(named.headers).get("host")],
+          ["https://a.example/info", "t.example", "t.example"],
+        );
+        assertEquals([named.env.REMOTE_HOST, named.env.REMOTE_IDENT], [undefined, undefined]);
         // Who has asked it, the web server does not say here. Behind a TCP proxy that could be anybody.
         const { REMOTE_ADDR: _, ...nameless } = params;
         const unnamed = JSON.parse((await client.ask(3, "/info", { params: nameless })).body);

@@ -13,7 +13,7 @@ import { writeLatin1Pair, writePairBytes } from "../../message/pairs.ts";
 import { checkAuthority } from "../../message/request_checks.ts";
 import { headerTooLarge, targetTooLong, tooManyFields } from "../../message/request_faults.ts";
 import type { RequestLimits } from "../../message/request_limits.ts";
-import { isAbsolute, takeTarget } from "../../message/request_target.ts";
+import { takeTarget } from "../../message/request_target.ts";
 import { headerValue } from "./message.ts";
 import type { Mongrel2Message } from "./message.ts";
 
@@ -111,7 +111,8 @@ function writeField(block: OutputBuffer, head: RequestHead, name: string, value:
   }
   if (name === "host") {
     checkAuthority(bytes, valueStart, length);
-    if (!isAbsolute(head)) {
+    // An absolute target has named it already.
+    if (head.authorityEnd === head.authorityStart) {
       head.authorityStart = valueStart;
       head.authorityEnd = length;
     }
