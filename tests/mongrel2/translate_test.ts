@@ -12,8 +12,9 @@ import type { Mongrel2Message } from "../../src/mongrel2/codec/message.ts";
 import { translateMessage } from "../../src/mongrel2/codec/translate.ts";
 import type { TranslatedRequest } from "../../src/mongrel2/codec/translate.ts";
 import { urlOf } from "../../src/message/request_url.ts";
+import { clientOf } from "../../src/message/client.ts";
 import { requestFields } from "../../src/worker/request_fields.ts";
-import { clientAddr, variablesOf } from "../../src/worker/meta_variables.ts";
+import { variablesOf } from "../../src/worker/meta_variables.ts";
 
 const localAddr = { transport: "tcp", hostname: "127.0.0.1", port: 9_999 } as const;
 const PEERS: { http: Peer; https: Peer } = {
@@ -406,7 +407,7 @@ Deno.test("the variables are Mongrel2's own besides those of CGI", () => {
     EXTRA: "café",
     LATIN: "\xe9",
   });
-  assertEquals(clientAddr(env, localAddr), { transport: "tcp", hostname: "192.0.2.1", port: 0 });
+  assertEquals(clientOf(head), { transport: "tcp", hostname: "192.0.2.1", port: 0 });
 });
 
 Deno.test("a client's fields cannot pass for what Mongrel2 says", () => {
