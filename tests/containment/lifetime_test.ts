@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "../support/assert.ts";
+import type { LifeEnd } from "../../src/pool/lifetime.ts";
 import { Lifetime } from "../../src/pool/lifetime.ts";
 import { DEFAULT_WORKER_LIMITS } from "../../src/limits/worker_limits.ts";
 
@@ -28,22 +29,22 @@ Deno.test("a limit of one request is one request", () => {
   }
 });
 
-const reasons: Record<string, [worker: typeof fresh, now: number, reason: string | null]> = {
+const reasons: Record<string, [worker: typeof fresh, now: number, end: LifeEnd | null]> = {
   "a fresh worker": [fresh, 0, null],
   "one within its limits": [{ requestCount: 89, memoryBytes: 2 ** 20 }, 8_900, null],
   "one with many requests": [
     { ...fresh, requestCount: 100 },
     0,
-    "it has had 100 requests (--max-worker-requests)",
+    { reason: "requests", text: "it has had 100 requests (--max-worker-requests)" },
   ],
-  "an old one": [fresh, 10_000, "it is 10 s old (--max-worker-age)"],
+  "an old one": [fresh, 10_000, { reason: "age", text: "it is 10 s old (--max-worker-age)" }],
   "one that has grown": [
     { ...fresh, memoryBytes: 3 * 2 ** 19 },
     0,
-    "it uses 1.5 MiB of memory (--max-worker-memory 1.0 MiB)",
+    { reason: "memory", text: "it uses 1.5 MiB of memory (--max-worker-memory 1.0 MiB)" },
   ],
 };
-for (const [name, [worker, now, reason]] of Object.entries(reasons)) {
+for (const [name, [worker, now, end]] of Object.entries(reasons)) {
   Deno.test(`whether a worker is to be replaced: ${name}`, () => {
     const limits = {
       ...DEFAULT_WORKER_LIMITS,
@@ -51,6 +52,6 @@ for (const [name, [worker, now, reason]] of Object.entries(reasons)) {
       maxWorkerAgeMs: 10_000,
       maxWorkerMemoryBytes: 2 ** 20,
     };
-    assertEquals(new Lifetime(limits, 0).reasonToEnd(worker, now), reason);
+    assertEquals(new Lifetime(limits, 0).reasonToEnd(worker, now), end);
   });
 }
