@@ -111,7 +111,7 @@ export function parseCommandLine(
   const valueless = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
   const valued = OPTIONS.filter(({ value }) => value !== undefined).map(({ name }) => name);
   const { words, bare } = withoutBareOptions(args);
-  const parsed = parseArgs(words, {
+  const parsed = parseArgs(withJoinedHyphens(words, valued), {
     // Positional arguments stay text, even if they look like numbers.
     string: [...valued, "_"],
     boolean: valueless,
@@ -355,6 +355,18 @@ function withoutBareOptions(args: readonly string[]): { words: string[]; bare: S
     words: args.filter((word, place) => !isBare(word, place)),
     bare: new Set(args.filter(isBare)),
   };
+}
+
+/** The words, with a lone hyphen, which stands for an output, joined to the option of `names` before it. */
+function withJoinedHyphens(words: readonly string[], names: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const [place, word] of words.entries()) {
+    if (word === "--") return [...joined, ...words.slice(place)];
+    const isValue = word === "-" && names.some((name) => `--${name}` === words[place - 1]);
+    if (isValue) joined[joined.length - 1] += "=-";
+    else joined.push(word);
+  }
+  return joined;
 }
 
 /** Checks that there are apps. */
