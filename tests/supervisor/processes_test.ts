@@ -114,7 +114,7 @@ Deno.test("wrong settings of a process end the start with its exit status", () =
       "--key=/no",
     ]);
     assertEquals(code, 2);
-    assertMatch(stderr, /^\[1\] gatehouse: --cert \/no cannot be read/);
+    assertMatch(stderr, /^\[1\] gatehouse: the certificate \/no cannot be read/);
   }));
 
 for (
