@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ignoreRejection } from "../base/captured.ts";
 import { LineSplitter } from "../base/line_splitter.ts";
 import type { RequestRole } from "../message/exchange.ts";
 import type { FastCgiHandler, FastCgiRequest } from "../message/fastcgi_request.ts";
@@ -27,6 +28,7 @@ const {
   TypeError,
   Uint8Array,
   WritableStream,
+  WritableStreamDefaultWriter,
 } = globalThis;
 /** Prints what a handler says where there is no web server to tell. */
 const { error: printError } = globalThis.console;
@@ -63,6 +65,8 @@ class HandledRequest implements FastCgiRequest {
   /** Whether a body is wanted: a response may have none, and its client may be gone. */
   #isWanted = true;
   #isResponded = false;
+  /** What the response has failed with. */
+  #failure: unknown;
   #wake: (() => void) | null = null;
   /** Chunks that were given to the streams and not written yet. */
   #queuedChunks = 0;
@@ -112,14 +116,22 @@ class HandledRequest implements FastCgiRequest {
       if (this.exitStatus !== 0) this.#report(`the handler ended with ${this.exitStatus}`);
       if (this.#isWanted) this.#body?.close();
     } catch (error) {
-      if (!this.#isResponded) this.#refuse(error);
-      else if (this.#isWanted) this.#body?.error(error);
-      // A failure because the request was cut short is not the handler's fault.
-      else if (!this.signal.aborted) printError(error);
+      this.#fail(error);
     } finally {
       // What still writes would wait for ever.
       this.#leave();
     }
+  }
+
+  /** Ends the response with `error`; once, if both a write and the handler that waits for it fail with it. */
+  #fail(error: unknown): void {
+    if (error === this.#failure) return;
+    this.#failure = error;
+    if (!this.#isResponded) this.#refuse(error);
+    else if (this.#isWanted) this.#body?.error(error);
+    // A failure because the request was cut short is not the handler's fault.
+    else if (!this.signal.aborted) printError(error);
+    this.#leave();
   }
 
   /** Resolves when all that was given to the streams, waited for or not, was written. */
@@ -161,13 +173,15 @@ class HandledRequest implements FastCgiRequest {
       this.#isResponded = true;
       body = chunk.subarray(read.bodyAt);
     }
-    if (body.length === 0 || !this.#isWanted) return;
-    // The writer may use its memory again.
-    this.#body!.enqueue(body.slice());
-    while (this.#isWanted && this.#body!.desiredSize! <= 0) {
-      await new Promise<void>((resolve) => this.#wake = resolve);
+    if (body.length > 0 && this.#isWanted) {
+      // The writer may use its memory again.
+      this.#body!.enqueue(body.slice());
+      while (this.#isWanted && this.#body!.desiredSize! <= 0) {
+        await new Promise<void>((resolve) => this.#wake = resolve);
+      }
     }
-    if (this.signal.aborted) throw this.signal.reason;
+    // A handler that writes without end has to hear of it. A client that has only said its last still reads.
+    if (!this.#isWanted && this.signal.aborted) throw this.signal.reason;
   }
 
   #bodyStream(): ReadableStream<Uint8Array> {
@@ -193,7 +207,7 @@ class HandledRequest implements FastCgiRequest {
       isOver = true;
       unqueue(queued);
     };
-    return new WritableStream<Uint8Array | string>({
+    return new Output({
       write: async (chunk) => {
         try {
           const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
@@ -204,7 +218,7 @@ class HandledRequest implements FastCgiRequest {
           unqueue(1);
         } catch (error) {
           end();
-          if (!this.#isResponded) this.#refuse(error);
+          this.#fail(error);
           throw error;
         }
       },
@@ -221,4 +235,42 @@ class HandledRequest implements FastCgiRequest {
       },
     });
   }
+}
+
+/**
+ * A stream that a handler need not wait for: its failures are told otherwise, and a client that leaves is not to
+ * end the worker.
+ */
+class Output extends WritableStream<Uint8Array | string> {
+  override getWriter(): OutputWriter {
+    return new OutputWriter(this);
+  }
+
+  override close(): Promise<void> {
+    return heardOrNot(super.close());
+  }
+
+  override abort(reason?: unknown): Promise<void> {
+    return heardOrNot(super.abort(reason));
+  }
+}
+
+class OutputWriter extends WritableStreamDefaultWriter<Uint8Array | string> {
+  override write(chunk: Uint8Array | string): Promise<void> {
+    return heardOrNot(super.write(chunk));
+  }
+
+  override close(): Promise<void> {
+    return heardOrNot(super.close());
+  }
+
+  override abort(reason?: unknown): Promise<void> {
+    return heardOrNot(super.abort(reason));
+  }
+}
+
+/** `promise`, whose rejection is no error that nobody catches. */
+function heardOrNot(promise: Promise<void>): Promise<void> {
+  ignoreRejection(promise);
+  return promise;
 }

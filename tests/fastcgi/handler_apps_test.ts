@@ -10,6 +10,9 @@ import {
 import { runGateway, startGateway } from "../support/gateway.ts";
 import { inFolder } from "../support/processes.ts";
 import { textOf } from "../support/streams.ts";
+import type { FastCgiHandler } from "../../src/message/fastcgi_request.ts";
+import type { Context } from "../../src/worker/context.ts";
+import { handlerApp } from "../../src/worker/fastcgi_handler.ts";
 
 const FIXTURE = new URL("../fixtures/fastcgi_handler.ts", import.meta.url);
 const EXAMPLE = new URL("../../examples/fastcgi_handler.ts", import.meta.url);
@@ -175,6 +178,101 @@ for (const workers of [0, 1]) {
     assertEquals(await response.text(), "POST /x?y with 3 bytes\n");
   });
 }
+
+/** Has `handler` answer a client that leaves after the first bytes; resolves to the errors that nobody caught. */
+async function left(handler: FastCgiHandler): Promise<unknown[]> {
+  const uncaught: unknown[] = [];
+  const last = Promise.withResolvers<void>();
+  const onUncaught = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    if (event.reason === last) last.resolve();
+    else uncaught.push(event.reason);
+  };
+  const controller = new AbortController();
+  const ended = Promise.withResolvers<void>();
+  const app = handlerApp((request) =>
+    (async () => await handler(request))().finally(() => ended.resolve())
+  );
+  const context = { endpoint: "http", signal: controller.signal } as Context;
+  const response = await app.fetch(new Request("http://localhost/"), context) as Response;
+  const reader = response.body!.getReader();
+  await reader.read();
+  // The handler writes until it has to wait.
+  await new Promise((resolve) => setTimeout(resolve));
+  addEventListener("unhandledrejection", onUncaught);
+  controller.abort(new DOMException("the client has left", "AbortError"));
+  await reader.cancel();
+  await ended.promise;
+  // They are told in their order.
+  Promise.reject(last);
+  await last.promise;
+  removeEventListener("unhandledrejection", onUncaught);
+  return uncaught;
+}
+
+const HEAD = "Content-Type: text/plain\n\n";
+
+Deno.test("a client that leaves makes no error that nobody catches of what was not waited for", async () => {
+  const uncaught = await left(async ({ stdout, signal }) => {
+    const writer = stdout.getWriter();
+    writer.write(HEAD);
+    for (let i = 0; i < 5; i++) writer.write(new Uint8Array(65_536));
+    await assertRejects(() => writer.close(), DOMException, "the client has left");
+    assert(signal.aborted);
+    writer.write("more");
+    writer.close();
+    writer.abort();
+    writer.releaseLock();
+    stdout.close();
+    stdout.abort();
+  });
+  assertEquals(uncaught, []);
+});
+
+Deno.test("a handler that writes without end hears that the client has left", async () => {
+  const rejections: string[] = [];
+  const endless = (pause: () => Promise<void>): FastCgiHandler => async ({ stdout }) => {
+    const writer = stdout.getWriter();
+    await writer.write(HEAD);
+    try {
+      for (;;) {
+        await writer.write("again ".repeat(1_000));
+        await pause();
+      }
+    } catch (error) {
+      rejections.push(String(error));
+      throw error;
+    }
+  };
+  assertEquals(await left(endless(() => Promise.resolve())), []);
+  // One that the window never holds up.
+  assertEquals(await left(endless(() => new Promise((resolve) => setTimeout(resolve)))), []);
+  assertEquals(rejections, Array(2).fill("AbortError: the client has left"));
+});
+
+Deno.test("a client that has said its last gets all of the response", async () => {
+  const controller = new AbortController();
+  const app = handlerApp(async ({ stdout }) => {
+    const writer = stdout.getWriter();
+    await writer.write(HEAD);
+    controller.abort(new DOMException("half-closed", "AbortError"));
+    for (let i = 0; i < 3; i++) await writer.write("part ");
+  });
+  const context = { endpoint: "http", signal: controller.signal } as Context;
+  const response = await app.fetch(new Request("http://localhost/"), context) as Response;
+  assertEquals(await response.text(), "part part part ");
+});
+
+Deno.test("a failure of what was not waited for breaks the response off", async () => {
+  const app = handlerApp(({ stdout }) => {
+    const writer = stdout.getWriter();
+    writer.write(HEAD);
+    writer.write(5 as never);
+  });
+  const context = { endpoint: "http", signal: new AbortController().signal } as Context;
+  const response = await app.fetch(new Request("http://localhost/"), context) as Response;
+  await assertRejects(() => response.text(), TypeError, "only Uint8Array and string");
+});
 
 Deno.test("what is no handler, and a handler that is to be middleware, are refused", async () => {
   const start = (app: string, middleware: string[] = []) =>
