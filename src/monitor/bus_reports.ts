@@ -14,6 +14,8 @@ import type { Readiness } from "./health.ts";
 import { notReady, READY } from "./health.ts";
 import type { ProcessReport, Totals } from "./report.ts";
 import { NO_TOTALS, sumOfTotals } from "./report.ts";
+import type { ReportMessage } from "./report_reader.ts";
+import { readReport } from "./report_reader.ts";
 import type { Collected, ReportSource, WorkerName } from "./report_source.ts";
 import type { Samples } from "./samples.ts";
 import { addSamples } from "./samples.ts";
@@ -30,17 +32,13 @@ const ANSWER_TIMEOUT_MS = 1_000;
 /** One that has said nothing for so long does not live, in milliseconds. */
 const SILENCE_MS = 10_000;
 
+/** Names of samples that processes that have ended leave behind, in characters: what would be more is not counted. */
+const MAX_ENDED_CHARS = 16_777_216;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-
-/** What a process sends. */
-interface ReportMessage {
-  /** Number of the question that it answers; 0 if there was none. */
-  readonly answers: number;
-  /** Whether the process is about to end. */
-  readonly isLast: boolean;
-  readonly report: ProcessReport;
-}
+/** Apps on this thread may change it. */
+const { stringify } = JSON;
 
 /** What a process is told. */
 type OrderMessage =
@@ -104,7 +102,7 @@ export class ReportSender implements Disposable {
 
   #send(answers: number, isLast: boolean): void {
     const message: ReportMessage = { answers, isLast, report: this.#process.report() };
-    this.#bus.publish(REPORT + this.#key, encoder.encode(JSON.stringify(message)));
+    this.#bus.publish(REPORT + this.#key, encoder.encode(stringify(message)));
   }
 
   #onOrder(payload: Uint8Array): void {
@@ -112,7 +110,7 @@ export class ReportSender implements Disposable {
     if (order?.kind === "seen") this.#seen.resolve();
     if (order?.kind !== "retire") return;
     const done = { id: order.id, isDone: this.#process.retire(order.worker) };
-    this.#bus.publish(DONE + this.#key, encoder.encode(JSON.stringify(done)));
+    this.#bus.publish(DONE + this.#key, encoder.encode(stringify(done)));
   }
 }
 
@@ -224,7 +222,9 @@ export class BusReports implements ReportSource, Disposable {
     this.#known.delete(key);
     for (const question of this.#questions.values()) answer(question, key);
     if (known === undefined) return;
-    addSamples(this.#endedSamples, known.report.samples, "growing");
+    if (charsOf(this.#endedSamples) < MAX_ENDED_CHARS) {
+      addSamples(this.#endedSamples, known.report.samples, "growing");
+    }
     this.#endedTotals = sumOfTotals([this.#endedTotals, known.report.totals]);
   }
 
@@ -248,9 +248,9 @@ export class BusReports implements ReportSource, Disposable {
 
   #onReport(key: string, payload: Uint8Array): void {
     const member = this.#members.members.find((member) => member.key === key);
-    const message = parsed<ReportMessage>(payload);
+    const message = readReport(decoder.decode(payload));
     // A process says nothing for another one.
-    if (member === undefined || message?.report?.process !== member.number) return;
+    if (member === undefined || message?.report.process !== member.number) return;
     this.#known.set(key, { report: message.report, at: performance.now() });
     const question = this.#questions.get(message.answers);
     if (question !== undefined) answer(question, key);
@@ -258,8 +258,16 @@ export class BusReports implements ReportSource, Disposable {
   }
 
   #order(key: string, order: OrderMessage): void {
-    this.#bus.publish(ORDER + key, encoder.encode(JSON.stringify(order)));
+    this.#bus.publish(ORDER + key, encoder.encode(stringify(order)));
   }
+}
+
+/** Characters of the names of all samples. */
+function charsOf(samples: Samples): number {
+  return Object.values(samples).reduce(
+    (sum, values) => Object.keys(values).reduce((sum, key) => sum + key.length, sum),
+    0,
+  );
 }
 
 function answer(question: { readonly missing: Set<string>; done(): void }, key: string): void {

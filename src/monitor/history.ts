@@ -92,7 +92,7 @@ export class History implements Disposable {
       sumOfEndpoints(processes, "connections"),
       processes.reduce((sum, { rssBytes }) => sum + rssBytes, 0),
       rounded(Math.max(0, ...processes.map(({ loopDelayMs }) => loopDelayMs.mean))),
-      rounded(Math.max(0, ...workersOf(processes).map(({ delayMs }) => delayMs ?? 0))),
+      rounded(workersOf(processes).reduce((most, each) => Math.max(most, each.delayMs ?? 0), 0)),
     ]);
     if (this.#points.length > MAX_POINTS) this.#points.shift();
   }

@@ -1,11 +1,16 @@
-import { assertEquals } from "../support/assert.ts";
+import { assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { until } from "../support/reloading.ts";
+import { LocalBus } from "../../src/bus/bus.ts";
 import { ProcessBus } from "../../src/bus/process_bus.ts";
 import { Relay } from "../../src/bus/relay.ts";
+import { History } from "../../src/monitor/history.ts";
 import type { Member } from "../../src/monitor/bus_reports.ts";
 import { BusReports, ReportSender } from "../../src/monitor/bus_reports.ts";
 import type { ProcessReport } from "../../src/monitor/report.ts";
 import { NO_TOTALS } from "../../src/monitor/report.ts";
+import type { WorkerReport } from "../../src/pool/pool.ts";
+import { openMetricsText } from "../../src/monitor/samples.ts";
+import { readReport } from "../../src/monitor/report_reader.ts";
 import type { WorkerName } from "../../src/monitor/report_source.ts";
 
 /** A process that reports, and what it reports. */
@@ -127,6 +132,114 @@ Deno.test("a process speaks for itself alone, and what is no report is none", ()
     publish("key-3", JSON.stringify({ answers: 0, isLast: false, report: reportOf(3, 99) }));
     const { processes } = await reports.collect();
     assertEquals(processes.map(({ totals }) => totals.requests), [0, 0]);
+  }));
+
+/** What a process might say instead of its report: whatever replaces a part of it. */
+const LIES: Record<string, unknown> = {
+  "nothing but a number": { process: 1 },
+  "text for lists": { ...reportOf(1), endpoints: "[]", requests: "[]" },
+  "what a list is not": { ...reportOf(1), endpoints: { length: 1 }, errors: { map: 1 } },
+  "a list of nothing": { ...reportOf(1), generations: [null] },
+  "a generation without pools": { ...reportOf(1), generations: [{ number: 1, state: "serving" }] },
+  "no totals": { ...reportOf(1), totals: null },
+  "totals that are text": { ...reportOf(1), totals: { ...NO_TOTALS, requests: "1" } },
+  "a delay without numbers": { ...reportOf(1), loopDelayMs: null },
+  "a state that there is not": { ...reportOf(1), state: "<b>" },
+  "a latency of one number": { ...reportOf(1), latency: [[1]] },
+  "samples that are none": { ...reportOf(1), samples: null },
+  "a family of text": { ...reportOf(1), samples: { gatehouse_requests: "x" } },
+  "a sample of text": { ...reportOf(1), samples: { gatehouse_requests: { _total: "1" } } },
+  "a line of its own": {
+    ...reportOf(1),
+    samples: { gatehouse_requests: { '_total{a="b"} 1\nevil': 1 } },
+  },
+  "a name of another type": { ...reportOf(1), samples: { gatehouse_websockets: { _total: 1 } } },
+  "more requests than a process tells of": {
+    ...reportOf(1),
+    requests: Array(51).fill({
+      ...{ method: "GET", target: "/", mount: "/", worker: 1, generation: 1, ageMs: 1 },
+      isSocket: false,
+    }),
+  },
+  "a long text": {
+    ...reportOf(1),
+    errors: [{ atMs: 1, level: "error", text: "a".repeat(65_537) }],
+  },
+};
+
+Deno.test("a report of another shape is none", () => {
+  const read = (report: unknown) =>
+    readReport(JSON.stringify({ answers: 0, isLast: false, report }));
+  for (const [what, report] of Object.entries(LIES)) assertEquals(read(report), null, what);
+  // Too large a number for a sum.
+  const large = JSON.stringify(reportOf(1)).replace('"rssBytes":0', '"rssBytes":1e999');
+  assertEquals(readReport(`{"answers":0,"isLast":false,"report":${large}}`), null);
+  assertEquals(readReport(`{"answers":"0","isLast":false,"report":{}}`), null);
+});
+
+Deno.test("a report that is right is read with what is known, and nothing else", () => {
+  const worker: WorkerReport = {
+    state: "serving",
+    ...{ number: 1, isBlocked: false, requests: 5, inFlight: 1, sockets: 0 },
+    ...{ memoryBytes: null, delayMs: 0.5, ageMs: 7 },
+  };
+  const label = String.raw`{mount="/a\"b\\c\nd",le="+Inf"}`;
+  const report: ProcessReport = {
+    ...reportOf(1, 3),
+    generations: [{
+      number: 2,
+      state: "serving",
+      pools: [{ mounts: ["/"], waiting: 0, workers: [worker] }],
+    }],
+    endpoints: [{ url: "http://a", protocol: "http", connections: 1, accepted: 2, unanswered: 0 }],
+    requests: [{
+      ...{ method: "GET", target: "/", mount: "/", worker: 1, generation: 2, ageMs: 1 },
+      isSocket: false,
+    }],
+    errors: [{ atMs: 5, level: "warning", text: "what\nit says" }],
+    latency: [[3, 4]],
+    samples: {
+      gatehouse_requests: { _total: 3 },
+      gatehouse_websockets: { "": 1 },
+      gatehouse_request_duration_seconds: { [`_bucket${label}`]: 1 },
+    },
+  };
+  const message = { answers: 4, isLast: true, report };
+  const more = { ...message, more: 1, report: { ...report, more: { of: "it" } } };
+  assertEquals(readReport(JSON.stringify(more)), message);
+});
+
+Deno.test("what a process says instead of a report does not end the supervisor", () => {
+  for (const [what, lie] of Object.entries(LIES)) {
+    const bus = new LocalBus();
+    const members = { members: [{ key: "a", number: 1, isReady: true }], isStopping: false };
+    using reports = new BusReports(bus, members);
+    for (const report of [reportOf(1, 9), lie]) {
+      const message = JSON.stringify({ answers: 0, isLast: false, report });
+      bus.publish("monitor/report/a", new TextEncoder().encode(message));
+    }
+    using _history = new History(reports);
+    assertEquals(reports.latest().processes, [reportOf(1, 9)], what);
+    assertEquals(reports.readiness, { isReady: true });
+    members.members = [];
+    reports.forget("a");
+    const { ended } = reports.latest();
+    assertEquals(ended.totals.requests, 9);
+    assertStringIncludes(openMetricsText(ended.samples), 'method="GET",status="2xx"} 9\n');
+  }
+});
+
+Deno.test("an app that changes JSON does not change what its process reports", () =>
+  withTwo(async ({ reports, one }) => {
+    const { stringify } = JSON;
+    JSON.stringify = () => "{}";
+    try {
+      one.report = reportOf(1, 5);
+      const { processes } = await reports.collect();
+      assertEquals(processes.map(({ totals }) => totals.requests), [5, 0]);
+    } finally {
+      JSON.stringify = stringify;
+    }
   }));
 
 Deno.test("a worker is retired in the process that it is in", () =>
