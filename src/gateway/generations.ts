@@ -138,7 +138,6 @@ export class Generations implements ExchangeHandler, SocketPlaces {
     const sockets = new GatewaySockets(options.bus);
     const first = await makeGeneration(options, denials, sockets, 1);
     const generations = new Generations(options, denials, sockets, first);
-    beginJobs(options, first, "ever");
     const starting = first.pools.map((pool) => pool.startInTurn());
     try {
       await Promise.all(starting.map(({ serving }) => serving));
@@ -147,6 +146,8 @@ export class Generations implements ExchangeHandler, SocketPlaces {
       terminate(first);
       throw error;
     }
+    // What is not fit to serve runs no jobs, either.
+    beginJobs(options, first, "ever");
     const complete = Promise.all(starting.map(({ complete }) => complete)).then(() => {});
     complete.catch(() => {});
     generations.#complete = complete;

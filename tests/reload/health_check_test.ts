@@ -5,6 +5,10 @@ import { checkHealth } from "../../src/gateway/health_check.ts";
 import type { Exchange } from "../../src/message/exchange.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { latin1Of } from "../../src/message/latin1.ts";
+import type { JobWorker } from "../../src/pool/cron_duty.ts";
+import type { OpeningWorker } from "../../src/pool/descriptor_watch.ts";
+import type { WorkerPool } from "../../src/pool/pool.ts";
+import { isOnDuty } from "../../src/sandbox/cron_duty.ts";
 
 /** An app whose health is what `answer`, an expression, says; everything else is 200. */
 function appWith(answer: string): string {
@@ -58,6 +62,21 @@ Deno.test("a first generation that is not fit does not start", async () => {
   for (const healthCheck of answers) {
     await assertRejects(() => ReloadLab.start({ healthCheck }), LoadError, "was answered");
   }
+});
+
+Deno.test("a first generation runs no jobs before it is known to be fit", async () => {
+  const onDuty = (workers: readonly JobWorker[]) =>
+    workers.filter(({ cronDuty }) => isOnDuty(new Int32Array(cronDuty))).length;
+  const counts: number[] = [];
+  await using lab = await ReloadLab.start({
+    workers: 2,
+    healthCheck(handler) {
+      counts.push(onDuty((handler as WorkerPool).allWorkers));
+      return Promise.resolve();
+    },
+  });
+  counts.push(onDuty(lab.generations.allWorkers as (OpeningWorker & JobWorker)[]));
+  assertEquals(counts, [0, 1]);
 });
 
 Deno.test("a check asks for the path as a client would, and leaves when it knows", async () => {

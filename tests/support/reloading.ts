@@ -1,6 +1,7 @@
 /** Apps that tell which version they are, and a gateway on this thread that loads them anew. */
 
 import type { LoadableApps, ReloadOutcome } from "../../src/gateway/generations.ts";
+import type { ExchangeHandler } from "../../src/message/exchange.ts";
 import { NOTHING_RESERVED } from "../../src/sandbox/rules.ts";
 import { Generations } from "../../src/gateway/generations.ts";
 import { checkHealth } from "../../src/gateway/health_check.ts";
@@ -166,8 +167,8 @@ export class ReloadLab implements AsyncDisposable {
   static async start(options: {
     readonly workers?: number;
     readonly drainTimeoutMs?: number;
-    /** Path that new generations are asked for. */
-    readonly healthCheck?: string;
+    /** Path that new generations are asked for, or what they are checked with. */
+    readonly healthCheck?: string | ((handler: ExchangeHandler) => Promise<void>);
     readonly prepare?: (usual: () => LoadableApps, folder: string) => Promise<LoadableApps>;
   } = {}): Promise<ReloadLab> {
     const folder = await Deno.makeTempDir();
@@ -186,9 +187,9 @@ export class ReloadLab implements AsyncDisposable {
       workerLimits: DEFAULT_WORKER_LIMITS,
       sendFile: (_, exchange) => exchange.fail(500),
       switchboard: new LocalSwitchboard(new Hub(new MemoryTopicStore())),
-      checkHealth: healthCheck === undefined
-        ? undefined
-        : (handler) => checkHealth(handler, healthCheck),
+      checkHealth: typeof healthCheck === "string"
+        ? (handler) => checkHealth(handler, healthCheck)
+        : healthCheck,
       log,
     });
     await generations.complete;
