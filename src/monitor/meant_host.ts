@@ -20,6 +20,14 @@ export function isMeantHost(authority: string, address: ListenAddress): boolean 
     host.endsWith(".localhost") || host === address.hostname.toLowerCase();
 }
 
+/** Whether `address` is for programs of this machine alone, over TCP. */
+export function isLoopback(address: ListenAddress): boolean {
+  return address.transport === "tcp" &&
+    /^(?:127(?:\.\d{1,3}){3}|\[?(?:::ffff:127(?:\.\d{1,3}){3}|::1)\]?|localhost)$/i.test(
+      address.hostname,
+    );
+}
+
 /** Whether `origin`, the field, is of a page of the listener's own; a client that sends none has no page. */
 export function isOwnOrigin(origin: string | undefined, authority: string): boolean {
   return origin === undefined || origin.toLowerCase() === `http://${authority.toLowerCase()}`;

@@ -6,6 +6,7 @@
 
 import type { ListenAddress } from "../net/address.ts";
 import type { AdminRoutes } from "./admin_routes.ts";
+import { isLoopback } from "./meant_host.ts";
 import { Paced } from "./paced.ts";
 import type { ReportSource } from "./report_source.ts";
 import type { Samples } from "./samples.ts";
@@ -43,7 +44,8 @@ export function metricsRoutes(
     routes: [{
       method: "GET",
       path: "/metrics",
-      audience: "anybody",
+      // At a loopback address a page of another site gets at it only by DNS rebinding.
+      audience: isLoopback(address) ? "this-host" : "anybody",
       respond: async () => ({ status: 200, type: OPENMETRICS_TYPE, body: await text.get() }),
     }],
   };

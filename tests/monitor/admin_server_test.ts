@@ -1,10 +1,15 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "../support/assert.ts";
 import { adminServer, ask } from "../support/admin.ts";
 import { RawClient } from "../support/raw_client.ts";
+import type { ListenAddress } from "../../src/net/address.ts";
+import { NO_TOTALS } from "../../src/monitor/report.ts";
+import type { ReportSource } from "../../src/monitor/report_source.ts";
 import type { AdminRoute } from "../../src/monitor/admin_routes.ts";
 import { textAnswer } from "../../src/monitor/admin_routes.ts";
 import { ADMIN_LIMITS, AdminServer } from "../../src/monitor/admin_server.ts";
 import { ListenError } from "../../src/base/errors.ts";
+import { READY } from "../../src/monitor/health.ts";
+import { metricsRoutes } from "../../src/monitor/metrics.ts";
 import { Paced } from "../../src/monitor/paced.ts";
 
 /** More than all windows and buffers of the system hold. */
@@ -182,4 +187,43 @@ Deno.test("what is paced is made once for all who ask at a time, and never befor
   assertEquals(await Promise.all([paced.get(), paced.get(), paced.get()]), [1, 1, 1]);
   assertEquals(await Promise.all([paced.get(), paced.get()]), [2, 2]);
   assertEquals(await paced.get(), 3);
+});
+
+const NO_REPORTS: ReportSource = {
+  readiness: READY,
+  collect: () => Promise.resolve(NO_REPORTS.latest()),
+  latest: () => ({ processes: [], ended: { samples: {}, totals: NO_TOTALS } }),
+};
+
+Deno.test("metrics at a loopback address are not for pages that lead a name of theirs there", async () => {
+  const routesAt = (address: ListenAddress) =>
+    metricsRoutes(address, NO_REPORTS, { version: "0", addTo() {} }).routes;
+  await using server = await adminServer(
+    routesAt({ transport: "tcp", hostname: "127.0.0.1", port: 0 }),
+  );
+  for (
+    const [host, status] of [
+      ["127.0.0.1", 200],
+      ["[::1]:9100", 200],
+      ["localhost:9100", 200],
+      ["evil.example", 403],
+      ["127.0.0.1.evil.example", 403],
+    ] as const
+  ) {
+    assertEquals((await ask(server.port, "/metrics", { host })).status, status, host);
+  }
+  for (
+    const [hostname, audience] of [
+      ["127.1.2.3", "this-host"],
+      ["::1", "this-host"],
+      ["localhost", "this-host"],
+      ["0.0.0.0", "anybody"],
+      ["::", "anybody"],
+      ["192.0.2.1", "anybody"],
+      ["127.example", "anybody"],
+    ] as const
+  ) {
+    const [route] = routesAt({ transport: "tcp", hostname, port: 1 });
+    assertEquals(route.audience, audience, hostname);
+  }
 });

@@ -62,7 +62,7 @@ function monitorPort(log: readonly string[]): number {
 
 /** The metrics, once a request that was answered has been counted. */
 async function metrics(port: number) {
-  const { status, headers, body } = await ask(port, "/metrics", { host: "scraped.example" });
+  const { status, headers, body } = await ask(port, "/metrics");
   assertEquals(status, 200);
   assertMatch(headers.get("content-type")!, /^application\/openmetrics-text; version=1\.0\.0/);
   return readOpenMetrics(body);
