@@ -106,7 +106,7 @@ function workersOf({ processes, requests }: Status): Row[] {
         for (const worker of workers) {
           const oldest = requests.find((each) =>
             each.process === process && each.worker === worker.number &&
-            each.generation === generation && !each.isSocket
+            each.generation === generation
           );
           rows.push([
             `${process > 0 ? `${process}.` : ""}${worker.number}`,
@@ -145,7 +145,7 @@ function requestsOf({ requests }: Status): Row[] {
     ["age", "method", "target", "app", "worker"],
     ...requests.slice(0, MAX_ROWS).map((each) => [
       durationText(each.ageMs),
-      each.method + (each.isSocket ? " (socket)" : ""),
+      each.method,
       each.target,
       each.mount || "-",
       each.worker === 0 ? "-" : `${each.process > 0 ? `${each.process}.` : ""}${each.worker}`,

@@ -192,18 +192,21 @@ export class ProcessMonitor implements Disposable {
   }
 }
 
-/** The oldest requests under way, the oldest first. */
+/** The oldest requests under way, the oldest first, without those that have become sockets. */
 function requestsOf(observing: ObservingHandler | null): RequestReport[] {
   if (observing === null) return [];
   const now = performance.now();
   // The last ones of a walk that may be long.
   const last: ObservedExchange[] = [];
   let count = 0;
-  for (const each of observing.underWay()) last[count++ % MAX_REQUESTS] = each;
+  for (const each of observing.underWay()) {
+    // Sockets may stay for days, and are counted with their workers.
+    if (!each.isUpgraded) last[count++ % MAX_REQUESTS] = each;
+  }
   const start = count % MAX_REQUESTS;
   const inOrder = count > MAX_REQUESTS ? [...last.slice(start), ...last.slice(0, start)] : last;
   return inOrder.reverse().map((exchange) => {
-    const { head, place, startedAt, isUpgraded, mount } = exchange;
+    const { head, place, startedAt, mount } = exchange;
     const end = Math.min(head.targetEnd, head.targetStart + MAX_TARGET_CHARS);
     return {
       method: head.method,
@@ -212,7 +215,6 @@ function requestsOf(observing: ObservingHandler | null): RequestReport[] {
       worker: place?.worker ?? 0,
       generation: place?.generation ?? 0,
       ageMs: now - startedAt,
-      isSocket: isUpgraded,
     };
   });
 }

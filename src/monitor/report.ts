@@ -41,7 +41,7 @@ export interface EndpointReport {
   readonly unanswered: number;
 }
 
-/** A request that is under way. */
+/** A request that is under way, and has not become a WebSocket. */
 export interface RequestReport {
   /** Its method. */
   readonly method: string;
@@ -55,8 +55,6 @@ export interface RequestReport {
   readonly generation: number;
   /** How long ago it began, in milliseconds. */
   readonly ageMs: number;
-  /** Whether its connection has become a WebSocket. */
-  readonly isSocket: boolean;
 }
 
 /** A line of the log that is no mere information. */

@@ -171,7 +171,6 @@ const request = object<RequestReport>({
   worker: number,
   generation: number,
   ageMs: number,
-  isSocket: boolean,
 });
 
 const logLine = object<LogReport>({ atMs: number, level: oneOf("error", "warning"), text });

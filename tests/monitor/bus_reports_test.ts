@@ -158,7 +158,6 @@ const LIES: Record<string, unknown> = {
     ...reportOf(1),
     requests: Array(51).fill({
       ...{ method: "GET", target: "/", mount: "/", worker: 1, generation: 1, ageMs: 1 },
-      isSocket: false,
     }),
   },
   "a long text": {
@@ -194,7 +193,6 @@ Deno.test("a report that is right is read with what is known, and nothing else",
     endpoints: [{ url: "http://a", protocol: "http", connections: 1, accepted: 2, unanswered: 0 }],
     requests: [{
       ...{ method: "GET", target: "/", mount: "/", worker: 1, generation: 2, ageMs: 1 },
-      isSocket: false,
     }],
     errors: [{ atMs: 5, level: "warning", text: "what\nit says" }],
     latency: [[3, 4]],

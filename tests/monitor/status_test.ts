@@ -103,7 +103,6 @@ Deno.test("what is shown in a terminal cannot move its cursor", () => {
       worker: 1,
       generation: 1,
       ageMs: 5,
-      isSocket: false,
     }],
     errors: [{ process: 0, atMs: 0, level: "error", text: evil }],
     history: {

@@ -215,8 +215,7 @@ export const PAGE_SCRIPT = String.raw`"use strict";
               : generation.state === "serving" ? worker.state : generation.state;
             const colour = worker.isBlocked ? "bad" : isServing ? "good" : "warn";
             const oldest = status.requests.find((each) => each.process === process &&
-              each.worker === worker.number && each.generation === generation.number &&
-              !each.isSocket);
+              each.worker === worker.number && each.generation === generation.number);
             rows.push([
               (process > 0 ? process + "." : "") + worker.number + " " + pool.mounts.join(" "),
               [state, colour],
@@ -265,7 +264,7 @@ export const PAGE_SCRIPT = String.raw`"use strict";
       ["worker", "number"],
     ], status.requests.map((each) => [
       duration(each.ageMs),
-      each.method + (each.isSocket ? " (socket)" : ""),
+      each.method,
       each.target,
       each.mount || "–",
       each.worker === 0 ? "–" : (each.process > 0 ? each.process + "." : "") + each.worker,
