@@ -5,6 +5,8 @@
  */
 
 import type { Log } from "../base/log.ts";
+import { withoutPasswords } from "../base/passwords.ts";
+import type { RequestHead } from "../message/exchange.ts";
 import { latin1Of } from "../message/latin1.ts";
 import { evenEpochMs } from "../monitor/clock.ts";
 import { LoopDelay } from "../monitor/loop_delay.ts";
@@ -25,6 +27,7 @@ import type { ReloadOutcome } from "./generations.ts";
 const MAX_REQUESTS = 50;
 /** Of their targets, in characters. */
 const MAX_TARGET_CHARS = 200;
+const QUESTION_MARK = 0x3f;
 
 /** Counts of a process, and how it does. */
 export class ProcessMonitor implements Disposable {
@@ -207,14 +210,20 @@ function requestsOf(observing: ObservingHandler | null): RequestReport[] {
   const inOrder = count > MAX_REQUESTS ? [...last.slice(start), ...last.slice(0, start)] : last;
   return inOrder.reverse().map((exchange) => {
     const { head, place, startedAt, mount } = exchange;
-    const end = Math.min(head.targetEnd, head.targetStart + MAX_TARGET_CHARS);
     return {
       method: head.method,
-      target: latin1Of(head.block, head.targetStart, end),
+      target: pathOf(head).slice(0, MAX_TARGET_CHARS),
       mount,
       worker: place?.worker ?? 0,
       generation: place?.generation ?? 0,
       ageMs: now - startedAt,
     };
   });
+}
+
+/** The target without its query, which may have secrets, and without a password in an absolute one. */
+function pathOf({ block, targetStart, targetEnd }: RequestHead): string {
+  const length = block.subarray(targetStart, targetEnd).indexOf(QUESTION_MARK);
+  const end = length < 0 ? targetEnd : targetStart + length;
+  return withoutPasswords(latin1Of(block, targetStart, end));
 }

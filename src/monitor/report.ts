@@ -45,7 +45,7 @@ export interface EndpointReport {
 export interface RequestReport {
   /** Its method. */
   readonly method: string;
-  /** The beginning of its target. */
+  /** The beginning of its target, without query and passwords. */
   readonly target: string;
   /** Path prefix of its app, `"/"` for the root; `""` as long as it has none. */
   readonly mount: string;

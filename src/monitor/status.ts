@@ -25,6 +25,8 @@ const INTERVAL_MS = 100;
 /** Of all processes. */
 const MAX_REQUESTS = 50;
 const MAX_ERRORS = 30;
+/** What stands for a message where there is a token, and it was not given. */
+const HIDDEN = "(shown with the token)";
 
 /** A process, without what is told of all of them together. */
 export type ShownProcess = Omit<
@@ -58,7 +60,10 @@ export interface Status {
   readonly processes: readonly ShownProcess[];
   /** The oldest requests under way, the oldest first, each with its process. */
   readonly requests: readonly (RequestReport & { readonly process: number })[];
-  /** The last errors and warnings, the last one first, each with its process. */
+  /**
+   * The last errors and warnings, the last one first, each with its process. If there is a token, only who knows
+   * it gets their texts.
+   */
   readonly errors: readonly (LogReport & { readonly process: number })[];
   /** A point for each second of the last five minutes, or of those after what was asked for. */
   readonly history: {
@@ -214,7 +219,8 @@ export class StatusSite implements Disposable {
       errors: [
         ...ofAll(processes, "errors"),
         ...this.#options.errors().map((each) => ({ ...each, process: 0 })),
-      ].sort((a, b) => b.atMs - a.atMs).slice(0, MAX_ERRORS),
+      ].sort((a, b) => b.atMs - a.atMs).slice(0, MAX_ERRORS)
+        .map((each) => isKnown || expected === null ? each : { ...each, text: HIDDEN }),
       history: {
         columns: HISTORY_COLUMNS,
         points: this.#history.since(Number.isFinite(sinceMs) ? sinceMs : 0),

@@ -56,3 +56,19 @@ Deno.test("of many requests the oldest are told of, the oldest first", () => {
   const { observing } = underWay(Array.from({ length: 70 }, (_, i) => `/${i}`));
   assertEquals(reported(observing), Array.from({ length: 50 }, (_, i) => `/${i}`));
 });
+
+Deno.test("targets are told of without their queries and passwords", () => {
+  const long = "p".repeat(300);
+  const cases: Record<string, string> = {
+    "/path?token=secret": "/path",
+    "/path?": "/path",
+    "/?a=http://b/?c": "/",
+    "http://user:secret@host/path?token=secret": "http://user:***@host/path",
+    // The password is longer than what is shown.
+    [`http://user:${long}@host/path`]: "http://user:***@host/path",
+    [`/${long}?token=secret`]: `/${long.slice(0, 199)}`,
+    "*": "*",
+  };
+  const { observing } = underWay(Object.keys(cases));
+  assertEquals(reported(observing), Object.values(cases));
+});

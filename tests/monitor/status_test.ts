@@ -6,8 +6,11 @@ import { PAGE_CSP, PAGE_HTML } from "../../src/monitor/page/page.ts";
 import { PAGE_SCRIPT } from "../../src/monitor/page/script.ts";
 import { PAGE_STYLE } from "../../src/monitor/page/style.ts";
 import { HISTORY_COLUMNS } from "../../src/monitor/history.ts";
+import { READY } from "../../src/monitor/health.ts";
 import type { Status } from "../../src/monitor/status.ts";
+import { StatusSite } from "../../src/monitor/status.ts";
 import { NO_TOTALS } from "../../src/monitor/report.ts";
+import { ControlToken } from "../../src/monitor/token.ts";
 
 /** Names in the text, with their suffixes, of what families have. */
 function sampleNames(): string[] {
@@ -117,4 +120,34 @@ Deno.test("what is shown in a terminal cannot move its cursor", () => {
   assert(!/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/.test(text), JSON.stringify(text));
   assert(!/^next/m.test(text));
   assertStringIncludes(text, "Requests under way:\n");
+});
+
+Deno.test("if there is a token, only who knows it is told what errors say", async () => {
+  const told = async (token: ControlToken | null, given: string | null) => {
+    const report = { atMs: 1, level: "error", text: "secret" } as const;
+    using site = new StatusSite({
+      address: { transport: "tcp", hostname: "127.0.0.1", port: 1 },
+      source: {
+        readiness: READY,
+        latest: () => ({ processes: [], ended: { samples: {}, totals: NO_TOTALS } }),
+        collect() {
+          return Promise.resolve(this.latest());
+        },
+      },
+      version: "0",
+      token,
+      control: { reload: () => false, retire: () => Promise.resolve(false), drain() {} },
+      errors: () => [report],
+      system: () => Promise.resolve({}),
+    });
+    const route = site.routes.routes.find(({ path }) => path === "/status.json")!;
+    const request = { method: "GET", query: new URLSearchParams(), token: given };
+    const { status, body } = await route.respond(request);
+    return status === 200 ? (JSON.parse(body) as Status).errors.map(({ text }) => text) : status;
+  };
+  const token = new ControlToken("0123456789abcdef");
+  assertEquals(await told(null, null), ["secret"]);
+  assertEquals(await told(token, null), ["(shown with the token)"]);
+  assertEquals(await told(token, "0123456789abcdef"), ["secret"]);
+  assertEquals(await told(token, "x"), 401);
 });

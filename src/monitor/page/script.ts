@@ -365,7 +365,11 @@ export const PAGE_SCRIPT = String.raw`"use strict";
     isBusy = true;
     try {
       const since = points.length === 0 ? 0 : points[points.length - 1][0];
-      const response = await fetch("status.json?since=" + since, { cache: "no-store" });
+      const ask = (headers) => fetch("status.json?since=" + since, { cache: "no-store", headers });
+      const token = byId("token").value.trim();
+      let response = await ask(/^[!-~]+$/.test(token) ? { authorization: "Bearer " + token } : {});
+      /* It may be half typed. */
+      if (response.status === 401) response = await ask({});
       if (!response.ok) throw new Error("status " + response.status);
       show(await response.json());
     } catch (error) {
