@@ -8,6 +8,7 @@
  * @module
  */
 
+import { copyOf } from "../base/captured.ts";
 import { EMPTY } from "../base/empty.ts";
 import type { ProtocolError } from "../base/errors.ts";
 import { Slab } from "../base/buffers.ts";
@@ -123,20 +124,38 @@ export class RequestHead {
   /** Copies the bytes of the head out of a borrowed buffer. Ranges are adjusted. */
   detach(): void {
     if (this.block === slab.bytes) return;
-    const end = this.paramsEnd > this.paramsStart ? this.paramsEnd : this.fieldsEnd;
-    const shift = slab.keep(this.block, this.targetStart, end) - this.targetStart;
-    this.block = slab.bytes;
-    this.targetStart += shift;
-    this.targetEnd += shift;
-    this.authorityStart += shift;
-    this.authorityEnd += shift;
-    this.fieldsStart += shift;
-    this.fieldsEnd += shift;
-    this.paramsStart += shift;
-    this.paramsEnd += shift;
-    this.idStart += shift;
-    this.idEnd += shift;
+    const at = slab.keep(this.block, this.targetStart, endOf(this));
+    moveTo(this, slab.bytes, at);
   }
+
+  /**
+   * Copies the bytes of the head to memory of their own, for one that may be kept for days: detached heads share
+   * large pieces. Ranges are adjusted.
+   */
+  isolate(): void {
+    moveTo(this, copyOf(this.block, this.targetStart, endOf(this)), 0);
+  }
+}
+
+/** The end of what a head has in its block. */
+function endOf({ paramsStart, paramsEnd, fieldsEnd }: RequestHead): number {
+  return paramsEnd > paramsStart ? paramsEnd : fieldsEnd;
+}
+
+/** Has the target of `head`, and what comes after it, begin in `block` at `at`. */
+function moveTo(head: RequestHead, block: Uint8Array, at: number): void {
+  const shift = at - head.targetStart;
+  head.block = block;
+  head.targetStart += shift;
+  head.targetEnd += shift;
+  head.authorityStart += shift;
+  head.authorityEnd += shift;
+  head.fieldsStart += shift;
+  head.fieldsEnd += shift;
+  head.paramsStart += shift;
+  head.paramsEnd += shift;
+  head.idStart += shift;
+  head.idEnd += shift;
 }
 
 /** Heads that were made on this thread. */

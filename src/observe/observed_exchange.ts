@@ -223,6 +223,8 @@ export class ObservedExchange implements Exchange, DirectOutput {
     }
     this.#inner.reportSent = true;
     this.#inner.upgrade(head);
+    // A socket may stay for days, and would keep the heads of many requests that have ended.
+    this.head.isolate();
   }
 
   fail(status: number, fieldLines?: string): void {

@@ -1,13 +1,24 @@
 /** Exchanges that are observed, as their handlers and endpoints see them. */
-import type { Exchange, ExchangeReceiver, ResponseHead } from "../../src/message/exchange.ts";
+import type {
+  Exchange,
+  ExchangeReceiver,
+  ResponseHead,
+  UpgradeHead,
+} from "../../src/message/exchange.ts";
 import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { ObservingHandler } from "../../src/observe/handler.ts";
 import type { RequestRecord } from "../../src/observe/request_record.ts";
-import { assertEquals } from "../support/assert.ts";
+import { assert, assertEquals } from "../support/assert.ts";
 import { headOf } from "../support/checked_exchange.ts";
 
 const WHOLE: ResponseHead = { status: 200, fieldLines: "", bodyLength: WHOLE_BODY };
 const STREAM: ResponseHead = { ...WHOLE, bodyLength: UNKNOWN_LENGTH };
+const UPGRADE: UpgradeHead = {
+  kind: "websocket",
+  protocol: "websocket",
+  fieldLines: "",
+  idleTimeoutMs: 0,
+};
 
 /** An endpoint's side, of which the test is the endpoint. */
 class Endpoint {
@@ -130,6 +141,25 @@ for (const [what, [act, record, told = []]] of Object.entries(CASES)) {
     assertEquals([observing.inFlight, [...observing.underWay()].length], [0, 0]);
   });
 }
+
+Deno.test("an open socket keeps the memory of its own head, and of no others", () => {
+  const { handled, inner: { head } } = new Endpoint();
+  const other = new Endpoint().inner.head;
+  assert(head.block === other.block);
+  const texts = () =>
+    [
+      [head.targetStart, head.targetEnd],
+      [head.authorityStart, head.authorityEnd],
+      [head.fieldsStart, head.fieldsEnd],
+      [head.paramsStart, head.paramsEnd],
+      [head.idStart, head.idEnd],
+    ].map(([start, end]) => new TextDecoder().decode(head.block.subarray(start, end)));
+  const before = texts();
+  assertEquals(before.slice(0, 3), ["/", "", "host: a\r\n"]);
+  handled.upgrade(UPGRADE);
+  assertEquals(texts(), before);
+  assertEquals(head.block.buffer.byteLength, "/host: a\r\n".length);
+});
 
 Deno.test("requests under way are known in their order, whichever ends first", () => {
   const handled: Exchange[] = [];
