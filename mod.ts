@@ -80,6 +80,7 @@ export { DEFAULT_COMPRESSION } from "./src/compression/codec/settings.ts";
 export type { WorkerLimits } from "./src/limits/worker_limits.ts";
 export { DEFAULT_WORKER_LIMITS } from "./src/limits/worker_limits.ts";
 export type { Log, LogLevel } from "./src/base/log.ts";
+export type { LogFacts } from "./src/base/log_line.ts";
 export { logToStderr } from "./src/base/log.ts";
 export * from "./src/base/errors.ts";
 export * from "./src/fastcgi/client.ts";

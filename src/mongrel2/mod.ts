@@ -8,6 +8,7 @@
 
 export * from "../base/buffers.ts";
 export type { Log, LogLevel } from "../base/log.ts";
+export type { LogFacts } from "../base/log_line.ts";
 export * from "../message/exchange.ts";
 export * from "../message/request_limits.ts";
 export * from "../zmq/socket.ts";

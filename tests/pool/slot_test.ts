@@ -14,6 +14,8 @@ const LIMITS: WorkerLimits = {
   maxWorkerAgeMs: 0,
   maxWorkerMemoryBytes: 0,
   maxWorkerDescriptors: 0,
+  maxQueue: 0,
+  queueTimeoutMs: 0,
 };
 
 /** What a slot sees of a worker, which ends its work when it is told to. */
