@@ -4,6 +4,7 @@
  * @module
  */
 
+import { inTime } from "../base/deadline.ts";
 import { messageOf } from "../base/error_message.ts";
 import type { Log } from "../base/log.ts";
 import { timerMs } from "../base/timers.ts";
@@ -22,6 +23,8 @@ const MAX_WAITING_BYTES = 4_194_304;
 const MAX_KEPT_BYTES = 262_144;
 /** Word of lines that are lost is given once in this time. */
 const LOSS_PERIOD_MS = 10_000;
+/** What is left may take so long to be written at the end, in milliseconds. */
+const LAST_MS = 2_000;
 
 /** Where lines go. */
 export interface LineSink {
@@ -45,6 +48,8 @@ export class AccessLog implements RequestObserver {
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The write that is under way. */
   #writing: Promise<void> | null = null;
+  /** Lines that it writes. */
+  #writingLines = 0;
   #lostLines = 0;
   #lossReason = "";
   #toldAt = -Infinity;
@@ -76,16 +81,22 @@ export class AccessLog implements RequestObserver {
     this.#sink.reopen();
   }
 
-  /** Writes what is left, and ends. */
+  /** Writes what is left, as far as it is taken within a moment, and ends. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    await inTime(this.#untilWritten(), LAST_MS);
+    clearTimeout(this.#timer);
+    this.#lose(this.#writingLines + this.#waitingLines, "nobody took them at the end");
+    this.#writingLines = this.#waitingLines = this.#waiting.length = 0;
+    this.#tellOfLoss(Infinity);
+    this.#sink.close();
+  }
+
+  async #untilWritten(): Promise<void> {
     while (this.#writing !== null || this.#waiting.length > 0) {
       if (this.#writing === null) this.#flush();
       await this.#writing;
     }
-    clearTimeout(this.#timer);
-    this.#tellOfLoss(Infinity);
-    this.#sink.close();
   }
 
   readonly #onTimer = (): void => {
@@ -101,14 +112,15 @@ export class AccessLog implements RequestObserver {
 
   async #write(): Promise<void> {
     const batch = this.#waiting;
-    const lines = this.#waitingLines;
+    this.#writingLines = this.#waitingLines;
     this.#waiting = this.#spare;
     this.#waitingLines = 0;
     try {
       await this.#sink.write(batch.bytes.subarray(0, batch.length));
     } catch (error) {
-      this.#lose(lines, messageOf(error));
+      this.#lose(this.#writingLines, messageOf(error));
     }
+    this.#writingLines = 0;
     batch.length = 0;
     this.#spare = batch.bytes.length > MAX_KEPT_BYTES ? new LineBuffer() : batch;
     this.#writing = null;
@@ -118,6 +130,7 @@ export class AccessLog implements RequestObserver {
   }
 
   #lose(lines: number, reason: string): void {
+    if (lines === 0) return;
     this.#lostLines += lines;
     this.#lossReason = reason;
   }

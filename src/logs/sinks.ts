@@ -4,10 +4,12 @@
  * @module
  */
 
+import { inTime } from "../base/deadline.ts";
 import { messageOf } from "../base/error_message.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { writeOutput } from "../base/log.ts";
+import { statOf } from "../base/folders.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { LineSink } from "./access_log.ts";
 
@@ -72,6 +74,10 @@ export class FileSink implements LineSink {
   }
 
   #open(): Deno.FsFile {
+    // To open a pipe would last until somebody reads it, and to write to it for as long as nobody does.
+    if (statOf(this.#path)?.isFifo === true) {
+      throw new ConfigError("it is a pipe; write - for standard output, and pipe that");
+    }
     return Deno.openSync(this.#path, { append: true, create: true, mode: LOG_MODE });
   }
 
@@ -113,6 +119,8 @@ export class SupervisorSink implements LineSink {
 
 /** Lines that wait for the supervisor's standard output take so many bytes at the most. */
 const MAX_QUEUED_BYTES = 16_777_216;
+/** They may take so long to be written at the end, in milliseconds. */
+const LAST_MS = 2_000;
 
 /** What is to be written to standard output, in its order, by a process that must not wait for it. */
 export class OutputQueue {
@@ -137,9 +145,10 @@ export class OutputQueue {
     this.#last = this.#last.then(() => this.#write(lines));
   }
 
-  /** Resolves when all was written. */
-  close(): Promise<void> {
-    return this.#last;
+  /** Resolves when all was written, or after a moment. */
+  async close(): Promise<void> {
+    if (await inTime(this.#last, LAST_MS)) return;
+    this.#lose(this.#queuedBytes, "nobody took them at the end");
   }
 
   async #write(lines: Uint8Array): Promise<void> {

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { eventually } from "../support/fastcgi.ts";
 import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
 import { get, RawClient } from "../support/raw_client.ts";
+import { linesOf } from "../support/streams.ts";
 
 const APP = new URL("../fixtures/observed.ts", import.meta.url).pathname;
 const COUNT = 200;
@@ -108,6 +109,51 @@ for (const processes of [0, 2]) {
       await reading;
       const lines = (await output).split("\n").filter((line) => line !== "");
       assertEquals(lines.sort(), asked(3_000).map((target) => `200 ${target}`));
+    },
+  });
+}
+
+for (const processes of [0, 2]) {
+  Deno.test({
+    name: `nobody reads standard output, and SIGTERM ends it, with --processes=${processes}`,
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      const [program, ...first] = FROM_SOURCE;
+      const args = [
+        ...[APP, `--processes=${processes}`, `--workers=${processes / 2}`, "--http=127.0.0.1:0"],
+        ...["--access-log=-", "--access-log-format=%s %{user-agent}i"],
+      ];
+      const child = new Deno.Command(program, {
+        args: [...first, ...args],
+        env: { NO_COLOR: "1" },
+        stdin: "null",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
+      // One that does not end would keep the test from its end, too.
+      const guard = setTimeout(() => child.kill("SIGKILL"), 60_000);
+      try {
+        const lines = linesOf(child.stderr)[Symbol.asyncIterator]();
+        let port = 0;
+        while (port === 0) {
+          const { value = "" } = await lines.next();
+          port = Number(/http:\/\/127\.0\.0\.1:(\d+)/.exec(value)?.[1] ?? 0);
+        }
+        using client = await RawClient.connect(port);
+        // More than a pipe holds.
+        for (let i = 0; i < 64; i++) {
+          await client.send(get("/", `User-Agent: ${"x".repeat(6_000)}\r\n`));
+          assertEquals((await client.receive()).status, 200);
+        }
+        child.kill("SIGTERM");
+        const said: string[] = [];
+        for await (const line of { [Symbol.asyncIterator]: () => lines }) said.push(line);
+        assertEquals((await child.status).code, 0, said.join("\n"));
+        assertMatch(said.join("\n"), /access log.* lost: nobody took them at the end/);
+      } finally {
+        clearTimeout(guard);
+        await child.stdout.cancel();
+      }
     },
   });
 }

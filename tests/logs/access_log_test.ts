@@ -94,6 +94,20 @@ Deno.test("lines that a full disk does not take are lost, and said; the next one
   assertEquals(sink.batches.at(-1), "200 /b\n");
 });
 
+Deno.test("a log ends although nobody takes its lines, and says how many are lost", async () => {
+  const sink = new SlowSink();
+  const lines: string[] = [];
+  const log = new AccessLog(sink, "x.log", FORMAT, (_, line) => lines.push(line));
+  log.onEnd(recordOf(`/${"m".repeat(70_000)}`));
+  log.onEnd(recordOf("/b"));
+  log.onEnd(recordOf("/c"));
+  await log.close();
+  assertEquals(lines, ["access log x.log: 3 lines are lost: nobody took them at the end"]);
+  assertEquals([sink.batches.length, sink.isClosed], [1, true]);
+  await sink.release(new Error("nobody reads it"));
+  assertEquals([sink.batches.length, lines.length], [1, 1], "nothing is written after the end");
+});
+
 Deno.test("several processes append whole lines to a file, which can be moved away", async () => {
   const folder = await Deno.makeTempDir();
   try {
@@ -152,4 +166,31 @@ Deno.test("a file that cannot be opened again stays, and one that never could be
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test({
+  name: "a pipe is refused, which would block who opens it until somebody reads it",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = `${folder}/access.log`;
+      const said: string[] = [];
+      const sink = new FileSink(path, (_, line) => said.push(line));
+      await Deno.rename(path, `${path}.1`);
+      const { success } = await new Deno.Command("mkfifo", { args: [path] }).output();
+      assert(success);
+      // Somebody has it open, so that a test which fails does not last forever.
+      using _held = await Deno.open(path, { read: true, write: true });
+      sink.reopen();
+      await sink.write(new TextEncoder().encode("a\n"));
+      sink.close();
+      assertEquals(await Deno.readTextFile(`${path}.1`), "a\n");
+      assertMatch(said.join(), /^access log .* stays as it is: it is a pipe/);
+      assertThrows(() => new FileSink(path, () => {}), ConfigError, "it is a pipe; write -");
+      new FileSink("/dev/null", () => {}).close();
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });
