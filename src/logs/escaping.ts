@@ -46,6 +46,14 @@ export const TEXT_ESCAPING: Escaping = {
 };
 /** The same for values that a space would end. */
 export const WORD_ESCAPING: Escaping = { ...TEXT_ESCAPING, plain: visible(0x20) };
+
+/** `escaping`, and the same for one more byte. */
+export function alsoEscaping(escaping: Escaping, byte: number): Escaping {
+  const plain = escaping.plain.slice();
+  plain[byte] = 0;
+  return { ...escaping, plain };
+}
+
 /** As JSON has it, a code unit for each byte. */
 export const JSON_ESCAPING: Escaping = {
   plain: visible(),

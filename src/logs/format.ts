@@ -38,19 +38,20 @@ export type Value =
   | "dash";
 
 /** Part of a line. */
-export type Piece =
-  | { readonly kind: "literal"; readonly text: string }
-  | {
-    readonly kind: "value";
-    readonly value: Value;
-    /** Whether quotes are around it, so that it can have spaces. */
-    readonly isQuoted: boolean;
-  }
-  | {
-    readonly kind: "field";
+export type Piece = { readonly kind: "literal"; readonly text: string } | ValuePiece;
+
+/** Part of a line that differs from request to request. */
+export type ValuePiece =
+  & (
+    | { readonly kind: "value"; readonly value: Value }
     /** Name of the request's field, in lower case. */
-    readonly name: string;
+    | { readonly kind: "field"; readonly name: string }
+  )
+  & {
+    /** Whether a quote ends it, so that it can have spaces. */
     readonly isQuoted: boolean;
+    /** The literal that ends it, which is never in it; `""` where the line ends. */
+    readonly end: string;
   };
 
 /** A form of lines. */
@@ -104,6 +105,14 @@ const NAMES: Readonly<Record<string, string>> = {
 /** A directive, or a percent sign that begins none. */
 const DIRECTIVE = /%(?:(%)|>?([A-Za-z])|\{([^{}]{1,64})\}([A-Za-z]))|%/g;
 const CONTROL = /\p{Cc}/u;
+/** What escapes are made of. */
+const OF_ESCAPES = /[\\x0-9a-f]/;
+/** Values in which nothing is a client's. */
+const OWN_VALUES: ReadonlySet<Value> = new Set<Value>([
+  ...["time", "protocol", "status", "bytes in", "bytes out", "bytes out or dash"] as const,
+  ...["duration in s", "duration in ms", "duration in us", "first byte in ms"] as const,
+  ...["queued in ms", "endpoint", "scheme", "worker", "generation", "process", "dash"] as const,
+]);
 
 /**
  * The format that `text` names or composes; `name` is how the user wrote the option.
@@ -141,7 +150,35 @@ export function parseLogFormat(text: string, name: string): LogFormat {
   }
   literal += composed.slice(done);
   if (literal !== "") pieces.push({ kind: "literal", text: literal });
-  return { kind: "pieces", pieces };
+  return { kind: "pieces", pieces: withEnds(pieces, name) };
+}
+
+/** `pieces`, each value with what ends it. */
+function withEnds(pieces: readonly Piece[], name: string): Piece[] {
+  let end = "";
+  return pieces.toReversed().map((piece) => {
+    if (piece.kind === "literal") {
+      end = piece.text;
+      return piece;
+    }
+    const isOwn = piece.kind === "value" && OWN_VALUES.has(piece.value);
+    if (end !== "" && endByte(end) === NO_BYTE && !isOwn) {
+      throw new ConfigError(
+        `${name} has ${JSON.stringify(end)} after a value that can have it in itself: ` +
+          `separate them by something else`,
+      );
+    }
+    return { ...piece, isQuoted: piece.isQuoted && end.startsWith('"'), end };
+  }).reverse();
+}
+
+/** What {@linkcode endByte} has for a text that has none. */
+export const NO_BYTE = -1;
+
+/** The byte of a literal that is escaped in values before it, so that these never have all of it. */
+export function endByte(end: string): number {
+  for (const char of end) if (!OF_ESCAPES.test(char)) return char.charCodeAt(0);
+  return NO_BYTE;
 }
 
 function quotesIn(pieces: readonly Piece[]): number {
@@ -160,14 +197,15 @@ function pieceOf(
   isQuoted: boolean,
   name: string,
 ): Piece {
+  const end = "";
   if (letter !== undefined && Object.hasOwn(LETTERS, letter)) {
-    return { kind: "value", value: LETTERS[letter], isQuoted };
+    return { kind: "value", value: LETTERS[letter], isQuoted, end };
   }
   if (kind === "i" && /^[\w-]+$/.test(argument!)) {
-    return { kind: "field", name: argument!.toLowerCase(), isQuoted };
+    return { kind: "field", name: argument!.toLowerCase(), isQuoted, end };
   }
   if (kind === "g" && Object.hasOwn(NAMED, argument!)) {
-    return { kind: "value", value: NAMED[argument!], isQuoted };
+    return { kind: "value", value: NAMED[argument!], isQuoted, end };
   }
   const advice = kind === "g" ? nearest(argument!, Object.keys(NAMED)) : "";
   throw new ConfigError(

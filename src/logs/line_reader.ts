@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LogFormat, Piece, Value } from "./format.ts";
+import type { LogFormat, Piece, Value, ValuePiece } from "./format.ts";
 
 /** What is read of a line. What it does not say is `undefined`. */
 export interface ReadLine {
@@ -52,6 +52,9 @@ const COMMON_TIME =
 /** `common`, `combined`, and either with more after it: of which a time in seconds may be the first. */
 const COMMON_LINE =
   /^(\S+) \S+ \S+ \[([^\]]{1,40})\] "((?:[^"\\]|\\.)*)" (\d{1,3}|-) (\d+|-)(?: (\d+\.\d+)(?= |$))?/;
+/** A request line that no quotes are around. */
+const BARE_REQUEST_LINE = /[^ ]+ [^ ]+ HTTP\/\d\.\d/y;
+const NUMBER = /^\d+(?:\.\d+)?$/;
 const ESCAPE = /\\(?:x([0-9a-fA-F]{2})|(.))/g;
 
 /** The time that a text such as `01/Dec/2026:01:50:14 +0000` says, in ms since 1970; `undefined` if none. */
@@ -87,7 +90,7 @@ function readJson(line: string): ReadLine | null {
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return null;
   const object = parsed as Readonly<Record<string, unknown>>;
   const number = (name: string) =>
-    typeof object[name] === "number" ? object[name] as number : undefined;
+    typeof object[name] === "number" ? countOf(object[name]) : undefined;
   const read: ReadLine = { values: {} };
   read.timeMs = typeof object.time === "string" ? Date.parse(object.time) : undefined;
   read.durationMs = number("durationMs");
@@ -109,8 +112,8 @@ function readCommon(line: string): ReadLine | null {
   const [, client, time, request, status, bytes, seconds] = match;
   const read: ReadLine = { values: { client, status } };
   read.timeMs = commonTime(time);
-  if (bytes !== "-") read.bytesOut = Number(bytes);
-  if (seconds !== undefined) read.durationMs = Number(seconds) * 1_000;
+  if (bytes !== "-") read.bytesOut = numberOf(bytes);
+  if (seconds !== undefined) read.durationMs = numberOf(seconds, 1_000);
   takeRequestLine(read, unescaped(request));
   return read;
 }
@@ -125,11 +128,11 @@ const TAKE: Partial<Record<Value, (read: ReadLine, text: string) => void>> = {
   "target": takeTarget,
   "protocol": (read, text) => read.values.protocol = text,
   "status": (read, text) => read.values.status = text,
-  "bytes out": (read, text) => read.bytesOut = Number(text),
-  "bytes out or dash": (read, text) => read.bytesOut = text === "-" ? 0 : Number(text),
-  "duration in s": (read, text) => read.durationMs = Number(text) * 1_000,
-  "duration in ms": (read, text) => read.durationMs = Number(text),
-  "duration in us": (read, text) => read.durationMs = Number(text) / 1_000,
+  "bytes out": (read, text) => read.bytesOut = numberOf(text),
+  "bytes out or dash": (read, text) => read.bytesOut = text === "-" ? 0 : numberOf(text),
+  "duration in s": (read, text) => read.durationMs = numberOf(text, 1_000),
+  "duration in ms": (read, text) => read.durationMs = numberOf(text),
+  "duration in us": (read, text) => read.durationMs = numberOf(text, 0.001),
   "endpoint": (read, text) => read.values.endpoint = text,
   "scheme": (read, text) => read.values.scheme = text,
   "mount": (read, text) => read.values.mount = text,
@@ -142,16 +145,14 @@ function readerOfPieces(pieces: readonly Piece[]): LineReader {
   return (line) => {
     const read: ReadLine = { values: {} };
     let at = 0;
-    for (const [place, piece] of pieces.entries()) {
+    for (const piece of pieces) {
       if (piece.kind === "literal") {
         if (!line.startsWith(piece.text, at)) return null;
         at += piece.text.length;
         continue;
       }
-      const next = pieces[place + 1];
-      const isTime = piece.kind === "value" && piece.value === "time";
-      const end = isTime ? line.indexOf("]", at) + 1 : endOf(line, at, next, piece.isQuoted);
-      if (end < at || (isTime && end === 0)) return null;
+      const end = endOf(line, at, piece);
+      if (end < at) return null;
       const text = unescaped(line.slice(at, end));
       if (piece.kind === "value") TAKE[piece.value]?.(read, text);
       at = end;
@@ -160,16 +161,16 @@ function readerOfPieces(pieces: readonly Piece[]): LineReader {
   };
 }
 
-/** Where a value ends: at the first byte of what follows, which stands in no value, or at the end of the line. */
-function endOf(line: string, at: number, next: Piece | undefined, isQuoted: boolean): number {
-  if (next === undefined) return line.length;
-  if (next.kind !== "literal") return valueEnd(line, at, " ");
-  return valueEnd(line, at, isQuoted && next.text.startsWith('"') ? '"' : next.text);
-}
-
-function valueEnd(line: string, at: number, text: string): number {
-  const end = line.indexOf(text, at);
-  return end < 0 ? -1 : end;
+/** Where a value ends: at what follows, which stands in no value, or at the end of the line; -1 if nowhere. */
+function endOf(line: string, at: number, piece: ValuePiece): number {
+  const { isQuoted, end } = piece;
+  if (piece.kind === "value" && piece.value === "time") return line.indexOf("]", at) + 1 || -1;
+  if (piece.kind === "value" && piece.value === "request line" && !isQuoted) {
+    BARE_REQUEST_LINE.lastIndex = at;
+    return BARE_REQUEST_LINE.test(line) ? BARE_REQUEST_LINE.lastIndex : -1;
+  }
+  if (end === "") return line.length;
+  return line.indexOf(isQuoted ? '"' : end, at);
 }
 
 function takeRequestLine(read: ReadLine, text: string): void {
@@ -197,4 +198,14 @@ function unescaped(text: string): string {
     (_, hex?: string, letter?: string) =>
       hex === undefined ? letter! : String.fromCharCode(parseInt(hex, 16)),
   );
+}
+
+/** The number that `text` is, times `unit`, if it counts something. */
+function numberOf(text: string, unit = 1): number | undefined {
+  return NUMBER.test(text) ? countOf(Number(text) * unit) : undefined;
+}
+
+/** `value`, if it can be one of something that is counted or measured: sums of others would be no numbers. */
+function countOf(value: number): number | undefined {
+  return value >= 0 && value <= Number.MAX_SAFE_INTEGER ? value : undefined;
 }

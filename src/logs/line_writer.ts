@@ -12,8 +12,9 @@ import { latin1Text } from "../message/fields.ts";
 import { idPrefix } from "../message/request_id.ts";
 import type { RequestRecord } from "../observe/request_record.ts";
 import type { Escaping } from "./escaping.ts";
-import { JSON_ESCAPING, QUOTE, TEXT_ESCAPING, WORD_ESCAPING } from "./escaping.ts";
-import type { LogFormat, Value } from "./format.ts";
+import { alsoEscaping, JSON_ESCAPING, QUOTE, TEXT_ESCAPING, WORD_ESCAPING } from "./escaping.ts";
+import type { LogFormat, Piece, Value } from "./format.ts";
+import { endByte, NO_BYTE } from "./format.ts";
 import { FieldFinder } from "./field_finder.ts";
 import type { LineBuffer } from "./line_buffer.ts";
 
@@ -21,7 +22,6 @@ import type { LineBuffer } from "./line_buffer.ts";
 export const MAX_VALUE_BYTES = 8_192;
 
 const AT = 0x40;
-const DASH = 0x2d;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /** Fields that lines in JSON have, and their places. */
 const JSON_FIELDS = ["referer", "user-agent"];
@@ -57,6 +57,8 @@ const MAX_KEY_BYTES = 1_024;
 /** Writes lines in one format. */
 export class LineWriter {
   readonly #format: LogFormat;
+  /** How the bytes of each piece of the format are escaped. */
+  readonly #escapings: readonly Escaping[];
   readonly #fields: FieldFinder;
   readonly #process: number;
   readonly #idPrefix = `${idPrefix()}-`;
@@ -69,6 +71,7 @@ export class LineWriter {
   /** Writes lines in `format` for the process with the number `process`. */
   constructor(format: LogFormat, process: number) {
     this.#format = format;
+    this.#escapings = format.kind === "json" ? [] : format.pieces.map(escapingOf);
     this.#process = process;
     this.#jsonEnd = latin1Bytes(`","process":${process}}`);
     const names = format.kind === "json"
@@ -83,14 +86,13 @@ export class LineWriter {
     if (this.#format.kind === "json") {
       this.#writeJson(line, record);
     } else {
-      for (const piece of this.#format.pieces) {
-        if (piece.kind === "literal") {
-          line.ascii(piece.text);
-          continue;
-        }
-        const escaping = piece.isQuoted ? TEXT_ESCAPING : WORD_ESCAPING;
-        if (piece.kind === "value") this.#writeValue(line, record, piece.value, escaping);
-        else this.#writeField(line, record.head, piece.name, escaping);
+      const { pieces } = this.#format;
+      for (let i = 0; i < pieces.length; i++) {
+        const piece = pieces[i];
+        const escaping = this.#escapings[i];
+        if (piece.kind === "literal") line.ascii(piece.text);
+        else if (piece.kind === "field") this.#writeField(line, record.head, piece.name, escaping);
+        else this.#writeValue(line, record, piece.value, escaping);
       }
     }
     line.byte(LF);
@@ -170,7 +172,7 @@ export class LineWriter {
     const fields = this.#fields;
     const place = fields.placeOf(name);
     const start = fields.starts[place];
-    if (start < 0 || fields.ends[place] === start) line.byte(DASH);
+    if (start < 0 || fields.ends[place] === start) word(line, "", escaping);
     else put(line, block, start, fields.ends[place], escaping);
   }
 
@@ -179,7 +181,7 @@ export class LineWriter {
     const { block, targetStart, targetEnd } = head;
     switch (value) {
       case "client":
-        word(line, record.client);
+        word(line, record.client, escaping);
         break;
       case "time":
         this.#setSecond(record.startedAtMs);
@@ -189,7 +191,7 @@ export class LineWriter {
         this.#writeRequestLine(line, record, escaping);
         break;
       case "method":
-        word(line, head.method);
+        word(line, head.method, escaping);
         break;
       case "target":
         bytesOrDash(line, block, targetStart, targetEnd, escaping);
@@ -214,7 +216,7 @@ export class LineWriter {
         line.whole(record.bytesOut);
         break;
       case "bytes out or dash":
-        if (record.bytesOut === 0) line.byte(DASH);
+        if (record.bytesOut === 0) word(line, "", escaping);
         else line.whole(record.bytesOut);
         break;
       case "duration in s":
@@ -227,7 +229,7 @@ export class LineWriter {
         line.whole(Math.round(record.durationMs * 1_000));
         break;
       case "first byte in ms":
-        if (record.firstByteMs < 0) line.byte(DASH);
+        if (record.firstByteMs < 0) word(line, "", escaping);
         else line.decimal(record.firstByteMs, 3);
         break;
       case "queued in ms":
@@ -240,8 +242,7 @@ export class LineWriter {
         line.ascii(record.scheme);
         break;
       case "mount":
-        if (record.mount === "") line.byte(DASH);
-        else asciiEscaped(line, record.mount, escaping);
+        word(line, record.mount, escaping);
         break;
       case "worker":
         line.whole(record.worker);
@@ -250,7 +251,7 @@ export class LineWriter {
         line.whole(record.generation);
         break;
       case "request id":
-        line.ascii(record.requestId);
+        asciiEscaped(line, record.requestId, escaping);
         break;
       case "outcome":
         asciiEscaped(line, record.outcome.replace(" ", "-"), escaping);
@@ -259,23 +260,25 @@ export class LineWriter {
         line.whole(this.#process);
         break;
       case "dash":
-        line.byte(DASH);
+        word(line, "", escaping);
         break;
     }
   }
 
   #writeRequestLine(line: LineBuffer, record: RequestRecord, escaping: Escaping): void {
     const { method, block, targetStart, targetEnd } = record.head;
-    if (targetStart === targetEnd) {
-      line.byte(DASH);
+    // Without quotes around it, only its three words tell where it ends.
+    const isBare = escaping !== TEXT_ESCAPING;
+    if (targetStart === targetEnd && !isBare) {
+      word(line, "", escaping);
       return;
     }
-    if (method !== "") {
-      line.ascii(method);
+    if (method !== "" || isBare) {
+      word(line, method, escaping);
       line.byte(SP);
     }
-    put(line, block, targetStart, targetEnd, escaping);
-    if (method === "") return;
+    bytesOrDash(line, block, targetStart, targetEnd, escaping);
+    if (method === "" && !isBare) return;
     line.byte(SP);
     line.ascii(record.protocol);
   }
@@ -294,14 +297,21 @@ export class LineWriter {
   }
 }
 
+function escapingOf(piece: Piece): Escaping {
+  if (piece.kind === "literal" || piece.isQuoted) return TEXT_ESCAPING;
+  const byte = endByte(piece.end);
+  return byte === NO_BYTE ? WORD_ESCAPING : alsoEscaping(WORD_ESCAPING, byte);
+}
+
 /** Where the query of the target begins with its question mark, or the target ends. */
 function queryStart({ block, targetStart, targetEnd }: RequestHead): number {
   for (let at = targetStart; at < targetEnd; at++) if (block[at] === QUESTION) return at;
   return targetEnd;
 }
 
-function word(line: LineBuffer, text: string): void {
-  line.ascii(text === "" ? "-" : text);
+/** Appends `text`, or a dash in its place if there is none. */
+function word(line: LineBuffer, text: string, escaping: Escaping): void {
+  asciiEscaped(line, text === "" ? "-" : text, escaping);
 }
 
 function bytesOrDash(
@@ -311,7 +321,7 @@ function bytesOrDash(
   end: number,
   escaping: Escaping,
 ): void {
-  if (start === end) line.byte(DASH);
+  if (start === end) word(line, "", escaping);
   else put(line, bytes, start, end, escaping);
 }
 
@@ -336,11 +346,11 @@ function put(
     const shown = withoutPasswords(latin1Text(bytes, start, end));
     const rest = latin1Bytes(shown.slice(0, MAX_VALUE_BYTES));
     line.escaped(rest, 0, rest.length, escaping);
-    if (shown.length > MAX_VALUE_BYTES) line.ascii("...");
+    if (shown.length > MAX_VALUE_BYTES) asciiEscaped(line, "...", escaping);
     return;
   }
   line.escaped(bytes, start, to, escaping);
-  if (to < end) line.ascii("...");
+  if (to < end) asciiEscaped(line, "...", escaping);
 }
 
 function asciiEscaped(line: LineBuffer, text: string, escaping: Escaping): void {

@@ -210,7 +210,7 @@ const effects: Record<
   "access-log-format": [["--access-log-format", "%h"], {
     accessLogFormat: {
       kind: "pieces",
-      pieces: [{ kind: "value", value: "client", isQuoted: false }],
+      pieces: [{ kind: "value", value: "client", isQuoted: false, end: "" }],
     },
   }],
   "inspect": [["--inspect=[::1]:9300"], {

@@ -146,6 +146,35 @@ Deno.test("no byte of a request ends its line, or one of its values", () => {
   }
 });
 
+/** Formats whose values clients would end by themselves, if what follows could stand in a value. */
+const SEPARATED = [
+  '%h,%{user-agent}i,%s,"%r",%{duration}g,%B',
+  "%{user-agent}i|%h|%m|%s|%U%q|%B",
+  "[%{user-agent}i] [%U] [%s] [%B]",
+  "%{user-agent}i; %s; %U; %B",
+  '"%{user-agent}i %s" %U %B',
+  "%{user-agent}i0-%s-%U-%B",
+  "%{referer}i.%{user-agent}i.%s.%U.%B",
+  "%r %s %{user-agent}i %B",
+  "%r/%s/%{user-agent}i/%B",
+  "%U%q,%s,%{user-agent}i,%B",
+];
+const FORGED = ",200,1 200 1|200|1] [/a] [200] [1]; 200; /; 1 HTTP/1.1 0-200-1.200./a/200/";
+
+for (const format of SEPARATED) {
+  Deno.test(`no client forges a value in a line of ${format}`, () => {
+    for (const agent of [FORGED, "y".repeat(MAX_VALUE_BYTES + 1), ""]) {
+      for (const [method, target] of [["GET", `/a${FORGED}`], ["X|200|1", "200"], ["", "x"]]) {
+        const record = recordOf(target, `User-Agent: ${agent}\r\n`, { status: 404 });
+        record.head.method = method;
+        const line = lineOf(format, record);
+        const read = readerOf(parseLogFormat(format, "--format"))(line.trimEnd());
+        assertEquals([read?.values.status, read?.bytesOut], ["404", 1_234], line);
+      }
+    }
+  });
+}
+
 const WRONG: Record<string, string> = {
   "plain": "common, combined, json, or a format with directives",
   "jsn": "did you mean json?",
@@ -156,6 +185,7 @@ const WRONG: Record<string, string> = {
   "%{a b}i": "which is no directive",
   "%h\n": "control character",
   "%h ä": "ASCII",
+  "%{referer}ix20%s": "separate them by something else",
 };
 
 for (const [format, message] of Object.entries(WRONG)) {
@@ -197,6 +227,20 @@ const READABLE: Record<
   "no log line": [null, "worker 1 died", null],
   "JSON that is no line": [null, "{", null],
   "JSON without anything": [null, "{}", { values: {} }],
+  "numbers that none can be, of which sums would be none": [
+    null,
+    '{"durationMs":1e999,"bytesOut":-1,"status":200}',
+    { values: { status: "200" } },
+  ],
+  "more digits than a number has": [
+    null,
+    `::1 - - [01/Dec/2026:01:50:14 +0000] "-" 200 ${"9".repeat(400)} ${"9".repeat(400)}.0`,
+    {
+      timeMs: Date.UTC(2026, 11, 1, 1, 50, 14),
+      values: { client: "::1", status: "200", target: "-", path: "-" },
+    },
+  ],
+  "what should be a number and is none": ["%B %D", "many ", { values: {} }],
   "a format, and a line of another": ["%h %s", "127.0.0.1", null],
   "a format with more after it": ["%h %s", "127.0.0.1 200 x", {
     values: { client: "127.0.0.1", status: "200 x" },
