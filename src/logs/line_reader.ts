@@ -79,6 +79,13 @@ export function readerOf(format: LogFormat): LineReader {
   return format.kind === "json" ? readJson : readerOfPieces(format.pieces);
 }
 
+/** What lines in JSON have by the names that they are grouped by, and of which types that can be. */
+const JSON_VALUES = [
+  ...["status", "method", "client", "protocol", "endpoint", "scheme"] as const,
+  ...["mount", "worker", "generation", "outcome"] as const,
+];
+const JSON_TYPES: ReadonlySet<string> = new Set(["string", "number", "boolean"]);
+
 function readJson(line: string): ReadLine | null {
   let parsed: unknown;
   try {
@@ -97,11 +104,10 @@ function readJson(line: string): ReadLine | null {
   read.bytesOut = number("bytesOut");
   const { values } = read;
   if (typeof object.target === "string") takeTarget(read, object.target);
-  for (const name of ["status", "method", "client", "protocol", "endpoint", "scheme"] as const) {
-    if (object[name] !== undefined) values[name] = String(object[name]);
-  }
-  for (const name of ["mount", "worker", "generation", "outcome"] as const) {
-    if (object[name] !== undefined) values[name] = String(object[name]);
+  for (const name of JSON_VALUES) {
+    const value = object[name];
+    // Others have no text that is worth anything, and may make it as they like.
+    if (JSON_TYPES.has(typeof value)) values[name] = String(value);
   }
   return read;
 }

@@ -227,6 +227,12 @@ const READABLE: Record<
   "no log line": [null, "worker 1 died", null],
   "JSON that is no line": [null, "{", null],
   "JSON without anything": [null, "{}", { values: {} }],
+  "JSON whose values have no text": [
+    null,
+    `{"status":{"toString":1},"method":${"[".repeat(20_000)}${"]".repeat(20_000)},"client":null,` +
+    '"target":[],"time":{},"worker":2,"mount":true}',
+    { values: { worker: "2", mount: "true" } },
+  ],
   "numbers that none can be, of which sums would be none": [
     null,
     '{"durationMs":1e999,"bytesOut":-1,"status":200}',
