@@ -31,7 +31,7 @@ export interface RequestTrace {
   readonly appSpanId: string;
   /** Number of the span that it is part of; `""` if it begins the trace. */
   readonly parentId: string;
-  /** The vendors' state, as it came. */
+  /** The vendors' state, as it came; of more than 512 characters, the first members. */
   readonly state: string;
 }
 

@@ -23,6 +23,8 @@ type ReadableSpan = Parameters<OTLPTraceExporter["export"]>[0][number];
 const BATCH_MS = 1_000;
 /** So many requests wait no longer, and are sent at a time at the most. */
 const BATCH_REQUESTS = 512;
+/** The same for what they take, in bytes: collectors refuse batches of a few MiB. */
+const BATCH_BYTES = 524_288;
 /** How long the last traces may take at the end, in milliseconds. */
 const LAST_MS = 2_000;
 /** Word of traces that are lost is given once in this time. */
@@ -78,7 +80,7 @@ export class TraceExport implements TraceTaker, AsyncDisposable {
 
   onWaiting(): void {
     if (this.#sending !== null) return;
-    if (this.tracer.waitingCount >= BATCH_REQUESTS) this.#send();
+    if (this.#hasBatch()) this.#send();
     else this.#timer ??= setTimeout(this.#onTimer, timerMs(BATCH_MS));
   }
 
@@ -92,8 +94,13 @@ export class TraceExport implements TraceTaker, AsyncDisposable {
     await Promise.race([this.#untilSent(), isLate]);
     clearTimeout(timer);
     await Promise.race([this.#packages.exporter.shutdown(), isLate]);
-    this.#lose(this.tracer.take(Infinity).length, "there was no time left");
+    this.#lose(this.tracer.take(Infinity, Infinity).length, "there was no time left");
     this.#tellOfLoss(Infinity);
+  }
+
+  #hasBatch(): boolean {
+    const { waitingCount, waitingBytes } = this.tracer;
+    return waitingCount >= BATCH_REQUESTS || waitingBytes >= BATCH_BYTES;
   }
 
   async #untilSent(): Promise<void> {
@@ -112,7 +119,7 @@ export class TraceExport implements TraceTaker, AsyncDisposable {
   }
 
   async #sendBatch(): Promise<void> {
-    const requests = this.tracer.take(BATCH_REQUESTS);
+    const requests = this.tracer.take(BATCH_REQUESTS, BATCH_BYTES);
     const spans = requests.flatMap(spansOf).map((span) => this.#readable(span));
     const { promise, resolve } = Promise.withResolvers<Error | undefined>();
     this.#packages.exporter.export(
@@ -129,7 +136,7 @@ export class TraceExport implements TraceTaker, AsyncDisposable {
     }
     this.#tellOfLoss(performance.now());
     const { waitingCount } = tracer;
-    if (waitingCount >= BATCH_REQUESTS || (this.#isClosed && waitingCount > 0)) this.#send();
+    if (this.#hasBatch() || (this.#isClosed && waitingCount > 0)) this.#send();
     else if (waitingCount > 0) this.#timer = setTimeout(this.#onTimer, timerMs(BATCH_MS));
   }
 

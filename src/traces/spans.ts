@@ -4,14 +4,22 @@
  * @module
  */
 
+import { latin1Bytes } from "../base/bytes.ts";
 import { withoutPasswords } from "../base/passwords.ts";
+import { latin1Text } from "../message/fields.ts";
 import type { Outcome, RequestRecord, RequestTrace } from "../observe/request_record.ts";
 import { newSpanId } from "./ids.ts";
+
+/** Characters of a target that are kept. */
+export const MAX_TARGET_CHARS = 2_048;
+/** What the rest of a traced request takes, in bytes. */
+const OTHER_BYTES = 512;
 
 /** A traced request. */
 export interface TracedRequest {
   readonly trace: RequestTrace;
   readonly method: string;
+  /** Its first {@linkcode MAX_TARGET_CHARS}. */
   readonly target: string;
   readonly mount: string;
   readonly scheme: string;
@@ -52,7 +60,7 @@ export function tracedRequest(record: RequestRecord, trace: RequestTrace): Trace
   return {
     trace,
     method: record.method,
-    target: record.target,
+    target: targetOf(record),
     mount: record.mount,
     scheme: record.scheme,
     protocol: record.protocol,
@@ -70,6 +78,24 @@ export function tracedRequest(record: RequestRecord, trace: RequestTrace): Trace
     worker: record.worker,
     generation: record.generation,
   };
+}
+
+/** What keeping `request` takes, in bytes. */
+export function bytesOf({ target, trace }: TracedRequest): number {
+  return OTHER_BYTES + target.length + trace.state.length;
+}
+
+function targetOf(record: RequestRecord): string {
+  const { target } = record;
+  if (target.length <= MAX_TARGET_CHARS) return target;
+  // What is left out must not be what makes a password be seen as one.
+  return copyOf(withoutPasswords(target).slice(0, MAX_TARGET_CHARS));
+}
+
+/** The same text: a part of another would keep all that it is a part of. */
+export function copyOf(text: string): string {
+  const bytes = latin1Bytes(text);
+  return latin1Text(bytes, 0, bytes.length);
 }
 
 /** The spans of a request: the request itself, its time in the queue, and that in the app, as far as there were such. */

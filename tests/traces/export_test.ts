@@ -3,8 +3,11 @@ import type { Context } from "../../mod.ts";
 import { NO_ANSWER, RequestHead, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { latin1Bytes } from "../../src/base/bytes.ts";
 import { ObservingHandler } from "../../src/observe/handler.ts";
+import { RequestRecord } from "../../src/observe/request_record.ts";
 import { TraceExport } from "../../src/traces/exporter.ts";
 import { traceSettings } from "../../src/traces/settings.ts";
+import { spansOf } from "../../src/traces/spans.ts";
+import { Tracer } from "../../src/traces/tracer.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { eventually } from "../support/fastcgi.ts";
 import { startGateway } from "../support/gateway.ts";
@@ -99,6 +102,43 @@ Deno.test("spans say how a request ended, and nothing of passwords", async () =>
     assert(children.every((each) => each.traceId === traceId));
     assert(children.every((each) => each.startNs >= startNs && each.endNs <= endNs));
   }
+});
+
+Deno.test("what waits is bounded in bytes, and so is a batch, whatever clients send", () => {
+  const tracer = new Tracer(() => true, { onWaiting() {} });
+  const members = Array.from({ length: 200 }, (_, i) => `vendor${i}=${"s".repeat(30)}`);
+  const COUNT = 4_000;
+  for (let i = 0; i < COUNT; i++) {
+    const record = new RequestRecord();
+    const { head } = record;
+    const target = `/a?next=http://ann:${"pw".repeat(2_000)}@b/${"t".repeat(4_000)}`;
+    const fields = `traceparent: 00-${TRACE}-${SPAN}-01\r\ntracestate: ${members.join(",")}\r\n`;
+    head.block = latin1Bytes(target + fields);
+    head.targetEnd = head.fieldsStart = target.length;
+    head.fieldsEnd = head.paramsStart = head.paramsEnd = head.block.length;
+    record.trace = tracer.begin(head);
+    tracer.onEnd(record);
+  }
+  assert(tracer.dropped > 0);
+  const { waitingCount } = tracer;
+  let taken = 0;
+  let bytes = 0;
+  while (tracer.waitingCount > 0) {
+    const batch = tracer.take(512, 524_288);
+    taken += batch.length;
+    const spans = JSON.stringify(batch.flatMap(spansOf));
+    bytes += JSON.stringify(batch).length;
+    assert(spans.length < 2_097_152, String(spans.length));
+    assert(!spans.includes("pwpw"));
+    for (const { target, trace: { state, traceId, parentId } } of batch) {
+      assert(target.length <= 2_048 && target.startsWith("/a?next=http://ann:***@b/ttt"), target);
+      assert(state.length > 400 && state.length <= 512);
+      assertEquals(state.split(","), members.slice(0, state.split(",").length));
+      assertEquals([traceId, parentId], [TRACE, SPAN]);
+    }
+  }
+  assertEquals([taken, taken + tracer.dropped, tracer.waitingBytes], [waitingCount, COUNT, 0]);
+  assert(bytes < 8_388_608, String(bytes));
 });
 
 Deno.test("the command takes places in traces over, tells its app, and sends spans of requests and apps", async () => {
