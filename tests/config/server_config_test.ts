@@ -80,6 +80,12 @@ const values: [words: string[], line: string][] = [
     "# This sets x-forwarded-for and x-forwarded-proto, of which not all count: " +
     "--forwarded-fields forwarded",
   ],
+  // Else the id that gatehouse takes over from them would be one that their clients choose.
+  [["nginx", "a"], "  proxy_set_header X-Request-Id $request_id;"],
+  [["apache", "a"], "  RequestHeader unset X-Request-Id early"],
+  [["lighttpd", "a"], '  "X-Forwarded-Proto" => "", "X-Request-Id" => ""'],
+  [["caddy", "a"], "    header_up -X-Request-Id"],
+  [["haproxy", "a"], "  http-request del-header x-request-id"],
   [["caddy", "a", "--site=b.org"], "b.org {"],
   [["caddy", "a", "--site=b.org:81"], "http://b.org:81 {"],
   [["caddy", "a", "--http", "unix:a b"], "  reverse_proxy `unix//srv/app/a b` {"],

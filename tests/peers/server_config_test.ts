@@ -44,7 +44,7 @@ const app: App = {
       host: request.headers.get("host"),
       remote: context.remoteAddr,
       env: { ...context.env },
-      fields: [...request.headers].filter(([name]) => /forwarded/.test(name)),
+      fields: [...request.headers].filter(([name]) => /forwarded|request-id/.test(name)),
     });
   },
 };
@@ -86,7 +86,7 @@ async function openLab(): Promise<Lab> {
 }
 
 const FORGED = "Forwarded: for=6.6.6.6\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Host: evil\r\n" +
-  "X-Forwarded-Proto: gopher\r\n";
+  "X-Forwarded-Proto: gopher\r\nX-Request-Id: forged\r\n";
 
 /** Whether a server can speak TLS; says so if not. */
 function speaksTls(name: SiteServer): boolean {
@@ -116,7 +116,7 @@ async function passesRequests(front: Front, port: number, endpoint: string): Pro
     assertEquals(fields.get("x-forwarded-for"), "127.0.0.1");
     assertEquals(fields.get("x-forwarded-proto"), "http");
   }
-  assert(!/6\.6\.6\.6|evil|gopher/.test(JSON.stringify(seen.fields)), body);
+  assert(!/6\.6\.6\.6|evil|gopher|forged/.test(JSON.stringify(seen.fields)), body);
 }
 
 async function passesUploads(url: string, client: Deno.HttpClient): Promise<void> {

@@ -19,6 +19,15 @@ import {
 /** Longest time that a connection to the gateway is kept while it is idle, in seconds. */
 const KEPT_SECONDS = 60;
 
+/** Fields in which a client could pass for somebody else, or its request for another one. */
+const CLAIMS = [
+  "Forwarded",
+  "X-Forwarded-For",
+  "X-Forwarded-Host",
+  "X-Forwarded-Proto",
+  "X-Request-Id",
+];
+
 /** The configuration: a virtual host. */
 export function apacheConfig(site: Site): string {
   const { backend, tls, name, address } = site;
@@ -69,9 +78,7 @@ export function apacheConfig(site: Site): string {
       "AllowEncodedSlashes NoDecode",
       `LimitRequestBody ${Number.isFinite(site.maxBodyBytes) ? site.maxBodyBytes : 0}`,
       "# What clients say of themselves is replaced.",
-      ...["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"].map((field) =>
-        `RequestHeader unset ${field} early`
-      ),
+      ...CLAIMS.map((field) => `RequestHeader unset ${field} early`),
       ...backend.scheme === "fastcgi" ? [] : proxying(backend),
       ...site.prefixes.flatMap((prefix) => location(site, backend, prefix)),
     ]),

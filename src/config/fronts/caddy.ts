@@ -81,6 +81,7 @@ function proxying({ scheme, places }: Backend, files: readonly string[]): string
       "flush_interval -1",
       // Of the others, Caddy takes nobody's word.
       "header_up -Forwarded",
+      "header_up -X-Request-Id",
       ...files,
     ]),
     "}",

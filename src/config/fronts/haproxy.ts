@@ -45,7 +45,7 @@ export function haproxyConfig(site: Site): string {
         `acl gatehouse_path path_beg ${prefix}/`,
       ]),
       "# What clients say of themselves is replaced.",
-      ...["forwarded", "x-forwarded-for", "x-forwarded-host"].map((field) =>
+      ...["forwarded", "x-forwarded-for", "x-forwarded-host", "x-request-id"].map((field) =>
         `http-request del-header ${field}`
       ),
       "http-request set-header x-forwarded-proto %[ssl_fc,iif(https,http)]",

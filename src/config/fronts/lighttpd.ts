@@ -106,7 +106,8 @@ function proxying(backend: Backend): string[] {
     "# What clients say of themselves is replaced.",
     "setenv.set-request-header = (",
     ...indented(1, [
-      '"Forwarded" => "", "X-Forwarded-For" => "", "X-Forwarded-Host" => "", "X-Forwarded-Proto" => ""',
+      '"Forwarded" => "", "X-Forwarded-For" => "", "X-Forwarded-Host" => "",',
+      '"X-Forwarded-Proto" => "", "X-Request-Id" => ""',
     ]),
     ")",
     `proxy.server = ( "/" => ( ${

@@ -107,6 +107,7 @@ function proxying({ scheme }: Backend): string[] {
     "proxy_set_header X-Forwarded-Proto $scheme;",
     'proxy_set_header X-Forwarded-Host "";',
     'proxy_set_header Forwarded "";',
+    "proxy_set_header X-Request-Id $request_id;",
     ...scheme === "https" ? ["proxy_ssl_server_name on;", "proxy_ssl_name $host;"] : [],
   ];
 }
