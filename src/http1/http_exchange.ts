@@ -98,6 +98,10 @@ export class HttpExchange implements DirectOutput, Exchange {
     this.granted = head.expectsContinue ? 0 : BODY_WINDOW_BYTES;
   }
 
+  get isHeld(): boolean {
+    return this.#connection.front !== this;
+  }
+
   /** Whether the response has begun. */
   get responded(): boolean {
     return this.#state !== AWAITING;

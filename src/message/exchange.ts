@@ -325,6 +325,8 @@ export interface Exchange {
    * called, if only with 0, when that is over.
    */
   readonly congested: boolean;
+  /** Whether what is answered now has to wait for other answers. Absent where none ever does. */
+  readonly isHeld?: boolean;
   /** A way to write without copies, once the response has begun; nothing where there is none, or not yet. */
   readonly direct?: DirectOutput | null;
   /**

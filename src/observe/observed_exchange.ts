@@ -154,7 +154,7 @@ export class ObservedExchange implements Exchange, DirectOutput {
     this.respondedAt = now;
     this.status = status;
     this.#begin(status, bodyLength, body);
-    if (bodyLength === WHOLE_BODY && !this.wantsSent) {
+    if (bodyLength === WHOLE_BODY && !this.wantsSent && this.#inner.isHeld !== true) {
       // All of it is in the endpoint's hands: to wait for its end would cost more than a short answer does.
       this.#inner.respond(head, body);
       this.#finish("answered", now);

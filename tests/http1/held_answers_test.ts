@@ -5,6 +5,7 @@ import { HttpConnection } from "../../src/http1/connection.ts";
 import { DEFAULT_HTTP_LIMITS } from "../../src/http1/codec/limits.ts";
 import { OwnLines } from "../../src/http1/codec/writer.ts";
 import { latin1Text } from "../../src/message/fields.ts";
+import { ObservingHandler } from "../../src/observe/handler.ts";
 import { WaitingList } from "../../src/net/waiting_list.ts";
 import { readResponses } from "../fuzz/response_reading.ts";
 import { assertEquals } from "../support/assert.ts";
@@ -108,6 +109,34 @@ for (const [name, [answer, body, isWhole]] of Object.entries(answers)) {
     ]);
   });
 }
+
+Deno.test("a record says what became of an answer that waited for its turn", async () => {
+  const whole = { status: 200, fieldLines: "", bodyLength: WHOLE_BODY };
+  const conn = new MemoryConn([bytesOf("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(3))]);
+  const exchanges: Exchange[] = [];
+  const closed = Promise.withResolvers<void>();
+  const connection = connectionOver(conn, exchanges, closed.resolve);
+  await connection.serve();
+  const records: unknown[] = [];
+  const observed: Exchange[] = [];
+  const observing = new ObservingHandler({ handle: (exchange) => observed.push(exchange) }, [{
+    onEnd: ({ status, bytesOut, outcome }) => records.push([status, bytesOut, outcome]),
+  }]);
+  for (const exchange of exchanges) observing.handle(exchange);
+  const [first, second, third] = observed;
+  second.respond({ ...whole, fieldLines: "a: b\r\n\r\n" }, bytesOf("second"));
+  third.respond(whole, bytesOf("third"));
+  assertEquals(records, []);
+  first.respond(whole, bytesOf("first"));
+  await closed.promise;
+  const written = latin1Text(conn.written, 0, conn.written.length);
+  assertEquals(readResponses(written, () => "GET").map(({ status }) => status), [200, 500, 200]);
+  assertEquals(records.sort(), [
+    [200, 5, "answered"],
+    [200, 5, "answered"],
+    [500, "500 Internal Server Error\n".length, "answered"],
+  ]);
+});
 
 /** A connection whose requests go into `exchanges`. */
 function connectionOver(
