@@ -11,12 +11,10 @@ import { LineSplitter } from "../base/line_splitter.ts";
 import { inOneLine, print, tell } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import type { LogCommand } from "../config/log_command.ts";
-import { readAnyLine, readerOf } from "../logs/line_reader.ts";
+import { MAX_LINE_CHARS, readAnyLine, readerOf } from "../logs/line_reader.ts";
 import type { Group } from "../logs/summary.ts";
 import { Summary } from "../logs/summary.ts";
 
-/** A longer line is taken for several. */
-const MAX_LINE_CHARS = 65_536;
 const READ_BYTES = 262_144;
 
 /**

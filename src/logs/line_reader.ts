@@ -39,6 +39,12 @@ export const GROUPINGS = [
   "minute",
 ] as const;
 
+/**
+ * A longer line is taken for several. No line of JSON that {@linkcode LineWriter} writes is, nor one of another
+ * format, unless that has dozens of fields.
+ */
+export const MAX_LINE_CHARS = 1_048_576;
+
 /** Reads a line; `null` if it is of another form. */
 export type LineReader = (line: string) => ReadLine | null;
 

@@ -5,7 +5,7 @@ import { RequestHead } from "../../src/message/exchange.ts";
 import { requestIdOf } from "../../src/message/request_id.ts";
 import { parseLogFormat } from "../../src/logs/format.ts";
 import { LineBuffer } from "../../src/logs/line_buffer.ts";
-import { readAnyLine, readerOf } from "../../src/logs/line_reader.ts";
+import { MAX_LINE_CHARS, readAnyLine, readerOf } from "../../src/logs/line_reader.ts";
 import { LineWriter, MAX_VALUE_BYTES } from "../../src/logs/line_writer.ts";
 import { RequestRecord } from "../../src/observe/request_record.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
@@ -262,6 +262,18 @@ for (const [what, [format, line, expected]] of Object.entries(READABLE)) {
     else assertEquals(JSON.parse(JSON.stringify(read)), JSON.parse(JSON.stringify(expected)));
   });
 }
+
+Deno.test("the longest lines that are written are lines for who reads them", () => {
+  const value = "\x01".repeat(MAX_VALUE_BYTES + 1);
+  const record = recordOf(`/${value}`, `Referer: ${value}\r\nUser-Agent: ${value}\r\n`, {
+    mount: `/${"m".repeat(MAX_VALUE_BYTES)}`,
+  });
+  for (const format of ["json", "combined"]) {
+    const line = lineOf(format, record).trimEnd();
+    assert(line.length > 3 * 4 * MAX_VALUE_BYTES && line.length < MAX_LINE_CHARS, format);
+    assertEquals(readAnyLine(line)?.values.status, "200", format);
+  }
+});
 
 Deno.test("what is written is read again, in all formats", () => {
   const record = recordOf('/a "b"?c=http://u:p@h/', FIELDS);
