@@ -154,6 +154,7 @@ const refusals: [words: string[], message: string][] = [
   [["mongrel2", "a", "--mongrel2=tcp://b:9,chroot=/a'b"], "it has a quotation mark"],
   [["mongrel2", "a", "--mongrel2=tcp://b:9", "--cert=c", "--key=k"], "certdir"],
   [["systemd", "a", "--http", "unix:/run/a.sock"], "give the socket a folder of its own"],
+  [["systemd", "a", "--http", "unix:/run/a:b/s"], "RuntimeDirectory= cannot have it"],
   [["systemd", "a\nb"], "it has control characters"],
   [["systemd", "a", "--signals=redis://:pw@b"], "everybody may read units"],
   [["systemd", "a", "--user=me"], "the service has User="],
@@ -220,6 +221,10 @@ const units: [words: string[], lines: string[]][] = [
       "RuntimeDirectory=g",
       "AmbientCapabilities=CAP_NET_BIND_SERVICE",
     ],
+  ],
+  [
+    ["systemd", "a", "--http", "unix:/run/50% it's/a.sock", "--status=unix:/run/g $h/s"],
+    [`RuntimeDirectory="50%% it's" "g $h"`],
   ],
   [
     ["systemd", "a", "--app-allow-write=data,/var/x y", "--pidfile=/run/g/pid"],

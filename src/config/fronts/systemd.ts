@@ -84,7 +84,7 @@ export function systemdUnit(service: Service): string {
     // The web server is in the group.
     ...sockets.length > 0 ? ["Group=www-data"] : [],
     ...runtime.length > 0
-      ? [`RuntimeDirectory=${runtime.map(value).join(" ")}`, "RuntimeDirectoryMode=0750"]
+      ? [`RuntimeDirectory=${runtime.map(folderName).join(" ")}`, "RuntimeDirectoryMode=0750"]
       : [],
     "CacheDirectory=gatehouse",
     "CacheDirectoryMode=0700",
@@ -193,6 +193,14 @@ function value(text: string): string {
   checkPrintable("systemd", text);
   if (/\\$/.test(text)) throw refusal("systemd", JSON.stringify(text), "it ends with a backslash");
   return text.replaceAll("%", "%%");
+}
+
+/** The name of a folder that systemd makes: one of several words, in which neither escapes nor variables count. */
+function folderName(name: string): string {
+  if (/["\\:]/.test(name)) {
+    throw refusal("systemd", `unix:/run/${name}/…`, "RuntimeDirectory= cannot have it");
+  }
+  return /^[\w@,.=+-]+$/.test(name) ? name : `"${value(name)}"`;
 }
 
 /** A value as one word, in which nothing means anything. */
