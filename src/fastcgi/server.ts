@@ -10,6 +10,7 @@ import { RequestHead } from "../message/exchange.ts";
 import type { FastCgiHandler, FastCgiRequest } from "../message/fastcgi_request.ts";
 import type { Log } from "../base/log.ts";
 import { logToStderr } from "../base/log.ts";
+import { OutputStream } from "../base/output_stream.ts";
 import { takeSurroundings } from "../base/surroundings.ts";
 import { addressIn, parseListenAddress } from "../net/address.ts";
 import { listen } from "../net/listen.ts";
@@ -166,6 +167,9 @@ class StreamHandler implements RequestHandler {
     try {
       await this.#handler(streams);
       await streams.flushed();
+      if (streams.hasWrongChunk) {
+        this.#log("error", `fastcgi: the handler is at fault: ${WRONG_CHUNK}`);
+      }
       request.end(streams.exitStatus);
     } catch (error) {
       // A failure because the request was cut short is not the handler's fault.
@@ -186,6 +190,7 @@ class StreamHandler implements RequestHandler {
 const FAILED_STATUS = 1;
 const encoder = new TextEncoder();
 const MAX_PIECE_BYTES = 65_528;
+const WRONG_CHUNK = "the stream takes only Uint8Array and string";
 
 /** A request as streams. */
 class RequestStreams implements FastCgiRequest, RequestReceiver {
@@ -204,6 +209,7 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
   /** Chunks that were given to the streams and not written yet. */
   #queuedChunks = 0;
   #flushWaiter: (() => void) | null = null;
+  #hasWrongChunk = false;
 
   constructor(request: ServerRequest, params: Readonly<Record<string, string>>) {
     this.#request = request;
@@ -230,6 +236,11 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Whether a stream was given what it does not take. */
+  get hasWrongChunk(): boolean {
+    return this.#hasWrongChunk;
   }
 
   /** Resolves when all that was given to the streams, waited for or not, was written. */
@@ -292,7 +303,7 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
       isOver = true;
       unqueue(queued);
     };
-    return new WritableStream<Uint8Array | string>({
+    return new OutputStream({
       write: async (chunk) => {
         try {
           await this.#write(chunk, write);
@@ -322,7 +333,9 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
   ): Promise<void> {
     const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
     if (!(bytes instanceof Uint8Array)) {
-      throw new TypeError("the stream takes only Uint8Array and string");
+      // The handler need not hear of it.
+      this.#hasWrongChunk = true;
+      throw new TypeError(WRONG_CHUNK);
     }
     for (let at = 0; at < bytes.length;) {
       while (this.#window <= 0 && !this.#request.ended) {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { ignoreRejection } from "../base/captured.ts";
 import { LineSplitter } from "../base/line_splitter.ts";
+import { OutputStream } from "../base/output_stream.ts";
 import type { RequestRole } from "../message/exchange.ts";
 import type { FastCgiHandler, FastCgiRequest } from "../message/fastcgi_request.ts";
 import type { App } from "./apps.ts";
@@ -27,8 +27,6 @@ const {
   TextEncoder,
   TypeError,
   Uint8Array,
-  WritableStream,
-  WritableStreamDefaultWriter,
 } = globalThis;
 /** Prints what a handler says where there is no web server to tell. */
 const { error: printError } = globalThis.console;
@@ -207,7 +205,7 @@ class HandledRequest implements FastCgiRequest {
       isOver = true;
       unqueue(queued);
     };
-    return new Output({
+    return new OutputStream({
       write: async (chunk) => {
         try {
           const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
@@ -235,42 +233,4 @@ class HandledRequest implements FastCgiRequest {
       },
     });
   }
-}
-
-/**
- * A stream that a handler need not wait for: its failures are told otherwise, and a client that leaves is not to
- * end the worker.
- */
-class Output extends WritableStream<Uint8Array | string> {
-  override getWriter(): OutputWriter {
-    return new OutputWriter(this);
-  }
-
-  override close(): Promise<void> {
-    return heardOrNot(super.close());
-  }
-
-  override abort(reason?: unknown): Promise<void> {
-    return heardOrNot(super.abort(reason));
-  }
-}
-
-class OutputWriter extends WritableStreamDefaultWriter<Uint8Array | string> {
-  override write(chunk: Uint8Array | string): Promise<void> {
-    return heardOrNot(super.write(chunk));
-  }
-
-  override close(): Promise<void> {
-    return heardOrNot(super.close());
-  }
-
-  override abort(reason?: unknown): Promise<void> {
-    return heardOrNot(super.abort(reason));
-  }
-}
-
-/** `promise`, whose rejection is no error that nobody catches. */
-function heardOrNot(promise: Promise<void>): Promise<void> {
-  ignoreRejection(promise);
-  return promise;
 }

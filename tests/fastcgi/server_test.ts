@@ -401,6 +401,27 @@ function waiting(): { handler: FastCgiHandler; aborted: Promise<unknown[]> } {
   return { handler, aborted: aborted.promise };
 }
 
+test("a handler need not wait for what it writes, though its request is cut short", async () => {
+  const cut = Promise.withResolvers<void>();
+  const { server, port } = await serve(async ({ stdout, signal }) => {
+    const writer = stdout.getWriter();
+    writer.write(HEAD);
+    for (let i = 0; i < 100; i++) writer.write("x".repeat(65_536));
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    writer.write("more");
+    writer.close();
+    cut.resolve();
+  });
+  await using _ = server;
+  {
+    using client = await RawFastCgiClient.connect(port);
+    await client.send(begin(1), params(1, { A: "1" }), record(STDIN, 1));
+  }
+  await soon("the end of the request", cut.promise);
+  // An error that nobody catches would be one of this test.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+});
+
 test("the signal fires, and the streams fail, when a request is cut short", async (test) => {
   const opened = concat(begin(1), params(1, { A: "1" }), record(STDIN, 1, "part", 4));
   const whole = concat(opened, record(STDIN, 1));
