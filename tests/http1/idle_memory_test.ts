@@ -35,7 +35,8 @@ Deno.test({
           await fillSlab();
         }
         const more = residentBytes(gateway.pid) - before;
-        assert(more < IDLE_CONNECTIONS * SLAB_BYTES / 2, `${more / 1_048_576} MiB more`);
+        // Connections, the other sides of which are not here, and V8's heap take up to half as much.
+        assert(more < IDLE_CONNECTIONS * SLAB_BYTES * 3 / 4, `${more / 1_048_576} MiB more`);
       } finally {
         for (const client of idle) client[Symbol.dispose]();
       }
