@@ -35,7 +35,7 @@ Deno.test({
           await fillSlab();
         }
         const more = residentBytes(gateway.pid) - before;
-        // Connections, the other sides of which are not here, and V8's heap take up to half as much.
+        // The connections themselves, and steps of V8's heap, take up to half as much.
         assert(more < IDLE_CONNECTIONS * SLAB_BYTES * 3 / 4, `${more / 1_048_576} MiB more`);
       } finally {
         for (const client of idle) client[Symbol.dispose]();
