@@ -20,6 +20,9 @@ import { makeStoreFolder } from "./app_unstable.ts";
 import type { KnownFiles } from "./file_watcher.ts";
 import type { LoadableApps } from "./generations.ts";
 
+/** How often all groups are asked for what has changed, at the most, until it stays the same. */
+const MAX_ROUNDS = 5;
+
 /** Makes the apps ready for each generation of workers. */
 export class AppSupply {
   readonly #loader: Loader | null;
@@ -90,19 +93,30 @@ export class AppSupply {
     const settings = this.#reread();
     const known = new Set(this.#modules.map(({ remoteState }) => remoteState));
     const late = this.#modules.flatMap(({ lateUrls }) => lateUrls);
-    let hasChanged = false;
-    // All of them: shared modules must have one version in the next generation.
-    for (const group of appGroups(settings, this.#surroundings)) {
-      const { remoteState } = await this.#prepareModules(
-        this.#loader,
-        group,
-        settings,
-        "revalidated",
-        late,
-      );
-      hasChanged ||= !known.has(remoteState);
+    let states = await this.#remoteStates(this.#loader, settings, late);
+    if (states.every((state) => known.has(state))) return false;
+    // What changes while one group is asked for after another is of two versions: then all are asked for again.
+    for (let rounds = 1; states.length > 1 && rounds < MAX_ROUNDS; rounds++) {
+      const again = await this.#remoteStates(this.#loader, settings, late);
+      const isSettled = again.every((state, index) => state === states[index]);
+      states = again;
+      if (isSettled) break;
     }
-    return hasChanged;
+    return true;
+  }
+
+  /** Asks for the remote modules of all groups: shared ones must have one version in the next generation. */
+  async #remoteStates(
+    loader: Loader,
+    settings: AppSettings,
+    late: readonly string[],
+  ): Promise<string[]> {
+    const states: string[] = [];
+    for (const group of appGroups(settings, this.#surroundings)) {
+      const modules = await this.#prepareModules(loader, group, settings, "revalidated", late);
+      states.push(modules.remoteState);
+    }
+    return states;
   }
 
   #prepareModules(

@@ -277,12 +277,16 @@ Deno.test("--watch notices the configuration file, what it then names, and files
 class ModuleServer implements AsyncDisposable {
   readonly files = new Map<string, string>();
   requests = 0;
+  /** Is told of each request before it is answered. */
+  onRequest: (path: string) => void = () => {};
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
   constructor() {
     this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
       this.requests++;
-      const text = this.files.get(new URL(request.url).pathname);
+      const { pathname } = new URL(request.url);
+      this.onRequest(pathname);
+      const text = this.files.get(pathname);
       if (text === undefined) return new Response("not here", { status: 404 });
       return new Response(text, { headers: { "content-type": "application/typescript" } });
     });
@@ -428,7 +432,11 @@ app-allow-net = a.example
     `--allow-import=${new URL(server.url("/")).host}`,
   );
   assertEquals([await answerOf(gateway), await answerOf(gateway, "/b")], ["one", "one"]);
-  server.files.set("/part.ts", 'export const part = "two";\n');
+  // It changes when one of the two has asked for it, and the other has not.
+  let asked = 0;
+  server.onRequest = () => {
+    if (++asked === 2) server.files.set("/part.ts", 'export const part = "two";\n');
+  };
   await gateway.logged(/^generation 2 serves$/);
   assertEquals([await answerOf(gateway), await answerOf(gateway, "/b")], ["two", "two"]);
 });
