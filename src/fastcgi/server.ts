@@ -10,7 +10,7 @@ import { RequestHead } from "../message/exchange.ts";
 import type { FastCgiHandler, FastCgiRequest } from "../message/fastcgi_request.ts";
 import type { Log } from "../base/log.ts";
 import { logToStderr } from "../base/log.ts";
-import { OutputStream } from "../base/output_stream.ts";
+import { HandlerOutputs, WrongChunkError } from "../base/output_stream.ts";
 import { takeSurroundings } from "../base/surroundings.ts";
 import { addressIn, parseListenAddress } from "../net/address.ts";
 import { listen } from "../net/listen.ts";
@@ -167,8 +167,9 @@ class StreamHandler implements RequestHandler {
     try {
       await this.#handler(streams);
       await streams.flushed();
-      if (streams.hasWrongChunk) {
-        this.#log("error", `fastcgi: the handler is at fault: ${WRONG_CHUNK}`);
+      const { wrongChunk } = streams;
+      if (wrongChunk !== null) {
+        this.#log("error", `fastcgi: the handler is at fault: ${wrongChunk.message}`);
       }
       request.end(streams.exitStatus);
     } catch (error) {
@@ -190,7 +191,6 @@ class StreamHandler implements RequestHandler {
 const FAILED_STATUS = 1;
 const encoder = new TextEncoder();
 const MAX_PIECE_BYTES = 65_528;
-const WRONG_CHUNK = "the stream takes only Uint8Array and string";
 
 /** A request as streams. */
 class RequestStreams implements FastCgiRequest, RequestReceiver {
@@ -206,10 +206,10 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
   readonly #data: InputQueue | null;
   #window: number;
   #creditWaiters: (() => void)[] = [];
-  /** Chunks that were given to the streams and not written yet. */
-  #queuedChunks = 0;
-  #flushWaiter: (() => void) | null = null;
-  #hasWrongChunk = false;
+  #wrongChunk: WrongChunkError | null = null;
+  readonly #outputs = new HandlerOutputs((error) => {
+    if (error instanceof WrongChunkError) this.#wrongChunk = error;
+  });
 
   constructor(request: ServerRequest, params: Readonly<Record<string, string>>) {
     this.#request = request;
@@ -221,8 +221,12 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
     this.#data = request.role === FILTER
       ? new InputQueue((bytes) => request.grant(DATA, bytes))
       : null;
-    this.stdout = this.#output((chunk) => request.writeStdout(chunk));
-    this.stderr = this.#output((chunk) => request.writeStderr(chunk));
+    this.stdout = this.#outputs.open((chunk) =>
+      this.#write(chunk, (piece) => request.writeStdout(piece))
+    );
+    this.stderr = this.#outputs.open((chunk) =>
+      this.#write(chunk, (piece) => request.writeStderr(piece))
+    );
     request.receiver = this;
   }
 
@@ -238,15 +242,14 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
     return this.#controller.signal;
   }
 
-  /** Whether a stream was given what it does not take. */
-  get hasWrongChunk(): boolean {
-    return this.#hasWrongChunk;
+  /** What a stream was given that it does not take; the handler need not have heard of it. */
+  get wrongChunk(): WrongChunkError | null {
+    return this.#wrongChunk;
   }
 
   /** Resolves when all that was given to the streams, waited for or not, was written. */
-  async flushed(): Promise<void> {
-    if (this.#queuedChunks === 0) return;
-    await new Promise<void>((resolve) => this.#flushWaiter = resolve);
+  flushed(): Promise<void> {
+    return this.#outputs.flushed();
   }
 
   onInput(type: InputType, chunk: Uint8Array): void {
@@ -290,53 +293,7 @@ class RequestStreams implements FastCgiRequest, RequestReceiver {
     for (const wake of waiters) wake();
   }
 
-  #output(write: (chunk: Uint8Array) => void): WritableStream<Uint8Array | string> {
-    let queued = 0;
-    let isOver = false;
-    const unqueue = (chunks: number) => {
-      queued -= chunks;
-      this.#queuedChunks -= chunks;
-      if (this.#queuedChunks === 0) this.#flushWaiter?.();
-    };
-    // What the stream is given from now on, or still holds, will never be written.
-    const end = () => {
-      isOver = true;
-      unqueue(queued);
-    };
-    return new OutputStream({
-      write: async (chunk) => {
-        try {
-          await this.#write(chunk, write);
-          unqueue(1);
-        } catch (error) {
-          end();
-          throw error;
-        }
-      },
-      close: end,
-      abort: end,
-    }, {
-      highWaterMark: 1,
-      // Called for each chunk at the moment that it is given to the stream.
-      size: () => {
-        if (isOver) return 1;
-        queued++;
-        this.#queuedChunks++;
-        return 1;
-      },
-    });
-  }
-
-  async #write(
-    chunk: Uint8Array | string,
-    write: (chunk: Uint8Array) => void,
-  ): Promise<void> {
-    const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
-    if (!(bytes instanceof Uint8Array)) {
-      // The handler need not hear of it.
-      this.#hasWrongChunk = true;
-      throw new TypeError(WRONG_CHUNK);
-    }
+  async #write(bytes: Uint8Array, write: (chunk: Uint8Array) => void): Promise<void> {
     for (let at = 0; at < bytes.length;) {
       while (this.#window <= 0 && !this.#request.ended) {
         await new Promise<void>((resolve) => this.#creditWaiters.push(resolve));

@@ -5,7 +5,7 @@
  */
 
 import { LineSplitter } from "../base/line_splitter.ts";
-import { OutputStream } from "../base/output_stream.ts";
+import { HandlerOutputs } from "../base/output_stream.ts";
 import type { RequestRole } from "../message/exchange.ts";
 import type { FastCgiHandler, FastCgiRequest } from "../message/fastcgi_request.ts";
 import type { App } from "./apps.ts";
@@ -24,13 +24,9 @@ const {
   Promise,
   ReadableStream,
   Response,
-  TextEncoder,
-  TypeError,
-  Uint8Array,
 } = globalThis;
 /** Prints what a handler says where there is no web server to tell. */
 const { error: printError } = globalThis.console;
-const encoder = new TextEncoder();
 
 /** The app that answers with what `handler` writes. */
 export function handlerApp(handler: FastCgiHandler): App {
@@ -66,9 +62,7 @@ class HandledRequest implements FastCgiRequest {
   /** What the response has failed with. */
   #failure: unknown;
   #wake: (() => void) | null = null;
-  /** Chunks that were given to the streams and not written yet. */
-  #queuedChunks = 0;
-  #flushed: (() => void) | null = null;
+  readonly #outputs = new HandlerOutputs((error) => this.#fail(error));
 
   constructor(request: Request, context: Context) {
     this.#request = request;
@@ -78,8 +72,8 @@ class HandledRequest implements FastCgiRequest {
       this.#refuse = reject;
     });
     this.#stderr = new LineSplitter(MAX_LINE_CHARS, (line) => this.#report(line));
-    this.stdout = this.#output((chunk) => this.#write(chunk));
-    this.stderr = this.#output((chunk) => this.#stderr.push(chunk));
+    this.stdout = this.#outputs.open((chunk) => this.#write(chunk));
+    this.stderr = this.#outputs.open((chunk) => this.#stderr.push(chunk));
   }
 
   get role(): RequestRole {
@@ -108,7 +102,7 @@ class HandledRequest implements FastCgiRequest {
   async run(handler: FastCgiHandler): Promise<void> {
     try {
       await handler(this);
-      await this.#flush();
+      await this.#outputs.flushed();
       this.#stderr.end();
       if (!this.#isResponded) throw new CgiHeadError("its head has no end");
       if (this.exitStatus !== 0) this.#report(`the handler ended with ${this.exitStatus}`);
@@ -130,14 +124,6 @@ class HandledRequest implements FastCgiRequest {
     // A failure because the request was cut short is not the handler's fault.
     else if (!this.signal.aborted) printError(error);
     this.#leave();
-  }
-
-  /** Resolves when all that was given to the streams, waited for or not, was written. */
-  #flush(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#queuedChunks === 0) resolve();
-      else this.#flushed = resolve;
-    });
   }
 
   #report(line: string): void {
@@ -190,47 +176,5 @@ class HandledRequest implements FastCgiRequest {
       pull: () => this.#wake?.(),
       cancel: () => this.#leave(),
     }, new ByteLengthQueuingStrategy({ highWaterMark: WINDOW_BYTES }));
-  }
-
-  #output(write: (chunk: Uint8Array) => void | Promise<void>): WritableStream<Uint8Array | string> {
-    let queued = 0;
-    let isOver = false;
-    const unqueue = (chunks: number) => {
-      queued -= chunks;
-      this.#queuedChunks -= chunks;
-      if (this.#queuedChunks === 0) this.#flushed?.();
-    };
-    // What the stream is given from now on, or still holds, will never be written.
-    const end = () => {
-      isOver = true;
-      unqueue(queued);
-    };
-    return new OutputStream({
-      write: async (chunk) => {
-        try {
-          const bytes = typeof chunk === "string" ? encoder.encode(chunk) : chunk;
-          if (!(bytes instanceof Uint8Array)) {
-            throw new TypeError("the stream takes only Uint8Array and string");
-          }
-          await write(bytes);
-          unqueue(1);
-        } catch (error) {
-          end();
-          this.#fail(error);
-          throw error;
-        }
-      },
-      close: end,
-      abort: end,
-    }, {
-      highWaterMark: 1,
-      // Called for each chunk at the moment that it is given to the stream.
-      size: () => {
-        if (isOver) return 1;
-        queued++;
-        this.#queuedChunks++;
-        return 1;
-      },
-    });
   }
 }
