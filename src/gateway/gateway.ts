@@ -29,7 +29,6 @@ import type { Listening, SocketSharing } from "../net/listen.ts";
 import type { TlsIdentity } from "../net/tls_listener.ts";
 import { listen } from "../net/listen.ts";
 import type { Log } from "../base/log.ts";
-import { checkHealth } from "./health_check.ts";
 import type { EndpointReport, GenerationReport } from "../monitor/report.ts";
 import type { WorkerCounts } from "../pool/counts.ts";
 import { routed } from "./router.ts";
@@ -42,8 +41,6 @@ import type { FolderMount } from "./folder_mounts.ts";
 import type { EarlySockets } from "./early_sockets.ts";
 import type { FolderOptions } from "../files/folder.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
-import { ForwardingHandler } from "../proxies/forwarding.ts";
-import { IdentifyingHandler } from "../proxies/identifying.ts";
 import type { ForwardedField } from "../proxies/forwarded_fields.ts";
 import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import type { Surroundings } from "../base/surroundings.ts";
@@ -291,7 +288,7 @@ export class Gateway {
       backend ??= await startBackend(options, switchboard, addresses);
       const served = await withFolders(backend, options);
       compressing = await compressingHandler(options, served);
-      const answering = forwarding(options, compressing ?? served);
+      const answering = await forwarding(options, compressing ?? served);
       const observing = await observingHandler(options, answering);
       const handler = observing ?? answering;
       const mongrel2 = mongrel2Endpoints(handler);
@@ -508,12 +505,17 @@ async function prepareMongrel2(
 }
 
 /** What takes the clients of `handler` from what trusted proxies say, if there are any, and names requests. */
-function forwarding(
+async function forwarding(
   { trustedProxies, forwardedFields, requestId = "as-sent" }: GatewayOptions,
   next: ExchangeHandler,
-): ExchangeHandler {
-  const handler = requestId === "field" ? new IdentifyingHandler(next) : next;
+): Promise<ExchangeHandler> {
+  let handler = next;
+  if (requestId === "field") {
+    const { IdentifyingHandler } = await import("../proxies/identifying.ts");
+    handler = new IdentifyingHandler(next);
+  }
   if (trustedProxies === undefined) return handler;
+  const { ForwardingHandler } = await import("../proxies/forwarding.ts");
   return new ForwardingHandler(handler, trustedProxies, forwardedFields);
 }
 
@@ -752,7 +754,11 @@ async function startBackend(
 function healthCheckOf(
   { healthCheck = "" }: GatewayOptions,
 ): ((handler: ExchangeHandler) => Promise<void>) | undefined {
-  return healthCheck === "" ? undefined : (handler) => checkHealth(handler, healthCheck);
+  if (healthCheck === "") return undefined;
+  return async (handler) => {
+    const { checkHealth } = await import("./health_check.ts");
+    await checkHealth(handler, healthCheck);
+  };
 }
 
 /** Connects to a hub in this process, which has no other. */
