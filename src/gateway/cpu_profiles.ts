@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { inTime } from "../base/deadline.ts";
 import { messageOf } from "../base/error_message.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -89,12 +90,8 @@ export class CpuProfiles implements ThreadProfiles, AsyncDisposable {
     for (const { ask } of awaited) ask();
     const own = await this.#own.end();
     if (own !== null) await this.#write("gateway", own);
-    const late = Promise.withResolvers<"late">();
-    const timer = setTimeout(() => late.resolve("late"), timerMs(ANSWER_MS));
     const all = Promise.all(awaited.map(({ done }) => done));
-    const outcome = await Promise.race([all, late.promise]);
-    clearTimeout(timer);
-    if (outcome === "late") {
+    if (!await inTime(all, ANSWER_MS)) {
       const { size } = this.#awaited;
       this.#log("warning", `${size} workers have not sent their profiles: are they blocked?`);
     }

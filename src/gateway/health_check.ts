@@ -4,8 +4,8 @@
  * @module
  */
 
+import { inTime } from "../base/deadline.ts";
 import { LoadError } from "../base/errors.ts";
-import { timerMs } from "../base/timers.ts";
 import type {
   AbortReason,
   Exchange,
@@ -35,17 +35,12 @@ export async function checkHealth(
   timeoutMs: number = TIMEOUT_MS,
 ): Promise<void> {
   const exchange = new CheckExchange(headFor(path));
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), timerMs(timeoutMs));
-  });
   handler.handle(exchange);
-  const status = await Promise.race([exchange.answered, late]);
-  clearTimeout(timer);
-  if (status === null) {
+  if (!await inTime(exchange.answered, timeoutMs)) {
     exchange.giveUp();
     throw new LoadError("", `--health-check ${path}: no answer within ${timeoutMs / 1000} s`);
   }
+  const status = await exchange.answered;
   if (status >= 200 && status < 400) return;
   const what = status === NO_ANSWER ? "the connection was ended without an answer" : `${status}`;
   throw new LoadError("", `--health-check ${path} was answered ${what}`);

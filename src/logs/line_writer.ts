@@ -21,6 +21,7 @@ import type { LineBuffer } from "./line_buffer.ts";
 /** Bytes of a value at the most: the rest of it is left out. */
 export const MAX_VALUE_BYTES = 8_192;
 
+const encoder = new TextEncoder();
 const AT = 0x40;
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /** Fields that lines in JSON have, and their places. */
@@ -357,7 +358,7 @@ function asciiEscaped(line: LineBuffer, text: string, escaping: Escaping): void 
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 0xff || escaping.plain[code] === 0) {
-      const bytes = new TextEncoder().encode(text);
+      const bytes = encoder.encode(text);
       line.escaped(bytes, 0, bytes.length, escaping);
       return;
     }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { inTime } from "../base/deadline.ts";
 import { timerMs } from "../base/timers.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Readiness } from "./health.ts";
@@ -86,13 +87,8 @@ export class ReportSender implements Disposable {
 
   /** Sends the last report; resolves when it has come, or after a second. */
   async finish(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, timerMs(ANSWER_TIMEOUT_MS));
-    });
     this.#send(0, true);
-    await Promise.race([this.#seen.promise, late]);
-    clearTimeout(timer);
+    await inTime(this.#seen.promise, ANSWER_TIMEOUT_MS);
   }
 
   /** Reports no more. */

@@ -12,7 +12,7 @@ import type { Log } from "../base/log.ts";
 import { NeedHints } from "./need_hints.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import type { Switchboard } from "../signals/switchboard.ts";
-import { timerMs } from "../base/timers.ts";
+import { inTime } from "../base/deadline.ts";
 import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
 import type { MovableSocket, SocketKeeper } from "../message/kept_sockets.ts";
 import type { AppWorkerOwner } from "./app_worker.ts";
@@ -228,10 +228,10 @@ export class WorkerPool
   }
 
   async #startOthers(first: Promise<void>): Promise<void> {
-    await within(HEAD_START_MS, first);
+    await inTime(first, HEAD_START_MS);
     const all = [first];
     for (const slot of this.#slots.slice(1)) {
-      await within(PAUSE_MS, this.#ending.promise);
+      await inTime(this.#ending.promise, PAUSE_MS);
       if (this.#closed) break;
       const started = slot.start();
       // It is waited for when all of them are on their way.
@@ -452,15 +452,4 @@ function reportOf(slot: WorkerSlot, worker: AppWorker, now: number): WorkerRepor
     delayMs: worker.delayMs,
     ageMs: isServing ? slot.ageMs(now) : null,
   };
-}
-
-/** Resolves in `ms`, or when `work` is done, if that is sooner; rejects if `work` does. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, timerMs(ms));
-  try {
-    await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

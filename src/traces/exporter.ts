@@ -8,6 +8,7 @@ import type { createTraceState as makeTraceState, SpanKind as Kind } from "@open
 import type { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import type { Resource } from "@opentelemetry/resources";
 import type { Log } from "../base/log.ts";
+import { inTime } from "../base/deadline.ts";
 import { timerMs } from "../base/timers.ts";
 import type { TraceSettings } from "./settings.ts";
 import type { SpanData } from "./spans.ts";
@@ -86,14 +87,11 @@ export class TraceExport implements TraceTaker, AsyncDisposable {
 
   /** Sends what is left, for a moment at the most. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const { promise: isLate, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timerMs(LAST_MS));
     this.#isClosed = true;
     clearTimeout(this.#timer);
     if (this.#sending === null) this.#send();
-    await Promise.race([this.#untilSent(), isLate]);
-    clearTimeout(timer);
-    await Promise.race([this.#packages.exporter.shutdown(), isLate]);
+    const isSent = await inTime(this.#untilSent(), LAST_MS);
+    await inTime(this.#packages.exporter.shutdown(), isSent ? LAST_MS : 0);
     this.#lose(this.tracer.take(Infinity, Infinity).length, "there was no time left");
     this.#tellOfLoss(Infinity);
   }
