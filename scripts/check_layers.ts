@@ -62,6 +62,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "http1/codec",
   ],
   fastcgi: ["base", "message", "limits", "proxies", "net", "fastcgi/codec"],
+  // What dispatchers and handlers say to each other: handlers belong to Mongrel2's endpoint.
+  "dispatch/codec": ["base"],
   // Responses to Mongrel2 are HTTP/1.1.
   mongrel2: [
     "base",
@@ -69,6 +71,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "limits",
     "net",
     "zmq",
+    "dispatch/codec",
     "websocket/codec",
     "websocket",
     "mongrel2/codec",
