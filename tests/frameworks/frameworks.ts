@@ -7,7 +7,7 @@
 import { assertEquals } from "../support/assert.ts";
 import { makeOwnCertificate } from "../support/certificate.ts";
 import { startGateway } from "../support/gateway.ts";
-import { Browser, hasBrowser } from "./browser.ts";
+import { Browser, hasBrowser } from "../support/browser.ts";
 import type { Project } from "./projects.ts";
 import { PROJECTS } from "./projects.ts";
 

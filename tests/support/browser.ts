@@ -104,10 +104,15 @@ export class Page {
     this.#session = session;
   }
 
+  /** Sends a command; resolves to what comes of it. */
+  send(method: string, params: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+    return this.#browser.send(method, params, this.#session);
+  }
+
   /** The value of an expression. */
   async value(expression: string): Promise<unknown> {
     const params = { expression, awaitPromise: true, returnByValue: true };
-    const { result } = await this.#browser.send("Runtime.evaluate", params, this.#session);
+    const { result } = await this.send("Runtime.evaluate", params);
     return (result as { value?: unknown }).value;
   }
 
