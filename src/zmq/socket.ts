@@ -54,6 +54,9 @@ const SOCKET_TYPES: Readonly<Record<SocketType, number>> = {
  * - `routerHandover`: 1: a ROUTER hands an identity over to the peer that comes with it last.
  * - `xpubNoDrop`: 1: an XPUB fails to send what a slow peer cannot take, instead of dropping it.
  * - `heartbeatInterval`: time between heartbeats to a peer, in milliseconds; 0 for none.
+ * - `descriptor`: what can be polled instead of the socket: see `SocketWatch`.
+ * - `maxMessageBytes`: bytes of one part of a message at the most; a peer that sends more is
+ *   disconnected. -1 for any number.
  */
 export type OptionName =
   | "routingId"
@@ -70,10 +73,14 @@ export type OptionName =
   | "immediate"
   | "routerHandover"
   | "xpubNoDrop"
-  | "heartbeatInterval";
+  | "heartbeatInterval"
+  | "descriptor"
+  | "maxMessageBytes";
 
-/** The options' numbers in the library, and their kinds. */
-const OPTIONS: Readonly<Record<OptionName, readonly [number, "number" | "bytes" | "text"]>> = {
+/** The options' numbers in the library, and their kinds. A long number has eight bytes. */
+const OPTIONS: Readonly<
+  Record<OptionName, readonly [number, "number" | "long" | "bytes" | "text"]>
+> = {
   routingId: [5, "bytes"],
   subscribe: [6, "bytes"],
   unsubscribe: [7, "bytes"],
@@ -89,19 +96,29 @@ const OPTIONS: Readonly<Record<OptionName, readonly [number, "number" | "bytes" 
   routerHandover: [56, "number"],
   xpubNoDrop: [69, "number"],
   heartbeatInterval: [75, "number"],
+  // Windows has eight bytes there, of which the first four count.
+  descriptor: [14, "long"],
+  maxMessageBytes: [22, "long"],
 };
 
 const DONTWAIT = 1;
 const SNDMORE = 2;
-const POLLIN = 1;
+/** An event of a poll: there is something to read. */
+export const POLLIN = 1;
 const POLLOUT = 2;
-/** Sizes of the library's structures, on 64-bit systems, and where the events of a poll's item are. */
+/** Bytes of the library's structure for a message, on 64-bit systems. */
 const MESSAGE_BYTES = 64;
-const [POLL_ITEM_BYTES, POLL_EVENTS_AT] = Deno.build.os === "windows" ? [24, 16] : [16, 12];
+/** Bytes of the library's structure for what is polled, and where the events are in it. */
+export const [POLL_ITEM_BYTES, POLL_EVENTS_AT] = Deno.build.os === "windows" ? [24, 16] : [16, 12];
 
 /** Error numbers of interest; they differ by platform. */
 const EAGAIN = Deno.build.os === "darwin" || Deno.build.os === "freebsd" ? 35 : 11;
 const EINTR = 4;
+/** What a ROUTER with `routerMandatory` fails with if nobody has the identity that it is to send to. */
+export const UNREACHABLE: number = ({ darwin: 65, freebsd: 65, windows: 110 } as Record<
+  string,
+  number | undefined
+>)[Deno.build.os] ?? 113;
 const NOTHING = new Uint8Array(0);
 /** Sent within a poll's pair of sockets to end the poll. */
 const WAKE = new Uint8Array(1);
@@ -115,8 +132,20 @@ function cString(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Memory that stays where it is: arrays that are small are moved by V8, unless they have a buffer. */
-function pinned(bytes: number): Uint8Array<ArrayBuffer> {
+export function pinned(bytes: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new ArrayBuffer(bytes));
+}
+
+function numberBytes(value: number, kind: "number" | "long" | "bytes" | "text"): Uint8Array {
+  const numbers = kind === "long" ? BigInt64Array.of(BigInt(value)) : Int32Array.of(value);
+  return new Uint8Array(numbers.buffer);
+}
+
+function longOf(bytes: Uint8Array<ArrayBuffer>, length: number): number {
+  // A descriptor has as many bytes as the system's have.
+  return length === 4
+    ? new Int32Array(bytes.buffer)[0]
+    : Number(new BigInt64Array(bytes.buffer)[0]);
 }
 
 let pairNumber = 0;
@@ -189,7 +218,8 @@ export class ZmqContext implements AsyncDisposable {
 /**
  * A ZeroMQ socket. Sending and receiving never wait on this thread; waiting is done by polls on
  * another one, and while such a poll is under way the socket itself is not touched. Each wait takes one
- * of the 32 threads that Deno has for what blocks: let few sockets wait at a time.
+ * of the 32 threads that Deno has for what blocks: let few sockets wait at a time, or have them
+ * watched together by a `SocketWatch`.
  */
 export class ZmqSocket implements AsyncDisposable {
   readonly #library: ZmqLibrary;
@@ -240,9 +270,9 @@ export class ZmqSocket implements AsyncDisposable {
   /** Sets an option. */
   setOption(name: OptionName, value: number | string | Uint8Array): void {
     this.#check();
-    const [number] = OPTIONS[name];
+    const [number, kind] = OPTIONS[name];
     const bytes = typeof value === "number"
-      ? new Uint8Array(Int32Array.of(value).buffer)
+      ? numberBytes(value, kind)
       : typeof value === "string"
       ? encoder.encode(value)
       : value.slice();
@@ -256,12 +286,13 @@ export class ZmqSocket implements AsyncDisposable {
   getOption(name: OptionName): number | string {
     this.#check();
     const [number, kind] = OPTIONS[name];
-    const bytes = new Uint8Array(kind === "number" ? 4 : 1_024);
+    const bytes = new Uint8Array(kind === "number" ? 4 : kind === "long" ? 8 : 1_024);
     const length = new BigUint64Array([BigInt(bytes.length)]);
     if (this.#library.zmq_getsockopt(this.#handle, number, bytes, length) !== 0) {
       throw lastError(`get the option ${name}`);
     }
     if (kind === "number") return new Int32Array(bytes.buffer)[0];
+    if (kind === "long") return longOf(bytes, Number(length[0]));
     return decoder.decode(bytes.subarray(0, Number(length[0]))).replace(/\0.*$/s, "");
   }
 
