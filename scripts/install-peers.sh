@@ -56,7 +56,6 @@ need lighttpd lighttpd
 need m2sh mongrel2-core
 need mandoc mandoc
 need mongrel2 mongrel2-core
-need haproxy haproxy
 need nginx nginx-light
 need pebble pebble
 [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ||

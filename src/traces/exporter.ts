@@ -70,7 +70,11 @@ export class TraceExport implements TraceTaker, AsyncDisposable {
     return new TraceExport(
       {
         exporter,
-        resource: resources.resourceFromAttributes(resource),
+        // Several processes of one service are told apart by it.
+        resource: resources.resourceFromAttributes({
+          "service.instance.id": crypto.randomUUID(),
+          ...resource,
+        }),
         kinds: api.SpanKind,
         createTraceState: api.createTraceState,
       },

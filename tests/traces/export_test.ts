@@ -1,5 +1,6 @@
 /** Traces as a collector gets them. */
 import type { Context } from "../../mod.ts";
+import { FastCgiClient } from "../../src/fastcgi/client.ts";
 import { NO_ANSWER, RequestHead, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { latin1Bytes } from "../../src/base/bytes.ts";
 import { ObservingHandler } from "../../src/observe/handler.ts";
@@ -10,12 +11,16 @@ import { spansOf } from "../../src/traces/spans.ts";
 import { Tracer } from "../../src/traces/tracer.ts";
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { eventually } from "../support/fastcgi.ts";
+import { FakeMongrel2 } from "../support/fake_mongrel2.ts";
 import { startGateway } from "../support/gateway.ts";
 import { Collector } from "../support/otlp.ts";
+import { libzmqIsMissing } from "../support/peers.ts";
 import { get, RawClient } from "../support/raw_client.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";
+/** Asked outside of all tests: the library stays open. */
+const HAS_ZMQ = !libzmqIsMissing();
 const APP = new URL("../fixtures/traced.ts", import.meta.url).pathname;
 
 function settingsFor(url: string, more: Record<string, string> = {}) {
@@ -95,7 +100,9 @@ Deno.test("spans say how a request ended, and nothing of passwords", async () =>
       ["GET /", 2, "/c", undefined, undefined, "cut off"],
     ],
   );
-  assertEquals(requests[0].resource, { "service.name": "shop" });
+  const { "service.instance.id": instance, ...resource } = requests[0].resource;
+  assertMatch(`${instance}`, /^[0-9a-f-]{36}$/);
+  assertEquals(resource, { "service.name": "shop" });
   for (const { spanId, traceId, startNs, endNs } of requests) {
     const children = collector.spans.filter(({ parentId }) => parentId === spanId);
     assertEquals(children.map(({ name }) => name).sort(), ["app /", "queue"]);
@@ -175,4 +182,63 @@ Deno.test("the command takes places in traces over, tells its app, and sends spa
   const [first] = collector.spans.filter(({ traceId }) => traceId !== TRACE);
   assertEquals(first.parentId, "");
   assert(begun.traceparent.includes(first.traceId));
+});
+
+Deno.test("FastCGI, Mongrel2, and each of several processes send the spans of their requests", async () => {
+  await using collector = new Collector();
+  await using mongrel2 = HAS_ZMQ ? new FakeMongrel2() : null;
+  const mongrel2Option = mongrel2 === null
+    ? []
+    : [`--mongrel2=${mongrel2.send},recv=${mongrel2.recv}`];
+  await using gateway = await startGateway([
+    ...[APP, "--processes=2", "--workers=1"],
+    ...["--http=127.0.0.1:0", "--fastcgi=127.0.0.1:0", ...mongrel2Option],
+  ], { env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } });
+  const fields = (trace: string) => `00-${trace}-${SPAN}-01`;
+  /** How each of them is asked; the app's answer. */
+  const asked: Record<string, (traceparent: string) => Promise<string>> = {
+    http: async (traceparent) => {
+      using client = await RawClient.connect(gateway.port);
+      await client.send(get("/", `traceparent: ${traceparent}\r\n`));
+      return (await client.receive()).body;
+    },
+    fastcgi: async (traceparent) => {
+      const line = gateway.log.find((line) => line.startsWith("listening fastcgi://"))!;
+      await using client = new FastCgiClient(line.slice("listening fastcgi://".length));
+      const reply = await client.request({
+        ...{ REQUEST_METHOD: "GET", REQUEST_URI: "/", SERVER_PROTOCOL: "HTTP/1.1" },
+        ...{ SERVER_NAME: "localhost", SERVER_PORT: "80", HTTP_TRACEPARENT: traceparent },
+      });
+      return (await new Response(reply.stdout).text()).split("\r\n\r\n")[1];
+    },
+  };
+  if (mongrel2 !== null) {
+    asked.mongrel2 = async (traceparent) => {
+      await mongrel2.request(1, "/", { traceparent });
+      return (await mongrel2.reply()).split("\r\n\r\n")[1];
+    };
+  }
+  const told = new Map<string, string>();
+  for (const [protocol, ask] of Object.entries(asked)) {
+    const trace = protocol.length.toString(16).repeat(32);
+    told.set(trace, JSON.parse(await ask(fields(trace))).traceparent);
+  }
+  // Which process takes a connection is the system's to decide.
+  const processes = () =>
+    new Set(collector.spans.map(({ resource }) => resource["service.instance.id"]));
+  for (let i = 0; i < 100; i++) {
+    const trace = (0x100 + i).toString(16).padStart(32, "0");
+    told.set(trace, JSON.parse(await asked.http(fields(trace))).traceparent);
+  }
+  await eventually("both processes have sent some", () => Promise.resolve(processes().size === 2));
+  await eventually(
+    "all spans are there",
+    () => Promise.resolve(collector.spans.length === 2 * told.size),
+  );
+  for (const [trace, traceparent] of told) {
+    const spans = collector.spans.filter(({ traceId }) => traceId === trace);
+    const [request, app] = spans.toSorted((a, b) => b.kind - a.kind);
+    assertEquals([request.kind, request.parentId, app.parentId], [2, SPAN, request.spanId]);
+    assertEquals(traceparent, `00-${trace}-${app.spanId}-01`);
+  }
 });
