@@ -7,8 +7,7 @@
 
 import { variableOf } from "../../src/config/environment.ts";
 import type { CommandHelp } from "../../src/config/command_help.ts";
-import { COMMAND_TABLES, optionUsage } from "../../src/config/command_help.ts";
-import { COMMAND_HELP } from "../../src/config/commands.ts";
+import { COMMAND_HELP, COMMAND_TABLES, optionUsage } from "../../src/config/command_help.ts";
 import { NOTES, VARIABLES } from "../../src/config/help_topics.ts";
 import { FILE_OPTIONS } from "../../src/config/option_entry.ts";
 import type { OptionSpec } from "../../src/config/options.ts";

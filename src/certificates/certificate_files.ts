@@ -7,7 +7,7 @@
 import { messageOf } from "../base/error_message.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { TlsIdentity, TlsKeyPair } from "../net/tls_listener.ts";
+import type { TlsIdentity, TlsKeyPair } from "../net/tls_identity.ts";
 import { checkKeys } from "../net/tls_listener.ts";
 import type { CertificateFacts } from "./codec/x509.ts";
 import { readCertificate } from "./codec/x509.ts";

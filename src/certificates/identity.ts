@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TlsIdentity, TlsKeyPair } from "../net/tls_listener.ts";
+import type { TlsIdentity, TlsKeyPair } from "../net/tls_identity.ts";
 import type { CertificateFacts } from "./codec/x509.ts";
 
 /** A key pair, and what its certificate says. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TlsKeyPair } from "../net/tls_listener.ts";
+import type { TlsKeyPair } from "../net/tls_identity.ts";
 import { certificateRequest, ownCertificate } from "./codec/certificate_writer.ts";
 import type { Sign } from "./codec/certificate_writer.ts";
 import { firstPem, pemOf } from "./codec/pem.ts";

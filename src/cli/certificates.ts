@@ -13,7 +13,7 @@ import type { ServeSettings } from "../config/settings.ts";
 import { FileWatcher } from "../gateway/file_watcher.ts";
 import type { PlainHttp } from "../gateway/gateway.ts";
 import { MoveError } from "../net/moved_socket.ts";
-import type { TlsIdentity } from "../net/tls_listener.ts";
+import type { TlsIdentity } from "../net/tls_identity.ts";
 import { checkCanChoose, checkCanRenew } from "../net/tls_listener.ts";
 import type { AcmeCertificates } from "./acme.ts";
 

@@ -5,10 +5,9 @@
  */
 
 import type { Command } from "../config/command_line.ts";
-import { parseCommandLine } from "../config/command_line.ts";
+import { parseCommand, parseCommandLine } from "../config/command_line.ts";
 import type { ConfigSources } from "../config/gather.ts";
 import type { ServeSettings } from "../config/settings.ts";
-import { helpText } from "../config/help.ts";
 import {
   ConfigError,
   ConfigFileError,
@@ -19,7 +18,8 @@ import {
   ZmqLibraryError,
 } from "../base/errors.ts";
 import { tameUncaught } from "../base/uncaught.ts";
-import { Membership } from "../supervisor/membership.ts";
+import type { Membership } from "../supervisor/membership.ts";
+import { isSupervised } from "../supervisor/protocol.ts";
 import { logSettings, logToStderr, print, setUpLog, tell } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { takeSurroundings } from "../base/surroundings.ts";
@@ -38,16 +38,16 @@ export async function main(): Promise<number> {
   try {
     const surroundings = takeSurroundings();
     const { args } = surroundings;
-    const membership = await Membership.join(args);
+    const membership = isSupervised(args) ? await joined(args) : null;
     const words = membership === null ? args : args.slice(1);
     // One process of several leaves it to the supervisor to warn.
-    const command = parseCommandLine(
+    const command = await parseCommand(
       words,
       configSources(surroundings, membership === null ? "aloud" : "silently"),
     );
     switch (command.kind) {
       case "help":
-        print(helpText(command.topic).trimEnd());
+        print((await import("../config/help.ts")).helpText(command.topic).trimEnd());
         return DONE;
       case "version":
         print((await import("./version.ts")).versionText(surroundings));
@@ -130,6 +130,11 @@ export async function main(): Promise<number> {
     }
     throw error;
   }
+}
+
+async function joined(args: readonly string[]): Promise<Membership> {
+  const { Membership } = await import("../supervisor/membership.ts");
+  return await Membership.join(args);
 }
 
 async function showStatusOf(

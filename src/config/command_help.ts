@@ -1,11 +1,12 @@
 /**
- * The help of commands with options of their own, made from their tables.
+ * The help of all commands: that of commands with options of their own is made of their tables.
  *
  * @module
  */
 
 import { BENCH_COMMAND } from "./bench_options.ts";
 import type { CommandOption, CommandTable } from "./command_options.ts";
+import { COMMANDS, OWN_OPTIONS } from "./commands.ts";
 import { FETCH_COMMAND } from "./fetch_options.ts";
 import { wrapped } from "./wrapped.ts";
 
@@ -17,8 +18,15 @@ export type CommandHelp = Pick<CommandTable<never>, "name" | "subcommands" | "no
 /** Commands with tables of their own. */
 export const COMMAND_TABLES: readonly CommandHelp[] = [FETCH_COMMAND, BENCH_COMMAND];
 
-/** The help about a command: how it is used, an empty line, and what it does. */
-export function commandHelp({ name, subcommands, notes, options }: CommandHelp): string {
+/** The help about each command, by name: how it is used, an empty line, and what it does. */
+export const COMMAND_HELP: ReadonlyMap<string, string> = new Map(
+  COMMANDS.map(({ name, help }) => [
+    name,
+    help === OWN_OPTIONS ? helpOf(COMMAND_TABLES.find((table) => table.name === name)!) : help,
+  ]),
+);
+
+function helpOf({ name, subcommands, notes, options }: CommandHelp): string {
   const usages = subcommands.map((each) => `gatehouse ${name} ${each.name} ${each.usage}\n`);
   const about = subcommands.map((each) => `  ${each.name}\n${wrapped(each.help, 6)}`);
   const entries = options.map((option) => {

@@ -8,12 +8,10 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { ConfigError } from "../base/errors.ts";
 import type { BenchSettings } from "./bench_options.ts";
-import { parseBench } from "./bench_options.ts";
 import type { FetchSettings } from "./fetch_options.ts";
-import { parseFetch } from "./fetch_options.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { hostText, parseListenAddress } from "../net/address.ts";
-import { COMMAND_HELP, CONFIG_SERVERS, RESERVED_WORDS, SHELL_NAMES } from "./commands.ts";
+import { COMMAND_NAMES, CONFIG_SERVERS, RESERVED_WORDS, SHELL_NAMES } from "./commands.ts";
 import { checkGreetings, checkSecure } from "./proxy_options.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import type { ConfigSources } from "./gather.ts";
@@ -22,7 +20,6 @@ import type { Given, Origins } from "./given.ts";
 import { refuseTwice } from "./given.ts";
 import { nearest } from "../base/nearest.ts";
 import type { LogCommand } from "./log_command.ts";
-import { parseLogCommand } from "./log_command.ts";
 import type { OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
 import type { CacheAction, ServeSettings } from "./settings.ts";
@@ -90,7 +87,24 @@ export type Command =
 
 /**
  * Reads the arguments of the `gatehouse` command, and with them what `sources` say: the
- * environment, and the configuration file.
+ * environment, and the configuration file. Commands with options of their own have these loaded.
+ *
+ * @throws {ConfigError} if they cannot be understood, or do not go together
+ */
+export async function parseCommand(
+  args: readonly string[],
+  sources: ConfigSources = NO_SOURCES,
+): Promise<Command> {
+  const [verb, ...words] = args;
+  if (verb === "fetch" || verb === "bench") return await clientCommand(verb, words);
+  if (verb !== "log") return parseCommandLine(args, sources);
+  if (words.some(isHelp)) return { kind: "help", topic: verb };
+  const { parseLogCommand } = await import("./log_command.ts");
+  return parseLogCommand(words, Date.now());
+}
+
+/**
+ * The same for all commands but those that have options of their own.
  *
  * @throws {ConfigError} if they cannot be understood, or do not go together
  */
@@ -99,13 +113,8 @@ export function parseCommandLine(
   sources: ConfigSources = NO_SOURCES,
 ): Command {
   // An option after it is what the help is about.
-  if (args[0] === "help" && args.length === 2 && !/^(?:-h|--help)$/.test(args[1])) {
+  if (args[0] === "help" && args.length === 2 && !isHelp(args[1])) {
     return helpCommand(args.slice(1));
-  }
-  if (args[0] === "fetch" || args[0] === "bench") return clientCommand(args[0], args.slice(1));
-  if (args[0] === "log") {
-    const isHelp = args.slice(1).some((word) => word === "-h" || word === "--help");
-    return isHelp ? { kind: "help", topic: "log" } : parseLogCommand(args.slice(1), Date.now());
   }
   refuseMisreadWords(args);
   const valueless = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
@@ -136,7 +145,7 @@ export function parseCommandLine(
   const flags = withEndpoint(named);
   const positional = [...parsed._, ...parsed["--"] ?? []].map(String);
   if (RESERVED_WORDS.has(positional[0])) throw reservedWord(positional[0]);
-  const verb = COMMAND_HELP.has(positional[0]) ? positional.shift() : "serve";
+  const verb = COMMAND_NAMES.has(positional[0]) ? positional.shift() : "serve";
   if (verb === "help") return helpCommand(positional);
   if (verb === "fetch" || verb === "bench") {
     throw new ConfigError(`${verb} comes first, before its options: gatehouse ${verb} …`);
@@ -184,19 +193,29 @@ export function parseCommandLine(
 }
 
 /** Commands that have options of their own, and no apps or configuration. */
-function clientCommand(kind: "fetch" | "bench", words: readonly string[]): Command {
+async function clientCommand(
+  kind: "fetch" | "bench",
+  words: readonly string[],
+): Promise<Command> {
   const end = words.indexOf("--");
   const own = end < 0 ? words : words.slice(0, end);
-  if (own.some((word) => word === "-h" || word === "--help")) return { kind: "help", topic: kind };
-  return kind === "fetch"
-    ? { kind, settings: parseFetch(words) }
-    : { kind, settings: parseBench(words) };
+  if (own.some(isHelp)) return { kind: "help", topic: kind };
+  if (kind === "fetch") {
+    const { parseFetch } = await import("./fetch_options.ts");
+    return { kind, settings: parseFetch(words) };
+  }
+  const { parseBench } = await import("./bench_options.ts");
+  return { kind, settings: parseBench(words) };
+}
+
+function isHelp(word: string): boolean {
+  return word === "-h" || word === "--help";
 }
 
 /** What `--help` after these words shows: a command's own help, or the first screen. */
 function helpAbout([verb, ...words]: readonly string[]): Command {
   if (verb === "help") return helpCommand(words);
-  return COMMAND_HELP.has(verb) ? { kind: "help", topic: verb } : { kind: "help" };
+  return COMMAND_NAMES.has(verb) ? { kind: "help", topic: verb } : { kind: "help" };
 }
 
 function helpCommand(words: readonly string[]): Command {

@@ -1,13 +1,13 @@
 /**
  * The table of commands: the one place that says which there are, and what each does. The command line,
- * the help and the reference come from it. The main module carries them out.
+ * the help and the reference come from it. The main module carries them out. Every start reads it, so it
+ * loads nothing: the tables of commands with options of their own are in `command_help.ts`.
  *
  * @module
  */
 
-import { BENCH_COMMAND } from "./bench_options.ts";
-import { commandHelp } from "./command_help.ts";
-import { FETCH_COMMAND } from "./fetch_options.ts";
+/** Stands for the help of a command that has options of its own. */
+export const OWN_OPTIONS: unique symbol = Symbol("own options");
 
 /** One command. */
 export interface CommandSpec {
@@ -17,8 +17,11 @@ export interface CommandSpec {
   readonly brief: string;
   /** What can be the next word, if these are certain ones, for completions. */
   readonly words?: readonly string[];
-  /** Its help: lines that show how it is used, an empty one, and what it does, indented by 2. */
-  readonly help: string;
+  /**
+   * Its help: lines that show how it is used, an empty one, and what it does, indented by 2. {@linkcode OWN_OPTIONS}
+   * if it is made of the table of its options.
+   */
+  readonly help: string | typeof OWN_OPTIONS;
 }
 
 /**
@@ -124,12 +127,12 @@ gatehouse status --mongrel2-control ENDPOINT
   {
     name: "fetch",
     brief: "Ask a server: one exchange byte for byte, or many requests",
-    help: commandHelp(FETCH_COMMAND),
+    help: OWN_OPTIONS,
   },
   {
     name: "bench",
     brief: "Put a server under load, and tell what its clients got",
-    help: commandHelp(BENCH_COMMAND),
+    help: OWN_OPTIONS,
   },
   {
     name: "completions",
@@ -159,7 +162,5 @@ gatehouse status --mongrel2-control ENDPOINT
   },
 ];
 
-/** The help about each command, by name. */
-export const COMMAND_HELP: ReadonlyMap<string, string> = new Map(
-  COMMANDS.map(({ name, help }) => [name, help]),
-);
+/** The names of all commands. */
+export const COMMAND_NAMES: ReadonlySet<string> = new Set(COMMANDS.map(({ name }) => name));

@@ -6,7 +6,8 @@
 
 import { ConfigError } from "../base/errors.ts";
 import { variableOf } from "./environment.ts";
-import { COMMAND_HELP, COMMANDS, RESERVED_WORDS } from "./commands.ts";
+import { COMMAND_HELP } from "./command_help.ts";
+import { COMMANDS, RESERVED_WORDS } from "./commands.ts";
 import { EXAMPLES, NOTES } from "./help_topics.ts";
 import { nearest } from "../base/nearest.ts";
 import type { OptionGroup, OptionSpec } from "./options.ts";

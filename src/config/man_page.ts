@@ -4,7 +4,7 @@
  * @module
  */
 
-import { COMMANDS } from "./commands.ts";
+import { COMMAND_HELP } from "./command_help.ts";
 import { variableOf } from "./environment.ts";
 import { EXAMPLES, NOTES, VARIABLES } from "./help_topics.ts";
 import type { OptionSpec } from "./options.ts";
@@ -32,7 +32,7 @@ export function manPage(version: string): string {
         "module by path or URL, or a folder of files.",
     ),
     ".SH COMMANDS",
-    ...COMMANDS.flatMap(({ name, help }) => commandEntry(name, help)),
+    ...[...COMMAND_HELP].flatMap(([name, help]) => commandEntry(name, help)),
     ".SH OPTIONS",
     ...[...new Set(OPTIONS.map(({ group }) => group))].flatMap((group) => [
       `.SS ${text(group)}`,

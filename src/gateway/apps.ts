@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ConfigError, LoadError } from "../base/errors.ts";
+import { ConfigError } from "../base/errors.ts";
 import type { Log, LogLevel } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import type { UnstableRules } from "../base/unstable_features.ts";
@@ -12,16 +12,8 @@ import { isLocal } from "../config/app_permissions.ts";
 import type { AppSettings } from "../config/settings.ts";
 import { Loader } from "../loader/loader.ts";
 import { resolveApp } from "../loader/names/resolve.ts";
-import type { ImportPolicy } from "../loader/protocol.ts";
-import type { MountedApp } from "../worker/apps.ts";
-import { tagConsole } from "../worker/console_tags.ts";
-import { loadAppsWithin } from "../worker/load_apps.ts";
-import { presentAsMain } from "../worker/main_module.ts";
-import { installModules } from "../worker/modules.ts";
-import { shareOwnThread } from "../worker/own_thread.ts";
-import { mainModulesOf, modulesOf } from "../worker/protocol.ts";
+import { modulesOf } from "../worker/protocol.ts";
 import type { AppSet } from "../worker/protocol.ts";
-import { installLightResponse } from "../worker/response.ts";
 import {
   appGroups,
   appSourceOf,
@@ -33,7 +25,6 @@ import {
 import type { AppGroup } from "./app_groups.ts";
 import { consoleOf } from "./app_groups.ts";
 import { checkLock, loaderOptions } from "./app_loader.ts";
-import { AppModuleSet } from "./app_modules.ts";
 import { AppSupply } from "./app_supply.ts";
 import { makeStoreFolder, unstableInVain, unstableRules } from "./app_unstable.ts";
 import type { KnownFiles } from "./file_watcher.ts";
@@ -100,11 +91,17 @@ export function appLoading(
     const unstable = rulesOfThread(settings, surroundings);
     makeStoreFolder(unstable);
     const apps: AppSet = { mounts, faultReports: settings.faultReports, unstable };
+    const { loadTimeoutMs } = settings.workerLimits;
     const { console } = consoleOf(settings);
-    if (console !== undefined) tagConsole(console, "");
     return {
       ...end,
-      host: threadHost(apps, loader, settings.workerLimits.loadTimeoutMs),
+      host: {
+        kind: "thread",
+        async load(addresses) {
+          const { loadOnThread } = await import("./thread_apps.ts");
+          return await loadOnThread({ apps, loader, console, loadTimeoutMs }, addresses);
+        },
+      },
       notice: threadNotice(modulesOf(apps)),
       localFiles: () => new Map(),
       onMoreFiles() {},
@@ -187,35 +184,10 @@ function rulesOfThread(settings: AppSettings, surroundings: Surroundings): Unsta
   return { features, kvPath };
 }
 
-/** What apps may import that share the gateway's own thread. */
-const ALL_IMPORTS: ImportPolicy = { files: "any", hosts: "any", hostsOption: "--allow-import" };
-
 function threadNotice(urls: readonly string[]): AppLoading["notice"] {
   if (urls.every(isLocal)) return null;
   return [
     "warning",
     "with --workers 0, apps may do whatever gatehouse itself may, even apps from URLs",
   ];
-}
-
-function threadHost(apps: AppSet, loader: Loader | null, loadTimeoutMs: number): AppHost {
-  const load = async (addresses: readonly Deno.Addr[]): Promise<MountedApp[]> => {
-    await shareOwnThread(apps);
-    if (loader === null) {
-      installLightResponse();
-      return await loadAppsWithin(apps, loadTimeoutMs, addresses);
-    }
-    const modules = await AppModuleSet.prepare(loader, apps, ALL_IMPORTS);
-    installLightResponse();
-    const mains = mainModulesOf(apps);
-    presentAsMain(mains[0]);
-    installModules(modules.apps.graph!, (request) => modules.supply(request), "native", mains);
-    try {
-      return await loadAppsWithin(modules.apps, loadTimeoutMs, addresses);
-    } catch (error) {
-      if (!(error instanceof LoadError)) throw error;
-      throw new LoadError(error.url, await modules.explain(error.message, []), { cause: error });
-    }
-  };
-  return { kind: "thread", load };
 }

@@ -7,7 +7,7 @@
 import type { ListenAddress } from "../net/address.ts";
 import type { Listening, ListenSpec } from "../net/listen.ts";
 import { listen } from "../net/listen.ts";
-import type { TlsIdentity } from "../net/tls_listener.ts";
+import type { TlsIdentity } from "../net/tls_identity.ts";
 
 /** Open sockets, until somebody takes them. Those that nobody has taken are closed at the end. */
 export class EarlySockets implements Disposable {

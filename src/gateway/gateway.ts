@@ -8,7 +8,6 @@ import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { LoadableApps, ReloadOutcome } from "./generations.ts";
-import { Generations } from "./generations.ts";
 import { formatListenAddress } from "../net/address.ts";
 import type { ListenAddress } from "../net/address.ts";
 import type { CompressionSettings } from "../compression/codec/settings.ts";
@@ -18,7 +17,7 @@ import { DescriptorWatch } from "../pool/descriptor_watch.ts";
 import type { OpeningWorker } from "../pool/descriptor_watch.ts";
 import type { ThreadProfiles } from "../pool/thread_profiles.ts";
 import type { FileField } from "../message/file_fields.ts";
-import type { ExchangeHandler, FaultReports, WorkerPlace } from "../message/exchange.ts";
+import type { ExchangeHandler, FaultReports } from "../message/exchange.ts";
 import { PARAMS_PER_HEADER_BYTES } from "../fastcgi/codec/limits.ts";
 import type { FastCgiLimits } from "../fastcgi/codec/limits.ts";
 import { HttpEndpoint } from "../http1/endpoint.ts";
@@ -26,13 +25,12 @@ import type { Mongrel2Endpoint } from "../mongrel2/endpoint.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
 import type { Listening, SocketSharing } from "../net/listen.ts";
-import type { TlsIdentity } from "../net/tls_listener.ts";
+import type { TlsIdentity } from "../net/tls_identity.ts";
 import { listen } from "../net/listen.ts";
 import type { Log } from "../base/log.ts";
 import type { EndpointReport, GenerationReport } from "../monitor/report.ts";
 import type { WorkerCounts } from "../pool/counts.ts";
 import { routed } from "./router.ts";
-import { GatewaySockets } from "./socket_keeper.ts";
 import type { SendGrantedFile } from "./file_desk.ts";
 import { FileDesk } from "./file_desk.ts";
 import type { ObservingHandler } from "../observe/handler.ts";
@@ -50,7 +48,6 @@ import { LocalSwitchboard } from "../signals/switchboard.ts";
 import { MemoryTopicStore } from "../signals/topic_store.ts";
 import { timerMs } from "../base/timers.ts";
 import type { MountedApp } from "../worker/apps.ts";
-import { AppRunner } from "../worker/apps.ts";
 import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
 
@@ -165,9 +162,6 @@ export interface GatewayOptions {
 /** Where clients look for HTTPS. */
 const HTTPS_PORT = 443;
 
-/** Where requests are that apps of this thread have. */
-const NO_WORKER: WorkerPlace = { worker: 0, generation: 0 };
-
 /** File descriptors that a worker takes. While a reload is under way there are two for each. */
 const DESCRIPTORS_PER_WORKER = 6;
 
@@ -203,8 +197,10 @@ interface Opening {
 }
 
 /** Something that runs apps, and can be brought to an end. */
-interface Backend extends ExchangeHandler {
+export interface Backend extends ExchangeHandler {
+  /** Number of workers that serve. */
   readonly workerCount: number;
+  /** All workers, those that are loading or retiring included. */
   readonly allWorkers: readonly OpeningWorker[];
   /** Whether each app has a worker that is ready for requests. */
   readonly isAlive: boolean;
@@ -214,9 +210,13 @@ interface Backend extends ExchangeHandler {
   retire(mount: string, number: number): boolean;
   /** Resolves when all workers have loaded the apps; rejects when one cannot. */
   readonly complete: Promise<void>;
+  /** Tells the apps what addresses are listened at. */
   announce(addresses: readonly Deno.Addr[]): void;
+  /** Resolves when all that it was given is done. */
   drain(): Promise<void>;
+  /** Ends it at once. */
   terminate(): void;
+  /** Replaces all workers; `reason` goes to the log. */
   reload(reason: string): Promise<ReloadOutcome>;
 }
 
@@ -483,7 +483,7 @@ function reportRoom({ limits, log }: GatewayOptions): void {
   );
 }
 
-// Most gateways speak one protocol: the others are loaded by those that do.
+// Most gateways speak one protocol, and run apps in one way: the others are loaded by those that do.
 
 /** Opens libzmq, and makes what makes the endpoints. */
 async function prepareMongrel2(
@@ -676,6 +676,7 @@ async function startBackend(
   const { host, limits, fastcgi, log } = options;
   const desk = new FileDesk(options.surroundings.cwd, options.frontFileField ?? null, log);
   const sendFile: SendGrantedFile = (...order) => desk.send(...order);
+  const checkHealth = healthCheckOf(options);
   if (host.kind === "workers") {
     const { prepare } = host;
     const maxHeadBytes = Math.max(
@@ -683,6 +684,7 @@ async function startBackend(
       fastcgi === undefined ? 0 : maxHeadBytesOf(fastcgi.limits),
     );
     const { workerLimits, drainTimeoutMs, generationHeader: headerName } = options;
+    const { Generations } = await import("./generations.ts");
     return await Generations.start({
       prepare,
       hasRoom: () => descriptors.makeAvailable(DESCRIPTORS_TO_START),
@@ -696,58 +698,20 @@ async function startBackend(
       bus: options.bus,
       switchboard,
       profiles: options.profiles,
-      checkHealth: healthCheckOf(options),
+      checkHealth,
       counts: options.counts,
       memoryReports: options.counts === undefined ? "for limits" : "always",
       log,
     });
   }
-  if (options.generationHeader !== "") {
-    throw new ConfigError(
-      "a generation header requires workers: without workers there are no generations",
-    );
-  }
-  const { prefixes } = options;
-  const sockets = new GatewaySockets(options.bus);
-  const runner = new AppRunner(
-    await host.load(addresses),
-    fastcgi?.faultReports ?? "none",
-    log,
-    sockets.keeperFor(prefixes),
-    (take) => {
-      const line = switchboard.attach({ isClogged: false, write: take });
-      return (record) => void line.take(record);
-    },
-    sendFile.bind(null, "any"),
-    options.fileFields,
-  );
-  const apps: ExchangeHandler = {
-    handle(exchange) {
-      // Apps look at their requests later, too.
-      exchange.head.detach();
-      exchange.onGiven?.(NO_WORKER);
-      runner.handle(exchange);
-    },
-  };
-  const handler = routed(prefixes.map((prefix, mount) => ({ prefix, mount, handler: apps })));
-  await healthCheckOf(options)?.(handler);
-  return {
-    workerCount: 0,
-    allWorkers: [],
-    isAlive: true,
-    report: () => [],
-    retire: () => false,
-    complete: Promise.resolve(),
-    announce: (addresses) => runner.announce(addresses),
-    handle: (exchange) => handler.handle(exchange),
-    drain: () => runner.drained(),
-    terminate() {},
-    reload(reason) {
-      const error = new ConfigError("reloading needs --workers 1 or more");
-      log("error", `not reloading (${reason}): ${error.message}`);
-      return Promise.resolve({ kind: "failed", error });
-    },
-  };
+  const { startThreadBackend } = await import("./thread_backend.ts");
+  return await startThreadBackend(options, {
+    load: host.load,
+    addresses,
+    switchboard,
+    sendFile,
+    checkHealth,
+  });
 }
 
 /** What asks apps whether they are fit to serve, if that is wanted. */

@@ -19,12 +19,11 @@ import type { RedisAddress } from "../signals/redis_address.ts";
 import { LocalSwitchboard } from "../signals/switchboard.ts";
 import type { RequestObserver } from "../observe/request_record.ts";
 import { checkNumber } from "../limits/setting_checks.ts";
-import { soleIdentity } from "../net/tls_listener.ts";
+import { soleIdentity } from "../net/tls_identity.ts";
 import { ANY_TIME } from "../limits/setting_ranges.ts";
 import { DEFAULT_WORKER_LIMITS } from "../limits/worker_limits.ts";
 import { asApp } from "../worker/app_forms.ts";
 import type { App, MountedApp } from "../worker/apps.ts";
-import { loadAppsWithin } from "../worker/load_apps.ts";
 import type { AppSet } from "../worker/protocol.ts";
 import { appSourceOf } from "./app_groups.ts";
 import { appLoading } from "./apps.ts";
@@ -242,7 +241,10 @@ function hostingFor(
     const mounts = settings.mounts.map((mount) => appSourceOf(mount, settings, surroundings.cwd));
     const apps: AppSet = { mounts, faultReports: settings.faultReports };
     const { loadTimeoutMs } = settings.workerLimits;
-    return threadHosting((addresses) => loadAppsWithin(apps, loadTimeoutMs, addresses));
+    return threadHosting(async (addresses) => {
+      const { loadAppsWithin } = await import("../worker/load_apps.ts");
+      return await loadAppsWithin(apps, loadTimeoutMs, addresses);
+    });
   }
   const loading = appLoading(settings, () => settings, surroundings, [], log);
   return {

@@ -10,8 +10,7 @@ import { hostText } from "./address.ts";
 import type { ListenAddress } from "./address.ts";
 import { addressesOf, isUnavailable, mayBeIpv6Only } from "./hosts.ts";
 import { JoinedListener } from "./joined_listener.ts";
-import type { TlsIdentity } from "./tls_listener.ts";
-import { TlsListener } from "./tls_listener.ts";
+import type { TlsIdentity } from "./tls_identity.ts";
 import { setUnixBacklog } from "./unix_backlog.ts";
 import { ListenError } from "../base/errors.ts";
 
@@ -65,6 +64,7 @@ export async function listen(
   lookUp: (hostname: string) => Promise<readonly string[]> = addressesOf,
 ): Promise<Listening> {
   const { address, backlog, sharing = "exclusive" } = spec;
+  const renewals: Renewals = new Map();
   try {
     if (address.transport === "unix") {
       // What was meant to be secret is never said in the clear.
@@ -72,14 +72,15 @@ export async function listen(
       return await listenUnix(address, backlog, sharing);
     }
     const { hostname, port } = address;
+    const open = await opener(spec, renewals);
     const listeners = hostname === ""
-      ? openEverywhere(spec, port)
-      : openAtOnePort(spec, await lookUp(hostname), port);
+      ? openEverywhere(open, port)
+      : openAtOnePort(open, await lookUp(hostname), port);
     return {
       listener: listeners.length === 1 ? listeners[0] : new JoinedListener(listeners),
       addresses: listeners.map(({ addr }) => addr),
       renew(identity) {
-        for (const each of listeners) if (each instanceof TlsListener) each.renew(identity);
+        for (const each of listeners) renewals.get(each)?.(identity);
       },
       cleanUp() {},
     };
@@ -90,30 +91,43 @@ export async function listen(
   }
 }
 
-function open(spec: ListenSpec, hostname: string, port: number): Deno.Listener {
-  const { backlog, log, tls, sharing = "exclusive" } = spec;
+/** Opens a TCP socket. */
+type Open = (hostname: string, port: number) => Deno.Listener;
+
+/** What shows another identity to the clients of a listener, where it speaks TLS. */
+type Renewals = Map<Deno.Listener, (identity: TlsIdentity) => void>;
+
+/** What opens the sockets of `spec`, and adds to `renewals`. Only TLS has its listener loaded. */
+async function opener(
+  { backlog, log, tls, sharing = "exclusive" }: ListenSpec,
+  renewals: Renewals,
+): Promise<Open> {
   const options = {
-    hostname,
-    port,
     tcpBacklog: backlog,
     // Named only where it is needed: it is an unstable feature of Deno.
     ...sharing === "exclusive" ? {} : { reusePort: true },
   };
-  return tls === undefined ? Deno.listen(options) : new TlsListener(options, tls, log);
+  if (tls === undefined) return (hostname, port) => Deno.listen({ hostname, port, ...options });
+  const { TlsListener } = await import("./tls_listener.ts");
+  return (hostname, port) => {
+    const listener = new TlsListener({ hostname, port, ...options }, tls, log);
+    renewals.set(listener, (identity) => listener.renew(identity));
+    return listener;
+  };
 }
 
 /** Every interface: with one socket for both versions of IP, where the system lets it be for both. */
-function openEverywhere(spec: ListenSpec, port: number): Deno.Listener[] {
+function openEverywhere(open: Open, port: number): Deno.Listener[] {
   let both: Deno.Listener;
   try {
-    both = open(spec, "::", port);
+    both = open("::", port);
   } catch (error) {
     if (!isUnavailable(error)) throw error;
-    return [open(spec, "0.0.0.0", port)];
+    return [open("0.0.0.0", port)];
   }
   if (!mayBeIpv6Only()) return [both];
   try {
-    return [both, open(spec, "0.0.0.0", (both.addr as Deno.NetAddr).port)];
+    return [both, open("0.0.0.0", (both.addr as Deno.NetAddr).port)];
   } catch (error) {
     // It is for both already.
     if (error instanceof Deno.errors.AddrInUse) return [both];
@@ -127,7 +141,7 @@ const MAX_PORT_TRIES = 20;
 
 /** Each of `hostnames`, at the same port. */
 function openAtOnePort(
-  spec: ListenSpec,
+  open: Open,
   hostnames: readonly string[],
   port: number,
 ): Deno.Listener[] {
@@ -139,7 +153,7 @@ function openAtOnePort(
     try {
       for (const hostname of hostnames) {
         try {
-          const listener = open(spec, hostname, chosen);
+          const listener = open(hostname, chosen);
           listeners.defer(() => listener.close());
           opened.push(listener);
           chosen = (listener.addr as Deno.NetAddr).port;

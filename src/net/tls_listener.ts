@@ -10,27 +10,7 @@ import type { Log } from "../base/log.ts";
 import { timerMs } from "../base/timers.ts";
 import { isExhaustion } from "./accept_faults.ts";
 import { canMoveSockets, MoveError, SocketMover } from "./moved_socket.ts";
-
-/** Certificate chain and private key of a TLS endpoint, as PEM text. */
-export interface TlsKeyPair {
-  /** Certificate chain, the server's own first. */
-  readonly cert: string;
-  /** Private key of the first certificate. */
-  readonly key: string;
-}
-
-/** Who a TLS endpoint is to its clients. */
-export interface TlsIdentity {
-  /** All key pairs, one or more. */
-  readonly pairs: readonly TlsKeyPair[];
-  /** The pair for a client that asks for `serverName`, `""` if it names none. One of {@linkcode pairs}. */
-  choose(serverName: string): TlsKeyPair;
-}
-
-/** Who is the same to all. */
-export function soleIdentity(pair: TlsKeyPair): TlsIdentity {
-  return { pairs: [pair], choose: () => pair };
-}
+import type { TlsIdentity, TlsKeyPair } from "./tls_identity.ts";
 
 /** Where a {@linkcode TlsListener} listens, and how. */
 export type TlsListenOptions = Pick<

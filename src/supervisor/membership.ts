@@ -54,12 +54,11 @@ export class Membership {
   }
 
   /**
-   * Takes the part that the first of `args` says, if it says one.
+   * Takes the part that the first of `args` says; see `isSupervised()`.
    *
    * @throws {ConfigError} if it was not a supervisor that said so
    */
-  static async join(args: readonly string[]): Promise<Membership | null> {
-    if (args[0] === undefined || !args[0].startsWith(SUPERVISED_ARGUMENT)) return null;
+  static async join(args: readonly string[]): Promise<Membership> {
     const number = Number(args[0].slice(SUPERVISED_ARGUMENT.length));
     // Apps may read from it later: by then, there is nothing in it.
     const assignment = parseAssignment(await readLine(Deno.stdin));

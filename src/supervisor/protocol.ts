@@ -21,6 +21,11 @@ export const PROTOCOL_VERSION = 3;
 /** What the first argument of a supervised process begins with; its number follows. */
 export const SUPERVISED_ARGUMENT = "--supervised=";
 
+/** Whether the first of `args` says that the process is one of several. */
+export function isSupervised([first]: readonly string[]): boolean {
+  return first?.startsWith(SUPERVISED_ARGUMENT) ?? false;
+}
+
 /** What follows the token where a connection is for the bus. */
 export const BUS_SUFFIX = " bus";
 

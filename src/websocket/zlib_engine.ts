@@ -7,7 +7,8 @@
  * @module
  */
 
-import { constants, createDeflateRaw, createInflateRaw } from "node:zlib";
+import { getBuiltinModule } from "node:process";
+import type { createDeflateRaw, createInflateRaw } from "node:zlib";
 
 /** Which way. */
 export type EngineKind = "inflate" | "deflate";
@@ -25,6 +26,11 @@ export interface EngineUser {
   onFault(): void;
 }
 
+/** Loaded by the first engine: few gateways need one. */
+function zlib(): typeof import("node:zlib") {
+  return getBuiltinModule("node:zlib");
+}
+
 const NOBODY: EngineUser = { onOutput() {}, onWritten() {}, onFault() {} };
 
 /** What the streams of both kinds have in common. */
@@ -34,6 +40,8 @@ type ZlibStream = ReturnType<typeof createInflateRaw> | ReturnType<typeof create
 const MAX_STEPS = 64;
 /** Bytes that go in, or come out, in the time of a call with next to none. */
 const STEP_BYTES = 4_096;
+/** All that was written comes out (zlib's `Z_SYNC_FLUSH`). */
+const SYNC_FLUSH = 2;
 /** Steps of all engines since then. */
 let steps = 0;
 
@@ -62,8 +70,8 @@ export class ZlibEngine {
   /** Makes an engine with a window of 2 to the power `windowBits`, in bytes. */
   private constructor(kind: EngineKind, windowBits: number, name: string) {
     const stream = this.#stream = kind === "inflate"
-      ? createInflateRaw({ windowBits })
-      : createDeflateRaw({ windowBits, memLevel: memoryLevel(windowBits) });
+      ? zlib().createInflateRaw({ windowBits })
+      : zlib().createDeflateRaw({ windowBits, memLevel: memoryLevel(windowBits) });
     this.#name = name;
     stream.on("data", (piece: Uint8Array) => {
       steps += 1 + piece.length / STEP_BYTES;
@@ -97,7 +105,7 @@ export class ZlibEngine {
     this.#pieceBytes = piece.length;
     this.#usedBefore = stream.bytesWritten;
     stream.write(piece);
-    stream.flush(constants.Z_SYNC_FLUSH, () => this.#onFlushed());
+    stream.flush(SYNC_FLUSH, () => this.#onFlushed());
   }
 
   /** Lets no more come out, but what is under way. */

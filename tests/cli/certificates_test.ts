@@ -3,7 +3,7 @@ import { ConfigError } from "../../src/base/errors.ts";
 import { Certificates } from "../../src/cli/certificates.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import { ownKeyPair } from "../../src/certificates/keys.ts";
-import type { TlsKeyPair } from "../../src/net/tls_listener.ts";
+import type { TlsKeyPair } from "../../src/net/tls_identity.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../support/assert.ts";
 import type { GatewayProcess } from "../support/gateway.ts";
 import { startGateway } from "../support/gateway.ts";

@@ -1,7 +1,7 @@
 /** HTTPS and privileges of the executable, whose runtime is older (`deno task test:compiled`). */
 
 import { ownKeyPair } from "../../src/certificates/keys.ts";
-import type { TlsKeyPair } from "../../src/net/tls_listener.ts";
+import type { TlsKeyPair } from "../../src/net/tls_identity.ts";
 import { assertEquals } from "../support/assert.ts";
 import { startGateway } from "../support/gateway.ts";
 import { inFolder } from "../support/processes.ts";

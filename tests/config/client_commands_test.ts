@@ -1,43 +1,58 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
 import { ConfigError } from "../../src/base/errors.ts";
 import type { BenchSettings } from "../../src/config/bench_options.ts";
 import { COMMAND_TABLES } from "../../src/config/command_help.ts";
-import { parseCommandLine } from "../../src/config/command_line.ts";
+import { parseCommand } from "../../src/config/command_line.ts";
 import type { FetchSettings } from "../../src/config/fetch_options.ts";
 import { helpText } from "../../src/config/help.ts";
 
-function fetchOf(...words: string[]): FetchSettings {
-  const command = parseCommandLine(["fetch", ...words]);
+async function fetchOf(...words: string[]): Promise<FetchSettings> {
+  const command = await parseCommand(["fetch", ...words]);
   assert(command.kind === "fetch");
   return command.settings;
 }
 
-function benchOf(...words: string[]): BenchSettings {
-  const command = parseCommandLine(["bench", ...words]);
+async function benchOf(...words: string[]): Promise<BenchSettings> {
+  const command = await parseCommand(["bench", ...words]);
   assert(command.kind === "bench");
   return command.settings;
 }
 
-Deno.test("fetch takes a subcommand, URLs and options in any order", () => {
-  const one = fetchOf("oneraw", "-H", "A: b", "http://a/", "--header=C:d", "-X", "PUT");
+Deno.test("fetch takes a subcommand, URLs and options in any order", async () => {
+  const one = await fetchOf("oneraw", "-H", "A: b", "http://a/", "--header=C:d", "-X", "PUT");
   assertEquals(one.urls, ["http://a/"]);
   assertEquals(one.fields, [["A", "b"], ["C", "d"]]);
   assertEquals(one.method, "PUT");
-  const bulk = fetchOf("bulk", "-n100", "-c", "5", "http://a/", "--", "http://b/");
+  const bulk = await fetchOf("bulk", "-n100", "-c", "5", "http://a/", "--", "http://b/");
   assertEquals([bulk.requestCount, bulk.connections], [100, 5]);
   assertEquals(bulk.urls, ["http://a/", "http://b/"]);
-  const made = fetchOf("bulk", "--synthesize-post", "10", "--chunk-size", "4k", "http://a/");
+  const made = await fetchOf("bulk", "--synthesize-post", "10", "--chunk-size", "4k", "http://a/");
   assertEquals([made.chunkCount, made.chunkBytes], [10, 4_096]);
 });
 
-Deno.test("bench takes an app with options of serve, or a target", () => {
-  const served = benchOf("saturate", "app.ts", "m.ts", "--rate", "500", "--", "--workers", "2");
+Deno.test("bench takes an app with options of serve, or a target", async () => {
+  const served = await benchOf(
+    "saturate",
+    "app.ts",
+    "m.ts",
+    "--rate",
+    "500",
+    "--",
+    "--workers",
+    "2",
+  );
   assertEquals(served.apps, ["app.ts", "m.ts"]);
   assertEquals(served.serveArgs, ["--workers", "2"]);
   assertEquals([served.rate, served.owner], [500, "loopback"]);
-  const target = benchOf("stalled", "--target", "http://a/", "--i-own-this-host", "--stall=unread");
+  const target = await benchOf(
+    "stalled",
+    "--target",
+    "http://a/",
+    "--i-own-this-host",
+    "--stall=unread",
+  );
   assertEquals([target.target, target.owner, target.stalls], ["http://a/", "declared", ["unread"]]);
-  const mixed = benchOf(
+  const mixed = await benchOf(
     "mixed",
     "--client",
     "3 GET /a",
@@ -90,19 +105,22 @@ const WRONG: readonly string[][] = [
 ];
 
 for (const words of WRONG) {
-  Deno.test(`gatehouse ${words.join(" ")} is wrong usage`, () => {
-    assertThrows(() => parseCommandLine(words), ConfigError);
+  Deno.test(`gatehouse ${words.join(" ")} is wrong usage`, async () => {
+    await assertRejects(() => parseCommand(words), ConfigError);
   });
 }
 
-Deno.test("an option that is nearly right is suggested", () => {
-  const { message } = assertThrows(() => fetchOf("bulk", "--conections", "2", "x"), ConfigError);
+Deno.test("an option that is nearly right is suggested", async () => {
+  const { message } = await assertRejects(
+    () => fetchOf("bulk", "--conections", "2", "x"),
+    ConfigError,
+  );
   assertStringIncludes(message, "did you mean --connections?");
 });
 
-Deno.test("fetch and bench have help, with all that their tables have", () => {
+Deno.test("fetch and bench have help, with all that their tables have", async () => {
   for (const { name, options, subcommands } of COMMAND_TABLES) {
-    assertEquals(parseCommandLine([name, subcommands[0].name, "--help"]), {
+    assertEquals(await parseCommand([name, subcommands[0].name, "--help"]), {
       kind: "help",
       topic: name,
     });

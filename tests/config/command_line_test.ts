@@ -5,7 +5,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../support/assert.ts";
-import { COMMAND_HELP, RESERVED_WORDS } from "../../src/config/commands.ts";
+import { COMMAND_NAMES, RESERVED_WORDS } from "../../src/config/commands.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import { NO_SOURCES } from "../../src/config/gather.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
@@ -34,7 +34,7 @@ Deno.test("serve may be named, middleware follows the app, -- ends the options",
 
 Deno.test("an app, or middleware, whose name is a reserved word is served where no command could stand", () => {
   for (const word of RESERVED_WORDS) {
-    assert(!COMMAND_HELP.has(word), word);
+    assert(!COMMAND_NAMES.has(word), word);
     for (const named of [`./${word}`, `/a/${word}`, `${word}.ts`]) {
       assertEquals(settingsOf(named).mounts, [{ prefix: "", app: named }]);
     }

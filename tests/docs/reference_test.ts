@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "../support/assert.ts";
 import { anchors } from "../../scripts/docs/markdown.ts";
 import { referencePage } from "../../scripts/docs/reference.ts";
 import { variableOf } from "../../src/config/environment.ts";
-import { COMMAND_HELP } from "../../src/config/commands.ts";
+import { COMMAND_HELP } from "../../src/config/command_help.ts";
 import { OPTIONS } from "../../src/config/options.ts";
 
 const page = referencePage();

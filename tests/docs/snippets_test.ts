@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "../support/assert.ts";
-import { parseCommandLine } from "../../src/config/command_line.ts";
+import { parseCommand } from "../../src/config/command_line.ts";
 import { NO_SOURCES } from "../../src/config/gather.ts";
 import { codeBlocks } from "../../scripts/docs/markdown.ts";
 import { pagePaths, readPage, ROOT } from "../../scripts/docs/pages.ts";
@@ -52,7 +52,7 @@ function wordsOf(command: string): string[] {
   return (command.match(/(?:'[^']*'|[^\s'])+/g) ?? []).map((word) => word.replaceAll("'", ""));
 }
 
-Deno.test("the gatehouse commands in the documentation are understood", () => {
+Deno.test("the gatehouse commands in the documentation are understood", async () => {
   const ini = blockOf("docs/configuration.md", "ini");
   const sources = { ...NO_SOURCES, readTextFile: () => ini };
   let count = 0;
@@ -63,7 +63,7 @@ Deno.test("the gatehouse commands in the documentation are understood", () => {
       if (words[0] !== "gatehouse") continue;
       count++;
       try {
-        parseCommandLine(words.slice(1), sources);
+        await parseCommand(words.slice(1), sources);
       } catch (error) {
         throw new Error(`${place}: ${command}`, { cause: error });
       }
@@ -72,12 +72,15 @@ Deno.test("the gatehouse commands in the documentation are understood", () => {
   assert(count > 30, String(count));
 });
 
-Deno.test("the configuration files in the documentation are understood", () => {
+Deno.test("the configuration files in the documentation are understood", async () => {
   const files = allBlocks("ini").filter(({ code }) => code.includes("[server:main]"));
   assert(files.length > 3, String(files.length));
   for (const { place, code } of files) {
     try {
-      parseCommandLine(["--config", "gatehouse.ini"], { ...NO_SOURCES, readTextFile: () => code });
+      await parseCommand(["--config", "gatehouse.ini"], {
+        ...NO_SOURCES,
+        readTextFile: () => code,
+      });
     } catch (error) {
       throw new Error(place, { cause: error });
     }

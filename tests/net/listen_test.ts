@@ -4,7 +4,7 @@ import { addressesOf } from "../../src/net/hosts.ts";
 import type { Listening, ListenSpec } from "../../src/net/listen.ts";
 import { listen } from "../../src/net/listen.ts";
 import { ListenError } from "../../src/base/errors.ts";
-import { soleIdentity } from "../../src/net/tls_listener.ts";
+import { soleIdentity } from "../../src/net/tls_identity.ts";
 import { assert, assertEquals, assertRejects } from "../support/assert.ts";
 import { startGateway } from "../support/gateway.ts";
 import { inFolder } from "../support/processes.ts";

@@ -3,8 +3,9 @@ import { ownKeyPair } from "../../src/certificates/keys.ts";
 import { readCertificate } from "../../src/certificates/codec/x509.ts";
 import { identityOf } from "../../src/certificates/identity.ts";
 import { MoveError } from "../../src/net/moved_socket.ts";
-import type { TlsIdentity, TlsKeyPair } from "../../src/net/tls_listener.ts";
-import { checkKeys, soleIdentity, TlsListener } from "../../src/net/tls_listener.ts";
+import type { TlsIdentity, TlsKeyPair } from "../../src/net/tls_identity.ts";
+import { soleIdentity } from "../../src/net/tls_identity.ts";
+import { checkKeys, TlsListener } from "../../src/net/tls_listener.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../support/assert.ts";
 
 const LINUX = { ignore: Deno.build.os !== "linux" };
