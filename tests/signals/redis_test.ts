@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
+import { makeOwnCertificate } from "../support/certificate.ts";
 import type { GatewayProcess } from "../support/gateway.ts";
 import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
-import { isMissing } from "../support/peers.ts";
+import { freePort, isMissing } from "../support/peers.ts";
+import { inFolder } from "../support/processes.ts";
 import { get, RawClient } from "../support/raw_client.ts";
 import { RedisServer } from "../support/redis.ts";
 import app from "./signals_app.ts";
@@ -237,4 +239,34 @@ Deno.test({
     );
     assertEquals(told.length, 2, lines.join("\n"));
   },
+});
+
+Deno.test({
+  name: "Redis is spoken to over TLS if its certificate is trusted, and else not at all",
+  ignore,
+  fn: () =>
+    inFolder({}, async (folder) => {
+      const { certFile, keyFile } = await makeOwnCertificate(folder);
+      const tlsPort = freePort();
+      await using _redis = await RedisServer.start(
+        ...["--tls-port", `${tlsPort}`, "--tls-auth-clients", "no", "--requirepass", "sesame"],
+        ...["--tls-cert-file", certFile, "--tls-key-file", keyFile, "--tls-ca-cert-file", certFile],
+      );
+      const env = { GATEHOUSE_SIGNALS: `rediss://:sesame@127.0.0.1:${tlsPort}` };
+      const trusting = { env: { ...env, NODE_EXTRA_CA_CERTS: certFile } };
+      await using one = await startGateway([APP, "--workers=1"], trusting);
+      await using two = await startGateway([APP, "--workers=1"], trusting);
+      for (const each of [one, two]) await each.logged(/^signals go through Redis at 127/);
+      const waiter = ask(two, "/wait?name=tls");
+      await waiting(one, "tls", 1);
+      assertEquals(await ask(one, "/send?name=tls&value=news"), "1");
+      assertEquals(await waiter, '"news"');
+
+      await using wary = await startGateway([APP, "--workers=1"], { env });
+      const said = await wary.logged(/^warning: Redis at .*certificate/);
+      assert(!said.includes("sesame"), said);
+      assert((await ask(wary, "/publish?name=tls&value=1")).startsWith("SignalDeliveryError: "));
+      await ask(one, "/publish?name=tls&value=2");
+      assertEquals(await ask(two, "/read?name=tls&after=0&count=1"), '"2"');
+    }),
 });
