@@ -78,6 +78,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "mongrel2/codec",
     "http1/codec",
   ],
+  // Between Mongrel2 and handlers on many machines.
+  dispatch: ["base", "message", "net", "zmq", "dispatch/codec", "mongrel2/codec", "mongrel2"],
   // The other side of them: what asks servers, and what puts them under load.
   "client/codec": ["base", "message", "http1/codec"],
   client: [

@@ -1,0 +1,59 @@
+/**
+ * What a dispatcher says itself: answers to clients whose requests no handler answers, and notices as
+ * Mongrel2 has them. It does no I/O.
+ *
+ * @module
+ */
+
+import { EMPTY } from "../base/empty.ts";
+import { errorResponse } from "../message/error_response.ts";
+// @ts-types="../types/std_status.d.ts"
+import { STATUS_TEXT } from "@std/http/status";
+import { formatReply, joinReply } from "../mongrel2/codec/message.ts";
+import type { Client } from "./clients.ts";
+import type { RequestTraits } from "./incoming.ts";
+
+const encoder = new TextEncoder();
+
+/** The reply that answers a request with `status` and its name; its connection is to be closed then. */
+export function errorReply(
+  client: Client,
+  status: 502 | 503,
+  { isHead }: Pick<RequestTraits, "isHead">,
+): Uint8Array<ArrayBuffer> {
+  const { head, body } = errorResponse(status, "");
+  const text = [
+    `HTTP/1.1 ${status} ${STATUS_TEXT[status]}`,
+    "connection: close",
+    `content-length: ${encoder.encode(body).length}`,
+    `${head.fieldLines}\r\n${isHead ? "" : body}`,
+  ].join("\r\n");
+  return formatReply(client.senderId, [client.connId], encoder.encode(text));
+}
+
+/** The reply that closes a connection after what was sent. */
+export function closingReply(senderId: string, connId: string): Uint8Array<ArrayBuffer> {
+  return formatReply(senderId, [connId], EMPTY);
+}
+
+/** The notice that says to a handler that a client has left. */
+export function goneNotice({ senderId, connId }: Client): Uint8Array<ArrayBuffer> {
+  return joinReply(
+    `${senderId} ${connId} @* 17:{"METHOD":"JSON"},21:{"type":"disconnect"},`,
+    EMPTY,
+  );
+}
+
+/**
+ * Whether `reply` goes to `client`, and to nobody else: its head is that of a reply to this connection,
+ * or of a request to Mongrel2 about it (`X` before its number).
+ */
+export function isReplyTo(reply: Uint8Array, { heads }: Client): boolean {
+  return heads.some((head) => beginsWith(reply, head));
+}
+
+function beginsWith(bytes: Uint8Array, head: Uint8Array): boolean {
+  if (bytes.length < head.length) return false;
+  for (let i = 0; i < head.length; i++) if (bytes[i] !== head[i]) return false;
+  return true;
+}

@@ -1,0 +1,129 @@
+/**
+ * The clients of a dispatcher, as far as it has to know them: connections with requests under way.
+ *
+ * @module
+ */
+
+import { replyHeader } from "../mongrel2/codec/message.ts";
+import type { Handler } from "./handlers.ts";
+import type { RequestTraits } from "./incoming.ts";
+
+/**
+ * Where a request is: it waits for a handler, was given to one, or has failed and waits for its turn to
+ * be answered so.
+ */
+export type RequestState = "waiting" | "given" | "failed";
+
+/** A request without a complete answer. */
+export class DispatchedRequest {
+  /** Whose it is. */
+  readonly client: Client;
+  /** What is known of it. */
+  readonly traits: RequestTraits;
+  /** Number by which it came; 0 if it came from Mongrel2, which has none. */
+  readonly upstream: number;
+  /** When it began to wait, or was given, in milliseconds. */
+  since: number;
+  /** Where it is. */
+  state: RequestState = "waiting";
+  /** Number by which its handler has it. */
+  number = 0;
+  /** How often it was given to a handler. */
+  attempts = 0;
+  /** The message, as long as it may be given to another handler. */
+  payload: Uint8Array | null = null;
+  /** Whether it is under way for good: something was passed on, of the answer or of the body. */
+  isBegun = false;
+
+  /** Makes a request that waits. */
+  constructor(client: Client, traits: RequestTraits, upstream: number, since: number) {
+    this.client = client;
+    this.traits = traits;
+    this.upstream = upstream;
+    this.since = since;
+  }
+}
+
+/** A client's connection. */
+export class Client {
+  /** Identity of the Mongrel2 server. */
+  readonly senderId: string;
+  /** The server's number for the connection. */
+  readonly connId: string;
+  /** Requests without a complete answer, in their order. */
+  readonly requests: DispatchedRequest[] = [];
+  /** The handler that has some of them. */
+  owner: Handler | null = null;
+  /** Whether it waits in the queue. */
+  isQueued = false;
+  /** Whether it has left, or was left. */
+  isGone = false;
+  #heads: readonly Uint8Array[] | null = null;
+
+  /** Makes a client without requests. */
+  constructor(senderId: string, connId: string) {
+    this.senderId = senderId;
+    this.connId = connId;
+  }
+
+  /** What a client is known by among all. */
+  get key(): string {
+    return keyOf(this.senderId, this.connId);
+  }
+
+  /** What replies to it, and to nobody else, can begin with. */
+  get heads(): readonly Uint8Array[] {
+    return this.#heads ??= [[this.connId], ["X", this.connId]].map((ids) =>
+      bytesOf(replyHeader(this.senderId, ids))
+    );
+  }
+
+  /** Whether a handler has one of its requests. */
+  get hasGiven(): boolean {
+    return this.requests.some(({ state }) => state === "given");
+  }
+}
+
+/** What the client with this connection is known by. */
+export function keyOf(senderId: string, connId: string): string {
+  return `${senderId} ${connId}`;
+}
+
+function bytesOf(latin1: string): Uint8Array {
+  return Uint8Array.from(latin1, (char) => char.charCodeAt(0));
+}
+
+/** Clients without a request under way whose last handlers are remembered, in each of two generations. */
+const MAX_REMEMBERED = 32_768;
+
+/** Remembers which handler had a client's last request: the latest ones, in constant time. */
+export class LastHandlers {
+  #young = new Map<string, Handler>();
+  #old = new Map<string, Handler>();
+
+  /** Remembers a handler. */
+  set(key: string, handler: Handler): void {
+    if (this.#young.size >= MAX_REMEMBERED) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, handler);
+  }
+
+  /** The handler that is remembered. */
+  get(key: string): Handler | undefined {
+    return this.#young.get(key) ?? this.#old.get(key);
+  }
+
+  /** Forgets a client. */
+  delete(key: string): void {
+    this.#young.delete(key);
+    this.#old.delete(key);
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * The socket of a dispatcher that its handlers connect to.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { ListenError, ZmqError } from "../base/errors.ts";
+import { UNREACHABLE, ZmqContext } from "../zmq/socket.ts";
+import type { ZmqSocket } from "../zmq/socket.ts";
+import { SocketWatch } from "../zmq/socket_watch.ts";
+import type { DispatcherMessage } from "./codec/dispatch_message.ts";
+import { dispatcherParts } from "./codec/dispatch_message.ts";
+import type { SendOutcome } from "./dispatcher.ts";
+
+/** Listener of the socket's owner. */
+export interface HandlerSocketsOwner {
+  /** A message has come from the connection `peer`. Its parts are lent until this returns. */
+  onHandlerMessage(peer: string, parts: readonly Uint8Array[]): void;
+  /** Whether handlers are not to be read for the moment: {@linkcode HandlerSockets.goOn} ends that. */
+  readonly isCongested: boolean;
+}
+
+/** Messages that are handled before others on this thread get their turn. */
+const MAX_BATCH = 256;
+/** Messages that wait for a handler's connection, and of one that wait to be read. */
+const MAX_WAITING_MESSAGES = 1_000;
+/** Bytes of one part of a handler's message: its endpoint sends far less at a time. */
+const MAX_PART_BYTES = 16_777_216;
+/** Parts of a message that are of interest: the protocol has two at the most, so three are wrong. */
+const MAX_PARTS = 3;
+/** Bytes of a part that the same memory is used for. */
+const LENT_BYTES = 65_536;
+/** Bytes of an identity at the most. */
+const MAX_PEER_BYTES = 255;
+/** Time that what was sent is given to go out at the end, in milliseconds. */
+const LINGER_MS = 1_000;
+
+/** A ROUTER that handlers connect to. */
+export class HandlerSockets implements AsyncDisposable {
+  /** Where it listens, with the port that was chosen. */
+  readonly endpoint: string;
+  readonly #owner: HandlerSocketsOwner;
+  readonly #context = new ZmqContext();
+  readonly #socket: ZmqSocket;
+  readonly #watch: SocketWatch;
+  readonly #peerMemory = new Uint8Array(MAX_PEER_BYTES);
+  readonly #memory = new Uint8Array(LENT_BYTES);
+  #running: Promise<void> | null = null;
+  #isWaiting = false;
+  #isLookDue = false;
+  #room: PromiseWithResolvers<void> | null = null;
+  #isClosed = false;
+
+  /**
+   * Begins to listen at `endpoint`; what comes waits until {@linkcode start}.
+   *
+   * @throws {ZmqLibraryError} if libzmq cannot be loaded
+   * @throws {ListenError} if nothing can listen there
+   */
+  constructor(endpoint: string, owner: HandlerSocketsOwner) {
+    this.#owner = owner;
+    const socket = this.#socket = this.#context.socket("router");
+    // What cannot be sent is not to be dropped in silence.
+    socket.setOption("routerMandatory", 1);
+    socket.setOption("ipv6", 1);
+    socket.setOption("sendHighWaterMark", MAX_WAITING_MESSAGES);
+    socket.setOption("receiveHighWaterMark", MAX_WAITING_MESSAGES);
+    socket.setOption("maxMessageBytes", MAX_PART_BYTES);
+    socket.setOption("linger", LINGER_MS);
+    this.#watch = new SocketWatch(this.#context, [socket]);
+    try {
+      socket.bind(endpoint);
+    } catch (error) {
+      if (!(error instanceof ZmqError)) throw error;
+      this[Symbol.asyncDispose]();
+      throw new ListenError(`dispatch: ${error.message}`, { cause: error });
+    }
+    this.endpoint = String(socket.getOption("lastEndpoint"));
+  }
+
+  /** Begins to read. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Reads handlers again, after there was congestion. */
+  goOn(): void {
+    this.#room?.resolve();
+    this.#room = null;
+  }
+
+  /** Sends a message to the connection `peer`, if there is room. */
+  send(peer: string, message: DispatcherMessage): SendOutcome {
+    if (this.#isClosed) return "unreachable";
+    this.#lookSoon();
+    try {
+      const parts = dispatcherParts(message);
+      return this.#socket.send([this.#bytesOf(peer), ...parts]) ? "sent" : "full";
+    } catch (error) {
+      if (!(error instanceof ZmqError) || error.code !== UNREACHABLE) throw error;
+      return "unreachable";
+    }
+  }
+
+  /** Closes the socket, after what was sent has gone, unless nobody takes it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    this.goOn();
+    await this.#watch[Symbol.asyncDispose]();
+    await this.#running;
+    await this.#context[Symbol.asyncDispose]();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed) {
+      if (this.#owner.isCongested) {
+        this.#room ??= Promise.withResolvers();
+        await this.#room.promise;
+      } else if (this.#takeBatch() > 0) {
+        await new Promise((resolve) => setImmediate(resolve));
+      } else if (!this.#isClosed) {
+        this.#isWaiting = true;
+        await this.#watch.wait();
+        this.#isWaiting = false;
+      }
+    }
+  }
+
+  /** Sending may have taken note of what has come meanwhile, which does not end the wait then. */
+  #lookSoon(): void {
+    if (!this.#isWaiting || this.#isLookDue) return;
+    this.#isLookDue = true;
+    queueMicrotask(this.#look);
+  }
+
+  readonly #look = (): void => {
+    this.#isLookDue = false;
+    if (this.#isClosed || !this.#isWaiting || this.#owner.isCongested) return;
+    if (this.#takeBatch() === MAX_BATCH) this.#watch.interrupt();
+  };
+
+  #takeBatch(): number {
+    let taken = 0;
+    while (taken < MAX_BATCH && !this.#isClosed && !this.#owner.isCongested) {
+      const peer = this.#socket.receiveInto(this.#peerMemory);
+      if (peer === null) break;
+      taken++;
+      const parts: Uint8Array[] = [];
+      while (this.#socket.hasMoreParts) {
+        // Of small parts only the last one is large, so that they do not share the memory.
+        const isPayload = parts.length === 1;
+        const part = this.#socket.receiveInto(isPayload ? this.#memory : NO_MEMORY)!;
+        if (parts.length < MAX_PARTS) parts.push(part);
+      }
+      this.#owner.onHandlerMessage(textOf(peer), parts);
+    }
+    return taken;
+  }
+
+  #bytesOf(peer: string): Uint8Array {
+    const bytes = this.#peerMemory;
+    for (let i = 0; i < peer.length; i++) bytes[i] = peer.charCodeAt(i);
+    return bytes.subarray(0, peer.length);
+  }
+}
+
+const NO_MEMORY = new Uint8Array(0);
+
+/** Bytes as text, a code unit each. */
+function textOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes);
+}

@@ -1,0 +1,139 @@
+/**
+ * A dispatcher with its sockets: messages from one side to the other, as it decides.
+ *
+ * @module
+ */
+
+import { inTime } from "../base/deadline.ts";
+import type { Log } from "../base/log.ts";
+import { timerMs } from "../base/timers.ts";
+import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { DispatcherOptions } from "./dispatcher.ts";
+import { HandlerSockets } from "./handler_sockets.ts";
+import type { Upstream } from "./upstream.ts";
+import { Mongrel2Upstream } from "./upstream.ts";
+
+/** What a hub is made of. */
+export interface DispatchHubOptions {
+  /** Where requests come from. */
+  readonly source: Mongrel2Spec;
+  /** Endpoint that handlers connect to, such as `tcp://0.0.0.0:7000`. */
+  readonly endpoint: string;
+  /** Settings of the dispatcher. */
+  readonly dispatcher: DispatcherOptions;
+  /** Takes messages. */
+  readonly log: Log;
+}
+
+/** Connects one Mongrel2 to many handlers. */
+export class DispatchHub implements AsyncDisposable {
+  /** What decides. */
+  readonly dispatcher: Dispatcher;
+  readonly #handlers: HandlerSockets;
+  readonly #upstream: Upstream;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+  #idleWaiter: PromiseWithResolvers<void> | null = null;
+  #closing: Promise<void> | null = null;
+
+  /**
+   * Listens for handlers, and connects to Mongrel2, now or as soon as it runs.
+   *
+   * @throws {ZmqLibraryError} if libzmq cannot be loaded
+   * @throws {ListenError} if nothing can listen at the endpoint
+   */
+  constructor({ source, endpoint, dispatcher: options, log }: DispatchHubOptions) {
+    const dispatcher = this.dispatcher = new Dispatcher({
+      send: (peer, message) => this.#handlers.send(peer, message),
+      reply: (number, bytes) => this.#upstream.reply(number, bytes),
+      done: (number, outcome) => this.#upstream.done(number, outcome),
+      log,
+    }, options);
+    const isCongested = () => this.#upstream.isCongested;
+    this.#handlers = new HandlerSockets(endpoint, {
+      onHandlerMessage: (peer, parts) => {
+        dispatcher.onHandlerMessage(peer, parts, performance.now());
+        this.#afterEvent();
+      },
+      get isCongested() {
+        return isCongested();
+      },
+    });
+    const onRoom = () => {
+      dispatcher.excuse();
+      this.#handlers.goOn();
+    };
+    this.#upstream = new Mongrel2Upstream(source, {
+      onMessage: (bytes, number) => {
+        dispatcher.onMessage(bytes, performance.now(), number);
+        this.#afterEvent();
+      },
+      onLost: () => {
+        dispatcher.onUpstreamLost(performance.now());
+        onRoom();
+        this.#afterEvent();
+      },
+      onRoom,
+    }, log);
+    this.#handlers.start();
+    this.#afterEvent();
+  }
+
+  /** Where handlers connect to, with the port that was chosen. */
+  get endpoint(): string {
+    return this.#handlers.endpoint;
+  }
+
+  /** Resolves when Mongrel2 was found to listen, or could not be found for a second. */
+  get connected(): Promise<void> {
+    return this.#upstream.connected;
+  }
+
+  /**
+   * Takes leave of Mongrel2, has handlers finish what has come, and closes the sockets. What is not
+   * answered after `graceMs` is cut off; resolves to how many requests that were.
+   */
+  async drain(graceMs: number): Promise<number> {
+    const deadline = performance.now() + graceMs;
+    await this.#upstream.leave();
+    if (this.dispatcher.unansweredCount > 0) {
+      this.#idleWaiter = Promise.withResolvers();
+      await inTime(this.#idleWaiter.promise, deadline - performance.now());
+    }
+    const count = this.dispatcher.cutOff();
+    await this[Symbol.asyncDispose]();
+    return count;
+  }
+
+  /** Ends immediately, after what was sent. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.#upstream.close();
+    await this.#handlers[Symbol.asyncDispose]();
+  }
+
+  #afterEvent(): void {
+    if (this.#closing !== null) return;
+    const { dueAt, unansweredCount } = this.dispatcher;
+    if (unansweredCount === 0) this.#idleWaiter?.resolve();
+    // A timer that rings too early is set again; most of what is due is done before.
+    if (dueAt >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = dueAt;
+    const now = performance.now();
+    this.#timer = setTimeout(this.#onTimer, timerMs(Math.max(0, dueAt - now)));
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timerAt = Infinity;
+    const now = performance.now();
+    if (this.#upstream.isCongested) this.dispatcher.excuse();
+    this.dispatcher.tick(now);
+    this.#afterEvent();
+  };
+}

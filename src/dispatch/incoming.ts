@@ -1,0 +1,104 @@
+/**
+ * What a dispatcher has to know of a message of Mongrel2. It does no I/O.
+ *
+ * @module
+ */
+
+import { latin1Of } from "../message/latin1.ts";
+import type { Mongrel2Message } from "../mongrel2/codec/message.ts";
+import { headerValue, parseMessage } from "../mongrel2/codec/message.ts";
+import { isFrame } from "../mongrel2/codec/socket_frames.ts";
+
+/**
+ * What a message is:
+ *
+ * - `request`: a request, to be answered;
+ * - `part`: more of the body of one;
+ * - `frame`: a frame of a WebSocket;
+ * - `gone`: word that a client has left;
+ * - `word`: other word about a client, such as what was delivered to it;
+ * - `other`: what handlers of gatehouse take no notice of.
+ */
+export type IncomingKind = "request" | "part" | "frame" | "gone" | "word" | "other";
+
+/** A message, and what kind it is of. */
+export interface Incoming {
+  /** What it is. */
+  readonly kind: IncomingKind;
+  /** The message. */
+  readonly message: Mongrel2Message;
+}
+
+/** Methods with which a request can be repeated (RFC 9110 9.2.2); a handshake is a GET. */
+const IDEMPOTENT: ReadonlySet<string | undefined> = new Set([
+  "GET",
+  "HEAD",
+  "OPTIONS",
+  "TRACE",
+  "PUT",
+  "DELETE",
+  "WEBSOCKET_HANDSHAKE",
+]);
+
+/** Bytes of a notice's JSON at the most: Mongrel2's have less. */
+const MAX_NOTICE_BYTES = 1_024;
+
+/**
+ * Reads a message.
+ *
+ * @throws {ProtocolError} if it is malformed
+ */
+export function readIncoming(bytes: Uint8Array): Incoming {
+  const message = parseMessage(bytes);
+  return { kind: kindOf(message), message };
+}
+
+function kindOf(message: Mongrel2Message): IncomingKind {
+  const method = headerValue(message, "METHOD");
+  // A client may have this method, too, in a request that is like others.
+  if (method === "JSON" && headerValue(message, "VERSION") === undefined) {
+    // What a client sends over a JSON socket has a path in its headers.
+    const isWord = message.path === "@*" && headerValue(message, "PATH") === undefined;
+    if (!isWord) return "other";
+    return typeOfNotice(message.body) === "disconnect" ? "gone" : "word";
+  }
+  if (method === undefined) {
+    return headerValue(message, "UPLOAD_STREAM") === undefined ? "other" : "part";
+  }
+  return isFrame(message) ? "frame" : "request";
+}
+
+function typeOfNotice(body: Uint8Array): unknown {
+  if (body.length > MAX_NOTICE_BYTES) return undefined;
+  try {
+    return JSON.parse(latin1Of(body, 0, body.length))?.type;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
+}
+
+/** What is known of a request, as far as it matters once its handler has died. */
+export interface RequestTraits {
+  /** Whether another handler may be given it: it can be repeated, and all of it is in the message. */
+  readonly isRepeatable: boolean;
+  /** Whether it only says that an upload has begun: the request itself comes later. */
+  readonly isUploadStart: boolean;
+  /** Whether its answer has no body. */
+  readonly isHead: boolean;
+}
+
+const PLAIN: RequestTraits = { isRepeatable: true, isUploadStart: false, isHead: false };
+const PLAIN_HEAD: RequestTraits = { ...PLAIN, isHead: true };
+const UNREPEATABLE: RequestTraits = { ...PLAIN, isRepeatable: false };
+
+/** What is known of the request in `message`. */
+export function traitsOf(message: Mongrel2Message): RequestTraits {
+  const method = headerValue(message, "METHOD");
+  const hasStart = headerValue(message, "x-mongrel2-upload-start") !== undefined;
+  const hasFile = headerValue(message, "x-mongrel2-upload-done") !== undefined;
+  // A handler takes the file away when it begins.
+  if (hasStart || hasFile) return { ...UNREPEATABLE, isUploadStart: !hasFile };
+  if (!IDEMPOTENT.has(method)) return UNREPEATABLE;
+  return method === "HEAD" ? PLAIN_HEAD : PLAIN;
+}

@@ -1,0 +1,179 @@
+import { assert, assertEquals, assertMatch } from "../support/assert.ts";
+import { FakeHandler } from "../support/dispatch_handler.ts";
+import { FakeMongrel2 } from "../support/fake_mongrel2.ts";
+import { libzmqIsMissing } from "../support/peers.ts";
+import { eventually } from "../support/zmq.ts";
+import { DEFAULT_DISPATCHER_OPTIONS } from "../../src/dispatch/dispatcher.ts";
+import type { DispatcherOptions } from "../../src/dispatch/dispatcher.ts";
+import { DispatchHub } from "../../src/dispatch/hub.ts";
+
+const ignore = libzmqIsMissing();
+
+interface Scene {
+  readonly mongrel2: FakeMongrel2;
+  readonly hub: DispatchHub;
+  /** A handler that has joined; it ends with the test. */
+  handler(name: string, capacity?: number): Promise<FakeHandler>;
+  readonly log: string[];
+}
+
+function test(
+  name: string,
+  fn: (scene: Scene) => Promise<void>,
+  options: Partial<DispatcherOptions> = {},
+): void {
+  Deno.test({
+    name,
+    ignore,
+    async fn() {
+      await using cleanUp = new AsyncDisposableStack();
+      const mongrel2 = cleanUp.use(new FakeMongrel2());
+      const log: string[] = [];
+      const hub = cleanUp.use(
+        new DispatchHub({
+          source: { send: mongrel2.send, recv: mongrel2.recv },
+          endpoint: "tcp://127.0.0.1:*",
+          dispatcher: { ...DEFAULT_DISPATCHER_OPTIONS, ...options },
+          log: (level, message) => log.push(`${level}: ${message}`),
+        }),
+      );
+      await fn({
+        mongrel2,
+        hub,
+        handler: async (name, capacity) =>
+          cleanUp.use(await FakeHandler.joined(hub.endpoint, name, capacity)),
+        log,
+      });
+    },
+  });
+}
+
+test("requests go to handlers by turns, and their answers to the clients", async (scene) => {
+  const { mongrel2 } = scene;
+  const handlers = [await scene.handler("one"), await scene.handler("two")];
+  for (let i = 0; i < 20; i++) {
+    await mongrel2.request(i, `/${i}`);
+    const handler = handlers[i % 2];
+    const request = await handler.request();
+    assertEquals(request.client, `server ${i}`);
+    assertEquals(request.path, `/${i}`);
+    handler.answer(request, `answer ${i}`);
+    const reply = await mongrel2.reply();
+    assert(reply.startsWith(`server ${String(i).length}:${i}, HTTP/1.1 200 OK\r\n`), reply);
+    assert(reply.endsWith(`answer ${i}`), reply);
+  }
+  assertEquals(scene.hub.dispatcher.counts.answered, 20);
+});
+
+test("many requests at a time are all answered, each once", async (scene) => {
+  const { mongrel2 } = scene;
+  const handlers = [await scene.handler("one", 400), await scene.handler("two", 400)];
+  const count = 1_800;
+  for (let i = 0; i < count; i++) await mongrel2.request(i, `/${i}`);
+  let isOver = false;
+  const serving = handlers.map(async (handler) => {
+    while (!isOver) {
+      handler.look();
+      for (const message of handler.messages.splice(0)) {
+        assert(message.kind === "request");
+        const text = new TextDecoder().decode(message.payload);
+        const [sender, conn, path] = text.split(" ", 3);
+        const request = { number: message.request, client: `${sender} ${conn}`, path, text };
+        handler.answer(request, path);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  });
+  const answered = new Set<string>();
+  for (let i = 0; i < count; i++) {
+    const reply = await mongrel2.reply();
+    const [, conn, path] = /^server \d+:(\d+), .*\/(\d+)$/s.exec(reply) ?? [];
+    assertEquals(conn, path, reply);
+    answered.add(conn);
+  }
+  isOver = true;
+  await Promise.all(serving);
+  assertEquals(answered.size, count);
+});
+
+test("what waits for a handler is given to the first that comes", async (scene) => {
+  const { mongrel2 } = scene;
+  for (let i = 0; i < 5; i++) await mongrel2.request(i, `/${i}`);
+  await eventually(() => scene.hub.dispatcher.waitingCount === 5);
+  const handler = await scene.handler("late");
+  for (let i = 0; i < 5; i++) {
+    const request = await handler.request();
+    assertEquals(request.client, `server ${i}`);
+    handler.answer(request, "");
+    await mongrel2.reply();
+  }
+});
+
+test(
+  "what waits too long gets 503 with Retry-After, and its connection is closed",
+  async ({ mongrel2 }) => {
+    await mongrel2.request(7, "/");
+    const reply = await mongrel2.reply();
+    assertMatch(reply, /^server 1:7, HTTP\/1.1 503 Service Unavailable\r\n/);
+    assertMatch(reply, /\r\nretry-after: 1\r\n/);
+    assertMatch(reply, /\r\nconnection: close\r\n/);
+    assertEquals(await mongrel2.reply(), "server 1:7, ");
+  },
+  { queueTimeoutMs: 100 },
+);
+
+test("a handler whose connection ends loses its requests to another one", async (scene) => {
+  const { mongrel2 } = scene;
+  const first = await scene.handler("first");
+  await mongrel2.request(1, "/safe");
+  await first.request();
+  const second = await scene.handler("second");
+  await first[Symbol.asyncDispose]();
+  const again = await second.request();
+  assertEquals([again.client, again.path], ["server 1", "/safe"]);
+  second.answer(again, "");
+  assertMatch(await mongrel2.reply(), /^server 1:1, HTTP\/1.1 200 OK/);
+}, { pingIntervalMs: 100 });
+
+test(
+  "a handler that falls silent is found by pings, and is a stranger when it wakes",
+  async (scene) => {
+    const { mongrel2, hub } = scene;
+    const paused = await scene.handler("paused");
+    paused.isAwake = false;
+    await mongrel2.request(1, "/safe");
+    await mongrel2.request(2, "/unsafe", { METHOD: "POST" });
+    const requests = [await paused.request(), await paused.request()];
+    const replies = [await mongrel2.reply(), await mongrel2.reply()];
+    assertMatch(replies[0], /^server 1:2, HTTP\/1.1 502 Bad Gateway\r\n/);
+    assertEquals(replies[1], "server 1:2, ");
+    assertEquals(hub.dispatcher.counts.missedPings, 1);
+    for (const request of requests) paused.answer(request, "late");
+    await paused.next("who");
+    paused.isAwake = true;
+    paused.hello();
+    await paused.next("welcome");
+    const again = await paused.request();
+    assertEquals(again.client, "server 1");
+    paused.answer(again, "in time");
+    assertMatch(await mongrel2.reply(), /in time$/);
+  },
+  { pingIntervalMs: 100 },
+);
+
+test("a handler that leaves gets no more requests, and finishes what it has", async (scene) => {
+  const { mongrel2 } = scene;
+  const leaving = await scene.handler("leaving");
+  await mongrel2.request(1, "/1");
+  const request = await leaving.request();
+  leaving.say({ kind: "leave" });
+  await leaving.next("left");
+  await mongrel2.request(2, "/2");
+  await eventually(() => scene.hub.dispatcher.waitingCount === 1);
+  leaving.answer(request, "last");
+  assertMatch(await mongrel2.reply(), /last$/);
+  const next = await scene.handler("next");
+  next.answer(await next.request(), "first");
+  assertMatch(await mongrel2.reply(), /first$/);
+  assertEquals(leaving.messages, []);
+});
