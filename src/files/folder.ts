@@ -16,6 +16,7 @@ import type { FileOrder } from "../message/file_order.ts";
 import { fileFieldLines } from "../message/file_request.ts";
 import { weightsIn } from "../message/quality_values.ts";
 import { sentPathOf } from "../message/request_url.ts";
+import { respondWhole } from "../message/whole_body.ts";
 import type { FileGrant } from "../loader/files/file_grant.ts";
 import { staysWithin } from "../loader/files/file_grant.ts";
 import { FileFault } from "../loader/files/regular_file.ts";
@@ -189,7 +190,7 @@ export class FolderHandler implements ExchangeHandler {
     const policy = "content-security-policy: default-src 'none'; style-src 'unsafe-inline'\r\n";
     const fieldLines = `content-type: ${type}\r\nvary: accept\r\ncache-control: no-cache\r\n` +
       policy + NO_SNIFFING;
-    sendText(exchange, fieldLines, body);
+    respondWhole(exchange, { status: 200, fieldLines }, new TextEncoder().encode(body));
   }
 
   /** Whether there is a folder at `path` that lies in the served one, wherever links lead. */
@@ -233,37 +234,6 @@ function queryOf({ head: { block, targetStart, targetEnd } }: Exchange): string 
   const target = latin1Text(block, targetStart, targetEnd);
   const query = target.indexOf("?");
   return query < 0 ? "" : target.slice(query).replace(/[^\x21-\x7e]/g, encodeURIComponent);
-}
-
-function sendText(exchange: Exchange, fieldLines: string, text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  const { responseWindow, method } = exchange.head;
-  const head = { status: 200, fieldLines, bodyLength: bytes.length };
-  if (method === "HEAD" || bytes.length <= responseWindow) {
-    exchange.respond(head, method === "HEAD" ? null : bytes);
-    return;
-  }
-  exchange.respond(head, null);
-  // The rest follows as its client takes it.
-  let at = 0;
-  let window = responseWindow;
-  const send = () => {
-    while (at < bytes.length && window > 0 && !exchange.congested) {
-      const end = Math.min(at + window, bytes.length);
-      window -= end - at;
-      const part = bytes.subarray(at, end);
-      at = end;
-      exchange.write(part);
-    }
-  };
-  exchange.receiver = {
-    ...NOBODY,
-    onCredit(bytes) {
-      window += bytes;
-      send();
-    },
-  };
-  send();
 }
 
 function refuse(exchange: Exchange, status: number, fieldLines: string): void {
