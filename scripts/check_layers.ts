@@ -80,6 +80,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   // Between Mongrel2 and handlers on many machines.
   dispatch: ["base", "message", "net", "zmq", "dispatch/codec", "mongrel2/codec", "mongrel2"],
+  // Responses that are known beforehand.
+  respond: ["base", "message"],
   // The other side of them: what asks servers, and what puts them under load.
   "client/codec": ["base", "message", "http1/codec"],
   client: [
@@ -166,6 +168,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "http1/codec",
     "fastcgi/codec",
     "mongrel2/codec",
+    "respond",
   ],
   gateway: [
     "base",
@@ -183,6 +186,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "certificates/codec",
     "certificates",
     "files",
+    "respond",
     "zmq",
     "websocket/codec",
     "websocket",
@@ -223,6 +227,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "fastcgi/codec",
     "mongrel2/codec",
     "mongrel2",
+    "respond",
     "websocket/codec",
     "client",
     "profile",

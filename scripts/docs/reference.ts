@@ -7,7 +7,12 @@
 
 import { variableOf } from "../../src/config/environment.ts";
 import type { CommandHelp } from "../../src/config/command_help.ts";
-import { COMMAND_HELP, COMMAND_TABLES, optionUsage } from "../../src/config/command_help.ts";
+import {
+  COMMAND_HELP,
+  COMMAND_TABLES,
+  commandUsage,
+  optionUsage,
+} from "../../src/config/command_help.ts";
 import { NOTES, VARIABLES } from "../../src/config/help_topics.ts";
 import { FILE_OPTIONS } from "../../src/config/option_entry.ts";
 import type { OptionSpec } from "../../src/config/options.ts";
@@ -56,7 +61,7 @@ function commands(): string[] {
 
 /** A command with options of its own. */
 function tableSection({ name, subcommands, notes, options }: CommandHelp): string[] {
-  const usages = subcommands.map((each) => `gatehouse ${name} ${each.name} ${each.usage}`);
+  const usages = subcommands.map((each) => commandUsage(name, each));
   const rows = options.map((option) => {
     const standard = option.default === undefined ? "" : ` Default: ${option.default}.`;
     const repeats = option.repeats ? " May be repeated." : "";
@@ -69,7 +74,9 @@ function tableSection({ name, subcommands, notes, options }: CommandHelp): strin
   return [
     `### gatehouse ${name}`,
     `\`\`\`text\n${usages.join("\n")}\n\`\`\``,
-    ...subcommands.map((each) => `\`${each.name}\`: ${each.help}.`),
+    ...subcommands.map((each) =>
+      each.name === "" ? `${each.help}.` : `\`${each.name}\`: ${each.help}.`
+    ),
     flowed(notes),
     ["| option | what it does |", "| --- | --- |", ...rows].join("\n"),
   ];

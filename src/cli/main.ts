@@ -73,6 +73,10 @@ export async function main(): Promise<number> {
         const { benchCommand } = await import("./bench.ts");
         return await benchCommand(command.settings, surroundings);
       }
+      case "respond": {
+        const { respondCommand } = await import("./respond.ts");
+        return await respondCommand(command.settings, surroundings);
+      }
       case "log": {
         const { logCommand } = await import("./log.ts");
         await logCommand(command, surroundings);

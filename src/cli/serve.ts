@@ -146,6 +146,7 @@ export async function serveCommand(
       host: loading.host,
       prefixes: apps.mounts.map(({ prefix }) => prefix),
       folders,
+      responses: settings.responses,
       fileFields: settings.fileFields,
       frontFileField: settings.frontFileField,
       folderOptions: settings.folderFiles,

@@ -15,6 +15,7 @@ import type { FileContext } from "./option_entry.ts";
 import { collecting, givenByEntry, optionOf, refuseTwiceIn } from "./option_entry.ts";
 import type { OptionSpec } from "./options.ts";
 import { splitStrip } from "./options.ts";
+import { isResponse, RESPONSE_KEYS, ResponseBuilder } from "./respond_mounts.ts";
 import type { ExportKind, ModuleSetting, MountSetting } from "./settings.ts";
 import { defaultSettings } from "./settings.ts";
 import { withoutLastSlashes } from "./values.ts";
@@ -88,11 +89,51 @@ export class AppSections {
   }
 
   #readApp(section: IniSection): MountSetting[] {
+    const use = section.entries.find(({ key }) => key === "use");
+    if (use !== undefined && isResponse(this.#context.defaults.valueOf(use, section))) {
+      return this.#readResponse(section, use);
+    }
     const module = this.#readModule(section, "app");
     if (module === null) return [];
     const { module: app, kind, settings, origin } = module;
     const own = this.#readOwnOptions(section);
     return [{ prefix: "", app, kind, settings, origin, middleware: [], ...own }];
+  }
+
+  /** A response in place of an app. */
+  #readResponse(section: IniSection, use: IniEntry): MountSetting[] {
+    const { problems, defaults } = this.#context;
+    const place = (line: number) => `${problems.file}:${line}`;
+    const text = defaults.valueOf(use, section);
+    let builder: ResponseBuilder | null = null;
+    collecting(problems, use.line, () => {
+      builder = new ResponseBuilder(text, `${place(use.line)}: use`);
+    });
+    // What is wrong is told even if the beginning is.
+    const terms = builder ?? new ResponseBuilder("respond:200", "use");
+    for (const entry of section.entries) {
+      const { key, line, lines } = entry;
+      if (key === "use") continue;
+      if (!RESPONSE_KEYS.includes(key)) {
+        this.#problem(
+          line,
+          `${key} is not a key of a response, which has ${RESPONSE_KEYS.join(", ")}` +
+            nearest(key, RESPONSE_KEYS),
+        );
+        continue;
+      }
+      const value = defaults.valueOf(entry, section);
+      for (const [index, one] of (key === "header" ? value.split("\n") : [value]).entries()) {
+        const at = lines[index] ?? line;
+        collecting(problems, at, () => terms.set(key, one, `${place(at)}: ${key}`));
+      }
+    }
+    const mounts: MountSetting[] = [];
+    collecting(problems, use.line, () => {
+      const response = terms.build(`${place(use.line)}: use`);
+      mounts.push({ prefix: "", app: text, response, origin: place(use.line) });
+    });
+    return builder === null ? [] : mounts;
   }
 
   /** The options that the app has for itself. */

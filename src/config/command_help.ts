@@ -8,6 +8,7 @@ import { BENCH_COMMAND } from "./bench_options.ts";
 import type { CommandOption, CommandTable } from "./command_options.ts";
 import { COMMANDS, OWN_OPTIONS } from "./commands.ts";
 import { FETCH_COMMAND } from "./fetch_options.ts";
+import { RESPOND_COMMAND } from "./respond_options.ts";
 import { wrapped } from "./wrapped.ts";
 
 /** What the help needs of a command's table. */
@@ -16,7 +17,11 @@ export type CommandHelp = Pick<CommandTable<never>, "name" | "subcommands" | "no
 };
 
 /** Commands with tables of their own. */
-export const COMMAND_TABLES: readonly CommandHelp[] = [FETCH_COMMAND, BENCH_COMMAND];
+export const COMMAND_TABLES: readonly CommandHelp[] = [
+  FETCH_COMMAND,
+  BENCH_COMMAND,
+  RESPOND_COMMAND,
+];
 
 /** The help about each command, by name: how it is used, an empty line, and what it does. */
 export const COMMAND_HELP: ReadonlyMap<string, string> = new Map(
@@ -27,14 +32,24 @@ export const COMMAND_HELP: ReadonlyMap<string, string> = new Map(
 );
 
 function helpOf({ name, subcommands, notes, options }: CommandHelp): string {
-  const usages = subcommands.map((each) => `gatehouse ${name} ${each.name} ${each.usage}\n`);
-  const about = subcommands.map((each) => `  ${each.name}\n${wrapped(each.help, 6)}`);
+  const usages = subcommands.map((each) => `${commandUsage(name, each)}\n`);
+  const about = subcommands.map((each) =>
+    each.name === "" ? wrapped(each.help, 2) : `  ${each.name}\n${wrapped(each.help, 6)}`
+  );
   const entries = options.map((option) => {
     const standard = option.default === undefined ? "" : ` [default: ${option.default}]`;
     const repeats = option.repeats ? " (repeatable)" : "";
     return `  ${optionUsage(option)}${repeats}\n${wrapped(option.help + standard, 6)}`;
   });
   return `${usages.join("")}\n${about.join("")}\n  ${notes}\n\n${entries.join("")}`;
+}
+
+/** How a subcommand of `command`, or the command itself, is written. */
+export function commandUsage(
+  command: string,
+  { name, usage }: CommandHelp["subcommands"][number],
+): string {
+  return ["gatehouse", command, name, usage].filter((word) => word !== "").join(" ");
 }
 
 /** How an option is written, with its letter and value. */

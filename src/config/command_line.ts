@@ -22,6 +22,7 @@ import { nearest } from "../base/nearest.ts";
 import type { LogCommand } from "./log_command.ts";
 import type { OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
+import type { RespondSettings } from "./respond_options.ts";
 import type { CacheAction, ServeSettings } from "./settings.ts";
 import { parseCount } from "./values.ts";
 
@@ -35,6 +36,7 @@ export type Command =
   | { readonly kind: "version" }
   | { readonly kind: "fetch"; readonly settings: FetchSettings }
   | { readonly kind: "bench"; readonly settings: BenchSettings }
+  | { readonly kind: "respond"; readonly settings: RespondSettings }
   | {
     readonly kind: "status";
     /** Whose status is shown. */
@@ -85,6 +87,9 @@ export type Command =
   }
   | { readonly kind: "serve"; readonly settings: ServeSettings };
 
+/** Commands that have options of their own, in a module of each. */
+const OWN_COMMANDS = ["fetch", "bench", "respond"] as const;
+
 /**
  * Reads the arguments of the `gatehouse` command, and with them what `sources` say: the
  * environment, and the configuration file. Commands with options of their own have these loaded.
@@ -96,7 +101,8 @@ export async function parseCommand(
   sources: ConfigSources = NO_SOURCES,
 ): Promise<Command> {
   const [verb, ...words] = args;
-  if (verb === "fetch" || verb === "bench") return await clientCommand(verb, words);
+  const own = OWN_COMMANDS.find((each) => each === verb);
+  if (own !== undefined) return await ownCommand(own, words, sources);
   if (verb !== "log") return parseCommandLine(args, sources);
   if (words.some(isHelp)) return { kind: "help", topic: verb };
   const { parseLogCommand } = await import("./log_command.ts");
@@ -147,7 +153,7 @@ export function parseCommandLine(
   if (RESERVED_WORDS.has(positional[0])) throw reservedWord(positional[0]);
   const verb = COMMAND_NAMES.has(positional[0]) ? positional.shift() : "serve";
   if (verb === "help") return helpCommand(positional);
-  if (verb === "fetch" || verb === "bench") {
+  if (OWN_COMMANDS.some((each) => each === verb)) {
     throw new ConfigError(`${verb} comes first, before its options: gatehouse ${verb} …`);
   }
   if (verb === "log") throw new ConfigError("log has options of its own, which come after it");
@@ -192,20 +198,29 @@ export function parseCommandLine(
   return { kind: "serve", settings: completed(withApps(settings)) };
 }
 
-/** Commands that have options of their own, and no apps or configuration. */
-async function clientCommand(
-  kind: "fetch" | "bench",
+/** Commands that have options of their own, and no configuration. */
+async function ownCommand(
+  kind: typeof OWN_COMMANDS[number],
   words: readonly string[],
+  { cwd }: ConfigSources,
 ): Promise<Command> {
   const end = words.indexOf("--");
   const own = end < 0 ? words : words.slice(0, end);
   if (own.some(isHelp)) return { kind: "help", topic: kind };
-  if (kind === "fetch") {
-    const { parseFetch } = await import("./fetch_options.ts");
-    return { kind, settings: parseFetch(words) };
+  switch (kind) {
+    case "fetch": {
+      const { parseFetch } = await import("./fetch_options.ts");
+      return { kind, settings: parseFetch(words) };
+    }
+    case "bench": {
+      const { parseBench } = await import("./bench_options.ts");
+      return { kind, settings: parseBench(words) };
+    }
+    case "respond": {
+      const { parseRespond } = await import("./respond_options.ts");
+      return { kind, settings: parseRespond(words, cwd) };
+    }
   }
-  const { parseBench } = await import("./bench_options.ts");
-  return { kind, settings: parseBench(words) };
 }
 
 function isHelp(word: string): boolean {
@@ -390,7 +405,15 @@ function withJoinedHyphens(words: readonly string[], names: readonly string[]): 
 
 /** Checks that there are apps. */
 function withApps(settings: ServeSettings): ServeSettings {
-  if (settings.mounts.length > 0) return settings;
+  const { mounts, responses, middleware } = settings;
+  const [response] = responses;
+  if (response !== undefined && middleware.length > 0) {
+    throw new ConfigError(
+      `${response.text} is a response: there can be no middleware around it, nor beside it on the ` +
+        "command line",
+    );
+  }
+  if (mounts.length + responses.length > 0) return settings;
   throw new ConfigError(
     settings.configFile === undefined
       ? "no app given: name one by URL or path, or with --mount /PREFIX=APP"

@@ -30,11 +30,11 @@ export interface CommandOption<Settings> {
   apply(settings: Settings, text: string, name: string): void;
 }
 
-/** A command with subcommands, as its help shows it. */
+/** A command with options of its own, as its help shows it. */
 export interface CommandTable<Settings> {
   /** Its name. */
   readonly name: string;
-  /** Its subcommands: how each is written, and what it does. */
+  /** Its subcommands: how each is written, and what it does. One without a name if it has none. */
   readonly subcommands: readonly Subcommand[];
   /** What is true of all of them, as lines of at most 78 columns. */
   readonly notes: string;
@@ -44,7 +44,7 @@ export interface CommandTable<Settings> {
 
 /** A subcommand. */
 export interface Subcommand {
-  /** Its name. */
+  /** Its name; `""` for a command that has no subcommands. */
   readonly name: string;
   /** What follows it on a command line. */
   readonly usage: string;

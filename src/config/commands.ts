@@ -33,7 +33,6 @@ export const RESERVED_WORDS: ReadonlySet<string> = new Set([
   "drain",
   "profile",
   "reload",
-  "respond",
   "version",
 ]);
 
@@ -132,6 +131,11 @@ gatehouse status --mongrel2-control ENDPOINT
   {
     name: "bench",
     brief: "Put a server under load, and tell what its clients got",
+    help: OWN_OPTIONS,
+  },
+  {
+    name: "respond",
+    brief: "Answer all that a Mongrel2 asks with one response",
     help: OWN_OPTIONS,
   },
   {

@@ -15,7 +15,14 @@ import { withoutLastSlashes } from "./values.ts";
 export function configText(settings: ServeSettings, origins: Origins): string {
   return [
     section("Endpoints", endpoints(settings).map((url) => [url])),
-    section("Apps", settings.mounts.flatMap((mount) => appRows(mount, settings, origins))),
+    section("Apps", [
+      ...settings.mounts.flatMap((mount) => appRows(mount, settings, origins)),
+      ...settings.responses.map(({ prefix, text, origin = originOfMount(prefix, origins) }) => [
+        prefix || "/",
+        text,
+        origin,
+      ]),
+    ]),
     section("Options", OPTIONS.filter(isShown).map((option) => optionRow(option, origins))),
   ].join("\n");
 }

@@ -13,7 +13,7 @@ import { CONFIG_OPTIONS } from "./config_options.ts";
 import { givenByEnvironment } from "./environment.ts";
 import type { Given, Origins } from "./given.ts";
 import { applyGiven } from "./given.ts";
-import { mountApp } from "./options.ts";
+import { mountApp, mountSection } from "./options.ts";
 import { valueFrom } from "./relative_paths.ts";
 import type { ServeSettings } from "./settings.ts";
 import { defaultSettings } from "./settings.ts";
@@ -92,7 +92,7 @@ export function gather(
   );
   if (app !== undefined) mountApp(settings, { prefix: "", app }, app);
   settings.middleware = middleware;
-  settings.mounts.push(...file.mounts);
+  for (const mount of file.mounts) mountSection(settings, mount);
   const lower = app === undefined ? [file.given, variables] : [file.given, variables].map(
     (layer) => layer.filter(({ option }) => option.name !== "mount"),
   );

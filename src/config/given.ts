@@ -38,7 +38,7 @@ export function parseTruth(name: string, text: string): boolean {
 /**
  * What `text` in a file or a variable gives for `option`. Options without a value take a truth value;
  * those whose value may be left out take one, too, or their list with commas; those that may be
- * repeated take several values with blanks between.
+ * repeated take several values with blanks, or the option's own separator, between.
  */
 export function givenIn(
   option: OptionSpec,
@@ -54,7 +54,12 @@ export function givenIn(
     return [{ option, text: text.replace(/,\s*\n\s*/g, ","), name, origin }];
   }
   if (option.repeats) {
-    return text.split(/\s+/).map((each) => ({ option, text: each, name, origin }));
+    return text.split(option.separator ?? /\s+/).map((each) => ({
+      option,
+      text: each,
+      name,
+      origin,
+    }));
   }
   if (text.includes("\n")) throw new ConfigError(`${name} takes one value, on one line`);
   return [{ option, text, name, origin }];

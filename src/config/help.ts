@@ -89,8 +89,7 @@ function startText(): string {
     ["a command", COMMAND_HELP.keys()],
     ["options", GROUPS.keys()],
     ["an option", ["--workers"]],
-    ["more", NOTES.keys()],
-    ["lists", ["commands", "all"]],
+    ["more", [...NOTES.keys(), "commands", "all"]],
   ] as const;
   const lines = topics.map(([kind, names]) => {
     const start = `  ${kind}:`.padEnd(TOPICS_INDENT);

@@ -7,6 +7,7 @@
 
 import { LIMIT_RANGES, RANGES } from "../limits/setting_ranges.ts";
 import { ConfigError } from "../base/errors.ts";
+import { named } from "../base/named_problems.ts";
 import { APP_PERMISSION_OPTIONS } from "./app_permission_options.ts";
 import { CERTIFICATE_OPTIONS } from "./certificate_options.ts";
 import { COMPRESSION_OPTIONS } from "./compression_options.ts";
@@ -27,6 +28,7 @@ import { parseEndpointAddress } from "../net/address.ts";
 import { PROCESS_OPTIONS } from "./process_options.ts";
 import { PROXY_OPTIONS } from "./proxy_options.ts";
 import { addressFrom, moduleFrom, mongrel2From } from "./relative_paths.ts";
+import { isResponse, parseResponse } from "./respond_mounts.ts";
 import type { MountSetting, ServeSettings } from "./settings.ts";
 import {
   formatByteSize,
@@ -94,6 +96,8 @@ export interface OptionSpec {
    * out.
    */
   switchOff?(settings: ServeSettings): void;
+  /** What stands between several values in a variable, or on one line of a file. Default: blanks. */
+  readonly separator?: RegExp;
   /** What a value in a configuration file in `folder` is elsewhere, if there are paths in it. */
   relativeTo?(folder: string, text: string): string;
 }
@@ -299,11 +303,15 @@ export const OPTIONS: readonly OptionSpec[] = [
     name: "mount",
     value: "PREFIX=APP[,strip]",
     repeats: true,
+    // A response's fields have blanks.
+    separator: /\s+(?=\/[^\s=]*=)/,
     group: "Apps",
     brief: "Serve APP below the path PREFIX",
     help:
-      "Serve APP, or a folder of files, below the path PREFIX. The longest prefix wins. The app sees " +
-      "the whole path, or with ,strip what follows the prefix",
+      "Serve APP, a folder of files, or a response below the path PREFIX. The longest prefix wins. " +
+      "The app sees the whole path, or with ,strip what follows the prefix. A response is " +
+      "respond:CODE[,status=PHRASE][,location=URL][,header=NAME: VALUE]...[,body=TEXT], with " +
+      "placeholders (see gatehouse help respond) and two commas for one of a value",
     apply: addMount,
     relativeTo: (folder, text) => text.replace(/(?<==).+/s, (app) => moduleFrom(app, folder)),
   },
@@ -439,16 +447,6 @@ function readAddress(name: string, text: string): ListenAddress {
   return named(name, () => parseEndpointAddress(text));
 }
 
-/** What `read` returns; its errors get the name of the option. */
-function named<Value>(name: string, read: () => Value): Value {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new ConfigError(`${name}: ${error.message}`);
-  }
-}
-
 function setFaultReports(settings: ServeSettings, text: string, name: string): void {
   if (text !== "none" && text !== "errors" && text !== "console") {
     throw new ConfigError(`${name} takes none, errors or console, not ${JSON.stringify(text)}`);
@@ -474,7 +472,10 @@ function setDrainTimeout(settings: ServeSettings, text: string, name: string): v
 function addMount(settings: ServeSettings, text: string, name: string): void {
   const equals = text.indexOf("=");
   const prefix = withoutLastSlashes(text.slice(0, equals));
-  const { named: app, isStripped } = splitStrip(text.slice(equals + 1));
+  const mounted = text.slice(equals + 1);
+  const { named: app, isStripped } = isResponse(mounted)
+    ? { named: mounted, isStripped: false }
+    : splitStrip(mounted);
   if (equals < 0 || app === "" || !text.startsWith("/")) {
     throw new ConfigError(`${name} takes /PREFIX=APP, not ${JSON.stringify(text)}`);
   }
@@ -497,11 +498,28 @@ export function hasOptionalValue(option: OptionSpec): boolean {
   return option.value?.startsWith("[=") ?? false;
 }
 
-/** Adds an app to the settings, as `name` says; two at the same prefix are refused. */
+/** Adds an app, or a response, to the settings, as `name` says; two at the same prefix are refused. */
 export function mountApp(settings: ServeSettings, mounted: MountSetting, name: string): void {
-  const { prefix } = mounted;
-  if (settings.mounts.some((mount) => mount.prefix === prefix)) {
+  const { prefix, app } = mounted;
+  if ([...settings.mounts, ...settings.responses].some((mount) => mount.prefix === prefix)) {
     throw new ConfigError(`${name}: two apps are mounted at ${prefix || "/"}`);
   }
-  settings.mounts.push(mounted);
+  if (!isResponse(app)) settings.mounts.push(mounted);
+  else settings.responses.push({ prefix, text: app, response: parseResponse(app, name) });
+}
+
+/** Adds what a section of a configuration file mounts. */
+export function mountSection(settings: ServeSettings, mounted: MountSetting): void {
+  const { prefix, app, response, origin = "", middleware = [], stripped } = mounted;
+  if (response === undefined) {
+    settings.mounts.push(mounted);
+    return;
+  }
+  const wrong = middleware.length > 0
+    ? "there can be no middleware around it"
+    : stripped !== undefined
+    ? "it has no use for ,strip"
+    : null;
+  if (wrong !== null) throw new ConfigError(`${origin}: ${app} is a response: ${wrong}`);
+  settings.responses.push({ prefix, text: app, response, origin });
 }

@@ -18,8 +18,10 @@ import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
 import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import type { LineFormat, LogLevel } from "../base/log.ts";
 import type { ListenAddress } from "../net/address.ts";
+import type { CannedResponse } from "../respond/canned_response.ts";
 import type { ForwardedField } from "../proxies/forwarded_fields.ts";
 import { DEFAULT_FORWARDED_FIELDS } from "../proxies/forwarded_fields.ts";
+import type { ResponseMount } from "./respond_mounts.ts";
 import type { SiteAddress } from "./fronts/site_address.ts";
 import type { UnstableFeature } from "../base/unstable_features.ts";
 import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
@@ -55,6 +57,8 @@ export interface MountSetting {
   readonly settings?: Readonly<Record<string, string>>;
   /** Middleware around this app alone, the last outermost, within that of all apps. */
   readonly middleware?: readonly ModuleSetting[];
+  /** What is answered, if this is not an app. */
+  readonly response?: CannedResponse;
   /** Where it was given, if that was in a configuration file: `FILE:LINE`. */
   readonly origin?: string;
   /** Number of workers, if this app has its own; else as the settings say for all. */
@@ -127,6 +131,8 @@ export interface ServeSettings {
   appName: string | undefined;
   /** The apps. */
   mounts: MountSetting[];
+  /** What is answered without an app. */
+  responses: ResponseMount[];
   /** Middleware around each app, the last outermost. */
   middleware: string[];
   /** How folders among the apps are served. */
@@ -284,6 +290,7 @@ export function defaultSettings(): ServeSettings {
     serverName: undefined,
     appName: undefined,
     mounts: [],
+    responses: [],
     middleware: [],
     fileFields: [],
     frontFileField: null,

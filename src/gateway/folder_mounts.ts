@@ -51,7 +51,6 @@ export function foldersApart(settings: ServeSettings, cwd: string): FoldersApart
     }
     folders.push({ prefix: mount.prefix, path });
   }
-  if (folders.length === 0) return { folders, apps: settings };
   const apps = { ...settings, mounts };
   // Without apps there is nothing to run, watch or count.
   return mounts.length > 0 ? { folders, apps } : {

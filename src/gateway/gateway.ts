@@ -30,12 +30,14 @@ import { listen } from "../net/listen.ts";
 import type { Log } from "../base/log.ts";
 import type { EndpointReport, GenerationReport } from "../monitor/report.ts";
 import type { WorkerCounts } from "../pool/counts.ts";
+import type { Route } from "./router.ts";
 import { routed } from "./router.ts";
 import type { SendGrantedFile } from "./file_desk.ts";
 import { FileDesk } from "./file_desk.ts";
 import type { ObservingHandler } from "../observe/handler.ts";
 import type { RequestObserver, RequestTracer } from "../observe/request_record.ts";
 import type { FolderMount } from "./folder_mounts.ts";
+import type { ResponseMount } from "../config/respond_mounts.ts";
 import type { EarlySockets } from "./early_sockets.ts";
 import type { FolderOptions } from "../files/folder.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
@@ -47,6 +49,7 @@ import type { Switchboard } from "../signals/switchboard.ts";
 import { LocalSwitchboard } from "../signals/switchboard.ts";
 import { MemoryTopicStore } from "../signals/topic_store.ts";
 import { timerMs } from "../base/timers.ts";
+import { normalPath } from "../message/request_url.ts";
 import type { MountedApp } from "../worker/apps.ts";
 import type { MessageCompression } from "../websocket/codec/deflate_terms.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
@@ -129,7 +132,9 @@ export interface GatewayOptions {
   readonly frontFileField?: FileField | null;
   /** Folders that are served beside the apps. */
   readonly folders: readonly FolderMount[];
-  /** How they are served. */
+  /** Responses that are served beside the apps. Default: none. */
+  readonly responses?: readonly ResponseMount[];
+  /** How folders are served. */
   readonly folderOptions: FolderOptions;
   /** Limits of each worker. */
   readonly workerLimits: WorkerLimits;
@@ -286,7 +291,7 @@ export class Gateway {
       for await (const opening of openSockets(options)) openings.push(opening);
       const addresses = openings.flatMap(({ listening }) => listening.addresses);
       backend ??= await startBackend(options, switchboard, addresses);
-      const served = await withFolders(backend, options);
+      const served = await withOtherMounts(backend, options);
       compressing = await compressingHandler(options, served);
       const answering = await forwarding(options, compressing ?? served);
       const observing = await observingHandler(options, answering);
@@ -610,23 +615,44 @@ function portOf({ addresses: [address] }: Listening): number | undefined {
   return "port" in address ? address.port : undefined;
 }
 
-/** Leads requests to folders, and others to the apps. */
-async function withFolders(
+/** Leads requests to folders and responses, and others to the apps. */
+async function withOtherMounts(
   apps: ExchangeHandler,
   options: GatewayOptions,
 ): Promise<ExchangeHandler> {
-  const { folders, folderOptions, prefixes, surroundings, log } = options;
-  if (folders.length === 0) return apps;
+  const others = [...await folderRoutes(options), ...await responseRoutes(options)];
+  if (others.length === 0) return apps;
+  const { prefixes } = options;
+  return routed([...prefixes.map((prefix) => ({ prefix, mount: 0, handler: apps })), ...others]);
+}
+
+async function folderRoutes(
+  { folders, folderOptions, surroundings, log }: GatewayOptions,
+): Promise<Route[]> {
+  if (folders.length === 0) return [];
   const { FolderHandler } = await import("../files/folder.ts");
   const { FileSender } = await import("../files/file_sender.ts");
   const sender = new FileSender(surroundings.cwd, log);
-  return routed([
-    ...prefixes.map((prefix) => ({ prefix, mount: 0, handler: apps })),
-    ...folders.map(({ prefix, path }) => {
-      const handler = new FolderHandler(path, prefix, folderOptions, sender, log);
-      return { prefix, mount: 0, handler };
-    }),
-  ]);
+  return folders.map(({ prefix, path }) => ({
+    prefix,
+    mount: 0,
+    handler: new FolderHandler(path, prefix, folderOptions, sender, log),
+  }));
+}
+
+async function responseRoutes({ responses = [] }: GatewayOptions): Promise<Route[]> {
+  if (responses.length === 0) return [];
+  const { ResponseHandler } = await import("../respond/handler.ts");
+  return responses.map(({ prefix, response }) => ({
+    prefix,
+    mount: 0,
+    handler: new ResponseHandler(response, { kind: "mount", prefix: pathOfPrefix(prefix) }),
+  }));
+}
+
+/** A prefix as it is written in URLs. */
+function pathOfPrefix(prefix: string): string {
+  return prefix === "" ? "" : normalPath(prefix);
 }
 
 /** Where no app may listen. Ports that the system chooses are safe: it gives a port to one alone. */

@@ -86,7 +86,7 @@ const DEFAULT_GRACE_MS = 30_000;
 export async function serve(options: ServeOptions): Promise<Server> {
   const surroundings = takeSurroundings();
   const { cert, key, faultReports = "errors", generationHeader = "" } = options;
-  const { references, http, https, fastcgi, mongrel2, ...others } = checked(
+  const { references, responses, http, https, fastcgi, mongrel2, ...others } = checked(
     options,
     surroundings.cwd,
   );
@@ -123,6 +123,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     frontFileField,
     switchboard: new LocalSwitchboard(hub.hub),
     folders,
+    responses,
     folderOptions: { listing: "none", fallback: "", cacheControl: "", ...options.files },
     // The program that calls this has files and sockets of its own, which are not to be taken for apps'.
     workerLimits: { ...DEFAULT_WORKER_LIMITS, maxWorkerDescriptors: 0, ...options.workerLimits },

@@ -9,6 +9,8 @@ import { mongrel2From } from "../config/relative_paths.ts";
 import { accelFrom, fileField, isFieldValue, isFileInFolder } from "../config/file_options.ts";
 import { checkGreetings, checkSecure } from "../config/proxy_options.ts";
 import { checkGenerationHeader } from "../config/reload_options.ts";
+import type { ResponseMount } from "../config/respond_mounts.ts";
+import { isResponse, parseResponse } from "../config/respond_mounts.ts";
 import { checkServerHeader } from "../config/server_header.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { FaultReports } from "../message/exchange.ts";
@@ -39,8 +41,9 @@ import type { WorkerLimits } from "../limits/worker_limits.ts";
 export type AppFunction = (request: Request, context: Context) => Response | Promise<Response>;
 
 /**
- * An app: by the URL or path of its module (with `#export`, if not the default), or the app itself; or a
- * folder, by its URL or path, whose files are served.
+ * An app: by the URL or path of its module (with `#export`, if not the default), or the app itself; a
+ * folder, by its URL or path, whose files are served; or a response, such as
+ * `"respond:302,location=https://example.com{PATH}"`.
  */
 export type AppReference = string | URL | App | AppFunction;
 
@@ -278,8 +281,10 @@ type ListName =
 
 /** Options as they are used. */
 export interface CheckedOptions {
-  /** Apps by their prefix, without a slash at its end. */
+  /** Apps and folders by their prefix, without a slash at its end. */
   readonly references: Map<string, AppReference>;
+  /** Responses among what is mounted. */
+  readonly responses: readonly ResponseMount[];
   /** Addresses to serve HTTP on. */
   readonly http: readonly ListenAddress[];
   /** Addresses to serve HTTPS on. */
@@ -413,9 +418,11 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   checks.read("http", () => checkGreetings({ https, others, trustedProxies: proxies }));
   const references = new Map<string, AppReference>();
   checks.read("mounts", () => putApps(references, options));
+  const responses = takeResponses(checks, references);
   checks.finish();
   return {
     references,
+    responses,
     http,
     https,
     fastcgi,
@@ -520,6 +527,21 @@ function putApps(references: Map<string, AppReference>, { app, mounts = {} }: Se
     references.set(path, mounted);
   }
   if (references.size === 0) throw new ConfigError("serve() needs an app, or mounts");
+}
+
+/** Takes the responses out of what is mounted. */
+function takeResponses(
+  checks: SettingChecks,
+  references: Map<string, AppReference>,
+): ResponseMount[] {
+  const responses: ResponseMount[] = [];
+  for (const [prefix, text] of references) {
+    if (typeof text !== "string" || !isResponse(text)) continue;
+    references.delete(prefix);
+    const response = checks.read("mounts", () => parseResponse(text, prefix || "/"));
+    if (response !== undefined) responses.push({ prefix, text, response });
+  }
+  return responses;
 }
 
 function listOf(value: string | readonly string[] | undefined): readonly string[] {

@@ -36,6 +36,8 @@ export interface Mongrel2EndpointOptions {
   readonly isShared?: boolean;
   /** What `Server` says in responses that do not have it. Default: there is none. */
   readonly server?: string;
+  /** What becomes of connections on which a client speaks JSON. Default: nobody answers there. */
+  readonly jsonSockets?: "ignored" | "closed";
   /** Takes messages about faults. */
   readonly log: Log;
 }
@@ -92,6 +94,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   readonly #flushes = new FlushQueue<Mongrel2Client>();
   #emptyWaiter: PromiseWithResolvers<void> | null = null;
   #closing: Promise<void> | null = null;
+  readonly #jsonSockets: "ignored" | "closed";
   #isCutting = false;
 
   /**
@@ -105,6 +108,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     const { maxMessageBytes = DEFAULT_WEBSOCKET_LIMITS.maxMessageBytes, isShared = false } =
       options;
     this.#log = log;
+    this.#jsonSockets = options.jsonSockets ?? "ignored";
     this.connected = this.#onConnected.promise;
     const sockets = this.#sockets = new Mongrel2Sockets(spec, {
       onMessage: (bytes) => this.#onMessage(bytes),
@@ -281,7 +285,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   /** Takes a frame of the WebSocket of `client`, if it has one: that of a handler that has gone is closed. */
   #onFrame(message: Mongrel2Message, client: Mongrel2Client | undefined): void {
     if (client === undefined) {
-      this.#sockets.send(formatReply(message.senderId, [message.connId], EMPTY));
+      this.#closeConnection(message);
       return;
     }
     try {
@@ -293,10 +297,17 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     }
   }
 
+  #closeConnection({ senderId, connId }: Mongrel2Message): void {
+    this.#sockets.send(formatReply(senderId, [connId], EMPTY));
+  }
+
   /** Takes what Mongrel2 says about a client. */
   #onNotice(message: Mongrel2Message, client: Mongrel2Client | undefined): void {
     // What a client sends over a JSON socket has a path in its headers, too.
-    if (message.path !== "@*" || headerValue(message, "PATH") !== undefined) return;
+    if (message.path !== "@*" || headerValue(message, "PATH") !== undefined) {
+      if (this.#jsonSockets === "closed") this.#closeConnection(message);
+      return;
+    }
     let notice: { readonly type?: unknown } | null;
     try {
       notice = JSON.parse(decoder.decode(message.body));

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
 import { ConfigError } from "../../src/base/errors.ts";
 import type { BenchSettings } from "../../src/config/bench_options.ts";
-import { COMMAND_TABLES } from "../../src/config/command_help.ts";
+import { COMMAND_TABLES, commandUsage } from "../../src/config/command_help.ts";
 import { parseCommand } from "../../src/config/command_line.ts";
 import type { FetchSettings } from "../../src/config/fetch_options.ts";
 import { helpText } from "../../src/config/help.ts";
@@ -118,16 +118,17 @@ Deno.test("an option that is nearly right is suggested", async () => {
   assertStringIncludes(message, "did you mean --connections?");
 });
 
-Deno.test("fetch and bench have help, with all that their tables have", async () => {
+Deno.test("commands with options of their own have help, with all that their tables have", async () => {
   for (const { name, options, subcommands } of COMMAND_TABLES) {
-    assertEquals(await parseCommand([name, subcommands[0].name, "--help"]), {
+    assertEquals(await parseCommand([name, subcommands[0].name || "x", "--help"]), {
       kind: "help",
       topic: name,
     });
     const text = helpText(name);
     for (const option of options) assertStringIncludes(text, `--${option.name}`);
-    for (const { name: each, without = [] } of subcommands) {
-      assertStringIncludes(text, `gatehouse ${name} ${each} `);
+    for (const subcommand of subcommands) {
+      const { without = [] } = subcommand;
+      assertStringIncludes(text, commandUsage(name, subcommand));
       const known = options.map((option) => option.name);
       assertEquals(without.filter((option) => !known.includes(option)), []);
     }

@@ -102,7 +102,7 @@ const refusals: [string[], string | RegExp][] = [
     [word],
     `"${word}" is reserved for a command of a later version: write ./${word} for an app`,
   ]),
-  [["--workers=1", "respond", "m.ts"], '"respond" is reserved for a command'],
+  [["--workers=1", "respond", "m.ts"], "respond comes first, before its options"],
   [["--workers=1", "log", "summarize"], "log has options of its own"],
   [["run", "a"], 'there is no command "run": gatehouse APP serves an app'],
   [["a", "--http", "http://h:1"], "write an address, not a URL: leave out http://"],

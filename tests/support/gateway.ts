@@ -45,7 +45,8 @@ export async function startGateway(
   } = {},
 ): Promise<GatewayProcess> {
   const [program, ...first] = options.command ?? FROM_SOURCE;
-  const named = args.some((arg) => /^--(?:https?|port|fastcgi|mongrel2)(?:=|$)/.test(arg));
+  const named = args[0] === "respond" ||
+    args.some((arg) => /^--(?:https?|port|fastcgi|mongrel2)(?:=|$)/.test(arg));
   const child = new Deno.Command(program, {
     args: [...first, ...args, ...(named ? [] : ["--http", "127.0.0.1:0"])],
     env: { NO_COLOR: "1", ...options.env },

@@ -72,7 +72,7 @@ export function siteOf(settings: ServeSettings): Site {
   if (settings.acme.certificates.length > 0) {
     throw new ConfigError("--acme is for a gateway that its clients reach without a web server");
   }
-  const prefixes = settings.mounts.map(({ prefix }) => prefix);
+  const prefixes = [...settings.mounts, ...settings.responses].map(({ prefix }) => prefix);
   for (const prefix of prefixes) {
     if (PREFIX.test(prefix)) continue;
     throw new ConfigError(

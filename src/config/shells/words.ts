@@ -66,7 +66,7 @@ export interface OwnCommand {
 export function ownCommands(): OwnCommand[] {
   return COMMAND_TABLES.map(({ name, subcommands, options }) => ({
     name,
-    words: subcommands.map((subcommand) => subcommand.name),
+    words: subcommands.flatMap((subcommand) => subcommand.name || []),
     options: options.map((option) => ({
       name: option.name,
       letter: option.letter,
@@ -81,7 +81,9 @@ export function ownCommands(): OwnCommand[] {
 /** What can follow each command, if these are certain words. */
 export function wordsAfter(): Map<string, readonly string[]> {
   return new Map([
-    ...ownCommands().map(({ name, words }): [string, readonly string[]] => [name, words]),
+    ...ownCommands().flatMap(({ name, words }): [string, readonly string[]][] =>
+      words.length === 0 ? [] : [[name, words]]
+    ),
     ...COMMANDS.flatMap(({ name, words }): [string, readonly string[]][] =>
       name === "help" ? [[name, helpTopics()]] : words === undefined ? [] : [[name, words]]
     ),

@@ -14,7 +14,7 @@ export function zshCompletions(): string {
   const own = ownCommands().map(({ name, words, options }) => {
     const specs = options.flatMap(specsOf).map((spec) => `        ${quoted(spec)} \\\n`);
     return `    ${name})\n      _arguments -S \\\n${specs.join("")}` +
-      `        '1: : ' '2: :(${words.join(" ")})' '*: :_files'\n      return\n      ;;\n`;
+      `        '1: : ' ${secondWord(words)}'*: :_files'\n      return\n      ;;\n`;
   });
   const commands = COMMANDS.map(({ name, brief }) =>
     `        ${quoted(`${name}:${escaped(brief, /[:\\]/g)}`)}\n`
@@ -90,4 +90,9 @@ function escaped(text: string, characters: RegExp): string {
 
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** What follows a command, if these are certain words. */
+function secondWord(words: readonly string[]): string {
+  return words.length === 0 ? "" : `'2: :(${words.join(" ")})' `;
 }
