@@ -64,6 +64,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   fastcgi: ["base", "message", "limits", "proxies", "net", "fastcgi/codec"],
   // What dispatchers and handlers say to each other: handlers belong to Mongrel2's endpoint.
   "dispatch/codec": ["base"],
+  "dispatch/curve": ["base", "net", "zmq"],
   "dispatch/sticky": ["base", "message", "mongrel2/codec"],
   // Responses to Mongrel2 are HTTP/1.1.
   mongrel2: [

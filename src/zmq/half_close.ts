@@ -16,7 +16,7 @@ let libc: Deno.DynamicLibrary<typeof SYMBOLS> | null | undefined;
 
 /** Opens the system's library, if there is one that has the function. */
 export function openLibc(): void {
-  if (libc === undefined) libc = load();
+  if (libc === undefined) libc = loadLibc(SYMBOLS);
 }
 
 /**
@@ -28,13 +28,16 @@ export function halfClose(fd: number): boolean {
   return libc != null && libc.symbols.shutdown(fd, SHUT_WR) === 0;
 }
 
-function load(): Deno.DynamicLibrary<typeof SYMBOLS> | null {
+/** Binds `symbols` of the system's library; `null` if there is none that has them. */
+export function loadLibc<S extends Deno.ForeignLibraryInterface>(
+  symbols: S,
+): Deno.DynamicLibrary<S> | null {
   const name = LIBRARIES[Deno.build.os];
   if (name === undefined) return null;
   try {
-    return Deno.dlopen(name, SYMBOLS);
+    return Deno.dlopen(name, symbols);
   } catch (error) {
-    // A system with another libc, such as musl: the connection is closed at once there.
+    // A system with another libc, such as musl: what needs it is left out there.
     if (error instanceof Error) return null;
     throw error;
   }

@@ -57,6 +57,10 @@ const SOCKET_TYPES: Readonly<Record<SocketType, number>> = {
  * - `descriptor`: what can be polled instead of the socket: see `SocketWatch`.
  * - `maxMessageBytes`: bytes of one part of a message at the most; a peer that sends more is
  *   disconnected. -1 for any number.
+ * - `handshakeTimeout`: time that a peer has for its handshake, in milliseconds; 0 for any.
+ * - `curveServer`, `curvePublicKey`, `curveSecretKey`, `curveServerKey`: see `curve.ts`.
+ * - `zapDomain`: the name under which it is asked which peers may connect.
+ * - `zapEnforceDomain`: 1: none may if there is nobody to ask.
  */
 export type OptionName =
   | "routingId"
@@ -75,7 +79,14 @@ export type OptionName =
   | "xpubNoDrop"
   | "heartbeatInterval"
   | "descriptor"
-  | "maxMessageBytes";
+  | "maxMessageBytes"
+  | "handshakeTimeout"
+  | "curveServer"
+  | "curvePublicKey"
+  | "curveSecretKey"
+  | "curveServerKey"
+  | "zapDomain"
+  | "zapEnforceDomain";
 
 /** The options' numbers in the library, and their kinds. A long number has eight bytes. */
 const OPTIONS: Readonly<
@@ -99,6 +110,13 @@ const OPTIONS: Readonly<
   // Windows has eight bytes there, of which the first four count.
   descriptor: [14, "long"],
   maxMessageBytes: [22, "long"],
+  handshakeTimeout: [66, "number"],
+  curveServer: [47, "number"],
+  curvePublicKey: [48, "text"],
+  curveSecretKey: [49, "text"],
+  curveServerKey: [50, "text"],
+  zapDomain: [55, "text"],
+  zapEnforceDomain: [93, "number"],
 };
 
 const DONTWAIT = 1;
@@ -106,6 +124,8 @@ const SNDMORE = 2;
 /** An event of a poll: there is something to read. */
 export const POLLIN = 1;
 const POLLOUT = 2;
+/** A property of messages. */
+const SOURCE_DESCRIPTOR = 2;
 /** Bytes of the library's structure for a message, on 64-bit systems. */
 const MESSAGE_BYTES = 64;
 /** Bytes of the library's structure for what is polled, and where the events are in it. */
@@ -127,7 +147,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** A text as the library takes it. */
-function cString(text: string): Uint8Array<ArrayBuffer> {
+export function cString(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(`${text}\0`);
 }
 
@@ -153,12 +173,22 @@ let pairNumber = 0;
 const ALL_EVENTS = 0xffff;
 /** A connection was made. */
 export const EVENT_CONNECTED = 1;
+/** A connection was accepted. */
+export const EVENT_ACCEPTED = 32;
 /** A connection was lost. */
 export const EVENT_DISCONNECTED = 512;
+/** A handshake has failed, as the value says, which is one of the system's errors. */
+export const EVENT_HANDSHAKE_FAILED = 0x800;
+/** A handshake has failed, since the peer does not keep to the protocol. */
+export const EVENT_HANDSHAKE_BROKEN = 0x2000;
+/** Value of that event: a key is wrong, or what was sent was changed on the way. */
+export const HANDSHAKE_CRYPTOGRAPHIC = 0x1100_0001;
+/** Value of that event: the peer wants another mechanism, such as none. */
+export const HANDSHAKE_MISMATCH = 0x1100_0002;
 
 /**
  * What a monitor reports: the event, and a value, which is the connection's file descriptor for
- * these two.
+ * the first three.
  */
 export interface MonitorEvent {
   /** Number of the event, such as {@linkcode EVENT_CONNECTED}. */
@@ -307,6 +337,8 @@ export class ZmqSocket implements AsyncDisposable {
       throw lastError("monitor a ZeroMQ socket");
     }
     const monitor = this.#context.socket("pair");
+    // If its events had to wait, so would the library's thread, and with it all sockets.
+    monitor.setOption("receiveHighWaterMark", 0);
     monitor.connect(endpoint);
     return monitor;
   }
@@ -354,6 +386,20 @@ export class ZmqSocket implements AsyncDisposable {
   /** Whether more parts of the message follow the part that was received last. */
   get hasMoreParts(): boolean {
     return this.#library.zmq_msg_more(this.#message) === 1;
+  }
+
+  /**
+   * Descriptor of the connection that the part came over that was received last; -1 if it is not known.
+   * By now it may be another connection's.
+   */
+  get sourceDescriptor(): number {
+    return this.#library.zmq_msg_get(this.#message, SOURCE_DESCRIPTOR);
+  }
+
+  /** What ZAP's answer called the peer that the part is from that was received last; empty without one. */
+  get sourceUserId(): string {
+    const text = this.#library.zmq_msg_gets(this.#message, cString("User-Id"));
+    return text === null ? "" : Deno.UnsafePointerView.getCString(text);
   }
 
   /** All parts of the next message, if there is one. */

@@ -2,6 +2,7 @@
 
 import { halfClose } from "../../src/zmq/half_close.ts";
 import { zmqVersion } from "../../src/zmq/library.ts";
+import { cutConnection } from "../../src/zmq/peer.ts";
 
 /** Whether `program` can be run; says so if not. */
 export function isMissing(program: string): boolean {
@@ -27,6 +28,7 @@ export function libzmqIsMissing(): boolean {
     zmqVersion();
     // Whoever leaves a server loads another library: it stays loaded, too.
     halfClose(-1);
+    cutConnection(-1);
     return false;
   } catch (error) {
     if (Deno.env.get("CI")) throw error;
