@@ -54,6 +54,8 @@ const SOCKET_TYPES: Readonly<Record<SocketType, number>> = {
  * - `routerHandover`: 1: a ROUTER hands an identity over to the peer that comes with it last.
  * - `xpubNoDrop`: 1: an XPUB fails to send what a slow peer cannot take, instead of dropping it.
  * - `heartbeatInterval`: time between heartbeats to a peer, in milliseconds; 0 for none.
+ * - `connectTimeout`: time after which an attempt to connect is given up, in milliseconds; 0 for the
+ *   system's own.
  * - `descriptor`: what can be polled instead of the socket: see `SocketWatch`.
  * - `maxMessageBytes`: bytes of one part of a message at the most; a peer that sends more is
  *   disconnected. -1 for any number.
@@ -78,6 +80,7 @@ export type OptionName =
   | "routerHandover"
   | "xpubNoDrop"
   | "heartbeatInterval"
+  | "connectTimeout"
   | "descriptor"
   | "maxMessageBytes"
   | "handshakeTimeout"
@@ -107,6 +110,7 @@ const OPTIONS: Readonly<
   routerHandover: [56, "number"],
   xpubNoDrop: [69, "number"],
   heartbeatInterval: [75, "number"],
+  connectTimeout: [79, "number"],
   // Windows has eight bytes there, of which the first four count.
   descriptor: [14, "long"],
   maxMessageBytes: [22, "long"],

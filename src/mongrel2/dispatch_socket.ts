@@ -1,0 +1,226 @@
+/**
+ * One connection to a dispatcher: a DEALER socket that is used for this connection, and for no other
+ * one. What is written for one dispatcher so never reaches the next.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import { EMPTY } from "../base/empty.ts";
+import { Queue } from "../base/queue.ts";
+import { EVENT_DISCONNECTED, parseMonitorEvent, POLLIN } from "../zmq/socket.ts";
+import type { ZmqContext, ZmqSocket } from "../zmq/socket.ts";
+import { SocketWatch } from "../zmq/socket_watch.ts";
+import { MAX_LENT_BYTES } from "./codec/message.ts";
+
+/** Listener of the socket's owner. */
+export interface DispatchSocketOwner {
+  /** A message has come; parts of up to `MAX_LENT_BYTES` are lent until this returns. */
+  onParts(parts: readonly Uint8Array[]): void;
+  /** The connection has ended, so that nothing more comes or goes. */
+  onDisconnected(): void;
+  /** There is room for messages again, after {@linkcode DispatchSocket.isCongested}. */
+  onRoom(): void;
+}
+
+/** How a {@linkcode DispatchSocket} connects. */
+export interface DispatchSocketOptions {
+  /** Where the dispatcher is, `tcp://HOST:PORT`. */
+  readonly endpoint: string;
+  /** Bytes of a message's part above which the connection is ended. */
+  readonly maxMessageBytes: number;
+}
+
+/** Messages that are handled before others on this thread get their turn. */
+const MAX_BATCH = 256;
+/** Bytes that may wait for the dispatcher before there is congestion, and what a message costs besides. */
+const MAX_WAITING_BYTES = 1_048_576;
+const OVERHEAD_BYTES = 64;
+/** Bytes for the first part of a message. A larger one gets memory of its own. */
+const HEAD_BYTES = 2_048;
+/** Parts of a message that are kept: one more than any message has. */
+const MAX_PARTS = 3;
+/** Time after which an attempt to connect is given up, and the next one made, in milliseconds. */
+const CONNECT_TIMEOUT_MS = 1_000;
+/**
+ * Time after which libzmq makes a connection again, in milliseconds. It is longer than what passes
+ * between the end of a connection and the next look at it.
+ */
+const RECONNECT_MS = 250;
+/** Interval at which it is looked whether a message can go before the socket is closed, in milliseconds. */
+const LOOK_MS = 10;
+/** Time for which a connection is taken to be there still, in milliseconds. */
+const TRUST_MS = 5;
+
+/** A connection to a dispatcher. */
+export class DispatchSocket {
+  readonly #owner: DispatchSocketOwner;
+  readonly #socket: ZmqSocket;
+  readonly #monitor: ZmqSocket;
+  readonly #watch: SocketWatch;
+  readonly #headMemory = new Uint8Array(HEAD_BYTES);
+  readonly #memory = new Uint8Array(MAX_LENT_BYTES);
+  readonly #waiting = new Queue<readonly Uint8Array[]>();
+  #waitingBytes = 0;
+  #isFlushDue = false;
+  #hasSent = false;
+  #isOver = false;
+  /** When the connection was last found to be there. */
+  #foundAt = -Infinity;
+  readonly #receiving: Promise<void>;
+
+  /**
+   * Connects, now or as soon as there is a dispatcher.
+   *
+   * @throws {ZmqError} if the endpoint is malformed
+   */
+  constructor(
+    context: ZmqContext,
+    { endpoint, maxMessageBytes }: DispatchSocketOptions,
+    owner: DispatchSocketOwner,
+  ) {
+    this.#owner = owner;
+    const socket = this.#socket = context.socket("dealer");
+    socket.setOption("ipv6", 1);
+    // Nothing waits for a connection, and what one did not take is not for the next.
+    socket.setOption("immediate", 1);
+    socket.setOption("reconnectInterval", RECONNECT_MS);
+    socket.setOption("connectTimeout", CONNECT_TIMEOUT_MS);
+    socket.setOption("maxMessageBytes", maxMessageBytes);
+    this.#monitor = socket.monitor();
+    this.#watch = new SocketWatch(context, [socket, this.#monitor]);
+    socket.connect(endpoint);
+    this.#receiving = this.#receive();
+  }
+
+  /** Whether what is sent would only wait. */
+  get isCongested(): boolean {
+    return this.#waitingBytes > MAX_WAITING_BYTES;
+  }
+
+  /** Whether anything could be sent so far. */
+  get hasSent(): boolean {
+    return this.#hasSent;
+  }
+
+  /** Sends a message at the end of this turn; it waits here if it cannot go. Its parts are kept. */
+  send(parts: readonly Uint8Array[]): void {
+    if (this.#isOver) return;
+    this.#waiting.push(parts);
+    this.#waitingBytes += bytesOf(parts);
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    queueMicrotask(this.#flush);
+  }
+
+  /** Takes what has come until now, and sends what can go. */
+  look(): void {
+    while (this.#takeBatch() === MAX_BATCH);
+    this.#flush();
+  }
+
+  /** Ends the connection. What was sent may go on for `lingerMs`, until the context is closed. */
+  async close(lingerMs: number): Promise<void> {
+    const deadline = performance.now() + lingerMs;
+    this.#flush();
+    while (this.#waiting.length > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      this.#flush();
+    }
+    this.#end();
+    await this.#watch[Symbol.asyncDispose]();
+    await this.#receiving;
+    await this.#monitor.close();
+    this.#socket.setOption("linger", lingerMs);
+    await this.#socket.close();
+  }
+
+  async #receive(): Promise<void> {
+    // Not within the constructor.
+    await nextTurn();
+    while (!this.#isOver) {
+      // A wait on another thread costs far more than a look whether there is more.
+      if (this.#takeBatch() > 0) {
+        await nextTurn();
+        continue;
+      }
+      this.#flush();
+      if (this.#isOver) break;
+      await this.#watch.wait();
+    }
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushDue = false;
+    if (this.#isOver || this.#waiting.length === 0 || !this.#isThere()) return;
+    const wasCongested = this.isCongested;
+    for (let parts = this.#waiting.first; parts !== undefined; parts = this.#waiting.first) {
+      if (!this.#socket.send(parts)) break;
+      this.#hasSent = true;
+      this.#waitingBytes -= bytesOf(parts);
+      this.#waiting.shift();
+    }
+    if (wasCongested && !this.isCongested) this.#owner.onRoom();
+    // What has come meanwhile may not end the wait.
+    if ((Number(this.#socket.getOption("events")) & POLLIN) !== 0) this.#watch.interrupt();
+  };
+
+  /** Whether the connection has not ended: one that is made after it must get nothing. */
+  #isThere(): boolean {
+    const now = performance.now();
+    if (now - this.#foundAt < TRUST_MS) return true;
+    this.#watchConnection();
+    if (!this.#isOver) this.#foundAt = now;
+    return !this.#isOver;
+  }
+
+  #watchConnection(): void {
+    for (let event = this.#monitor.receive(); event !== null; event = this.#monitor.receive()) {
+      if (parseMonitorEvent(event).event !== EVENT_DISCONNECTED || this.#isOver) continue;
+      this.#end();
+      this.#owner.onDisconnected();
+    }
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#waiting.clear();
+    this.#waitingBytes = 0;
+  }
+
+  #takeBatch(): number {
+    if (this.#isOver) return 0;
+    let taken = 0;
+    while (taken < MAX_BATCH && !this.#isOver) {
+      const parts = this.#takeParts();
+      if (parts === null) break;
+      taken++;
+      this.#owner.onParts(parts);
+    }
+    // What came before the end of the connection comes first.
+    if (taken === 0) this.#watchConnection();
+    return taken;
+  }
+
+  #takeParts(): Uint8Array[] | null {
+    const socket = this.#socket;
+    const head = socket.receiveInto(this.#headMemory);
+    if (head === null) return null;
+    const parts = [head];
+    while (socket.hasMoreParts) {
+      const part = socket.receiveInto(parts.length === 1 ? this.#memory : EMPTY) ?? EMPTY;
+      if (parts.length < MAX_PARTS) parts.push(part);
+    }
+    return parts;
+  }
+}
+
+function bytesOf(parts: readonly Uint8Array[]): number {
+  let bytes = OVERHEAD_BYTES;
+  for (const part of parts) bytes += part.length;
+  return bytes;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
