@@ -42,7 +42,9 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   certificates: ["base", "message", "net", "certificates/codec"],
   "http1/codec": ["base", "message"],
   "fastcgi/codec": ["base", "message"],
-  "mongrel2/codec": ["base", "message"],
+  // What dispatchers and handlers say to each other: handlers belong to Mongrel2's endpoint.
+  "dispatch/codec": ["base"],
+  "mongrel2/codec": ["base", "message", "dispatch/codec"],
   "websocket/codec": ["base", "message"],
   "compression/codec": ["base", "message"],
   // What threads do with their time.
@@ -62,8 +64,6 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "http1/codec",
   ],
   fastcgi: ["base", "message", "limits", "proxies", "net", "fastcgi/codec"],
-  // What dispatchers and handlers say to each other: handlers belong to Mongrel2's endpoint.
-  "dispatch/codec": ["base"],
   "dispatch/curve": ["base", "net", "zmq"],
   "dispatch/sticky": ["base", "message", "mongrel2/codec"],
   // Responses to Mongrel2 are HTTP/1.1.

@@ -86,10 +86,13 @@ function withoutIdentities(
 }
 
 function checkEndpoint(text: string, endpoint: string): void {
-  const port = Number(/^tcp:.*:(\d+)$/.exec(endpoint)?.[1] ?? 1);
-  if (!ENDPOINT.test(endpoint) || port < 1 || port > 65_535) {
-    throw badSpec(text, `${endpoint} is not a ZeroMQ endpoint`);
-  }
+  if (!isEndpoint(endpoint)) throw badSpec(text, `${endpoint} is not a ZeroMQ endpoint`);
+}
+
+/** Whether `text` is an endpoint of ZeroMQ that can be connected to. */
+export function isEndpoint(text: string): boolean {
+  const port = Number(/^tcp:.*:(\d+)$/.exec(text)?.[1] ?? 1);
+  return ENDPOINT.test(text) && port >= 1 && port <= 65_535;
 }
 
 function portBefore(text: string, send: string): string {
