@@ -28,7 +28,7 @@ const ASKED_FOR = [
   /^src\/config\/(?:shells\/|fronts\/(?!site_address)|\w+_help|help|man_page|(?:bench|fetch)_options|log_command)/,
   /^src\/net\/(?:tls_listener|moved_socket)\.ts$/,
   /^src\/supervisor\/(?!places|protocol)/,
-  /^src\/loader\/transform\//,
+  /^src\/loader\/(?:transform\/|app_lock|contents)/,
   /^src\/signals\/redis\.ts$/,
 ];
 

@@ -89,6 +89,12 @@ export async function main(): Promise<number> {
         await cacheCommand(action, apps, settings.loading, more);
         return DONE;
       }
+      case "lock": {
+        const { lockCommand } = await import("./lock.ts");
+        const { path, settings } = command;
+        await lockCommand(path, settings, await withEnvFiles(settings, surroundings));
+        return DONE;
+      }
       case "config": {
         const { configCommand } = await import("./config.ts");
         return configCommand(command, surroundings) ? DONE : WRONG_USAGE;

@@ -63,7 +63,8 @@ function filesOf(settings: ServeSettings, surroundings: Surroundings): Set<strin
   ].map((module) => resolveApp(module, cwd).url);
   if (loading.importMap !== undefined) modules.push(resolveApp(loading.importMap, cwd).url);
   const folder = acme.certificates.length === 0 ? undefined : acmeFolder(acme, surroundings);
-  const paths = [folder, configFile, loading.lockFile, ...certFiles, ...keyFiles]
+  const { lockFile, appLock } = loading;
+  const paths = [folder, configFile, lockFile, appLock, ...certFiles, ...keyFiles]
     .flatMap((path) => path === undefined ? [] : [resolve(cwd, path)]);
   return new Set([...paths, ...modules.filter(isLocal).map((url) => fileURLToPath(url))]);
 }

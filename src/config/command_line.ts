@@ -68,6 +68,12 @@ export type Command =
     readonly settings: ServeSettings;
   }
   | {
+    readonly kind: "lock";
+    /** Path of the lock that is written. */
+    readonly path: string;
+    readonly settings: ServeSettings;
+  }
+  | {
     readonly kind: "config";
     /** What is done: the configuration checked, or shown. */
     readonly action: "check" | "show";
@@ -182,7 +188,7 @@ export function parseCommandLine(
   const { settings, origins, words: rest } = gather(
     flags,
     positional,
-    verb === "serve" ? "apps" : "arguments",
+    verb === "serve" || verb === "lock" ? "apps" : "arguments",
     sources,
   );
   const { cacheAction } = settings;
@@ -195,6 +201,7 @@ export function parseCommandLine(
   if (origins.get("mongrel2-control")?.[0].origin.startsWith("flag")) {
     throw new ConfigError("--mongrel2-control is for gatehouse status");
   }
+  if (verb === "lock") return readLockCommand(settings);
   return { kind: "serve", settings: completed(withApps(settings)) };
 }
 
@@ -375,6 +382,13 @@ function readCacheCommand(settings: ServeSettings, positional: readonly string[]
     throw new ConfigError(`cache --${action} takes no apps`);
   }
   return { kind: "cache", action, apps, settings };
+}
+
+function readLockCommand(settings: ServeSettings): Command {
+  const { loader, appLock: path } = settings.loading;
+  if (path === undefined) throw new ConfigError("lock needs --app-lock FILE, the file to write");
+  if (loader === "native") throw new ConfigError("lock needs the built-in loader");
+  return { kind: "lock", path, settings: completed(withApps(settings)) };
 }
 
 /**

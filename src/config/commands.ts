@@ -82,6 +82,18 @@ gatehouse cache --info | --clean
 `,
   },
   {
+    name: "lock",
+    brief: "Write down what apps are made of, for --app-lock",
+    help: `gatehouse lock APP [MIDDLEWARE...] --app-lock FILE [OPTIONS]
+gatehouse lock --config FILE --app-lock FILE [OPTIONS]
+
+  Writes FILE anew: for each app and middleware, hashes of its modules, of its
+  packages, and of the whole. Give it the arguments and options that serve
+  gets. Asks servers for what they have now, unless --cached-only is given.
+  Exits with status 1 if an app cannot be loaded; FILE stays as it is then.
+`,
+  },
+  {
     name: "config",
     words: ["check", "show", ...CONFIG_SERVERS],
     brief: "Check or show the configuration, or print one of a server",

@@ -29,7 +29,6 @@ export const FILE_OPTIONS: readonly OptionSpec[] = [
   {
     name: "listing",
     group: "Files",
-    brief: "List what is in folders",
     help:
       "List what is in a served folder that has no index.html, as HTML, or as JSON to clients " +
       "that prefer it",

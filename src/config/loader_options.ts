@@ -71,6 +71,13 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
     apply: (settings) => settings.loading.lockMode = "frozen",
   },
   {
+    name: "app-lock",
+    value: "FILE",
+    group: "Loading",
+    help: "Serve apps only if they are made of just what FILE says, which gatehouse lock makes",
+    apply: (settings, text) => settings.loading.appLock = text,
+  },
+  {
     name: "allow-import",
     value: "[=HOSTS]",
     repeats: true,
@@ -137,6 +144,7 @@ export function needsBuiltInLoader(
   if (watch === "files" || watchRemoteMs > 0) return true;
   return loading.importMap !== undefined || loading.reload !== "none" ||
     loading.cachePolicy === "only" || loading.lockFile !== undefined ||
-    loading.lockMode === "frozen" || loading.allowImport === "any" ||
+    loading.lockMode === "frozen" || loading.appLock !== undefined ||
+    loading.allowImport === "any" ||
     loading.allowImport.length > 0 || loading.allowHttp === "any";
 }

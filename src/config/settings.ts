@@ -94,6 +94,8 @@ export interface LoaderSettings {
   lockFile: string | undefined;
   /** What happens with what the lock does not know. */
   lockMode: "extend" | "frozen";
+  /** Path of the lock of whole apps. */
+  appLock: string | undefined;
   /** Hosts that modules may come from, besides the usual ones. */
   allowImport: "any" | readonly string[];
   /** Where modules may come from over `http:`. */
@@ -339,6 +341,7 @@ export function defaultSettings(): ServeSettings {
       cachePolicy: "use",
       lockFile: undefined,
       lockMode: "extend",
+      appLock: undefined,
       allowImport: [],
       allowHttp: "loopback",
     },

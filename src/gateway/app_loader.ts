@@ -11,6 +11,7 @@ import { environmentOf } from "../base/surroundings.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { needsBuiltInLoader } from "../config/loader_options.ts";
 import type { AppSettings, LoaderSettings } from "../config/settings.ts";
+import type { AppLock } from "../loader/app_lock.ts";
 import { defaultImportHosts } from "../loader/names/fetch_policy.ts";
 import { resolveApp } from "../loader/names/resolve.ts";
 import { lockBeside } from "../loader/project/deno_config.ts";
@@ -67,6 +68,20 @@ export function loaderOptions(
     lockMode,
     env: withAbsolutePaths(env, cwd),
   };
+}
+
+/**
+ * The lock that the apps have to agree with, as it is now; `null` if there is none.
+ *
+ * @throws {ConfigError} if it cannot be read
+ */
+export async function readAppLock(
+  { appLock }: LoaderSettings,
+  cwd: string,
+): Promise<AppLock | null> {
+  if (appLock === undefined) return null;
+  const { AppLock } = await import("../loader/app_lock.ts");
+  return await AppLock.read(resolve(cwd, appLock));
 }
 
 export function checkLock(

@@ -8,11 +8,27 @@
 import { LoadError } from "../base/errors.ts";
 import type { AppSet, Imported, ImportRequest } from "../worker/protocol.ts";
 import { modulesOf } from "../worker/protocol.ts";
+import type { AppLock } from "../loader/app_lock.ts";
+import type { AppContents } from "../loader/contents.ts";
 import type { Loader, PreparedGraph } from "../loader/loader.ts";
 import type { PartPermission } from "../loader/npm/package_needs.ts";
 import { urlOfKey } from "../loader/names/graph_keys.ts";
 import { filePath } from "../base/paths.ts";
-import type { Builtins, Freshness, ImportPolicy } from "../loader/protocol.ts";
+import type { Builtins, Freshness, ImportPolicy, PrepareOptions } from "../loader/protocol.ts";
+
+/** How the modules of a set of apps are made ready. */
+export interface ModuleSetOptions {
+  /** What they get of the runtime's own modules; `"native"` unless it is given. */
+  readonly builtins?: Builtins;
+  /** Whether what is in the cache will do; `"cached"` unless it is given. */
+  readonly freshness?: Freshness;
+  /** URLs that the apps have imported while they ran, to ask for again, too; none unless it is given. */
+  readonly late?: readonly string[];
+  /** What each of them has to be made of; anything if `null` or absent. */
+  readonly appLock?: AppLock | null;
+  /** Given if it is to be found out what they are made of. */
+  readonly inspection?: "inspected";
+}
 
 /** The modules of a set of apps. */
 export class AppModuleSet {
@@ -58,14 +74,38 @@ export class AppModuleSet {
     loader: Loader,
     apps: AppSet,
     policy: ImportPolicy,
-    builtins: Builtins = "native",
-    freshness: Freshness = "cached",
-    late: readonly string[] = [],
+    options: ModuleSetOptions = {},
   ): Promise<AppModuleSet> {
+    const { builtins, freshness = "cached", late, appLock = null } = options;
     const { files } = policy;
     const roots = [...new Set(modulesOf(apps))];
-    const graph = await loader.prepare(roots, { builtins, freshness, files, late });
-    return new AppModuleSet(loader, graph, apps, policy);
+    const terms: PrepareOptions = {
+      builtins,
+      files,
+      late,
+      ...appLock === null && options.inspection === undefined ? {} : { inspection: "inspected" },
+    };
+    const graph = await loader.prepare(roots, { ...terms, freshness });
+    const fault = appLock?.faultOf(graph) ?? null;
+    if (fault === null) return new AppModuleSet(loader, graph, apps, policy);
+    // The cache may have what servers had before.
+    if (freshness !== "cached" || loader.cachePolicy === "only") throw fault;
+    let again: PreparedGraph;
+    try {
+      again = await loader.prepare(roots, { ...terms, freshness: "revalidated" });
+    } catch (error) {
+      // What cannot be had again is not what is wrong.
+      throw error instanceof LoadError ? fault : error;
+    }
+    const still = appLock!.faultOf(again);
+    if (still !== null) throw still;
+    return new AppModuleSet(loader, again, apps, policy);
+  }
+
+  /** What each app is made of, by its URL, if that was found out. */
+  get contents(): ReadonlyMap<string, AppContents> {
+    const { roots, contents = [] } = this.#graph;
+    return new Map(contents.map((each, index) => [roots[index], each]));
   }
 
   /** URLs of the remote modules that the apps have imported while they ran. */

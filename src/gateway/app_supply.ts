@@ -10,11 +10,12 @@ import type { WorkerPermissions } from "../config/app_permissions.ts";
 import type { AppSettings } from "../config/settings.ts";
 import { Loader } from "../loader/loader.ts";
 import type { PartPermission } from "../loader/npm/package_needs.ts";
-import type { Freshness, ImportPolicy } from "../loader/protocol.ts";
+import type { ImportPolicy } from "../loader/protocol.ts";
 import { appGroups } from "./app_groups.ts";
 import type { AppGroup } from "./app_groups.ts";
-import { importHosts } from "./app_loader.ts";
+import { importHosts, readAppLock } from "./app_loader.ts";
 import { AppModuleSet } from "./app_modules.ts";
+import type { ModuleSetOptions } from "./app_modules.ts";
 import { readGrantOf } from "./file_desk.ts";
 import { makeStoreFolder } from "./app_unstable.ts";
 import type { KnownFiles } from "./file_watcher.ts";
@@ -34,6 +35,8 @@ export class AppSupply {
   #modules: readonly AppModuleSet[] = [];
   /** Files that were missing or faulty when apps were last prepared. */
   #faulty: readonly string[] = [];
+  /** Path of the lock of the apps, and the SHA-256 of what was in it, if there is one. */
+  #lockFile: readonly (readonly [path: string, sha256: string])[] = [];
 
   constructor(
     loader: Loader | null,
@@ -52,6 +55,7 @@ export class AppSupply {
   /** The local files that the last generation is made of, and what kept a later one from being made. */
   get localFiles(): KnownFiles {
     const files = new Map<string, string | null>(this.#faulty.map((path) => [path, null]));
+    for (const [path, sha256] of this.#lockFile) files.set(path, sha256);
     for (const { localFiles } of this.#modules) {
       for (const [path, sha256] of localFiles) files.set(path, sha256);
     }
@@ -66,9 +70,12 @@ export class AppSupply {
     if (loader === null) return groups.map((group) => ({ ...group, modules: null }));
     const sets: AppModuleSet[] = [];
     try {
+      const appLock = await readAppLock(settings.loading, this.#surroundings.cwd);
+      this.#lockFile = appLock === null ? [] : [[appLock.path, appLock.sha256]];
       for (const { apps } of groups) makeStoreFolder(apps.unstable!);
       for (const group of groups) {
-        sets.push(await this.#prepareModules(loader, group, settings, "cached"));
+        const terms = { freshness: "cached", appLock } as const;
+        sets.push(await this.#prepareModules(loader, group, settings, terms));
       }
       this.#faulty = [];
     } catch (error) {
@@ -113,7 +120,8 @@ export class AppSupply {
   ): Promise<string[]> {
     const states: string[] = [];
     for (const group of appGroups(settings, this.#surroundings)) {
-      const modules = await this.#prepareModules(loader, group, settings, "revalidated", late);
+      const terms = { freshness: "revalidated", late } as const;
+      const modules = await this.#prepareModules(loader, group, settings, terms);
       states.push(modules.remoteState);
     }
     return states;
@@ -123,12 +131,11 @@ export class AppSupply {
     loader: Loader,
     { apps, permissions }: AppGroup,
     { loading }: AppSettings,
-    freshness: Freshness,
-    late: readonly string[] = [],
+    terms: ModuleSetOptions,
   ): Promise<AppModuleSet> {
     const policy = importPolicy(permissions, importHosts(loading, this.#surroundings.env));
     const builtins = permissions === "inherit" ? "native" : "guarded";
-    return AppModuleSet.prepare(loader, apps, policy, builtins, freshness, late);
+    return AppModuleSet.prepare(loader, apps, policy, { ...terms, builtins });
   }
 
   #observed(modules: AppModuleSet, permissions: WorkerPermissions): LoadableApps["modules"] {

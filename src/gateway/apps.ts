@@ -24,7 +24,7 @@ import {
 } from "./app_groups.ts";
 import type { AppGroup } from "./app_groups.ts";
 import { consoleOf } from "./app_groups.ts";
-import { checkLock, loaderOptions } from "./app_loader.ts";
+import { checkLock, loaderOptions, readAppLock } from "./app_loader.ts";
 import { AppSupply } from "./app_supply.ts";
 import { makeStoreFolder, unstableInVain, unstableRules } from "./app_unstable.ts";
 import type { KnownFiles } from "./file_watcher.ts";
@@ -99,7 +99,9 @@ export function appLoading(
         kind: "thread",
         async load(addresses) {
           const { loadOnThread } = await import("./thread_apps.ts");
-          return await loadOnThread({ apps, loader, console, loadTimeoutMs }, addresses);
+          const appLock = await readAppLock(settings.loading, cwd);
+          const all = { apps, loader, appLock, console, loadTimeoutMs };
+          return await loadOnThread(all, addresses);
         },
       },
       notice: threadNotice(modulesOf(apps)),
@@ -143,6 +145,12 @@ export function checkedGroups(
   inspectorPorts: readonly number[],
 ): AppGroup[] {
   checkLock(settings.loading, settings.mounts.map(({ app }) => app), surroundings.cwd);
+  if (settings.loading.appLock !== undefined && settings.watchRemoteMs > 0) {
+    throw new ConfigError(
+      "--watch-remote cannot be combined with --app-lock: apps change when the lock does; reload " +
+        "then, or let --watch do it",
+    );
+  }
   if (settings.workers === 0) {
     if (settings.watch !== "nothing" || settings.watchRemoteMs > 0) {
       throw new ConfigError("--watch needs --workers 1 or more");

@@ -81,6 +81,11 @@ export interface LoadingOptions {
    * `"extend"`.
    */
   readonly lockMode?: "extend" | "frozen";
+  /**
+   * Path of a lock of whole apps, as `gatehouse lock` makes it: `serve()` and `reload()` reject apps that are
+   * made of anything else. Default: none.
+   */
+  readonly appLock?: string;
   /** Hosts that modules may come from, besides those that Deno allows and the apps' own. Default: none. */
   readonly allowImport?: "any" | readonly string[];
   /** Where modules may come from over `http:`. Default `"loopback"`: this machine. */
@@ -258,6 +263,7 @@ const LOADING: Readonly<Record<keyof LoadingOptions, readonly string[]>> = {
   cachePolicy: ["use", "only"],
   lockFile: ["text"],
   lockMode: ["extend", "frozen"],
+  appLock: ["text"],
   allowImport: ["any", "list"],
   allowHttp: ["loopback", "any"],
 };

@@ -5,6 +5,7 @@
  */
 
 import { LoadError } from "../base/errors.ts";
+import type { AppLock } from "../loader/app_lock.ts";
 import type { Loader } from "../loader/loader.ts";
 import type { ImportPolicy } from "../loader/protocol.ts";
 import type { MountedApp } from "../worker/apps.ts";
@@ -25,6 +26,8 @@ export interface ThreadApps {
   readonly apps: AppSet;
   /** Loads their modules; Deno does if null. */
   readonly loader: Loader | null;
+  /** What they have to be made of; anything if null. */
+  readonly appLock: AppLock | null;
   /** How what they print is tagged; not at all if undefined. */
   readonly console: ConsoleTerms | undefined;
   /** How long they may take, in milliseconds. */
@@ -40,7 +43,7 @@ const ALL_IMPORTS: ImportPolicy = { files: "any", hosts: "any", hostsOption: "--
  * @throws {LoadError} when one cannot be loaded
  */
 export async function loadOnThread(
-  { apps, loader, console, loadTimeoutMs }: ThreadApps,
+  { apps, loader, appLock, console, loadTimeoutMs }: ThreadApps,
   addresses: readonly Deno.Addr[],
 ): Promise<MountedApp[]> {
   if (console !== undefined) tagConsole(console, "");
@@ -49,7 +52,7 @@ export async function loadOnThread(
     installLightResponse();
     return await loadAppsWithin(apps, loadTimeoutMs, addresses);
   }
-  const modules = await AppModuleSet.prepare(loader, apps, ALL_IMPORTS);
+  const modules = await AppModuleSet.prepare(loader, apps, ALL_IMPORTS, { appLock });
   installLightResponse();
   const mains = mainModulesOf(apps);
   presentAsMain(mains[0]);

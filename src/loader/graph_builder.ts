@@ -5,9 +5,12 @@
  */
 
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { LoadError } from "../base/errors.ts";
 import { environmentOf } from "../base/surroundings.ts";
+import { contentsOf } from "./app_contents.ts";
 import type { ModuleCache } from "./cache/cache.ts";
+import { SourceCache } from "./cache/cache.ts";
 import { lockBeside, readProjectConfig } from "./project/deno_config.ts";
 import type { ProjectConfig, ReadText } from "./project/deno_config.ts";
 import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "./fetch/fetcher.ts";
@@ -15,6 +18,7 @@ import type { FetchLimits } from "./fetch/fetcher.ts";
 import type { DiskQuota } from "./files/disk_quota.ts";
 import { keepQuota, lateQuota } from "./files/disk_quota.ts";
 import { buildGraph } from "./graph_walk.ts";
+import type { AppContents } from "./contents.ts";
 import type {
   Graph,
   GraphRequest,
@@ -27,7 +31,7 @@ import { DEFAULT_GRAPH_LIMITS } from "./graph/graph_types.ts";
 import type { FileGrant } from "./files/file_grant.ts";
 import { checkFile, grantedLate, pathOf, withOwnFolders } from "./files/file_grant.ts";
 import { filePath, liesIn } from "../base/paths.ts";
-import { commonJsOf, knownModulesOf, storeGraph } from "./graph/graph_store.ts";
+import { commonJsOf, knownModulesOf, readGraphManifest, storeGraph } from "./graph/graph_store.ts";
 import { sha256Of } from "../base/sha256.ts";
 import type { HttpClients } from "./fetch/http_clients.ts";
 import type { StoredGraph } from "./graph/graph_store.ts";
@@ -40,6 +44,7 @@ import type {
   ExtendRequest,
   Extension,
   ImportPolicy,
+  Inspection,
   LoaderOptions,
   LocalFile,
   PrepareOptions,
@@ -54,6 +59,7 @@ import { LocalRequires } from "./npm/local_requires.ts";
 import { isInNodeModules } from "./npm/node_modules_path.ts";
 import type { InstalledFile, NpmSet } from "./npm/npm_set.ts";
 import { PackageTypes } from "./project/package_types.ts";
+import { shortened } from "./names/import_map.ts";
 import { checkExtent } from "./transform/code_extent.ts";
 import { guardedBuiltin } from "../sandbox/lockdown.ts";
 import { readRegularFile } from "./files/regular_file.ts";
@@ -72,6 +78,8 @@ export interface Prepared {
   readonly packages: readonly LocalFile[];
   /** Files of CommonJS that modules of the graph may require. */
   readonly installed: readonly InstalledFile[];
+  /** What each app is made of, if it was asked for. */
+  readonly contents?: readonly AppContents[];
 }
 
 /** What is asked for again, and by whom. */
@@ -147,7 +155,7 @@ export class GraphBuilder {
    * @throws {ConfigError} when a configuration file is wrong
    */
   async prepare(roots: readonly string[], options: PrepareOptions = {}): Promise<Prepared> {
-    const { builtins = "native", freshness = "cached" } = options;
+    const { builtins = "native", freshness = "cached", inspection = "uninspected" } = options;
     const files = withOwnFolders(options.files ?? "any", roots);
     const filesOfOthers = grantedLate(options.files ?? "any", roots);
     await this.#cache.prepare();
@@ -165,6 +173,7 @@ export class GraphBuilder {
       builtins,
       files,
       allowImport === "any" ? "any" : [...allowImport, ...hostsOf(roots)],
+      { inspection },
     );
     const project = await loading.readProject(roots, this.#textReader(fetching, lock));
     const graph = await buildGraph({
@@ -193,7 +202,9 @@ export class GraphBuilder {
     }
     local.push(...loading.commonJsFiles());
     await this.#refresh(fetching, lock, options.late ?? []);
+    const contents = inspection === "inspected" && await loading.contentsOf(graph, project);
     return {
+      ...contents ? { contents } : {},
       graph: stored,
       local,
       packages: loading.localPackageFiles(graph),
@@ -228,8 +239,11 @@ export class GraphBuilder {
       request.builtins,
       files,
       policy.hosts,
-      policy.hostsOption,
-      quota,
+      {
+        hostsOption: policy.hostsOption,
+        quota,
+        ...request.inspection === "inspected" ? { found: foundBefore(request) } : {},
+      },
     );
     const known = knownModulesOf(request);
     const project = await loading.readProject(roots, this.#textReader(fetching, lock));
@@ -315,8 +329,8 @@ export class GraphBuilder {
     builtins: Builtins,
     files: FileGrant,
     allowImport: "any" | readonly string[],
-    allowImportOption: ImportPolicy["hostsOption"] = "--allow-import",
-    quota?: DiskQuota,
+    { hostsOption: allowImportOption = "--allow-import", quota, inspection, found }: LoadingTerms =
+      {},
   ): Loading {
     const hosts = JSON.stringify([allowImport, allowImportOption, lock?.path]);
     // One that has a quota is for one import, but for what was asked for already.
@@ -340,7 +354,7 @@ export class GraphBuilder {
     }
     const options = { ...this.#options, reload };
     return new Loading(
-      this.#cache,
+      inspection === "inspected" ? new SourceCache(this.#cache.root) : this.#cache,
       options,
       fetcher,
       lock,
@@ -349,8 +363,51 @@ export class GraphBuilder {
       this.filesAskedFor,
       quota,
       this.#progress,
+      found,
     );
   }
+}
+
+/** What is true of a part of the loading alone. */
+interface LoadingTerms {
+  /** The option that there can be more hosts by; `--allow-import` unless it is given. */
+  readonly hostsOption?: ImportPolicy["hostsOption"];
+  /** What may be fetched and kept. */
+  readonly quota?: DiskQuota;
+  /** Whether it is found out what the apps are made of. */
+  readonly inspection?: Inspection;
+  /** What was found out before, if nothing else may be loaded. */
+  readonly found?: FoundBefore;
+}
+
+/** What a graph was found to be made of. */
+interface FoundBefore {
+  /** SHA-256 of the sources of its modules, by URL; `""` for those that count with their packages. */
+  readonly modules: ReadonlyMap<string, string>;
+  /** URLs that stand for others. */
+  readonly redirects: Readonly<Record<string, string>>;
+  /** Packages that were asked for. */
+  readonly requirements: ReadonlySet<string>;
+}
+
+/** @throws {LoadError} if the graph is no longer there */
+function foundBefore({ folder, requirements }: ExtendRequest): FoundBefore {
+  const graph = readGraphManifest(folder);
+  if (graph === null) throw new LoadError("", `the graph in ${folder} was removed from the cache`);
+  const { modules, redirects } = graph.manifest;
+  return {
+    modules: new Map(modules.map(({ url, sha256 }) => [url, sha256])),
+    redirects,
+    requirements: new Set(requirements),
+  };
+}
+
+function notFoundBefore(url: string): LoadError {
+  return new LoadError(
+    url,
+    `cannot load ${shortened(url)}: --app-lock pins what was known when the app was loaded, and ` +
+      "this is imported by a computed name while it runs; name it in a literal import()",
+  );
 }
 
 /** Fetching that an app causes while it runs: less of it at a time. */
@@ -377,6 +434,7 @@ class Loading implements GraphSources {
   readonly #types = new PackageTypes();
   /** Paths of the app's own CommonJS that is part of the graph. */
   readonly #commonJs = new Set<string>();
+  readonly #found: FoundBefore | undefined;
 
   constructor(
     cache: ModuleCache,
@@ -388,7 +446,9 @@ class Loading implements GraphSources {
     filesAskedFor: Set<string>,
     quota: DiskQuota | undefined,
     progress: Progress,
+    found: FoundBefore | undefined,
   ) {
+    this.#found = found;
     this.#progress = progress;
     this.#quota = quota;
     this.#builtins = builtins;
@@ -418,6 +478,14 @@ class Loading implements GraphSources {
       this.#localPackages = new LocalPackages(this.#files);
     }
     return this.#project;
+  }
+
+  /** What each app of a graph that was just made is made of. */
+  async contentsOf(graph: Graph, project: ProjectConfig): Promise<AppContents[]> {
+    const sources = { project, files: this.#files, packages: this.#packages };
+    const all: AppContents[] = [];
+    for (const root of graph.roots) all.push(await contentsOf(graph, root, sources));
+    return all;
   }
 
   localPackages(): LocalPackageSet | null {
@@ -463,6 +531,18 @@ class Loading implements GraphSources {
   }
 
   async load(url: string, owner: "app" | "packages"): Promise<ModuleSource> {
+    const found = this.#found;
+    // Packages are whole, and what is in a data: URL is in the app that has it.
+    if (found === undefined || owner === "packages" || url.startsWith("data:")) {
+      return await this.#load(url, owner);
+    }
+    if (!found.modules.has(found.redirects[url] ?? url)) throw notFoundBefore(url);
+    const source = await this.#load(url, owner);
+    if (found.modules.get(source.url) !== source.sha256) throw notFoundBefore(url);
+    return source;
+  }
+
+  async #load(url: string, owner: "app" | "packages"): Promise<ModuleSource> {
     if (url.startsWith("file:")) {
       if (owner === "packages") {
         return await this.#fetcher.readFileSource(url, this.#packageFiles());
@@ -496,6 +576,8 @@ class Loading implements GraphSources {
   }
 
   async install(requirements: readonly string[], root: string | null): Promise<PackageSet> {
+    const unknown = requirements.find((each) => this.#found?.requirements.has(each) === false);
+    if (unknown !== undefined) throw notFoundBefore(unknown);
     const installer = new PackageInstaller(this.#cache, this.#fetcher, {
       lock: this.#lock,
       reload: this.#options.reload,
@@ -512,6 +594,8 @@ class Loading implements GraphSources {
 
   commonJsExports(path: string, packages: PackageSet | null): readonly string[] {
     const files = packages === null ? this.#files : this.#packageFiles();
+    const { href } = pathToFileURL(path);
+    if (packages === null && this.#found?.modules.has(href) === false) throw notFoundBefore(href);
     if (packages === null) this.#commonJs.add(path);
     return commonJsExportsIn(path, files, DEFAULT_FETCH_LIMITS.maxModuleBytes);
   }

@@ -84,7 +84,7 @@ interface PackageLink {
 }
 
 /** A module while the graph is not whole. */
-interface Found extends Omit<GraphModule, "targets"> {
+interface Found extends Omit<GraphModule, "targets" | "dynamicTargets"> {
   readonly links: Link[];
   readonly dynamicLinks: Link[];
 }
@@ -254,10 +254,11 @@ class GraphWalk {
     home: Home | null,
     role: "root" | "imported",
   ): Promise<void> {
-    const { url, sha256 } = source;
+    const { url, sha256, contentType } = source;
     const module = await this.#moduleOf(source, type, home, role);
     const origin = home !== null ? "package" : url.startsWith("file:") ? "local" : "remote";
-    const found: Found = { key, url, origin, sha256, module, links: [], dynamicLinks: [] };
+    const what = { key, url, origin, sha256, contentType, module } as const;
+    const found: Found = { ...what, links: [], dynamicLinks: [] };
     this.#found.set(key, found);
     for (const reference of module.imports) {
       found.links.push(await this.#follow({ url, module, reference }, home));
@@ -522,8 +523,16 @@ class GraphWalk {
     const modules: GraphModule[] = [];
     for (const found of this.#found.values()) {
       if (found instanceof LoadError || broken.has(found.key)) continue;
-      const { links, dynamicLinks: _, ...module } = found;
-      modules.push({ ...module, targets: links.map((link) => this.#settled(link) as Target) });
+      const { links, dynamicLinks, ...module } = found;
+      modules.push({
+        ...module,
+        targets: links.map((link) => this.#settled(link) as Target),
+        dynamicTargets: dynamicLinks.map((each) => {
+          const link = this.#settled(each);
+          if (link instanceof LoadError) return null;
+          return link.kind === "module" && broken.has(link.key) ? null : link;
+        }),
+      });
     }
     return {
       modules: behindRequired(modules, this.#requiredAndImported(keys, broken)),
@@ -636,7 +645,8 @@ function importedBy(error: LoadError, { url, module, reference }: Importer): Loa
 }
 
 function packaged(key: string, url: string, module: TransformedModule): Found {
-  return { key, url, origin: "package", sha256: "", module, links: [], dynamicLinks: [] };
+  const what = { key, url, origin: "package", sha256: "", contentType: "", module } as const;
+  return { ...what, links: [], dynamicLinks: [] };
 }
 
 /** The path of the file at `url` if it lies in `folder`; the caller may be lying. */

@@ -19,6 +19,7 @@ import {
   rootConfigOf,
 } from "./project/deno_config.ts";
 import { DEFAULT_FETCH_LIMITS } from "./fetch/download.ts";
+import type { AppContents } from "./contents.ts";
 import type { GraphRoot } from "./graph/graph_types.ts";
 import { filePath } from "../base/paths.ts";
 import type { StoredGraph, WorkerGraph } from "./graph/graph_store.ts";
@@ -29,6 +30,7 @@ import type {
   Builtins,
   Extension,
   ImportPolicy,
+  Inspection,
   LoaderOptions,
   LoaderReport,
   LocalFile,
@@ -58,12 +60,15 @@ export interface PreparedGraph {
   readonly localFiles: readonly LocalFile[];
   /** Says which remote modules and packages it was made of. */
   readonly remoteState: string;
+  /** What each app is made of, in the order of {@linkcode roots}, if it was found out. */
+  readonly contents: readonly AppContents[] | undefined;
 }
 
 /** A graph, and the local files that it was made of. */
 interface KnownGraph {
   readonly graph: StoredGraph;
   readonly local: readonly LocalFile[];
+  readonly contents?: readonly AppContents[];
 }
 
 /** What to make, in full. */
@@ -77,6 +82,7 @@ const UPKEEP_PERIOD_MS = 24 * 60 * 60 * 1_000;
 /** A graph with what only the loader has to know. */
 interface GrowingGraph extends PreparedGraph {
   readonly builtins: Builtins;
+  readonly inspection: Inspection;
   requirements: readonly string[];
   packageRoot: string;
   /** The last extension: one after the other, so that no module is made twice. */
@@ -102,6 +108,11 @@ export class Loader implements Disposable {
     this.#thread = new LoaderThread(options, log);
   }
 
+  /** Whether it uses the network for what is not in the cache. */
+  get cachePolicy(): LoaderOptions["cachePolicy"] {
+    return this.#options.cachePolicy;
+  }
+
   /** Local files that were asked for by the last {@linkcode prepare} that failed. */
   get failedFiles(): readonly string[] {
     return this.#thread.failedFiles;
@@ -117,11 +128,18 @@ export class Loader implements Disposable {
     roots: readonly string[],
     options: PrepareOptions = {},
   ): Promise<PreparedGraph> {
-    const { builtins = "native", freshness = "cached", files = "any", late = [] } = options;
-    const question: Preparation = { roots, builtins, freshness, files, late };
+    const {
+      builtins = "native",
+      freshness = "cached",
+      files = "any",
+      late = [],
+      inspection = "uninspected",
+    } = options;
+    const question: Preparation = { roots, builtins, freshness, files, late, inspection };
     const indexPath = this.#indexPath(question);
-    const unchanged = freshness === "cached" ? await this.#unchanged(indexPath) : null;
-    const { graph, local } = unchanged ?? await this.#made(question, indexPath);
+    const mayBeKnown = freshness === "cached" && inspection === "uninspected";
+    const unchanged = mayBeKnown ? await this.#unchanged(indexPath) : null;
+    const { graph, local, contents } = unchanged ?? await this.#made(question, indexPath);
     const { folder, manifest } = graph;
     const { requirements } = manifest;
     await this.#onUsed(indexPath, folder, manifest.packageRoot);
@@ -134,7 +152,9 @@ export class Loader implements Disposable {
       modules: manifest.roots.map((key) => forWorkers.directory + forWorkers.files[key]),
       localFiles: local,
       remoteState: remoteStateOf(graph),
+      contents,
       builtins,
+      inspection,
       requirements,
       packageRoot,
       growing: Promise.resolve(),
@@ -204,8 +224,8 @@ export class Loader implements Disposable {
     const { roots, folder, forWorkers, requirements, packageRoot } = graph;
     const { files, redirects, packages, commonJs } = forWorkers;
     const known = { roots, folder, files, redirects, requirements, packageRoot };
-    const { builtins } = graph;
-    const question = { kind: "extend", ...known, builtins, root, policy } as const;
+    const { builtins, inspection } = graph;
+    const question = { kind: "extend", ...known, builtins, inspection, root, policy } as const;
     const report = await this.#lateThread(folder).ask(question);
     const { extension } = report as LoaderReport & { kind: "extended" };
     Object.assign(files, extension.files);
@@ -220,7 +240,9 @@ export class Loader implements Disposable {
   async #made(question: Preparation, indexPath: string): Promise<KnownGraph> {
     const { roots } = question;
     const report = await this.#ask({ kind: "prepare", ...question });
-    const { folder, local, packages, installed } = report as LoaderReport & { kind: "prepared" };
+    const { folder, local, packages, installed, contents } = report as LoaderReport & {
+      kind: "prepared";
+    };
     // The thread has just written its files, or checked them.
     const graph = readGraphManifest(folder);
     if (graph === null) throw new LoadError(roots[0], `the cache ${folder} changed meanwhile`);
@@ -228,7 +250,7 @@ export class Loader implements Disposable {
     const cache = new ModuleCache(this.#options.cacheRoot);
     const text = new TextEncoder().encode(JSON.stringify(index));
     await cache.writeAtomically(indexPath, text);
-    return { graph, local };
+    return { graph, local, contents };
   }
 
   /** The graph that `indexPath` tells of, if it would be made just so again. */

@@ -6,6 +6,7 @@
 
 import type { FileGrant } from "./files/file_grant.ts";
 import type { ReloadPolicy } from "./names/fetch_policy.ts";
+import type { AppContents } from "./contents.ts";
 import type { GraphRoot } from "./graph/graph_types.ts";
 import type { InstalledFile } from "./npm/npm_set.ts";
 
@@ -49,6 +50,12 @@ export type Builtins = "native" | "guarded";
 /** Whether remote modules in the cache are taken as they are, or asked for again. */
 export type Freshness = "cached" | "revalidated";
 
+/**
+ * Whether it is found out what apps are made of: then nothing that was made of sources earlier is taken from
+ * the cache, and nothing is imported later that was not found out.
+ */
+export type Inspection = "uninspected" | "inspected";
+
 /** How apps are made ready. */
 export interface PrepareOptions {
   /** What they get of the runtime's own modules; `"native"` unless it is given. */
@@ -59,6 +66,8 @@ export interface PrepareOptions {
   readonly files?: FileGrant;
   /** URLs that apps have imported while they ran, to ask for again, too; none unless it is given. */
   readonly late?: readonly string[];
+  /** Whether it is found out what they are made of; `"uninspected"` unless it is given. */
+  readonly inspection?: Inspection;
 }
 
 /** How often the loader's thread says that it is still there while it works, in milliseconds. */
@@ -77,6 +86,7 @@ export type LoaderRequest =
     readonly builtins: Builtins;
     readonly files: FileGrant;
     readonly late: readonly string[];
+    readonly inspection: Inspection;
   }
   /** Removes from the cache what is unused, except these folders. */
   | { readonly kind: "tidy"; readonly id: number; readonly inUse: readonly string[] }
@@ -99,6 +109,8 @@ export interface ExtendRequest {
   readonly packageRoot: string | null;
   /** What the graph's modules get of the runtime's own. */
   readonly builtins: Builtins;
+  /** Whether the graph may only grow by what it was found to be made of. */
+  readonly inspection: Inspection;
   /** What is imported. */
   readonly root: GraphRoot;
   /** What may be. */
@@ -129,6 +141,8 @@ export type LoaderReport =
     readonly packages: readonly LocalFile[];
     /** Files of CommonJS that it may require. */
     readonly installed: readonly InstalledFile[];
+    /** What each app is made of, in the order in which they were asked for, if it was found out. */
+    readonly contents?: readonly AppContents[];
   }
   /** The graph has grown. */
   | { readonly kind: "extended"; readonly id: number; readonly extension: Extension }

@@ -71,7 +71,9 @@ for (const option of OPTIONS) {
     assertStringIncludes(text, `--${option.name}`);
     assertStringIncludes(text.replace(/\s+/g, " "), option.help);
     // These are topics of their own, too.
-    const isTopic = ["help", "config", "processes", "signals", "status"].includes(option.name);
+    const isTopic = ["help", "config", "lock", "processes", "signals", "status"].includes(
+      option.name,
+    );
     if (!isTopic) assertEquals(helpText(option.name), text);
     if (option.letter !== undefined) assertEquals(helpText(`-${option.letter}`), text);
   });

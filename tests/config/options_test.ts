@@ -170,6 +170,7 @@ const effects: Record<
   "frozen": [["--frozen", "--lock=l"], {
     loading: loading({ lockFile: "/l", lockMode: "frozen" }),
   }],
+  "app-lock": [["--app-lock", "a.lock"], { loading: loading({ appLock: "/a.lock" }) }],
   "allow-import": [["--allow-import=a.example", "--allow-import"], {
     loading: loading({ allowImport: "any" }),
   }],

@@ -15,6 +15,7 @@ export function graphOf(count: number, text = "export const one = 1;"): Graph {
       url: key(index).slice(1),
       origin: "remote",
       sha256: sha256Of(text),
+      contentType: "",
       module: {
         parts: ["import ", ";\nimport ", `;\n${text}\n`],
         imports: [
@@ -28,6 +29,7 @@ export function graphOf(count: number, text = "export const one = 1;"): Graph {
         { kind: "module", key: key(index + 1) },
         { kind: "builtin", specifier: "node:path" },
       ],
+      dynamicTargets: [],
     })),
     roots: [key(0)],
     redirects: new Map([["https://example.com/old.ts", "https://example.com/m0.ts"]]),

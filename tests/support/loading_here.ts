@@ -8,6 +8,7 @@ import { checkLoader, loaderOptions } from "../../src/gateway/app_loader.ts";
 import { importPolicy } from "../../src/gateway/app_supply.ts";
 import { appLoading } from "../../src/gateway/apps.ts";
 import { usualCacheRoot } from "../../src/gateway/module_cache.ts";
+import { lockCommand } from "../../src/cli/lock.ts";
 import { cacheCommand } from "../../src/cli/cache.ts";
 import type { Command } from "../../src/config/command_line.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
@@ -103,6 +104,13 @@ export async function refusalHere(lab: LoaderLab, ...args: string[]): Promise<st
 /** The message of the `ConfigError` that does. */
 export async function wrongUsageHere(lab: LoaderLab, ...args: string[]): Promise<string> {
   return oneLine(await assertRejects(() => answerHere(lab, ...args), ConfigError));
+}
+
+/** Does what `gatehouse lock` does with these words. */
+export async function lockHere(lab: LoaderLab, ...args: string[]): Promise<void> {
+  const { command, surroundings } = understood(lab, ["lock", ...lab.withDefaults(args)]);
+  if (command.kind !== "lock") throw new TypeError(`this makes no lock: ${args}`);
+  await lockCommand(command.path, command.settings, surroundings);
 }
 
 /** The message of the `ConfigError` that ends `gatehouse cache` with these words. */

@@ -253,6 +253,13 @@ export class ModuleCache {
   }
 }
 
+/** The cache for those who take nothing from it that was made of sources, but make it again. */
+export class SourceCache extends ModuleCache {
+  override readTransform(): Promise<null> {
+    return Promise.resolve(null);
+  }
+}
+
 /** How the file of a transformed module begins; a `}` ends it. */
 function transformFrame(sha256: string): string {
   return `{"sha256":"${sha256}","value":`;

@@ -134,10 +134,14 @@ export interface GraphModule {
   readonly origin: "local" | "remote" | "package";
   /** SHA-256 of its source. */
   readonly sha256: string;
+  /** Content type of its source; `""` if nobody said one. */
+  readonly contentType: string;
   /** Its code. */
   readonly module: TransformedModule;
   /** What its imports lead to: the keys of modules, or specifiers that stay as they are. */
   readonly targets: readonly Target[];
+  /** What its dynamic imports with literals lead to; `null` for those that lead nowhere. */
+  readonly dynamicTargets: readonly (Target | null)[];
 }
 
 /** What an import leads to. */

@@ -41,7 +41,7 @@ export type { ResolvedFile } from "./node_resolution.ts";
 export { NpmSet } from "./npm_set.ts";
 
 /** Changes with the form of sets and how packages are chosen for them. */
-const LAYOUT_VERSION = 4;
+const LAYOUT_VERSION = 5;
 
 /** Leaves everything as it is. */
 const NO_REWRITER: CommonJsRewriter = { version: "none", rewrite: (source) => source };

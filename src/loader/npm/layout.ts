@@ -4,6 +4,7 @@
  *     <set>/.store/<key>/node_modules/<name>/        files of the package
  *     <set>/.store/<key>/node_modules/<dependency>   link to that one's folder, under another key
  *     <set>/.store/<key>/files.json                  what there is, written before it is in place
+ *     <set>/.store/<key>/originals.json              where the files are that others were made of
  *     <set>/.store/node_modules/<name>               link to a package of that name: for those that
  *                                                    use what they do not declare, as Deno does
  *     <set>/sets/<hash>.json                         which instance is meant by which requirement
@@ -36,6 +37,8 @@ import type { UnpackedFile } from "./tarball.ts";
 
 /** File that lists the files of an instance. */
 const LIST_NAME = "files.json";
+/** File that says of files that are not as they were unpacked where those are that they were made of. */
+const ORIGINALS_NAME = "originals.json";
 
 /** Changes CommonJS files on their way into a set. */
 export interface CommonJsRewriter {
@@ -92,6 +95,17 @@ export class SetFolder {
     }
   }
 
+  /** Paths, from the root, of what files of an instance were made of, by their paths in the package. */
+  originalsOf({ key }: Pick<InstanceName, "key">): ReadonlyMap<string, string> {
+    try {
+      const text = Deno.readTextFileSync(join(this.root, ".store", key, ORIGINALS_NAME));
+      return new Map(Object.entries(JSON.parse(text) as Record<string, string>));
+    } catch (error) {
+      if (error instanceof SyntaxError || error instanceof Deno.errors.NotFound) return new Map();
+      throw error;
+    }
+  }
+
   /** Puts an instance into place, unless another process does so meanwhile. */
   async add(instance: Instance, stored: StoredPackage): Promise<void> {
     const folder = join(this.root, ".store", instance.key);
@@ -101,7 +115,7 @@ export class SetFolder {
     try {
       const modules = join(temporary, "node_modules");
       const { name } = nameAndVersion(instance.id);
-      const files = await this.#fill(join(modules, name), stored);
+      const { files, changed } = await this.#fill(join(modules, name), stored);
       for (const [alias, key] of instance.dependencies) {
         // A package can depend on another version of itself, whose place is taken by its own.
         const path = join("node_modules", ...alias === name ? [name, "node_modules"] : [], alias);
@@ -109,34 +123,44 @@ export class SetFolder {
       }
       const list = JSON.stringify(listOf(files));
       Deno.writeTextFileSync(join(temporary, LIST_NAME), list, PRIVATE_FILE);
+      if (changed.size > 0) {
+        const originals = JSON.stringify(Object.fromEntries(changed));
+        Deno.writeTextFileSync(join(temporary, ORIGINALS_NAME), originals, PRIVATE_FILE);
+      }
       isThere = await moveInto(temporary, folder, () => this.has(instance)) !== "ours";
     } finally {
       if (isThere) await removeFolder(temporary);
     }
   }
 
-  async #fill(target: string, stored: StoredPackage): Promise<UnpackedFile[]> {
+  /** Fills the folder of a package; says which files were changed, and where their originals are. */
+  async #fill(
+    target: string,
+    stored: StoredPackage,
+  ): Promise<{ files: UnpackedFile[]; changed: ReadonlyMap<string, string> }> {
     const types = new ScopeTypes(stored);
     const folders = new Set<string>();
     const files: UnpackedFile[] = [];
+    const changed = new Map<string, string>();
     for (const file of stored.files) {
       const from = join(stored.folder, file.path);
       const to = join(target, file.path);
       if (!folders.has(dirname(to))) Deno.mkdirSync(dirname(to), PRIVATE_FOLDER);
       folders.add(dirname(to));
-      const changed = await this.#rewritten(from, file, types);
-      if (changed === null) {
+      const text = await this.#rewritten(from, file, types);
+      if (text === null) {
         linkOrCopy(from, to);
         files.push(file);
       } else {
-        const bytes = new TextEncoder().encode(changed);
+        const bytes = new TextEncoder().encode(text);
         const mode = (Deno.statSync(from).mode ?? 0) & 0o700;
         Deno.writeFileSync(to, bytes, { ...PRIVATE_FILE, ...mode === 0 ? {} : { mode } });
         files.push({ ...file, sizeBytes: bytes.length });
+        changed.set(file.path, relative(this.root, from));
       }
     }
     if (files.length === 0) Deno.mkdirSync(target, PRIVATE_FOLDER);
-    return files;
+    return { files, changed };
   }
 
   /** The text that a file is to have; `null` if it stays as it is. */
@@ -170,6 +194,11 @@ export class SetFolder {
         if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
       }
     }
+  }
+
+  /** What the rewriter makes of a file. */
+  async rewrittenText(source: string, path: string): Promise<string> {
+    return await this.#rewriter.rewrite(source, path);
   }
 
   /** Makes a link to an instance at `at`, from where it will be moved to `finalPath`. */

@@ -19,17 +19,20 @@ const MAX_FILE_BYTES = 64 * 1_048_576;
 /** Bytes of all of them together. */
 const MAX_BYTES = 256 * 1_048_576;
 
-/** Follows requires: of `"all"` files, or of the `"app"`'s own, with the JSON that these require. */
+/**
+ * Follows requires: of `"all"` files, or of the `"app"`'s own, with the JSON that these require; or all, with
+ * whatever they require, as a `"whole"`.
+ */
 export class LocalRequires {
   readonly #files: LocalFiles;
-  readonly #extent: "all" | "app";
+  readonly #extent: "all" | "app" | "whole";
   readonly #resolver: LocalRequireResolver;
   readonly #seen = new Set<string>();
   readonly #importing = new Map<string, string>();
   #bytes = 0;
 
   /** Looks at `files`. */
-  constructor(files: LocalFiles, extent: "all" | "app" = "all") {
+  constructor(files: LocalFiles, extent: "all" | "app" | "whole" = "all") {
     this.#files = files;
     this.#extent = extent;
     this.#resolver = new LocalRequireResolver(files);
@@ -61,7 +64,8 @@ export class LocalRequires {
   }
 
   #isFollowed(path: string): boolean {
-    return /\.c?js$|[/\\][^./\\]+$/.test(path) || this.#extent === "app" && path.endsWith(".json");
+    if (/\.c?js$|[/\\][^./\\]+$/.test(path) || this.#extent === "whole") return true;
+    return this.#extent === "app" && path.endsWith(".json");
   }
 
   #textOf(path: string): string {

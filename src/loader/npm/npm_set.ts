@@ -6,6 +6,7 @@
 
 import { dirname, join, relative, sep } from "node:path";
 import { LoadError } from "../../base/errors.ts";
+import { sha256Of } from "../../base/sha256.ts";
 import { idOfKey } from "./instances.ts";
 import { NodeResolver } from "./node_resolution.ts";
 import type { ResolvedFile } from "./node_resolution.ts";
@@ -139,6 +140,38 @@ export class NpmSet {
           sizeBytes,
         ]);
     });
+  }
+
+  /** Keys of the instances that `keys` lead to, with these. */
+  instancesBelow(keys: Iterable<string>): Set<string> {
+    const found = new Set(keys);
+    for (const key of found) {
+      const { dependencies } = this.#manifest.instances.get(key)!;
+      for (const below of Object.values(dependencies)) found.add(below);
+    }
+    return found;
+  }
+
+  /** Key of the instance that the file at `path` belongs to; `null` if it is none of the set. */
+  keyOf(path: string): string | null {
+    const store = join(this.root, ".store") + sep;
+    const key = path.startsWith(store) ? path.slice(store.length).split(sep, 1)[0] : "";
+    return this.#manifest.instances.has(key) ? key : null;
+  }
+
+  /**
+   * Which package an instance is (`name@version`), and the hash of its files and of what it depends on.
+   *
+   * @throws {LoadError} when its files are not what was installed
+   */
+  async contentOf(key: string): Promise<readonly [id: string, sha256: string]> {
+    const { contentOfInstance } = await import("./set_contents.ts");
+    const instance = this.#manifest.instances.get(key)!;
+    const { name, version, dependencies } = instance;
+    const files = await contentOfInstance(this.#folder, { key, ...instance });
+    const uses = Object.entries(dependencies).map(([alias, target]) => [alias, idOfKey(target)]);
+    const text = JSON.stringify([files, uses.sort(([a], [b]) => a < b ? -1 : 1)]);
+    return [`${name}@${version}`, sha256Of(text)];
   }
 
   /** What the file at `path` is. */

@@ -5,9 +5,10 @@
  */
 
 import { ConfigError, LoadError } from "../../base/errors.ts";
-import { fileSystemReason, writeAtomically } from "../files/atomic_write.ts";
+import { writeAtomically } from "../files/atomic_write.ts";
 import { canonicalRequirement, isDenoLock, pinsOfDenoLock } from "./deno_lock.ts";
 import { isSha256Hex } from "../../base/sha256.ts";
+import { isObject, lineOfKey, parsedObject, unusableFile } from "./lock_text.ts";
 
 /** What to do with what the lock does not know: add it, or refuse it. */
 export type LockMode = "extend" | "frozen";
@@ -84,7 +85,7 @@ export class Lock {
       if (error instanceof Deno.errors.NotFound) {
         return new Lock(path, mode, { form: "own", parts: emptyParts() });
       }
-      throw unusable(error, path, "read");
+      throw unusableFile(error, path, "read");
     }
     return new Lock(path, mode, parsed(path, text));
   }
@@ -215,7 +216,7 @@ export class Lock {
       await writeAtomically(this.path, new TextEncoder().encode(text), "shared");
     } catch (error) {
       this.#isChanged = true;
-      throw unusable(error, this.path, "write");
+      throw unusableFile(error, this.path, "write");
     }
   }
 
@@ -270,23 +271,9 @@ function shortIntegrity(integrity: string): string {
   return integrity.length > 20 ? `${integrity.slice(0, 19)}…` : integrity;
 }
 
-/** The error for a fault of the file itself; other errors are returned as they are. */
-function unusable(error: unknown, path: string, verb: "read" | "write"): unknown {
-  const reason = fileSystemReason(error);
-  if (reason === null) return error;
-  return new ConfigError(`cannot ${verb} the lock file ${path}: ${reason}`, { cause: error });
-}
-
 function parsed(path: string, text: string): LockContents {
   const fault = (line: number, message: string) => new ConfigError(`${path}:${line}: ${message}`);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw fault(syntaxErrorLine(error, text), `this is not JSON: ${firstClause(error.message)}`);
-  }
-  if (!isObject(value)) throw fault(1, "a lock file should be a JSON object");
+  const value = parsedObject(path, text);
   const form = isDenoLock(value) ? "Deno's" : "own";
   if (form === "own" && value.version !== VERSION) {
     const found = value.version === undefined ? "it has no version" : "its version is " +
@@ -299,6 +286,9 @@ function parsed(path: string, text: string): LockContents {
   const parts = emptyParts();
   for (const [name, pins] of Object.entries(form === "own" ? value : pinsOfDenoLock(value))) {
     if (name === "version") continue;
+    if (name === "apps") {
+      throw fault(lineOfKey(text, name), "this lock pins whole apps: it is for --app-lock");
+    }
     if (!PART_NAMES.includes(name as Part)) {
       throw fault(lineOfKey(text, name), `"${name}" does not belong in a lock file`);
     }
@@ -312,29 +302,4 @@ function parsed(path: string, text: string): LockContents {
     }
   }
   return { form, parts };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** Line at which the file stops being JSON, from what the engine says of it. */
-function syntaxErrorLine(error: SyntaxError, text: string): number {
-  const line = /\(line (\d+) column \d+\)/.exec(error.message);
-  if (line !== null) return Number(line[1]);
-  const position = /at position (\d+)/.exec(error.message);
-  const before = position === null ? text : text.slice(0, Number(position[1]));
-  return before.trimEnd().split("\n").length;
-}
-
-/** What the engine says, without the place and the text that it quotes. */
-function firstClause(message: string): string {
-  return message.replace(/ in JSON at position[\s\S]*| \(line \d+[\s\S]*|, (?:\.\.\.|")[\s\S]*/, "")
-    .trim();
-}
-
-/** Line on which `key` stands, 1 if it is not written as `JSON.stringify` does. */
-function lineOfKey(text: string, key: string): number {
-  const at = text.indexOf(`${JSON.stringify(key)}`);
-  return at < 0 ? 1 : text.slice(0, at).split("\n").length;
 }
