@@ -80,7 +80,17 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "http1/codec",
   ],
   // Between Mongrel2 and handlers on many machines.
-  dispatch: ["base", "message", "net", "zmq", "dispatch/codec", "mongrel2/codec", "mongrel2"],
+  dispatch: [
+    "base",
+    "message",
+    "net",
+    "zmq",
+    "dispatch/codec",
+    "dispatch/sticky",
+    "dispatch/curve",
+    "mongrel2/codec",
+    "mongrel2",
+  ],
   // Responses that are known beforehand.
   respond: ["base", "message"],
   // The other side of them: what asks servers, and what puts them under load.

@@ -9,7 +9,6 @@ import { ProtocolError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { FaultLog } from "../net/fault_log.ts";
 import { closingReply, errorReply, goneNotice, isReplyTo } from "./answers.ts";
-import { ClientQueue } from "./client_queue.ts";
 import { Client, DispatchedRequest, keyOf, LastHandlers } from "./clients.ts";
 import type {
   DispatcherMessage,
@@ -23,9 +22,11 @@ import {
 } from "./codec/dispatch_message.ts";
 import type { DispatchCounts } from "./counts.ts";
 import { newCounts } from "./counts.ts";
-import { Handler, leastLoaded } from "./handlers.ts";
+import { Handler } from "./handlers.ts";
 import type { Incoming } from "./incoming.ts";
 import { readIncoming, traitsOf } from "./incoming.ts";
+import { LeastLoadedPlacement } from "./placement.ts";
+import type { Placement } from "./placement.ts";
 
 /**
  * What became of a message to a handler: it was `sent`; the socket is `full` at the moment; or nobody is
@@ -94,7 +95,7 @@ export class Dispatcher {
   /** The clients with a request under way. */
   readonly #clients = new Map<string, Client>();
   readonly #last = new LastHandlers();
-  readonly #queue = new ClientQueue();
+  readonly #placement: Placement;
   #waitingCount = 0;
   #unansweredCount = 0;
   #heldBytes = 0;
@@ -104,10 +105,15 @@ export class Dispatcher {
   #lastTickAt = -Infinity;
   #retryAt = Infinity;
 
-  /** Makes a dispatcher without handlers. */
-  constructor(host: DispatcherHost, options: DispatcherOptions = DEFAULT_DISPATCHER_OPTIONS) {
+  /** Makes a dispatcher without handlers. `placement` decides which of them gets what. */
+  constructor(
+    host: DispatcherHost,
+    options: DispatcherOptions = DEFAULT_DISPATCHER_OPTIONS,
+    placement: Placement = new LeastLoadedPlacement(),
+  ) {
     this.#host = host;
     this.#options = options;
+    this.#placement = placement;
     this.#faults = new FaultLog(host.log);
     this.#news = new FaultLog((_level, text) => host.log("info", text));
   }
@@ -147,8 +153,7 @@ export class Dispatcher {
   /** When {@linkcode tick} is to be called next, on the clock of what was passed to it. */
   get dueAt(): number {
     const { pingIntervalMs, queueTimeoutMs } = this.#options;
-    const first = this.#queue.first;
-    const lateAt = first === undefined ? Infinity : first.requests[0].since + queueTimeoutMs;
+    const lateAt = this.#placement.waitingSince + queueTimeoutMs;
     return Math.min(this.#lastTickAt + pingIntervalMs, lateAt, this.#retryAt);
   }
 
@@ -231,7 +236,9 @@ export class Dispatcher {
       this.#lastTickAt = now;
       for (const handler of this.#handlers.values()) this.#ping(handler, isLate);
     }
-    const late = this.#queue.takeLate((client) => now - client.requests[0].since >= queueTimeoutMs);
+    const late = this.#placement.takeLate(
+      (client) => now - client.requests[0].since >= queueTimeoutMs,
+    );
     for (const client of late) this.#refuse(client, 503);
     this.#settle();
   }
@@ -286,6 +293,7 @@ export class Dispatcher {
       }
       const handler = new Handler(peer, hello, ++this.#order);
       this.#handlers.set(peer, handler);
+      this.#placement.onJoined(handler);
       this.counts.joined++;
       this.#news.warn(
         `dispatch: handler ${name} has come, for ${hello.capacity} requests`,
@@ -316,6 +324,7 @@ export class Dispatcher {
       case "leave":
         if (!handler.isLeaving) {
           handler.isLeaving = true;
+          this.#placement.onLeft(handler);
           this.counts.left++;
           this.#news.warn(`dispatch: handler ${handler.name} leaves`, this.#now);
         }
@@ -341,7 +350,10 @@ export class Dispatcher {
     this.counts.requests++;
     const request = new DispatchedRequest(client, traitsOf(message), upstream, this.#now);
     const isBusy = client.requests.length > 0;
-    if (!isBusy) this.#clients.set(client.key, client);
+    if (!isBusy) {
+      this.#clients.set(client.key, client);
+      this.#placement.meet(client, message, bytes);
+    }
     client.requests.push(request);
     this.#unansweredCount++;
     this.#waitingCount++;
@@ -356,8 +368,12 @@ export class Dispatcher {
       const before = client.requests[client.requests.length - 2];
       const goesOn = owner !== null && !owner.isLeaving && before.state === "given";
       if (goesOn && this.#give(request, owner, bytes) === "sent") return;
-    } else if (this.#queue.length === 0) {
-      for (let next = this.#choose(); next !== null; next = this.#choose()) {
+    } else {
+      for (
+        let next = this.#placement.choose(client);
+        next !== null;
+        next = this.#placement.choose(client)
+      ) {
         if (this.#give(request, next, bytes) === "sent") return;
       }
     }
@@ -368,14 +384,15 @@ export class Dispatcher {
   #await(request: DispatchedRequest, bytes: Uint8Array): void {
     const { client } = request;
     const { maxQueue } = this.#options;
-    if (this.#waitingCount > maxQueue || !this.#hold(request, bytes)) {
+    const hasRoom = this.#waitingCount <= maxQueue && this.#placement.canWait(client, maxQueue);
+    if (!hasRoom || !this.#hold(request, bytes)) {
       // Nothing was asked before it that is still to be answered, or all of it is given up.
       if (client.requests.length === 1) this.#refuse(client, 503);
       else this.#close(client);
       return;
     }
     this.counts.queued++;
-    if (!client.hasGiven) this.#queue.push(client, "fresh");
+    if (!client.hasGiven) this.#placement.push(client, "fresh");
   }
 
   /** Keeps a copy of a request, if there is room. */
@@ -392,10 +409,6 @@ export class Dispatcher {
     if (request.payload === null) return;
     this.#heldBytes -= request.payload.length + REQUEST_OVERHEAD_BYTES;
     request.payload = null;
-  }
-
-  #choose(): Handler | null {
-    return leastLoaded(this.#handlers.values());
   }
 
   #give(request: DispatchedRequest, handler: Handler, bytes: Uint8Array): SendOutcome {
@@ -595,7 +608,7 @@ export class Dispatcher {
       // It may have come when its handler took no more.
       if (first.attempts > 0) this.counts.redispatched++;
       first.since = this.#now;
-      this.#queue.push(client, "again");
+      this.#placement.push(client, "again");
     }
   }
 
@@ -621,7 +634,7 @@ export class Dispatcher {
   #forget(client: Client): void {
     client.isGone = true;
     this.#clients.delete(client.key);
-    this.#queue.remove(client);
+    this.#placement.remove(client);
     for (const request of client.requests) this.#drop(request);
     client.requests.length = 0;
   }
@@ -631,16 +644,14 @@ export class Dispatcher {
     if (handler.isGone) return;
     handler.isGone = true;
     this.#handlers.delete(handler.peer);
+    this.#placement.onLeft(handler);
     this.#dead.push({ handler, reason });
   }
 
   #settle(): void {
     this.#settleDeaths();
-    while (this.#queue.length > 0) {
-      const client = this.#queue.first!;
-      const handler = this.#choose();
-      if (handler === null) return;
-      this.#giveWaiting(client, handler);
+    for (let next = this.#placement.next(); next !== null; next = this.#placement.next()) {
+      this.#giveWaiting(next.client, next.handler);
       this.#settleDeaths();
     }
   }
@@ -650,7 +661,7 @@ export class Dispatcher {
     for (const request of client.requests) {
       if (request.state !== "waiting") break;
       if (this.#give(request, handler, request.payload!) !== "sent") break;
-      this.#queue.remove(client);
+      this.#placement.remove(client);
     }
   }
 

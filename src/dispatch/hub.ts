@@ -11,6 +11,7 @@ import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { DispatcherOptions } from "./dispatcher.ts";
 import { HandlerSockets } from "./handler_sockets.ts";
+import type { Placement } from "./placement.ts";
 import type { Upstream } from "./upstream.ts";
 import { Mongrel2Upstream } from "./upstream.ts";
 
@@ -22,6 +23,8 @@ export interface DispatchHubOptions {
   readonly endpoint: string;
   /** Settings of the dispatcher. */
   readonly dispatcher: DispatcherOptions;
+  /** Decides which handler gets what. Default: the one that has the least to do. */
+  readonly placement?: Placement;
   /** Takes messages. */
   readonly log: Log;
 }
@@ -43,13 +46,17 @@ export class DispatchHub implements AsyncDisposable {
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
    * @throws {ListenError} if nothing can listen at the endpoint
    */
-  constructor({ source, endpoint, dispatcher: options, log }: DispatchHubOptions) {
-    const dispatcher = this.dispatcher = new Dispatcher({
-      send: (peer, message) => this.#handlers.send(peer, message),
-      reply: (number, bytes) => this.#upstream.reply(number, bytes),
-      done: (number, outcome) => this.#upstream.done(number, outcome),
-      log,
-    }, options);
+  constructor({ source, endpoint, dispatcher: options, placement, log }: DispatchHubOptions) {
+    const dispatcher = this.dispatcher = new Dispatcher(
+      {
+        send: (peer, message) => this.#handlers.send(peer, message),
+        reply: (number, bytes) => this.#upstream.reply(number, bytes),
+        done: (number, outcome) => this.#upstream.done(number, outcome),
+        log,
+      },
+      options,
+      placement,
+    );
     const isCongested = () => this.#upstream.isCongested;
     this.#handlers = new HandlerSockets(endpoint, {
       onHandlerMessage: (peer, parts) => {

@@ -70,6 +70,15 @@ export function rendezvous<Handler extends RendezvousHandler>(
   return best;
 }
 
+/** Whether the key with this hash belongs to `one` rather than to `other`. */
+export function outranks(
+  key: TextHash,
+  one: RendezvousHandler,
+  other: RendezvousHandler,
+): boolean {
+  return scoreOf(key, one) > scoreOf(key, other);
+}
+
 /**
  * `capacity / -ln(h)`, where h is evenly spread between 0 and 1: then the chance to have the highest
  * score is in proportion to the capacity.
