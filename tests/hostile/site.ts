@@ -22,6 +22,8 @@ export interface Product {
 
 /** Connections that each endpoint has place for. */
 export const MAX_CONNECTIONS = 300;
+/** Longer than apps take to start four threads beside other tests, in seconds. */
+const HANG_TIMEOUT_S = 4;
 /** Bytes of a body at the most. */
 export const MAX_BODY_BYTES = 8_388_608;
 /** Memory that no attack may make the gateway grow by; far more than one that is bounded takes. */
@@ -76,7 +78,7 @@ export class Site implements AsyncDisposable {
         ? []
         : ["--https=127.0.0.1:0", `--cert=${own.certFile}`, `--key=${own.keyFile}`],
       ...[`--max-connections=${MAX_CONNECTIONS}`, `--max-body-bytes=${MAX_BODY_BYTES}`],
-      ...workers > 0 ? ["--hang-timeout=2"] : [],
+      ...workers > 0 ? [`--hang-timeout=${HANG_TIMEOUT_S}`] : [],
       ...product.args,
     ], { command: product.command, env: { GATEHOUSE_CACHE: `${folder}/cache` } });
     return new Site(gateway, folder, own?.cert ?? null);
