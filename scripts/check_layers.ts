@@ -83,6 +83,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   dispatch: [
     "base",
     "message",
+    "limits",
     "net",
     "zmq",
     "dispatch/codec",
@@ -239,6 +240,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "mongrel2/codec",
     "mongrel2",
     "respond",
+    "dispatch",
     "websocket/codec",
     "client",
     "profile",

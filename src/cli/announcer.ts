@@ -38,7 +38,7 @@ export class CommandAnnouncer implements Announcer {
   #isWritten = false;
 
   /** @throws {ConfigError} if the pidfile is another process's */
-  constructor({ pidfile }: ServeSettings, surroundings: Surroundings) {
+  constructor({ pidfile }: Pick<ServeSettings, "pidfile">, surroundings: Surroundings) {
     this.#pidfile = pidfile === undefined ? null : new Pidfile(pidfile, surroundings);
     this.#manager = ServiceManager.fromEnvironment(environmentOf(surroundings.env), logToStderr);
   }

@@ -77,6 +77,10 @@ export async function main(): Promise<number> {
         const { respondCommand } = await import("./respond.ts");
         return await respondCommand(command.settings, surroundings);
       }
+      case "dispatch": {
+        const { dispatchCommand } = await import("./dispatch.ts");
+        return await dispatchCommand(command.settings, surroundings);
+      }
       case "log": {
         const { logCommand } = await import("./log.ts");
         await logCommand(command, surroundings);

@@ -22,7 +22,6 @@ import type { Surroundings } from "../base/surroundings.ts";
 import { environmentOf } from "../base/surroundings.ts";
 import type { Membership } from "../supervisor/membership.ts";
 import { place } from "../supervisor/places.ts";
-import { timerMs } from "../base/timers.ts";
 import { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import type { Announcer } from "./announcer.ts";
 import { CommandAnnouncer, MemberAnnouncer } from "./announcer.ts";
@@ -42,12 +41,10 @@ import type { OpenInspector } from "./inspector.ts";
 import type { ServingWatch } from "./monitoring.ts";
 import { openTraces } from "./traces.ts";
 import { fixTrust } from "./trust.ts";
+import { tellOfWait } from "./wait_notice.ts";
 
 /** With fewer file descriptors, Deno itself ends the process when it starts a worker. */
 const MIN_DESCRIPTORS = 32;
-
-/** What ends sooner is not worth a word, in milliseconds. */
-const MOMENT_MS = 200;
 
 /**
  * Serves until SIGINT or SIGTERM, then drains; a second signal exits at once. SIGHUP reloads the apps
@@ -204,7 +201,11 @@ export async function serveCommand(
     // Another process may be about to take this one's place, and its work.
     certificates?.[Symbol.dispose]();
     await profiles?.end();
-    using _telling = tellOfWait(gateway, settings.drainTimeoutMs, membership);
+    using _telling = tellOfWait(
+      gateway,
+      settings.drainTimeoutMs,
+      membership === null ? "alone" : "supervised",
+    );
     return await gateway.shutdown(settings.drainTimeoutMs) === 0 ? 0 : 1;
   } finally {
     for (const name of names) Deno.removeSignalListener(name, onSignal);
@@ -307,25 +308,6 @@ async function openedWatch(
   if (adminAddresses(settings).length === 0) return null;
   const { ServingWatch } = await import("./monitoring.ts");
   return await ServingWatch.open(settings, surroundings, membership, drain);
-}
-
-/** Says what a shutdown waits for, unless it is over in a moment. */
-function tellOfWait(
-  gateway: Gateway,
-  drainTimeoutMs: number,
-  membership: Membership | null,
-): Disposable {
-  const timer = setTimeout(() => {
-    const { unansweredCount: count } = gateway;
-    if (count === 0) return;
-    const requests = count === 1 ? "1 request" : `${count} requests`;
-    const way = membership === null ? "; a second signal exits at once" : "";
-    logToStderr(
-      "info",
-      `waiting up to ${drainTimeoutMs / 1_000} s for ${requests} in flight${way}`,
-    );
-  }, timerMs(MOMENT_MS));
-  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 /** What connects workers to the hub of signals and topics: the supervisor's, or one that ends with this. */

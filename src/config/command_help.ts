@@ -6,6 +6,7 @@
 
 import { BENCH_COMMAND } from "./bench_options.ts";
 import type { CommandOption, CommandTable } from "./command_options.ts";
+import { DISPATCH_COMMAND } from "./dispatch_options.ts";
 import { COMMANDS, OWN_OPTIONS } from "./commands.ts";
 import { FETCH_COMMAND } from "./fetch_options.ts";
 import { RESPOND_COMMAND } from "./respond_options.ts";
@@ -21,6 +22,7 @@ export const COMMAND_TABLES: readonly CommandHelp[] = [
   FETCH_COMMAND,
   BENCH_COMMAND,
   RESPOND_COMMAND,
+  DISPATCH_COMMAND,
 ];
 
 /** The help about each command, by name: how it is used, an empty line, and what it does. */

@@ -8,6 +8,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { ConfigError } from "../base/errors.ts";
 import type { BenchSettings } from "./bench_options.ts";
+import type { DispatchSettings } from "./dispatch_options.ts";
 import type { FetchSettings } from "./fetch_options.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { hostText, parseListenAddress } from "../net/address.ts";
@@ -37,6 +38,7 @@ export type Command =
   | { readonly kind: "fetch"; readonly settings: FetchSettings }
   | { readonly kind: "bench"; readonly settings: BenchSettings }
   | { readonly kind: "respond"; readonly settings: RespondSettings }
+  | { readonly kind: "dispatch"; readonly settings: DispatchSettings }
   | {
     readonly kind: "status";
     /** Whose status is shown. */
@@ -94,7 +96,7 @@ export type Command =
   | { readonly kind: "serve"; readonly settings: ServeSettings };
 
 /** Commands that have options of their own, in a module of each. */
-const OWN_COMMANDS = ["fetch", "bench", "respond"] as const;
+const OWN_COMMANDS = ["fetch", "bench", "respond", "dispatch"] as const;
 
 /**
  * Reads the arguments of the `gatehouse` command, and with them what `sources` say: the
@@ -226,6 +228,10 @@ async function ownCommand(
     case "respond": {
       const { parseRespond } = await import("./respond_options.ts");
       return { kind, settings: parseRespond(words, cwd) };
+    }
+    case "dispatch": {
+      const { parseDispatch } = await import("./dispatch_options.ts");
+      return { kind, settings: parseDispatch(words, cwd) };
     }
   }
 }

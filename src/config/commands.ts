@@ -29,7 +29,6 @@ export interface CommandSpec {
  * changes nothing for those who serve one. A word moves from here to {@linkcode COMMANDS}.
  */
 export const RESERVED_WORDS: ReadonlySet<string> = new Set([
-  "dispatch",
   "drain",
   "profile",
   "reload",
@@ -148,6 +147,11 @@ gatehouse status --mongrel2-control ENDPOINT
   {
     name: "respond",
     brief: "Answer all that a Mongrel2 asks with one response",
+    help: OWN_OPTIONS,
+  },
+  {
+    name: "dispatch",
+    brief: "Give the requests of a Mongrel2 to gatehouses on many machines",
     help: OWN_OPTIONS,
   },
   {

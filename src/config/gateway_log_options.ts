@@ -8,6 +8,7 @@ import { ConfigError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import { LOG_LEVELS } from "../base/log.ts";
 import type { OptionSpec } from "./options.ts";
+import type { ServeSettings } from "./settings.ts";
 
 /** The options, in the order of the help text. */
 export const GATEWAY_LOG_OPTIONS: readonly OptionSpec[] = [
@@ -17,14 +18,7 @@ export const GATEWAY_LOG_OPTIONS: readonly OptionSpec[] = [
     group: "Logs",
     help: "Write no less grave messages to the log: error, warning, or info",
     default: "info",
-    apply(settings, text, name) {
-      if (!(LOG_LEVELS as readonly string[]).includes(text)) {
-        throw new ConfigError(
-          `${name} takes error, warning or info, not ${JSON.stringify(text)}`,
-        );
-      }
-      settings.logLevel = text as LogLevel;
-    },
+    apply: setLogLevel,
   },
   {
     name: "log-format",
@@ -34,12 +28,7 @@ export const GATEWAY_LOG_OPTIONS: readonly OptionSpec[] = [
       "Write the log as text, or as json: an object a line, with time, level, message, worker and " +
       "requestId. What apps print is then such lines, too",
     default: "text",
-    apply(settings, text, name) {
-      if (text !== "text" && text !== "json") {
-        throw new ConfigError(`${name} takes text or json, not ${JSON.stringify(text)}`);
-      }
-      settings.logFormat = text;
-    },
+    apply: setLogFormat,
   },
   {
     name: "tag-console",
@@ -48,3 +37,27 @@ export const GATEWAY_LOG_OPTIONS: readonly OptionSpec[] = [
     apply: (settings) => settings.consoleTags = "tagged",
   },
 ];
+
+/** Sets the least grave messages that are written, for the option `name`. */
+export function setLogLevel(
+  settings: Pick<ServeSettings, "logLevel">,
+  text: string,
+  name: string,
+): void {
+  if (!(LOG_LEVELS as readonly string[]).includes(text)) {
+    throw new ConfigError(`${name} takes error, warning or info, not ${JSON.stringify(text)}`);
+  }
+  settings.logLevel = text as LogLevel;
+}
+
+/** Sets how the log is written, for the option `name`. */
+export function setLogFormat(
+  settings: Pick<ServeSettings, "logFormat">,
+  text: string,
+  name: string,
+): void {
+  if (text !== "text" && text !== "json") {
+    throw new ConfigError(`${name} takes text or json, not ${JSON.stringify(text)}`);
+  }
+  settings.logFormat = text;
+}

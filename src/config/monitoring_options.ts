@@ -16,7 +16,8 @@ const OWN_MODE = 0o600;
 /** What a path of a request can be made of, escaped (RFC 9110 4.1). */
 const PATH = /^\/(?:[\w\-.~!$&'()*+,;=:@/?]|%[\da-f]{2})*$/i;
 
-function adminAddress(name: string, text: string): ListenAddress {
+/** Reads where an admin listener is, for the option `name`. */
+export function adminAddress(name: string, text: string): ListenAddress {
   try {
     const address = parseListenAddress(text);
     return address.transport === "unix" ? { ...address, mode: address.mode ?? OWN_MODE } : address;

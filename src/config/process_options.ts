@@ -77,7 +77,8 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
-function parseUser(text: string, name: string): UserSetting {
+/** Reads `USER` or `USER:GROUP`, names or numbers, for the option `name`. */
+export function parseUser(text: string, name: string): UserSetting {
   // No account's name has a colon, a slash or a control character, and none begins with a hyphen.
   const [whole, user, group] = /^([^:/\p{Cc}-][^:/\p{Cc}]*)(?::([^:/\p{Cc}-][^:/\p{Cc}]*))?$/u
     .exec(text) ?? [];

@@ -7,6 +7,8 @@
 
 import { ProtocolError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import type { DispatchLimits } from "../limits/dispatch_limits.ts";
+import { DEFAULT_DISPATCH_LIMITS } from "../limits/dispatch_limits.ts";
 import { FaultLog } from "../net/fault_log.ts";
 import { closingReply, errorReply, goneNotice, isReplyTo } from "./answers.ts";
 import { Client, DispatchedRequest, keyOf, LastHandlers } from "./clients.ts";
@@ -46,26 +48,6 @@ export interface DispatcherHost {
   readonly log: Log;
 }
 
-/** Settings of a {@linkcode Dispatcher}. */
-export interface DispatcherOptions {
-  /** Interval of pings, in milliseconds. A handler that is silent for two of them is dead. */
-  readonly pingIntervalMs: number;
-  /** Requests that wait for a handler at the most. */
-  readonly maxQueue: number;
-  /** Time after which a request that waits is answered by 503, in milliseconds. */
-  readonly queueTimeoutMs: number;
-  /** Bytes of requests that are kept, waiting or to be given to another handler, at the most. */
-  readonly maxHeldBytes: number;
-}
-
-/** The settings if nothing else is said. */
-export const DEFAULT_DISPATCHER_OPTIONS: DispatcherOptions = Object.freeze({
-  pingIntervalMs: 1_000,
-  maxQueue: 1_024,
-  queueTimeoutMs: 30_000,
-  maxHeldBytes: 268_435_456,
-});
-
 /** Handlers at a time. */
 export const MAX_HANDLERS = 1_024;
 /** Requests of one connection at a time. */
@@ -85,7 +67,7 @@ export class Dispatcher {
   readonly counts: DispatchCounts = newCounts();
 
   readonly #host: DispatcherHost;
-  readonly #options: DispatcherOptions;
+  readonly #limits: DispatchLimits;
   readonly #faults: FaultLog;
   /** Limits what is said of handlers that come and go: anybody can. */
   readonly #news: FaultLog;
@@ -108,11 +90,11 @@ export class Dispatcher {
   /** Makes a dispatcher without handlers. `placement` decides which of them gets what. */
   constructor(
     host: DispatcherHost,
-    options: DispatcherOptions = DEFAULT_DISPATCHER_OPTIONS,
+    limits: DispatchLimits = DEFAULT_DISPATCH_LIMITS,
     placement: Placement = new LeastLoadedPlacement(),
   ) {
     this.#host = host;
-    this.#options = options;
+    this.#limits = limits;
     this.#placement = placement;
     this.#faults = new FaultLog(host.log);
     this.#news = new FaultLog((_level, text) => host.log("info", text));
@@ -152,7 +134,7 @@ export class Dispatcher {
 
   /** When {@linkcode tick} is to be called next, on the clock of what was passed to it. */
   get dueAt(): number {
-    const { pingIntervalMs, queueTimeoutMs } = this.#options;
+    const { pingIntervalMs, queueTimeoutMs } = this.#limits;
     const lateAt = this.#placement.waitingSince + queueTimeoutMs;
     return Math.min(this.#lastTickAt + pingIntervalMs, lateAt, this.#retryAt);
   }
@@ -228,7 +210,7 @@ export class Dispatcher {
   /** Does what is due: pings, judges, and answers what has waited for too long. */
   tick(now: number): void {
     this.#now = now;
-    const { pingIntervalMs, queueTimeoutMs } = this.#options;
+    const { pingIntervalMs, queueTimeoutMs } = this.#limits;
     if (now >= this.#retryAt) this.#retry();
     if (now >= this.#lastTickAt + pingIntervalMs) {
       // Who was kept from looking cannot say that others were silent.
@@ -300,7 +282,7 @@ export class Dispatcher {
         this.#now,
       );
     }
-    const { pingIntervalMs } = this.#options;
+    const { pingIntervalMs } = this.#limits;
     this.#host.send(peer, { kind: "welcome", version: DISPATCH_VERSION, pingIntervalMs });
   }
 
@@ -383,7 +365,7 @@ export class Dispatcher {
   /** Has a request wait for a handler, if there is room. */
   #await(request: DispatchedRequest, bytes: Uint8Array): void {
     const { client } = request;
-    const { maxQueue } = this.#options;
+    const { maxQueue } = this.#limits;
     const hasRoom = this.#waitingCount <= maxQueue && this.#placement.canWait(client, maxQueue);
     if (!hasRoom || !this.#hold(request, bytes)) {
       // Nothing was asked before it that is still to be answered, or all of it is given up.
@@ -399,7 +381,7 @@ export class Dispatcher {
   #hold(request: DispatchedRequest, bytes: Uint8Array): boolean {
     if (request.payload !== null) return true;
     const heldBytes = this.#heldBytes + bytes.length + REQUEST_OVERHEAD_BYTES;
-    if (heldBytes > this.#options.maxHeldBytes) return false;
+    if (heldBytes > this.#limits.maxHeldBytes) return false;
     this.#heldBytes = heldBytes;
     request.payload = bytes.slice();
     return true;

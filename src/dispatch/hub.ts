@@ -7,9 +7,9 @@
 import { inTime } from "../base/deadline.ts";
 import type { Log } from "../base/log.ts";
 import { timerMs } from "../base/timers.ts";
+import type { DispatchLimits } from "../limits/dispatch_limits.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { DispatcherOptions } from "./dispatcher.ts";
 import { HandlerSockets } from "./handler_sockets.ts";
 import type { Placement } from "./placement.ts";
 import type { Upstream } from "./upstream.ts";
@@ -21,8 +21,8 @@ export interface DispatchHubOptions {
   readonly source: Mongrel2Spec;
   /** Endpoint that handlers connect to, such as `tcp://0.0.0.0:7000`. */
   readonly endpoint: string;
-  /** Settings of the dispatcher. */
-  readonly dispatcher: DispatcherOptions;
+  /** What is bounded, and how. */
+  readonly limits: DispatchLimits;
   /** Decides which handler gets what. Default: the one that has the least to do. */
   readonly placement?: Placement;
   /** Takes messages. */
@@ -46,7 +46,7 @@ export class DispatchHub implements AsyncDisposable {
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
    * @throws {ListenError} if nothing can listen at the endpoint
    */
-  constructor({ source, endpoint, dispatcher: options, placement, log }: DispatchHubOptions) {
+  constructor({ source, endpoint, limits, placement, log }: DispatchHubOptions) {
     const dispatcher = this.dispatcher = new Dispatcher(
       {
         send: (peer, message) => this.#handlers.send(peer, message),
@@ -54,7 +54,7 @@ export class DispatchHub implements AsyncDisposable {
         done: (number, outcome) => this.#upstream.done(number, outcome),
         log,
       },
-      options,
+      limits,
       placement,
     );
     const isCongested = () => this.#upstream.isCongested;

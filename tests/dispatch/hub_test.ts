@@ -3,9 +3,9 @@ import { FakeHandler } from "../support/dispatch_handler.ts";
 import { FakeMongrel2 } from "../support/fake_mongrel2.ts";
 import { libzmqIsMissing } from "../support/peers.ts";
 import { eventually } from "../support/zmq.ts";
-import { DEFAULT_DISPATCHER_OPTIONS } from "../../src/dispatch/dispatcher.ts";
-import type { DispatcherOptions } from "../../src/dispatch/dispatcher.ts";
 import { DispatchHub } from "../../src/dispatch/hub.ts";
+import type { DispatchLimits } from "../../src/limits/dispatch_limits.ts";
+import { DEFAULT_DISPATCH_LIMITS } from "../../src/limits/dispatch_limits.ts";
 
 const ignore = libzmqIsMissing();
 
@@ -20,7 +20,7 @@ interface Scene {
 function test(
   name: string,
   fn: (scene: Scene) => Promise<void>,
-  options: Partial<DispatcherOptions> = {},
+  limits: Partial<DispatchLimits> = {},
 ): void {
   Deno.test({
     name,
@@ -33,7 +33,7 @@ function test(
         new DispatchHub({
           source: { send: mongrel2.send, recv: mongrel2.recv },
           endpoint: "tcp://127.0.0.1:*",
-          dispatcher: { ...DEFAULT_DISPATCHER_OPTIONS, ...options },
+          limits: { ...DEFAULT_DISPATCH_LIMITS, ...limits },
           log: (level, message) => log.push(`${level}: ${message}`),
         }),
       );

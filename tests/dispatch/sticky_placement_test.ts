@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
-import { DEFAULT_DISPATCHER_OPTIONS, Dispatcher } from "../../src/dispatch/dispatcher.ts";
-import type { DispatcherOptions } from "../../src/dispatch/dispatcher.ts";
+import { Dispatcher } from "../../src/dispatch/dispatcher.ts";
+import type { DispatchLimits } from "../../src/limits/dispatch_limits.ts";
+import { DEFAULT_DISPATCH_LIMITS } from "../../src/limits/dispatch_limits.ts";
 import { DISPATCH_VERSION, handlerParts } from "../../src/dispatch/codec/dispatch_message.ts";
 import type {
   DispatcherMessage,
@@ -29,7 +30,7 @@ class Lab {
   now = 0;
   #instances = 0;
 
-  constructor(placement: StickyPlacement, options: Partial<DispatcherOptions> = {}) {
+  constructor(placement: StickyPlacement, limits: Partial<DispatchLimits> = {}) {
     this.dispatcher = new Dispatcher(
       {
         send: (peer, message) => {
@@ -41,13 +42,13 @@ class Lab {
         done() {},
         log() {},
       },
-      { ...DEFAULT_DISPATCHER_OPTIONS, ...options },
+      { ...DEFAULT_DISPATCH_LIMITS, ...limits },
       placement,
     );
   }
 
-  static async make(options: Partial<DispatcherOptions> = {}): Promise<Lab> {
-    return new Lab(new StickyPlacement(await stickyKey({ by: "cookie", name: "sid" })), options);
+  static async make(limits: Partial<DispatchLimits> = {}): Promise<Lab> {
+    return new Lab(new StickyPlacement(await stickyKey({ by: "cookie", name: "sid" })), limits);
   }
 
   #take(peer: string, message: DispatcherMessage): void {
@@ -69,7 +70,7 @@ class Lab {
   /** Has all handlers but those that are named answer pings until these are taken for dead. */
   kill(...peers: readonly string[]): void {
     for (let i = 0; i < 3; i++) {
-      this.now += DEFAULT_DISPATCHER_OPTIONS.pingIntervalMs;
+      this.now += DEFAULT_DISPATCH_LIMITS.pingIntervalMs;
       this.dispatcher.tick(this.now);
       for (const { peer, capacity } of [...this.dispatcher.handlers]) {
         if (!peers.includes(peer)) this.say(peer, { kind: "pong", capacity, generation: 1 });

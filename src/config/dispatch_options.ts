@@ -1,0 +1,189 @@
+/**
+ * The command `dispatch` and its options.
+ *
+ * @module
+ */
+
+import { ConfigError } from "../base/errors.ts";
+import type { LineFormat, LogLevel } from "../base/log.ts";
+import { named } from "../base/named_problems.ts";
+import { MAX_TIMER_MS } from "../base/timers.ts";
+import type { DispatchLimits } from "../limits/dispatch_limits.ts";
+import { DEFAULT_DISPATCH_LIMITS } from "../limits/dispatch_limits.ts";
+import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
+import type { CommandOption, CommandTable } from "./command_options.ts";
+import { applyOptions } from "./command_options.ts";
+import { setLogFormat, setLogLevel } from "./gateway_log_options.ts";
+import { parseUser } from "./process_options.ts";
+import { mongrel2From } from "./relative_paths.ts";
+import type { UserSetting } from "./settings.ts";
+import {
+  formatByteSize,
+  formatDuration,
+  parseByteSize,
+  parseCount,
+  parseDuration,
+} from "./values.ts";
+
+/** The settings of `gatehouse dispatch`. */
+export interface DispatchSettings {
+  /** Where requests come from. */
+  source: Mongrel2Spec;
+  /** Endpoint that handlers connect to. */
+  endpoint: string;
+  /** What is bounded, and how. */
+  limits: { -readonly [Name in keyof DispatchLimits]: DispatchLimits[Name] };
+  /** Time that shutdown waits for requests in flight, in milliseconds. */
+  drainTimeoutMs: number;
+  /** The least grave messages that are written. */
+  logLevel: LogLevel;
+  /** How the log is written. */
+  logFormat: LineFormat;
+  /** User to become; `null` for none. */
+  user: UserSetting | null;
+  /** File for the process ID. */
+  pidfile: string | undefined;
+}
+
+const MIN_PING_MS = 10;
+const MAX_PING_MS = 3_600_000;
+const MAX_QUEUE = 1_000_000;
+const DEFAULT_DRAIN_MS = 30_000;
+const LISTEN = /^(?:dispatch\+)?(tcp:\/\/(?:\*|\[[\dA-Fa-f:.]+\]|[^:[\]\s/,*@]+):(\d{1,5}))$/;
+
+const OPTIONS: readonly CommandOption<DispatchSettings>[] = [
+  {
+    name: "ping-interval",
+    value: "SECONDS",
+    help: "Ping each handler so often. One that says nothing for two intervals is dead: its " +
+      "requests go to others, or get 502",
+    default: formatDuration(DEFAULT_DISPATCH_LIMITS.pingIntervalMs),
+    apply: (settings, text, name) =>
+      settings.limits.pingIntervalMs = duration(name, text, MIN_PING_MS, MAX_PING_MS),
+  },
+  {
+    name: "max-queue",
+    value: "N",
+    help: "Let this many requests wait while no handler takes more. Further ones get 503 with " +
+      "Retry-After",
+    default: String(DEFAULT_DISPATCH_LIMITS.maxQueue),
+    apply: (settings, text, name) =>
+      settings.limits.maxQueue = parseCount(name, text, { min: 0, max: MAX_QUEUE }),
+  },
+  {
+    name: "queue-timeout",
+    value: "SECONDS",
+    help: "Answer 503, with Retry-After, if no handler has taken a request after this long",
+    default: formatDuration(DEFAULT_DISPATCH_LIMITS.queueTimeoutMs),
+    apply: (settings, text, name) =>
+      settings.limits.queueTimeoutMs = duration(name, text, 1, MAX_TIMER_MS),
+  },
+  {
+    name: "max-held-bytes",
+    value: "BYTES",
+    help: "Keep no more than this of requests: of those that wait, and of those that may still " +
+      "have to be given to another handler",
+    default: formatByteSize(DEFAULT_DISPATCH_LIMITS.maxHeldBytes),
+    apply: (settings, text, name) =>
+      settings.limits.maxHeldBytes = parseByteSize(name, text, Number.MAX_SAFE_INTEGER),
+  },
+  {
+    name: "drain-timeout",
+    value: "SECONDS",
+    help: "Let shutdown wait this long for requests in flight",
+    default: formatDuration(DEFAULT_DRAIN_MS),
+    apply: (settings, text, name) =>
+      settings.drainTimeoutMs = duration(name, text, 0, MAX_TIMER_MS),
+  },
+  {
+    name: "log-level",
+    value: "LEVEL",
+    help: "Write no less grave messages to the log: error, warning, or info",
+    default: "info",
+    apply: setLogLevel,
+  },
+  {
+    name: "log-format",
+    value: "FORMAT",
+    help: "Write the log as text, or as json: an object a line",
+    default: "text",
+    apply: setLogFormat,
+  },
+  {
+    name: "user",
+    value: "USER[:GROUP]",
+    help:
+      "Become this user, and drop root's privileges for good, once the socket for handlers is open",
+    apply: (settings, text, name) => settings.user = parseUser(text, name),
+  },
+  {
+    name: "pidfile",
+    value: "FILE",
+    help: "Write the process ID to FILE once the dispatcher is ready, and remove it at the end",
+    apply: (settings, text) => settings.pidfile = text,
+  },
+];
+
+/** The command. */
+export const DISPATCH_COMMAND: CommandTable<DispatchSettings> = {
+  name: "dispatch",
+  subcommands: [
+    {
+      name: "",
+      usage: "IN OUT [OPTIONS]",
+      help: "Stands between a Mongrel2 and gatehouses on many machines, which connect to it with " +
+        "--mongrel2 dispatch+tcp://HOST:PORT. Each request goes to the one that has the least to do " +
+        "of what it takes. What one leaves behind that dies, others are given, if that is safe",
+    },
+  ],
+  notes: `IN is Mongrel2's endpoint for a handler, as --mongrel2 takes it:
+  tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID]. OUT is where gatehouses connect
+  to: tcp://HOST:PORT; * for HOST is each address of this machine, 0 for PORT
+  any that is free.`,
+  options: OPTIONS,
+};
+
+/**
+ * Reads the words after `dispatch`; paths in them are relative to `cwd`.
+ *
+ * @throws {ConfigError} if they cannot be understood
+ */
+export function parseDispatch(args: readonly string[], cwd: string): DispatchSettings {
+  const settings: DispatchSettings = {
+    source: { send: "", recv: "" },
+    endpoint: "",
+    limits: { ...DEFAULT_DISPATCH_LIMITS },
+    drainTimeoutMs: DEFAULT_DRAIN_MS,
+    logLevel: "info",
+    logFormat: "text",
+    user: null,
+    pidfile: undefined,
+  };
+  const [subcommand] = DISPATCH_COMMAND.subcommands;
+  const { words, rest } = applyOptions(DISPATCH_COMMAND, subcommand, args, settings);
+  const [source, endpoint, ...more] = [...words, ...rest];
+  if (source === undefined || endpoint === undefined || more.length > 0) {
+    throw new ConfigError("dispatch takes IN and OUT: where Mongrel2 is, and where to listen");
+  }
+  settings.source = named("IN", () => parseMongrel2Spec(mongrel2From(source, cwd)));
+  settings.endpoint = listenEndpoint(endpoint);
+  return settings;
+}
+
+function listenEndpoint(text: string): string {
+  const [, endpoint, port] = LISTEN.exec(text) ?? [];
+  if (endpoint !== undefined && Number(port) <= 65_535) return endpoint;
+  throw new ConfigError(
+    `dispatch listens at tcp://HOST:PORT, not at ${JSON.stringify(text)}`,
+  );
+}
+
+function duration(name: string, text: string, minMs: number, maxMs: number): number {
+  const ms = parseDuration(name, text);
+  if (ms >= minMs && ms <= maxMs) return ms;
+  throw new ConfigError(
+    `${name} takes a time from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, not ` +
+      JSON.stringify(text),
+  );
+}
