@@ -44,6 +44,13 @@ export interface DispatcherHost {
   reply(upstream: number, bytes: Uint8Array): void;
   /** Nothing more comes for the request that came as `upstream`. */
   done(upstream: number, outcome: DispatchOutcome): void;
+  /**
+   * The connection `peer`, whose message is being dealt with, is to be a handler; returns why it cannot be
+   * one, if that is so. Absent if all can.
+   */
+  admit?(peer: string): string | null;
+  /** The connection `peer` is a handler no more. */
+  dismiss?(peer: string): void;
   /** Takes messages about faults. */
   readonly log: Log;
 }
@@ -241,6 +248,16 @@ export class Dispatcher {
     this.#settle();
   }
 
+  /** Has the connection `peer` be a handler no more, and says why. */
+  expel(peer: string, reason: string, now: number): void {
+    this.#now = now;
+    const handler = this.#handlers.get(peer);
+    if (handler === undefined) return;
+    this.#bury(handler, `is refused from now on: ${reason}`);
+    this.#host.send(peer, { kind: "refused", reason });
+    this.#settle();
+  }
+
   /** Closes the connections of all clients without a complete answer; returns how many requests they had. */
   cutOff(): number {
     const count = this.#unansweredCount;
@@ -271,6 +288,11 @@ export class Dispatcher {
       this.#settleDeaths();
       if (this.#handlers.size >= MAX_HANDLERS) {
         this.#refuseHandler(peer, `there are ${MAX_HANDLERS} handlers already`);
+        return;
+      }
+      const reason = this.#host.admit?.(peer) ?? null;
+      if (reason !== null) {
+        this.#refuseHandler(peer, reason);
         return;
       }
       const handler = new Handler(peer, hello, ++this.#order);
@@ -627,6 +649,7 @@ export class Dispatcher {
     handler.isGone = true;
     this.#handlers.delete(handler.peer);
     this.#placement.onLeft(handler);
+    this.#host.dismiss?.(handler.peer);
     this.#dead.push({ handler, reason });
   }
 

@@ -6,11 +6,14 @@
 
 import { setImmediate } from "node:timers";
 import { ListenError, ZmqError } from "../base/errors.ts";
+import type { FaultLog } from "../net/fault_log.ts";
 import { UNREACHABLE, ZmqContext } from "../zmq/socket.ts";
 import type { ZmqSocket } from "../zmq/socket.ts";
 import { SocketWatch } from "../zmq/socket_watch.ts";
 import type { DispatcherMessage } from "./codec/dispatch_message.ts";
 import { dispatcherParts } from "./codec/dispatch_message.ts";
+import { Door } from "./curve/door.ts";
+import type { DoorKeys, Visitor } from "./curve/door.ts";
 import type { SendOutcome } from "./dispatcher.ts";
 
 /** Listener of the socket's owner. */
@@ -44,6 +47,9 @@ export class HandlerSockets implements AsyncDisposable {
   readonly #context = new ZmqContext();
   readonly #socket: ZmqSocket;
   readonly #watch: SocketWatch;
+  readonly #door: Door;
+  /** The connections of handlers. */
+  readonly #admitted = new Map<string, Visitor>();
   readonly #peerMemory = new Uint8Array(MAX_PEER_BYTES);
   readonly #memory = new Uint8Array(LENT_BYTES);
   #running: Promise<void> | null = null;
@@ -53,12 +59,18 @@ export class HandlerSockets implements AsyncDisposable {
   #isClosed = false;
 
   /**
-   * Begins to listen at `endpoint`; what comes waits until {@linkcode start}.
+   * Begins to listen at `endpoint`; what comes waits until {@linkcode start}. With `keys`, connections are
+   * encrypted, and only those who have certain keys can come.
    *
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
    * @throws {ListenError} if nothing can listen there
    */
-  constructor(endpoint: string, owner: HandlerSocketsOwner) {
+  constructor(
+    endpoint: string,
+    keys: DoorKeys | null,
+    faults: FaultLog,
+    owner: HandlerSocketsOwner,
+  ) {
     this.#owner = owner;
     const socket = this.#socket = this.#context.socket("router");
     // What cannot be sent is not to be dropped in silence.
@@ -68,6 +80,7 @@ export class HandlerSockets implements AsyncDisposable {
     socket.setOption("receiveHighWaterMark", MAX_WAITING_MESSAGES);
     socket.setOption("maxMessageBytes", MAX_PART_BYTES);
     socket.setOption("linger", LINGER_MS);
+    this.#door = new Door(this.#context, socket, keys, faults);
     this.#watch = new SocketWatch(this.#context, [socket]);
     try {
       socket.bind(endpoint);
@@ -90,6 +103,32 @@ export class HandlerSockets implements AsyncDisposable {
     this.#room = null;
   }
 
+  /**
+   * Lets the connection `peer`, whose message is being dealt with, stay open; returns why it cannot, if that
+   * is so.
+   */
+  admit(peer: string): string | null {
+    const key = this.#socket.sourceUserId;
+    if (!this.#door.admits(key)) return NOT_ADMITTED;
+    const visitor = this.#door.admit(this.#socket.sourceDescriptor, key);
+    if (visitor !== null) this.#admitted.set(peer, visitor);
+    return null;
+  }
+
+  /** The connection `peer` need not stay open. */
+  dismiss(peer: string): void {
+    const visitor = this.#admitted.get(peer);
+    if (visitor === undefined) return;
+    this.#admitted.delete(peer);
+    this.#door.dismiss(visitor);
+  }
+
+  /** Handlers whose keys are admitted no more. */
+  get unwanted(): string[] {
+    return Array.from(this.#admitted)
+      .filter(([, { key }]) => !this.#door.admits(key)).map(([peer]) => peer);
+  }
+
   /** Sends a message to the connection `peer`, if there is room. */
   send(peer: string, message: DispatcherMessage): SendOutcome {
     if (this.#isClosed) return "unreachable";
@@ -109,6 +148,7 @@ export class HandlerSockets implements AsyncDisposable {
     this.goOn();
     await this.#watch[Symbol.asyncDispose]();
     await this.#running;
+    await this.#door[Symbol.asyncDispose]();
     await this.#context[Symbol.asyncDispose]();
   }
 
@@ -164,6 +204,9 @@ export class HandlerSockets implements AsyncDisposable {
     return bytes.subarray(0, peer.length);
   }
 }
+
+/** What a handler is told whose key was taken off the list. */
+export const NOT_ADMITTED = "--curve-clients does not have its key";
 
 const NO_MEMORY = new Uint8Array(0);
 

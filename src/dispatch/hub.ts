@@ -8,9 +8,11 @@ import { inTime } from "../base/deadline.ts";
 import type { Log } from "../base/log.ts";
 import { timerMs } from "../base/timers.ts";
 import type { DispatchLimits } from "../limits/dispatch_limits.ts";
+import { FaultLog } from "../net/fault_log.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import type { DoorKeys } from "./curve/door.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { HandlerSockets } from "./handler_sockets.ts";
+import { HandlerSockets, NOT_ADMITTED } from "./handler_sockets.ts";
 import type { Placement } from "./placement.ts";
 import type { Upstream } from "./upstream.ts";
 import { Mongrel2Upstream } from "./upstream.ts";
@@ -25,6 +27,8 @@ export interface DispatchHubOptions {
   readonly limits: DispatchLimits;
   /** Decides which handler gets what. Default: the one that has the least to do. */
   readonly placement?: Placement;
+  /** CURVE's keys, those of the handlers that may connect among them; anybody may without. */
+  readonly keys?: DoorKeys;
   /** Takes messages. */
   readonly log: Log;
 }
@@ -46,19 +50,21 @@ export class DispatchHub implements AsyncDisposable {
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
    * @throws {ListenError} if nothing can listen at the endpoint
    */
-  constructor({ source, endpoint, limits, placement, log }: DispatchHubOptions) {
+  constructor({ source, endpoint, limits, placement, keys, log }: DispatchHubOptions) {
     const dispatcher = this.dispatcher = new Dispatcher(
       {
         send: (peer, message) => this.#handlers.send(peer, message),
         reply: (number, bytes) => this.#upstream.reply(number, bytes),
         done: (number, outcome) => this.#upstream.done(number, outcome),
+        admit: (peer) => this.#handlers.admit(peer),
+        dismiss: (peer) => this.#handlers.dismiss(peer),
         log,
       },
       limits,
       placement,
     );
     const isCongested = () => this.#upstream.isCongested;
-    this.#handlers = new HandlerSockets(endpoint, {
+    this.#handlers = new HandlerSockets(endpoint, keys ?? null, new FaultLog(log), {
       onHandlerMessage: (peer, parts) => {
         dispatcher.onHandlerMessage(peer, parts, performance.now());
         this.#afterEvent();
@@ -95,6 +101,14 @@ export class DispatchHub implements AsyncDisposable {
   /** Resolves when Mongrel2 was found to listen, or could not be found for a second. */
   get connected(): Promise<void> {
     return this.#upstream.connected;
+  }
+
+  /** Gives up handlers whose keys are admitted no more, after those were read again. */
+  checkKeys(): void {
+    for (const peer of this.#handlers.unwanted) {
+      this.dispatcher.expel(peer, NOT_ADMITTED, performance.now());
+    }
+    this.#afterEvent();
   }
 
   /**

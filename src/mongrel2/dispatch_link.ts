@@ -9,6 +9,7 @@ import { messageOf } from "../base/error_message.ts";
 import type { Log } from "../base/log.ts";
 import { timerMs } from "../base/timers.ts";
 import { FaultLog } from "../net/fault_log.ts";
+import type { CurveClient } from "../zmq/curve.ts";
 import { ZmqContext } from "../zmq/socket.ts";
 import {
   DISPATCH_VERSION,
@@ -54,6 +55,8 @@ export interface DispatchLinkOptions {
   readonly load: HandlerLoad;
   /** Bytes of a message at the most; the connection ends at a larger one. Default: 64 MiB. */
   readonly maxMessageBytes?: number;
+  /** CURVE's keys: the connection is encrypted, and to this dispatcher alone. Default: it is not. */
+  readonly curve?: CurveClient;
   /** Takes messages about faults. */
   readonly log: Log;
 }
@@ -214,13 +217,14 @@ export class DispatchLink {
   }
 
   #connect(): void {
-    const { endpoint, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = this.#options;
+    const { endpoint, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, curve } = this.#options;
     const owner: DispatchSocketOwner = {
       onParts: (parts) => {
         if (this.#socket === socket) this.#onParts(parts);
       },
-      onDisconnected: () => {
+      onDisconnected: (fault) => {
         if (this.#socket !== socket) return;
+        if (fault !== null) this.#faults.warn(`mongrel2: the dispatcher at ${endpoint}: ${fault}`);
         this.#disconnect(0);
         this.#lose("the connection has ended");
       },
@@ -228,7 +232,7 @@ export class DispatchLink {
         if (this.#socket === socket) this.#owner.onRoom();
       },
     };
-    const socket = new DispatchSocket(this.#context, { endpoint, maxMessageBytes }, owner);
+    const socket = new DispatchSocket(this.#context, { endpoint, maxMessageBytes, curve }, owner);
     this.#socket = socket;
     this.#silentIntervals = 0;
     this.#sayHello();

@@ -8,8 +8,17 @@
 import { setImmediate } from "node:timers";
 import { EMPTY } from "../base/empty.ts";
 import { Queue } from "../base/queue.ts";
-import { EVENT_DISCONNECTED, parseMonitorEvent, POLLIN } from "../zmq/socket.ts";
-import type { ZmqContext, ZmqSocket } from "../zmq/socket.ts";
+import { connectCurve } from "../zmq/curve.ts";
+import type { CurveClient } from "../zmq/curve.ts";
+import {
+  EVENT_DISCONNECTED,
+  EVENT_HANDSHAKE_BROKEN,
+  EVENT_HANDSHAKE_REFUSED,
+  HANDSHAKE_MISMATCH,
+  parseMonitorEvent,
+  POLLIN,
+} from "../zmq/socket.ts";
+import type { MonitorEvent, ZmqContext, ZmqSocket } from "../zmq/socket.ts";
 import { SocketWatch } from "../zmq/socket_watch.ts";
 import { MAX_LENT_BYTES } from "./codec/message.ts";
 
@@ -17,8 +26,8 @@ import { MAX_LENT_BYTES } from "./codec/message.ts";
 export interface DispatchSocketOwner {
   /** A message has come; parts of up to `MAX_LENT_BYTES` are lent until this returns. */
   onParts(parts: readonly Uint8Array[]): void;
-  /** The connection has ended, so that nothing more comes or goes. */
-  onDisconnected(): void;
+  /** The connection has ended, so that nothing more comes or goes: of `fault`, if that is known. */
+  onDisconnected(fault: string | null): void;
   /** There is room for messages again, after {@linkcode DispatchSocket.isCongested}. */
   onRoom(): void;
 }
@@ -29,6 +38,8 @@ export interface DispatchSocketOptions {
   readonly endpoint: string;
   /** Bytes of a message's part above which the connection is ended. */
   readonly maxMessageBytes: number;
+  /** CURVE's keys: the connection is encrypted, and to this dispatcher alone. Default: it is not. */
+  readonly curve?: CurveClient;
 }
 
 /** Messages that are handled before others on this thread get their turn. */
@@ -42,6 +53,8 @@ const HEAD_BYTES = 2_048;
 const MAX_PARTS = 3;
 /** Time after which an attempt to connect is given up, and the next one made, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 1_000;
+/** Time that a dispatcher has for its handshake, in milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 5_000;
 /**
  * Time after which libzmq makes a connection again, in milliseconds. It is longer than what passes
  * between the end of a connection and the next look at it.
@@ -76,7 +89,7 @@ export class DispatchSocket {
    */
   constructor(
     context: ZmqContext,
-    { endpoint, maxMessageBytes }: DispatchSocketOptions,
+    { endpoint, maxMessageBytes, curve }: DispatchSocketOptions,
     owner: DispatchSocketOwner,
   ) {
     this.#owner = owner;
@@ -87,6 +100,8 @@ export class DispatchSocket {
     socket.setOption("reconnectInterval", RECONNECT_MS);
     socket.setOption("connectTimeout", CONNECT_TIMEOUT_MS);
     socket.setOption("maxMessageBytes", maxMessageBytes);
+    socket.setOption("handshakeTimeout", HANDSHAKE_TIMEOUT_MS);
+    if (curve !== undefined) connectCurve(socket, curve);
     this.#monitor = socket.monitor();
     this.#watch = new SocketWatch(context, [socket, this.#monitor]);
     socket.connect(endpoint);
@@ -175,10 +190,13 @@ export class DispatchSocket {
   }
 
   #watchConnection(): void {
-    for (let event = this.#monitor.receive(); event !== null; event = this.#monitor.receive()) {
-      if (parseMonitorEvent(event).event !== EVENT_DISCONNECTED || this.#isOver) continue;
+    let fault: string | null = null;
+    for (let parts = this.#monitor.receive(); parts !== null; parts = this.#monitor.receive()) {
+      const event = parseMonitorEvent(parts);
+      fault = handshakeFault(event) ?? fault;
+      if (event.event !== EVENT_DISCONNECTED || this.#isOver) continue;
       this.#end();
-      this.#owner.onDisconnected();
+      this.#owner.onDisconnected(fault);
     }
   }
 
@@ -213,6 +231,15 @@ export class DispatchSocket {
     }
     return parts;
   }
+}
+
+/** Why a handshake has failed, if `event` says that, and it is worth telling. */
+function handshakeFault({ event, value }: MonitorEvent): string | null {
+  if (event === EVENT_HANDSHAKE_REFUSED) return "it does not admit this handler's key";
+  if (event !== EVENT_HANDSHAKE_BROKEN) return null;
+  return value === HANDSHAKE_MISMATCH
+    ? "one of the two sides uses CURVE, and the other does not"
+    : "it has another key than curve-server says, or does not speak ZeroMQ";
 }
 
 function bytesOf(parts: readonly Uint8Array[]): number {

@@ -185,9 +185,11 @@ export const EVENT_DISCONNECTED = 512;
 export const EVENT_HANDSHAKE_FAILED = 0x800;
 /** A handshake has failed, since the peer does not keep to the protocol. */
 export const EVENT_HANDSHAKE_BROKEN = 0x2000;
-/** Value of that event: a key is wrong, or what was sent was changed on the way. */
+/** A handshake has failed, since the other side does not admit this one. */
+export const EVENT_HANDSHAKE_REFUSED = 0x4000;
+/** Value of the event before it: a key is wrong, or what was sent was changed on the way. */
 export const HANDSHAKE_CRYPTOGRAPHIC = 0x1100_0001;
-/** Value of that event: the peer wants another mechanism, such as none. */
+/** Another one: the peer wants another mechanism, such as none. */
 export const HANDSHAKE_MISMATCH = 0x1100_0002;
 
 /**

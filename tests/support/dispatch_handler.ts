@@ -10,6 +10,8 @@ import {
   handlerParts,
   parseDispatcherMessage,
 } from "../../src/dispatch/codec/dispatch_message.ts";
+import { connectCurve } from "../../src/zmq/curve.ts";
+import type { CurveClient } from "../../src/zmq/curve.ts";
 import { ZmqContext } from "../../src/zmq/socket.ts";
 import type { ZmqSocket } from "../../src/zmq/socket.ts";
 
@@ -40,11 +42,12 @@ export class FakeHandler implements AsyncDisposable {
   readonly #socket: ZmqSocket;
   #capacity: number;
 
-  constructor(endpoint: string, name: string, capacity = 10) {
+  constructor(endpoint: string, name: string, capacity = 10, curve?: CurveClient) {
     this.name = name;
     this.#capacity = capacity;
     this.#socket = this.#context.socket("dealer");
     this.#socket.setOption("linger", 2_000);
+    if (curve !== undefined) connectCurve(this.#socket, curve);
     this.#socket.connect(endpoint);
   }
 

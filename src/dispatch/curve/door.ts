@@ -37,6 +37,8 @@ export interface Visitor {
   readonly descriptor: number;
   /** Address of its other end. */
   readonly address: string;
+  /** Its public key, once it is admitted; empty without CURVE. */
+  key: string;
 }
 
 /** Time that a peer has for its handshake, in milliseconds. */
@@ -83,13 +85,15 @@ export class Door implements AsyncDisposable {
   }
 
   /**
-   * The connection with this descriptor, which is of use from here on, so that it is not closed to make
-   * room; `null` if it has ended.
+   * The connection with this descriptor and key, which is of use from here on, so that it is not closed to
+   * make room; `null` if it has ended.
    */
-  admit(descriptor: number): Visitor | null {
+  admit(descriptor: number, key: string): Visitor | null {
     this.#takeEvents();
     this.#idle.delete(descriptor);
-    return this.#visitors.get(descriptor) ?? null;
+    const visitor = this.#visitors.get(descriptor) ?? null;
+    if (visitor !== null) visitor.key = key;
+    return visitor;
   }
 
   /** The connection is of no more use. */
@@ -155,7 +159,7 @@ export class Door implements AsyncDisposable {
   }
 
   #onAccepted(descriptor: number): void {
-    const visitor = { descriptor, address: peerAddress(descriptor) ?? UNKNOWN };
+    const visitor = { descriptor, address: peerAddress(descriptor) ?? UNKNOWN, key: "" };
     this.#visitors.set(descriptor, visitor);
     this.#idle.delete(descriptor);
     this.#idle.set(descriptor, visitor);

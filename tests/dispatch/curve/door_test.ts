@@ -221,7 +221,7 @@ test(
     const port = Number(lab.endpoint.split(":")[2]);
     const handler = say(lab, "handler", null);
     assertEquals(await heard(lab), "handler");
-    const visitor = lab.door.admit(lab.router.sourceDescriptor);
+    const visitor = lab.door.admit(lab.router.sourceDescriptor, "");
     assertMatch(visitor!.address, /^127\.0\.0\.1:\d+$/);
     const idle = await Promise.all(Array.from({ length: 300 }, () => Deno.connect({ port })));
     // The first ones are disconnected.
