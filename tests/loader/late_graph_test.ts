@@ -39,6 +39,7 @@ Deno.test("an import map from another host is read whatever hosts the app may im
     const extend = (specifier: string, known: Readonly<Record<string, string>>) => {
       const root: GraphRoot = { specifier, type: "", referrer: roots[0] };
       return builder.extend({
+        inspection: "uninspected",
         roots,
         folder: graph.folder,
         files: known,

@@ -90,6 +90,7 @@ test("a thread that works at one module without end is given up, and what is ask
     builtins: "native",
     files: [],
     late: [],
+    inspection: "uninspected",
   } as const);
   const log = (_level: string, text: string) => lines.push(text);
   const gaveUp =
