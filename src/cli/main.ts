@@ -81,6 +81,10 @@ export async function main(): Promise<number> {
         const { dispatchCommand } = await import("./dispatch.ts");
         return await dispatchCommand(command.settings, surroundings);
       }
+      case "reap": {
+        const { reapCommand } = await import("./reap.ts");
+        return await reapCommand(command.settings, surroundings);
+      }
       case "log": {
         const { logCommand } = await import("./log.ts");
         await logCommand(command, surroundings);

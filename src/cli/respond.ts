@@ -30,13 +30,10 @@ export async function respondCommand(
     jsonSockets: "closed",
     log: logToStderr,
   });
-  const stopped = new Promise<void>((resolve) => {
-    interrupts.signal.addEventListener("abort", () => resolve());
-  });
-  await Promise.race([endpoint.connected, stopped]);
+  await Promise.race([endpoint.connected, interrupts.interrupted]);
   tell(`answering mongrel2 ${spec.send} with ${response.code}`);
   tell("ready");
-  await stopped;
+  await interrupts.interrupted;
   await inTime(endpoint.drain(DRAIN_TIMEOUT_MS), DRAIN_TIMEOUT_MS);
   await endpoint[Symbol.asyncDispose]();
   return endpoint.cutOffCount === 0 ? 0 : 1;

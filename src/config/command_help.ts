@@ -9,6 +9,7 @@ import type { CommandOption, CommandTable } from "./command_options.ts";
 import { DISPATCH_COMMAND } from "./dispatch_options.ts";
 import { COMMANDS, OWN_OPTIONS } from "./commands.ts";
 import { FETCH_COMMAND } from "./fetch_options.ts";
+import { REAP_COMMAND } from "./reap_options.ts";
 import { RESPOND_COMMAND } from "./respond_options.ts";
 import { wrapped } from "./wrapped.ts";
 
@@ -23,6 +24,7 @@ export const COMMAND_TABLES: readonly CommandHelp[] = [
   BENCH_COMMAND,
   RESPOND_COMMAND,
   DISPATCH_COMMAND,
+  REAP_COMMAND,
 ];
 
 /** The help about each command, by name: how it is used, an empty line, and what it does. */

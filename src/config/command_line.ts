@@ -23,6 +23,7 @@ import { nearest } from "../base/nearest.ts";
 import type { LogCommand } from "./log_command.ts";
 import type { OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
+import type { ReapSettings } from "./reap_options.ts";
 import type { RespondSettings } from "./respond_options.ts";
 import type { CacheAction, ServeSettings } from "./settings.ts";
 import { parseCount } from "./values.ts";
@@ -39,6 +40,7 @@ export type Command =
   | { readonly kind: "bench"; readonly settings: BenchSettings }
   | { readonly kind: "respond"; readonly settings: RespondSettings }
   | { readonly kind: "dispatch"; readonly settings: DispatchSettings }
+  | { readonly kind: "reap"; readonly settings: ReapSettings }
   | {
     readonly kind: "status";
     /** Whose status is shown. */
@@ -96,7 +98,7 @@ export type Command =
   | { readonly kind: "serve"; readonly settings: ServeSettings };
 
 /** Commands that have options of their own, in a module of each. */
-const OWN_COMMANDS = ["fetch", "bench", "respond", "dispatch"] as const;
+const OWN_COMMANDS = ["fetch", "bench", "respond", "dispatch", "reap"] as const;
 
 /**
  * Reads the arguments of the `gatehouse` command, and with them what `sources` say: the
@@ -232,6 +234,10 @@ async function ownCommand(
     case "dispatch": {
       const { parseDispatch } = await import("./dispatch_options.ts");
       return { kind, settings: parseDispatch(words, cwd) };
+    }
+    case "reap": {
+      const { parseReap } = await import("./reap_options.ts");
+      return { kind, settings: parseReap(words, cwd) };
     }
   }
 }

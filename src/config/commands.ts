@@ -155,6 +155,11 @@ gatehouse status --mongrel2-control ENDPOINT
     help: OWN_OPTIONS,
   },
   {
+    name: "reap",
+    brief: "End connections of a Mongrel2 that have lasted too long",
+    help: OWN_OPTIONS,
+  },
+  {
     name: "completions",
     brief: "Print completions for a shell",
     words: SHELL_NAMES,

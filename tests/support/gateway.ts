@@ -45,7 +45,7 @@ export async function startGateway(
   } = {},
 ): Promise<GatewayProcess> {
   const [program, ...first] = options.command ?? FROM_SOURCE;
-  const named = args[0] === "respond" || args[0] === "dispatch" ||
+  const named = ["dispatch", "reap", "respond"].includes(args[0]) ||
     args.some((arg) => /^--(?:https?|port|fastcgi|mongrel2)(?:=|$)/.test(arg));
   const child = new Deno.Command(program, {
     args: [...first, ...args, ...(named ? [] : ["--http", "127.0.0.1:0"])],
