@@ -15,7 +15,7 @@ import type { CpuProfiles } from "../gateway/cpu_profiles.ts";
 import { descriptors } from "../net/descriptors.ts";
 import type { SocketSharing } from "../net/listen.ts";
 import { logToStderr, tell } from "../base/log.ts";
-import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { Switchboard } from "../signals/switchboard.ts";
 import { LocalSwitchboard, RemoteSwitchboard } from "../signals/switchboard.ts";
 import type { Surroundings } from "../base/surroundings.ts";
@@ -152,6 +152,7 @@ export async function serveCommand(
       generationHeader: apps.generationHeader,
       switchboard: switchboard.board,
       bus: membership?.bus,
+      processNumber: membership?.number,
       profiles: profiles ?? undefined,
       observers: watch === null
         ? accessLog.observers
@@ -386,7 +387,7 @@ function sharingOf(membership: Membership | null): SocketSharing {
   return membership.assignment.role === "successor" ? "successor" : "shared";
 }
 
-async function mongrel2Specs(settings: ServeSettings): Promise<Mongrel2Spec[]> {
+async function mongrel2Specs(settings: ServeSettings): Promise<HandlerSpec[]> {
   const { mongrel2, mongrel2Config, mongrel2Choice } = settings;
   if (mongrel2Config === undefined) return mongrel2;
   const { specFromConfig } = await import("../mongrel2/config_db.ts");

@@ -21,6 +21,7 @@ import type { Given, Origins } from "./given.ts";
 import { refuseTwice } from "./given.ts";
 import { nearest } from "../base/nearest.ts";
 import type { LogCommand } from "./log_command.ts";
+import { isDispatcherSpec, sharedHandler } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
 import type { ReapSettings } from "./reap_options.ts";
@@ -462,6 +463,7 @@ function completed(settings: ServeSettings): ServeSettings {
   if (mongrel2Config === undefined && Object.keys(mongrel2Choice).length > 0) {
     throw new ConfigError("--mongrel2-handler, -route, -host and -server need --mongrel2-config");
   }
+  sharedHandler(settings.mongrel2.filter(isDispatcherSpec));
   const endpoints = [settings.http, settings.https, settings.fastcgi, settings.mongrel2];
   if (mongrel2Config === undefined && endpoints.every(({ length }) => length === 0)) {
     settings.http.push(parseListenAddress("127.0.0.1:8000"));

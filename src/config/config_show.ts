@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isDispatcherSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import { formatListenAddress } from "../net/address.ts";
 import type { Given, Origins } from "./given.ts";
 import type { OptionSpec } from "./options.ts";
@@ -39,7 +40,11 @@ function endpoints(settings: ServeSettings): string[] {
   );
   return [
     ...listening,
-    ...mongrel2.map(({ send, recv }) => `mongrel2 ${send} ${recv}`),
+    ...mongrel2.map((spec) =>
+      isDispatcherSpec(spec)
+        ? `mongrel2 dispatch+${spec.dispatcher}`
+        : `mongrel2 ${spec.send} ${spec.recv}`
+    ),
     ...mongrel2Config === undefined ? [] : [`mongrel2 of ${mongrel2Config}`],
   ];
 }

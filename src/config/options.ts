@@ -22,7 +22,7 @@ import { DEFAULT_HTTP_LIMITS as LIMITS } from "../http1/codec/limits.ts";
 import { GATEWAY_LOG_OPTIONS } from "./gateway_log_options.ts";
 import { LOG_OPTIONS } from "./log_options.ts";
 import { MONITORING_OPTIONS } from "./monitoring_options.ts";
-import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
+import { parseHandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseEndpointAddress } from "../net/address.ts";
 import { PROCESS_OPTIONS } from "./process_options.ts";
@@ -242,9 +242,11 @@ export const OPTIONS: readonly OptionSpec[] = [
     help:
       "Handle requests of the Mongrel2 that sends them at tcp://HOST:PORT. May be followed by " +
       ",recv=ENDPOINT (default: the port below), ,ident=ID, ,chroot=DIR (the folder that Mongrel2 " +
-      "runs in) and ,uploads=DIR (the folder in it for uploads)",
+      "runs in) and ,uploads=DIR (the folder in it for uploads). Or of the gatehouse dispatch at " +
+      "dispatch+tcp://HOST:PORT: then ,name=NAME (default: the host's name), ,capacity=N (default: " +
+      "1024 for each worker, --max-connections at most), ,chroot= and ,uploads= may follow",
     apply: (settings, text, name) =>
-      settings.mongrel2.push(named(name, () => parseMongrel2Spec(text))),
+      settings.mongrel2.push(named(name, () => parseHandlerSpec(text))),
     relativeTo: (folder, text) => mongrel2From(text, folder),
   },
   {

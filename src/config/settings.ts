@@ -15,7 +15,8 @@ import type { FileField } from "../message/file_fields.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
-import type { HandlerChoice, Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
+import type { HandlerChoice } from "../mongrel2/codec/spec.ts";
 import type { LineFormat, LogLevel } from "../base/log.ts";
 import type { ListenAddress } from "../net/address.ts";
 import type { CannedResponse } from "../respond/canned_response.ts";
@@ -173,8 +174,8 @@ export interface ServeSettings {
   signals: RedisAddress | null;
   /** Which faults of apps go to the web servers' error logs. */
   faultReports: FaultReports;
-  /** Mongrel2 servers to be a handler of. */
-  mongrel2: Mongrel2Spec[];
+  /** Mongrel2 servers, and dispatchers, to be a handler of. */
+  mongrel2: HandlerSpec[];
   /** Mongrel2's configuration database, to find a handler's sockets in. */
   mongrel2Config: string | undefined;
   /** Which handler in it. */

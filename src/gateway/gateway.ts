@@ -21,8 +21,8 @@ import type { ExchangeHandler, FaultReports } from "../message/exchange.ts";
 import { PARAMS_PER_HEADER_BYTES } from "../fastcgi/codec/limits.ts";
 import type { FastCgiLimits } from "../fastcgi/codec/limits.ts";
 import { HttpEndpoint } from "../http1/endpoint.ts";
-import type { Mongrel2Endpoint } from "../mongrel2/endpoint.ts";
-import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
+import type { DispatchLinkReport } from "../mongrel2/dispatch_link.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
 import type { Listening, SocketSharing } from "../net/listen.ts";
 import type { TlsIdentity } from "../net/tls_identity.ts";
@@ -36,6 +36,7 @@ import type { SendGrantedFile } from "./file_desk.ts";
 import { FileDesk } from "./file_desk.ts";
 import type { ObservingHandler } from "../observe/handler.ts";
 import type { RequestObserver, RequestTracer } from "../observe/request_record.ts";
+import type { Mongrel2Site } from "./mongrel2_endpoints.ts";
 import type { FolderMount } from "./folder_mounts.ts";
 import type { ResponseMount } from "../config/respond_mounts.ts";
 import type { EarlySockets } from "./early_sockets.ts";
@@ -98,8 +99,10 @@ export interface GatewayOptions {
   readonly plainHttp?: PlainHttp;
   /** FastCGI, if it is served. */
   readonly fastcgi: FastCgiOptions | undefined;
-  /** Mongrel2 servers to be a handler of. */
-  readonly mongrel2: readonly Mongrel2Spec[];
+  /** Mongrel2 servers, and dispatchers, to be a handler of. */
+  readonly mongrel2: readonly HandlerSpec[];
+  /** Number of this process among those of a gateway, from 1. Default: `null`, it is the only one. */
+  readonly processNumber?: number | null;
   /** What the process was started in and with. */
   readonly surroundings: Surroundings;
   /** Proxies whose word is taken for whom they forward requests for. Default: none. */
@@ -187,6 +190,10 @@ interface Endpoint extends AsyncDisposable {
   readonly clientCount?: number;
   /** Counts of what the protocol has besides. */
   readonly counts?: Readonly<Record<string, number>>;
+  /** How its links to dispatchers do, where it can have any. */
+  readonly links?: readonly DispatchLinkReport[];
+  /** Takes note that another generation of the apps serves, where somebody wants to know. */
+  setGeneration?(generation: number): void;
   /** Finishes what is in flight, for which there will be up to `graceMs`. */
   drain(graceMs: number): Promise<void>;
 }
@@ -281,7 +288,7 @@ export class Gateway {
     let compressing: CompressingHandler | null = null;
     try {
       // Before apps run, which may replace this library with another.
-      const mongrel2Endpoints = await prepareMongrel2(options);
+      const mongrel2Endpoints = await preparedMongrel2(options);
       // A socket that is shared gets its part of the connections at once, and cannot give them back.
       const isShared = options.sharing !== undefined && options.sharing !== "exclusive";
       if (isShared) {
@@ -296,7 +303,7 @@ export class Gateway {
       const answering = await forwarding(options, compressing ?? served);
       const observing = await observingHandler(options, answering);
       const handler = observing ?? answering;
-      const mongrel2 = mongrel2Endpoints(handler);
+      const mongrel2 = await mongrel2Endpoints(handler, backend.workerCount);
       const listeners = openings.map((opening) => opening.serve(handler));
       const urls = openings.flatMap(({ scheme, listening }) =>
         listening.addresses.map((address) => formatListenAddress(scheme, address))
@@ -305,14 +312,13 @@ export class Gateway {
         const [address] = listening.addresses;
         return { url: formatListenAddress(scheme, address), protocol: scheme };
       });
-      for (const [index, endpoint] of mongrel2.entries()) {
+      for (const { endpoint, url } of mongrel2) {
         await endpoint.connected;
-        const url = `mongrel2 ${options.mongrel2[index].send}`;
         urls.push(url);
         sites.push({ url, protocol: "mongrel2" });
       }
       const listening = openings.map((opening) => opening.listening);
-      const endpoints = [...listeners, ...mongrel2];
+      const endpoints = [...listeners, ...mongrel2.map(({ endpoint }) => endpoint)];
       const coming = isShared ? 0 : backend.workerCount * DESCRIPTORS_PER_WORKER;
       const watch = watchDescriptors(options, backend, coming);
       const releaseComing = descriptors.keepFree(coming);
@@ -361,7 +367,11 @@ export class Gateway {
    * If the apps cannot be loaded, the old workers go on serving. `reason` goes to the log.
    */
   async reload(reason: string): Promise<ReloadOutcome> {
-    return await this.#backend.reload(reason);
+    const outcome = await this.#backend.reload(reason);
+    if (outcome.kind === "reloaded") {
+      for (const endpoint of this.#endpoints) endpoint.setGeneration?.(outcome.generation);
+    }
+    return outcome;
   }
 
   /**
@@ -413,6 +423,11 @@ export class Gateway {
       sums.set(protocol, sum);
     }
     return sums;
+  }
+
+  /** How the links to dispatchers do. */
+  get dispatcherLinks(): readonly DispatchLinkReport[] {
+    return this.#endpoints.flatMap(({ links = [] }) => links);
   }
 
   /**
@@ -490,23 +505,17 @@ function reportRoom({ limits, log }: GatewayOptions): void {
 
 // Most gateways speak one protocol, and run apps in one way: the others are loaded by those that do.
 
-/** Opens libzmq, and makes what makes the endpoints. */
-async function prepareMongrel2(
-  { mongrel2, surroundings, limits, serverHeader, bus, log }: GatewayOptions,
-): Promise<(handler: ExchangeHandler) => Mongrel2Endpoint[]> {
-  if (mongrel2.length === 0) return () => [];
-  const { openLibzmq } = await import("../zmq/library.ts");
-  openLibzmq(surroundings);
-  const { Mongrel2Endpoint } = await import("../mongrel2/endpoint.ts");
-  const { maxMessageBytes } = limits;
-  const options = {
-    limits,
-    maxMessageBytes,
-    isShared: bus !== undefined,
-    server: serverHeader,
-    log,
-  };
-  return (handler) => mongrel2.map((spec) => new Mongrel2Endpoint({ spec, handler, ...options }));
+/** Makes what makes the endpoints for Mongrel2. */
+async function preparedMongrel2(
+  { mongrel2: specs, processNumber = null, surroundings, limits, serverHeader, log }:
+    GatewayOptions,
+): Promise<(handler: ExchangeHandler, workerCount: number) => Promise<readonly Mongrel2Site[]>> {
+  if (specs.length === 0) return () => Promise.resolve([]);
+  const { prepareMongrel2 } = await import("./mongrel2_endpoints.ts");
+  return prepareMongrel2(
+    { specs, processNumber, limits, server: serverHeader, log },
+    surroundings,
+  );
 }
 
 /** What takes the clients of `handler` from what trusted proxies say, if there are any, and names requests. */

@@ -192,6 +192,12 @@ export class ProcessMonitor implements Disposable {
       addSample(samples, "gatehouse_mongrel2_malformed", {}, malformed);
       addSample(samples, "gatehouse_mongrel2_replies", {}, replies);
     }
+    for (const { endpoint, isUp, requests, losses } of this.gateway?.dispatcherLinks ?? []) {
+      const labels = { process: this.#process, dispatcher: endpoint };
+      addSample(samples, "gatehouse_mongrel2_link_up", labels, isUp ? 1 : 0);
+      addSample(samples, "gatehouse_mongrel2_link_requests", labels, requests);
+      addSample(samples, "gatehouse_mongrel2_link_losses", labels, losses);
+    }
   }
 }
 

@@ -20,8 +20,12 @@ import type { FastCgiLimits } from "../fastcgi/codec/limits.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
 import type { Log } from "../base/log.ts";
 import type { FileField } from "../message/file_fields.ts";
-import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
-import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
+import {
+  isDispatcherSpec,
+  parseHandlerSpec,
+  sharedHandler,
+} from "../mongrel2/codec/dispatcher_spec.ts";
+import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { addressIn, parseEndpointAddress } from "../net/address.ts";
 import type { RequestRecord } from "../observe/request_record.ts";
@@ -114,7 +118,9 @@ export interface ServeOptions {
   /**
    * Mongrel2 servers to handle requests of: the endpoint that each sends them at, such as
    * `tcp://127.0.0.1:9999`, followed by `,recv=ENDPOINT`, `,ident=ID`, `,chroot=DIR` and
-   * `,uploads=DIR` where needed.
+   * `,uploads=DIR` where needed. Or dispatchers (`gatehouse dispatch`), such as
+   * `dispatch+tcp://127.0.0.1:9990`, followed by `,name=NAME`, `,capacity=N`, `,chroot=DIR` and
+   * `,uploads=DIR`.
    */
   readonly mongrel2?: string | readonly string[];
   /** Certificate chain for `https`, as PEM text. */
@@ -298,7 +304,7 @@ export interface CheckedOptions {
   /** Addresses to serve FastCGI on. */
   readonly fastcgi: readonly ListenAddress[];
   /** Mongrel2 servers. */
-  readonly mongrel2: readonly Mongrel2Spec[];
+  readonly mongrel2: readonly HandlerSpec[];
   /** Proxies that are trusted, if any are. */
   readonly trustedProxies: TrustedProxies | undefined;
   /** Which of their fields count; `undefined` for the usual ones. */
@@ -382,8 +388,9 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   const https = addresses("https");
   const fastcgi = addresses("fastcgi");
   const mongrel2 = lists("mongrel2").flatMap((text) =>
-    checks.read("mongrel2", () => parseMongrel2Spec(mongrel2From(text, cwd))) ?? []
+    checks.read("mongrel2", () => parseHandlerSpec(mongrel2From(text, cwd))) ?? []
   );
+  checks.read("mongrel2", () => sharedHandler(mongrel2.filter(isDispatcherSpec)));
   lists("webServerAddrs");
   const proxies = lists("trustedProxies");
   const trustedProxies = proxies.length === 0

@@ -15,6 +15,7 @@ import type { RequestLimits } from "../message/request_limits.ts";
 import { MAX_DISCARDED_BYTES } from "../http1/codec/limits.ts";
 import type { OwnLines } from "../http1/codec/writer.ts";
 import type { Log } from "../base/log.ts";
+import type { ServerFlow } from "./delivery.ts";
 import type { OutputHost } from "./client_output.ts";
 import { ClientOutput } from "./client_output.ts";
 import { FileBody, InlineBody, StreamedBody } from "./body_source.ts";
@@ -23,6 +24,8 @@ import type { Mongrel2Message } from "./codec/message.ts";
 import type { ExchangeChannel } from "./mongrel2_exchange.ts";
 import { Mongrel2Exchange } from "./mongrel2_exchange.ts";
 import { frameOf } from "./codec/socket_frames.ts";
+import type { OpenRequests } from "./open_requests.ts";
+import type { SocketSharers } from "./transport.ts";
 import { isHandshake, translateMessage } from "./codec/translate.ts";
 import type { Mongrel2Socket } from "./socket_link.ts";
 import type { UploadFolder } from "./upload.ts";
@@ -39,8 +42,8 @@ export interface ClientHost extends OutputHost {
   readonly uploads: UploadFolder;
   /** Bytes of a WebSocket's message at the most. */
   readonly maxMessageBytes: number;
-  /** Whether another process is a handler of the same server. */
-  readonly isShared: boolean;
+  /** Who else gets part of a WebSocket's messages; `null` if nobody does. */
+  readonly sharing: SocketSharers | null;
   /** What is known of the clients beforehand. */
   readonly peers: { readonly http: Peer; readonly https: Peer };
   /** The `Date` line, kept up to date. */
@@ -51,8 +54,6 @@ export interface ClientHost extends OutputHost {
   readonly isCongested: boolean;
   /** Takes messages about faults. */
   readonly log: Log;
-  /** Sends a reply. */
-  send(reply: Uint8Array): void;
   /** Calls `client.flush()` soon, once for all that is written until then. */
   scheduleFlush(client: Mongrel2Client): void;
   /** Is told that there is nothing more to do for a client. */
@@ -65,6 +66,8 @@ export class Mongrel2Client implements ExchangeChannel {
   readonly senderId: string;
   /** The server's number for it. */
   readonly connId: string;
+  /** Its requests that came over dispatchers, and are not done; `null` if none can. */
+  readonly open: OpenRequests | null;
 
   readonly #host: ClientHost;
   #current: Mongrel2Exchange | null = null;
@@ -72,14 +75,17 @@ export class Mongrel2Client implements ExchangeChannel {
   readonly #waiting = new WaitingRequests();
   /** An upload of which parts are still to come. */
   #upload: StreamedBody | null = null;
+  /** Requests that were not kept. */
+  #unkeptCount = 0;
   readonly #output: ClientOutput;
   #isScheduled = false;
   #isGone = false;
 
   /** Makes the client with that number. */
-  constructor(senderId: string, connId: string, host: ClientHost) {
+  constructor(senderId: string, connId: string, host: ClientHost, open: OpenRequests | null) {
     this.senderId = senderId;
     this.connId = connId;
+    this.open = open;
     this.#host = host;
     this.#output = new ClientOutput(senderId, connId, host, this);
   }
@@ -100,8 +106,8 @@ export class Mongrel2Client implements ExchangeChannel {
     return this.#host.maxMessageBytes;
   }
 
-  get isShared(): boolean {
-    return this.#host.isShared;
+  get sharing(): SocketSharers | null {
+    return this.#host.sharing;
   }
 
   /** Its WebSocket, if it has one. */
@@ -112,6 +118,11 @@ export class Mongrel2Client implements ExchangeChannel {
   /** Whether it has left, or was left. */
   get isGone(): boolean {
     return this.#isGone;
+  }
+
+  /** What is known of its server's flow control. */
+  get flow(): ServerFlow {
+    return this.#host.flow;
   }
 
   /** Whether the server has still to give word of what it was sent. */
@@ -142,6 +153,7 @@ export class Mongrel2Client implements ExchangeChannel {
       this.#keep(message);
       if (this.#current?.complete ?? true) this.flush();
     }
+    if (this.open !== null) this.#settle(this.open);
   }
 
   /**
@@ -157,6 +169,7 @@ export class Mongrel2Client implements ExchangeChannel {
   #keep(message: Mongrel2Message): void {
     const { isFull } = this.#waiting;
     if (this.#waiting.push(message)) return;
+    this.#unkeptCount++;
     this.#discardUpload(message);
     if (isFull) return;
     const count = this.#waiting.length;
@@ -194,12 +207,14 @@ export class Mongrel2Client implements ExchangeChannel {
     const exchange = this.#current;
     this.#current = null;
     exchange?.abort(reason);
+    this.open?.settle(0);
+    this.#unkeptCount = 0;
     this.#host.onIdle(this);
   }
 
   /** Closes the client's connection after what was sent. */
   disconnect(): void {
-    this.#host.send(formatReply(this.senderId, [this.connId], EMPTY));
+    this.#send(formatReply(this.senderId, [this.connId], EMPTY));
     this.onGone("client-gone");
   }
 
@@ -211,7 +226,7 @@ export class Mongrel2Client implements ExchangeChannel {
     const reply = this.#host.flow.state === "on"
       ? formatControl(this.senderId, ids, { cancel: true })
       : formatReply(this.senderId, ids, EMPTY);
-    this.#host.send(reply);
+    this.#send(reply);
     this.onGone("shutdown");
   }
 
@@ -233,6 +248,7 @@ export class Mongrel2Client implements ExchangeChannel {
     }
     output.probe(now);
     if (output.isEmpty) this.#onSent();
+    if (this.open !== null) this.#settle(this.open);
   }
 
   onOutput(): void {
@@ -258,6 +274,17 @@ export class Mongrel2Client implements ExchangeChannel {
       this.#current = null;
       this.#beginNext();
     }
+    if (this.open !== null) this.#settle(this.open);
+  }
+
+  #send(reply: Uint8Array): void {
+    this.#host.sendParts(this.open, "", reply);
+  }
+
+  /** Says of which requests nothing more will come: those whose answers were sent to the end. */
+  #settle(open: OpenRequests): void {
+    const restCount = this.#current === null && this.#upload !== null ? 1 : 0;
+    open.settle(this.requestCount + restCount + this.#unkeptCount);
   }
 
   /** Goes on after all was sent that there was. */
@@ -319,6 +346,7 @@ export class Mongrel2Client implements ExchangeChannel {
       const notice = uploadNotice(message);
       // The request comes again when its file is complete, possibly to another handler.
       if (notice.kind === "started") {
+        this.open?.settleOne(this.#output.joinedCount);
         this.#beginNext();
         return;
       }
@@ -383,7 +411,7 @@ export class Mongrel2Client implements ExchangeChannel {
       return;
     }
     const source = new StreamedBody(exchange, (credits) => {
-      this.#host.send(formatControl(this.senderId, [this.connId], { credits }));
+      this.#send(formatControl(this.senderId, [this.connId], { credits }));
     });
     exchange.source = this.#upload = source;
     this.#host.handler.handle(exchange);

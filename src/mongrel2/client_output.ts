@@ -11,6 +11,7 @@ import { timerMs } from "../base/timers.ts";
 import type { ServerFlow } from "./delivery.ts";
 import { DeliveryLine } from "./delivery.ts";
 import { replyHeader } from "./codec/message.ts";
+import type { OpenRequests } from "./open_requests.ts";
 import type { Mongrel2Exchange } from "./mongrel2_exchange.ts";
 
 /** Waiting bytes above which no further response is put behind them. */
@@ -24,8 +25,8 @@ const buffers = new BufferPool();
 export interface OutputHost {
   /** What is known of the server's flow control. */
   readonly flow: ServerFlow;
-  /** Sends a reply whose beginning is text. */
-  sendParts(beginning: string, rest: Uint8Array): void;
+  /** Sends a reply whose beginning is text to the client of `open`. */
+  sendParts(open: OpenRequests | null, beginning: string, rest: Uint8Array): void;
 }
 
 /** The output of a client. */
@@ -38,7 +39,7 @@ export class ClientOutput {
   readonly #host: OutputHost;
   readonly #senderId: string;
   readonly #connId: string;
-  readonly #owner: Flushable;
+  readonly #owner: Flushable & { readonly open: OpenRequests | null };
   /** What is before the payload of replies. */
   #header: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -47,7 +48,12 @@ export class ClientOutput {
   readonly #untold: Mongrel2Exchange[] = [];
 
   /** Makes the output of that client, which is called to flush it when more may be sent. */
-  constructor(senderId: string, connId: string, host: OutputHost, owner: Flushable) {
+  constructor(
+    senderId: string,
+    connId: string,
+    host: OutputHost,
+    owner: Flushable & { readonly open: OpenRequests | null },
+  ) {
     this.#host = host;
     this.#senderId = senderId;
     this.#connId = connId;
@@ -129,7 +135,7 @@ export class ClientOutput {
 
   #sendPart(payload: Uint8Array, now: number): void {
     this.#header ??= replyHeader(this.#senderId, [this.#connId]);
-    this.#host.sendParts(this.#header, payload);
+    this.#host.sendParts(this.#owner.open, this.#header, payload);
     this.line.sent(payload.length, now);
   }
 

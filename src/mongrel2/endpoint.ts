@@ -11,6 +11,7 @@ import type { RequestLimits } from "../message/request_limits.ts";
 import { OwnLines } from "../http1/codec/writer.ts";
 import type { Log } from "../base/log.ts";
 import { DEFAULT_WEBSOCKET_LIMITS } from "../websocket/codec/limits.ts";
+import { FaultLog } from "../net/fault_log.ts";
 import { FlushQueue } from "../net/flush_queue.ts";
 import { Mongrel2Client } from "./client.ts";
 import type { ClientHost } from "./client.ts";
@@ -18,21 +19,27 @@ import { ServerFlow } from "./delivery.ts";
 import type { Mongrel2Message } from "./codec/message.ts";
 import { formatReply, headerValue, parseLentMessage } from "./codec/message.ts";
 import { isFrame } from "./codec/socket_frames.ts";
-import { Mongrel2Sockets } from "./sockets.ts";
+import type { DispatchLinkReport } from "./dispatch_link.ts";
+import { DirectTransport } from "./direct_transport.ts";
+import { OpenRequests } from "./open_requests.ts";
+import type { RequestLink, RequestOrigin } from "./open_requests.ts";
 import type { Mongrel2Spec } from "./codec/spec.ts";
+import type { Mongrel2Transport, TransportOwner } from "./transport.ts";
 import { UploadFolder } from "./upload.ts";
 
 /** Options of a {@linkcode Mongrel2Endpoint}. */
 export interface Mongrel2EndpointOptions {
-  /** Where Mongrel2 is. */
+  /** Where Mongrel2 is; with a transport of another kind, what apps are told of it. */
   readonly spec: Mongrel2Spec;
+  /** Makes what carries messages and replies. Default: sockets at `spec`. */
+  readonly transport?: (owner: TransportOwner) => Mongrel2Transport;
   /** Takes the requests. */
   readonly handler: ExchangeHandler;
   /** Limits of requests, as far as Mongrel2 leaves any to the handler. */
   readonly limits: RequestLimits;
   /** Bytes of a WebSocket's message at the most. Default: 16 MiB. */
   readonly maxMessageBytes?: number;
-  /** Whether another process is a handler of the same server: it would get part of each WebSocket's messages. */
+  /** Whether another process is a handler at `spec`: it would get part of each WebSocket's messages. */
   readonly isShared?: boolean;
   /** What `Server` says in responses that do not have it. Default: there is none. */
   readonly server?: string;
@@ -59,7 +66,13 @@ const STAY_LOOK_MS = 20;
 /** Looks at which none of them waited for its client: what is left of them can go by time. */
 const MAX_QUIET_LOOKS = 10;
 
+/** Servers behind dispatchers, besides one, that something is remembered of. */
+const MAX_OTHER_SENDERS = 15;
+
 const decoder = new TextDecoder();
+
+/** What an endpoint has for its clients; it keeps the clock. */
+type EndpointHost = { -readonly [Name in keyof ClientHost]: ClientHost[Name] };
 
 /** Makes apps the handler of a Mongrel2 server. */
 export class Mongrel2Endpoint implements AsyncDisposable {
@@ -78,13 +91,18 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     replies: 0,
   };
 
-  readonly #sockets: Mongrel2Sockets;
-  readonly #host: { -readonly [Name in keyof ClientHost]: ClientHost[Name] };
+  readonly #transport: Mongrel2Transport;
+  /** What the clients have in common: those of the one server, or of the first that dispatchers stand before. */
+  readonly #host: EndpointHost;
+  /** The same of the others, by their senders' identities. */
+  readonly #otherHosts = new Map<string, EndpointHost>();
+  readonly #makeHost: (flow: ServerFlow) => EndpointHost;
+  #firstSender: string | null = null;
   readonly #log: Log;
+  readonly #faults: FaultLog;
   /** The clients that something has to be remembered of, and those with a request under way. */
   readonly #clients = new Map<string, Mongrel2Client>();
   readonly #busy = new Set<Mongrel2Client>();
-  readonly #flow = new ServerFlow();
   /** Those that have their response, of which Mongrel2 has still to give word, and since when. */
   readonly #untold = new Map<Mongrel2Client, number>();
   /** The same for clients without notices: it counts if they turn out to ask ahead. */
@@ -95,6 +113,8 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   #emptyWaiter: PromiseWithResolvers<void> | null = null;
   #closing: Promise<void> | null = null;
   readonly #jsonSockets: "ignored" | "closed";
+  /** Whether requests of clients that have none under way are returned to their dispatchers. */
+  #isReturning = false;
   #isCutting = false;
 
   /**
@@ -108,22 +128,22 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     const { maxMessageBytes = DEFAULT_WEBSOCKET_LIMITS.maxMessageBytes, isShared = false } =
       options;
     this.#log = log;
+    this.#faults = new FaultLog(log);
     this.#jsonSockets = options.jsonSockets ?? "ignored";
     this.connected = this.#onConnected.promise;
-    const sockets = this.#sockets = new Mongrel2Sockets(spec, {
-      onMessage: (bytes) => this.#onMessage(bytes),
+    const owner: TransportOwner = {
+      onMessage: (bytes, origin) => this.#onMessage(bytes, origin),
       onConnected: () => this.#onConnected.resolve(),
-      onAwaited: (where) =>
-        log("warning", `mongrel2: waiting for Mongrel2, which is not at ${where} yet`),
+      onAwaited: (what, where) =>
+        log("warning", `mongrel2: waiting for ${what}, which is not at ${where} yet`),
       onRoom: () => {
         for (const client of this.#busy) client.onRoom();
       },
-      // When Mongrel2 comes again, its numbers are other clients'.
-      onDisconnected: () => {
-        this.#flow.reset();
-        for (const client of [...this.#clients.values()]) client.onGone("client-gone");
-      },
-    });
+      onLost: (link) => this.#onLost(link),
+    };
+    const sharing = isShared ? "with several --processes" : null;
+    const transport = this.#transport = options.transport?.(owner) ??
+      new DirectTransport(spec, sharing, owner);
     const address = addressOf(spec.send);
     const peer = (scheme: "http" | "https"): Peer => ({
       endpoint: "mongrel2",
@@ -131,33 +151,44 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       remoteAddr: address,
       localAddr: address,
     });
-    this.#host = {
+    const peers = { http: peer("http"), https: peer("https") };
+    const date = new OwnLines(options.server);
+    const uploads = new UploadFolder(spec);
+    const { counts } = this;
+    this.#makeHost = (flow) => ({
       handler,
       limits,
-      uploads: new UploadFolder(spec),
+      uploads,
       log,
-      peers: { http: peer("http"), https: peer("https") },
-      date: new OwnLines(options.server),
-      now: 0,
+      peers,
+      date,
+      now: performance.now(),
       get isCongested() {
-        return sockets.isCongested;
+        return transport.isCongested;
       },
       maxMessageBytes,
-      isShared,
-      flow: this.#flow,
-      send: (reply) => {
-        this.counts.replies++;
-        return sockets.send(reply);
-      },
-      sendParts: (beginning, rest) => {
-        this.counts.replies++;
-        return sockets.sendParts(beginning, rest);
+      sharing: transport.sharing,
+      flow,
+      sendParts(open, beginning, rest) {
+        counts.replies++;
+        transport.sendParts(open, beginning, rest);
       },
       scheduleFlush: (client) => this.#flushes.add(client),
       onIdle: (client) => this.#onIdle(client),
-    };
+    });
+    this.#host = this.#makeHost(new ServerFlow());
     this.#tick();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** How its links to dispatchers do; none if it has sockets to Mongrel2 itself. */
+  get links(): readonly DispatchLinkReport[] {
+    return this.#transport.reports;
+  }
+
+  /** Makes a new generation of the apps known to dispatchers. */
+  setGeneration(generation: number): void {
+    this.#transport.setGeneration(generation);
   }
 
   /** Clients with a request under way. */
@@ -175,11 +206,18 @@ export class Mongrel2Endpoint implements AsyncDisposable {
    * come. Resolves when all is answered, which should be within `graceMs`.
    */
   async drain(graceMs = Infinity): Promise<void> {
-    await this.#closeSockets(Math.min(graceMs, MAX_SOCKETS_MS));
-    await this.#awaitLargeResponses(Math.min(graceMs / 3, MAX_STAY_MS));
-    await this.#sockets.leave();
-    // Deliveries from now on are reported to the remaining handlers.
-    this.#flow.isHeard = false;
+    const socketsMs = Math.min(graceMs, MAX_SOCKETS_MS);
+    if (this.#transport.kind === "dispatched") {
+      // What concerns its clients comes to this handler as long as it has them.
+      this.#isReturning = true;
+      await Promise.all([this.#transport.leave(), this.#closeSockets(socketsMs)]);
+    } else {
+      await this.#closeSockets(socketsMs);
+      await this.#awaitLargeResponses(Math.min(graceMs / 3, MAX_STAY_MS));
+      await this.#transport.leave();
+      // Deliveries from now on are reported to the remaining handlers.
+      this.#host.flow.isHeard = false;
+    }
     for (const client of this.#busy) client.flush();
     if (this.#busy.size > 0) {
       this.#emptyWaiter ??= Promise.withResolvers();
@@ -224,23 +262,24 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   async #cutOff(): Promise<void> {
     clearInterval(this.#timer);
     this.#isCutting = true;
+    this.#isReturning = this.#transport.kind === "dispatched";
     for (const client of [...this.#busy]) {
       this.cutOffCount += client.requestCount;
       client.cutOff();
     }
     for (const client of [...this.#clients.values()]) client.onGone("shutdown");
     // Some may have been on their way still.
-    await this.#sockets.close();
+    await this.#transport.close();
     if (this.cutOffCount === 0) return;
     this.#log("warning", `mongrel2: requests cut off: ${this.cutOffCount}`);
   }
 
   #close(): Promise<void> {
     clearInterval(this.#timer);
-    return this.#closing ??= this.#sockets.close();
+    return this.#closing ??= this.#transport.close();
   }
 
-  #onMessage(bytes: Uint8Array): void {
+  #onMessage(bytes: Uint8Array, origin: RequestOrigin | null): void {
     let message: Mongrel2Message;
     const { counts } = this;
     counts.messages++;
@@ -249,28 +288,45 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       counts.malformed++;
-      this.#log("warning", `mongrel2: ${error.message}: skipped`);
+      this.#faults.warn(`mongrel2: ${error.message}: skipped`);
+      origin?.link.done(origin.request, "answered");
       return;
     }
     const key = `${message.senderId} ${message.connId}`;
     const method = headerValue(message, "METHOD");
     // A client may have these methods, too, in requests that are like others.
     const isNotice = method === "JSON" && headerValue(message, "VERSION") === undefined;
-    if (isNotice || (method === undefined && !this.#clients.has(key))) {
+    const client = this.#clients.get(key);
+    if (isNotice || (method === undefined && client === undefined)) {
       counts.notices++;
-      this.#onNotice(message, this.#clients.get(key));
-      return;
-    }
-    if (isFrame(message)) {
+      this.#onNotice(message, client);
+    } else if (isFrame(message)) {
       counts.frames++;
-      this.#onFrame(message, this.#clients.get(key));
+      this.#onFrame(message, client);
+    } else if (method !== undefined && origin === null && this.#transport.kind === "dispatched") {
+      // It could not be answered.
+      counts.malformed++;
+      this.#faults.warn("mongrel2: a dispatcher has sent a request as if it were none: skipped");
+    } else {
+      this.#onRequest(message, key, client, method === undefined ? null : origin);
+      if (method !== undefined) return;
+    }
+    // Of these, none is answered.
+    origin?.link.done(origin.request, "answered");
+  }
+
+  /** Takes a request, or part of one, which has no origin. */
+  #onRequest(
+    message: Mongrel2Message,
+    key: string,
+    known: Mongrel2Client | undefined,
+    origin: RequestOrigin | null,
+  ): void {
+    if (this.#isReturning && origin !== null && (known === undefined || !this.#busy.has(known))) {
+      origin.link.done(origin.request, "returned");
       return;
     }
-    let client = this.#clients.get(key);
-    if (client === undefined) {
-      client = new Mongrel2Client(message.senderId, message.connId, this.#host);
-      this.#clients.set(key, client);
-    }
+    const client = known ?? this.#newClient(message, key);
     if (this.#isCutting) {
       this.cutOffCount++;
       client.turnAway(message);
@@ -279,7 +335,45 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     this.#untold.delete(client);
     this.#recent.delete(client);
     this.#busy.add(client);
+    if (origin !== null) client.open?.push(origin);
     client.onRequest(message);
+  }
+
+  #newClient({ senderId, connId }: Mongrel2Message, key: string): Mongrel2Client {
+    const client = this.#transport.kind === "direct"
+      ? new Mongrel2Client(senderId, connId, this.#host, null)
+      : new Mongrel2Client(senderId, connId, this.#hostOf(senderId), new OpenRequests());
+    this.#clients.set(key, client);
+    return client;
+  }
+
+  /** What the clients of a server have in common. */
+  #hostOf(senderId: string): EndpointHost {
+    this.#firstSender ??= senderId;
+    if (senderId === this.#firstSender) return this.#host;
+    let host = this.#otherHosts.get(senderId);
+    if (host !== undefined) return host;
+    host = this.#makeHost(new ServerFlow());
+    for (const oldest of this.#otherHosts.keys()) {
+      if (this.#otherHosts.size < MAX_OTHER_SENDERS) break;
+      this.#otherHosts.delete(oldest);
+    }
+    this.#otherHosts.set(senderId, host);
+    return host;
+  }
+
+  /**
+   * Gives up the clients of a Mongrel2 that has gone: when it comes again, its numbers are other clients'. Or
+   * gives up those whose requests came over `link`: another handler has them by now.
+   */
+  #onLost(link: RequestLink | null): void {
+    if (link === null) this.#host.flow.reset();
+    for (const client of [...this.#clients.values()]) {
+      const lost = link === null ? "all" : client.open?.forget(link);
+      if (lost === "all") client.onGone("client-gone");
+      // Its answers come in an order that is not kept any more.
+      else if (lost === "some") client.disconnect();
+    }
   }
 
   /** Takes a frame of the WebSocket of `client`, if it has one: that of a handler that has gone is closed. */
@@ -292,13 +386,13 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       client.onFrame(message);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#log("warning", `mongrel2: ${error.message}: its connection is closed`);
+      this.#faults.warn(`mongrel2: ${error.message}: its connection is closed`);
       client.disconnect();
     }
   }
 
   #closeConnection({ senderId, connId }: Mongrel2Message): void {
-    this.#sockets.send(formatReply(senderId, [connId], EMPTY));
+    this.#transport.sendParts(null, "", formatReply(senderId, [connId], EMPTY));
   }
 
   /** Takes what Mongrel2 says about a client. */
@@ -313,12 +407,13 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       notice = JSON.parse(decoder.decode(message.body));
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      this.#log("warning", "mongrel2: skipped a notice that is not JSON");
+      this.#faults.warn("mongrel2: skipped a notice that is not JSON");
       return;
     }
     if (notice?.type === "disconnect") client?.onGone("client-gone");
     else if (notice?.type === "credits") {
-      this.#flow.onWord();
+      const isOther = client === undefined && this.#transport.kind === "dispatched";
+      if (!isOther) (client?.flow ?? this.#host.flow).onWord();
       client?.onDelivered(Number(headerValue(message, "DOWNLOAD_CREDITS")));
       if (client !== undefined && !client.awaitsWord && this.#untold.delete(client)) {
         this.#forget(client);
@@ -329,7 +424,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   #onIdle(client: Mongrel2Client): void {
     this.#busy.delete(client);
     if (client.awaitsWord) this.#untold.set(client, this.#host.now);
-    else if (this.#flow.state === "on" || client.isGone) this.#forget(client);
+    else if (client.flow.state === "on" || client.isGone) this.#forget(client);
     else this.#recent.set(client, this.#host.now);
     if (this.#busy.size === 0) this.#emptyWaiter?.resolve();
   }
@@ -342,10 +437,10 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   }
 
   #tick(): void {
-    const host = this.#host;
-    host.now = performance.now();
-    host.date.update(Date.now());
-    for (const client of this.#busy) client.checkDeadlines(host.now);
+    const now = performance.now();
+    for (const host of [this.#host, ...this.#otherHosts.values()]) host.now = now;
+    this.#host.date.update(Date.now());
+    for (const client of this.#busy) client.checkDeadlines(now);
     this.#forgetOld(this.#untold, WORD_TIMEOUT_MS);
     this.#forgetOld(this.#recent, MEMORY_MS);
   }

@@ -28,6 +28,7 @@ import { acceptHandshake, HandshakeError, readHandshake } from "../websocket/cod
 import type { BodySource, BodyTaker } from "./body_source.ts";
 import type { SocketExchange } from "./socket_link.ts";
 import { Mongrel2Socket } from "./socket_link.ts";
+import type { SocketSharers } from "./transport.ts";
 
 /** The connection of a client, as its exchange sees it. */
 export interface ExchangeChannel {
@@ -39,8 +40,8 @@ export interface ExchangeChannel {
   readonly now: number;
   /** Bytes of a WebSocket's message at the most. */
   readonly maxMessageBytes: number;
-  /** Whether another process would get part of a WebSocket's messages. */
-  readonly isShared: boolean;
+  /** Who else would get part of a WebSocket's messages; `null` if nobody would. */
+  readonly sharing: SocketSharers | null;
   /** Takes note that there is something in its exchange's output, or that it has ended. */
   onOutput(): void;
 }
@@ -167,11 +168,11 @@ export class Mongrel2Exchange implements Exchange, BodyTaker, SocketExchange {
   /** Mongrel2 keeps its client's connection, and passes nothing on but HTTP and frames of WebSockets. */
   upgrade(head: UpgradeHead): void {
     if (this.#state !== AWAITING) return;
-    const { isShared } = this.#channel;
-    if (head.kind !== "websocket" || isShared) {
+    const { sharing } = this.#channel;
+    if (head.kind !== "websocket" || sharing !== null) {
       const { receiver } = this;
       this.receiver = NOBODY;
-      const name = isShared ? "Mongrel2, with several --processes," : "Mongrel2";
+      const name = sharing === null ? "Mongrel2" : `Mongrel2, ${sharing},`;
       this.#log("error", cannotUpgrade("mongrel2", name, head.protocol));
       this.#respondWithError(NOT_IMPLEMENTED, CANNOT_CARRY);
       receiver.onAbort("invalid-response", { status: NOT_IMPLEMENTED, message: CANNOT_CARRY });

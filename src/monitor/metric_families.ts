@@ -161,6 +161,18 @@ export const FAMILIES = {
     type: "counter",
     help: "Messages to Mongrel2.",
   },
+  gatehouse_mongrel2_link_up: {
+    type: "gauge",
+    help: "1 while the dispatcher has the process as a handler.",
+  },
+  gatehouse_mongrel2_link_requests: {
+    type: "counter",
+    help: "Requests that came over the dispatcher.",
+  },
+  gatehouse_mongrel2_link_losses: {
+    type: "counter",
+    help: "How often the dispatcher was lost, or took the process for dead.",
+  },
 } as const satisfies Readonly<Record<string, MetricFamily>>;
 
 /** The name of a family. */

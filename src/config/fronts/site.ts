@@ -8,6 +8,7 @@
 import type { ForwardedField } from "../../proxies/forwarded_fields.ts";
 import { ConfigError } from "../../base/errors.ts";
 import type { FileField } from "../../message/file_fields.ts";
+import { isDispatcherSpec } from "../../mongrel2/codec/dispatcher_spec.ts";
 import type { Mongrel2Spec } from "../../mongrel2/codec/spec.ts";
 import type { Greeting, ListenAddress } from "../../net/address.ts";
 import type { ServeSettings } from "../settings.ts";
@@ -85,7 +86,7 @@ export function siteOf(settings: ServeSettings): Site {
   const isAddress = site?.host !== undefined && isIpAddress(site.host);
   return {
     backend: backendOf(settings),
-    mongrel2: settings.mongrel2,
+    mongrel2: settings.mongrel2.flatMap((spec) => isDispatcherSpec(spec) ? [] : [spec]),
     prefixes: prefixes.includes("") || prefixes.length === 0 ? [""] : prefixes.toSorted(),
     name: isAddress ? undefined : site?.host,
     address: isAddress ? site?.host : undefined,

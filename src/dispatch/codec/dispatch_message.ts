@@ -13,15 +13,14 @@
  */
 
 import { EMPTY } from "../../base/empty.ts";
+import { MAX_CAPACITY, MAX_NAME_BYTES } from "./limits.ts";
+
+export { MAX_CAPACITY, MAX_NAME_BYTES } from "./limits.ts";
 
 /** Version of the protocol that this is. */
 export const DISPATCH_VERSION = 1;
-/** Bytes of a handler's name at the most. */
-export const MAX_NAME_BYTES = 255;
 /** Bytes of an instance's mark. */
 export const INSTANCE_BYTES = 16;
-/** Requests that a handler can say it takes at a time. */
-export const MAX_CAPACITY = 1_000_000;
 /** Bytes of a refusal's reason at the most. */
 const MAX_REASON_BYTES = 1_024;
 

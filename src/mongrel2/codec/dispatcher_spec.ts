@@ -5,7 +5,7 @@
  */
 
 import { ConfigError } from "../../base/errors.ts";
-import { MAX_CAPACITY, MAX_NAME_BYTES } from "../../dispatch/codec/dispatch_message.ts";
+import { MAX_CAPACITY, MAX_NAME_BYTES } from "../../dispatch/codec/limits.ts";
 import { isEndpoint, parseMongrel2Spec } from "./spec.ts";
 import type { Mongrel2Spec } from "./spec.ts";
 
