@@ -132,8 +132,11 @@ const POLLOUT = 2;
 const SOURCE_DESCRIPTOR = 2;
 /** Bytes of the library's structure for a message, on 64-bit systems. */
 const MESSAGE_BYTES = 64;
-/** Bytes of the library's structure for what is polled, and where the events are in it. */
-export const [POLL_ITEM_BYTES, POLL_EVENTS_AT] = Deno.build.os === "windows" ? [24, 16] : [16, 12];
+const IS_WINDOWS = Deno.build.os === "windows";
+/** Bytes of an item of a poll, on 64-bit systems. */
+export const POLL_ITEM_BYTES: number = IS_WINDOWS ? 24 : 16;
+/** Where the events of such an item are. */
+export const POLL_EVENTS_AT: number = IS_WINDOWS ? 16 : 12;
 
 /** Error numbers of interest; they differ by platform. */
 const EAGAIN = Deno.build.os === "darwin" || Deno.build.os === "freebsd" ? 35 : 11;
