@@ -7,13 +7,21 @@
 import { Queue } from "../base/queue.ts";
 import type { Client } from "./clients.ts";
 
-/** Clients that have left are taken out once there are so many, and as many as others. */
+/** Places that clients have given up are taken out once there are so many, and as many as others. */
 const MIN_STALE = 32;
+
+/** A place in a queue. It is the client's as long as that has no other. */
+export interface QueuePlace {
+  /** Whose it is. */
+  readonly client: Client;
+  /** Where it is. */
+  readonly queue: ClientQueue;
+}
 
 /** Clients that wait: first those whose requests a handler had already, then the others, each in order. */
 export class ClientQueue {
-  #again = new Queue<Client>();
-  #fresh = new Queue<Client>();
+  #again = new Queue<QueuePlace>();
+  #fresh = new Queue<QueuePlace>();
   #length = 0;
 
   /** Clients that wait. */
@@ -24,33 +32,33 @@ export class ClientQueue {
   /** The one that is next, if any waits. */
   get first(): Client | undefined {
     for (const queue of [this.#again, this.#fresh]) {
-      while (queue.first !== undefined && !queue.first.isQueued) queue.shift();
-      if (queue.first !== undefined) return queue.first;
+      while (queue.first !== undefined && !isTaken(queue.first)) queue.shift();
+      if (queue.first !== undefined) return queue.first.client;
     }
     return undefined;
   }
 
-  /** Puts a client into the queue, if it is not there. */
-  push(client: Client, place: "again" | "fresh"): void {
-    if (client.isQueued) return;
-    client.isQueued = true;
+  /** Puts a client into the queue, if it is in none. */
+  push(client: Client, where: "again" | "fresh"): void {
+    if (client.place !== null) return;
+    client.place = { client, queue: this };
     this.#length++;
-    (place === "again" ? this.#again : this.#fresh).push(client);
+    (where === "again" ? this.#again : this.#fresh).push(client.place);
   }
 
-  /** Takes a client out, wherever it is. */
+  /** Takes a client out, if it is in this queue. */
   remove(client: Client): void {
-    if (!client.isQueued) return;
-    client.isQueued = false;
+    if (client.place?.queue !== this) return;
+    client.place = null;
     this.#length--;
-    const entries = this.#again.length + this.#fresh.length;
-    if (entries - this.#length > Math.max(MIN_STALE, this.#length)) this.#compact();
+    const places = this.#again.length + this.#fresh.length;
+    if (places - this.#length > Math.max(MIN_STALE, this.#length)) this.#compact();
   }
 
-  /** Those that wait, in the order in which they came. */
+  /** Those that wait, in their order. */
   *[Symbol.iterator](): IterableIterator<Client> {
     for (const queue of [this.#again, this.#fresh]) {
-      for (const client of queue) if (client.isQueued) yield client;
+      for (const place of queue) if (isTaken(place)) yield place.client;
     }
   }
 
@@ -62,9 +70,11 @@ export class ClientQueue {
     const late: Client[] = [];
     for (const queue of [this.#again, this.#fresh]) {
       for (let next = queue.first; next !== undefined; next = queue.first) {
-        if (next.isQueued && !isLate(next)) break;
+        if (isTaken(next)) {
+          if (!isLate(next.client)) break;
+          late.push(next.client);
+        }
         queue.shift();
-        if (next.isQueued) late.push(next);
       }
     }
     for (const client of late) this.remove(client);
@@ -72,12 +82,17 @@ export class ClientQueue {
   }
 
   #compact(): void {
-    const kept = (queue: Queue<Client>) => {
-      const compacted = new Queue<Client>();
-      for (const client of queue) if (client.isQueued) compacted.push(client);
-      return compacted;
-    };
-    this.#again = kept(this.#again);
-    this.#fresh = kept(this.#fresh);
+    this.#again = taken(this.#again);
+    this.#fresh = taken(this.#fresh);
   }
+}
+
+function isTaken(place: QueuePlace): boolean {
+  return place.client.place === place;
+}
+
+function taken(queue: Queue<QueuePlace>): Queue<QueuePlace> {
+  const compacted = new Queue<QueuePlace>();
+  for (const place of queue) if (isTaken(place)) compacted.push(place);
+  return compacted;
 }

@@ -5,6 +5,7 @@
  */
 
 import { replyHeader } from "../mongrel2/codec/message.ts";
+import type { QueuePlace } from "./client_queue.ts";
 import type { Handler } from "./handlers.ts";
 import type { RequestTraits } from "./incoming.ts";
 
@@ -54,8 +55,8 @@ export class Client {
   readonly requests: DispatchedRequest[] = [];
   /** The handler that has some of them. */
   owner: Handler | null = null;
-  /** Whether it waits in the queue. */
-  isQueued = false;
+  /** Its place in a queue, if it waits in one. */
+  place: QueuePlace | null = null;
   /** Whether it has left, or was left. */
   isGone = false;
   #heads: readonly Uint8Array[] | null = null;

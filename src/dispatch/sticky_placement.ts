@@ -83,6 +83,8 @@ export class StickyPlacement implements Placement {
   }
 
   push(client: Client, place: "again" | "fresh"): void {
+    // It stays where it waits, though a handler's capacity, and so the key's home, may have changed.
+    if (client.place !== null) return;
     const resident = this.#residents.get(client)!;
     resident.home = this.#homeOf(client);
     (resident.home?.queue ?? this.#homeless).push(client, place);
