@@ -41,8 +41,30 @@ const TICKS = 5;
 /** Points of a line at the most: more cannot be seen. */
 const MAX_POINTS = 600;
 
-/** A plot, as an SVG element. */
-export function plot({ title, xLabel, xTicks, yScale, yText, series }: PlotSpec): string {
+/** A plot with its heading and legend, as a `figure` element; nothing without points. */
+export function plot(spec: PlotSpec): string {
+  const svg = drawing(spec);
+  if (svg === "") return "";
+  return `<figure><figcaption>${escaped(spec.title)}</figcaption>${svg}${
+    legend(spec.series)
+  }</figure>`;
+}
+
+/** Where a drawing is in another one. */
+export interface DrawingPlace {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+}
+
+/** Height of a drawing for its width. */
+export const DRAWING_RATIO = HEIGHT / WIDTH;
+
+/** The lines and axes alone, as an SVG element, in another one if there is a place; nothing without points. */
+export function drawing(
+  { title, xLabel, xTicks, yScale, yText, series }: PlotSpec,
+  place?: DrawingPlace,
+): string {
   const points = series.flatMap((each) => each.points).filter(([, y]) => Number.isFinite(y));
   if (points.length === 0) return "";
   const xs = points.map(([x]) => x);
@@ -66,9 +88,13 @@ export function plot({ title, xLabel, xTicks, yScale, yText, series }: PlotSpec)
     linearTicks(xEnds[0], xEnds[1]).filter((tick) => tick <= xEnds[1]).map((
       tick,
     ): [number, string] => [tick, String(tick)]);
+  const at = place === undefined
+    ? ""
+    : ` x="${place.x}" y="${place.y}" width="${place.width}" height="${
+      n(place.width * DRAWING_RATIO)
+    }"`;
   return [
-    `<figure><figcaption>${escaped(title)}</figcaption>`,
-    `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(title)}">`,
+    `<svg${at} viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escaped(title)}">`,
     ...yTicks.map((tick) =>
       `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${n(y(tick))}" y2="${
         n(y(tick))
@@ -86,8 +112,6 @@ export function plot({ title, xLabel, xTicks, yScale, yText, series }: PlotSpec)
       }</title></path>`
     ),
     "</svg>",
-    legend(series),
-    "</figure>",
   ].join("");
 }
 

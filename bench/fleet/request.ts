@@ -1,0 +1,44 @@
+/**
+ * A request, from its client to its end.
+ *
+ * @module
+ */
+
+/** What becomes of a request. */
+export const ENDS = ["answered", "queueFull", "queueTimeout", "failed", "broken"] as const;
+
+/**
+ * - `answered`: by a node.
+ * - `queueFull`, `queueTimeout`: 503, as no node had room.
+ * - `failed`: 502, as its node died, and it could not be sent to another one.
+ * - `broken`: its answer had begun when its node died.
+ */
+export type End = typeof ENDS[number];
+
+/** A request. */
+export interface Request {
+  /** When it came to the dispatcher. */
+  readonly arrivedMs: number;
+  /** How long it takes at a node of speed 1. */
+  readonly serviceMs: number;
+  readonly key: number;
+  /** Whether it may be sent to a second node. */
+  readonly isSafe: boolean;
+  /** Nodes that it was given to. */
+  tries: number;
+  /** Until when it waits in the queue; infinite if it does not, or as long as it takes. */
+  deadlineMs: number;
+  isQueued: boolean;
+}
+
+/** Who is told what becomes of requests. */
+export interface Outcomes {
+  /** A request has got its end. */
+  ended(request: Request, end: End): void;
+  /** A request is given to the node of this number. */
+  given(request: Request, node: number): void;
+  /** A request is to be given to another node. */
+  retried(request: Request): void;
+  /** A node that was taken for dead has answered. */
+  answeredLate(): void;
+}

@@ -1,0 +1,163 @@
+/**
+ * Runs a scenario under one policy: a discrete-event simulation. The same seed gives the same outcome, and other
+ * policies meet the same requests at the same times.
+ *
+ * @module
+ */
+
+import { Agenda } from "./agenda.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { durationSource, meanMsOf } from "./durations.ts";
+import { FailurePlan } from "./failures.ts";
+import { Fleet } from "./fleet.ts";
+import { KeySource } from "./keys.ts";
+import { policyOf } from "./policies.ts";
+import { RandomStream } from "./random.ts";
+import type { Outcome } from "./recorder.ts";
+import { Recorder } from "./recorder.ts";
+import type { Request } from "./request.ts";
+import type { PolicyName, Scenario } from "./scenario.ts";
+import { partMsOf } from "../../src/load/timeline.ts";
+
+/** What random numbers are for. */
+enum Purpose {
+  Arrivals,
+  Service,
+  Keys,
+  Safety,
+  Routes,
+  Thinking,
+  Failures,
+  Policies,
+}
+
+/** Runs `scenario` with dispatchers that choose by `policy`. */
+export function simulate(scenario: Scenario, policy: PolicyName): Outcome {
+  return new Simulation(scenario, policy).run();
+}
+
+class Simulation {
+  readonly #scenario: Scenario;
+  readonly #agenda = new Agenda();
+  readonly #recorder: Recorder;
+  readonly #fleet: Fleet;
+  readonly #failures: FailurePlan;
+  readonly #streams: Readonly<Record<"safety" | "routes" | "arrivals", RandomStream>>;
+  readonly #nextServiceMs: () => number;
+  readonly #nextThinkMs: () => number;
+  readonly #keys: KeySource;
+  #came = 0;
+  #lastMs = 0;
+
+  constructor(scenario: Scenario, policy: PolicyName) {
+    this.#scenario = scenario;
+    const { seed, arrivals, service, keys } = scenario;
+    const stream = (purpose: Purpose) => new RandomStream(seed, purpose);
+    this.#streams = {
+      safety: stream(Purpose.Safety),
+      routes: stream(Purpose.Routes),
+      arrivals: stream(Purpose.Arrivals),
+    };
+    this.#nextServiceMs = durationSource(service, stream(Purpose.Service));
+    this.#keys = new KeySource(keys, stream(Purpose.Keys));
+    this.#nextThinkMs = arrivals.kind === "closed"
+      ? durationSource(arrivals.think, stream(Purpose.Thinking))
+      : () => 0;
+    const shapes = Fleet.shapesOf(scenario);
+    this.#recorder = new Recorder(this.#agenda, {
+      ...scenario,
+      keys: keys.count,
+      nodes: shapes.length,
+      partMs: partMsOf(expectedMs(scenario)),
+    }, () => this.#ended());
+    const dispatchers = Array.from({ length: scenario.dispatchers }, (_, place) =>
+      new Dispatcher(
+        this.#agenda,
+        policyOf(policy, new RandomStream(seed, Purpose.Policies + place)),
+        {
+          ...scenario,
+          maxQueue: scenario.queue.max,
+          queueTimeoutMs: scenario.queue.timeoutMs,
+          // They have begun at different times.
+          firstPingMs: place * scenario.pingIntervalMs / scenario.dispatchers,
+        },
+        this.#recorder,
+      ));
+    this.#fleet = new Fleet(this.#agenda, scenario, shapes, dispatchers);
+    this.#failures = new FailurePlan(
+      this.#agenda,
+      scenario.failures,
+      this.#fleet,
+      stream(Purpose.Failures),
+    );
+  }
+
+  run(): Outcome {
+    const { arrivals } = this.#scenario;
+    this.#failures.begin();
+    if (arrivals.kind === "closed") {
+      for (let client = 0; client < arrivals.clients; client++) this.#thinkThenAsk();
+    } else {
+      this.#planArrivals(arrivals.kind, 1_000 / arrivals.perSecond);
+    }
+    this.#agenda.run();
+    return this.#recorder.finish(this.#lastMs);
+  }
+
+  #planArrivals(kind: "poisson" | "constant", meanMs: number): void {
+    const { arrivals: random } = this.#streams;
+    // One at a time is on the agenda: each plans the next one.
+    const arrival = {
+      happen: () => {
+        if (this.#arrive()) {
+          this.#agenda.in(kind === "poisson" ? random.exponential(meanMs) : meanMs, arrival);
+        }
+      },
+    };
+    this.#agenda.in(kind === "poisson" ? random.exponential(meanMs) : meanMs, arrival);
+  }
+
+  /** What a client of a closed loop does when it has its answer. */
+  #thinkThenAsk(): void {
+    this.#agenda.in(this.#nextThinkMs(), { happen: () => void this.#arrive() });
+  }
+
+  /** Lets a request come; whether more are to come. */
+  #arrive(): boolean {
+    const { requests, durationMs, safeShare } = this.#scenario;
+    const { nowMs } = this.#agenda;
+    if (this.#came >= (requests ?? Infinity) || nowMs > (durationMs ?? Infinity)) {
+      this.#failures.end();
+      return false;
+    }
+    this.#came++;
+    this.#lastMs = nowMs;
+    const request: Request = {
+      arrivedMs: nowMs,
+      serviceMs: this.#nextServiceMs(),
+      key: this.#keys.next(),
+      isSafe: this.#streams.safety.unit() < safeShare,
+      tries: 0,
+      deadlineMs: Infinity,
+      isQueued: false,
+    };
+    this.#recorder.came(request);
+    const { dispatchers } = this.#fleet;
+    dispatchers[this.#streams.routes.below(dispatchers.length)].arrived(request);
+    return true;
+  }
+
+  #ended(): void {
+    const { arrivals, clientMs } = this.#scenario;
+    if (arrivals.kind !== "closed") return;
+    this.#agenda.in(clientMs, { happen: () => this.#thinkThenAsk() });
+  }
+}
+
+/** How long it takes about, for the length of the timeline's parts. */
+function expectedMs({ requests, durationMs, arrivals, service }: Scenario): number {
+  const eachMs = arrivals.kind === "closed"
+    ? (meanMsOf(service) + meanMsOf(arrivals.think)) / arrivals.clients
+    : 1_000 / arrivals.perSecond;
+  return Math.min(durationMs ?? Infinity, (requests ?? Infinity) * eachMs);
+}
