@@ -8,9 +8,9 @@ import type { Agenda, Happening } from "./agenda.ts";
 import { Member } from "./member.ts";
 import type { FleetNode } from "./node.ts";
 import { Attempt } from "./node.ts";
-import type { Policy } from "./policies.ts";
+import type { Placement } from "./placement.ts";
 import type { Outcomes, Request } from "./request.ts";
-import { Queue } from "../../src/base/queue.ts";
+import type { Place } from "./waiting.ts";
 
 /** What dispatchers are told. */
 export interface DispatcherSettings {
@@ -27,33 +27,39 @@ export interface DispatcherSettings {
 /** A dispatcher. It knows what it has given to nodes itself, not what others have. */
 export class Dispatcher {
   readonly #agenda: Agenda;
-  readonly #policy: Policy;
+  readonly #placement: Placement;
   readonly #settings: DispatcherSettings;
   readonly #outcomes: Outcomes;
   readonly #members = new Map<FleetNode, Member>();
-  /** Those whose node has died come before others. */
-  readonly #again = new Queue<Request>();
-  readonly #queue = new Queue<Request>();
-  #queued = 0;
+  #waiting = 0;
   #given = 0;
 
-  constructor(agenda: Agenda, policy: Policy, settings: DispatcherSettings, outcomes: Outcomes) {
+  constructor(
+    agenda: Agenda,
+    placement: Placement,
+    settings: DispatcherSettings,
+    outcomes: Outcomes,
+  ) {
     this.#agenda = agenda;
-    this.#policy = policy;
+    this.#placement = placement;
     this.#settings = settings;
     this.#outcomes = outcomes;
   }
 
   /** A request has come. */
   arrived(request: Request): void {
-    const member = this.#queued === 0 ? this.#policy.choose(request.key) : null;
-    if (member !== null) {
-      this.#give(request, member);
-    } else if (this.#queued >= this.#settings.maxQueue) {
-      this.#outcomes.ended(request, "queueFull");
+    const { maxQueue } = this.#settings;
+    for (
+      let member = this.#placement.choose(request);
+      member !== null;
+      member = this.#placement.choose(request)
+    ) {
+      if (this.#give(request, member)) return;
+    }
+    if (this.#waiting < maxQueue && this.#placement.canWait(request, maxQueue)) {
+      this.#wait(request, "fresh");
     } else {
-      this.#queue.push(request);
-      this.#wait(request);
+      this.#outcomes.ended(request, "queueFull");
     }
   }
 
@@ -68,8 +74,8 @@ export class Dispatcher {
     member.inFlight.delete(attempt);
     this.#outcomes.ended(attempt.request, "answered");
     if (member.isClosed) return;
-    this.#policy.changed(member);
-    this.#serveQueue();
+    this.#placement.changed(member);
+    this.#serveWaiting(member);
   }
 
   /** A node announces itself. */
@@ -82,8 +88,8 @@ export class Dispatcher {
     }
     const member = new Member(node, this, this.#agenda.nowMs);
     this.#members.set(node, member);
-    this.#policy.add(member);
-    this.#serveQueue();
+    this.#placement.add(member);
+    this.#serveWaiting(null);
   }
 
   /** A node says that it leaves. */
@@ -91,13 +97,23 @@ export class Dispatcher {
     const member = this.#members.get(node);
     if (member === undefined || member.isClosed) return;
     member.isClosed = true;
-    this.#policy.remove(member);
+    this.#placement.remove(member);
   }
 
   /** The connection to a node is reset. */
   lose(node: FleetNode): void {
     const member = this.#members.get(node);
     if (member !== undefined) this.#bury(member);
+  }
+
+  /** The connection to a node was reset: this is noticed when something is sent to it, a ping at the latest. */
+  loseAtSending(node: FleetNode): void {
+    const member = this.#members.get(node);
+    if (member === undefined) return;
+    member.isUnreachable = true;
+    const { pingIntervalMs, firstPingMs } = this.#settings;
+    const pings = Math.floor((this.#agenda.nowMs - firstPingMs) / pingIntervalMs) + 1;
+    this.#agenda.at(firstPingMs + pings * pingIntervalMs, { happen: () => this.lose(node) });
   }
 
   /** A node has become silent: plans when that is noticed. */
@@ -132,7 +148,7 @@ export class Dispatcher {
   }
 
   #bury(member: Member): void {
-    if (!member.isClosed) this.#policy.remove(member);
+    if (!member.isClosed) this.#placement.remove(member);
     member.isClosed = member.isOver = true;
     this.#members.delete(member.node);
     const { silentSinceMs } = member.node;
@@ -143,59 +159,61 @@ export class Dispatcher {
         this.#outcomes.ended(request, "failed");
       } else {
         this.#outcomes.retried(request);
-        this.#again.push(request);
-        this.#wait(request);
+        this.#wait(request, "again");
       }
     }
     member.inFlight.clear();
-    this.#serveQueue();
+    this.#serveWaiting(null);
   }
 
-  #give(request: Request, member: Member): void {
+  /** Gives a request to a node; whether that can be reached. */
+  #give(request: Request, member: Member): boolean {
+    if (member.isUnreachable) {
+      this.#bury(member);
+      return false;
+    }
     const attempt = new Attempt(this.#agenda, request, member);
     request.tries++;
     member.lastGiven = this.#given++;
     member.inFlight.add(attempt);
-    this.#policy.changed(member);
+    this.#placement.changed(member);
     this.#outcomes.given(request, member.node.shape.index);
     member.node.send(attempt);
+    return true;
   }
 
-  #wait(request: Request): void {
-    this.#queued++;
-    request.isQueued = true;
+  #wait(request: Request, place: Place): void {
+    this.#waiting++;
+    this.#placement.push(request, place);
     const { queueTimeoutMs } = this.#settings;
     if (queueTimeoutMs === null) return;
     const deadlineMs = request.deadlineMs = this.#agenda.nowMs + queueTimeoutMs;
     this.#agenda.at(deadlineMs, {
       happen: () => {
-        if (!request.isQueued || request.deadlineMs !== deadlineMs) return;
-        request.isQueued = false;
-        this.#queued--;
+        if (request.waitsIn === null || request.deadlineMs !== deadlineMs) return;
+        this.#endWait(request);
         this.#outcomes.ended(request, "queueTimeout");
       },
     });
   }
 
-  #serveQueue(): void {
-    while (this.#queued > 0) {
-      const queue = this.#next();
-      const request = queue.first!;
-      const member = this.#policy.choose(request.key);
-      if (member === null) return;
-      queue.shift();
-      request.isQueued = false;
-      this.#queued--;
-      this.#give(request, member);
-    }
+  #endWait(request: Request): void {
+    request.waitsIn?.remove(request);
+    this.#waiting--;
   }
 
-  /** The queue that has the first request which still waits, with that in front. */
-  #next(): Queue<Request> {
-    for (const queue of [this.#again, this.#queue]) {
-      while (queue.first?.isQueued === false) queue.shift();
-      if (queue.length > 0) return queue;
+  /** Gives to nodes what waits: to that alone which has room now, or to any. */
+  #serveWaiting(changed: Member | null): void {
+    while (this.#waiting > 0) {
+      const placed = this.#placement.next(changed);
+      if (placed === null) return;
+      const { request, member } = placed;
+      if (member.isUnreachable) {
+        this.#bury(member);
+        return;
+      }
+      this.#endWait(request);
+      this.#give(request, member);
     }
-    throw new Error("nothing waits, although it was counted");
   }
 }

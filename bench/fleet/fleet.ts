@@ -83,7 +83,7 @@ export class Fleet {
       case "crash":
         node.die();
         if (this.#scenario.crashNotice === "pings") this.#watch(node);
-        else this.#tell((dispatcher) => dispatcher.lose(node));
+        else this.#tell((dispatcher) => this.#reset(dispatcher, node));
         return () => this.#join(index);
       case "freeze":
         node.freeze();
@@ -103,6 +103,11 @@ export class Fleet {
       case "join":
         return this.#leave(node);
     }
+  }
+
+  #reset(dispatcher: Dispatcher, node: FleetNode): void {
+    if (this.#scenario.crashNotice === "reset") dispatcher.lose(node);
+    else dispatcher.loseAtSending(node);
   }
 
   /** A new node of this number comes; gives what lets it leave. */

@@ -6,7 +6,8 @@
 
 import type { KeySpec } from "./scenario.ts";
 import type { RandomStream } from "./random.ts";
-import { mix } from "./random.ts";
+import type { RendezvousHandler, TextHash } from "../../src/dispatch/sticky/rendezvous.ts";
+import { hashOf, outranks, rendezvous } from "../../src/dispatch/sticky/rendezvous.ts";
 
 /** Draws keys, numbers from 0, each by its share of the requests, in constant time (Walker's aliases). */
 export class KeySource {
@@ -63,14 +64,14 @@ function aliasesOf(shares: Float64Array): { own: Float64Array; aliases: Uint32Ar
   return { own, aliases };
 }
 
-/** What the scores of a key are made of. */
-export function keyHash(key: number): number {
-  return mix(key, 0x3c6ef372);
+/** What a key's rendezvous is made of. */
+export function keyHash(key: number): TextHash {
+  return hashOf(String(key));
 }
 
-/** How much a node wants the key of this hash: the node with the highest score gets it. */
-export function scoreOf(hash: number, node: number): number {
-  return mix(hash, node + 1) >>> 0;
+/** The same of a node, whose name is `node-` and its number. */
+export function nodeHash(node: number): TextHash {
+  return hashOf(`node-${node}`);
 }
 
 /** Which share of the keys gets another node, and which share of the requests these keys have. */
@@ -85,18 +86,26 @@ export interface MovedShares {
   readonly leave: MovedShare;
 }
 
-/** Which keys of `spec` the node gets that joins `nodes` others, and which get another one if the last of these leaves. */
+/**
+ * Which keys of `spec` the node gets that joins `nodes` others that are like it, and which get another one if the
+ * last of these leaves.
+ */
 export function movedShares(spec: KeySpec, nodes: number): MovedShares {
   const shares = keyShares(spec);
+  const all = Array.from({ length: nodes + 1 }, (_, node): RendezvousHandler => ({
+    nameHash: nodeHash(node),
+    capacity: 1,
+  }));
+  const [last, next] = all.slice(nodes - 1);
+  const others = all.slice(0, nodes - 1);
   const moved = { join: { ofKeys: 0, ofRequests: 0 }, leave: { ofKeys: 0, ofRequests: 0 } };
   for (let key = 0; key < spec.count; key++) {
     const hash = keyHash(key);
-    let most = -1;
-    for (let node = 0; node < nodes - 1; node++) most = Math.max(most, scoreOf(hash, node));
-    const [last, next] = [scoreOf(hash, nodes - 1), scoreOf(hash, nodes)];
+    const best = rendezvous(hash, others);
+    const isLast = best === null || outranks(hash, last, best);
     const what = [
-      ...last > most ? [moved.leave] : [],
-      ...next > Math.max(most, last) ? [moved.join] : [],
+      ...isLast ? [moved.leave] : [],
+      ...outranks(hash, next, isLast ? last : best) ? [moved.join] : [],
     ];
     for (const each of what) {
       each.ofKeys += 1 / spec.count;

@@ -23,7 +23,9 @@ export class Member {
   isClosed = false;
   /** Whether it is taken for dead. */
   isOver = false;
-  /** Its place in the policy's own order. */
+  /** Whether what is sent to it does not arrive, which is noticed then. */
+  isUnreachable = false;
+  /** Its place in the chooser's own order. */
   place = -1;
 
   constructor(node: FleetNode, dispatcher: Dispatcher, nowMs: number) {

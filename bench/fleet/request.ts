@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { RequestQueue } from "./waiting.ts";
+
 /** What becomes of a request. */
 export const ENDS = ["answered", "queueFull", "queueTimeout", "failed", "broken"] as const;
 
@@ -26,9 +28,10 @@ export interface Request {
   readonly isSafe: boolean;
   /** Nodes that it was given to. */
   tries: number;
-  /** Until when it waits in the queue; infinite if it does not, or as long as it takes. */
+  /** Where it waits; `null` if it does not. */
+  waitsIn: RequestQueue | null;
+  /** Until when it waits, if it does, and not for ever. */
   deadlineMs: number;
-  isQueued: boolean;
 }
 
 /** Who is told what becomes of requests. */

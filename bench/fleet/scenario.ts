@@ -77,8 +77,11 @@ export interface FailureSpec {
   readonly count: number;
 }
 
-/** How dispatchers learn that a process has died: its connection is reset, or it answers no pings. */
-export const CRASH_NOTICES = ["reset", "pings"] as const;
+/**
+ * How dispatchers learn that a process has died, which resets its connection: `reset`, at once; `send`, when they send
+ * it something, a ping at the latest; `pings`, if its machine has died with it, so that nothing is reset.
+ */
+export const CRASH_NOTICES = ["reset", "send", "pings"] as const;
 
 /** What is simulated. */
 export interface Scenario {

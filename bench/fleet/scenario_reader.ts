@@ -76,7 +76,7 @@ export function readScenario(located: Located, durationsIn: DurationFile): Scena
     networkMs: fields.number("networkMs", MOMENT, 0),
     clientMs: fields.number("clientMs", MOMENT, 0),
     pingIntervalMs: pings.number("intervalMs", SPAN, 1_000),
-    crashNotice: fields.choice("crashNotice", CRASH_NOTICES, "pings"),
+    crashNotice: fields.choice("crashNotice", CRASH_NOTICES, "send"),
     safeShare: fields.number("safeShare", SHARE, 1),
     maxTries: fields.number("maxTries", COUNT, 3),
     answerBeginsAt: fields.number("answerBeginsAt", SHARE, 1),

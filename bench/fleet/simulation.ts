@@ -11,7 +11,7 @@ import { durationSource, meanMsOf } from "./durations.ts";
 import { FailurePlan } from "./failures.ts";
 import { Fleet } from "./fleet.ts";
 import { KeySource } from "./keys.ts";
-import { policyOf } from "./policies.ts";
+import { placementOf } from "./placement.ts";
 import { RandomStream } from "./random.ts";
 import type { Outcome } from "./recorder.ts";
 import { Recorder } from "./recorder.ts";
@@ -73,7 +73,7 @@ class Simulation {
     const dispatchers = Array.from({ length: scenario.dispatchers }, (_, place) =>
       new Dispatcher(
         this.#agenda,
-        policyOf(policy, new RandomStream(seed, Purpose.Policies + place)),
+        placementOf(policy, new RandomStream(seed, Purpose.Policies + place)),
         {
           ...scenario,
           maxQueue: scenario.queue.max,
@@ -138,8 +138,8 @@ class Simulation {
       key: this.#keys.next(),
       isSafe: this.#streams.safety.unit() < safeShare,
       tries: 0,
+      waitsIn: null,
       deadlineMs: Infinity,
-      isQueued: false,
     };
     this.#recorder.came(request);
     const { dispatchers } = this.#fleet;

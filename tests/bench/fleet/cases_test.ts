@@ -24,6 +24,7 @@ interface HandCase {
 /** Requests come at 100 and 200 ms, to two nodes. Each takes a second. Pings go out at each second. */
 const TWO = {
   requests: 2,
+  crashNotice: "pings",
   arrivals: { kind: "constant", perSecond: 10 },
   service: { kind: "constant", ms: 1_000 },
   nodes: [{ count: 2 }],
@@ -79,6 +80,24 @@ const CASES: Record<string, HandCase> = {
     answeredMs: [1_000, 2_100],
     retries: 1,
     givenTo: [1, 2],
+  },
+  "a crash that is noticed by the next ping, which does not arrive": {
+    fields: { ...failing({ kind: "crash" }), crashNotice: "send" },
+    // At 1 s; the other node is busy until 1.2 s.
+    answeredMs: [1_000, 2_100],
+    retries: 1,
+  },
+  "a crash that is noticed by a request, which does not arrive": {
+    fields: {
+      ...three,
+      nodes: [{ count: 2, workers: 2 }],
+      ...failing({ kind: "crash", atMs: 250 }),
+      crashNotice: "send",
+    },
+    // The third finds out, and the first comes before it.
+    answeredMs: [1_000, 1_200, 1_900],
+    retries: 1,
+    givenTo: [1, 3],
   },
   // The ping of 0 s was answered, that of 1 s not: this is seen at 2 s.
   "a crash that is noticed by pings": {
@@ -164,6 +183,31 @@ const CASES: Record<string, HandCase> = {
     fields: { ...three, ...one, failures: [{ kind: "join", atMs: 250, forMs: 20 }] },
     answeredMs: [1_000, 1_050, 1_800],
     givenTo: [2, 1],
+  },
+  "with sticky keys, requests wait for their node, and others are idle": {
+    policy: "sticky",
+    fields: { keys: { count: 1 } },
+    answeredMs: [1_000, 1_900],
+  },
+  "each node has its part of the queue": {
+    policy: "sticky",
+    // Half of three, rounded up.
+    fields: { requests: 4, keys: { count: 1 }, queue: { max: 3 } },
+    answeredMs: [1_000, 1_900, 2_800],
+    ends: { queueFull: 1 },
+  },
+  "what waits for a node that dies waits for the next one of its key": {
+    policy: "sticky",
+    fields: {
+      ...three,
+      keys: { count: 1 },
+      crashNotice: "reset",
+      failures: [0, 1].map((node) => ({ kind: "crash", node, atMs: 500, forMs: 100 })),
+    },
+    // At 600 ms, node 0 is back, and gets the first; then node 1, which is the key's, and gets the others.
+    answeredMs: [1_400, 1_500, 2_300],
+    givenTo: [1, 3],
+    retries: 1,
   },
   "what comes during the warm-up is not counted": {
     fields: { warmUpMs: 150 },

@@ -32,7 +32,7 @@ const STANDARD = {
   networkMs: 0,
   clientMs: 0,
   pingIntervalMs: 1_000,
-  crashNotice: "pings",
+  crashNotice: "send",
   safeShare: 1,
   maxTries: 3,
   answerBeginsAt: 1,

@@ -1,18 +1,16 @@
 /**
- * How a dispatcher chooses a node. A choice takes no more steps than the logarithm of the number of nodes, but
- * a 32nd of that number with `round-robin`, and with `sticky` all of it for a key that is new, whose node has
- * gone, or whose node is full.
+ * How a dispatcher chooses among nodes that are alike to a request. A choice takes no more steps than the logarithm
+ * of their number, but a 32nd of that number with `round-robin`.
  *
  * @module
  */
 
 import type { Member } from "./member.ts";
-import { keyHash, scoreOf } from "./keys.ts";
 import type { RandomStream } from "./random.ts";
 import type { PolicyName } from "./scenario.ts";
 
 /** Chooses among the nodes that a dispatcher knows. */
-export interface Policy {
+export interface Chooser {
   /** A node gets requests from now on. */
   add(member: Member): void;
   /** It gets none anymore. */
@@ -20,11 +18,11 @@ export interface Policy {
   /** It was given a request, or has answered one. */
   changed(member: Member): void;
   /** A node with room; `null` if the request has to wait. */
-  choose(key: number): Member | null;
+  choose(): Member | null;
 }
 
-/** The policy of this name. */
-export function policyOf(name: PolicyName, random: RandomStream): Policy {
+/** The chooser of this name. */
+export function chooserOf(name: Exclude<PolicyName, "sticky">, random: RandomStream): Chooser {
   switch (name) {
     case "round-robin":
       return new RoundRobin();
@@ -34,13 +32,11 @@ export function policyOf(name: PolicyName, random: RandomStream): Policy {
       return new RandomChoice(random, 2);
     case "least-busy":
       return new LeastBusy();
-    case "sticky":
-      return new Sticky();
   }
 }
 
 /** One after the other, in the order in which they came; those without room are passed over. */
-class RoundRobin implements Policy {
+class RoundRobin implements Chooser {
   readonly #members: (Member | undefined)[] = [];
   readonly #freePlaces: number[] = [];
   /** A bit for each place whose node has room. */
@@ -91,7 +87,7 @@ class RoundRobin implements Policy {
 }
 
 /** The less busy of one or two that are chosen at random. */
-class RandomChoice implements Policy {
+class RandomChoice implements Chooser {
   readonly #random: RandomStream;
   readonly #choices: 1 | 2;
   /** Those that have room. */
@@ -135,7 +131,7 @@ class RandomChoice implements Policy {
 }
 
 /** The one with the least in flight for its capacity, of several the one that was longest without a new request. */
-class LeastBusy implements Policy {
+class LeastBusy implements Chooser {
   /** A heap: the next one first. */
   readonly #heap: Member[] = [];
 
@@ -187,64 +183,4 @@ class LeastBusy implements Policy {
 function isBefore(a: Member, b: Member): boolean {
   const difference = a.load - b.load;
   return difference < 0 || (difference === 0 && a.lastGiven < b.lastGiven);
-}
-
-/** The one with the highest score for the request's key; while that is full, the next of those with room. */
-class Sticky implements Policy {
-  readonly #members: Member[] = [];
-  /** Which node each key has, and how many had come when that was found out. */
-  readonly #known = new Map<number, { winner: Member; seen: number }>();
-  /** All that have ever come, in their order. */
-  readonly #came: Member[] = [];
-
-  add(member: Member): void {
-    this.#members.push(member);
-    this.#came.push(member);
-  }
-
-  remove(member: Member): void {
-    this.#members.splice(this.#members.indexOf(member), 1);
-  }
-
-  changed(): void {}
-
-  choose(key: number): Member | null {
-    if (this.#members.length === 0) return null;
-    const winner = this.#winnerOf(key);
-    if (winner.hasRoom) return winner;
-    return best(key, this.#members, "with room");
-  }
-
-  /** Looks at those only that came since the key was asked for. */
-  #winnerOf(key: number): Member {
-    const known = this.#known.get(key);
-    const seen = this.#came.length;
-    if (known === undefined || known.winner.isClosed) {
-      const winner = best(key, this.#members, "any")!;
-      this.#known.set(key, { winner, seen });
-      return winner;
-    }
-    if (known.seen < seen) {
-      const newer = this.#came.slice(known.seen).filter(({ isClosed }) => !isClosed);
-      known.winner = best(key, [known.winner, ...newer], "any")!;
-      known.seen = seen;
-    }
-    return known.winner;
-  }
-}
-
-function best(key: number, members: readonly Member[], which: "any" | "with room"): Member | null {
-  const hash = keyHash(key);
-  let winner: Member | null = null;
-  let most = -1;
-  for (const member of members) {
-    if (which === "with room" && !member.hasRoom) continue;
-    const score = scoreOf(hash, member.node.shape.index);
-    // Of two of the same number, the newer one: the other is dead, or will be.
-    if (score >= most) {
-      winner = member;
-      most = score;
-    }
-  }
-  return winner;
 }
