@@ -35,7 +35,7 @@ export class FieldFinder {
     const names = this.#names;
     const count = names.length;
     if (count === 0) return;
-    this.starts.fill(NONE);
+    for (let i = 0; i < count; i++) this.starts[i] = NONE;
     let missing = count;
     for (let at = fieldsStart; at < fieldsEnd && missing > 0;) {
       const nameStart = at;

@@ -4,11 +4,37 @@
  * @module
  */
 
+import { latin1Bytes } from "../base/bytes.ts";
 import { CR, LF } from "../message/chars.ts";
 import type { Escaping } from "./escaping.ts";
 import { BACKSLASH, ESCAPES, HEX_DIGITS } from "./escaping.ts";
 
 const MIN_BYTES = 4_096;
+const WORD_BYTES = 8;
+/** What appending a {@linkcode Constant} may write after its bytes. */
+export const MAX_PADDING_BYTES: number = WORD_BYTES - 1;
+/** The powers of ten, by their exponents. */
+const POWERS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
+
+/** What many lines have, so that it is appended a word at a time. */
+export class Constant {
+  /** Its bytes. */
+  readonly length: number;
+  /** The same in words, with zeros after them. */
+  readonly words: BigInt64Array;
+
+  /** Makes one of `text`, which is ASCII. */
+  constructor(text: string) {
+    const { length } = text;
+    this.length = length;
+    const padded = text.padEnd(Math.ceil(length / WORD_BYTES) * WORD_BYTES, "\0");
+    const view = new DataView(latin1Bytes(padded).buffer);
+    this.words = BigInt64Array.from(
+      { length: padded.length / WORD_BYTES },
+      (_, i) => view.getBigInt64(i * WORD_BYTES, true),
+    );
+  }
+}
 
 /** A buffer that grows, and keeps what it has grown to. */
 export class LineBuffer {
@@ -16,6 +42,7 @@ export class LineBuffer {
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(MIN_BYTES);
   /** Bytes that were written. */
   length = 0;
+  #view = new DataView(this.bytes.buffer);
 
   /** Appends `text`, which is ASCII. */
   ascii(text: string): void {
@@ -27,13 +54,12 @@ export class LineBuffer {
     this.length = at;
   }
 
-  /** Appends all of `bytes`, for which there has to be room ({@linkcode reserve}). */
-  constant(bytes: Uint8Array): void {
-    const { length } = bytes;
-    const target = this.bytes;
+  /** Appends `constant`, for which there has to be room: also for the rest of its last word. */
+  constant({ words, length }: Constant): void {
+    const view = this.#view;
     let at = this.length;
-    for (let i = 0; i < length; i++) target[at++] = bytes[i];
-    this.length = at;
+    for (let i = 0; i < words.length; i++, at += WORD_BYTES) view.setBigInt64(at, words[i], true);
+    this.length += length;
   }
 
   /** Appends a whole number from 0 on with digits and small letters: in base 36. */
@@ -66,28 +92,29 @@ export class LineBuffer {
     } else {
       let digits = 1;
       for (let power = 10; power <= value; power *= 10) digits++;
-      this.#digits(value, digits);
+      this.padded(value, digits);
     }
   }
 
-  /** Appends `value`, from 0 on, with `decimals` digits after the point. */
+  /** Appends `value`, from 0 on, with `decimals` digits after the point, six at the most. */
   decimal(value: number, decimals: number): void {
-    const scale = 10 ** decimals;
+    const scale = POWERS[decimals];
     const scaled = Math.round(value * scale);
     const whole = Math.floor(scaled / scale);
     this.whole(whole);
     this.byte(0x2e);
-    this.#digits(scaled - whole * scale, decimals);
+    this.padded(scaled - whole * scale, decimals);
   }
 
-  /** Appends the last `digits` digits of `value`, with zeros before it. */
-  #digits(value: number, digits: number): void {
+  /** Appends the last `digits` digits of `value`, below 2^30, with zeros before it. */
+  padded(value: number, digits: number): void {
     this.reserve(digits);
     const { bytes } = this;
+    let left = value | 0;
     for (let at = this.length + digits; at > this.length;) {
-      const rest = value / 10 | 0;
-      bytes[--at] = 0x30 + value - rest * 10;
-      value = rest;
+      const rest = left / 10 | 0;
+      bytes[--at] = 0x30 + left - rest * 10;
+      left = rest;
     }
     this.length += digits;
   }
@@ -126,6 +153,7 @@ export class LineBuffer {
     const larger = new Uint8Array(size);
     larger.set(this.bytes.subarray(0, this.length));
     this.bytes = larger;
+    this.#view = new DataView(larger.buffer);
   }
 }
 

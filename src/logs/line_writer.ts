@@ -7,16 +7,17 @@
 import { latin1Bytes } from "../base/bytes.ts";
 import { withoutPasswords } from "../base/passwords.ts";
 import { LF, QUESTION, SP } from "../message/chars.ts";
-import type { RequestHead } from "../message/exchange.ts";
+import type { EndpointKind, RequestHead } from "../message/exchange.ts";
 import { latin1Text } from "../message/fields.ts";
 import { idPrefix } from "../message/request_id.ts";
-import type { RequestRecord } from "../observe/request_record.ts";
+import type { Outcome, RequestRecord } from "../observe/request_record.ts";
 import type { Escaping } from "./escaping.ts";
 import { alsoEscaping, JSON_ESCAPING, QUOTE, TEXT_ESCAPING, WORD_ESCAPING } from "./escaping.ts";
 import type { LogFormat, Piece, Value } from "./format.ts";
 import { endByte, NO_BYTE } from "./format.ts";
 import { FieldFinder } from "./field_finder.ts";
 import type { LineBuffer } from "./line_buffer.ts";
+import { Constant, MAX_PADDING_BYTES } from "./line_buffer.ts";
 
 /** Bytes of a value at the most: the rest of it is left out. */
 export const MAX_VALUE_BYTES = 8_192;
@@ -31,26 +32,26 @@ const USER_AGENT = 1;
 
 /** What lines in JSON have between values, with the quotes of those. */
 const JSON_KEYS = {
-  time: latin1Bytes('{"time":"'),
-  client: latin1Bytes('Z","client":"'),
-  method: latin1Bytes('","method":"'),
-  target: latin1Bytes('","target":"'),
-  http10: latin1Bytes('","protocol":"HTTP/1.0","status":'),
-  http11: latin1Bytes('","protocol":"HTTP/1.1","status":'),
-  bytesIn: latin1Bytes(',"bytesIn":'),
-  bytesOut: latin1Bytes(',"bytesOut":'),
-  durationMs: latin1Bytes(',"durationMs":'),
-  firstByteMs: latin1Bytes(',"firstByteMs":'),
-  queuedMs: latin1Bytes(',"queuedMs":'),
-  endpoint: latin1Bytes(',"endpoint":"'),
-  scheme: latin1Bytes('","scheme":"'),
-  mount: latin1Bytes('","mount":"'),
-  worker: latin1Bytes('","worker":'),
-  generation: latin1Bytes(',"generation":'),
-  requestId: latin1Bytes(',"requestId":"'),
-  referer: latin1Bytes(',"referer":"'),
-  userAgent: latin1Bytes(',"userAgent":"'),
-  outcome: latin1Bytes(',"outcome":"'),
+  client: new Constant('Z","client":"'),
+  method: new Constant('","method":"'),
+  target: new Constant('","target":"'),
+  http10: new Constant('","protocol":"HTTP/1.0","status":'),
+  http11: new Constant('","protocol":"HTTP/1.1","status":'),
+  bytesIn: new Constant(',"bytesIn":'),
+  bytesOut: new Constant(',"bytesOut":'),
+  durationMs: new Constant(',"durationMs":'),
+  firstByteMs: new Constant(',"firstByteMs":'),
+  queuedMs: new Constant(',"queuedMs":'),
+  worker: new Constant('","worker":'),
+  generation: new Constant(',"generation":'),
+  referer: new Constant(',"referer":"'),
+  userAgent: new Constant(',"userAgent":"'),
+};
+/** The same for endpoint and scheme, up to the mount. */
+const JSON_PLACES = {
+  http: placesAt("http"),
+  fastcgi: placesAt("fastcgi"),
+  mongrel2: placesAt("mongrel2"),
 };
 /** More than all of them and the numbers between them take, in bytes. */
 const MAX_KEY_BYTES = 1_024;
@@ -62,19 +63,32 @@ export class LineWriter {
   readonly #escapings: readonly Escaping[];
   readonly #fields: FieldFinder;
   readonly #process: number;
-  readonly #idPrefix = `${idPrefix()}-`;
-  readonly #jsonEnd: Uint8Array;
-  /** The second that the texts are of, since 1970. */
+  /** The literals among the pieces, at their places. */
+  readonly #literals: readonly (Constant | null)[];
+  /** What begins ids in JSON, with their key. */
+  readonly #jsonId = new Constant(`,"requestId":"${idPrefix()}-`);
+  readonly #jsonGivenId = new Constant(',"requestId":"');
+  /** The ends of lines in JSON, by outcomes. */
+  readonly #jsonEnds: Readonly<Record<Outcome, Constant>>;
+  /** The second that the next two are of, since 1970. */
   #second = -1;
-  #isoSecond = "";
-  #commonSecond = "";
+  /** What begins lines in JSON. */
+  #jsonStart = new Constant("");
+  #commonSecond = new Constant("");
 
   /** Writes lines in `format` for the process with the number `process`. */
   constructor(format: LogFormat, process: number) {
     this.#format = format;
     this.#escapings = format.kind === "json" ? [] : format.pieces.map(escapingOf);
     this.#process = process;
-    this.#jsonEnd = latin1Bytes(`","process":${process}}`);
+    this.#literals = format.kind === "json" ? [] : format.pieces.map(literalOf);
+    const endOf = (outcome: Outcome) =>
+      new Constant(`,"outcome":"${outcome}","process":${process}}`);
+    this.#jsonEnds = {
+      "answered": endOf("answered"),
+      "cut off": endOf("cut off"),
+      "client left": endOf("client left"),
+    };
     const names = format.kind === "json"
       ? JSON_FIELDS
       : format.pieces.flatMap((piece) => piece.kind === "field" ? [piece.name] : []);
@@ -91,9 +105,10 @@ export class LineWriter {
       for (let i = 0; i < pieces.length; i++) {
         const piece = pieces[i];
         const escaping = this.#escapings[i];
-        if (piece.kind === "literal") line.ascii(piece.text);
+        const literal = this.#literals[i];
+        if (literal !== null) append(line, literal);
         else if (piece.kind === "field") this.#writeField(line, record.head, piece.name, escaping);
-        else this.#writeValue(line, record, piece.value, escaping);
+        else if (piece.kind === "value") this.#writeValue(line, record, piece.value, escaping);
       }
     }
     line.byte(LF);
@@ -101,18 +116,17 @@ export class LineWriter {
 
   #writeJson(line: LineBuffer, record: RequestRecord): void {
     const { head, startedAtMs } = record;
-    const { block, idStart, idEnd } = head;
+    const { block, idStart, idEnd, peer } = head;
     line.reserve(MAX_KEY_BYTES);
     this.#setSecond(startedAtMs);
-    line.constant(JSON_KEYS.time);
-    line.ascii(this.#isoSecond);
-    const ms = Math.floor(startedAtMs) % 1_000;
-    line.ascii(ms < 10 ? ".00" : ms < 100 ? ".0" : ".");
-    line.whole(ms);
+    line.constant(this.#jsonStart);
+    line.padded(startedAtMs - this.#second * 1_000, 3);
     line.constant(JSON_KEYS.client);
     line.ascii(record.client);
+    line.reserve(MAX_KEY_BYTES);
     line.constant(JSON_KEYS.method);
     line.ascii(head.method);
+    line.reserve(MAX_KEY_BYTES);
     line.constant(JSON_KEYS.target);
     put(line, block, head.targetStart, head.targetEnd, JSON_ESCAPING);
     line.reserve(MAX_KEY_BYTES);
@@ -132,34 +146,28 @@ export class LineWriter {
       line.constant(JSON_KEYS.queuedMs);
       line.decimal(record.queuedMs, 3);
     }
-    line.constant(JSON_KEYS.endpoint);
-    line.ascii(record.endpoint);
-    line.constant(JSON_KEYS.scheme);
-    line.ascii(record.scheme);
-    line.constant(JSON_KEYS.mount);
+    line.constant(JSON_PLACES[peer.endpoint][peer.scheme]);
     asciiEscaped(line, record.mount, JSON_ESCAPING);
     line.reserve(MAX_KEY_BYTES);
     line.constant(JSON_KEYS.worker);
     line.whole(record.worker);
     line.constant(JSON_KEYS.generation);
     line.whole(record.generation);
-    line.constant(JSON_KEYS.requestId);
     if (idEnd > idStart) {
+      line.constant(this.#jsonGivenId);
       line.escaped(block, idStart, idEnd, JSON_ESCAPING);
     } else {
-      line.ascii(this.#idPrefix);
+      line.constant(this.#jsonId);
       line.base36(head.number);
     }
     line.byte(QUOTE);
     this.#writeJsonField(line, block, REFERER, JSON_KEYS.referer);
     this.#writeJsonField(line, block, USER_AGENT, JSON_KEYS.userAgent);
     line.reserve(MAX_KEY_BYTES);
-    line.constant(JSON_KEYS.outcome);
-    line.ascii(record.outcome);
-    line.constant(this.#jsonEnd);
+    line.constant(this.#jsonEnds[record.outcome]);
   }
 
-  #writeJsonField(line: LineBuffer, block: Uint8Array, place: number, key: Uint8Array): void {
+  #writeJsonField(line: LineBuffer, block: Uint8Array, place: number, key: Constant): void {
     const { starts, ends } = this.#fields;
     const start = starts[place];
     if (start < 0) return;
@@ -186,7 +194,7 @@ export class LineWriter {
         break;
       case "time":
         this.#setSecond(record.startedAtMs);
-        line.ascii(this.#commonSecond);
+        append(line, this.#commonSecond);
         break;
       case "request line":
         this.#writeRequestLine(line, record, escaping);
@@ -291,10 +299,9 @@ export class LineWriter {
     this.#second = second;
     const date = new Date(second * 1_000);
     const iso = date.toISOString();
-    this.#isoSecond = iso.slice(0, 19);
-    const day = iso.slice(8, 10);
-    this.#commonSecond = `[${day}/${MONTHS[date.getUTCMonth()]}/${iso.slice(0, 4)}:` +
-      `${iso.slice(11, 19)} +0000]`;
+    this.#jsonStart = new Constant(`{"time":"${iso.slice(0, 20)}`);
+    const [day, month, year] = [iso.slice(8, 10), MONTHS[date.getUTCMonth()], iso.slice(0, 4)];
+    this.#commonSecond = new Constant(`[${day}/${month}/${year}:${iso.slice(11, 19)} +0000]`);
   }
 }
 
@@ -302,6 +309,21 @@ function escapingOf(piece: Piece): Escaping {
   if (piece.kind === "literal" || piece.isQuoted) return TEXT_ESCAPING;
   const byte = endByte(piece.end);
   return byte === NO_BYTE ? WORD_ESCAPING : alsoEscaping(WORD_ESCAPING, byte);
+}
+
+function placesAt(endpoint: EndpointKind): Readonly<Record<"http" | "https", Constant>> {
+  const place = (scheme: string) =>
+    new Constant(`,"endpoint":"${endpoint}","scheme":"${scheme}","mount":"`);
+  return { http: place("http"), https: place("https") };
+}
+
+function literalOf(piece: Piece): Constant | null {
+  return piece.kind === "literal" ? new Constant(piece.text) : null;
+}
+
+function append(line: LineBuffer, constant: Constant): void {
+  line.reserve(constant.length + MAX_PADDING_BYTES);
+  line.constant(constant);
 }
 
 /** Where the query of the target begins with its question mark, or the target ends. */

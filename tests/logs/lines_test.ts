@@ -288,3 +288,21 @@ Deno.test("what is written is read again, in all formats", () => {
     assertEquals(bytesOut, 1_234, line);
   }
 });
+
+for (const format of ["json", "combined"]) {
+  Deno.test(`lines in ${format} are the same wherever the buffer has to grow`, () => {
+    const line = new LineBuffer();
+    const writer = new LineWriter(parseLogFormat(format, "--access-log-format"), 77);
+    const expected: string[] = [];
+    for (let length = 0; length < 1_100; length++) {
+      const record = recordOf(`/${"a".repeat(length)}`, FIELDS);
+      record.head.peer = {
+        ...record.head.peer,
+        remoteAddr: { transport: "tcp", hostname: "1".repeat((length * 7) % 1_500), port: 1 },
+      };
+      writer.write(line, record);
+      expected.push(lineOf(format, record));
+    }
+    assertEquals(new TextDecoder().decode(line.bytes.subarray(0, line.length)), expected.join(""));
+  });
+}
