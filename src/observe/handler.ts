@@ -11,6 +11,7 @@ import type { ExchangeWatch } from "./observed_exchange.ts";
 import { ObservedExchange } from "./observed_exchange.ts";
 import type { Outcome, RequestObserver, RequestTracer } from "./request_record.ts";
 import { NEVER_MS, RequestRecord } from "./request_record.ts";
+import { TurnClock } from "./turn_clock.ts";
 
 /** How long the distance between the two clocks is taken for what it was, in milliseconds. */
 const CLOCK_MS = 1_000;
@@ -19,6 +20,7 @@ const CLOCK_MS = 1_000;
 export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
   /** Requests that are under way. */
   inFlight = 0;
+  readonly clock = new TurnClock();
   /** The one that came last of those under way; the others by {@linkcode ObservedExchange.before}. */
   #newest: ObservedExchange | null = null;
   readonly #handler: ExchangeHandler;
@@ -43,7 +45,7 @@ export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
   handle(exchange: Exchange): void {
     // Its bytes are asked for at its end.
     exchange.head.detach();
-    const observed = new ObservedExchange(exchange, this, performance.now());
+    const observed = new ObservedExchange(exchange, this, this.clock.now());
     if (this.#tracer !== null) observed.trace = this.#tracer.begin(exchange.head);
     const newest = this.#newest;
     observed.before = newest;
@@ -54,7 +56,7 @@ export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
   }
 
   onRefused(head: RequestHead, { status, message }: ProtocolError): void {
-    const now = performance.now();
+    const now = this.clock.now();
     const record = this.#record;
     record.head = head;
     record.mount = "";
@@ -76,6 +78,8 @@ export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
     if (before !== null) before.after = after;
     if (after !== null) after.before = before;
     else this.#newest = before;
+    // Whoever keeps it a little longer is not to keep those that come after it, too.
+    exchange.before = exchange.after = null;
     const record = this.#record;
     const { head, startedAt, respondedAt, place } = exchange;
     record.head = head;

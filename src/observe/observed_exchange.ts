@@ -21,6 +21,7 @@ import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchan
 import type { Outcome, RequestTrace } from "./request_record.ts";
 import { RecordCounter } from "./record_counter.ts";
 import { NO_STATUS } from "./request_record.ts";
+import type { TurnClock } from "./turn_clock.ts";
 
 const SWITCHING_PROTOCOLS = 101;
 const NO_CONTENT = 204;
@@ -28,6 +29,8 @@ const NOT_MODIFIED = 304;
 
 /** Who is told of the end of exchanges. */
 export interface ExchangeWatch {
+  /** When things happen. */
+  readonly clock: TurnClock;
   /** The exchange has ended, at `now`. Told once. */
   onEnded(exchange: ObservedExchange, outcome: Outcome, now: number): void;
 }
@@ -118,13 +121,13 @@ export class ObservedExchange implements Exchange, DirectOutput {
   }
 
   onQueued(): void {
-    this.#queuedAt = performance.now();
+    this.#queuedAt = this.#now();
   }
 
   onGiven(place: WorkerPlace): void {
     this.place = place;
     if (this.#queuedAt === 0) return;
-    this.queuedMs += performance.now() - this.#queuedAt;
+    this.queuedMs += this.#now() - this.#queuedAt;
     this.#queuedAt = 0;
   }
 
@@ -149,7 +152,7 @@ export class ObservedExchange implements Exchange, DirectOutput {
       this.#inner.respond(head, body);
       return;
     }
-    const now = performance.now();
+    const now = this.#now();
     const { status, bodyLength } = head;
     this.respondedAt = now;
     this.status = status;
@@ -215,7 +218,7 @@ export class ObservedExchange implements Exchange, DirectOutput {
       this.#inner.upgrade(head);
       return;
     }
-    this.respondedAt = performance.now();
+    this.respondedAt = this.#now();
     this.status = SWITCHING_PROTOCOLS;
     if (head.kind === "websocket") {
       this.#fromSocket = new RecordCounter();
@@ -230,7 +233,7 @@ export class ObservedExchange implements Exchange, DirectOutput {
   fail(status: number, fieldLines?: string): void {
     this.isSaid = true;
     if (!this.#hasEnded) {
-      const now = performance.now();
+      const now = this.#now();
       if (this.respondedAt > 0 || status === NO_ANSWER) this.#finish("cut off", now);
       else this.#finishRefused(status, "", now);
     }
@@ -245,7 +248,7 @@ export class ObservedExchange implements Exchange, DirectOutput {
       return;
     }
     if (!this.#hasEnded) {
-      const now = performance.now();
+      const now = this.#now();
       if (answer !== undefined) this.#finishRefused(answer.status, answer.message, now);
       else this.#finish(this.#outcomeOf(reason), now);
     }
@@ -259,8 +262,14 @@ export class ObservedExchange implements Exchange, DirectOutput {
 
   /** Is told that its response is in the system's hands. */
   onSent(): void {
-    if (!this.#hasEnded) this.#finish("answered", performance.now());
+    if (!this.#hasEnded) this.#finish("answered", this.#now());
     if (this.wantsSent) this.listener.onSent();
+  }
+
+  /** The time. Apps on this thread may have taken long, and answer within the same turn. */
+  #now(): number {
+    const { clock } = this.#watch;
+    return this.place?.worker === 0 ? clock.readAnew() : clock.now();
   }
 
   #count(bytes: number): void {

@@ -7,6 +7,7 @@ import type {
 } from "../../src/message/exchange.ts";
 import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { ObservingHandler } from "../../src/observe/handler.ts";
+import { TurnClock } from "../../src/observe/turn_clock.ts";
 import type { RequestRecord } from "../../src/observe/request_record.ts";
 import { assert, assertEquals } from "../support/assert.ts";
 import { headOf } from "../support/checked_exchange.ts";
@@ -40,7 +41,7 @@ class Endpoint {
   constructor() {
     this.observing = new ObservingHandler({ handle: (exchange) => this.handled = exchange }, [{
       onEnd: ({ status, bytesOut, outcome, firstByteMs }) =>
-        this.records.push({ status, bytesOut, outcome, firstByteMs: Math.sign(firstByteMs) }),
+        this.records.push({ status, bytesOut, outcome, firstByteMs: Math.min(firstByteMs, 0) }),
     }]);
     this.observing.handle(this.inner);
     this.handled.receiver = {
@@ -74,7 +75,7 @@ const CASES: Record<
   ],
   "the endpoint answers by itself": [
     ({ receiver }) => receiver.onAbort("timeout", { status: 504, message: "" }),
-    { status: 504, bytesOut: "504 Gateway Timeout\n".length, outcome: "answered", firstByteMs: 1 },
+    { status: 504, bytesOut: "504 Gateway Timeout\n".length, outcome: "answered", firstByteMs: 0 },
     ["timeout"],
   ],
   "the head cannot be sent": [
@@ -87,7 +88,7 @@ const CASES: Record<
       status: 500,
       bytesOut: "500 Internal Server Error\n".length,
       outcome: "answered",
-      firstByteMs: 1,
+      firstByteMs: 0,
     },
     ["invalid-response"],
   ],
@@ -98,7 +99,7 @@ const CASES: Record<
       handled.end();
       receiver.onAbort("client-gone");
     },
-    { status: 200, bytesOut: 7, outcome: "client left", firstByteMs: 1 },
+    { status: 200, bytesOut: 7, outcome: "client left", firstByteMs: 0 },
   ],
   "the handler has said all, and asks what becomes of it": [
     ({ handled, receiver }) => {
@@ -106,7 +107,7 @@ const CASES: Record<
       handled.respond(WHOLE, "hello");
       receiver.onAbort("client-gone");
     },
-    { status: 200, bytesOut: 5, outcome: "client left", firstByteMs: 1 },
+    { status: 200, bytesOut: 5, outcome: "client left", firstByteMs: 0 },
     ["client-gone"],
   ],
   "the response is sent, and the handler asks for that": [
@@ -116,7 +117,7 @@ const CASES: Record<
       handled.write(new Uint8Array(9));
       receiver.onSent();
     },
-    { status: 200, bytesOut: 5, outcome: "answered", firstByteMs: 1 },
+    { status: 200, bytesOut: 5, outcome: "answered", firstByteMs: 0 },
     ["sent"],
   ],
   "the handler gives up within its answer": [
@@ -125,7 +126,7 @@ const CASES: Record<
       endpoint.inner.fail = () => endpoint.receiver.onAbort("client-gone");
       endpoint.handled.fail(502);
     },
-    { status: 200, bytesOut: 3, outcome: "cut off", firstByteMs: 1 },
+    { status: 200, bytesOut: 3, outcome: "cut off", firstByteMs: 0 },
   ],
 };
 
@@ -175,4 +176,37 @@ Deno.test("requests under way are known in their order, whichever ends first", (
     assertEquals(targets().join(""), left);
   }
   assertEquals(observing.inFlight, 0);
+});
+
+Deno.test("an app on the gateway's thread is charged the time that it takes within a turn", () => {
+  const records: Partial<RequestRecord>[] = [];
+  const observing = new ObservingHandler({
+    handle(exchange) {
+      exchange.onGiven!({ worker: 0, generation: 0 });
+      const end = performance.now() + 3;
+      while (performance.now() < end);
+      exchange.respond(WHOLE, "");
+    },
+  }, [{
+    onEnd: ({ durationMs, firstByteMs }) => records.push({ durationMs, firstByteMs }),
+  }]);
+  for (let i = 0; i < 2; i++) observing.handle({ ...new Endpoint().inner });
+  assertEquals(records.length, 2);
+  for (const { durationMs, firstByteMs } of records) {
+    assert(durationMs! >= 3);
+    assertEquals(firstByteMs, durationMs);
+  }
+});
+
+Deno.test("the clock stands still within a turn, and goes on in the next", async () => {
+  const clock = new TurnClock();
+  const first = clock.now();
+  while (performance.now() <= first);
+  assertEquals(clock.now(), first);
+  const anew = clock.readAnew();
+  assert(anew > first);
+  assertEquals(clock.now(), anew);
+  await Promise.resolve();
+  while (performance.now() <= anew);
+  assert(clock.now() > anew);
 });

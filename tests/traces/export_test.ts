@@ -1,6 +1,7 @@
 /** Traces as a collector gets them. */
 import type { Context } from "../../mod.ts";
 import { FastCgiClient } from "../../src/fastcgi/client.ts";
+import type { Exchange } from "../../src/message/exchange.ts";
 import { NO_ANSWER, RequestHead, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { latin1Bytes } from "../../src/base/bytes.ts";
 import { ObservingHandler } from "../../src/observe/handler.ts";
@@ -28,15 +29,14 @@ function settingsFor(url: string, more: Record<string, string> = {}) {
   return traceSettings(new Map(Object.entries(variables)))!;
 }
 
-/** Traces a request that is answered with `status`, or not at all. */
-function trace(traces: TraceExport, target: string, status: number): void {
+/** Traces a request that waits for a worker for a turn, and is answered with `status`, or not at all. */
+async function trace(traces: TraceExport, target: string, status: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<Exchange>();
   const handler = new ObservingHandler(
     {
       handle(exchange) {
         exchange.onQueued?.();
-        exchange.onGiven?.({ worker: 1, generation: 1 });
-        if (status === NO_ANSWER) exchange.fail(NO_ANSWER);
-        else exchange.respond({ status, fieldLines: "", bodyLength: WHOLE_BODY }, "x");
+        resolve(exchange);
       },
     },
     [],
@@ -56,6 +56,10 @@ function trace(traces: TraceExport, target: string, status: number): void {
     ...{ grant: nothing, grantData: nothing, reportFault: nothing, respond: nothing },
     ...{ write: nothing, inform: nothing, end: nothing, upgrade: nothing, fail: nothing },
   });
+  const exchange = await promise;
+  exchange.onGiven?.({ worker: 1, generation: 1 });
+  if (status === NO_ANSWER) exchange.fail(NO_ANSWER);
+  else exchange.respond({ status, fieldLines: "", bodyLength: WHOLE_BODY }, "x");
 }
 
 Deno.test("a collector that does not answer costs a word in a while, and what is traced is bounded", async () => {
@@ -67,7 +71,7 @@ Deno.test("a collector that does not answer costs a word in a while, and what is
       settingsFor(collector.url),
       (level, line) => lines.push(`${level}: ${line}`),
     );
-    for (let i = 0; i < 10_000; i++) trace(traces, "/", 200);
+    for (let i = 0; i < 10_000; i++) await trace(traces, "/", 200);
     assert(traces.tracer.waitingCount <= 4_096);
     await eventually("some were sent", () => Promise.resolve(lines.length > 0));
   }
@@ -84,9 +88,9 @@ Deno.test("spans say how a request ended, and nothing of passwords", async () =>
   await using collector = new Collector();
   {
     await using traces = await TraceExport.open(settingsFor(collector.url), () => {});
-    trace(traces, "/a?next=http://ann:sesame@b/", 200);
-    trace(traces, "/b", 503);
-    trace(traces, "/c", NO_ANSWER);
+    await trace(traces, "/a?next=http://ann:sesame@b/", 200);
+    await trace(traces, "/b", 503);
+    await trace(traces, "/c", NO_ANSWER);
   }
   const requests = collector.spans.filter(({ kind }) => kind === 2);
   assertEquals(
