@@ -10,8 +10,8 @@ import { named } from "../base/named_problems.ts";
 import { MAX_TIMER_MS } from "../base/timers.ts";
 import type { DispatchLimits } from "../limits/dispatch_limits.ts";
 import { DEFAULT_DISPATCH_LIMITS } from "../limits/dispatch_limits.ts";
-import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
-import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
+import { parseHandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
+import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { CommandOption, CommandTable } from "./command_options.ts";
 import { applyOptions } from "./command_options.ts";
 import { setLogFormat, setLogLevel } from "./gateway_log_options.ts";
@@ -29,7 +29,7 @@ import {
 /** The settings of `gatehouse dispatch`. */
 export interface DispatchSettings {
   /** Where requests come from. */
-  source: Mongrel2Spec;
+  source: HandlerSpec;
   /** Endpoint that handlers connect to. */
   endpoint: string;
   /** What is bounded, and how. */
@@ -138,9 +138,10 @@ export const DISPATCH_COMMAND: CommandTable<DispatchSettings> = {
     },
   ],
   notes: `IN is Mongrel2's endpoint for a handler, as --mongrel2 takes it:
-  tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID]. OUT is where gatehouses connect
-  to: tcp://HOST:PORT; * for HOST is each address of this machine, 0 for PORT
-  any that is free.`,
+  tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID]; or that of another dispatcher:
+  dispatch+tcp://HOST:PORT[,name=NAME][,capacity=N]. OUT is where gatehouses
+  connect to: tcp://HOST:PORT; * for HOST is each address of this machine, 0 for
+  PORT any that is free.`,
   options: OPTIONS,
 };
 
@@ -166,7 +167,7 @@ export function parseDispatch(args: readonly string[], cwd: string): DispatchSet
   if (source === undefined || endpoint === undefined || more.length > 0) {
     throw new ConfigError("dispatch takes IN and OUT: where Mongrel2 is, and where to listen");
   }
-  settings.source = named("IN", () => parseMongrel2Spec(mongrel2From(source, cwd)));
+  settings.source = named("IN", () => parseHandlerSpec(mongrel2From(source, cwd)));
   settings.endpoint = listenEndpoint(endpoint);
   return settings;
 }

@@ -90,6 +90,8 @@ export class Dispatcher {
   #heldBytes = 0;
   #now = 0;
   #lastNumber = 0;
+  /** What all handlers take; `null` if that may have changed. */
+  #capacity: number | null = null;
   #order = 0;
   #lastTickAt = -Infinity;
   #retryAt = Infinity;
@@ -134,9 +136,10 @@ export class Dispatcher {
 
   /** Requests that all handlers together take at a time, without those that leave. */
   get capacity(): number {
+    if (this.#capacity !== null) return this.#capacity;
     let sum = 0;
     for (const { isLeaving, capacity } of this.#handlers.values()) sum += isLeaving ? 0 : capacity;
-    return sum;
+    return this.#capacity = sum;
   }
 
   /** When {@linkcode tick} is to be called next, on the clock of what was passed to it. */
@@ -186,6 +189,8 @@ export class Dispatcher {
       case "other":
         break;
     }
+    // Of all but requests nothing more is to be expected.
+    if (upstream !== 0 && incoming.kind !== "request") this.#host.done(upstream, "answered");
     this.#settle();
   }
 
@@ -297,6 +302,7 @@ export class Dispatcher {
       }
       const handler = new Handler(peer, hello, ++this.#order);
       this.#handlers.set(peer, handler);
+      this.#capacity = null;
       this.#placement.onJoined(handler);
       this.counts.joined++;
       this.#news.warn(
@@ -328,6 +334,7 @@ export class Dispatcher {
       case "leave":
         if (!handler.isLeaving) {
           handler.isLeaving = true;
+          this.#capacity = null;
           this.#placement.onLeft(handler);
           this.counts.left++;
           this.#news.warn(`dispatch: handler ${handler.name} leaves`, this.#now);
@@ -341,6 +348,7 @@ export class Dispatcher {
     handler: Handler,
     { capacity, generation }: { readonly capacity: number; readonly generation: number },
   ): void {
+    if (capacity !== handler.capacity) this.#capacity = null;
     handler.capacity = capacity;
     handler.generation = generation;
   }
@@ -648,6 +656,7 @@ export class Dispatcher {
     if (handler.isGone) return;
     handler.isGone = true;
     this.#handlers.delete(handler.peer);
+    this.#capacity = null;
     this.#placement.onLeft(handler);
     this.#host.dismiss?.(handler.peer);
     this.#dead.push({ handler, reason });

@@ -9,18 +9,20 @@ import type { Log } from "../base/log.ts";
 import { timerMs } from "../base/timers.ts";
 import type { DispatchLimits } from "../limits/dispatch_limits.ts";
 import { FaultLog } from "../net/fault_log.ts";
-import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import { isDispatcherSpec } from "../mongrel2/codec/dispatcher_spec.ts";
+import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { DoorKeys } from "./curve/door.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { HandlerSockets, NOT_ADMITTED } from "./handler_sockets.ts";
+import { LinkUpstream } from "./link_upstream.ts";
 import type { Placement } from "./placement.ts";
-import type { Upstream } from "./upstream.ts";
+import type { Upstream, UpstreamOwner } from "./upstream.ts";
 import { Mongrel2Upstream } from "./upstream.ts";
 
 /** What a hub is made of. */
 export interface DispatchHubOptions {
   /** Where requests come from. */
-  readonly source: Mongrel2Spec;
+  readonly source: HandlerSpec;
   /** Endpoint that handlers connect to, such as `tcp://0.0.0.0:7000`. */
   readonly endpoint: string;
   /** What is bounded, and how. */
@@ -41,11 +43,12 @@ export class DispatchHub implements AsyncDisposable {
   readonly #upstream: Upstream;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
+  #capacity = 0;
   #idleWaiter: PromiseWithResolvers<void> | null = null;
   #closing: Promise<void> | null = null;
 
   /**
-   * Listens for handlers, and connects to Mongrel2, now or as soon as it runs.
+   * Listens for handlers, and connects to Mongrel2, or to another dispatcher, now or as soon as it runs.
    *
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
    * @throws {ListenError} if nothing can listen at the endpoint
@@ -77,7 +80,7 @@ export class DispatchHub implements AsyncDisposable {
       dispatcher.excuse();
       this.#handlers.goOn();
     };
-    this.#upstream = new Mongrel2Upstream(source, {
+    const upstreamOwner: UpstreamOwner = {
       onMessage: (bytes, number) => {
         dispatcher.onMessage(bytes, performance.now(), number);
         this.#afterEvent();
@@ -88,7 +91,10 @@ export class DispatchHub implements AsyncDisposable {
         this.#afterEvent();
       },
       onRoom,
-    }, log);
+    };
+    this.#upstream = isDispatcherSpec(source)
+      ? new LinkUpstream(source, upstreamOwner, log)
+      : new Mongrel2Upstream(source, upstreamOwner, log);
     this.#handlers.start();
     this.#afterEvent();
   }
@@ -112,7 +118,7 @@ export class DispatchHub implements AsyncDisposable {
   }
 
   /**
-   * Takes leave of Mongrel2, has handlers finish what has come, and closes the sockets. What is not
+   * Takes leave of where requests come from, has handlers finish what has come, and closes the sockets. What is not
    * answered after `graceMs` is cut off; resolves to how many requests that were.
    */
   async drain(graceMs: number): Promise<number> {
@@ -140,7 +146,8 @@ export class DispatchHub implements AsyncDisposable {
 
   #afterEvent(): void {
     if (this.#closing !== null) return;
-    const { dueAt, unansweredCount } = this.dispatcher;
+    const { dueAt, unansweredCount, capacity } = this.dispatcher;
+    if (capacity !== this.#capacity) this.#upstream.setCapacity(this.#capacity = capacity);
     if (unansweredCount === 0) this.#idleWaiter?.resolve();
     // A timer that rings too early is set again; most of what is due is done before.
     if (dueAt >= this.#timerAt) return;

@@ -1,5 +1,5 @@
 /**
- * Where a dispatcher's requests come from: a Mongrel2 server.
+ * Where a dispatcher's requests come from: a Mongrel2 server, or something that stands for it.
  *
  * @module
  */
@@ -29,6 +29,8 @@ export interface Upstream {
   reply(upstream: number, bytes: Uint8Array): void;
   /** Nothing more comes for that request. */
   done(upstream: number, outcome: DispatchOutcome): void;
+  /** Is told how many requests all handlers together take at a time, whenever that changes. */
+  setCapacity(handlersTake: number): void;
   /** Asks for no more requests; resolves when all have come that were on their way. */
   leave(): Promise<void>;
   /** Ends the connection, after what was sent. */
@@ -67,6 +69,9 @@ export class Mongrel2Upstream implements Upstream {
   }
 
   done(): void {}
+
+  // Mongrel2 gives a handler all that it can.
+  setCapacity(): void {}
 
   leave(): Promise<void> {
     return this.#sockets.leave();

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { messageOf } from "../base/error_message.ts";
-import { ConfigError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
@@ -13,6 +11,7 @@ import type { ExchangeHandler } from "../message/exchange.ts";
 import { isDispatcherSpec, sharedHandler } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { DispatcherSpec, HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import { hostName } from "../mongrel2/handler_name.ts";
 import { Mongrel2Endpoint } from "../mongrel2/endpoint.ts";
 import { openLibzmq } from "../zmq/library.ts";
 
@@ -96,17 +95,6 @@ function specFor(
 
 /** A name that no other process of the gateway has. */
 function nameOf(given: string | undefined, processNumber: number | null): string {
-  const name = given ?? hostname();
+  const name = given ?? hostName();
   return processNumber === null ? name : `${name}-${processNumber}`;
-}
-
-function hostname(): string {
-  try {
-    return Deno.hostname();
-  } catch (error) {
-    throw new ConfigError(
-      `the name of this host, which dispatchers are to know this handler by, cannot be found out ` +
-        `(${messageOf(error)}): name it by ,name=NAME`,
-    );
-  }
 }

@@ -3,6 +3,7 @@ import { ConfigError } from "../../src/base/errors.ts";
 import type { BenchSettings } from "../../src/config/bench_options.ts";
 import { COMMAND_TABLES, commandUsage } from "../../src/config/command_help.ts";
 import { parseCommand } from "../../src/config/command_line.ts";
+import { NO_SOURCES } from "../../src/config/gather.ts";
 import type { FetchSettings } from "../../src/config/fetch_options.ts";
 import { helpText } from "../../src/config/help.ts";
 
@@ -66,6 +67,32 @@ Deno.test("bench takes an app with options of serve, or a target", async () => {
     { connections: 4, method: "POST", path: "/b", chunkCount: 10, chunkBytes: 1_024 },
     { connections: 2, method: "WS", path: "/s", chunkCount: 0, chunkBytes: 99 },
   ]);
+});
+
+Deno.test("dispatch takes where requests come from, and where handlers connect to", async () => {
+  const cases: [words: string[], source: object, endpoint: string][] = [
+    [
+      ["tcp://127.0.0.1:9999", "tcp://*:7000"],
+      { send: "tcp://127.0.0.1:9999", recv: "tcp://127.0.0.1:9998" },
+      "tcp://*:7000",
+    ],
+    [
+      ["dispatch+tcp://[::1]:7000,name=b,capacity=9", "dispatch+tcp://[::]:0"],
+      { dispatcher: "tcp://[::1]:7000", name: "b", capacity: 9 },
+      "tcp://[::]:0",
+    ],
+    [
+      ["--", "ipc://a,recv=ipc:///b", "tcp://host:1"],
+      { send: "ipc:///folder/a", recv: "ipc:///b" },
+      "tcp://host:1",
+    ],
+  ];
+  for (const [words, source, endpoint] of cases) {
+    const command = await parseCommand(["dispatch", ...words], { ...NO_SOURCES, cwd: "/folder" });
+    assert(command.kind === "dispatch");
+    assertEquals({ ...command.settings.source }, source);
+    assertEquals(command.settings.endpoint, endpoint);
+  }
 });
 
 const WRONG: readonly string[][] = [

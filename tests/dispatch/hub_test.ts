@@ -177,3 +177,107 @@ test("a handler that leaves gets no more requests, and finishes what it has", as
   assertMatch(await mongrel2.reply(), /first$/);
   assertEquals(leaving.messages, []);
 });
+
+/** A dispatcher behind that of `scene`. */
+function behind(
+  { hub, log }: Scene,
+  name: string,
+  limits: Partial<DispatchLimits> = {},
+): DispatchHub {
+  return new DispatchHub({
+    source: { dispatcher: hub.endpoint, name },
+    endpoint: "tcp://127.0.0.1:*",
+    limits: { ...DEFAULT_DISPATCH_LIMITS, ...limits },
+    log: (level, message) => log.push(`${level}: ${message}`),
+  });
+}
+
+/** The handlers of `hub` take so many requests. */
+function takes(hub: DispatchHub, capacity: number): Promise<boolean> {
+  return eventually(() => hub.dispatcher.capacity === capacity);
+}
+
+test("a dispatcher is the handler of another one, for all that its own handlers take", async (scene) => {
+  const { mongrel2, hub } = scene;
+  await using inner = behind(scene, "inner");
+  assertEquals(hub.dispatcher.capacity, 0);
+  await using one = await FakeHandler.joined(inner.endpoint, "one", 2);
+  await takes(hub, 2);
+  await using two = await FakeHandler.joined(inner.endpoint, "two", 3);
+  await takes(hub, 5);
+  for (let i = 0; i < 6; i++) await mongrel2.request(i, `/${i}`);
+  await eventually(() => hub.dispatcher.waitingCount === 1);
+  for (let i = 0; i < 5; i++) {
+    const handler = i % 2 === 0 && i < 4 ? one : two;
+    const request = await handler.request();
+    handler.answer(request, `answer to ${request.client}`);
+    assertMatch(await mongrel2.reply(), /^server 1:(\d), .*answer to server \1$/s);
+  }
+  const last = await eventually(() => {
+    for (const handler of [one, two]) handler.look();
+    return [...one.messages, ...two.messages][0];
+  });
+  assert(last.kind === "request");
+  assert(new TextDecoder().decode(last.payload).startsWith("server 5 "));
+});
+
+test(
+  "in a row of dispatchers, safe requests outlive a handler, and a dispatcher",
+  async (scene) => {
+    const { mongrel2, hub } = scene;
+    await using first = behind(scene, "first", { pingIntervalMs: 100 });
+    await using dying = await FakeHandler.joined(first.endpoint, "dying");
+    await takes(hub, 10);
+    await mongrel2.request(1, "/safe");
+    await dying.request();
+    await using next = await FakeHandler.joined(first.endpoint, "next");
+    await dying[Symbol.asyncDispose]();
+    assertEquals((await next.request()).client, "server 1");
+    await using second = behind(scene, "second", { pingIntervalMs: 100 });
+    await using last = await FakeHandler.joined(second.endpoint, "last");
+    await eventually(() => hub.dispatcher.handlerCount === 2);
+    await first[Symbol.asyncDispose]();
+    last.answer(await last.request(), "in the end");
+    assertMatch(await mongrel2.reply(), /^server 1:1, .*in the end$/s);
+  },
+  { pingIntervalMs: 100 },
+);
+
+test("in a row of dispatchers, frames and notices find their handler, and a close its client", async (scene) => {
+  const { mongrel2, hub } = scene;
+  await using inner = behind(scene, "inner");
+  await using handler = await FakeHandler.joined(inner.endpoint, "one");
+  await takes(hub, 10);
+  await mongrel2.request(3, "/socket", { METHOD: "WEBSOCKET_HANDSHAKE" });
+  const socket = await handler.request();
+  handler.reply(socket, "HTTP/1.1 101 Switching Protocols\r\n\r\n");
+  assertMatch(await mongrel2.reply(), /101 Switching/);
+  await mongrel2.request(3, "/socket", { METHOD: "WEBSOCKET", FLAGS: "0x81" }, "hello");
+  const frame = new TextDecoder().decode((await handler.next("notice")).payload);
+  assert(frame.endsWith(",5:hello,"), frame);
+  const headers = '{"METHOD":"JSON"}';
+  await mongrel2.sendRaw(`server 3 @* ${headers.length}:${headers},21:{"type":"disconnect"},`);
+  const notice = new TextDecoder().decode((await handler.next("notice")).payload);
+  assert(notice.startsWith("server 3 @* "), notice);
+  handler.done(socket);
+  // A frame of a socket that nobody has: its connection is closed.
+  await mongrel2.request(4, "/socket", { METHOD: "WEBSOCKET", FLAGS: "0x81" }, "lost");
+  assertEquals(await mongrel2.reply(), "server 1:4, ");
+});
+
+test("a dispatcher that leaves another one finishes what it has", async (scene) => {
+  const { mongrel2, hub } = scene;
+  await using inner = behind(scene, "inner");
+  await using handler = await FakeHandler.joined(inner.endpoint, "one");
+  await takes(hub, 10);
+  await mongrel2.request(1, "/");
+  const request = await handler.request();
+  const draining = inner.drain(60_000);
+  await takes(hub, 0);
+  await mongrel2.request(2, "/");
+  await eventually(() => hub.dispatcher.waitingCount === 1);
+  handler.answer(request, "last");
+  assertMatch(await mongrel2.reply(), /last$/);
+  assertEquals(await draining, 0);
+  assertEquals(hub.dispatcher.waitingCount, 1);
+});
