@@ -180,6 +180,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "http1/codec",
     "fastcgi/codec",
     "mongrel2/codec",
+    "dispatch/sticky",
     "respond",
   ],
   gateway: [
@@ -240,6 +241,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "mongrel2/codec",
     "mongrel2",
     "respond",
+    "dispatch/sticky",
+    "dispatch/curve",
     "dispatch",
     "websocket/codec",
     "client",

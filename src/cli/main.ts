@@ -85,6 +85,11 @@ export async function main(): Promise<number> {
         const { reapCommand } = await import("./reap.ts");
         return await reapCommand(command.settings, surroundings);
       }
+      case "keygen": {
+        const { keygenCommand } = await import("./keygen.ts");
+        keygenCommand(command.path, surroundings);
+        return 0;
+      }
       case "log": {
         const { logCommand } = await import("./log.ts");
         await logCommand(command, surroundings);

@@ -42,6 +42,7 @@ export type Command =
   | { readonly kind: "respond"; readonly settings: RespondSettings }
   | { readonly kind: "dispatch"; readonly settings: DispatchSettings }
   | { readonly kind: "reap"; readonly settings: ReapSettings }
+  | { readonly kind: "keygen"; readonly path: string }
   | {
     readonly kind: "status";
     /** Whose status is shown. */
@@ -233,7 +234,8 @@ async function ownCommand(
       return { kind, settings: parseRespond(words, cwd) };
     }
     case "dispatch": {
-      const { parseDispatch } = await import("./dispatch_options.ts");
+      const { parseDispatch, parseKeygen } = await import("./dispatch_options.ts");
+      if (words[0] === "keygen") return { kind: "keygen", path: parseKeygen(words.slice(1), cwd) };
       return { kind, settings: parseDispatch(words, cwd) };
     }
     case "reap": {

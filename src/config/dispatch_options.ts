@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.ts";
 import type { LineFormat, LogLevel } from "../base/log.ts";
 import { named } from "../base/named_problems.ts";
@@ -14,10 +15,14 @@ import { parseHandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { CommandOption, CommandTable } from "./command_options.ts";
 import { applyOptions } from "./command_options.ts";
+import type { CurveSettings } from "./curve_options.ts";
+import { completeCurve, CURVE_OPTIONS } from "./curve_options.ts";
 import { setLogFormat, setLogLevel } from "./gateway_log_options.ts";
 import { parseUser } from "./process_options.ts";
 import { mongrel2From } from "./relative_paths.ts";
 import type { UserSetting } from "./settings.ts";
+import type { StickySettings } from "./sticky_options.ts";
+import { STICKY_OPTIONS } from "./sticky_options.ts";
 import {
   formatByteSize,
   formatDuration,
@@ -27,7 +32,7 @@ import {
 } from "./values.ts";
 
 /** The settings of `gatehouse dispatch`. */
-export interface DispatchSettings {
+export interface DispatchSettings extends StickySettings, CurveSettings {
   /** Where requests come from. */
   source: HandlerSpec;
   /** Endpoint that handlers connect to. */
@@ -88,6 +93,8 @@ const OPTIONS: readonly CommandOption<DispatchSettings>[] = [
     apply: (settings, text, name) =>
       settings.limits.maxHeldBytes = parseByteSize(name, text, Number.MAX_SAFE_INTEGER),
   },
+  ...STICKY_OPTIONS,
+  ...CURVE_OPTIONS,
   {
     name: "drain-timeout",
     value: "SECONDS",
@@ -136,6 +143,14 @@ export const DISPATCH_COMMAND: CommandTable<DispatchSettings> = {
         "--mongrel2 dispatch+tcp://HOST:PORT. Each request goes to the one that has the least to do " +
         "of what it takes. What one leaves behind that dies, others are given, if that is safe",
     },
+    {
+      name: "keygen",
+      usage: "FILE",
+      help:
+        "Makes a pair of keys for CURVE: the public one in FILE, and the secret one, which is " +
+        "for its owner alone, in FILE_secret",
+      without: OPTIONS.map(({ name }) => name),
+    },
   ],
   notes: `IN is Mongrel2's endpoint for a handler, as --mongrel2 takes it:
   tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID]; or that of another dispatcher:
@@ -160,6 +175,7 @@ export function parseDispatch(args: readonly string[], cwd: string): DispatchSet
     logFormat: "text",
     user: null,
     pidfile: undefined,
+    sticky: null,
   };
   const [subcommand] = DISPATCH_COMMAND.subcommands;
   const { words, rest } = applyOptions(DISPATCH_COMMAND, subcommand, args, settings);
@@ -169,7 +185,21 @@ export function parseDispatch(args: readonly string[], cwd: string): DispatchSet
   }
   settings.source = named("IN", () => parseHandlerSpec(mongrel2From(source, cwd)));
   settings.endpoint = listenEndpoint(endpoint);
+  completeCurve(settings, cwd);
   return settings;
+}
+
+/**
+ * Reads the words after `dispatch keygen`: the absolute path of the file that is to be made.
+ *
+ * @throws {ConfigError} if they are not one path
+ */
+export function parseKeygen(args: readonly string[], cwd: string): string {
+  const [, keygen] = DISPATCH_COMMAND.subcommands;
+  const { words, rest } = applyOptions(DISPATCH_COMMAND, keygen, args, {} as DispatchSettings);
+  const [path, ...more] = [...words, ...rest];
+  if (path !== undefined && path !== "" && more.length === 0) return resolve(cwd, path);
+  throw new ConfigError("dispatch keygen takes one file: that of the public key, which it makes");
 }
 
 function listenEndpoint(text: string): string {

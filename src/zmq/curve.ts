@@ -9,7 +9,7 @@ import { ZmqLibraryError } from "../base/errors.ts";
 import { lastError, libzmq } from "./library.ts";
 import { cString } from "./socket.ts";
 import type { ZmqSocket } from "./socket.ts";
-import { parseZ85 } from "./z85.ts";
+import { parseZ85 } from "../base/z85.ts";
 
 /** Bytes of a key, and characters of its text. */
 const KEY_BYTES = 32;

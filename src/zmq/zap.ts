@@ -4,7 +4,8 @@
  * @module
  */
 
-import { formatZ85 } from "./z85.ts";
+import { formatIpAddress, parseIpAddress } from "../base/ip_addresses.ts";
+import { formatZ85 } from "../base/z85.ts";
 
 /** Where libzmq asks, in each context. */
 export const ZAP_ENDPOINT = "inproc://zeromq.zap.01";
@@ -35,7 +36,14 @@ export function parseZapRequest(parts: readonly Uint8Array[]): ZapRequest | null
   if (parts.length !== PARTS || parts[PARTS - 1].length !== KEY_BYTES) return null;
   const [version, , domain, address, , mechanism] = parts.map((part) => decoder.decode(part));
   if (version !== VERSION || mechanism !== MECHANISM) return null;
-  return { requestId: parts[1], domain, address, publicKey: formatZ85(parts[PARTS - 1]) };
+  // Sockets that take both kinds write addresses of IPv4 as ones of IPv6.
+  const ip = parseIpAddress(address);
+  return {
+    requestId: parts[1],
+    domain,
+    address: ip === null ? address : formatIpAddress(ip),
+    publicKey: formatZ85(parts[PARTS - 1]),
+  };
 }
 
 /** The answer that lets the peer in. Its messages then have `userId` as their property `User-Id`. */

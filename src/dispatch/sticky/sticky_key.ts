@@ -9,17 +9,7 @@ import { ConfigError } from "../../base/errors.ts";
 import { latin1Of } from "../../message/latin1.ts";
 import { withoutBlanks } from "../../message/fields.ts";
 import type { Mongrel2Message } from "../../mongrel2/codec/message.ts";
-
-/** What requests stick by. */
-export type StickyRule =
-  /** The client's connection. */
-  | { readonly by: "connection" }
-  /** The value of the cookie of that name. */
-  | { readonly by: "cookie"; readonly name: string }
-  /** The value of the client's header of that name, in any case. */
-  | { readonly by: "header"; readonly name: string }
-  /** What a regular expression in RE2's syntax finds in Mongrel2's message. */
-  | { readonly by: "regex"; readonly pattern: string };
+import type { StickyRule } from "./rule.ts";
 
 /**
  * The key of a request: a text whose code units are bytes. `bytes` is the message as it came, and

@@ -4,7 +4,7 @@ import { ConfigError } from "../../../src/base/errors.ts";
 import { latin1Text } from "../../../src/message/fields.ts";
 import { parseMessage } from "../../../src/mongrel2/codec/message.ts";
 import { MAX_SEARCHED_BYTES, stickyKey } from "../../../src/dispatch/sticky/sticky_key.ts";
-import type { StickyRule } from "../../../src/dispatch/sticky/sticky_key.ts";
+import type { StickyRule } from "../../../src/dispatch/sticky/rule.ts";
 
 const CONNECTION = "server 7";
 

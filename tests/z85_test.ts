@@ -1,6 +1,6 @@
-import { assertEquals, assertThrows } from "../support/assert.ts";
-import { Random } from "../support/random.ts";
-import { formatZ85, parseZ85 } from "../../src/zmq/z85.ts";
+import { assertEquals, assertThrows } from "./support/assert.ts";
+import { Random } from "./support/random.ts";
+import { formatZ85, parseZ85 } from "../src/base/z85.ts";
 
 // The first is the specification's.
 const pairs: readonly (readonly [string, string])[] = [
