@@ -38,6 +38,7 @@ import { Reloading } from "../gateway/reloading.ts";
 import { Hangups } from "./hangups.ts";
 import { openHub } from "../gateway/hub.ts";
 import type { OpenInspector } from "./inspector.ts";
+import type { DelayedEnd } from "./delayed_end.ts";
 import type { ServingWatch } from "./monitoring.ts";
 import { openTraces } from "./traces.ts";
 import { fixTrust } from "./trust.ts";
@@ -196,11 +197,13 @@ export async function serveCommand(
       certificates?.reread();
       reloading.reload("SIGHUP");
     });
+    using delayedEnd = await expectedEnd(gateway, settings, membership);
     await stop.promise;
     watch?.onStopping();
     announcer.stopping();
     // Another process may be about to take this one's place, and its work.
     certificates?.[Symbol.dispose]();
+    await delayedEnd?.pass();
     await profiles?.end();
     using _telling = tellOfWait(
       gateway,
@@ -309,6 +312,17 @@ async function openedWatch(
   if (adminAddresses(settings).length === 0) return null;
   const { ServingWatch } = await import("./monitoring.ts");
   return await ServingWatch.open(settings, surroundings, membership, drain);
+}
+
+/** The end of a gateway that goes on serving for a while; `null` if it ends at once. */
+async function expectedEnd(
+  gateway: Gateway,
+  { drainDelayMs }: ServeSettings,
+  membership: Membership | null,
+): Promise<DelayedEnd | null> {
+  if (drainDelayMs === 0) return null;
+  const { DelayedEnd } = await import("./delayed_end.ts");
+  return new DelayedEnd(gateway, drainDelayMs, membership);
 }
 
 /** What connects workers to the hub of signals and topics: the supervisor's, or one that ends with this. */

@@ -18,6 +18,7 @@ import { withoutVariables } from "../base/surroundings.ts";
 import { StartError } from "../supervisor/process.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { CommandAnnouncer } from "./announcer.ts";
+import { timerMs } from "../base/timers.ts";
 import { Hangups } from "./hangups.ts";
 import { openHub } from "../gateway/hub.ts";
 import type { SupervisingWatch } from "./monitoring.ts";
@@ -62,6 +63,7 @@ export async function superviseCommand(
     command: ownCommand(surroundings),
     surroundings: withoutVariables(surroundings, NOTIFY_VARIABLES),
     ports: reserved.ports,
+    drainDelayMs: settings.drainDelayMs,
     drainTimeoutMs: settings.drainTimeoutMs,
     log,
     hub,
@@ -120,6 +122,12 @@ export async function superviseCommand(
   }
   await stop.promise;
   announcer.stopping();
+  if (settings.drainDelayMs > 0) {
+    const { tellOfDelay } = await import("./delayed_end.ts");
+    supervisor.announceEnd();
+    tellOfDelay(settings.drainDelayMs);
+    await new Promise((resolve) => setTimeout(resolve, timerMs(settings.drainDelayMs)));
+  }
   return await supervisor.drain() ? 0 : 1;
 }
 

@@ -409,6 +409,16 @@ export const OPTIONS: readonly OptionSpec[] = [
     apply: (settings) => settings.limits.maxRequestsPerConnection = 1,
   },
   {
+    name: "drain-delay",
+    value: "SECONDS",
+    group: "Limits",
+    help:
+      "After SIGTERM or SIGINT, go on serving for this long, up to 1h, while /readyz says that the " +
+      "gateway drains: balancers need time to notice",
+    default: "0",
+    apply: setDrainDelay,
+  },
+  {
     name: "drain-timeout",
     value: "SECONDS",
     group: "Limits",
@@ -461,6 +471,14 @@ function setMessageCompression(settings: ServeSettings, text: string, name: stri
     throw new ConfigError(`${name} takes none, each or stream, not ${JSON.stringify(text)}`);
   }
   settings.messageCompression = text;
+}
+
+function setDrainDelay(settings: ServeSettings, text: string, name: string): void {
+  const delayMs = parseDuration(name, text);
+  if (delayMs > RANGES.drainDelayMs.max) {
+    throw new ConfigError(`${name} takes a time of at most 1h, not ${JSON.stringify(text)}`);
+  }
+  settings.drainDelayMs = delayMs;
 }
 
 function setDrainTimeout(settings: ServeSettings, text: string, name: string): void {

@@ -242,6 +242,8 @@ export interface ServeSettings {
   limits: { -readonly [Name in keyof HttpLimits]: HttpLimits[Name] };
   /** Limits of each worker. */
   workerLimits: { -readonly [Name in keyof WorkerLimits]: WorkerLimits[Name] };
+  /** How long the gateway goes on serving when it is told to end, in milliseconds. */
+  drainDelayMs: number;
   /** How long shutdown waits for what is in flight, in milliseconds. */
   drainTimeoutMs: number;
   /** Whether the apps are reloaded when local files that they are made of change. */
@@ -363,6 +365,7 @@ export function defaultSettings(): ServeSettings {
     unstable: [],
     limits: { ...DEFAULT_HTTP_LIMITS },
     workerLimits: { ...DEFAULT_WORKER_LIMITS },
+    drainDelayMs: 0,
     drainTimeoutMs: 30_000,
     watch: "nothing",
     watchedFiles: [],

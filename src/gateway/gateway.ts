@@ -194,6 +194,8 @@ interface Endpoint extends AsyncDisposable {
   readonly links?: readonly DispatchLinkReport[];
   /** Takes note that another generation of the apps serves, where somebody wants to know. */
   setGeneration?(generation: number): void;
+  /** Goes on as before, but asks clients to go elsewhere, where the protocol has a way. */
+  announceEnd?(): void;
   /** Finishes what is in flight, for which there will be up to `graceMs`. */
   drain(graceMs: number): Promise<void>;
 }
@@ -441,6 +443,11 @@ export class Gateway {
   /** Requests without a complete answer. */
   get unansweredCount(): number {
     return this.#endpoints.reduce((sum, { unansweredCount }) => sum + unansweredCount, 0);
+  }
+
+  /** Goes on as before, but asks clients to go elsewhere with their next request. */
+  announceEnd(): void {
+    for (const endpoint of this.#endpoints) endpoint.announceEnd?.();
   }
 
   /**

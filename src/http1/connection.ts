@@ -148,7 +148,7 @@ export class HttpConnection extends Connection {
     // A client that was not told to go on may, or may not, send its body.
     if (exchange.awaitsContinue) exchange.isLast = true;
     if (exchange.isLast) return true;
-    if (this.host.draining && this.#pipeline.length === 1 && !this.#parser.hasUnread) {
+    if (this.host.ending && this.#pipeline.length === 1 && !this.#parser.hasUnread) {
       exchange.isLast = true;
       if (this.#receiving === null) this.#parser.close();
     }

@@ -86,6 +86,11 @@ export class HttpEndpoint implements AsyncDisposable {
     return this.#sockets.cutOffCount;
   }
 
+  /** Goes on as before, but lets connections end with their next response: clients go elsewhere. */
+  announceEnd(): void {
+    this.#sockets.announceEnd();
+  }
+
   /**
    * Stops accepting, after the connections that are already queued, and closes each connection as
    * soon as what it carries is answered. Resolves when all are closed.

@@ -38,6 +38,7 @@ export const RANGES = {
   processes: count(0, 1_024),
   backlog: count(1, 65_535),
   compressMinBytes: bytes(Number.MAX_SAFE_INTEGER),
+  drainDelayMs: { kind: "milliseconds", min: 0, max: 3_600_000 } as SettingRange,
   drainTimeoutMs: { ...ANY_TIME, max: MAX_TIMER_MS } as SettingRange,
 } as const;
 

@@ -8,7 +8,6 @@ import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LoadError } from "../base/errors.ts";
 import { environmentOf } from "../base/surroundings.ts";
-import { contentsOf } from "./app_contents.ts";
 import type { ModuleCache } from "./cache/cache.ts";
 import { SourceCache } from "./cache/cache.ts";
 import { lockBeside, readProjectConfig } from "./project/deno_config.ts";
@@ -482,6 +481,7 @@ class Loading implements GraphSources {
 
   /** What each app of a graph that was just made is made of. */
   async contentsOf(graph: Graph, project: ProjectConfig): Promise<AppContents[]> {
+    const { contentsOf } = await import("./app_contents.ts");
     const sources = { project, files: this.#files, packages: this.#packages };
     const all: AppContents[] = [];
     for (const root of graph.roots) all.push(await contentsOf(graph, root, sources));

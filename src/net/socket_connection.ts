@@ -35,6 +35,8 @@ export interface ConnectionHost<C extends SocketConnection> {
   readonly log: Log;
   /** A coarse clock in milliseconds, kept up to date while there are connections. */
   readonly now: number;
+  /** Whether a response says that it is the last of its connection, though idle connections stay. */
+  readonly ending: boolean;
   /** Whether connections close as soon as their requests are answered. */
   readonly draining: boolean;
   /** Connections that are idle between requests. */

@@ -96,6 +96,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
       buffers: new BufferPool(MAX_POOL_BYTES),
       log: options.log,
       now: 0,
+      ending: false,
       draining: false,
       idle: new WaitingList(),
       awaited: new WaitingList(),
@@ -134,13 +135,18 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
     return this.#cutOffCount;
   }
 
+  /** Goes on as before, but lets connections end with their next response: clients go elsewhere. */
+  announceEnd(): void {
+    this.#host.ending = true;
+  }
+
   /**
    * Stops accepting, after the connections that are already queued, and closes each connection as
    * soon as what it carries is answered. Resolves when all are closed.
    */
   async drain(): Promise<void> {
     if (!this.#host.draining) {
-      this.#host.draining = true;
+      this.#host.ending = this.#host.draining = true;
       // Connections that the system has accepted for us would be reset: take them first.
       await sleep(MIN_TICK_MS);
       this.#stopListening();
@@ -155,7 +161,7 @@ export class SocketEndpoint<C extends SocketConnection> implements AsyncDisposab
 
   /** Closes everything immediately. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#host.draining = this.#aborted = true;
+    this.#host.ending = this.#host.draining = this.#aborted = true;
     this.#stopListening();
     this.#roomWaiter?.();
     const owed = this.unansweredCount;

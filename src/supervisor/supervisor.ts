@@ -13,6 +13,7 @@ import type { Hub } from "../signals/hub.ts";
 import { HubServer } from "../signals/hub_server.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { timerMs } from "../base/timers.ts";
+import { tellOfEnd } from "./ending.ts";
 import type { OwnCommand } from "./command.ts";
 import type { ProcessOwner, ReadyReport } from "./process.ts";
 import { describeStatus, GatewayProcess, StartError } from "./process.ts";
@@ -33,6 +34,8 @@ export interface SupervisorOptions {
   readonly surroundings: Surroundings;
   /** Ports that were chosen. */
   readonly ports: Assignment["ports"];
+  /** How long they may go on serving before that, if a signal tells them to end, in milliseconds. */
+  readonly drainDelayMs: number;
   /** How long processes take to finish what is in flight at the most, in milliseconds. */
   readonly drainTimeoutMs: number;
   /** Takes messages. */
@@ -156,6 +159,12 @@ export class Supervisor implements ProcessOwner {
       return;
     }
     for (this.#rolls = 1; this.#rolls > 0; this.#rolls--) await this.#rollOnce();
+  }
+
+  /** Has all processes ask their clients to go elsewhere; they go on serving. */
+  announceEnd(): void {
+    this.#stop();
+    for (const { key } of this.#alive) tellOfEnd(this.#relay, key, "near");
   }
 
   /** Lets all processes finish what is in flight; `false` if one cut requests off, or had to be killed. */
@@ -351,13 +360,16 @@ export class Supervisor implements ProcessOwner {
   }
 
   async #drain(process: GatewayProcess): Promise<"drained" | "cut off" | "killed"> {
+    // A delay is over, or need not be, as another one serves.
+    tellOfEnd(this.#relay, process.key, "here");
     process.kill("SIGTERM");
+    const { drainDelayMs, drainTimeoutMs } = this.#options;
     let isKilled = false;
     const timer = setTimeout(() => {
       isKilled = true;
       this.#log("error", `process ${process.number} (${process.pid}) does not end; killing it`);
       process.kill("SIGKILL");
-    }, timerMs(this.#options.drainTimeoutMs + KILL_DELAY_MS));
+    }, timerMs(drainDelayMs + drainTimeoutMs + KILL_DELAY_MS));
     const { success } = await process.ended;
     clearTimeout(timer);
     if (isKilled) return "killed";

@@ -269,6 +269,7 @@ const effects: Record<
   "max-worker-memory": [["--max-worker-memory", "256m"], {
     workerLimits: limited({ maxWorkerMemoryBytes: 268_435_456 }),
   }],
+  "drain-delay": [["--drain-delay", "15"], { drainDelayMs: 15_000 }],
   "drain-timeout": [["--drain-timeout", "7s"], { drainTimeoutMs: 7_000 }],
 };
 for (const { name } of OPTIONS.filter(({ group }) => group !== "Other")) {
@@ -383,6 +384,12 @@ Deno.test("a head of up to 262144 bytes can be allowed, and no more", () => {
 });
 
 Deno.test("a drain time that no timer can be set to is refused", () => {
+  assertEquals(settingsOf("a", "--drain-delay", "1h").drainDelayMs, 3_600_000);
+  assertThrows(
+    () => parseCommandLine(["a", "--drain-delay", "61m"]),
+    ConfigError,
+    '--drain-delay takes a time of at most 1h, not "61m"',
+  );
   assertEquals(settingsOf("a", "--drain-timeout", "596h").drainTimeoutMs, 2_145_600_000);
   assertThrows(
     () => parseCommandLine(["a", "--drain-timeout", "597h"]),

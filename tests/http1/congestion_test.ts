@@ -48,6 +48,7 @@ for (const [name, request] of [["length", LENGTH], ["chunked", CHUNKED]]) {
       buffers: new BufferPool(),
       log() {},
       now: 1,
+      ending: false,
       draining: false,
       idle: new WaitingList<never>(),
       awaited: new WaitingList<never>(),

@@ -155,6 +155,7 @@ function connectionOver(
     buffers: new BufferPool(),
     log() {},
     now: 0,
+    ending: false,
     draining: false,
     idle: new WaitingList(),
     awaited: new WaitingList(),

@@ -43,6 +43,7 @@ class Download {
       buffers: new BufferPool(),
       log() {},
       now: 0,
+      ending: false,
       draining: false,
       idle: new WaitingList(),
       awaited: new WaitingList(),

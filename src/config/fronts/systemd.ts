@@ -42,7 +42,7 @@ const HARDENING = [
   "RemoveIPC=yes",
 ] as const;
 
-/** Seconds that systemd waits beyond `--drain-timeout`. */
+/** Seconds that systemd waits beyond `--drain-delay` and `--drain-timeout`. */
 const STOP_MARGIN_SECONDS = 10;
 
 /** The unit. */
@@ -182,9 +182,9 @@ function lowPorts(settings: ServeSettings): boolean {
   );
 }
 
-function stopSeconds({ drainTimeoutMs }: ServeSettings): string {
+function stopSeconds({ drainDelayMs, drainTimeoutMs }: ServeSettings): string {
   return Number.isFinite(drainTimeoutMs)
-    ? String(Math.ceil(drainTimeoutMs / 1_000) + STOP_MARGIN_SECONDS)
+    ? String(Math.ceil((drainDelayMs + drainTimeoutMs) / 1_000) + STOP_MARGIN_SECONDS)
     : "infinity";
 }
 
