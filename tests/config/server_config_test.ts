@@ -105,6 +105,13 @@ const values: [words: string[], line: string][] = [
     "  server gatehouse2 unix@/srv/app/2.sock",
   ],
   [
+    ["haproxy", "a", "--http", "8001", "--health", "9101"],
+    "  server gatehouse1 127.0.0.1:8001 check addr 127.0.0.1 port 9101",
+  ],
+  [["haproxy", "a", "--status", "9101"], "  http-check expect status 200"],
+  [["haproxy", "a", "--health", "unix:h"], "  server gatehouse1 127.0.0.1:8000"],
+  [["haproxy", "a", "--health", "0"], "  server gatehouse1 127.0.0.1:8000"],
+  [
     ["mongrel2", "--mount", "/b=c", "--mongrel2", "ipc://a b,recv=ipc://c"],
     "  hosts=[Host(name='localhost', routes={'/b': gatehouse})])",
   ],

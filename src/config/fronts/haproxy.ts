@@ -17,7 +17,7 @@ import {
 
 /** The configuration: a frontend and a backend. */
 export function haproxyConfig(site: Site): string {
-  const { backend, sendfile, name, prefixes } = site;
+  const { backend, health, sendfile, name, prefixes } = site;
   if (backend === null) {
     throw refusal("haproxy", "the endpoint", "give --http, --https or --fastcgi");
   }
@@ -63,15 +63,26 @@ export function haproxyConfig(site: Site): string {
       "# gatehouse has time limits of its own.",
       "timeout server 1h",
       "timeout tunnel 1h",
+      ...health === null ? [] : CHECKS,
       ...backend.places.map((place, index) =>
         `server gatehouse${index + 1} ${addressOf(place)}${SERVER_END[backend.scheme]}${
           backend.greeting === undefined ? "" : " send-proxy-v2"
-        }`
+        }${health === null ? "" : ` check addr ${health.host} port ${health.port}`}`
       ),
     ]),
     "",
   ].join("\n");
 }
+
+/** How it is asked whether the gateway is ready. */
+const CHECKS: readonly string[] = [
+  "# It is noticed within 2 s: start gatehouse with --drain-delay 5.",
+  "option httpchk",
+  "http-check send meth GET uri /readyz ver HTTP/1.1 hdr host localhost",
+  "http-check expect status 200",
+  "default-server check-proto h1 inter 1s fall 2 rise 1",
+  "option redispatch 1",
+];
 
 /** What servers of each protocol have after their addresses. */
 const SERVER_END: Readonly<Record<Backend["scheme"], string>> = {

@@ -53,6 +53,8 @@ export interface Site {
   readonly maxBodyBytes: number;
   /** The time that an idle connection stays open, in milliseconds; 0 for any. */
   readonly idleTimeoutMs: number;
+  /** Where the gateway says whether it is ready; `null` if nowhere, or at a socket or port of another kind. */
+  readonly health: Extract<Place, { transport: "tcp" }> | null;
   /** How it is told to send files; `null` if it is not. */
   readonly sendfile: FileField | null;
 }
@@ -94,6 +96,7 @@ export function siteOf(settings: ServeSettings): Site {
     tls: certFile === undefined ? undefined : { certFile, keyFile: keyFiles[0] },
     maxBodyBytes: Number.isSafeInteger(limits.maxBodyBytes + 1) ? limits.maxBodyBytes : Infinity,
     idleTimeoutMs: limits.idleTimeoutMs,
+    health: healthOf(settings),
     sendfile: settings.frontFileField,
   };
 }
@@ -113,6 +116,16 @@ function backendOf(settings: ServeSettings): Backend | null {
     };
   }
   return null;
+}
+
+/** Where `/readyz` is, if that is an IP address and a port that stays. */
+function healthOf({ health, status }: ServeSettings): Site["health"] {
+  const address = health ?? status;
+  if (address === null || address.transport !== "tcp" || address.port === 0) return null;
+  const [place] = placesOf(address, "--health", 0);
+  if (place.transport !== "tcp") return null;
+  const host = place.host === "localhost" ? "127.0.0.1" : place.host;
+  return isIpAddress(host) ? { ...place, host } : null;
 }
 
 function placesOf(address: ListenAddress, option: string, processes: number): Place[] {
