@@ -206,6 +206,7 @@ async function checkRequests(input: string, random: Random): Promise<void> {
       assertEquals(level, "warning", message);
     },
     now: 0,
+    ending: false,
     draining: false,
     idle: new WaitingList(),
     awaited: new WaitingList(),

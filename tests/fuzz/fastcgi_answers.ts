@@ -118,6 +118,7 @@ async function check(input: string, random: Random): Promise<void> {
       throw new Error(message);
     },
     now: 0,
+    ending: false,
     draining: false,
     idle: new WaitingList(),
     awaited: new WaitingList(),

@@ -62,6 +62,7 @@ async function check(input: string, random: Random): Promise<void> {
       assert(/^http: the response/.test(message), `${level}: ${message}`);
     },
     now: 0,
+    ending: random.below(5) === 0,
     draining: random.below(10) === 0,
     idle: new WaitingList(),
     awaited: new WaitingList(),
