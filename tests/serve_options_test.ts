@@ -103,6 +103,7 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["http", { http: 8000 }, "http takes a text, or a list of texts, not 8000"],
   ["fastcgi", { fastcgi: ["127.0.0.1:0", "x"] }, "fastcgi: …", ["--fastcgi=x"]],
   ["mongrel2", { mongrel2: "nonsense" }, "mongrel2: …", ["--mongrel2=nonsense"]],
+  ["mongrel2", { mongrel2: "dispatch+tcp://a" }, "mongrel2: …", ["--mongrel2=dispatch+tcp://a"]],
   ["webServerAddrs", { webServerAddrs: [1] }, "…"],
   ["sendfile", { sendfile: "nginx" }, "…", ["--sendfile=nginx"]],
   ["sendfile", { sendfile: 1 }, "sendfile takes a text, not 1"],

@@ -194,6 +194,8 @@ export class DispatchLink {
       this.#state = "leaving";
       this.#send({ kind: "leave" });
     } else if (this.#state === "seeking") {
+      // Who has said HELLO, and is welcome later, would be given requests.
+      this.#disconnect(0);
       this.#becomeLeft();
     }
     return this.#onLeft.promise;

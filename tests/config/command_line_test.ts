@@ -141,6 +141,11 @@ const refusals: [string[], string | RegExp][] = [
   [["a", ""], "an argument is empty"],
   [["a", "--http", "nowhere"], '--http: bad address "nowhere"'],
   [["a", "--mongrel2", "nowhere"], '--mongrel2: bad Mongrel2 address "nowhere"'],
+  [["a", "--mongrel2=dispatch+tcp://b"], "--mongrel2: bad address of a dispatcher"],
+  [
+    ["a", "--mongrel2=dispatch+tcp://b:9,name=c", "--mongrel2=dispatch+tcp://d:9,name=e"],
+    "the handler of all dispatchers is one: name cannot be c for one and e for another",
+  ],
   [["a", "--mongrel2-route", "/"], "need --mongrel2-config"],
   [["status"], "status needs the address that a gateway was given with --status, or --mongrel2"],
   [["status", "1", "2"], "status takes one address"],

@@ -59,6 +59,9 @@ const servers: [string, Partial<ServeSettings>][] = [
     http: [],
     mongrel2: [{ send: "tcp://a:9", recv: "tcp://a:8" }],
   }],
+  ["use = mongrel2\nsend_spec = dispatch+tcp://a:9,name=b\nuploads = /u", {
+    mongrel2: [{ dispatcher: "tcp://a:9", name: "b", uploads: "/u" }],
+  }],
   [
     "use = mongrel2\nsend_spec = ipc://a\nrecv_spec = ipc://b\nident = i\nchroot = /c\nuploads = /u",
     {

@@ -157,6 +157,7 @@ const refusals: [words: string[], message: string][] = [
   [["haproxy", "a", "--cert=c", "--key=k"], "or in /srv/app/c.key"],
   [["haproxy", "a", "--sendfile", "x-sendfile"], "HAProxy sends no files"],
   [["mongrel2", "a"], "give one --mongrel2"],
+  [["mongrel2", "a", "--mongrel2=dispatch+tcp://b:9"], "give one --mongrel2"],
   [["mongrel2", "a", "--mongrel2=tcp://b:9", "--mongrel2=tcp://c:9"], "give one --mongrel2"],
   [["mongrel2", "a", "--mongrel2=tcp://b:9,chroot=/a'b"], "it has a quotation mark"],
   [["mongrel2", "a", "--mongrel2=tcp://b:9", "--cert=c", "--key=k"], "certdir"],
