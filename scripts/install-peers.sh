@@ -48,6 +48,7 @@ need curl curl
 need fish fish
 need groff groff-base
 need haproxy haproxy
+need ip iproute2 # network namespaces, where the container may make them
 need lighttpd lighttpd
 [ -e /usr/lib/lighttpd/mod_openssl.so ] || {
   missing="$missing lighttpd's-mod_openssl"
