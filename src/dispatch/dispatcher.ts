@@ -332,13 +332,13 @@ export class Dispatcher {
         this.#onDone(handler, message.request, message.outcome);
         break;
       case "leave":
-        if (!handler.isLeaving) {
-          handler.isLeaving = true;
-          this.#capacity = null;
-          this.#placement.onLeft(handler);
-          this.counts.left++;
-          this.#news.warn(`dispatch: handler ${handler.name} leaves`, this.#now);
-        }
+        // One who says so again has its answer, or will: each would be kept if it read none.
+        if (handler.isLeaving) break;
+        handler.isLeaving = true;
+        this.#capacity = null;
+        this.#placement.onLeft(handler);
+        this.counts.left++;
+        this.#news.warn(`dispatch: handler ${handler.name} leaves`, this.#now);
         this.#sendOrKeep(handler, { kind: "left" }, "must");
         break;
     }

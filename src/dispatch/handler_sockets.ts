@@ -26,10 +26,12 @@ export interface HandlerSocketsOwner {
 
 /** Messages that are handled before others on this thread get their turn. */
 const MAX_BATCH = 256;
-/** Messages that wait for a handler's connection, and of one that wait to be read. */
+/** Messages that wait for a handler's connection. */
 const MAX_WAITING_MESSAGES = 1_000;
-/** Bytes of one part of a handler's message: its endpoint sends far less at a time. */
-const MAX_PART_BYTES = 16_777_216;
+/** Messages of a handler that wait to be read: few, as anybody's may be as large as they can. */
+const MAX_UNREAD_MESSAGES = 64;
+/** Bytes of one part of a handler's message: its endpoint sends 384 KiB at a time at the most. */
+const MAX_PART_BYTES = 1_048_576;
 /** Parts of a message that are of interest: the protocol has two at the most, so three are wrong. */
 const MAX_PARTS = 3;
 /** Bytes of a part that the same memory is used for. */
@@ -77,7 +79,7 @@ export class HandlerSockets implements AsyncDisposable {
     socket.setOption("routerMandatory", 1);
     socket.setOption("ipv6", 1);
     socket.setOption("sendHighWaterMark", MAX_WAITING_MESSAGES);
-    socket.setOption("receiveHighWaterMark", MAX_WAITING_MESSAGES);
+    socket.setOption("receiveHighWaterMark", MAX_UNREAD_MESSAGES);
     socket.setOption("maxMessageBytes", MAX_PART_BYTES);
     socket.setOption("linger", LINGER_MS);
     this.#door = new Door(this.#context, socket, keys, faults);
