@@ -20,17 +20,20 @@ function loadedWith(entries: readonly string[]): Set<string> {
 
 const COMMAND = ["cli.ts", "src/cli/serve.ts"];
 const WORKERS = [...COMMAND, "src/gateway/generations.ts"];
+const LOADER = ["src/loader/thread_service.ts"];
 const OWN_THREAD = [...COMMAND, "src/gateway/thread_backend.ts", "src/gateway/thread_apps.ts"];
 /** What few settings ask for: commands of other kinds, other protocols, and what is switched on. */
 const ASKED_FOR = [
   /^src\/(?:bus|certificates|client|compression|files|load|monitor|observe|zmq)\/(?!codec\/settings)/,
-  /^src\/(?:fastcgi|mongrel2)\/(?!codec\/(?:limits|spec)\.ts)/,
+  /^src\/(?:fastcgi|mongrel2)\/(?!codec\/(?:limits|\w*spec)\.ts)/,
   /^src\/config\/(?:shells\/|fronts\/(?!site_address)|\w+_help|help|man_page|(?:bench|fetch)_options|log_command)/,
   /^src\/net\/(?:tls_listener|moved_socket)\.ts$/,
   /^src\/supervisor\/(?!places|protocol)/,
-  /^src\/loader\/(?:transform\/|app_lock|contents)/,
   /^src\/signals\/redis\.ts$/,
 ];
+
+/** What the loader's own thread does, or what a lock of the app asks for. */
+const NOT_HERE = /^src\/loader\/(?:transform\/|app_lock|contents)/;
 
 Deno.test("a start loads nothing that its settings do not ask for", () => {
   const cases: [readonly string[], readonly RegExp[]][] = [
@@ -38,8 +41,12 @@ Deno.test("a start loads nothing that its settings do not ask for", () => {
       /^src\/(?:gateway|http1\/(?!codec\/limits)|loader|pool|ring|websocket|worker)\//,
     ]],
     // Apps are loaded in other threads.
-    [WORKERS, [/^src\/worker\/(?!protocol\.ts)/]],
-    [OWN_THREAD, [/^src\/(?:pool\/(?!descriptor_watch)|ring)\//]],
+    [WORKERS, [NOT_HERE, /^src\/worker\/(?!protocol\.ts)/]],
+    // Apps without packages, and from files, need neither registries nor HTTP.
+    [LOADER, [
+      /^src\/(?:http1\/|loader\/(?:fetch\/plain_http|npm\/(?:installer|jsr|npmrc|registry)))/,
+    ]],
+    [OWN_THREAD, [NOT_HERE, /^src\/(?:pool\/(?!descriptor_watch)|ring)\//]],
   ];
   for (const [entries, others] of cases) {
     const loaded = [...loadedWith(entries)];

@@ -34,7 +34,7 @@ import { commonJsOf, knownModulesOf, readGraphManifest, storeGraph } from "./gra
 import { sha256Of } from "../base/sha256.ts";
 import type { HttpClients } from "./fetch/http_clients.ts";
 import type { StoredGraph } from "./graph/graph_store.ts";
-import { JsrResolver } from "./npm/jsr.ts";
+import type { JsrResolver } from "./npm/jsr.ts";
 import type { TransformedModule } from "./graph/link.ts";
 import { TRANSFORM_VERSION } from "./graph/link.ts";
 import type { ReloadPolicy } from "./names/fetch_policy.ts";
@@ -51,7 +51,7 @@ import type {
 import { Lock } from "./project/lock.ts";
 import { PackageImports } from "./package_imports.ts";
 import { mediaTypeOf } from "./fetch/media_type.ts";
-import { commonJsExportsIn, PackageInstaller } from "./npm/installer.ts";
+import { commonJsExportsIn } from "./npm/granted_exports.ts";
 import { LocalFiles } from "./npm/local_files.ts";
 import { LocalPackages } from "./npm/local_packages.ts";
 import { LocalRequires } from "./npm/local_requires.ts";
@@ -567,6 +567,7 @@ class Loading implements GraphSources {
 
   async resolveJsr(specifier: string): Promise<string> {
     const { reload } = this.#options;
+    const { JsrResolver } = await import("./npm/jsr.ts");
     this.#jsr ??= new JsrResolver(this.#cache, this.#fetcher, {
       lock: this.#lock,
       reload,
@@ -578,6 +579,7 @@ class Loading implements GraphSources {
   async install(requirements: readonly string[], root: string | null): Promise<PackageSet> {
     const unknown = requirements.find((each) => this.#found?.requirements.has(each) === false);
     if (unknown !== undefined) throw notFoundBefore(unknown);
+    const { PackageInstaller } = await import("./npm/installer.ts");
     const installer = new PackageInstaller(this.#cache, this.#fetcher, {
       lock: this.#lock,
       reload: this.#options.reload,

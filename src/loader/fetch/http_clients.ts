@@ -7,7 +7,6 @@
 
 import { restoreVariables } from "../../base/surroundings.ts";
 import type { Environment } from "../../base/surroundings.ts";
-import { fetchPlain } from "./plain_http.ts";
 import type { PlainRequest } from "./plain_http.ts";
 import { Proxies } from "./proxies.ts";
 import type { ProxyAddress } from "./proxies.ts";
@@ -40,7 +39,10 @@ export class HttpClients implements Disposable {
   async fetch(url: URL, request: PlainRequest): Promise<Response> {
     const proxy = this.#proxies.proxyFor(url);
     // Nothing but the way there vouches for what comes without encryption.
-    if (proxy === null && url.protocol === "http:") return await fetchPlain(url, request);
+    if (proxy === null && url.protocol === "http:") {
+      const { fetchPlain } = await import("./plain_http.ts");
+      return await fetchPlain(url, request);
+    }
     const client = proxy === null ? this.#direct : this.#through(proxy);
     if (client instanceof Error) throw client;
     return await fetch(url, { ...request, redirect: "manual", client });

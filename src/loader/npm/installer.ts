@@ -4,19 +4,14 @@
  * @module
  */
 
-import { dirname, resolve as resolvePath } from "node:path";
 import { LoadError } from "../../base/errors.ts";
 import type { Environment } from "../../base/surroundings.ts";
 import { environmentOf } from "../../base/surroundings.ts";
 import type { ModuleCache } from "../cache/cache.ts";
 import type { DiskQuota } from "../files/disk_quota.ts";
 import type { ReloadPolicy } from "../names/fetch_policy.ts";
-import type { FileGrant } from "../files/file_grant.ts";
-import { readGranted, staysWithin } from "../files/file_grant.ts";
 import { sha256Hex } from "../../base/sha256.ts";
 import type { Lock } from "../project/lock.ts";
-import { FileFault } from "../files/regular_file.ts";
-import { commonJsExports, resolveRequired } from "./commonjs.ts";
 import { keyInstances, reachable } from "./instances.ts";
 import type { Draft } from "./instances.ts";
 import { SetFolder } from "./layout.ts";
@@ -298,28 +293,4 @@ function offeredInstances({ requirements, instances }: SetManifest): Map<string,
 
 function unique(requirements: readonly Requirement[]): Requirement[] {
   return [...new Map(requirements.map((each) => [requirementText(each), each])).values()];
-}
-
-/**
- * The names that the CommonJS module at `path` exports. Files that are not `granted`, or larger than
- * `maxBytes`, are taken to export nothing.
- */
-export function commonJsExportsIn(path: string, granted: FileGrant, maxBytes: number): string[] {
-  const textOf = (file: string) => {
-    try {
-      return new TextDecoder().decode(readGranted(file, granted, maxBytes));
-    } catch (error) {
-      if (error instanceof FileFault) return "";
-      throw error;
-    }
-  };
-  const resolve = (specifier: string, importer: string) => {
-    // Where nothing may be read, nothing is even looked for.
-    const isPath = /^(?:\.{0,2}[/\\]|[a-z]:)/i.test(specifier);
-    const isWithin = isPath
-      ? staysWithin(resolvePath(dirname(importer), specifier), granted)
-      : !specifier.split(/[/\\]/).includes("..");
-    return isWithin ? resolveRequired(specifier, importer) : null;
-  };
-  return commonJsExports(path, textOf, resolve);
 }

@@ -1,7 +1,7 @@
 /** Packages that people use, from the registry that they come from. */
 
 import { pathToFileURL } from "node:url";
-import { commonJsExportsIn } from "../../../src/loader/npm/installer.ts";
+import { commonJsExportsIn } from "../../../src/loader/npm/granted_exports.ts";
 import { DEFAULT_REGISTRY } from "../../../src/loader/npm/npmrc.ts";
 import { assert, assertEquals, assertMatch } from "../../support/assert.ts";
 import { TestCache } from "../../support/npm_installer.ts";
