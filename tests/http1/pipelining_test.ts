@@ -63,8 +63,8 @@ const orders: Record<string, { requests: string[]; diary: string }> = {
 
 for (const workers of ["1", "0"]) {
   Deno.test(`the order of pipelined requests is kept where it matters (--workers ${workers}; RFC 9112 9.3.2)`, async (test) => {
-    await inFolder({ "app.ts": DIARY_APP }, async (folder) => {
-      await using gateway = await startGateway([`${folder}/app.ts`, `--workers=${workers}`]);
+    await inFolder({ "app.js": DIARY_APP }, async (folder) => {
+      await using gateway = await startGateway([`${folder}/app.js`, `--workers=${workers}`]);
       for (const [name, { requests, diary }] of Object.entries(orders)) {
         for (const how of ["at once", "in pieces"]) {
           await test.step(`${name}, sent ${how}`, async () => {
@@ -149,8 +149,8 @@ for (const workers of ["1", "0"]) {
     name: `clients that pipeline, and read nothing, cost a window each (--workers ${workers})`,
     ignore: Deno.build.os !== "linux",
     async fn() {
-      await inFolder({ "app.ts": BIG_APP }, async (folder) => {
-        await using gateway = await startGateway([`${folder}/app.ts`, `--workers=${workers}`]);
+      await inFolder({ "app.js": BIG_APP }, async (folder) => {
+        await using gateway = await startGateway([`${folder}/app.js`, `--workers=${workers}`]);
         const { port, pid, url } = gateway;
         await (await fetch(url)).text();
         const before = residentBytes(pid);

@@ -92,8 +92,8 @@ for (const [what, prepare] of Object.entries({ "does not read": "/", "is busy": 
     name: `chunks of one byte take no more memory than their window while the app ${what}`,
     ignore: !isLinux,
     async fn() {
-      await inFolder({ "app.ts": HOLDER }, async (folder) => {
-        await using gateway = await startGateway([`${folder}/app.ts`, "--workers=1"]);
+      await inFolder({ "app.js": HOLDER }, async (folder) => {
+        await using gateway = await startGateway([`${folder}/app.js`, "--workers=1"]);
         const { port, pid, url } = gateway;
         await (await fetch(url)).text();
         const before = residentBytes(pid);

@@ -163,36 +163,36 @@ export default () => new Response(${JSON.stringify(text)});\n`;
 /** What breaks an app, and what repairs it. */
 const repairs: Record<string, [broken: Record<string, string>, repaired: Record<string, string>]> =
   {
-    "a syntax error": [{ "app.ts": "export default {" }, { "app.ts": app("repaired") }],
-    "an app that throws": [{ "app.ts": "throw 1;" }, { "app.ts": app("repaired") }],
-    "a file that is gone": [{}, { "app.ts": app("repaired") }],
+    "a syntax error": [{ "app.js": "export default {" }, { "app.js": app("repaired") }],
+    "an app that throws": [{ "app.js": "throw 1;" }, { "app.js": app("repaired") }],
+    "a file that is gone": [{}, { "app.js": app("repaired") }],
     "an import that is not there yet": [
-      { "app.ts": app("repaired", "new/a.ts") },
-      { "new/a.ts": "export {};" },
+      { "app.js": app("repaired", "new/a.js") },
+      { "new/a.js": "export {};" },
     ],
     "a syntax error in a new module": [
-      { "b.ts": "export {", "app.ts": app("repaired", "b.ts") },
-      { "b.ts": "export {};" },
+      { "b.js": "export {", "app.js": app("repaired", "b.js") },
+      { "b.js": "export {};" },
     ],
     "a new module that throws": [
-      { "c.ts": "throw new Error('new');", "app.ts": app("repaired", "c.ts") },
-      { "c.ts": "export {};" },
+      { "c.js": "throw new Error('new');", "app.js": app("repaired", "c.js") },
+      { "c.js": "export {};" },
     ],
     "a new module's import that is not there yet": [
-      { "d.ts": 'import "./newer.ts";', "app.ts": app("repaired", "d.ts") },
-      { "newer.ts": "export {};" },
+      { "d.js": 'import "./newer.js";', "app.js": app("repaired", "d.js") },
+      { "newer.js": "export {};" },
     ],
   };
 Deno.test("--watch: a broken version leaves the old one, and its repair is noticed", async (test) => {
-  await using project = await Project.make({ "app.ts": app("old") });
-  await using gateway = await project.start("app.ts", "--watch");
+  await using project = await Project.make({ "app.js": app("old") });
+  await using gateway = await project.start("app.js", "--watch");
   const failures = () => gateway.log.filter((line) => line.endsWith("goes on serving")).length;
   for (const [name, [broken, repaired]] of Object.entries(repairs)) {
     await test.step(name, async () => {
-      await project.write("app.ts", app(`before ${name}`));
+      await project.write("app.js", app(`before ${name}`));
       await becomes(gateway, `before ${name}`);
       const [failed, reloads] = [failures(), reloadsOf(gateway).length];
-      if (name === "a file that is gone") await Deno.remove(project.path("app.ts"));
+      if (name === "a file that is gone") await Deno.remove(project.path("app.js"));
       for (const [file, text] of Object.entries(broken)) await project.write(file, text);
       await until("it fails", () => failures() > failed);
       assertEquals(await answerOf(gateway), `before ${name}`);
@@ -207,34 +207,34 @@ Deno.test("--watch: a broken version leaves the old one, and its repair is notic
 
 Deno.test("--watch follows a link that a deployment leads to another folder", async () => {
   await using project = await Project.make({
-    "releases/1/app.ts":
-      'import { text } from "./text.ts";\nexport default () => new Response(text);\n',
-    "releases/1/text.ts": 'export const text = "first";\n',
-    "releases/2/app.ts":
-      'import { text } from "./words.ts";\nexport default () => new Response(text);\n',
-    "releases/2/words.ts": 'export const text = "second";\n',
+    "releases/1/app.js":
+      'import { text } from "./text.js";\nexport default () => new Response(text);\n',
+    "releases/1/text.js": 'export const text = "first";\n',
+    "releases/2/app.js":
+      'import { text } from "./words.js";\nexport default () => new Response(text);\n',
+    "releases/2/words.js": 'export const text = "second";\n',
   });
   await Deno.symlink("releases/1", project.path("current"));
-  await using gateway = await project.start("current/app.ts", "--watch");
+  await using gateway = await project.start("current/app.js", "--watch");
   assertEquals(await answerOf(gateway), "first");
   await Deno.symlink("releases/2", project.path("next"));
   await Deno.rename(project.path("next"), project.path("current"));
   await becomes(gateway, "second");
   assertEquals(reloadsOf(gateway).length, 1);
-  await project.write("releases/2/words.ts", 'export const text = "third";\n');
+  await project.write("releases/2/words.js", 'export const text = "third";\n');
   await becomes(gateway, "third");
   assertEquals(reloadsOf(gateway).length, 2);
 });
 
 Deno.test("--watch takes a burst of changes for few, and ends in the last one", async () => {
-  const names = Array.from({ length: 30 }, (_, index) => `part${index}.ts`);
+  const names = Array.from({ length: 30 }, (_, index) => `part${index}.js`);
   const part = (text: string) => `export default ${JSON.stringify(text)};\n`;
   await using project = await Project.make({
-    "app.ts": names.map((name, index) => `import part${index} from "./${name}";\n`).join("") +
+    "app.js": names.map((name, index) => `import part${index} from "./${name}";\n`).join("") +
       `export default () => new Response([${names.map((_, index) => `part${index}`)}].join(""));\n`,
     ...Object.fromEntries(names.map((name) => [name, part("a")])),
   });
-  await using gateway = await project.start("app.ts", "--watch");
+  await using gateway = await project.start("app.js", "--watch");
   for (const text of ["b", "c", "d"]) {
     for (const name of names) Deno.writeTextFileSync(project.path(name), part(text));
   }
@@ -246,9 +246,9 @@ Deno.test("--watch notices the configuration file, what it then names, and files
   const config = (app: string) =>
     `[app:main]\nuse = ${app}\n\n[server:main]\nuse = http\nport = 0\n`;
   await using project = await Project.make({
-    "first.ts": app("first"),
-    "second/second.ts": app("second"),
-    "gatehouse.ini": config("first.ts"),
+    "first.js": app("first"),
+    "second/second.js": app("second"),
+    "gatehouse.ini": config("first.js"),
     "data/names.txt": "one",
   });
   await using gateway = await project.start(
@@ -257,13 +257,13 @@ Deno.test("--watch notices the configuration file, what it then names, and files
     `--watch=${project.path("data/names.txt")},${project.path("data/later.txt")}`,
   );
   assertEquals(await answerOf(gateway), "first");
-  await project.write("gatehouse.ini", config("second/second.ts"));
+  await project.write("gatehouse.ini", config("second/second.js"));
   await becomes(gateway, "second");
   assertStringIncludes(reloadsOf(gateway).at(-1)!, "gatehouse.ini has changed");
   await project.write("gatehouse.ini", "[app:main\n");
   await gateway.logged(/^generation 2 goes on serving$/);
-  await project.write("gatehouse.ini", config("second/second.ts"));
-  await project.write("second/second.ts", app("third"));
+  await project.write("gatehouse.ini", config("second/second.js"));
+  await project.write("second/second.js", app("third"));
   await becomes(gateway, "third");
   for (const [name, text] of [["names.txt", "two"], ["later.txt", "new"]]) {
     const before = gateway.log.length;
@@ -288,7 +288,7 @@ class ModuleServer implements AsyncDisposable {
       this.onRequest(pathname);
       const text = this.files.get(pathname);
       if (text === undefined) return new Response("not here", { status: 404 });
-      return new Response(text, { headers: { "content-type": "application/typescript" } });
+      return new Response(text, { headers: { "content-type": "text/javascript" } });
     });
   }
 
@@ -304,16 +304,16 @@ class ModuleServer implements AsyncDisposable {
 Deno.test("--watch-remote asks for remote modules again, and loads the app anew if one has changed", async (test) => {
   await using server = new ModuleServer();
   server.files.set(
-    "/part.ts",
-    'import { deep } from "./deep.ts";\nexport const part: string = deep;\n',
+    "/part.js",
+    'import { deep } from "./deep.js";\nexport const part = deep;\n',
   );
-  server.files.set("/deep.ts", 'export const deep = "one";\n');
+  server.files.set("/deep.js", 'export const deep = "one";\n');
   const local = (more: string) =>
-    `import { part } from ${JSON.stringify(server.url("/part.ts"))};\n` +
+    `import { part } from ${JSON.stringify(server.url("/part.js"))};\n` +
     `export default () => new Response(part + ${JSON.stringify(more)});\n`;
-  await using project = await Project.make({ "app.ts": local("") });
+  await using project = await Project.make({ "app.js": local("") });
   await using gateway = await project.start(
-    "app.ts",
+    "app.js",
     "--watch-remote=100ms",
     `--allow-import=${new URL(server.url("/")).host}`,
   );
@@ -327,58 +327,58 @@ Deno.test("--watch-remote asks for remote modules again, and loads the app anew 
     assertEquals(reloadsOf(gateway), []);
   });
   await test.step("nor does a local file", async () => {
-    await project.write("app.ts", local("!"));
+    await project.write("app.js", local("!"));
     await askedAgain();
     assertEquals(reloadsOf(gateway), []);
   });
   await test.step("another version of a module does", async () => {
-    server.files.set("/deep.ts", 'export const deep = "two";\n');
+    server.files.set("/deep.js", 'export const deep = "two";\n');
     await becomes(gateway, "two!");
     assertEquals(reloadsOf(gateway), ["reloading: remote modules have changed"]);
     await askedAgain();
     assertEquals(reloadsOf(gateway).length, 1);
   });
   await test.step("one that is broken, or gone, leaves the old one", async () => {
-    server.files.set("/deep.ts", "export const deep = ;\n");
-    await gateway.logged(/^error: .*deep\.ts/);
+    server.files.set("/deep.js", "export const deep = ;\n");
+    await gateway.logged(/^error: .*deep\.js/);
     assertEquals(await answerOf(gateway), "two!");
-    server.files.delete("/deep.ts");
+    server.files.delete("/deep.js");
     await askedAgain();
     assertEquals(await answerOf(gateway), "two!");
-    server.files.set("/deep.ts", 'export const deep = "three";\n');
+    server.files.set("/deep.js", 'export const deep = "three";\n');
     await becomes(gateway, "three!");
   });
 });
 
 Deno.test("--watch-remote reloads an app from a URL", async () => {
   await using server = new ModuleServer();
-  server.files.set("/app.ts", app("one"));
+  server.files.set("/app.js", app("one"));
   await using project = await Project.make({});
   await using gateway = await project.start(
-    server.url("/app.ts"),
+    server.url("/app.js"),
     "--watch-remote=100ms",
     "--watch",
   );
   assertEquals(await answerOf(gateway), "one");
-  server.files.set("/app.ts", app("two"));
+  server.files.set("/app.js", app("two"));
   await becomes(gateway, "two");
 });
 
 const LATE_APP = (server: ModuleServer) =>
-  `import { part } from ${JSON.stringify(server.url("/part.ts"))};
+  `import { part } from ${JSON.stringify(server.url("/part.js"))};
 export default async (request) => {
   if (!request.url.endsWith("/late")) return new Response(part);
-  const { late } = await import(${JSON.stringify(server.url("/"))} + "late.ts");
+  const { late } = await import(${JSON.stringify(server.url("/"))} + "late.js");
   return new Response(part + " " + late);
 };
 `;
 
 Deno.test("--watch-remote: what is imported late is of the version of the generation that imports it", async (test) => {
   await using server = new ModuleServer();
-  server.files.set("/part.ts", 'export const part = "one";\n');
-  server.files.set("/late.ts", 'export const late = "late one";\n');
-  await using project = await Project.make({ "app.ts": LATE_APP(server) });
-  const args = ["app.ts", `--allow-import=${new URL(server.url("/")).host}`] as const;
+  server.files.set("/part.js", 'export const part = "one";\n');
+  server.files.set("/late.js", 'export const late = "late one";\n');
+  await using project = await Project.make({ "app.js": LATE_APP(server) });
+  const args = ["app.js", `--allow-import=${new URL(server.url("/")).host}`] as const;
   const asked = async () => {
     const { requests } = server;
     await until("it has asked again", () => server.requests >= requests + 4);
@@ -388,7 +388,7 @@ Deno.test("--watch-remote: what is imported late is of the version of the genera
       await using gateway = await project.start(...args, "--loader=own");
       assertEquals(await answerOf(gateway, "/late"), "one late one");
     }
-    server.files.set("/late.ts", 'export const late = "late two";\n');
+    server.files.set("/late.js", 'export const late = "late two";\n');
     await using gateway = await project.start(...args, "--watch-remote=100ms");
     await asked();
     assertEquals(await answerOf(gateway, "/late"), "one late one");
@@ -398,7 +398,7 @@ Deno.test("--watch-remote: what is imported late is of the version of the genera
     assertEquals(await answerOf(gateway, "/late"), "one late one");
     await asked();
     assertEquals(await answerOf(gateway, "/late"), "one late one");
-    server.files.set("/part.ts", 'export const part = "two";\n');
+    server.files.set("/part.js", 'export const part = "two";\n');
     await becomes(gateway, "two");
     assertEquals(await answerOf(gateway, "/late"), "two late two");
   });
@@ -406,8 +406,8 @@ Deno.test("--watch-remote: what is imported late is of the version of the genera
 
 Deno.test("--watch-remote: apps of different permissions get the same version of what they share", async () => {
   await using server = new ModuleServer();
-  server.files.set("/part.ts", 'export const part = "one";\n');
-  const shared = `import { part } from ${JSON.stringify(server.url("/part.ts"))};
+  server.files.set("/part.js", 'export const part = "one";\n');
+  const shared = `import { part } from ${JSON.stringify(server.url("/part.js"))};
 export default () => new Response(part);
 `;
   const config = `[composite:main]
@@ -415,14 +415,14 @@ use = urlmap
 / = a
 /b = b
 [app:a]
-use = a.ts
+use = a.js
 [app:b]
-use = b.ts
+use = b.js
 app-allow-net = a.example
 `;
   await using project = await Project.make({
-    "a.ts": shared,
-    "b.ts": shared,
+    "a.js": shared,
+    "b.js": shared,
     "gatehouse.ini": config,
   });
   await using gateway = await project.start(
@@ -435,7 +435,7 @@ app-allow-net = a.example
   // It changes when one of the two has asked for it, and the other has not.
   let asked = 0;
   server.onRequest = () => {
-    if (++asked === 2) server.files.set("/part.ts", 'export const part = "two";\n');
+    if (++asked === 2) server.files.set("/part.js", 'export const part = "two";\n');
   };
   await gateway.logged(/^generation 2 serves$/);
   assertEquals([await answerOf(gateway), await answerOf(gateway, "/b")], ["two", "two"]);
