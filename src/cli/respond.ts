@@ -21,6 +21,7 @@ export async function respondCommand(
   { spec, response, limits }: RespondSettings,
   surroundings: Surroundings,
 ): Promise<number> {
+  if (spec.note !== undefined) logToStderr("info", spec.note);
   openLibzmq(surroundings);
   using interrupts = untilInterrupted();
   await using endpoint = new Mongrel2Endpoint({

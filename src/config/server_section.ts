@@ -173,12 +173,10 @@ class ServerSection {
   }
 
   #giveMongrel2(use: IniEntry): void {
-    const [send, recv, ident, chroot, uploads] = MONGREL2_KEYS.map((key) =>
-      this.#endpoint.get(key)
-    );
+    const [send, ...details] = MONGREL2_KEYS.map((key) => this.#endpoint.get(key));
     if (send === undefined) {
       const config = this.#section.entries.some(({ key }) => /^mongrel2[-_]config$/.test(key));
-      const [first] = [recv, ident, chroot, uploads].filter((each) => each !== undefined);
+      const [first] = details.filter((each) => each !== undefined);
       if (config && first === undefined) return;
       throw new ConfigError(
         this.#at(
@@ -189,9 +187,12 @@ class ServerSection {
         ),
       );
     }
-    const details = [["recv", recv], ["ident", ident], ["chroot", chroot], ["uploads", uploads]]
-      .flatMap(([name, each]) => typeof each === "object" ? [`,${name}=${each.value}`] : []);
-    const spec = mongrel2From(send.value + details.join(""), this.#context.folder);
+    const settings = MONGREL2_KEYS.slice(1).flatMap((key, index) => {
+      const given = details[index];
+      const name = key.replace(/_spec$/, "").replaceAll("_", "-");
+      return given === undefined ? [] : [`,${name}=${given.value}`];
+    });
+    const spec = mongrel2From(send.value + settings.join(""), this.#context.folder);
     this.#giveOne(FILE_OPTIONS.get("mongrel2")!, spec, send.entry);
   }
 

@@ -49,6 +49,9 @@ export function prepareMongrel2(
 ): (handler: ExchangeHandler, workerCount: number) => Promise<Mongrel2Site[]> {
   openLibzmq(surroundings);
   const { specs, processNumber, limits, server, log } = options;
+  for (const spec of specs) {
+    if (!isDispatcherSpec(spec) && spec.note !== undefined) log("info", spec.note);
+  }
   const dispatchers = specs.filter(isDispatcherSpec);
   const shared = sharedHandler(dispatchers);
   const name = dispatchers.length === 0 ? "" : nameOf(shared.name, processNumber);

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { SLASH } from "../message/chars.ts";
 import { errorResponse } from "../message/error_response.ts";
 import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
 import {
   decoded,
   decodedReadings,
+  isBelow,
   isPlain,
   readingsOf,
   withUpperEscapes,
@@ -79,10 +79,7 @@ function prefixesOf(routes: readonly Route[], form: (prefix: string) => string):
 }
 
 function routeOf(prefixes: readonly Prefix[], path: string): Route | null {
-  for (const { prefix, route } of prefixes) {
-    if (!path.startsWith(prefix)) continue;
-    if (path.length === prefix.length || path.charCodeAt(prefix.length) === SLASH) return route;
-  }
+  for (const { prefix, route } of prefixes) if (isBelow(path, prefix)) return route;
   return null;
 }
 

@@ -110,6 +110,13 @@ export class RequestHead {
   responseWindow: number = BODY_WINDOW_BYTES;
   /** Index of the mount that the request belongs to, and the length of its prefix in the path. */
   mount = 0;
+  /**
+   * Length of what the route of a front server has at the beginning of the path, if that is a mount to apps, in
+   * bytes: at most {@linkcode MAX_ROUTE_BYTES}.
+   */
+  routeBytes = 0;
+  /** Whether apps get URLs without that. */
+  stripsRoute = false;
   /** Facts about the connection. */
   peer: Peer = NO_PEER;
   /** Start of the id that a trusted proxy has given the request, among the field lines. */
@@ -163,6 +170,9 @@ let headCount = 0;
 
 /** Where detached heads are kept. */
 const slab = new Slab();
+
+/** Longest beginning of a path that can be a route's, in bytes. */
+export const MAX_ROUTE_BYTES = 8_191;
 
 /** Status of {@linkcode Exchange.fail} that no client gets: the connection ends without an answer, if it can. */
 export const NO_ANSWER = 0;

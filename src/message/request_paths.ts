@@ -5,6 +5,8 @@
  * @module
  */
 
+import { SLASH } from "./chars.ts";
+
 const { String, parseInt } = globalThis;
 
 /** Without escapes, and only of what everybody leaves as it is. */
@@ -77,6 +79,31 @@ export function readingsOf(path: string): string[] {
 export function decodedReadings(path: string): string[] {
   const whole = decoded(path);
   return [whole, whole.replaceAll("\\", "/")].flatMap(readingsOf);
+}
+
+/** What the pattern of a Mongrel2 route has before its first parenthesis: paths that it is for begin so. */
+export function routePrefix(pattern: string): string {
+  const end = pattern.indexOf("(");
+  return end < 0 ? pattern : pattern.slice(0, end);
+}
+
+/** Whether `path` begins with `prefix`, and a segment ends there. */
+export function isBelow(path: string, prefix: string): boolean {
+  if (!path.startsWith(prefix)) return false;
+  return path.length === prefix.length || path.charCodeAt(prefix.length) === SLASH;
+}
+
+/**
+ * Whether `path`, as it was sent, is below `prefix` in all readings. `normal` is what the URL standard makes of
+ * the path.
+ */
+export function isSurelyBelow(path: string, normal: string, prefix: string): boolean {
+  if (isPlain(path)) return isBelow(path, prefix);
+  const sent = withUpperEscapes(path);
+  const written = withUpperEscapes(prefix);
+  const meant = decoded(prefix);
+  return [withUpperEscapes(normal), ...readingsOf(sent)].every((each) => isBelow(each, written)) &&
+    decodedReadings(sent).every((each) => isBelow(each, meant));
 }
 
 /** `path` after its dot segments were resolved (RFC 3986 5.2.4). */

@@ -144,6 +144,11 @@ export function sentPathOf(head: RequestHead): string {
   return query < 0 ? target : target.slice(0, query);
 }
 
+/** What the route of a front server has at the beginning of the request's path, if that is a mount; else `""`. */
+export function routeOf(head: RequestHead): string {
+  return head.routeBytes === 0 ? "" : ownTarget(head).slice(0, head.routeBytes);
+}
+
 /** What becomes of a path in {@linkcode urlOf}. */
 export function normalPath(sentPath: string): string {
   return new URL(`http://localhost${sentPath}`).pathname;

@@ -21,6 +21,7 @@ import { ClientOutput } from "./client_output.ts";
 import { FileBody, InlineBody, StreamedBody } from "./body_source.ts";
 import { formatControl, formatReply, headerValue } from "./codec/message.ts";
 import type { Mongrel2Message } from "./codec/message.ts";
+import type { RouteUse } from "./codec/spec.ts";
 import type { ExchangeChannel } from "./mongrel2_exchange.ts";
 import { Mongrel2Exchange } from "./mongrel2_exchange.ts";
 import { frameOf } from "./codec/socket_frames.ts";
@@ -38,6 +39,8 @@ export interface ClientHost extends OutputHost {
   readonly handler: ExchangeHandler;
   /** Limits of requests. */
   readonly limits: RequestLimits;
+  /** What routes are to apps. */
+  readonly route: RouteUse;
   /** Where the server puts uploads. */
   readonly uploads: UploadFolder;
   /** Bytes of a WebSocket's message at the most. */
@@ -340,7 +343,7 @@ export class Mongrel2Client implements ExchangeChannel {
   }
 
   #begin(message: Mongrel2Message): void {
-    const { peers, limits, date, now, log } = this.#host;
+    const { peers, limits, route, date, now, log } = this.#host;
     let exchange: Mongrel2Exchange;
     try {
       const notice = uploadNotice(message);
@@ -350,7 +353,7 @@ export class Mongrel2Client implements ExchangeChannel {
         this.#beginNext();
         return;
       }
-      const { head, keepsAlive } = translateMessage(message, peers, limits);
+      const { head, keepsAlive } = translateMessage(message, peers, limits, route);
       const isLast = this.#waiting.isFull && this.#waiting.length === 0;
       exchange = new Mongrel2Exchange(this, head, keepsAlive && !isLast, date, now, log);
       exchange.asksUpgrade = isHandshake(message);

@@ -158,6 +158,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     this.#makeHost = (flow) => ({
       handler,
       limits,
+      route: spec.route ?? "path",
       uploads,
       log,
       peers,

@@ -10,7 +10,7 @@ import { clientOf } from "../message/client.ts";
 import type { RequestHead } from "../message/exchange.ts";
 import { flatFields, latin1Text } from "../message/fields.ts";
 import { PairReader } from "../message/pairs.ts";
-import { withUpperEscapes } from "../message/request_paths.ts";
+import { routePrefix, withUpperEscapes } from "../message/request_paths.ts";
 import { normalPath, sentPathOf } from "../message/request_url.ts";
 
 /** Names in upper case, and what each stands for. Those in lower case are fields of the request. */
@@ -158,11 +158,6 @@ export class RequestValues {
     }
     return values.join(name === "cookie" ? "; " : ", ");
   }
-}
-
-/** What a route of Mongrel2 has before its first parenthesis: all of what it leads to begins so. */
-export function routePrefix(pattern: string): string {
-  return pattern.split("(", 1)[0];
 }
 
 /** What follows `prefix` in `path`, which begins with it, in one way of writing it or another. */

@@ -285,9 +285,10 @@ export function writeRequest(writer: RingWriter, id: number, head: RequestHead):
   let word = writer.at >>> 2;
   words[word++] = head.minorVersion | (head.expectsContinue ? 2 : 0) |
     (head.peer.scheme === "https" ? 4 : 0) | (head.peer.isForwarded === true ? 8 : 0) |
-    (head.passesId ? 16 : 0) |
+    (head.passesId ? 16 : 0) | (head.stripsRoute ? 32 : 0) |
     (ENDPOINTS.indexOf(head.peer.endpoint) << 8) |
-    (ROLES.indexOf(head.role) << 16);
+    (ROLES.indexOf(head.role) << 16) |
+    (head.routeBytes << 18);
   writeLength(words, word, head.bodyLength);
   word += 2;
   words[word++] = method.length;
@@ -320,6 +321,9 @@ export function readRequest(reader: RingReader): RequestHead {
   head.minorVersion = flags & 1;
   head.expectsContinue = (flags & 2) !== 0;
   head.passesId = (flags & 16) !== 0;
+  head.stripsRoute = (flags & 32) !== 0;
+  // Nothing above it is set (MAX_ROUTE_BYTES).
+  head.routeBytes = flags >>> 18;
   head.bodyLength = readLength(words, word);
   word += 2;
   const methodBytes = words[word++];
@@ -352,7 +356,7 @@ export function readRequest(reader: RingReader): RequestHead {
   const end = head.paramsEnd = target + blockBytes;
   head.idStart = target + (id >>> 8);
   head.idEnd = head.idStart + (id & 0xff);
-  head.role = ROLES[flags >>> 16];
+  head.role = ROLES[(flags >>> 16) & 3];
   head.mount = reader.value;
   head.peer = new RemotePeer(
     ENDPOINTS[(flags >>> 8) & 0xff],

@@ -15,6 +15,7 @@ import type { Context } from "./context.ts";
 import { reportingConsole } from "./console_reports.ts";
 import { isTagging, tagged } from "./console_tags.ts";
 import { requestIdOf } from "../message/request_id.ts";
+import { routeOf } from "../message/request_url.ts";
 import { AppContext } from "./context.ts";
 import { makeRequest } from "./request.ts";
 import { takeNamedFile } from "./named_files.ts";
@@ -169,8 +170,10 @@ export class AppRunner implements ExchangeHandler {
     }
     const { app, prefix, stripped } = this.#mounts[head.mount];
     try {
-      const request = makeRequest(task, stripped);
-      const context = new AppContext(task, prefix, this.#waitUntil, this.#signalClient);
+      const route = routeOf(head);
+      const request = makeRequest(task, head.stripsRoute ? longer(route, stripped) : stripped);
+      const mount = longer(prefix, route);
+      const context = new AppContext(task, mount, this.#waitUntil, this.#signalClient);
       const isReporting = this.#faultReports === "console" && head.peer.endpoint === "fastcgi";
       const result = isReporting
         ? reportingConsole(task, () => tagged(head, () => app.fetch(request, context, context)))
@@ -345,4 +348,9 @@ export class AppRunner implements ExchangeHandler {
 
 function connectToNothing(): never {
   throw new TypeError("signals and topics need a gateway: serve(), or the command");
+}
+
+/** The longer of two beginnings of a path. */
+function longer(one: string, other = ""): string {
+  return other.length > one.length ? other : one;
 }

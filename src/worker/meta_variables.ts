@@ -73,7 +73,10 @@ function addField(variables: Record<string, string>, variable: string, value: st
 
 /** Where an app is mounted, and the rest of the path. */
 function placeOf(url: URL, mount: string): { SCRIPT_NAME: string; PATH_INFO: string } {
-  return { SCRIPT_NAME: mount, PATH_INFO: decodePath(url.pathname.slice(mount.length)) };
+  return {
+    SCRIPT_NAME: decodePath(mount),
+    PATH_INFO: decodePath(url.pathname.slice(mount.length)),
+  };
 }
 
 /** The variables that tell who asks, and what for, as far as the connection decides it (RFC 3875 4.1). */

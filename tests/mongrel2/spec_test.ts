@@ -20,6 +20,9 @@ const specs: Record<string, Mongrel2Spec> = {
   "tcp://a:9,recv=tcp://me@b:7": { send: "tcp://a:9", recv: "tcp://b:7", ident: "me" },
   "tcp://me@a:9,ident=me": { send: "tcp://a:9", recv: "tcp://a:8", ident: "me" },
   "ipc://@abstract,recv=ipc://me@path": { send: "ipc://@abstract", recv: "ipc://me@path" },
+  "tcp://a:9,route=mount": { send: "tcp://a:9", recv: "tcp://a:8", route: "mount" },
+  "tcp://a:9,route=strip": { send: "tcp://a:9", recv: "tcp://a:8", route: "strip" },
+  "tcp://a:9,route=path": { send: "tcp://a:9", recv: "tcp://a:8", route: "path" },
   "tcp://a:9,chroot=/var/www,uploads=/tmp": {
     send: "tcp://a:9",
     recv: "tcp://a:8",
@@ -41,7 +44,8 @@ const specs: Record<string, Mongrel2Spec> = {
 };
 for (const [text, spec] of Object.entries(specs)) {
   Deno.test(`${text.slice(0, 60)} is where Mongrel2 is`, () => {
-    assertEquals(parseMongrel2Spec(text), spec);
+    const { note: _, ...parsed } = parseMongrel2Spec(text);
+    assertEquals(parsed, spec);
   });
 }
 
@@ -130,4 +134,18 @@ for (const [reason, texts] of Object.entries(refused)) {
       assertStringIncludes(message, `${reason}; write tcp://HOST:PORT[,recv=ENDPOINT]`);
     });
   }
+}
+
+Deno.test("an identity before a host is taken, with a note of how it is written nowadays", () => {
+  const note = (text: string) => parseMongrel2Spec(text).note;
+  assertStringIncludes(note("tcp://me@a:9") ?? "", "write tcp://a:9,ident=me");
+  assertStringIncludes(note("tcp://a:9,recv=tcp://me@b:8") ?? "", "write tcp://a:9,ident=me");
+  assertEquals(note("tcp://a:9,ident=me"), undefined);
+  assertEquals(note("ipc://@abstract,recv=ipc://me@path"), undefined);
+});
+
+for (const text of ["tcp://a:9,route=", "tcp://a:9,route=mounted", "tcp://a:9,route=mount,strip"]) {
+  Deno.test(`${text} is refused`, () => {
+    assertThrows(() => parseMongrel2Spec(text), ConfigError);
+  });
 }

@@ -6,6 +6,12 @@
 
 import { ConfigError } from "../../base/errors.ts";
 
+/**
+ * What the route of Mongrel2 is to apps, as far as its pattern is fixed: part of the path, or their mount, and
+ * whether that is taken off the URLs that they get.
+ */
+export type RouteUse = "path" | "mount" | "strip";
+
 /** Where a handler connects to, and what it needs to know about the server. */
 export interface Mongrel2Spec {
   /** Endpoint that Mongrel2 sends requests at. */
@@ -18,6 +24,10 @@ export interface Mongrel2Spec {
   readonly chroot?: string;
   /** The folder, within `chroot`, that uploads may be taken from; without one they are refused. */
   readonly uploads?: string;
+  /** What routes are to apps. Default `"path"`. */
+  readonly route?: RouteUse;
+  /** What the user should know of how it was written. */
+  readonly note?: string;
 }
 
 /** Chooses a handler; what is absent does not matter. */
@@ -32,8 +42,10 @@ export interface HandlerChoice {
   readonly server?: string;
 }
 
-const FORM = "write tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]";
-const KEYS = ["recv", "ident", "chroot", "uploads"] as const;
+const FORM = "write tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]" +
+  "[,route=mount|strip]";
+const KEYS = ["recv", "ident", "chroot", "uploads", "route"] as const;
+const ROUTE_USES: readonly RouteUse[] = ["path", "mount", "strip"];
 const ENDPOINT = /^(?:tcp:\/\/(?:\[[\dA-Fa-f:.]+\]|[^:[\]\s/,*@]+):\d{1,5}|(?:ipc|inproc):\/\/.+)$/;
 
 const TCP = "tcp://";
@@ -41,8 +53,8 @@ const TCP = "tcp://";
 const encoder = new TextEncoder();
 
 /**
- * Reads `ENDPOINT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]`. Without `recv` it is the port
- * before that of the endpoint. The identity can stand before a host, too, as m2wsgi has it:
+ * Reads `ENDPOINT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]` and further settings. Without `recv` it is
+ * the port before that of the endpoint. The identity can stand before a host, too, as m2wsgi has it:
  * `tcp://ID@HOST:PORT`.
  *
  * @throws {ConfigError} if it does not have this form
@@ -58,6 +70,7 @@ export function parseMongrel2Spec(text: string): Mongrel2Spec {
     if (values[key] !== undefined) throw badSpec(text, `${key} is given more than once`);
     values[key] = value;
   }
+  const { ident: named } = values;
   const { send, recv, ident } = withoutIdentities(text, first, values);
   if (ident !== undefined) values.ident = ident;
   checkEndpoint(text, send);
@@ -65,7 +78,30 @@ export function parseMongrel2Spec(text: string): Mongrel2Spec {
   if (values.ident !== undefined && encoder.encode(values.ident).length > 255) {
     throw badSpec(text, "an identity has at most 255 bytes");
   }
-  return { ...values, send, recv: recv ?? portBefore(text, send) };
+  const { route, ...others } = values;
+  return {
+    ...others,
+    send,
+    recv: recv ?? portBefore(text, send),
+    ...route === undefined ? {} : { route: oneOf(ROUTE_USES, route, "route", text) },
+    ...ident === undefined || ident === named ? {} : { note: identityNote(text, send, ident) },
+  };
+}
+
+function oneOf<Word extends string>(
+  words: readonly Word[],
+  value: string,
+  key: string,
+  text: string,
+): Word {
+  const word = words.find((each) => each === value);
+  if (word !== undefined) return word;
+  throw badSpec(text, `${key} takes ${words.join(" or ")}, not ${JSON.stringify(value)}`);
+}
+
+/** How an identity before a host is written nowadays. */
+function identityNote(text: string, send: string, ident: string): string {
+  return `mongrel2: ${text} has the identity before the host, as m2wsgi has it: write ${send},ident=${ident}`;
 }
 
 /** The endpoints without the identities in front of their hosts, and the one that all of them name. */

@@ -8,14 +8,17 @@ import { BufferPool, OutputBuffer } from "../../base/buffers.ts";
 import { CLASS, FIELD, TOKEN } from "../../message/chars.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import type { Peer } from "../../message/exchange.ts";
-import { RequestHead } from "../../message/exchange.ts";
+import { MAX_ROUTE_BYTES, RequestHead } from "../../message/exchange.ts";
 import { writeLatin1Pair, writePairBytes } from "../../message/pairs.ts";
 import { checkAuthority } from "../../message/request_checks.ts";
 import { headerTooLarge, targetTooLong, tooManyFields } from "../../message/request_faults.ts";
 import type { RequestLimits } from "../../message/request_limits.ts";
+import { isSurelyBelow, routePrefix } from "../../message/request_paths.ts";
 import { takeTarget } from "../../message/request_target.ts";
+import { normalPath, sentPathOf } from "../../message/request_url.ts";
 import { headerValue } from "./message.ts";
 import type { Mongrel2Message } from "./message.ts";
+import type { RouteUse } from "./spec.ts";
 
 /** Headers that describe an upload to the handler; a client may not send them. */
 const UPLOAD_HEADER = /^x-mongrel2-upload-/i;
@@ -38,7 +41,7 @@ export function isHandshake(message: Mongrel2Message): boolean {
 }
 
 /**
- * The head of the request in `message`.
+ * The head of the request in `message`. Its route is what `route` says to apps.
  *
  * @throws {ProtocolError} if something of it is malformed, or over a limit
  */
@@ -46,6 +49,7 @@ export function translateMessage(
   message: Mongrel2Message,
   peers: { readonly http: Peer; readonly https: Peer },
   limits: RequestLimits,
+  route: RouteUse = "path",
 ): TranslatedRequest {
   const head = new RequestHead();
   const own = new Map<string, string>();
@@ -79,9 +83,26 @@ export function translateMessage(
   for (const [name, value] of own) writeOwn(block, name, value);
   head.paramsEnd = block.length;
   head.block = block.bytes;
+  if (route !== "path") takeRoute(head, own.get("PATTERN") ?? "", route);
   head.detach();
   buffers.give(block.takeBytes());
   return { head, keepsAlive: keepsAlive(head, fields) && !asksForWebSocket };
+}
+
+/**
+ * Makes a mount of what the route's pattern has before its first parenthesis, without slashes at its end.
+ *
+ * @throws {ProtocolError} if the path could be read as another one's
+ */
+function takeRoute(head: RequestHead, pattern: string, route: RouteUse): void {
+  const prefix = routePrefix(pattern).replace(/\/+$/, "");
+  if (prefix === "" || prefix.length > MAX_ROUTE_BYTES) return;
+  const path = sentPathOf(head);
+  if (!isSurelyBelow(path, normalPath(path), prefix)) {
+    throw new ProtocolError(400, "the path can be read as that of another route", "RFC 3986 6.2.2");
+  }
+  head.routeBytes = prefix.length;
+  head.stripsRoute = route === "strip";
 }
 
 /** Whether a header of that name is Mongrel2's own. */
