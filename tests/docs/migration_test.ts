@@ -13,7 +13,7 @@ const PAGES = [
 ] as const;
 
 /** What is left to later versions. Whoever builds it changes the answer, and takes it from here. */
-const LATER = ["M2-10", ...Array.from({ length: 8 }, (_, index) => `M2-${50 + index}`)];
+const LATER: readonly string[] = [];
 
 interface Row {
   readonly place: string;
