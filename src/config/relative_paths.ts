@@ -38,10 +38,11 @@ export function addressFrom(address: string, folder: string): string {
   return whole === undefined ? address : `unix:${withoutComma(resolve(folder, path))}${rest}`;
 }
 
-/** What finds a Mongrel2, with the paths of its folder and of `ipc:` endpoints made absolute. */
+/** What finds a Mongrel2, with the paths of its folder, of `ipc:` endpoints and of a key made absolute. */
 export function mongrel2From(spec: string, folder: string): string {
   return spec.split(",").map((part) => {
-    const [whole, before, path] = /^(chroot=|(?:recv=)?ipc:\/\/)(.+)$/s.exec(part) ?? [];
+    const [whole, before, path] =
+      /^(chroot=|curve-secret-key=|(?:recv=)?ipc:\/\/)(.+)$/s.exec(part) ?? [];
     // Linux has names of sockets that are not paths.
     if (whole === undefined || path.startsWith("@")) return part;
     return before + withoutComma(resolve(folder, path));

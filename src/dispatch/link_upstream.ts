@@ -7,7 +7,9 @@
 import type { Log } from "../base/log.ts";
 import type { DispatcherSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import { DispatchLink, newInstance } from "../mongrel2/dispatch_link.ts";
+import { readDispatcherKeys } from "../mongrel2/dispatcher_keys.ts";
 import { hostName } from "../mongrel2/handler_name.ts";
+import type { CurveClient } from "../zmq/curve.ts";
 import type { DispatchOutcome } from "./codec/dispatch_message.ts";
 import { MAX_CAPACITY } from "./codec/limits.ts";
 import type { Upstream, UpstreamOwner } from "./upstream.ts";
@@ -19,6 +21,7 @@ export class LinkUpstream implements Upstream {
   readonly #owner: UpstreamOwner;
   readonly #log: Log;
   readonly #name: string;
+  readonly #curve: CurveClient | undefined;
   /** There is one as soon as there are handlers to give requests to. */
   #link: DispatchLink | null = null;
   #isLeaving = false;
@@ -26,13 +29,14 @@ export class LinkUpstream implements Upstream {
   /**
    * Makes the dispatcher a handler of the one at `spec`, from when it has handlers itself.
    *
-   * @throws {ConfigError} if `spec` has no name, and the host has none
+   * @throws {ConfigError} if `spec` has no name, and the host has none, or the keys cannot be used
    */
   constructor(spec: DispatcherSpec, owner: UpstreamOwner, log: Log) {
     this.#spec = spec;
     this.#owner = owner;
     this.#log = log;
     this.#name = spec.name ?? hostName();
+    this.#curve = readDispatcherKeys(spec);
     // It is ready for handlers at once, and takes no requests before there are some.
     this.connected = Promise.resolve();
   }
@@ -75,6 +79,7 @@ export class LinkUpstream implements Upstream {
       name: this.#name,
       instance: newInstance(),
       load: { capacity, generation: 1 },
+      curve: this.#curve,
       log: this.#log,
     }, {
       onRequest: (request, bytes) => owner.onMessage(bytes, request),

@@ -12,6 +12,7 @@ import { isDispatcherSpec, sharedHandler } from "../mongrel2/codec/dispatcher_sp
 import type { DispatcherSpec, HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import { hostName } from "../mongrel2/handler_name.ts";
+import { readDispatcherKeys } from "../mongrel2/dispatcher_keys.ts";
 import { Mongrel2Endpoint } from "../mongrel2/endpoint.ts";
 import { openLibzmq } from "../zmq/library.ts";
 
@@ -55,6 +56,8 @@ export function prepareMongrel2(
   const dispatchers = specs.filter(isDispatcherSpec);
   const shared = sharedHandler(dispatchers);
   const name = dispatchers.length === 0 ? "" : nameOf(shared.name, processNumber);
+  // Before apps run, and before root's privileges are given up.
+  const keys = new Map(dispatchers.map((spec) => [spec.dispatcher, readDispatcherKeys(spec)]));
   const common = { limits, maxMessageBytes: limits.maxMessageBytes, server, log };
   return async (handler, workerCount) => {
     const sites = specs.flatMap((spec) => {
@@ -72,6 +75,7 @@ export function prepareMongrel2(
       transport: (owner) =>
         new DispatcherLinks({
           dispatchers: dispatchers.map(({ dispatcher }) => dispatcher),
+          keysFor: (dispatcher) => keys.get(dispatcher),
           name,
           load: { capacity, generation: 1 },
           maxMessageBytes: Math.max(

@@ -56,7 +56,7 @@ export interface DispatchLinkOptions {
   /** Bytes of a message at the most; the connection ends at a larger one. Default: 64 MiB. */
   readonly maxMessageBytes?: number;
   /** CURVE's keys: the connection is encrypted, and to this dispatcher alone. Default: it is not. */
-  readonly curve?: CurveClient;
+  readonly curve?: CurveClient | undefined;
   /** Takes messages about faults. */
   readonly log: Log;
 }

@@ -39,7 +39,7 @@ export interface DispatchSocketOptions {
   /** Bytes of a message's part above which the connection is ended. */
   readonly maxMessageBytes: number;
   /** CURVE's keys: the connection is encrypted, and to this dispatcher alone. Default: it is not. */
-  readonly curve?: CurveClient;
+  readonly curve?: CurveClient | undefined;
 }
 
 /** Messages that are handled before others on this thread get their turn. */

@@ -5,6 +5,7 @@
  */
 
 import type { Log } from "../base/log.ts";
+import type { CurveClient } from "../zmq/curve.ts";
 import type { HandlerLoad } from "../dispatch/codec/dispatch_message.ts";
 import { DispatchLink, newInstance } from "./dispatch_link.ts";
 import type { DispatchLinkReport } from "./dispatch_link.ts";
@@ -16,6 +17,8 @@ import type { Mongrel2Transport, SocketSharers, TransportOwner } from "./transpo
 export interface DispatcherLinksOptions {
   /** Where the dispatchers are, `tcp://HOST:PORT` each. */
   readonly dispatchers: readonly string[];
+  /** CURVE's keys for a dispatcher; none if the connection is not encrypted, as by default. */
+  readonly keysFor?: (dispatcher: string) => CurveClient | undefined;
   /** Name of the handler, which is its own among their handlers. */
   readonly name: string;
   /** What the handler takes at first, from all of them together. */
@@ -42,12 +45,14 @@ export class DispatcherLinks implements Mongrel2Transport {
    * @throws {ZmqError} if an endpoint is malformed
    */
   constructor(options: DispatcherLinksOptions, owner: TransportOwner) {
-    const { dispatchers, name, load, maxMessageBytes, log } = options;
+    const { dispatchers, keysFor, name, load, maxMessageBytes, log } = options;
     this.sharing = dispatchers.length > 1 ? "behind several dispatchers" : null;
     this.#load = load;
     const instance = newInstance();
     const linkTo = (endpoint: string): DispatchLink => {
-      const link = new DispatchLink({ endpoint, name, instance, load, maxMessageBytes, log }, {
+      const curve = keysFor?.(endpoint);
+      const settings = { endpoint, name, instance, load, maxMessageBytes, curve, log };
+      const link = new DispatchLink(settings, {
         onRequest: (request, bytes) => owner.onMessage(bytes, { link, request }),
         onNotice: (bytes) => owner.onMessage(bytes, null),
         onUp: () => {

@@ -118,6 +118,42 @@ test("dispatch with keys gives requests to handlers that are listed, and reads t
   assert(!dispatcher.log.join("\n").includes(secretKey));
 });
 
+test("a gateway behind two dispatchers in a row serves over encrypted connections", async (scene) => {
+  const { folder, mongrel2 } = scene;
+  await Promise.all(["front", "back", "web"].map((name) => keygen(`${folder}/${name}`)));
+  const keyOf = (name: string) => readCurveKeys(`${folder}/${name}_secret`).publicKey;
+  const trust = (own: string, client: string) => [
+    "--curve-secret-key",
+    `${folder}/${own}_secret`,
+    "--curve-clients",
+    `${folder}/${client}`,
+  ];
+  const link = async (to: GatewayProcess, server: string, own: string) =>
+    `dispatch+${await endpointOf(to)},curve-server=${
+      keyOf(server)
+    },curve-secret-key=${folder}/${own}_secret`;
+  const front = await scene.start(trust("front", "back"));
+  await using back = await startGateway([
+    "dispatch",
+    await link(front, "front", "back"),
+    "tcp://127.0.0.1:0",
+    ...trust("back", "web"),
+  ]);
+  await using _web = await startGateway(["app.ts", "--mongrel2", await link(back, "back", "web")], {
+    cwd: new URL("../fixtures", import.meta.url).pathname,
+  });
+  await front.logged(/^dispatch: handler \S+ has come/);
+  await mongrel2.request(1, "/");
+  assertMatch(await mongrel2.reply(), /^server 1:1, HTTP\/1\.1 200 OK/);
+  // The one behind does not have the keys of the one in front.
+  await using stranger = await startGateway(
+    ["app.ts", "--mongrel2", await link(front, "front", "web")],
+    { cwd: new URL("../fixtures", import.meta.url).pathname },
+  );
+  await stranger.logged(/: it does not admit this handler's key$/);
+  await front.logged(/is refused, since --curve-clients does not have its key/);
+});
+
 const refused: Record<string, [readonly string[], RegExp]> = {
   "a secret key that is not there": [
     ["--curve-secret-key", "/nowhere", "--curve-clients", "/nowhere"],

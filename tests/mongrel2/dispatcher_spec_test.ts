@@ -8,10 +8,18 @@ import {
 } from "../../src/mongrel2/codec/dispatcher_spec.ts";
 import type { DispatcherSpec } from "../../src/mongrel2/codec/dispatcher_spec.ts";
 
+/** A key that is the example in the manual of zmq_curve. */
+const KEY = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
+
 const specs: Record<string, DispatcherSpec> = {
   "dispatch+tcp://127.0.0.1:9990": { dispatcher: "tcp://127.0.0.1:9990" },
   "dispatch+tcp://front.example:1": { dispatcher: "tcp://front.example:1" },
   "dispatch+tcp://[::1]:65535": { dispatcher: "tcp://[::1]:65535" },
+  [`dispatch+tcp://a:9,curve-server=${KEY},curve-secret-key=/etc/web_secret`]: {
+    dispatcher: "tcp://a:9",
+    curveServer: KEY,
+    curveSecretKey: "/etc/web_secret",
+  },
   "dispatch+tcp://a:9,name=b-1": { dispatcher: "tcp://a:9", name: "b-1" },
   "dispatch+tcp://a:9,name=é b=c": { dispatcher: "tcp://a:9", name: "é b=c" },
   "dispatch+tcp://a:9,capacity=1": { dispatcher: "tcp://a:9", capacity: 1 },
@@ -75,9 +83,19 @@ const refused: Record<string, string[]> = {
     "dispatch+tcp://a:9,toString=x",
     "dispatch+tcp://a:9,tcp://b:9",
   ],
+  "curve-server and curve-secret-key belong together": [
+    `dispatch+tcp://a:9,curve-server=${KEY}`,
+    "dispatch+tcp://a:9,curve-secret-key=/etc/web_secret",
+  ],
+  "curve-server is a public key, 40 characters of Z85": [
+    `dispatch+tcp://a:9,curve-server=${KEY.slice(1)},curve-secret-key=k`,
+    `dispatch+tcp://a:9,curve-server=#${KEY.slice(1)},curve-secret-key=k`,
+  ],
+  "curve-secret-key= is unknown": [
+    `dispatch+tcp://a:9,curve-server=${KEY},curve-secret-key=`,
+  ],
   " is given more than once": [
     "dispatch+tcp://a:9,name=x,name=x",
-    "dispatch+tcp://a:9,capacity=1,name=x,capacity=2",
   ],
   "a name has at most 255 bytes": [
     `dispatch+tcp://a:9,name=${"x".repeat(256)}`,

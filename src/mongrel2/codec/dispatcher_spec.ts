@@ -5,6 +5,7 @@
  */
 
 import { ConfigError } from "../../base/errors.ts";
+import { parseZ85 } from "../../base/z85.ts";
 import { MAX_CAPACITY, MAX_NAME_BYTES } from "../../dispatch/codec/limits.ts";
 import { isEndpoint, parseMongrel2Spec } from "./spec.ts";
 import type { Mongrel2Spec } from "./spec.ts";
@@ -21,14 +22,23 @@ export interface DispatcherSpec {
   readonly chroot?: string;
   /** The folder, within `chroot`, that uploads may be taken from; without one they are refused. */
   readonly uploads?: string;
+  /** The dispatcher's public key (CURVE), in Z85; the connection is not encrypted if absent. */
+  readonly curveServer?: string;
+  /** Path of the handler's secret key, which goes with it. */
+  readonly curveSecretKey?: string;
 }
 
 /** Where requests of Mongrel2 come from: from the server itself, or over a dispatcher. */
 export type HandlerSpec = Mongrel2Spec | DispatcherSpec;
 
 const PREFIX = "dispatch+";
-const FORM = "write dispatch+tcp://HOST:PORT[,name=NAME][,capacity=N][,chroot=DIR][,uploads=DIR]";
-const KEYS = ["name", "capacity", "chroot", "uploads"] as const;
+const FORM = "write dispatch+tcp://HOST:PORT[,name=NAME][,capacity=N][,chroot=DIR][,uploads=DIR]" +
+  "[,curve-server=PUBLICKEY,curve-secret-key=FILE]";
+/** Settings that all dispatchers of a handler have to share. */
+const SHARED_KEYS = ["name", "capacity", "chroot", "uploads"] as const;
+const KEYS = [...SHARED_KEYS, "curve-server", "curve-secret-key"] as const;
+/** Characters of a key in Z85. */
+const KEY_CHARS = 40;
 
 const encoder = new TextEncoder();
 
@@ -48,7 +58,8 @@ export function parseHandlerSpec(text: string): HandlerSpec {
 }
 
 /**
- * Reads `dispatch+tcp://HOST:PORT[,name=NAME][,capacity=N][,chroot=DIR][,uploads=DIR]`.
+ * Reads `dispatch+tcp://HOST:PORT[,name=NAME][,capacity=N][,chroot=DIR][,uploads=DIR]`, and
+ * `[,curve-server=PUBLICKEY,curve-secret-key=FILE]` after it.
  *
  * @throws {ConfigError} if it does not have this form
  */
@@ -67,14 +78,36 @@ export function parseDispatcherSpec(text: string): DispatcherSpec {
     if (values[key] !== undefined) throw badSpec(text, `${key} is given more than once`);
     values[key] = value;
   }
-  const { name, capacity, ...folders } = values;
+  const {
+    name,
+    capacity,
+    "curve-server": curveServer,
+    "curve-secret-key": curveSecretKey,
+    ...folders
+  } = values;
   if (name !== undefined) checkName(text, name);
   return {
     dispatcher,
     ...name === undefined ? {} : { name },
     ...capacity === undefined ? {} : { capacity: capacityOf(text, capacity) },
     ...folders,
+    ...keysOf(text, curveServer, curveSecretKey),
   };
+}
+
+function keysOf(
+  text: string,
+  curveServer: string | undefined,
+  curveSecretKey: string | undefined,
+): Pick<DispatcherSpec, "curveServer" | "curveSecretKey"> {
+  if (curveServer === undefined && curveSecretKey === undefined) return {};
+  if (curveServer === undefined || curveSecretKey === undefined) {
+    throw badSpec(text, "curve-server and curve-secret-key belong together");
+  }
+  if (curveServer.length !== KEY_CHARS || parseZ85(curveServer) === null) {
+    throw badSpec(text, "curve-server is a public key, 40 characters of Z85");
+  }
+  return { curveServer, curveSecretKey };
 }
 
 /**
@@ -85,9 +118,9 @@ export function parseDispatcherSpec(text: string): DispatcherSpec {
 export function sharedHandler(
   specs: readonly DispatcherSpec[],
 ): Omit<DispatcherSpec, "dispatcher"> {
-  const shared: { -readonly [Key in typeof KEYS[number]]?: string | number } = {};
+  const shared: { -readonly [Key in typeof SHARED_KEYS[number]]?: string | number } = {};
   for (const spec of specs) {
-    for (const key of KEYS) {
+    for (const key of SHARED_KEYS) {
       const value = spec[key];
       if (value === undefined) continue;
       if (shared[key] !== undefined && shared[key] !== value) {
