@@ -21,6 +21,7 @@ import type { Given, Origins } from "./given.ts";
 import { refuseTwice } from "./given.ts";
 import { nearest } from "../base/nearest.ts";
 import type { LogCommand } from "./log_command.ts";
+import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import { isDispatcherSpec, sharedHandler } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
@@ -461,6 +462,12 @@ function completed(settings: ServeSettings): ServeSettings {
     throw new ConfigError("--status-control needs --status ADDR");
   }
   checkPermissions(settings);
+  if (settings.processes > 1 && settings.mongrel2.some(startsEarly)) {
+    throw new ConfigError(
+      "--mongrel2 with ,uploads-start=early needs one process: word of an upload's end would go to any of " +
+        "--processes",
+    );
+  }
   const { mongrel2Config, mongrel2Choice } = settings;
   if (mongrel2Config === undefined && Object.keys(mongrel2Choice).length > 0) {
     throw new ConfigError("--mongrel2-handler, -route, -host and -server need --mongrel2-config");
@@ -504,6 +511,11 @@ function checkCertificates(settings: ServeSettings): void {
         `${acme.directory} links to, and agree to them`,
     );
   }
+}
+
+/** Whether requests begin when their uploads do. */
+function startsEarly(spec: HandlerSpec): boolean {
+  return !isDispatcherSpec(spec) && spec.uploadsStart === "early";
 }
 
 function checkPermissions(settings: ServeSettings): void {

@@ -242,7 +242,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     help:
       "Handle requests of the Mongrel2 that sends them at tcp://HOST:PORT. May be followed by " +
       ",recv=ENDPOINT (default: the port below), ,ident=ID, ,chroot=DIR (the folder that Mongrel2 " +
-      "runs in), ,uploads=DIR (the folder in it for uploads) and ,route=mount (what the pattern of a " +
+      "runs in), ,uploads=DIR (the folder in it for uploads), ,uploads-start=early (requests begin when " +
+      "their uploads do, in one process) and ,route=mount (what the pattern of a " +
       "route has before its first parenthesis is the mount of the app) or ,route=strip (and taken " +
       "off its URLs). Or of the gatehouse dispatch at " +
       "dispatch+tcp://HOST:PORT: then ,name=NAME (default: the host's name), ,capacity=N (default: " +

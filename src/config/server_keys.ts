@@ -23,6 +23,7 @@ export const MONGREL2_KEYS = {
   ident: "Use this identity",
   chroot: "Look for uploads below the folder that Mongrel2 runs in",
   uploads: "Look for uploads in this folder there",
+  uploads_start: "Begin requests whose bodies come in files when these are complete, or early",
   route: "Have routes be part of the path, mounts, or mounts that are taken off URLs (strip)",
 } as const;
 

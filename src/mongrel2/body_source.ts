@@ -1,6 +1,6 @@
 /**
- * Where the body of a request comes from: its message, or a file that Mongrel2 has written, or
- * further messages.
+ * Where the body of a request comes from: its message, or further messages. Files are apart
+ * (`file_body.ts`).
  *
  * @module
  */
@@ -56,73 +56,6 @@ export class InlineBody implements BodySource {
 
   cancel(): void {
     this.#rest = EMPTY;
-  }
-}
-
-/** A file that is read from its beginning. */
-export interface ReadableFile {
-  /** Reads the next bytes into `buffer`: how many, or `null` at the end. */
-  read(buffer: Uint8Array): Promise<number | null>;
-  /** Closes the file. */
-  close(): void;
-}
-
-/** A body in a file, which is removed already: it is gone when it was read, or the process ends. */
-export class FileBody implements BodySource {
-  readonly #file: ReadableFile;
-  readonly #taker: BodyTaker;
-  #granted = BODY_WINDOW_BYTES;
-  #remaining: number;
-  #reading = false;
-  #isClosed = false;
-
-  /** Makes the source of the first `length` bytes of `file`, which it closes. */
-  constructor(file: ReadableFile, length: number, taker: BodyTaker) {
-    this.#file = file;
-    this.#remaining = length;
-    this.#taker = taker;
-  }
-
-  /** Begins to deliver. */
-  start(): void {
-    this.grant(0);
-  }
-
-  grant(bytes: number): void {
-    this.#granted += bytes;
-    if (!this.#reading && !this.#isClosed) this.#read();
-  }
-
-  cancel(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    if (!this.#reading) this.#file.close();
-  }
-
-  async #read(): Promise<void> {
-    this.#reading = true;
-    const buffer = new Uint8Array(FILE_READ_BYTES);
-    try {
-      while (!this.#isClosed && this.#granted > 0 && this.#remaining > 0) {
-        const wanted = Math.min(buffer.length, this.#granted, this.#remaining);
-        const bytes = await this.#file.read(buffer.subarray(0, wanted));
-        if (this.#isClosed) break;
-        if (bytes === null) {
-          this.#isClosed = true;
-          this.#taker.onBodyFailed("the upload's file is shorter than it was");
-          break;
-        }
-        this.#granted -= bytes;
-        this.#remaining -= bytes;
-        this.#taker.onBody(buffer.subarray(0, bytes));
-      }
-    } catch (error) {
-      if (!this.#isClosed) this.#taker.onBodyFailed(`the upload's file cannot be read: ${error}`);
-      this.#isClosed = true;
-    }
-    this.#reading = false;
-    if (this.#remaining === 0) this.#isClosed = true;
-    if (this.#isClosed) this.#file.close();
   }
 }
 
@@ -195,5 +128,3 @@ export class StreamedBody implements BodySource {
     this.#taker.onBodyEnd();
   }
 }
-
-const FILE_READ_BYTES = 65_536;

@@ -18,10 +18,13 @@ import type { Log } from "../base/log.ts";
 import type { ServerFlow } from "./delivery.ts";
 import type { OutputHost } from "./client_output.ts";
 import { ClientOutput } from "./client_output.ts";
-import { FileBody, InlineBody, StreamedBody } from "./body_source.ts";
+import { InlineBody, StreamedBody } from "./body_source.ts";
 import { formatControl, formatReply, headerValue } from "./codec/message.ts";
 import type { Mongrel2Message } from "./codec/message.ts";
-import type { RouteUse } from "./codec/spec.ts";
+import type { RouteUse, UploadStart } from "./codec/spec.ts";
+import { announcedLength, EarlyUpload } from "./early_upload.ts";
+import type { PendingUpload } from "./early_upload.ts";
+import { FileBody } from "./file_body.ts";
 import type { ExchangeChannel } from "./mongrel2_exchange.ts";
 import { Mongrel2Exchange } from "./mongrel2_exchange.ts";
 import { frameOf } from "./codec/socket_frames.ts";
@@ -43,6 +46,8 @@ export interface ClientHost extends OutputHost {
   readonly route: RouteUse;
   /** Where the server puts uploads. */
   readonly uploads: UploadFolder;
+  /** When requests begin whose bodies it puts there. */
+  readonly uploadsStart: UploadStart;
   /** Bytes of a WebSocket's message at the most. */
   readonly maxMessageBytes: number;
   /** Who else gets part of a WebSocket's messages; `null` if nobody does. */
@@ -77,7 +82,7 @@ export class Mongrel2Client implements ExchangeChannel {
   /** Requests that came before the response to the current one was complete. */
   readonly #waiting = new WaitingRequests();
   /** An upload of which parts are still to come. */
-  #upload: StreamedBody | null = null;
+  #upload: PendingUpload | null = null;
   /** Requests that were not kept. */
   #unkeptCount = 0;
   readonly #output: ClientOutput;
@@ -146,8 +151,11 @@ export class Mongrel2Client implements ExchangeChannel {
 
   /** Takes a request, or part of one. */
   onRequest(message: Mongrel2Message): void {
+    const upload = this.#upload;
     if (headerValue(message, "METHOD") === undefined) {
       this.#onUploadPart(message);
+    } else if (upload instanceof EarlyUpload && this.#endsUpload(upload, message)) {
+      return;
     } else if (this.#current === null && this.#output.isEmpty) {
       this.#output.line.asksAgain();
       this.#begin(message);
@@ -239,6 +247,13 @@ export class Mongrel2Client implements ExchangeChannel {
     const output = this.#output;
     const { requestTimeoutMs, bodyIdleTimeoutMs } = this.#host.limits;
     exchange?.socket?.checkDeadlines(now);
+    if (this.#upload instanceof EarlyUpload && exchange !== null) {
+      const { waitingSince = null } = this.#upload.body ?? {};
+      if (waitingSince !== null && expired(now, waitingSince, bodyIdleTimeoutMs)) {
+        exchange.refuseBody(uploadStalled());
+        return;
+      }
+    }
     const isWorkedOn = exchange !== null && !exchange.responded;
     if (isWorkedOn && expired(now, exchange.startedAt, requestTimeoutMs)) {
       exchange.timeOut();
@@ -343,13 +358,19 @@ export class Mongrel2Client implements ExchangeChannel {
   }
 
   #begin(message: Mongrel2Message): void {
-    const { peers, limits, route, date, now, log } = this.#host;
+    const { peers, limits, route, uploads, uploadsStart, date, now, log } = this.#host;
     let exchange: Mongrel2Exchange;
     try {
       const notice = uploadNotice(message);
       // The request comes again when its file is complete, possibly to another handler.
-      if (notice.kind === "started") {
+      if (notice.kind === "started" && uploadsStart === "complete") {
         this.open?.settleOne(this.#output.joinedCount);
+        this.#beginNext();
+        return;
+      }
+      // Who has begun with it has its file, and answers it: that was another handler, or it was refused.
+      if (notice.kind === "done" && uploadsStart === "early") {
+        uploads.discardLater(notice.path);
         this.#beginNext();
         return;
       }
@@ -362,6 +383,10 @@ export class Mongrel2Client implements ExchangeChannel {
       if (credits !== undefined) this.#host.flow.announce(credits);
       if (notice.kind === "done") {
         this.#beginWithFile(exchange, notice.path);
+        return;
+      }
+      if (notice.kind === "started") {
+        this.#beginEarly(exchange, message, notice.path);
         return;
       }
     } catch (error) {
@@ -404,6 +429,64 @@ export class Mongrel2Client implements ExchangeChannel {
     }
   }
 
+  /** Begins a request whose file Mongrel2 has begun to write: it is read as it grows. */
+  async #beginEarly(
+    exchange: Mongrel2Exchange,
+    message: Mongrel2Message,
+    path: string,
+  ): Promise<void> {
+    const { limits, uploads, handler } = this.#host;
+    const length = announcedLength(message);
+    if (length > limits.maxBodyBytes) {
+      this.#refuse(bodyTooLarge(limits));
+      return;
+    }
+    const upload = this.#upload = new EarlyUpload(path);
+    // If the request has waited, the word of its file's end may have come as well.
+    const next = this.#waiting.first;
+    if (next !== undefined && isDone(next, path)) {
+      this.#waiting.shift();
+      upload.finish();
+    }
+    try {
+      const { file } = await uploads.take(path);
+      if (this.#current !== exchange) {
+        file.close();
+        return;
+      }
+      const body = new FileBody(file, length, exchange, {
+        size: () => file.size(),
+        maxBytes: limits.maxBodyBytes,
+        onTooLarge: () => exchange.refuseBody(bodyTooLarge(limits)),
+      });
+      exchange.source = body;
+      exchange.head.bodyLength = length;
+      upload.attach(body);
+      handler.handle(exchange);
+      if (!exchange.complete) body.start();
+    } catch (error) {
+      if (this.#current === exchange) this.#refuse(error);
+      else if (!(error instanceof ProtocolError)) throw error;
+    }
+  }
+
+  /**
+   * Takes the word that the file of `upload` is complete; `false` if `message` is something else, which Mongrel2
+   * does not send before. That word may go to another handler.
+   */
+  #endsUpload(upload: EarlyUpload, message: Mongrel2Message): boolean {
+    if (isDone(message, upload.path)) {
+      upload.finish();
+      if (this.#current === null) this.#beginNext();
+      return true;
+    }
+    if (upload.isComplete) return false;
+    this.#host.log("warning", "mongrel2: an upload was followed by something else than its end");
+    this.#discardUpload(message);
+    this.disconnect();
+    return true;
+  }
+
   #beginWithParts(exchange: Mongrel2Exchange, message: Mongrel2Message): void {
     const declared = headerValue(message, "content-length");
     exchange.head.bodyLength = /^\d{1,15}$/.test(declared ?? "")
@@ -428,7 +511,7 @@ export class Mongrel2Client implements ExchangeChannel {
   #onUploadPart(message: Mongrel2Message): void {
     const offset = headerValue(message, "UPLOAD_STREAM");
     const upload = this.#upload;
-    if (upload === null || offset === undefined) {
+    if (!(upload instanceof StreamedBody) || offset === undefined) {
       this.#checkIdle();
       return;
     }
@@ -473,4 +556,19 @@ export class Mongrel2Client implements ExchangeChannel {
     head.peer = this.#host.peers.http;
     return head;
   }
+}
+
+/** Whether `message` says that the file `path` of an upload is complete. */
+function isDone(message: Mongrel2Message, path: string): boolean {
+  try {
+    const notice = uploadNotice(message);
+    return notice.kind === "done" && notice.path === path;
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    return false;
+  }
+}
+
+function uploadStalled(): ProtocolError {
+  return new ProtocolError(408, "the request's body has stopped coming", "RFC 9110 15.5.9");
 }

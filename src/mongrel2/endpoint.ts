@@ -112,6 +112,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   readonly #flushes = new FlushQueue<Mongrel2Client>();
   #emptyWaiter: PromiseWithResolvers<void> | null = null;
   #closing: Promise<void> | null = null;
+  readonly #uploads: UploadFolder;
   readonly #jsonSockets: "ignored" | "closed";
   /** Whether requests of clients that have none under way are returned to their dispatchers. */
   #isReturning = false;
@@ -153,13 +154,14 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     });
     const peers = { http: peer("http"), https: peer("https") };
     const date = new OwnLines(options.server);
-    const uploads = new UploadFolder(spec);
+    const uploads = this.#uploads = new UploadFolder(spec);
     const { counts } = this;
     this.#makeHost = (flow) => ({
       handler,
       limits,
       route: spec.route ?? "path",
       uploads,
+      uploadsStart: spec.uploadsStart ?? "complete",
       log,
       peers,
       date,
@@ -262,6 +264,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   /** Closes the connections of all whose requests were not answered: they would wait for ever. */
   async #cutOff(): Promise<void> {
     clearInterval(this.#timer);
+    this.#uploads[Symbol.dispose]();
     this.#isCutting = true;
     this.#isReturning = this.#transport.kind === "dispatched";
     for (const client of [...this.#busy]) {
@@ -277,6 +280,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
 
   #close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#uploads[Symbol.dispose]();
     return this.#closing ??= this.#transport.close();
   }
 

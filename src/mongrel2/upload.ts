@@ -9,8 +9,9 @@ import { constants, lstat, open, realpath, rename, unlink } from "node:fs/promis
 import type { FileHandle } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { ProtocolError } from "../base/errors.ts";
+import { timerMs } from "../base/timers.ts";
 import { decodeText } from "../message/pairs.ts";
-import type { ReadableFile } from "./body_source.ts";
+import type { ReadableFile } from "./file_body.ts";
 import { headerValue, headerValues } from "./codec/message.ts";
 import type { Mongrel2Message } from "./codec/message.ts";
 import type { Mongrel2Spec } from "./codec/spec.ts";
@@ -18,10 +19,13 @@ import type { Mongrel2Spec } from "./codec/spec.ts";
 /** The largest number that Mongrel2 has a length in. */
 const MAX_C_INT = 2_147_483_647;
 
+/** How long another handler may take to open a file that it was told of, in milliseconds. */
+const DISCARD_DELAY_MS = 1_000;
+
 /** What a message says of an upload: nothing, that one has begun, or that its file is complete. */
 export type UploadNotice =
   | { readonly kind: "none" }
-  | { readonly kind: "started" }
+  | { readonly kind: "started"; readonly path: string }
   | { readonly kind: "done"; readonly path: string };
 
 /** A file that is open for reading. */
@@ -36,6 +40,10 @@ export class PlainFile implements ReadableFile, Disposable {
   async read(buffer: Uint8Array): Promise<number | null> {
     const { bytesRead } = await this.#handle.read(buffer, 0, buffer.length, null);
     return bytesRead === 0 ? null : bytesRead;
+  }
+
+  async size(): Promise<number> {
+    return (await this.#handle.stat()).size;
   }
 
   close(): void {
@@ -64,16 +72,18 @@ export function uploadNotice(message: Mongrel2Message): UploadNotice {
   const started = headerValues(message, "x-mongrel2-upload-start");
   const done = headerValues(message, "x-mongrel2-upload-done");
   if (started.length === 0 && done.length === 0) return { kind: "none" };
-  if (started.length !== 1 || done.length > 1 || message.body.length > 0) {
+  // An upload that comes in messages has no file.
+  const isStreamed = headerValue(message, "UPLOAD_STREAM") !== undefined;
+  if (started.length !== 1 || done.length > 1 || message.body.length > 0 || isStreamed) {
     throw forged("its upload headers do not belong together");
   }
-  if (done.length === 0) {
-    if (!hasUpload(message)) throw forged("it has an upload header, but no upload");
-    return { kind: "started" };
-  }
+  // Where a body is announced and has not come with the message, Mongrel2 has set these headers itself.
+  if (!hasUpload(message)) throw forged("it has an upload header, but no upload");
+  const bytes = Uint8Array.from(started[0], (char) => char.charCodeAt(0));
+  const path = decodeText(bytes, 0, bytes.length);
+  if (done.length === 0) return { kind: "started", path };
   if (done[0] !== started[0]) throw forged("its upload began with another file");
-  const path = Uint8Array.from(done[0], (char) => char.charCodeAt(0));
-  return { kind: "done", path: decodeText(path, 0, path.length) };
+  return { kind: "done", path };
 }
 
 /** Whether Mongrel2 takes a body to follow, as it reads these fields: the first of a name, like C's `atoi`. */
@@ -88,10 +98,11 @@ function hasUpload(message: Mongrel2Message): boolean {
  * The folder that uploads are taken out of. Other users who can write there are not trusted; nor
  * are those who can replace the folder after it was checked.
  */
-export class UploadFolder {
+export class UploadFolder implements Disposable {
   readonly #chroot: string;
   readonly #path: string | undefined;
   #identity: Promise<FolderIdentity> | null = null;
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
 
   /** Makes the folder that the handler of a server was told of, if it was. */
   constructor({ chroot = "/", uploads }: Pick<Mongrel2Spec, "chroot" | "uploads">) {
@@ -125,6 +136,25 @@ export class UploadFolder {
         "Mongrel2 manual, uploads",
       );
     }
+  }
+
+  /** Removes the file of an upload that Mongrel2 names `path`, unless somebody takes it soon. */
+  discardLater(path: string): void {
+    const timer = setTimeout(async () => {
+      this.#timers.delete(timer);
+      try {
+        (await this.take(path)).file.close();
+      } catch (error) {
+        // It was taken, or cannot be.
+        if (!(error instanceof ProtocolError)) throw error;
+      }
+    }, timerMs(DISCARD_DELAY_MS));
+    this.#timers.add(timer);
+  }
+
+  /** Leaves what would be removed later. */
+  [Symbol.dispose](): void {
+    for (const timer of this.#timers) clearTimeout(timer);
   }
 
   async #take(folder: string, path: string): Promise<UploadFile> {

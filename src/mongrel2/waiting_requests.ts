@@ -30,6 +30,11 @@ export class WaitingRequests {
     return this.#isFull;
   }
 
+  /** The request that is next, if there is one. */
+  get first(): Mongrel2Message | undefined {
+    return this.#queue.first;
+  }
+
   /** Keeps a request; `false` if it cannot be kept. */
   push(message: Mongrel2Message): boolean {
     this.#isFull ||= this.#bytes + bytesOf(message) > MAX_WAITING_BYTES;

@@ -102,6 +102,10 @@ const refusals: [string[], string | RegExp][] = [
     [word],
     `"${word}" is reserved for a command of a later version: write ./${word} for an app`,
   ]),
+  [
+    ["a", "--mongrel2", "tcp://a:9,uploads-start=early", "--processes=2"],
+    "uploads-start=early needs one process",
+  ],
   [["--workers=1", "respond", "m.ts"], "respond comes first, before its options"],
   [["--workers=1", "log", "summarize"], "log has options of its own"],
   [["run", "a"], 'there is no command "run": gatehouse APP serves an app'],

@@ -74,6 +74,10 @@ const servers: [string, Partial<ServeSettings>][] = [
       }],
     },
   ],
+  ["use = mongrel2\nsend_spec = tcp://a:9\nuploads_start = early\nroute = mount", {
+    http: [],
+    mongrel2: [{ send: "tcp://a:9", recv: "tcp://a:8", uploadsStart: "early", route: "mount" }],
+  }],
   ["use = mongrel2\nmongrel2_config = m2.sqlite\nmongrel2-route = /r", {
     mongrel2: [],
     mongrel2Config: "/srv/m2.sqlite",

@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { Random } from "../support/random.ts";
-import { BODY_WINDOW_BYTES } from "../../src/message/exchange.ts";
-import { FileBody, InlineBody, StreamedBody } from "../../src/mongrel2/body_source.ts";
+import { BODY_WINDOW_BYTES, UNKNOWN_LENGTH } from "../../src/message/exchange.ts";
+import { InlineBody, StreamedBody } from "../../src/mongrel2/body_source.ts";
 import type { BodySource, BodyTaker } from "../../src/mongrel2/body_source.ts";
+import type { Growth } from "../../src/mongrel2/file_body.ts";
+import { FileBody } from "../../src/mongrel2/file_body.ts";
 
 /** Bytes of which each tells where it is. */
 function bodyOf(length: number): Uint8Array<ArrayBuffer> {
@@ -245,6 +247,143 @@ Deno.test("a file that cannot be read fails no body that was cancelled", async (
   source.cancel();
   await eventually(() => isClosed(file));
   assertEquals(taker.failures, []);
+});
+
+// Bodies in files that grow.
+
+/** A file that is written to while it is read. */
+interface GrowingFile extends Disposable {
+  readonly file: Deno.FsFile;
+  readonly growth: Growth;
+  readonly tooLarge: () => boolean;
+  write(bytes: Uint8Array): Promise<void>;
+  truncate(length: number): Promise<void>;
+}
+
+async function growingFile(maxBytes = Infinity): Promise<GrowingFile> {
+  const path = await Deno.makeTempFile();
+  const writer = await Deno.open(path, { write: true });
+  const file = await Deno.open(path, { read: true });
+  await Deno.remove(path);
+  let isTooLarge = false;
+  return {
+    file,
+    growth: {
+      size: async () => (await file.stat()).size,
+      maxBytes,
+      onTooLarge: () => isTooLarge = true,
+    },
+    tooLarge: () => isTooLarge,
+    async write(bytes) {
+      while (bytes.length > 0) bytes = bytes.subarray(await writer.write(bytes));
+    },
+    truncate: (length) => writer.truncate(length),
+    [Symbol.dispose]: () => writer.close(),
+  };
+}
+
+for (const length of [300_000, UNKNOWN_LENGTH]) {
+  for (const piece of [1, 4_096, 65_536, 100_001]) {
+    const total = piece === 1 ? 20 : 300_000;
+    const known = length === UNKNOWN_LENGTH ? UNKNOWN_LENGTH : total;
+    Deno.test(`a file of ${known} bytes that grows by ${piece} is read as it does`, async () => {
+      const taker = new Recorder();
+      const body = bodyOf(total);
+      using growing = await growingFile();
+      const source = new FileBody(growing.file, known, taker, growing.growth);
+      taker.react = (bytes) => source.grant(bytes);
+      source.start();
+      for (let at = 0; at < total; at += piece) {
+        await growing.write(body.subarray(at, at + piece));
+        const there = Math.min(at + piece, total);
+        await eventually(() => taker.bytes === there);
+      }
+      assertEquals(taker.ends, 0);
+      source.finish();
+      await eventually(() => isClosed(growing.file));
+      assertEquals([taker.ends, taker.failures], [known === UNKNOWN_LENGTH ? 1 : 0, []]);
+      taker.check(body);
+      source.finish();
+      source.grant(1);
+    });
+  }
+}
+
+Deno.test("what is written before the word of a file's end is read after it", async () => {
+  for (const known of [70_000, UNKNOWN_LENGTH]) {
+    const taker = new Recorder();
+    const body = bodyOf(70_000);
+    using growing = await growingFile();
+    const source = new FileBody(growing.file, known, taker, growing.growth);
+    source.start();
+    await eventually(() => source.waitingSince !== null);
+    await growing.write(body);
+    source.finish();
+    await eventually(() => isClosed(growing.file));
+    assertEquals([taker.bytes, taker.failures], [70_000, []]);
+    taker.check(body);
+  }
+});
+
+Deno.test("no more of a file that grows is read than was announced, or granted", async () => {
+  const taker = new Recorder();
+  const body = bodyOf(BODY_WINDOW_BYTES * 2);
+  using growing = await growingFile();
+  const source = new FileBody(growing.file, body.length, taker, growing.growth);
+  await growing.write(bodyOf(BODY_WINDOW_BYTES * 2 + 5_000));
+  source.start();
+  await eventually(() => taker.bytes === BODY_WINDOW_BYTES);
+  await settle();
+  assertEquals([taker.bytes, source.waitingSince], [BODY_WINDOW_BYTES, null]);
+  source.grant(BODY_WINDOW_BYTES * 2);
+  await eventually(() => isClosed(growing.file));
+  assertEquals([taker.bytes, taker.failures], [body.length, []]);
+  source.finish();
+  taker.check(body);
+});
+
+Deno.test("a file that ends before its length fails the body, as does one that shrinks", async () => {
+  for (const isShrinking of [false, true]) {
+    const taker = new Recorder();
+    using growing = await growingFile();
+    const source = new FileBody(growing.file, 1_000, taker, growing.growth);
+    source.start();
+    await growing.write(bodyOf(500));
+    await eventually(() => taker.bytes === 500);
+    if (isShrinking) await growing.truncate(10);
+    await settle();
+    assertEquals(taker.failures, []);
+    source.finish();
+    await eventually(() => isClosed(growing.file));
+    assertEquals(taker.failures, ["the upload's file is shorter than it was"]);
+  }
+});
+
+Deno.test("a file of unknown length may only grow so far", async () => {
+  const taker = new Recorder();
+  using growing = await growingFile(1_000);
+  const source = new FileBody(growing.file, UNKNOWN_LENGTH, taker, growing.growth);
+  source.start();
+  await growing.write(bodyOf(1_000));
+  await eventually(() => taker.bytes === 1_000);
+  assertEquals(growing.tooLarge(), false);
+  await growing.write(bodyOf(1));
+  await eventually(() => growing.tooLarge());
+  await eventually(() => isClosed(growing.file));
+  assertEquals([taker.bytes, taker.ends, taker.failures], [1_000, 0, []]);
+});
+
+Deno.test("a file that grows is closed when nobody wants more of it", async () => {
+  for (const isWaiting of [true, false]) {
+    const taker = new Recorder();
+    using growing = await growingFile();
+    const source = new FileBody(growing.file, 1_000, taker, growing.growth);
+    source.start();
+    if (isWaiting) await eventually(() => source.waitingSince !== null);
+    source.cancel();
+    await eventually(() => isClosed(growing.file));
+    assertEquals([source.waitingSince, taker.failures], [null, []]);
+  }
 });
 
 const cancels: Record<string, (source: FileBody, taker: Recorder) => void | Promise<void>> = {

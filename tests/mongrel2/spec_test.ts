@@ -20,6 +20,17 @@ const specs: Record<string, Mongrel2Spec> = {
   "tcp://a:9,recv=tcp://me@b:7": { send: "tcp://a:9", recv: "tcp://b:7", ident: "me" },
   "tcp://me@a:9,ident=me": { send: "tcp://a:9", recv: "tcp://a:8", ident: "me" },
   "ipc://@abstract,recv=ipc://me@path": { send: "ipc://@abstract", recv: "ipc://me@path" },
+  "tcp://a:9,uploads-start=early": {
+    send: "tcp://a:9",
+    recv: "tcp://a:8",
+    uploadsStart: "early",
+  },
+  "tcp://a:9,uploads-start=complete,route=strip": {
+    send: "tcp://a:9",
+    recv: "tcp://a:8",
+    uploadsStart: "complete",
+    route: "strip",
+  },
   "tcp://a:9,route=mount": { send: "tcp://a:9", recv: "tcp://a:8", route: "mount" },
   "tcp://a:9,route=strip": { send: "tcp://a:9", recv: "tcp://a:8", route: "strip" },
   "tcp://a:9,route=path": { send: "tcp://a:9", recv: "tcp://a:8", route: "path" },
@@ -144,7 +155,15 @@ Deno.test("an identity before a host is taken, with a note of how it is written 
   assertEquals(note("ipc://@abstract,recv=ipc://me@path"), undefined);
 });
 
-for (const text of ["tcp://a:9,route=", "tcp://a:9,route=mounted", "tcp://a:9,route=mount,strip"]) {
+for (
+  const text of [
+    "tcp://a:9,uploads-start=now",
+    "tcp://a:9,uploads-start",
+    "tcp://a:9,route=",
+    "tcp://a:9,route=mounted",
+    "tcp://a:9,route=mount,strip",
+  ]
+) {
   Deno.test(`${text} is refused`, () => {
     assertThrows(() => parseMongrel2Spec(text), ConfigError);
   });

@@ -18,22 +18,30 @@ const notices: Record<string, [[string, string][], UploadNotice]> = {
   "other fields of that kind": [[["x-mongrel2-upload", "/a"], [START.toUpperCase(), "/a"]], {
     kind: "none",
   }],
-  "the start": [[["content-length", "5"], [START, "/tmp/m2.a"]], { kind: "started" }],
+  "the start": [[["content-length", "5"], [START, "/tmp/m2.a"]], {
+    kind: "started",
+    path: "/tmp/m2.a",
+  }],
   "the start, in chunks": [[["transfer-encoding", "chunked"], [START, "/tmp/m2.a"]], {
     kind: "started",
+    path: "/tmp/m2.a",
   }],
   "the start, as Mongrel2 reads lengths": [[["content-length", "+30000, 0"], [START, "/a"]], {
     kind: "started",
+    path: "/a",
   }],
-  "both, and the same": [[[DONE, "/tmp/m2.a"], ["host", "a"], [START, "/tmp/m2.a"]], {
+  "both, and the same": [[[DONE, "/tmp/m2.a"], ["content-length", "5"], [START, "/tmp/m2.a"]], {
     kind: "done",
     path: "/tmp/m2.a",
   }],
-  "a path in UTF-8": [[[DONE, "/t\xc3\xa4/\xe2\x82\xac"], [START, "/t\xc3\xa4/\xe2\x82\xac"]], {
+  "a path in UTF-8": [[["content-length", "5"], [DONE, "/t\xc3\xa4/\xe2\x82\xac"], [
+    START,
+    "/t\xc3\xa4/\xe2\x82\xac",
+  ]], {
     kind: "done",
     path: "/tä/€",
   }],
-  "a path that is not UTF-8": [[[DONE, "/\xff"], [START, "/\xff"]], {
+  "a path that is not UTF-8": [[["content-length", "5"], [DONE, "/\xff"], [START, "/\xff"]], {
     kind: "done",
     path: "/\xff",
   }],
@@ -73,8 +81,14 @@ const forged: Record<string, [[string, string][], string]> = {
       ]],
     ),
   ),
+  "both without an upload": [[[START, "/tmp/a"], [DONE, "/tmp/a"]], ""],
+  "both with the length 0": [[["content-length", "0"], [START, "/tmp/a"], [DONE, "/tmp/a"]], ""],
   "a start in chunks with the length 0": [
     [["transfer-encoding", "chunked"], ["content-length", "0"], [START, "/a"]],
+    "",
+  ],
+  "a start beside an upload in messages": [
+    [["content-length", "30000"], ["UPLOAD_STREAM", "0"], [START, "/a"]],
     "",
   ],
   "a start with a body": [[[START, "/tmp/a"]], "x"],

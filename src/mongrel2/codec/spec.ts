@@ -12,6 +12,9 @@ import { ConfigError } from "../../base/errors.ts";
  */
 export type RouteUse = "path" | "mount" | "strip";
 
+/** When a request begins whose body comes in a file: when the file is complete, or as soon as it is there. */
+export type UploadStart = "complete" | "early";
+
 /** Where a handler connects to, and what it needs to know about the server. */
 export interface Mongrel2Spec {
   /** Endpoint that Mongrel2 sends requests at. */
@@ -26,6 +29,8 @@ export interface Mongrel2Spec {
   readonly uploads?: string;
   /** What routes are to apps. Default `"path"`. */
   readonly route?: RouteUse;
+  /** When requests begin whose bodies come in files. Default `"complete"`. */
+  readonly uploadsStart?: UploadStart;
   /** What the user should know of how it was written. */
   readonly note?: string;
 }
@@ -43,8 +48,9 @@ export interface HandlerChoice {
 }
 
 const FORM = "write tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]" +
-  "[,route=mount|strip]";
-const KEYS = ["recv", "ident", "chroot", "uploads", "route"] as const;
+  "[,uploads-start=early][,route=mount|strip]";
+const KEYS = ["recv", "ident", "chroot", "uploads", "uploads-start", "route"] as const;
+const UPLOAD_STARTS: readonly UploadStart[] = ["complete", "early"];
 const ROUTE_USES: readonly RouteUse[] = ["path", "mount", "strip"];
 const ENDPOINT = /^(?:tcp:\/\/(?:\[[\dA-Fa-f:.]+\]|[^:[\]\s/,*@]+):\d{1,5}|(?:ipc|inproc):\/\/.+)$/;
 
@@ -78,11 +84,14 @@ export function parseMongrel2Spec(text: string): Mongrel2Spec {
   if (values.ident !== undefined && encoder.encode(values.ident).length > 255) {
     throw badSpec(text, "an identity has at most 255 bytes");
   }
-  const { route, ...others } = values;
+  const { "uploads-start": start, route, ...others } = values;
   return {
     ...others,
     send,
     recv: recv ?? portBefore(text, send),
+    ...start === undefined
+      ? {}
+      : { uploadsStart: oneOf(UPLOAD_STARTS, start, "uploads-start", text) },
     ...route === undefined ? {} : { route: oneOf(ROUTE_USES, route, "route", text) },
     ...ident === undefined || ident === named ? {} : { note: identityNote(text, send, ident) },
   };
