@@ -204,10 +204,12 @@ export class DispatchLink {
   /** Ends the link, after what was sent has gone, unless the dispatcher does not take it. */
   async close(): Promise<void> {
     if (this.#state === "closed") return;
+    // A HELLO that nobody has taken is not waited for.
+    const lingerMs = this.#isKnown ? LINGER_MS : 0;
     this.#state = "closed";
     this.#onLeft.resolve();
     clearTimeout(this.#timer);
-    this.#disconnect(LINGER_MS);
+    this.#disconnect(lingerMs);
     await Promise.all(this.#closing);
     // Messages may linger until here.
     await this.#context[Symbol.asyncDispose]();
