@@ -5,6 +5,7 @@
  */
 
 import type { Log } from "../base/log.ts";
+import { FaultLog } from "../net/fault_log.ts";
 import type { DispatcherSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import { DispatchLink, newInstance } from "../mongrel2/dispatch_link.ts";
 import { readDispatcherKeys } from "../mongrel2/dispatcher_keys.ts";
@@ -74,6 +75,8 @@ export class LinkUpstream implements Upstream {
   #connect(capacity: number): void {
     const { dispatcher: endpoint } = this.#spec;
     const owner = this.#owner;
+    // The other one can have this begin anew as often as it likes.
+    const news = new FaultLog((_level, text) => this.#log("info", text));
     this.#link = new DispatchLink({
       endpoint,
       name: this.#name,
@@ -85,7 +88,7 @@ export class LinkUpstream implements Upstream {
       onRequest: (request, bytes) => owner.onMessage(bytes, request),
       onNotice: (bytes) => owner.onMessage(bytes, 0),
       onUp: () =>
-        this.#log("info", `dispatch: ${this.#name} is a handler of the dispatcher at ${endpoint}`),
+        news.warn(`dispatch: ${this.#name} is a handler of the dispatcher at ${endpoint}`),
       onAwaited: () =>
         this.#log(
           "warning",

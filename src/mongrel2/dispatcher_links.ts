@@ -7,6 +7,7 @@
 import type { Log } from "../base/log.ts";
 import type { CurveClient } from "../zmq/curve.ts";
 import type { HandlerLoad } from "../dispatch/codec/dispatch_message.ts";
+import { FaultLog } from "../net/fault_log.ts";
 import { DispatchLink, newInstance } from "./dispatch_link.ts";
 import type { DispatchLinkReport } from "./dispatch_link.ts";
 import { joinReply } from "./codec/message.ts";
@@ -49,6 +50,8 @@ export class DispatcherLinks implements Mongrel2Transport {
     this.sharing = dispatchers.length > 1 ? "behind several dispatchers" : null;
     this.#load = load;
     const instance = newInstance();
+    // A dispatcher can have a handler begin anew as often as it likes.
+    const news = new FaultLog((_level, text) => log("info", text));
     const linkTo = (endpoint: string): DispatchLink => {
       const curve = keysFor?.(endpoint);
       const settings = { endpoint, name, instance, load, maxMessageBytes, curve, log };
@@ -56,7 +59,7 @@ export class DispatcherLinks implements Mongrel2Transport {
         onRequest: (request, bytes) => owner.onMessage(bytes, { link, request }),
         onNotice: (bytes) => owner.onMessage(bytes, null),
         onUp: () => {
-          log("info", `mongrel2: ${name} is a handler of the dispatcher at ${endpoint}`);
+          news.warn(`mongrel2: ${name} is a handler of the dispatcher at ${endpoint}`);
           this.#tellLoad();
           this.#onSettled(link, owner);
         },
