@@ -177,7 +177,8 @@ export class Dispatcher {
     member.lastGiven = this.#given++;
     member.inFlight.add(attempt);
     this.#placement.changed(member);
-    this.#outcomes.given(request, member.node.shape.index);
+    request.node = member.node.shape.index;
+    this.#outcomes.given(request);
     member.node.send(attempt);
     return true;
   }

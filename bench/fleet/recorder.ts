@@ -31,6 +31,8 @@ export interface Outcome {
   readonly keptShare: number;
   /** How many requests each node was given, by its number. */
   readonly givenTo: readonly number[];
+  /** How many each node has answered, of those that were counted. */
+  readonly answeredBy: readonly number[];
   /** When the last request came. */
   readonly durationMs: number;
 }
@@ -52,6 +54,7 @@ export class Recorder implements Outcomes {
   /** The last node of each key, from 1. */
   readonly #lastNodes: Uint16Array;
   readonly #givenTo: number[];
+  readonly #answeredBy: number[];
   #lastEndMs = 0;
   #requests = 0;
   #retries = 0;
@@ -78,6 +81,7 @@ export class Recorder implements Outcomes {
     this.#timeline = new Timeline(partMs);
     this.#lastNodes = new Uint16Array(keys);
     this.#givenTo = new Array(nodes).fill(0);
+    this.#answeredBy = new Array(nodes).fill(0);
   }
 
   /** A request has come. */
@@ -92,20 +96,23 @@ export class Recorder implements Outcomes {
     else this.#timeline.failed(nowMs);
     if (request.arrivedMs >= this.#warmUpMs) {
       this.#ends[end]++;
-      if (end === "answered") this.#latency.record(us);
+      if (end === "answered") {
+        this.#latency.record(us);
+        this.#answeredBy[request.node]++;
+      }
     }
     this.#onEnd();
   }
 
-  given(request: Request, node: number): void {
+  given({ key, node }: Request): void {
     this.#givenTo[node]++;
     // The first request of a key can go anywhere.
-    const last = this.#lastNodes[request.key];
+    const last = this.#lastNodes[key];
     if (last !== 0) {
       this.#given++;
       if (last === node + 1) this.#kept++;
     }
-    this.#lastNodes[request.key] = node + 1;
+    this.#lastNodes[key] = node + 1;
   }
 
   retried(): void {
@@ -129,6 +136,7 @@ export class Recorder implements Outcomes {
       timeline: this.#timeline.finish(Math.max(durationMs, this.#lastEndMs)),
       keptShare: this.#given === 0 ? 1 : this.#kept / this.#given,
       givenTo: this.#givenTo,
+      answeredBy: this.#answeredBy,
       durationMs,
     };
   }

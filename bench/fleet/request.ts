@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { RequestTraits } from "./request_source.ts";
 import type { RequestQueue } from "./waiting.ts";
 
 /** What becomes of a request. */
@@ -18,16 +19,13 @@ export const ENDS = ["answered", "queueFull", "queueTimeout", "failed", "broken"
 export type End = typeof ENDS[number];
 
 /** A request. */
-export interface Request {
+export interface Request extends RequestTraits {
   /** When it came to the dispatcher. */
   readonly arrivedMs: number;
-  /** How long it takes at a node of speed 1. */
-  readonly serviceMs: number;
-  readonly key: number;
-  /** Whether it may be sent to a second node. */
-  readonly isSafe: boolean;
   /** Nodes that it was given to. */
   tries: number;
+  /** Which node it was given to last; -1 if to none. */
+  node: number;
   /** Where it waits; `null` if it does not. */
   waitsIn: RequestQueue | null;
   /** Until when it waits, if it does, and not for ever. */
@@ -38,8 +36,8 @@ export interface Request {
 export interface Outcomes {
   /** A request has got its end. */
   ended(request: Request, end: End): void;
-  /** A request is given to the node of this number. */
-  given(request: Request, node: number): void;
+  /** A request is given to a node. */
+  given(request: Request): void;
   /** A request is to be given to another node. */
   retried(request: Request): void;
   /** A node that was taken for dead has answered. */

@@ -7,29 +7,17 @@
 
 import { Agenda } from "./agenda.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { durationSource, meanMsOf } from "./durations.ts";
+import { meanMsOf } from "./durations.ts";
 import { FailurePlan } from "./failures.ts";
 import { Fleet } from "./fleet.ts";
-import { KeySource } from "./keys.ts";
 import { placementOf } from "./placement.ts";
 import { RandomStream } from "./random.ts";
 import type { Outcome } from "./recorder.ts";
 import { Recorder } from "./recorder.ts";
 import type { Request } from "./request.ts";
+import { Purpose, RequestSource } from "./request_source.ts";
 import type { PolicyName, Scenario } from "./scenario.ts";
 import { partMsOf } from "../../src/load/timeline.ts";
-
-/** What random numbers are for. */
-enum Purpose {
-  Arrivals,
-  Service,
-  Keys,
-  Safety,
-  Routes,
-  Thinking,
-  Failures,
-  Policies,
-}
 
 /** Runs `scenario` with dispatchers that choose by `policy`. */
 export function simulate(scenario: Scenario, policy: PolicyName): Outcome {
@@ -42,27 +30,14 @@ class Simulation {
   readonly #recorder: Recorder;
   readonly #fleet: Fleet;
   readonly #failures: FailurePlan;
-  readonly #streams: Readonly<Record<"safety" | "routes" | "arrivals", RandomStream>>;
-  readonly #nextServiceMs: () => number;
-  readonly #nextThinkMs: () => number;
-  readonly #keys: KeySource;
+  readonly #source: RequestSource;
   #came = 0;
   #lastMs = 0;
 
   constructor(scenario: Scenario, policy: PolicyName) {
     this.#scenario = scenario;
-    const { seed, arrivals, service, keys } = scenario;
-    const stream = (purpose: Purpose) => new RandomStream(seed, purpose);
-    this.#streams = {
-      safety: stream(Purpose.Safety),
-      routes: stream(Purpose.Routes),
-      arrivals: stream(Purpose.Arrivals),
-    };
-    this.#nextServiceMs = durationSource(service, stream(Purpose.Service));
-    this.#keys = new KeySource(keys, stream(Purpose.Keys));
-    this.#nextThinkMs = arrivals.kind === "closed"
-      ? durationSource(arrivals.think, stream(Purpose.Thinking))
-      : () => 0;
+    const { seed, keys } = scenario;
+    this.#source = new RequestSource(scenario);
     const shapes = Fleet.shapesOf(scenario);
     this.#recorder = new Recorder(this.#agenda, {
       ...scenario,
@@ -88,7 +63,7 @@ class Simulation {
       this.#agenda,
       scenario.failures,
       this.#fleet,
-      stream(Purpose.Failures),
+      new RandomStream(seed, Purpose.Failures),
     );
   }
 
@@ -98,33 +73,29 @@ class Simulation {
     if (arrivals.kind === "closed") {
       for (let client = 0; client < arrivals.clients; client++) this.#thinkThenAsk();
     } else {
-      this.#planArrivals(arrivals.kind, 1_000 / arrivals.perSecond);
+      this.#planArrival();
     }
     this.#agenda.run();
     return this.#recorder.finish(this.#lastMs);
   }
 
-  #planArrivals(kind: "poisson" | "constant", meanMs: number): void {
-    const { arrivals: random } = this.#streams;
-    // One at a time is on the agenda: each plans the next one.
-    const arrival = {
+  /** One arrival at a time is on the agenda: each plans the next one. */
+  #planArrival(): void {
+    this.#agenda.in(this.#source.nextGapMs(), {
       happen: () => {
-        if (this.#arrive()) {
-          this.#agenda.in(kind === "poisson" ? random.exponential(meanMs) : meanMs, arrival);
-        }
+        if (this.#arrive()) this.#planArrival();
       },
-    };
-    this.#agenda.in(kind === "poisson" ? random.exponential(meanMs) : meanMs, arrival);
+    });
   }
 
   /** What a client of a closed loop does when it has its answer. */
   #thinkThenAsk(): void {
-    this.#agenda.in(this.#nextThinkMs(), { happen: () => void this.#arrive() });
+    this.#agenda.in(this.#source.nextThinkMs(), { happen: () => void this.#arrive() });
   }
 
   /** Lets a request come; whether more are to come. */
   #arrive(): boolean {
-    const { requests, durationMs, safeShare } = this.#scenario;
+    const { requests, durationMs } = this.#scenario;
     const { nowMs } = this.#agenda;
     if (this.#came >= (requests ?? Infinity) || nowMs > (durationMs ?? Infinity)) {
       this.#failures.end();
@@ -132,18 +103,17 @@ class Simulation {
     }
     this.#came++;
     this.#lastMs = nowMs;
+    const traits = this.#source.next();
     const request: Request = {
+      ...traits,
       arrivedMs: nowMs,
-      serviceMs: this.#nextServiceMs(),
-      key: this.#keys.next(),
-      isSafe: this.#streams.safety.unit() < safeShare,
       tries: 0,
+      node: -1,
       waitsIn: null,
       deadlineMs: Infinity,
     };
     this.#recorder.came(request);
-    const { dispatchers } = this.#fleet;
-    dispatchers[this.#streams.routes.below(dispatchers.length)].arrived(request);
+    this.#fleet.dispatchers[traits.dispatcher].arrived(request);
     return true;
   }
 
