@@ -210,7 +210,16 @@ function readSweep(located: Located | undefined, problems: string[]): Sweep | nu
 
 /** What is right by itself, and wrong together. */
 function checkTogether(scenario: Scenario, fields: FieldReader): void {
-  const { nodes, failures, arrivals, sweep, policies } = scenario;
+  const { nodes, failures, arrivals, sweep, policies, service, requests } = scenario;
+  if (meanMsOf(service) === 0) {
+    if (
+      arrivals.kind !== "closed" && !Number.isFinite(arrivals.perSecond) || sweep?.of === "load"
+    ) {
+      fields.problem("a load needs requests that take time: their service is 0");
+    } else if (arrivals.kind === "closed" && requests === null) {
+      fields.problem("a closed loop needs requests that take time, or a number of them");
+    }
+  }
   const present = nodes.reduce((sum, { count }) => sum + count, 0);
   const joining = failures.reduce((sum, { kind, count }) => sum + (kind === "join" ? count : 0), 0);
   if (present + joining > MAX_NODES) {

@@ -17,6 +17,7 @@ import { Recorder } from "./recorder.ts";
 import type { Request } from "./request.ts";
 import { Purpose, RequestSource } from "./request_source.ts";
 import type { PolicyName, Scenario } from "./scenario.ts";
+import { servedPerSecond } from "./scenario.ts";
 import { partMsOf } from "../../src/load/timeline.ts";
 
 /** Runs `scenario` with dispatchers that choose by `policy`. */
@@ -124,10 +125,12 @@ class Simulation {
   }
 }
 
-/** How long it takes about, for the length of the timeline's parts. */
-function expectedMs({ requests, durationMs, arrivals, service }: Scenario): number {
-  const eachMs = arrivals.kind === "closed"
-    ? (meanMsOf(service) + meanMsOf(arrivals.think)) / arrivals.clients
+/** How long it takes about, for the length of the timeline's parts: as requests come, or as they can be served. */
+function expectedMs({ requests, durationMs, arrivals, service, nodes }: Scenario): number {
+  const meanMs = meanMsOf(service);
+  const gapMs = arrivals.kind === "closed"
+    ? (meanMs + meanMsOf(arrivals.think)) / arrivals.clients
     : 1_000 / arrivals.perSecond;
+  const eachMs = Math.max(gapMs, 1_000 / servedPerSecond(nodes, meanMs));
   return Math.min(durationMs ?? Infinity, (requests ?? Infinity) * eachMs);
 }

@@ -94,10 +94,14 @@ export function compareCases(durationMs: number): CompareCase[] {
   ];
 }
 
+/** What a fleet is asked before it is measured, so that its code is compiled. */
+export const WARM_UP: Scenario = scenarioOf(0.5, 2_000);
+
 /** What a request takes beyond its service, if it is alone, is measured by this. */
 export const ALONE: Scenario = {
-  ...scenarioOf(0.02, 10_000),
-  arrivals: { kind: "constant", perSecond: 20 },
-  requests: 100,
+  ...scenarioOf(0, 0),
+  arrivals: { kind: "constant", perSecond: 16 },
+  requests: 50,
+  warmUpMs: 0,
   service: { kind: "constant", ms: MEAN_MS },
 };

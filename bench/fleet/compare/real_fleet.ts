@@ -18,18 +18,15 @@ const APP = new URL("../../apps/sleeping.ts", import.meta.url);
 export class RealFleet implements AsyncDisposable {
   /** Sends requests, and takes their answers. */
   readonly mongrel2: FakeMongrel2;
-  readonly #dispatcher: GatewayProcess;
   readonly #handlers: readonly GatewayProcess[];
   readonly #resources: AsyncDisposableStack;
 
   private constructor(
     mongrel2: FakeMongrel2,
-    dispatcher: GatewayProcess,
     handlers: readonly GatewayProcess[],
     resources: AsyncDisposableStack,
   ) {
     this.mongrel2 = mongrel2;
-    this.#dispatcher = dispatcher;
     this.#handlers = handlers;
     this.#resources = resources;
   }
@@ -64,12 +61,7 @@ export class RealFleet implements AsyncDisposable {
       ));
       await dispatcher.logged(new RegExp(`handler node-${node} has come`));
     }
-    return new RealFleet(mongrel2, dispatcher, handlers, resources.move());
-  }
-
-  /** What the dispatcher has logged. */
-  get log(): readonly string[] {
-    return this.#dispatcher.log;
+    return new RealFleet(mongrel2, handlers, resources.move());
   }
 
   /** Sends a signal to the handler of a node. */

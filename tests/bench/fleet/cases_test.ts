@@ -154,6 +154,28 @@ const CASES: Record<string, HandCase> = {
     retries: 1,
     lateAnswers: 1,
   },
+  "what had not begun in a node that stands still does not begin when it wakes up": {
+    fields: {
+      ...three,
+      nodes: [{ capacity: 2 }, {}],
+      ...failing({ kind: "freeze", forMs: 3_000 }),
+    },
+    // Two of them were there.
+    answeredMs: [1_000, 2_900, 3_700],
+    retries: 2,
+    lateAnswers: 1,
+  },
+  "who waits again has as much time as before": {
+    fields: {
+      ...one,
+      queue: { max: 10, timeoutMs: 950 },
+      ...failing({ kind: "crash", atMs: 1_120, forMs: 400 }),
+      crashNotice: "reset",
+    },
+    // It had waited until 1.1 s, and could have done so until 1.15 s.
+    answeredMs: [1_000, 2_320],
+    retries: 1,
+  },
   "a node goes on while its link is cut": {
     fields: failing({ kind: "cut", forMs: 300 }),
     answeredMs: [1_000, 1_000],

@@ -277,6 +277,18 @@ const WRONG: Record<string, readonly [json: string, problems: readonly string[]]
       .replace('"nodes"', '"sweep": { "of": "load", "values": [1] }, "nodes"'),
     ['fleet.json:1: a closed loop has no rate: sweep.of cannot be "load"'],
   ],
+  "a load of requests that take no time": [
+    LEAST.replace('"ms": 10', '"ms": 0').replace('"perSecond"', '"load"'),
+    ["fleet.json:1: a load needs requests that take time: their service is 0"],
+  ],
+  "a loop that time does not end": [
+    LEAST.replace('"ms": 10', '"ms": 0').replace(
+      '"perSecond": 100',
+      '"kind": "closed", "clients": 1',
+    )
+      .replace('"nodes"', '"durationMs": 5, "nodes"'),
+    ["fleet.json:1: a closed loop needs requests that take time, or a number of them"],
+  ],
   "a sweep of half a node": [
     LEAST.replace('"nodes"', '"sweep": { "of": "nodes", "values": [1.5] }, "nodes"'),
     ["fleet.json:3: sweep.values[0] takes a whole number from 1 to 10000, not 1.5"],
