@@ -402,10 +402,10 @@ function sharingOf(membership: Membership | null): SocketSharing {
 }
 
 async function mongrel2Specs(settings: ServeSettings): Promise<HandlerSpec[]> {
-  const { mongrel2, mongrel2Config, mongrel2Choice } = settings;
+  const { mongrel2, mongrel2Config, mongrel2Choice, mongrel2Settings } = settings;
   if (mongrel2Config === undefined) return mongrel2;
   const { specFromConfig } = await import("../mongrel2/config_db.ts");
-  return [...mongrel2, specFromConfig(mongrel2Config, mongrel2Choice)];
+  return [...mongrel2, { ...specFromConfig(mongrel2Config, mongrel2Choice), ...mongrel2Settings }];
 }
 
 function fastCgiOptions(

@@ -21,7 +21,6 @@ import type { Given, Origins } from "./given.ts";
 import { refuseTwice } from "./given.ts";
 import { nearest } from "../base/nearest.ts";
 import type { LogCommand } from "./log_command.ts";
-import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import { isDispatcherSpec, sharedHandler } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { OptionSpec } from "./options.ts";
 import { hasOptionalValue, OPTIONS } from "./options.ts";
@@ -462,7 +461,7 @@ function completed(settings: ServeSettings): ServeSettings {
     throw new ConfigError("--status-control needs --status ADDR");
   }
   checkPermissions(settings);
-  if (settings.processes > 1 && settings.mongrel2.some(startsEarly)) {
+  if (settings.processes > 1 && isAnyEarly(settings)) {
     throw new ConfigError(
       "--mongrel2 with ,uploads-start=early needs one process: word of an upload's end would go to any of " +
         "--processes",
@@ -513,9 +512,10 @@ function checkCertificates(settings: ServeSettings): void {
   }
 }
 
-/** Whether requests begin when their uploads do. */
-function startsEarly(spec: HandlerSpec): boolean {
-  return !isDispatcherSpec(spec) && spec.uploadsStart === "early";
+/** Whether any requests begin when their uploads do. */
+function isAnyEarly({ mongrel2, mongrel2Settings }: ServeSettings): boolean {
+  return mongrel2Settings.uploadsStart === "early" ||
+    mongrel2.some((spec) => !isDispatcherSpec(spec) && spec.uploadsStart === "early");
 }
 
 function checkPermissions(settings: ServeSettings): void {

@@ -23,6 +23,7 @@ import { GATEWAY_LOG_OPTIONS } from "./gateway_log_options.ts";
 import { LOG_OPTIONS } from "./log_options.ts";
 import { MONITORING_OPTIONS } from "./monitoring_options.ts";
 import { parseHandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
+import { splitSettings } from "../mongrel2/codec/spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseEndpointAddress } from "../net/address.ts";
 import { PROCESS_OPTIONS } from "./process_options.ts";
@@ -258,8 +259,8 @@ export const OPTIONS: readonly OptionSpec[] = [
     value: "FILE",
     group: "Endpoints",
     help: "Read the handler's sockets from this configuration database of Mongrel2. The next " +
-      "four options choose the handler",
-    apply: (settings, text) => settings.mongrel2Config = text,
+      "four options choose the handler. ,uploads-start= and ,route= may follow, as for --mongrel2",
+    apply: setMongrel2Config,
   },
   {
     name: "mongrel2-handler",
@@ -461,6 +462,12 @@ export const OPTIONS: readonly OptionSpec[] = [
 
 function readAddress(name: string, text: string): ListenAddress {
   return named(name, () => parseEndpointAddress(text));
+}
+
+function setMongrel2Config(settings: ServeSettings, text: string, name: string): void {
+  const { path, settings: further } = named(name, () => splitSettings(text));
+  settings.mongrel2Config = path;
+  settings.mongrel2Settings = further;
 }
 
 function setFaultReports(settings: ServeSettings, text: string, name: string): void {

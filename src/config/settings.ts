@@ -16,7 +16,7 @@ import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
 import type { HttpLimits } from "../http1/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
 import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
-import type { HandlerChoice } from "../mongrel2/codec/spec.ts";
+import type { HandlerChoice, HandlerSettings } from "../mongrel2/codec/spec.ts";
 import type { LineFormat, LogLevel } from "../base/log.ts";
 import type { ListenAddress } from "../net/address.ts";
 import type { CannedResponse } from "../respond/canned_response.ts";
@@ -178,6 +178,8 @@ export interface ServeSettings {
   mongrel2: HandlerSpec[];
   /** Mongrel2's configuration database, to find a handler's sockets in. */
   mongrel2Config: string | undefined;
+  /** What that does not say of the handler. */
+  mongrel2Settings: HandlerSettings;
   /** Which handler in it. */
   mongrel2Choice: { -readonly [Name in keyof HandlerChoice]: HandlerChoice[Name] };
   /** Mongrel2's control port, for `gatehouse status`. */
@@ -308,6 +310,7 @@ export function defaultSettings(): ServeSettings {
     forwardedFields: DEFAULT_FORWARDED_FIELDS,
     mongrel2: [],
     mongrel2Config: undefined,
+    mongrel2Settings: {},
     mongrel2Choice: {},
     mongrel2Control: undefined,
     maxConns: DEFAULT_FASTCGI_LIMITS.maxConns,

@@ -78,6 +78,11 @@ const servers: [string, Partial<ServeSettings>][] = [
     http: [],
     mongrel2: [{ send: "tcp://a:9", recv: "tcp://a:8", uploadsStart: "early", route: "mount" }],
   }],
+  ["mongrel2_config = m2.sqlite,uploads-start=early,route=strip", {
+    http: [],
+    mongrel2Config: "/srv/m2.sqlite",
+    mongrel2Settings: { route: "strip", uploadsStart: "early" },
+  }],
   ["use = mongrel2\nmongrel2_config = m2.sqlite\nmongrel2-route = /r", {
     mongrel2: [],
     mongrel2Config: "/srv/m2.sqlite",

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
 import { ConfigError } from "../../src/base/errors.ts";
-import { parseMongrel2Spec } from "../../src/mongrel2/codec/spec.ts";
+import { parseMongrel2Spec, splitSettings } from "../../src/mongrel2/codec/spec.ts";
 import type { Mongrel2Spec } from "../../src/mongrel2/codec/spec.ts";
 
 const specs: Record<string, Mongrel2Spec> = {
@@ -168,3 +168,15 @@ for (
     assertThrows(() => parseMongrel2Spec(text), ConfigError);
   });
 }
+
+Deno.test("settings after the path of a configuration are apart from it, in any order", () => {
+  const path = "/var/a,b=c.sqlite";
+  assertEquals(splitSettings(path), { path, settings: {} });
+  assertEquals(splitSettings(`${path},route=mount`), { path, settings: { route: "mount" } });
+  const both = { path, settings: { route: "strip" as const, uploadsStart: "early" as const } };
+  assertEquals(splitSettings(`${path},route=strip,uploads-start=early`), both);
+  assertEquals(splitSettings(`${path},uploads-start=early,route=strip`), both);
+  for (const wrong of ["route=", "route=x", "uploads-start=x", "route=mount,route=mount"]) {
+    assertThrows(() => splitSettings(`${path},${wrong}`), ConfigError);
+  }
+});

@@ -108,3 +108,17 @@ Deno.test({
     assertEquals(await placeOf(server, "/app/x"), ["/app/x", "", "", "/app/x"]);
   },
 });
+
+Deno.test({
+  name: "routes are mounts where Mongrel2's configuration says the rest",
+  ignore,
+  async fn() {
+    await using server = await Mongrel2Server.start({ routes: { "/app/(.*)": "main" } });
+    await using _gateway = await startGateway([
+      APP,
+      "--workers=1",
+      `--mongrel2-config=${server.database},uploads-start=early,route=strip`,
+    ]);
+    assertEquals(await placeOf(server, "/app/x"), ["/x", "/app", "/app", "/x"]);
+  },
+});

@@ -97,6 +97,33 @@ export function parseMongrel2Spec(text: string): Mongrel2Spec {
   };
 }
 
+/** What a handler is told of its server that Mongrel2's own configuration does not say. */
+export type HandlerSettings = Pick<Mongrel2Spec, "route" | "uploadsStart">;
+
+/** Such settings after the path of a file. */
+const SETTING = /^(.+),(route|uploads-start)=([^,]*)$/s;
+
+/**
+ * Reads `FILE[,uploads-start=early][,route=mount|strip]`.
+ *
+ * @throws {ConfigError} if a setting is wrong, or given more than once
+ */
+export function splitSettings(text: string): { path: string; settings: HandlerSettings } {
+  let path = text;
+  let settings: HandlerSettings = {};
+  for (let match; (match = SETTING.exec(path)) !== null;) {
+    const [, before, key, value] = match;
+    const setting: HandlerSettings = key === "route"
+      ? { route: oneOf(ROUTE_USES, value, key, text) }
+      : { uploadsStart: oneOf(UPLOAD_STARTS, value, key, text) };
+    const isAgain = Object.keys(setting).some((name) => Object.hasOwn(settings, name));
+    if (isAgain) throw badSpec(text, `${key} is given more than once`);
+    settings = { ...setting, ...settings };
+    path = before;
+  }
+  return { path, settings };
+}
+
 function oneOf<Word extends string>(
   words: readonly Word[],
   value: string,
