@@ -30,8 +30,11 @@ const MAX_BATCH = 256;
 const MAX_WAITING_MESSAGES = 1_000;
 /** Messages of a handler that wait to be read: few, as anybody's may be as large as they can. */
 const MAX_UNREAD_MESSAGES = 64;
-/** Bytes of one part of a handler's message: its endpoint sends 384 KiB at a time at the most. */
-const MAX_PART_BYTES = 1_048_576;
+/**
+ * Bytes of one part of a handler's message: its endpoint sends 384 KiB at a time at the most. A thousand of
+ * them may wait for Mongrel2 in libzmq.
+ */
+const MAX_PART_BYTES = 524_288;
 /** Parts of a message that are of interest: the protocol has two at the most, so three are wrong. */
 const MAX_PARTS = 3;
 /** Bytes of a part that the same memory is used for. */
