@@ -1,6 +1,8 @@
-import { ConfigError, serve, SettingsError } from "gatehouse";
+import { ConfigError, LoadError, serve, SettingsError } from "gatehouse";
 import type { Log, ServeOptions, Server } from "gatehouse";
-import { assertEquals, assertRejects } from "./support/assert.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "./support/assert.ts";
+import { LoaderLab } from "./support/loader_lab.ts";
+import { lockHere } from "./support/loading_here.ts";
 import { inFolder } from "./support/processes.ts";
 
 const http = "127.0.0.1:0";
@@ -76,6 +78,29 @@ export const outer = around("|");`,
   });
 });
 
+Deno.test("serve() and reload() take apps that are what the lock of apps says, and no others", async () => {
+  const one = 'export default () => new Response("one");';
+  await using lab = new LoaderLab({ "app.ts": one, "other.ts": one });
+  await lockHere(lab, "app.ts", "--app-lock=gatehouse.lock");
+  const loading = { appLock: lab.path("gatehouse.lock") };
+  const options = { http, workers: 1, loading, log: silent };
+  await assertRejects(
+    () => serve({ ...options, app: lab.path("other.ts") }),
+    LoadError,
+    "does not have the app ./other.ts",
+  );
+  await using server = await serve({ ...options, app: lab.path("app.ts") });
+  assertEquals(await textOf(server), "one");
+  lab.write({ "app.ts": one.replace("one", "two") });
+  const failed = await server.reload();
+  assert(failed.kind === "failed");
+  assertStringIncludes(failed.error.message, "./app.ts is another");
+  assertEquals(await textOf(server), "one");
+  await lockHere(lab, "app.ts", "--app-lock=gatehouse.lock");
+  assertEquals((await server.reload()).kind, "reloaded");
+  assertEquals(await textOf(server), "two");
+});
+
 const app = () => new Response();
 const refused: Record<string, [ServeOptions, string]> = {
   "the built-in loader for an app that is an object": [
@@ -97,6 +122,14 @@ const refused: Record<string, [ServeOptions, string]> = {
   "Deno's loader with options that it does not have": [
     { app: "./app.ts", loading: { loader: "native", lockFile: "a.lock" } },
     'loader: "native"',
+  ],
+  "a lock of apps that is not there": [
+    { app: "./app.ts", loading: { appLock: "/nowhere/gatehouse.lock" } },
+    "there is no lock file",
+  ],
+  "remote modules that are to be watched, but are locked": [
+    { app: "./app.ts", watchRemoteMs: 1_000, loading: { appLock: "a.lock" } },
+    "--watch-remote",
   ],
   "middleware around an app that is an object": [{ app, middleware: ["./m.ts"] }, "middleware"],
   "a lock that is to be frozen, and is not there": [

@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { logToStderr, print } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import type { ServeSettings } from "../config/settings.ts";
-import { appContents } from "../gateway/app_contents.ts";
+import { appContents } from "../gateway/apps_as_served.ts";
 import { loaderOptions } from "../gateway/app_loader.ts";
 import { foldersApart } from "../gateway/folder_mounts.ts";
 import { usualCacheRoot } from "../gateway/module_cache.ts";

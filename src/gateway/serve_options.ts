@@ -86,8 +86,8 @@ export interface LoadingOptions {
    */
   readonly lockMode?: "extend" | "frozen";
   /**
-   * Path of a lock of whole apps, as `gatehouse lock` makes it: `serve()` and `reload()` reject apps that are
-   * made of anything else. Default: none.
+   * Path of a lock of whole apps, as `gatehouse lock` makes it: apps that are made of anything else do not
+   * start, and a reload to them fails. Default: none.
    */
   readonly appLock?: string;
   /** Hosts that modules may come from, besides those that Deno allows and the apps' own. Default: none. */
