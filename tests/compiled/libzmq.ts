@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { FakeMongrel2 } from "../support/fake_mongrel2.ts";
 import { startGateway } from "../support/gateway.ts";
 import { libzmqIsMissing } from "../support/peers.ts";
+import { readCurveKeys } from "../../src/zmq/curve_files.ts";
 import { collectLibraries, findLibzmq } from "../../scripts/compile/libraries.ts";
 import { executable as found } from "./executable_path.ts";
 
@@ -74,6 +75,35 @@ Deno.test({
     const told = await version(broken);
     assertMatch(told, /no libzmq\)$/m);
     assertMatch(told, /^libzmq in the executable cannot be used here: /m);
+  },
+});
+
+Deno.test({
+  name: "its own libzmq can encrypt: it makes keys for dispatchers and their handlers",
+  ignore,
+  async fn() {
+    const { code, stdout, stderr } = await new Deno.Command(executable, {
+      args: ["dispatch", "keygen", `${folder}/web.key`],
+      env: await without(await neededByLibzmq()),
+      stdin: "null",
+    }).output();
+    assertEquals(code, 0, decoder.decode(stderr));
+    assertMatch(decoder.decode(stdout), /web\.key has the public key, \S{40}\n/);
+    const { secretKey } = readCurveKeys(`${folder}/web.key_secret`);
+    assert(!decoder.decode(stdout).includes(secretKey));
+  },
+});
+
+Deno.test({
+  name: "the executable has what --sticky-regex needs",
+  ignore,
+  async fn() {
+    const { code, stderr } = await new Deno.Command(executable, {
+      args: ["dispatch", "tcp://127.0.0.1:2", "tcp://127.0.0.1:0", "--sticky-regex", "(a"],
+      stdin: "null",
+    }).output();
+    assertMatch(decoder.decode(stderr), /missing closing \): `\(a`/);
+    assertEquals(code, 2);
   },
 });
 
