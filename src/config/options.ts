@@ -248,7 +248,7 @@ export const OPTIONS: readonly OptionSpec[] = [
       "route has before its first parenthesis is the mount of the app) or ,route=strip (and taken " +
       "off its URLs). Or of the gatehouse dispatch at " +
       "dispatch+tcp://HOST:PORT: then ,name=NAME (default: the host's name), ,capacity=N (default: " +
-      "1024 for each worker, --max-connections at most), ,chroot= and ,uploads= may follow, and " +
+      "1024 for each worker, --max-connections at most), ,chroot=, ,uploads= and ,route= may follow, and " +
       ",curve-server=PUBLICKEY,curve-secret-key=FILE if it has --curve-secret-key",
     apply: (settings, text, name) =>
       settings.mongrel2.push(named(name, () => parseHandlerSpec(text))),

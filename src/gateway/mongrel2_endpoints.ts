@@ -95,9 +95,9 @@ export function prepareMongrel2(
 /** What an endpoint takes for where its Mongrel2 is. */
 function specFor(
   { dispatcher }: DispatcherSpec,
-  { chroot, uploads }: Pick<DispatcherSpec, "chroot" | "uploads">,
+  { chroot, uploads, route }: Pick<DispatcherSpec, "chroot" | "uploads" | "route">,
 ): Mongrel2Spec {
-  return { send: dispatcher, recv: dispatcher, chroot, uploads };
+  return { send: dispatcher, recv: dispatcher, chroot, uploads, route };
 }
 
 /** A name that no other process of the gateway has. */

@@ -33,6 +33,7 @@ const specs: Record<string, DispatcherSpec> = {
     uploads: "/up",
     chroot: "/var/m2",
   },
+  "dispatch+tcp://a:9,route=strip": { dispatcher: "tcp://a:9", route: "strip" },
   [`dispatch+tcp://a:9,name=${"x".repeat(255)}`]: {
     dispatcher: "tcp://a:9",
     name: "x".repeat(255),
@@ -106,6 +107,7 @@ const refused: Record<string, string[]> = {
     "dispatch+tcp://a:9,name=\u202e",
     "dispatch+tcp://a:9,name=\x1b[2J",
   ],
+  'route takes path or mount or strip, not "off"': ["dispatch+tcp://a:9,route=off"],
   "the capacity is a whole number from 1 to 1000000": [
     "dispatch+tcp://a:9,capacity=0",
     "dispatch+tcp://a:9,capacity=-1",

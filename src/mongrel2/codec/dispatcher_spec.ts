@@ -7,8 +7,8 @@
 import { ConfigError } from "../../base/errors.ts";
 import { parseZ85 } from "../../base/z85.ts";
 import { MAX_CAPACITY, MAX_NAME_BYTES } from "../../dispatch/codec/limits.ts";
-import { isEndpoint, parseMongrel2Spec } from "./spec.ts";
-import type { Mongrel2Spec } from "./spec.ts";
+import { isEndpoint, parseMongrel2Spec, ROUTE_USES } from "./spec.ts";
+import type { Mongrel2Spec, RouteUse } from "./spec.ts";
 
 /** A dispatcher that a handler connects to, and what it makes known there. */
 export interface DispatcherSpec {
@@ -22,6 +22,8 @@ export interface DispatcherSpec {
   readonly chroot?: string;
   /** The folder, within `chroot`, that uploads may be taken from; without one they are refused. */
   readonly uploads?: string;
+  /** What routes of Mongrel2 are to apps. Default `"path"`. */
+  readonly route?: RouteUse;
   /** The dispatcher's public key (CURVE), in Z85; the connection is not encrypted if absent. */
   readonly curveServer?: string;
   /** Path of the handler's secret key, which goes with it. */
@@ -33,9 +35,9 @@ export type HandlerSpec = Mongrel2Spec | DispatcherSpec;
 
 const PREFIX = "dispatch+";
 const FORM = "write dispatch+tcp://HOST:PORT[,name=NAME][,capacity=N][,chroot=DIR][,uploads=DIR]" +
-  "[,curve-server=PUBLICKEY,curve-secret-key=FILE]";
+  "[,route=mount|strip][,curve-server=PUBLICKEY,curve-secret-key=FILE]";
 /** Settings that all dispatchers of a handler have to share. */
-const SHARED_KEYS = ["name", "capacity", "chroot", "uploads"] as const;
+const SHARED_KEYS = ["name", "capacity", "chroot", "uploads", "route"] as const;
 const KEYS = [...SHARED_KEYS, "curve-server", "curve-secret-key"] as const;
 /** Characters of a key in Z85. */
 const KEY_CHARS = 40;
@@ -59,7 +61,7 @@ export function parseHandlerSpec(text: string): HandlerSpec {
 
 /**
  * Reads `dispatch+tcp://HOST:PORT[,name=NAME][,capacity=N][,chroot=DIR][,uploads=DIR]`, and
- * `[,curve-server=PUBLICKEY,curve-secret-key=FILE]` after it.
+ * `[,route=mount|strip][,curve-server=PUBLICKEY,curve-secret-key=FILE]` after it.
  *
  * @throws {ConfigError} if it does not have this form
  */
@@ -81,6 +83,7 @@ export function parseDispatcherSpec(text: string): DispatcherSpec {
   const {
     name,
     capacity,
+    route,
     "curve-server": curveServer,
     "curve-secret-key": curveSecretKey,
     ...folders
@@ -91,6 +94,7 @@ export function parseDispatcherSpec(text: string): DispatcherSpec {
     ...name === undefined ? {} : { name },
     ...capacity === undefined ? {} : { capacity: capacityOf(text, capacity) },
     ...folders,
+    ...route === undefined ? {} : { route: routeUseOf(text, route) },
     ...keysOf(text, curveServer, curveSecretKey),
   };
 }
@@ -143,6 +147,12 @@ function checkName(text: string, name: string): void {
     throw badSpec(text, `a name has at most ${MAX_NAME_BYTES} bytes`);
   }
   if (/\p{C}/u.test(name)) throw badSpec(text, "a name has no control characters");
+}
+
+function routeUseOf(text: string, value: string): RouteUse {
+  const use = ROUTE_USES.find((each) => each === value);
+  if (use !== undefined) return use;
+  throw badSpec(text, `route takes ${ROUTE_USES.join(" or ")}, not ${JSON.stringify(value)}`);
 }
 
 function capacityOf(text: string, value: string): number {

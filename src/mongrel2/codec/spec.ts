@@ -51,7 +51,8 @@ const FORM = "write tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,upl
   "[,uploads-start=early][,route=mount|strip]";
 const KEYS = ["recv", "ident", "chroot", "uploads", "uploads-start", "route"] as const;
 const UPLOAD_STARTS: readonly UploadStart[] = ["complete", "early"];
-const ROUTE_USES: readonly RouteUse[] = ["path", "mount", "strip"];
+/** What `route` can be. */
+export const ROUTE_USES: readonly RouteUse[] = ["path", "mount", "strip"];
 const ENDPOINT = /^(?:tcp:\/\/(?:\[[\dA-Fa-f:.]+\]|[^:[\]\s/,*@]+):\d{1,5}|(?:ipc|inproc):\/\/.+)$/;
 
 const TCP = "tcp://";
