@@ -45,7 +45,9 @@ export function peerAddress(fd: number): string | null {
     return `${formatIpAddress(bytes.subarray(IPV4_AT, IPV4_AT + IPV4_BYTES))}:${port}`;
   }
   if (family !== AF_INET6) return null;
-  return `[${formatIpAddress(bytes.subarray(IPV6_AT, IPV6_AT + IPV6_BYTES))}]:${port}`;
+  const ip = formatIpAddress(bytes.subarray(IPV6_AT, IPV6_AT + IPV6_BYTES));
+  // A socket that takes both kinds has peers of IPv4 with addresses of IPv6.
+  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
 /** Ends the connection, in both directions; `false` where it cannot be done. libzmq then closes it. */
