@@ -122,3 +122,17 @@ Deno.test({
     assertEquals(await placeOf(server, "/app/x"), ["/x", "/app", "/app", "/x"]);
   },
 });
+
+Deno.test({
+  name: "routes are mounts for handlers of a dispatcher, too, if it is asked for",
+  ignore,
+  async fn() {
+    await using server = await Mongrel2Server.start({ routes: { "/app/(.*)": "main" } });
+    const source = server.spec("main", {});
+    await using dispatcher = await startGateway(["dispatch", source, "tcp://127.0.0.1:0"]);
+    const line = await dispatcher.logged(/^listening dispatch/);
+    const spec = `${line.replace("listening ", "")},route=strip`;
+    await using _gateway = await startGateway([APP, "--workers=1", "--mongrel2", spec]);
+    assertEquals(await placeOf(server, "/app/x"), ["/x", "/app", "/app", "/x"]);
+  },
+});
