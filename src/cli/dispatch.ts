@@ -12,6 +12,7 @@ import type { Placement } from "../dispatch/placement.ts";
 import { openLibzmq } from "../zmq/library.ts";
 import { CommandAnnouncer } from "./announcer.ts";
 import { dispatchKeys } from "./dispatch_trust.ts";
+import type { DispatchWatch } from "./dispatch_watch.ts";
 import { Hangups } from "./hangups.ts";
 import { untilInterrupted } from "./interrupts.ts";
 import { tellOfWait } from "./wait_notice.ts";
@@ -32,20 +33,23 @@ export async function dispatchCommand(
   const { logLevel: level, logFormat: format, source, limits, drainTimeoutMs } = settings;
   setUpLog({ level, format });
   using interrupted = untilInterrupted();
-  const stopped = new Promise<void>((resolve) => {
-    interrupted.signal.addEventListener("abort", () => resolve());
-  });
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
+  interrupted.signal.addEventListener("abort", () => stop());
+  let isStopped = false;
+  stopped.then(() => isStopped = true);
   using announcer = new CommandAnnouncer(settings, surroundings);
+  await using watch = await openWatch(settings, surroundings, stop);
+  const log = watch?.log ?? logToStderr;
   openLibzmq(surroundings);
   const { endpoint } = settings;
   using hangups = new Hangups();
-  const keys = await dispatchKeys(settings, endpoint, logToStderr);
+  const keys = await dispatchKeys(settings, endpoint, log);
   const placement = await stickyPlacement(settings);
   await using hub = new DispatchHub({
     source,
     endpoint,
     limits,
-    log: logToStderr,
+    log,
     ...keys === undefined ? {} : { keys },
     ...placement === undefined ? {} : { placement },
   });
@@ -55,15 +59,29 @@ export async function dispatchCommand(
     hub.checkKeys();
   });
   await dropPrivileges(settings, surroundings, announcer);
+  if (watch !== null) watch.hub = hub;
   await Promise.race([hub.connected, stopped]);
-  if (!interrupted.signal.aborted) announcer.ready([`dispatch+${hub.endpoint}`], null);
+  if (!isStopped) announcer.ready([`dispatch+${hub.endpoint}`], null);
   await stopped;
+  if (watch !== null) watch.isEnding = true;
   announcer.stopping();
   using _telling = tellOfWait(hub.dispatcher, drainTimeoutMs, "alone");
   const count = await hub.drain(drainTimeoutMs);
   if (count === 0) return 0;
   logToStderr("warning", `dispatch: requests cut off: ${count}`);
   return 1;
+}
+
+/** What the dispatcher is watched by, if that is asked for. */
+async function openWatch(
+  settings: DispatchSettings,
+  surroundings: Surroundings,
+  drain: () => void,
+): Promise<DispatchWatch | null> {
+  const { health, metrics, status } = settings;
+  if (health === null && metrics === null && status === null) return null;
+  const { DispatchWatch } = await import("./dispatch_watch.ts");
+  return await DispatchWatch.open(settings, surroundings, drain, logToStderr);
 }
 
 async function stickyPlacement({ sticky }: DispatchSettings): Promise<Placement | undefined> {

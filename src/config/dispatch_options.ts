@@ -13,11 +13,13 @@ import type { DispatchLimits } from "../limits/dispatch_limits.ts";
 import { DEFAULT_DISPATCH_LIMITS } from "../limits/dispatch_limits.ts";
 import { parseHandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
+import type { ListenAddress } from "../net/address.ts";
 import type { CommandOption, CommandTable } from "./command_options.ts";
 import { applyOptions } from "./command_options.ts";
 import type { CurveSettings } from "./curve_options.ts";
 import { completeCurve, CURVE_OPTIONS } from "./curve_options.ts";
 import { setLogFormat, setLogLevel } from "./gateway_log_options.ts";
+import { adminAddress } from "./monitoring_options.ts";
 import { parseUser } from "./process_options.ts";
 import { mongrel2From } from "./relative_paths.ts";
 import type { UserSetting } from "./settings.ts";
@@ -45,6 +47,14 @@ export interface DispatchSettings extends StickySettings, CurveSettings {
   logLevel: LogLevel;
   /** How the log is written. */
   logFormat: LineFormat;
+  /** Where `/livez` and `/readyz` are answered; `null` for nowhere. */
+  health: ListenAddress | null;
+  /** Where `/metrics` is. */
+  metrics: ListenAddress | null;
+  /** Where the status is shown. */
+  status: ListenAddress | null;
+  /** File of the token by which the dispatcher is controlled there. */
+  statusControl: string | undefined;
   /** User to become; `null` for none. */
   user: UserSetting | null;
   /** File for the process ID. */
@@ -102,6 +112,32 @@ const OPTIONS: readonly CommandOption<DispatchSettings>[] = [
     default: formatDuration(DEFAULT_DRAIN_MS),
     apply: (settings, text, name) =>
       settings.drainTimeoutMs = duration(name, text, 0, MAX_TIMER_MS),
+  },
+  {
+    name: "health",
+    value: "ADDR",
+    help: "Answer /livez and /readyz at this address: PORT (on 127.0.0.1), HOST:PORT or " +
+      "unix:PATH[,mode=0660]. It is ready while there is a handler. The three may be at the same address",
+    apply: (settings, text, name) => settings.health = adminAddress(name, text),
+  },
+  {
+    name: "metrics",
+    value: "ADDR",
+    help: "Serve metrics in the OpenMetrics format, for Prometheus, at /metrics of this address",
+    apply: (settings, text, name) => settings.metrics = adminAddress(name, text),
+  },
+  {
+    name: "status",
+    value: "ADDR",
+    help: "Show how the dispatcher and its handlers do at this address: a page at /, JSON at " +
+      "/status.json. For gatehouse status, too",
+    apply: (settings, text, name) => settings.status = adminAddress(name, text),
+  },
+  {
+    name: "status-control",
+    value: "FILE",
+    help: "Let those who know the token in FILE drain the dispatcher at --status",
+    apply: (settings, text) => settings.statusControl = text,
   },
   {
     name: "log-level",
@@ -173,6 +209,10 @@ export function parseDispatch(args: readonly string[], cwd: string): DispatchSet
     drainTimeoutMs: DEFAULT_DRAIN_MS,
     logLevel: "info",
     logFormat: "text",
+    health: null,
+    metrics: null,
+    status: null,
+    statusControl: undefined,
     user: null,
     pidfile: undefined,
     sticky: null,

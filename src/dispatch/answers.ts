@@ -9,7 +9,7 @@ import { EMPTY } from "../base/empty.ts";
 import { errorResponse } from "../message/error_response.ts";
 // @ts-types="../types/std_status.d.ts"
 import { STATUS_TEXT } from "@std/http/status";
-import { formatReply, joinReply } from "../mongrel2/codec/message.ts";
+import { formatReply, joinReply, replyHeader } from "../mongrel2/codec/message.ts";
 import type { Client } from "./clients.ts";
 import type { RequestTraits } from "./incoming.ts";
 
@@ -48,12 +48,14 @@ export function goneNotice({ senderId, connId }: Client): Uint8Array<ArrayBuffer
  * Whether `reply` goes to `client`, and to nobody else: its head is that of a reply to this connection,
  * or of a request to Mongrel2 about it (`X` before its number).
  */
-export function isReplyTo(reply: Uint8Array, { heads }: Client): boolean {
-  return heads.some((head) => beginsWith(reply, head));
+export function isReplyTo(reply: Uint8Array, { senderId, connId }: Client): boolean {
+  return beginsWith(reply, replyHeader(senderId, [connId])) ||
+    beginsWith(reply, replyHeader(senderId, ["X", connId]));
 }
 
-function beginsWith(bytes: Uint8Array, head: Uint8Array): boolean {
+/** Whether `bytes` begin with the code units of `head`. */
+function beginsWith(bytes: Uint8Array, head: string): boolean {
   if (bytes.length < head.length) return false;
-  for (let i = 0; i < head.length; i++) if (bytes[i] !== head[i]) return false;
+  for (let i = 0; i < head.length; i++) if (bytes[i] !== head.charCodeAt(i)) return false;
   return true;
 }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { replyHeader } from "../mongrel2/codec/message.ts";
 import type { QueuePlace } from "./client_queue.ts";
 import type { Handler } from "./handlers.ts";
 import type { RequestTraits } from "./incoming.ts";
@@ -59,7 +58,6 @@ export class Client {
   place: QueuePlace | null = null;
   /** Whether it has left, or was left. */
   isGone = false;
-  #heads: readonly Uint8Array[] | null = null;
 
   /** Makes a client without requests. */
   constructor(senderId: string, connId: string) {
@@ -72,13 +70,6 @@ export class Client {
     return keyOf(this.senderId, this.connId);
   }
 
-  /** What replies to it, and to nobody else, can begin with. */
-  get heads(): readonly Uint8Array[] {
-    return this.#heads ??= [[this.connId], ["X", this.connId]].map((ids) =>
-      bytesOf(replyHeader(this.senderId, ids))
-    );
-  }
-
   /** Whether a handler has one of its requests. */
   get hasGiven(): boolean {
     return this.requests.some(({ state }) => state === "given");
@@ -88,10 +79,6 @@ export class Client {
 /** What the client with this connection is known by. */
 export function keyOf(senderId: string, connId: string): string {
   return `${senderId} ${connId}`;
-}
-
-function bytesOf(latin1: string): Uint8Array {
-  return Uint8Array.from(latin1, (char) => char.charCodeAt(0));
 }
 
 /** Clients without a request under way whose last handlers are remembered, in each of two generations. */

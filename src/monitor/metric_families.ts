@@ -173,6 +173,59 @@ export const FAMILIES = {
     type: "counter",
     help: "How often the dispatcher was lost, or took the process for dead.",
   },
+  gatehouse_dispatch_handlers: {
+    type: "gauge",
+    help: "Handlers of a dispatcher, by state: serving, or leaving.",
+  },
+  gatehouse_dispatch_capacity: {
+    type: "gauge",
+    help: "Requests that the handlers of a dispatcher take at a time, all together.",
+  },
+  gatehouse_dispatch_requests_in_flight: {
+    type: "gauge",
+    help: "Requests that a handler has and has not answered.",
+  },
+  gatehouse_dispatch_queue_length: {
+    type: "gauge",
+    help: "Requests that wait for a handler.",
+  },
+  gatehouse_dispatch_held_bytes: {
+    type: "gauge",
+    help:
+      "Bytes of requests that a dispatcher keeps: waiting ones, and ones that may be given again.",
+  },
+  gatehouse_dispatch_answers: {
+    type: "counter",
+    help: "Requests that were answered: by a handler, or by the dispatcher with 502 or 503.",
+  },
+  gatehouse_dispatch_queued: {
+    type: "counter",
+    help: "Requests that had to wait for a handler.",
+  },
+  gatehouse_dispatch_closed: {
+    type: "counter",
+    help: "Connections that a dispatcher has closed, those after its 502 and 503 included.",
+  },
+  gatehouse_dispatch_redispatched: {
+    type: "counter",
+    help: "Clients whose requests were given to another handler.",
+  },
+  gatehouse_dispatch_returned: {
+    type: "counter",
+    help: "Requests that a handler has given back untouched.",
+  },
+  gatehouse_dispatch_dropped: {
+    type: "counter",
+    help: "Messages of handlers that were dropped: late, misdirected, malformed, or of a stranger.",
+  },
+  gatehouse_dispatch_handler_events: {
+    type: "counter",
+    help: "Handlers that have joined, were refused, have left, or have died.",
+  },
+  gatehouse_dispatch_missed_pings: {
+    type: "counter",
+    help: "Handlers that were taken for dead since they did not answer a ping.",
+  },
 } as const satisfies Readonly<Record<string, MetricFamily>>;
 
 /** The name of a family. */

@@ -4,8 +4,10 @@ import { FakeMongrel2 } from "../support/fake_mongrel2.ts";
 import type { GatewayProcess } from "../support/gateway.ts";
 import { runGateway, startGateway } from "../support/gateway.ts";
 import { canBeNobody, readableDenoFolder } from "../support/other_user.ts";
-import { libzmqIsMissing } from "../support/peers.ts";
+import { readOpenMetrics, sumOf } from "../support/open_metrics.ts";
+import { freePort, libzmqIsMissing } from "../support/peers.ts";
 import { inFolder } from "../support/processes.ts";
+import { eventually } from "../support/zmq.ts";
 
 const ignore = libzmqIsMissing();
 const OUT = "tcp://127.0.0.1:0";
@@ -87,7 +89,7 @@ test("dispatch ends at once by a second signal", async (mongrel2, start) => {
 test("dispatch goes by its options", async (mongrel2, start) => {
   await inFolder({}, async (folder) => {
     const dispatcher = await start(
-      "--ping-interval=100ms",
+      "--ping-interval=500ms",
       "--max-queue=1",
       "--queue-timeout=1h",
       "--max-held-bytes=1k",
@@ -154,3 +156,86 @@ Deno.test({
     assert((await mongrel2.reply()).endsWith("as nobody"));
   },
 });
+
+test(
+  "dispatch is watched: health, metrics, and its handlers on the status",
+  async (mongrel2, start) => {
+    await inFolder({}, async (folder) => {
+      const port = freePort();
+      const admin = `http://127.0.0.1:${port}`;
+      Deno.writeTextFileSync(`${folder}/token`, "a-token-of-some-length-0123456789\n");
+      Deno.chmodSync(`${folder}/token`, 0o600);
+      const dispatcher = await start(
+        `--health=${port}`,
+        `--metrics=${port}`,
+        `--status=${port}`,
+        `--status-control=${folder}/token`,
+        "--ping-interval=500ms",
+      );
+      const readiness = await fetch(`${admin}/readyz`);
+      assertEquals([readiness.status, await readiness.text()], [
+        503,
+        "not ready: there is no handler\n",
+      ]);
+      const endpoint = await endpointOf(dispatcher);
+      await using one = await FakeHandler.joined(endpoint, "one", 7);
+      await using two = await FakeHandler.joined(endpoint, "two", 5);
+      assertEquals(await (await fetch(`${admin}/readyz`)).text(), "ready\n");
+      await mongrel2.request(1, "/1");
+      const request = await one.request();
+      one.answer(request, "");
+      one.answer(request, "late");
+      await mongrel2.reply();
+      await mongrel2.request(2, "/2");
+      await two.request();
+      const values = await eventually(async () => {
+        // Handlers answer pings meanwhile.
+        one.look();
+        two.look();
+        const found = readOpenMetrics(await (await fetch(`${admin}/metrics`)).text());
+        return sumOf(found, "gatehouse_dispatch_dropped", { reason: "late" }) === 2 ? found : null;
+      });
+      const expected: [family: string, labels: Record<string, string>, value: number][] = [
+        ["gatehouse_dispatch_handlers", { state: "serving" }, 2],
+        ["gatehouse_dispatch_handlers", { state: "leaving" }, 0],
+        ["gatehouse_dispatch_capacity", {}, 12],
+        ["gatehouse_dispatch_requests_in_flight", { handler: "one" }, 0],
+        ["gatehouse_dispatch_requests_in_flight", { handler: "two" }, 1],
+        ["gatehouse_dispatch_queue_length", {}, 0],
+        ["gatehouse_dispatch_answers", { by: "handler" }, 1],
+        ["gatehouse_dispatch_answers", { by: "503" }, 0],
+        ["gatehouse_dispatch_handler_events", { event: "joined" }, 2],
+        ["gatehouse_mongrel2_messages", { kind: "requests" }, 2],
+      ];
+      for (const [family, labels, value] of expected) {
+        assertEquals(sumOf(values, family, labels), value, `${family} ${JSON.stringify(labels)}`);
+      }
+      const status = await (await fetch(`${admin}/status.json`)).json();
+      assertEquals(status.inFlight, 1);
+      assertEquals(
+        status.processes[0].endpoints.map((each: { url: string; unanswered: number }) => [
+          each.url,
+          each.unanswered,
+        ]),
+        [[`dispatch+${endpoint}`, 0], ["one", 0], ["two", 1]],
+      );
+      const shown = await runGateway(["status", `127.0.0.1:${port}`]);
+      assertEquals(shown.code, 0, shown.stderr);
+      assertMatch(shown.stdout, /one/);
+      const headers = { authorization: "Bearer a-token-of-some-length-0123456789" };
+      const reload = await fetch(`${admin}/control/reload`, { method: "POST", headers });
+      assertEquals(reload.status, 409);
+      await reload.body?.cancel();
+      const drain = await fetch(`${admin}/control/drain`, { method: "POST", headers });
+      assertEquals(await drain.text(), "draining\n");
+      assertEquals(
+        (await fetch(`${admin}/readyz`).then((answer) => answer.text())).slice(0, 9),
+        "not ready",
+      );
+      await two[Symbol.asyncDispose]();
+      one.answer(await one.request(), "the other's");
+      assertMatch(await mongrel2.reply(), /the other's$/);
+      assertEquals((await dispatcher.status).code, 0);
+    });
+  },
+);

@@ -133,7 +133,7 @@ test("a handler whose connection ends loses its requests to another one", async 
   assertEquals([again.client, again.path], ["server 1", "/safe"]);
   second.answer(again, "");
   assertMatch(await mongrel2.reply(), /^server 1:1, HTTP\/1.1 200 OK/);
-}, { pingIntervalMs: 100 });
+}, { pingIntervalMs: 500 });
 
 test(
   "a handler that falls silent is found by pings, and is a stranger when it wakes",
@@ -158,7 +158,7 @@ test(
     paused.answer(again, "in time");
     assertMatch(await mongrel2.reply(), /in time$/);
   },
-  { pingIntervalMs: 100 },
+  { pingIntervalMs: 500 },
 );
 
 test("a handler that leaves gets no more requests, and finishes what it has", async (scene) => {
@@ -225,7 +225,7 @@ test(
   "in a row of dispatchers, safe requests outlive a handler, and a dispatcher",
   async (scene) => {
     const { mongrel2, hub } = scene;
-    await using first = behind(scene, "first", { pingIntervalMs: 100 });
+    await using first = behind(scene, "first", { pingIntervalMs: 500 });
     await using dying = await FakeHandler.joined(first.endpoint, "dying");
     await takes(hub, 10);
     await mongrel2.request(1, "/safe");
@@ -233,14 +233,14 @@ test(
     await using next = await FakeHandler.joined(first.endpoint, "next");
     await dying[Symbol.asyncDispose]();
     assertEquals((await next.request()).client, "server 1");
-    await using second = behind(scene, "second", { pingIntervalMs: 100 });
+    await using second = behind(scene, "second", { pingIntervalMs: 500 });
     await using last = await FakeHandler.joined(second.endpoint, "last");
     await eventually(() => hub.dispatcher.handlerCount === 2);
     await first[Symbol.asyncDispose]();
     last.answer(await last.request(), "in the end");
     assertMatch(await mongrel2.reply(), /^server 1:1, .*in the end$/s);
   },
-  { pingIntervalMs: 100 },
+  { pingIntervalMs: 500 },
 );
 
 test("in a row of dispatchers, frames and notices find their handler, and a close its client", async (scene) => {

@@ -41,6 +41,8 @@ export class FakeHandler implements AsyncDisposable {
   readonly #context = new ZmqContext();
   readonly #socket: ZmqSocket;
   #capacity: number;
+  /** Pings are answered whatever the test does. */
+  readonly #timer = setInterval(() => this.look(), 20);
 
   constructor(endpoint: string, name: string, capacity = 10, curve?: CurveClient) {
     this.name = name;
@@ -133,6 +135,7 @@ export class FakeHandler implements AsyncDisposable {
 
   /** Goes, without a word. */
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
     await this.#context[Symbol.asyncDispose]();
   }
 }
