@@ -57,6 +57,7 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
   /** Never: what is written goes to the connection's own buffer. */
   readonly congested = false;
 
+  readonly noAnswerStatus: number = BAD_GATEWAY;
   readonly #request: ServerRequest;
   readonly #settings: ExchangeSettings;
   readonly #writer: CgiResponseWriter;
@@ -161,7 +162,7 @@ export class FastCgiExchange implements Exchange, RequestReceiver {
     if (this.#complete) return;
     if (this.#responded) this.#breakOff();
     else {
-      const told = status === NO_ANSWER ? BAD_GATEWAY : status;
+      const told = status === NO_ANSWER ? this.noAnswerStatus : status;
       this.#respondWithError(told, "", FAILED_STATUS, fieldLines);
     }
   }

@@ -337,6 +337,11 @@ export interface Exchange {
   readonly congested: boolean;
   /** Whether what is answered now has to wait for other answers. Absent where none ever does. */
   readonly isHeld?: boolean;
+  /**
+   * Status that its client gets where {@linkcode NO_ANSWER} cannot be had, since a front server would take silence
+   * for success. Absent where it can.
+   */
+  readonly noAnswerStatus?: number;
   /** A way to write without copies, once the response has begun; nothing where there is none, or not yet. */
   readonly direct?: DirectOutput | null;
   /**

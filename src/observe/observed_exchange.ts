@@ -234,8 +234,15 @@ export class ObservedExchange implements Exchange, DirectOutput {
     this.isSaid = true;
     if (!this.#hasEnded) {
       const now = this.#now();
-      if (this.respondedAt > 0 || status === NO_ANSWER) this.#finish("cut off", now);
-      else this.#finishRefused(status, "", now);
+      const told = status === NO_ANSWER ? this.#inner.noAnswerStatus ?? NO_ANSWER : status;
+      if (this.respondedAt > 0 || told === NO_ANSWER) {
+        this.#finish("cut off", now);
+      } else if (this.#inner.isHeld === true) {
+        this.#refuse(told, "", now);
+        this.#inner.reportSent = true;
+      } else {
+        this.#finishRefused(told, "", now);
+      }
     }
     this.#inner.fail(status, fieldLines);
   }
@@ -286,10 +293,15 @@ export class ObservedExchange implements Exchange, DirectOutput {
 
   /** Ends with an answer that is the endpoint's own. */
   #finishRefused(status: number, detail: string, now: number): void {
+    this.#refuse(status, detail, now);
+    this.#finish("answered", now);
+  }
+
+  /** Takes note of an answer that is the endpoint's own. */
+  #refuse(status: number, detail: string, now: number): void {
     this.status = status;
     this.respondedAt = now;
     this.bytesOut = this.head.method === "HEAD" ? 0 : errorResponse(status, detail).body.length;
-    this.#finish("answered", now);
   }
 
   #outcomeOf(reason: AbortReason): Outcome {

@@ -138,6 +138,32 @@ Deno.test("a record says what became of an answer that waited for its turn", asy
   ]);
 });
 
+for (
+  const [what, end, records] of [
+    ["is sent", "answer", [[200, 5, "answered"], [503, 24, "answered"]]],
+    ["never is", "break off", [[0, 0, "cut off"], [503, 24, "client left"]]],
+  ] as const
+) {
+  Deno.test(`a record of a request that was given up before its turn waits until the answer ${what}`, async () => {
+    const conn = new MemoryConn([bytesOf("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2))]);
+    const exchanges: Exchange[] = [];
+    const closed = Promise.withResolvers<void>();
+    await connectionOver(conn, exchanges, closed.resolve).serve();
+    const told: unknown[] = [];
+    const observed: Exchange[] = [];
+    const observing = new ObservingHandler({ handle: (exchange) => observed.push(exchange) }, [{
+      onEnd: ({ status, bytesOut, outcome }) => told.push([status, bytesOut, outcome]),
+    }]);
+    for (const exchange of exchanges) observing.handle(exchange);
+    observed[1].fail(503);
+    assertEquals(told, []);
+    if (end === "break off") observed[0].fail(NO_ANSWER);
+    else observed[0].respond({ status: 200, fieldLines: "", bodyLength: WHOLE_BODY }, "first");
+    await closed.promise;
+    assertEquals(told, [...records]);
+  });
+}
+
 /** A connection whose requests go into `exchanges`. */
 function connectionOver(
   conn: MemoryConn,

@@ -5,7 +5,7 @@ import type {
   ResponseHead,
   UpgradeHead,
 } from "../../src/message/exchange.ts";
-import { NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
+import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { ObservingHandler } from "../../src/observe/handler.ts";
 import { TurnClock } from "../../src/observe/turn_clock.ts";
 import type { RequestRecord } from "../../src/observe/request_record.ts";
@@ -209,4 +209,14 @@ Deno.test("the clock stands still within a turn, and goes on in the next", async
   await Promise.resolve();
   while (performance.now() <= anew);
   assert(clock.now() > anew);
+});
+
+Deno.test("a request without an answer has the status that its front server is told instead", () => {
+  const statuses: unknown[] = [];
+  const observing = new ObservingHandler({ handle: (exchange) => exchange.fail(NO_ANSWER) }, [{
+    onEnd: ({ status, bytesOut, outcome }) => statuses.push([status, bytesOut, outcome]),
+  }]);
+  observing.handle({ ...new Endpoint().inner, noAnswerStatus: 502 });
+  observing.handle({ ...new Endpoint().inner });
+  assertEquals(statuses, [[502, "502 Bad Gateway\n".length, "answered"], [0, 0, "cut off"]]);
 });
