@@ -331,6 +331,10 @@ export class Dispatcher {
       case "done":
         this.#onDone(handler, message.request, message.outcome);
         break;
+      case "answer":
+        this.#onReply(handler, message.request, message.payload);
+        this.#onDone(handler, message.request, "answered");
+        break;
       case "leave":
         // One who says so again has its answer, or will: each would be kept if it read none.
         if (handler.isLeaving) break;

@@ -120,6 +120,8 @@ export class DispatchLink {
   readonly #onLeft = Promise.withResolvers<void>();
   #requests = 0;
   #inFlight = 0;
+  /** The last reply: if it is the last one of its request, both are said in one message. */
+  #held: HandlerMessage & { readonly kind: "reply" } | null = null;
   #losses = 0;
 
   /**
@@ -175,15 +177,31 @@ export class DispatchLink {
 
   /** Sends a reply to the client of a request, at the end of this turn. Its bytes are kept. */
   reply(request: number, payload: Uint8Array): void {
-    if (this.#isKnown) this.#send({ kind: "reply", request, payload });
+    if (!this.#isKnown) return;
+    this.#release();
+    this.#held = { kind: "reply", request, payload };
+    queueMicrotask(this.#release);
   }
 
   /** Says that nothing more is to come of a request. */
   done(request: number, outcome: DispatchOutcome): void {
     if (!this.#isKnown) return;
     this.#inFlight--;
-    this.#send({ kind: "done", request, outcome });
+    const held = this.#held;
+    if (held?.request === request && outcome === "answered") {
+      this.#held = null;
+      this.#send({ ...held, kind: "answer" });
+    } else {
+      this.#send({ kind: "done", request, outcome });
+    }
   }
+
+  readonly #release = (): void => {
+    const held = this.#held;
+    if (held === null) return;
+    this.#held = null;
+    this.#send(held);
+  };
 
   /**
    * Takes leave: resolves when the dispatcher sends no more requests, since it said so or is lost. Those that
@@ -243,6 +261,7 @@ export class DispatchLink {
   }
 
   #disconnect(lingerMs: number): void {
+    this.#release();
     const closing = this.#socket?.close(lingerMs);
     this.#socket = null;
     if (closing === undefined) return;
@@ -261,6 +280,8 @@ export class DispatchLink {
   }
 
   #send(message: HandlerMessage): void {
+    // What was said before goes before.
+    this.#release();
     this.#socket?.send(handlerParts(message));
   }
 

@@ -31,6 +31,7 @@ const HANDLER_MESSAGES: readonly HandlerMessage[] = [
   { kind: "pong", capacity: 64, generation: 3 },
   { kind: "reply", request: Number.MAX_SAFE_INTEGER, payload },
   { kind: "reply", request: 0, payload: new Uint8Array() },
+  { kind: "answer", request: 2 ** 33 + 1, payload },
   { kind: "done", request: 2 ** 32, outcome: "answered" },
   { kind: "done", request: 2 ** 32 - 1, outcome: "returned" },
   { kind: "leave" },

@@ -83,6 +83,7 @@ class ModelHandler {
   readonly name: string;
   readonly pipe: DispatcherMessage[] = [];
   readonly work: Work[] = [];
+  readonly givenBack = new Set<number>();
   state: "up" | "silent" | "dead" | "leaving" = "up";
   isKnown = false;
 
@@ -283,6 +284,7 @@ class World {
           });
           break;
         case "request": {
+          if (handler.givenBack.has(message.request)) break;
           const [, conn, path] = decoder.decode(message.payload).split(" ", 3);
           const id = Number(path.slice(1));
           handler.work.push({
@@ -341,9 +343,13 @@ class World {
     work.sent++;
     const payload = `server ${String(work.conn).length}:${work.conn}, ` +
       `${work.id}#${work.attempt} ${work.sent}/${work.total}`;
-    this.tell(handler, { kind: "reply", request: work.number, payload: encoder.encode(payload) });
-    if (work.sent < work.total) return;
+    const isLast = work.sent === work.total;
+    // The last reply and the end come as one message, or as two.
+    const kind = isLast && random.below(2) === 0 ? "answer" : "reply";
+    this.tell(handler, { kind, request: work.number, payload: encoder.encode(payload) });
+    if (!isLast) return;
     handler.work.splice(handler.work.indexOf(work), 1);
+    if (kind === "answer") return;
     this.tell(handler, { kind: "done", request: work.number, outcome: "answered" });
   }
 
@@ -365,15 +371,25 @@ class World {
           payload: lie(`${work.conn} ${other}`),
         });
         break;
-      case 2:
-        this.tell(handler, { kind: "reply", request: anyNumber, payload: lie(other) });
+      case 2: {
+        const kind = random.pick(["reply", "answer"] as const);
+        this.tell(handler, { kind, request: anyNumber, payload: lie(other) });
         break;
+      }
       case 3:
         this.tell(handler, { kind: "done", request: anyNumber, outcome: "answered" });
         break;
-      case 4:
+      case 4: {
+        // What it gives back by chance, even before it has read it, it does not do: another one may.
+        const own = handler.work.findIndex(({ number }) => number === anyNumber);
+        if (own >= 0) handler.work.splice(own, 1);
+        const isUnread = handler.pipe.some((each) =>
+          each.kind === "request" && each.request === anyNumber
+        );
+        if (isUnread) handler.givenBack.add(anyNumber);
         this.tell(handler, { kind: "done", request: anyNumber, outcome: "returned" });
         break;
+      }
       case 5: {
         const parts = [0, 1, 2].slice(random.below(3)).map(() =>
           Uint8Array.from({ length: random.below(12) }, () => random.below(256))

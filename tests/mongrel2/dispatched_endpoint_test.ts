@@ -131,6 +131,8 @@ test(
     answer(site.exchanges[0]);
     assertEquals(await told(dispatcher), "reply 5 server 1:1 /a");
     assertEquals(await told(dispatcher), "done 5 answered");
+    // Nobody can die between the two.
+    assertEquals(dispatcher.answerCount, 2);
     assertEquals(site.endpoint.clientCount, 0);
   },
 );

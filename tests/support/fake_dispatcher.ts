@@ -26,6 +26,8 @@ export class FakeDispatcher implements AsyncDisposable {
   readonly #context = new ZmqContext();
   readonly #socket: ZmqSocket;
   readonly #skipped: FromHandler[] = [];
+  /** Replies that came together with the ends of their requests. They are taken as two messages. */
+  answerCount = 0;
 
   /** Begins to listen at a free port, or where another one did. */
   constructor(endpoint = "tcp://127.0.0.1:*") {
@@ -40,7 +42,12 @@ export class FakeDispatcher implements AsyncDisposable {
     const skipped = this.#skipped.shift();
     if (skipped !== undefined) return skipped;
     const [from, ...parts] = await received(this.#socket);
-    return { from, message: parseHandlerMessage(parts) };
+    const message = parseHandlerMessage(parts);
+    if (message.kind !== "answer") return { from, message };
+    this.answerCount++;
+    const { request } = message;
+    this.#skipped.unshift({ from, message: { kind: "done", request, outcome: "answered" } });
+    return { from, message: { ...message, kind: "reply" } };
   }
 
   /** The next message of this kind; those before it come later. Fails if none comes. */

@@ -5,7 +5,7 @@
  *
  * A handler says HELLO until the dispatcher says WELCOME, and answers each PING with a PONG. It gets a
  * REQUEST with a number that no other one has had, and sends each REPLY with that number, and DONE when
- * no more will come. What concerns a client that it has comes as a NOTICE. After LEAVE the dispatcher
+ * no more will come; or ANSWER, which is both at once, so that nobody comes between them. What concerns a client that it has comes as a NOTICE. After LEAVE the dispatcher
  * sends no more requests, and says LEFT; the handler finishes what it has. A dispatcher that does not
  * know a handler says WHO: what the handler has is another one's by now, and it begins anew.
  *
@@ -58,6 +58,12 @@ export type HandlerMessage =
     readonly payload: Uint8Array;
   }
   | { readonly kind: "done"; readonly request: number; readonly outcome: DispatchOutcome }
+  | {
+    /** A reply after which no more will come: the request is answered. */
+    readonly kind: "answer";
+    readonly request: number;
+    readonly payload: Uint8Array;
+  }
   | { readonly kind: "leave" };
 
 /** A message of a dispatcher. */
@@ -104,13 +110,14 @@ const LEAVE = 9;
 const LEFT = 10;
 const WHO = 11;
 const REFUSED = 12;
+const ANSWER = 13;
 
 const OUTCOMES: readonly DispatchOutcome[] = ["answered", "returned"];
 /** Kind, and number of the request. */
 const NUMBERED_BYTES = 9;
 const TWO_TO_32 = 2 ** 32;
 /** The kinds that have a second part. */
-const WITH_PAYLOAD: ReadonlySet<number> = new Set([REQUEST, NOTICE, REPLY]);
+const WITH_PAYLOAD: ReadonlySet<number> = new Set([REQUEST, NOTICE, REPLY, ANSWER]);
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -125,6 +132,8 @@ export function handlerParts(message: HandlerMessage): Uint8Array[] {
       return [numbers(PONG, message.capacity, message.generation)];
     case "reply":
       return [numbered(REPLY, message.request), message.payload];
+    case "answer":
+      return [numbered(ANSWER, message.request), message.payload];
     case "done": {
       const head = new Uint8Array(NUMBERED_BYTES + 1);
       head.set(numbered(DONE, message.request));
@@ -176,6 +185,9 @@ export function parseHandlerMessage(parts: readonly Uint8Array[]): HandlerMessag
     case REPLY:
       expectBytes("REPLY", head, NUMBERED_BYTES);
       return { kind: "reply", request: requestOf(head), payload };
+    case ANSWER:
+      expectBytes("ANSWER", head, NUMBERED_BYTES);
+      return { kind: "answer", request: requestOf(head), payload };
     case DONE: {
       expectBytes("DONE", head, NUMBERED_BYTES + 1);
       const outcome = OUTCOMES[head.getUint8(NUMBERED_BYTES)];
