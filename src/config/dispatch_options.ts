@@ -71,8 +71,9 @@ const OPTIONS: readonly CommandOption<DispatchSettings>[] = [
   {
     name: "ping-interval",
     value: "SECONDS",
-    help: "Ping each handler so often. One that says nothing for two intervals is dead: its " +
-      "requests go to others, or get 502",
+    help:
+      "Ping each handler this often. One that is silent for two intervals is dead: its requests " +
+      "go to others, or get 502",
     default: formatDuration(DEFAULT_DISPATCH_LIMITS.pingIntervalMs),
     apply: (settings, text, name) =>
       settings.limits.pingIntervalMs = duration(name, text, MIN_PING_MS, MAX_PING_MS),
@@ -80,7 +81,7 @@ const OPTIONS: readonly CommandOption<DispatchSettings>[] = [
   {
     name: "max-queue",
     value: "N",
-    help: "Let this many requests wait while no handler takes more. Further ones get 503 with " +
+    help: "Let this many requests wait while every handler is busy. Further ones get 503 with " +
       "Retry-After",
     default: String(DEFAULT_DISPATCH_LIMITS.maxQueue),
     apply: (settings, text, name) =>
@@ -97,8 +98,9 @@ const OPTIONS: readonly CommandOption<DispatchSettings>[] = [
   {
     name: "max-held-bytes",
     value: "BYTES",
-    help: "Keep no more than this of requests: of those that wait, and of those that may still " +
-      "have to be given to another handler",
+    help:
+      "Memory for copies of requests: those that wait, and those that another handler may still " +
+      "have to take over",
     default: formatByteSize(DEFAULT_DISPATCH_LIMITS.maxHeldBytes),
     apply: (settings, text, name) =>
       settings.limits.maxHeldBytes = parseByteSize(name, text, Number.MAX_SAFE_INTEGER),
@@ -176,8 +178,8 @@ export const DISPATCH_COMMAND: CommandTable<DispatchSettings> = {
       name: "",
       usage: "IN OUT [OPTIONS]",
       help: "Stands between a Mongrel2 and gatehouses on many machines, which connect to it with " +
-        "--mongrel2 dispatch+tcp://HOST:PORT. Each request goes to the one that has the least to do " +
-        "of what it takes. What one leaves behind that dies, others are given, if that is safe",
+        "--mongrel2 dispatch+tcp://HOST:PORT. Each request goes to the handler with the smallest " +
+        "load for its capacity. If a handler dies, its requests go to others where that is safe",
     },
     {
       name: "keygen",

@@ -21,14 +21,14 @@ const TOKEN = /^[\w!#$%&'*+\-.^`|~]+$/;
 export const STICKY_OPTIONS: readonly CommandOption<StickySettings>[] = [
   {
     name: "sticky",
-    help: "Have all requests of a connection go to one handler, as long as it is there",
+    help: "Send all requests of a connection to one handler, as long as it is there",
     apply: (settings, _text, name) => setSticky(settings, { by: "connection" }, name),
   },
   {
     name: "sticky-cookie",
     value: "NAME",
-    help: "Have all requests with the same value of this cookie go to one handler; those without " +
-      "it stick by their connection",
+    help: "Send all requests with the same value of this cookie to one handler; those without it " +
+      "stick by their connection",
     apply: (settings, text, name) =>
       setSticky(settings, { by: "cookie", name: token(name, text) }, name),
   },

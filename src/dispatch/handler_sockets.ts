@@ -94,7 +94,9 @@ export class HandlerSockets implements AsyncDisposable {
       this[Symbol.asyncDispose]();
       throw new ListenError(`dispatch: ${error.message}`, { cause: error });
     }
-    this.endpoint = String(socket.getOption("lastEndpoint"));
+    // A socket that takes both kinds writes addresses of IPv4 as those of IPv6.
+    this.endpoint = String(socket.getOption("lastEndpoint"))
+      .replace(/\[::ffff:(\d+(?:\.\d+){3})\]/, "$1");
   }
 
   /** Begins to read. */

@@ -18,7 +18,7 @@ function sourceOf({ send, recv }: FakeMongrel2): string {
 
 /** Where handlers connect to. */
 async function endpointOf(dispatcher: GatewayProcess): Promise<string> {
-  const line = await dispatcher.logged(/^listening dispatch\+tcp:/);
+  const line = await dispatcher.logged(/^listening dispatch\+tcp:\/\/127\.0\.0\.1:\d+$/);
   return line.replace("listening dispatch+", "");
 }
 
