@@ -68,7 +68,7 @@ export class AcmeState implements ChallengeBoard, Challenges {
     if (text !== null) {
       const key = await keyFrom(text);
       if (key !== null) return key;
-      throw new Error(`${path} is no key: remove it to make another account`);
+      throw new Error(`${path} is not a key: remove it to make another account`);
     }
     const key = await newKey();
     this.write(path, key.pem);

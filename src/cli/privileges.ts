@@ -240,7 +240,7 @@ function idOf(text: string): number | null {
   if (!/^\d+$/.test(text)) return null;
   const id = Number(text);
   if (id <= MAX_ID) return id;
-  throw new ConfigError(`--user: ${text} is no number of a user or group`);
+  throw new ConfigError(`--user: ${text} is not the number of a user or group`);
 }
 
 function textAt(view: Deno.UnsafePointerView, offset: number): string {

@@ -211,6 +211,6 @@ function pieceOf(
   throw new ConfigError(
     directive === "%"
       ? `${name} has a percent sign that begins no directive: write %% for one`
-      : `${name} has ${directive}, which is no directive${advice}`,
+      : `${name} has ${directive}, which is not a directive${advice}`,
   );
 }

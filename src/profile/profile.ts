@@ -42,8 +42,8 @@ const MAX_URL_CHARS = 4_096;
 /**
  * The profile that `text` has, and nothing else that it may have: apps can forge profiles of their threads.
  *
- * @throws {SyntaxError} if it is no JSON
- * @throws {TypeError} if it is no profile
+ * @throws {SyntaxError} if it is not JSON
+ * @throws {TypeError} if it is not a profile
  */
 export function parseProfile(text: string): Profile {
   const { nodes, startTime, endTime, samples, timeDeltas } = object(JSON.parse(text));
@@ -79,20 +79,20 @@ function nodeOf(value: unknown): ProfileNode {
 
 function object(value: unknown): Record<string, unknown> {
   if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-  throw new TypeError("it is no profile");
+  throw new TypeError("it is not a profile");
 }
 
 function list(value: unknown): unknown[] {
   if (Array.isArray(value)) return value;
-  throw new TypeError("it is no profile");
+  throw new TypeError("it is not a profile");
 }
 
 function number(value: unknown): number {
   if (Number.isSafeInteger(value)) return value as number;
-  throw new TypeError("it is no profile");
+  throw new TypeError("it is not a profile");
 }
 
 function name(value: unknown, maxChars: number): string {
   if (typeof value === "string") return value.slice(0, maxChars);
-  throw new TypeError("it is no profile");
+  throw new TypeError("it is not a profile");
 }

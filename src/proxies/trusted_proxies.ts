@@ -52,7 +52,7 @@ export class TrustedProxies {
 function parseNetwork(text: string): Network {
   const [address, length, ...others] = text.split("/");
   const bytes = parseIpAddress(address);
-  if (bytes === null || others.length > 0) throw badNetwork(text, "it is no address");
+  if (bytes === null || others.length > 0) throw badNetwork(text, "it is not an address");
   const most = bytes.length * 8;
   if (length === undefined) return { bytes, bits: most };
   const written = /^\d{1,3}$/.test(length) ? Number(length) : NaN;

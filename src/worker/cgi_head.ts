@@ -91,7 +91,7 @@ function parsed(text: string): CgiHead {
     const [, name, value] = LINE.exec(lines[i]) ?? [];
     if (name === undefined || /[\0\r]/.test(value)) {
       throw new CgiHeadError(
-        `a line of its head is no field: ${JSON.stringify(lines[i].slice(0, 80))}`,
+        `a line of its head is not a field: ${JSON.stringify(lines[i].slice(0, 80))}`,
       );
     }
     const lowerName = name.toLowerCase();
@@ -105,7 +105,7 @@ function parsed(text: string): CgiHead {
   if (status === undefined) return { status: isElsewhere ? 302 : 200, reason: "", fields };
   const [, code, reason = ""] = STATUS.exec(status) ?? [];
   if (code === undefined) {
-    throw new CgiHeadError(`its Status is no code from 200 to 599: ${JSON.stringify(status)}`);
+    throw new CgiHeadError(`its Status is not a code from 200 to 599: ${JSON.stringify(status)}`);
   }
   return { status: Number(code), reason, fields };
 }

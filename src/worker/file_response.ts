@@ -57,7 +57,7 @@ export function fileResponse(path: string | URL, options: SendFileOptions): Resp
     throw new RangeError("the status of a file is not from 200 to 599");
   }
   if (statusText !== undefined && !test(REASON, statusText)) {
-    throw new TypeError("the status text of a file is no reason phrase");
+    throw new TypeError("the status text of a file is not a reason phrase");
   }
   if (precompressed !== "use" && precompressed !== "ignore") {
     throw new TypeError('precompressed is neither "use" nor "ignore"');

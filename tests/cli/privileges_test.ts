@@ -148,7 +148,7 @@ for (
       undefined,
       "--user 54321: there is no such user, so name a group: 54321:GROUP",
     ],
-    ["4294967295", "1", "--user: 4294967295 is no number of a user or group"],
+    ["4294967295", "1", "--user: 4294967295 is not the number of a user or group"],
   ] as const
 ) {
   Deno.test({

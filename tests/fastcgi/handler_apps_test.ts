@@ -126,10 +126,10 @@ for (const workers of [0, 1]) {
     const failures: Record<string, RegExp> = {
       "/nothing": /its head has no end/,
       "/no-head": /its head has no end/,
-      "/no-field": /a line of its head is no field: "hello"/,
+      "/no-field": /a line of its head is not a field: "hello"/,
       "/endless-head": /its head has more than 65536 bytes/,
-      "/bad-status": /its Status is no code from 200 to 599: "101 Switching"/,
-      "/bad-value": /a line of its head is no field/,
+      "/bad-status": /its Status is not a code from 200 to 599: "101 Switching"/,
+      "/bad-value": /a line of its head is not a field/,
       "/number": /the stream takes only Uint8Array and string/,
       "/throw": /thrown on purpose/,
     };

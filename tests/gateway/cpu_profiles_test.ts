@@ -4,7 +4,7 @@ import { inFolder } from "../support/processes.ts";
 import { test } from "../support/strict.ts";
 import { ConfigError } from "../../src/base/errors.ts";
 import { CpuProfiles } from "../../src/gateway/cpu_profiles.ts";
-import { mock } from "node:test";
+import { mock } from "../support/mock.ts";
 import { withSources } from "../../src/gateway/profile_sources.ts";
 
 const APP = `// A comment, and types that are taken out.

@@ -96,12 +96,12 @@ Deno.test("who connects over a unix socket is trusted if the list says unix, and
 
 Deno.test("a list with something else in it is refused, with what would be right", () => {
   const wrong: readonly [text: string, reason: string][] = [
-    ["", "it is no address"],
-    ["localhost", "it is no address"],
+    ["", "it is not an address"],
+    ["localhost", "it is not an address"],
     ["10.0.0.0/33", "it has no 33 bits"],
     ["10.0.0.0/", "it has no  bits"],
     ["10.0.0.0/-1", "it has no -1 bits"],
-    ["10.0.0.0/8/8", "it is no address"],
+    ["10.0.0.0/8/8", "it is not an address"],
     ["10.0.0.1/8", "the network begins at 10.0.0.0"],
     ["2001:db8::1/32", "the network begins at 2001:db8::"],
     ["::ffff:10.0.0.0/8", "it has no 8 bits"],

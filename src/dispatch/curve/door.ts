@@ -168,7 +168,7 @@ export class Door implements AsyncDisposable {
     this.#idle.delete(oldest.descriptor);
     cutConnection(oldest.descriptor);
     this.#faults.warn(
-      `dispatch: ${MAX_IDLE_VISITORS} peers are connected that are no handlers: the oldest, at ` +
+      `dispatch: ${MAX_IDLE_VISITORS} peers are connected that are not handlers: the oldest, at ` +
         `${oldest.address}, is disconnected`,
     );
   }

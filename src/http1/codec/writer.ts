@@ -168,7 +168,7 @@ export class ResponseWriter {
   beginUpgrade(protocol: string, fieldLines: string, ownLines?: string): void {
     const out = this.#out;
     if (!PROTOCOL.test(protocol)) {
-      throw new InvalidResponseError("an upgrade to what is no name of a protocol");
+      throw new InvalidResponseError("an upgrade to what is not the name of a protocol");
     }
     const start = out.length;
     const lines = ownLines ?? `connection: Upgrade\r\nupgrade: ${protocol}\r\n`;

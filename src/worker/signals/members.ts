@@ -93,7 +93,7 @@ export class RequestSignals implements Signals {
       checkName(name, "signal");
       const { timeoutMs, signal } = options;
       if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
-        throw new RangeError(`timeoutMs is ${String(timeoutMs)}, which is no time`);
+        throw new RangeError(`timeoutMs is ${String(timeoutMs)}, which is not a time`);
       }
       return this.#client.waiters.wait(name, this.#task, { timeoutMs, signal });
     } catch (error) {
