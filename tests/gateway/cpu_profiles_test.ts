@@ -95,7 +95,7 @@ test("profiles end after their time, and the gateway goes on", async () => {
     const names = [...(await profilesIn(`${folder}/new/profiles`)).keys()].sort();
     assertEquals(names.length, 2);
     assert(names.every((name) => /^[\w-]+\.cpuprofile$/.test(name)), names.join());
-    assertMatch(log.join("\n"), /the CPU profile of worker 2 is not written: it is no profile/);
+    assertMatch(log.join("\n"), /the CPU profile of worker 2 is not written: it is not a profile/);
   });
 });
 
