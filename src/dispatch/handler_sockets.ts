@@ -14,7 +14,7 @@ import type { DispatcherMessage } from "./codec/dispatch_message.ts";
 import { dispatcherParts } from "./codec/dispatch_message.ts";
 import { Door } from "./curve/door.ts";
 import type { DoorKeys, Visitor } from "./curve/door.ts";
-import type { SendOutcome } from "./dispatcher.ts";
+import type { SendOutcome } from "./handler_roster.ts";
 
 /** Listener of the socket's owner. */
 export interface HandlerSocketsOwner {

@@ -6,7 +6,7 @@
 
 import { Queue } from "../base/queue.ts";
 import type { DispatcherMessage, HandlerLoad } from "./codec/dispatch_message.ts";
-import type { DispatchedRequest } from "./clients.ts";
+import type { Client, DispatchedRequest } from "./clients.ts";
 
 /** Bytes that may wait for a handler whose socket is full, besides word of clients that have left. */
 export const MAX_OUTBOX_BYTES = 1_048_576;
@@ -75,6 +75,14 @@ export class Handler {
   /** Messages that wait for its socket. */
   get waitingCount(): number {
     return this.#waiting.length;
+  }
+
+  /** Takes away what it has; returns whose requests those are, of clients that are still there. */
+  takeClients(): Set<Client> {
+    const clients = new Set<Client>();
+    for (const { client } of this.requests.values()) if (!client.isGone) clients.add(client);
+    this.requests.clear();
+    return clients;
   }
 
   /** Keeps a message for later; `false` if there is no room. What `must` be kept has room. */

@@ -3,8 +3,9 @@ import { FakeHandler } from "../support/dispatch_handler.ts";
 import { FakeMongrel2 } from "../support/fake_mongrel2.ts";
 import { libzmqIsMissing } from "../support/peers.ts";
 import { eventually } from "../support/zmq.ts";
-import { Dispatcher, MAX_HANDLERS } from "../../src/dispatch/dispatcher.ts";
-import type { SendOutcome } from "../../src/dispatch/dispatcher.ts";
+import { Dispatcher } from "../../src/dispatch/dispatcher.ts";
+import { MAX_HANDLERS } from "../../src/dispatch/handler_roster.ts";
+import type { SendOutcome } from "../../src/dispatch/handler_roster.ts";
 import { DispatchHub } from "../../src/dispatch/hub.ts";
 import { DISPATCH_VERSION, handlerParts } from "../../src/dispatch/codec/dispatch_message.ts";
 import type {

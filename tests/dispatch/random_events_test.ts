@@ -10,8 +10,9 @@ import type {
   HandlerMessage,
 } from "../../src/dispatch/codec/dispatch_message.ts";
 import { DISPATCH_VERSION, handlerParts } from "../../src/dispatch/codec/dispatch_message.ts";
-import { Dispatcher, MAX_PIPELINED } from "../../src/dispatch/dispatcher.ts";
-import type { SendOutcome } from "../../src/dispatch/dispatcher.ts";
+import { MAX_PIPELINED } from "../../src/dispatch/client_desk.ts";
+import { Dispatcher } from "../../src/dispatch/dispatcher.ts";
+import type { SendOutcome } from "../../src/dispatch/handler_roster.ts";
 import { LeastLoadedPlacement } from "../../src/dispatch/placement.ts";
 import type { Placement } from "../../src/dispatch/placement.ts";
 import { StickyPlacement } from "../../src/dispatch/sticky_placement.ts";

@@ -1,0 +1,410 @@
+/**
+ * The clients of a dispatcher: which handler gets their requests, and what becomes of those. It does no I/O.
+ *
+ * @module
+ */
+
+import type { DispatchLimits } from "../limits/dispatch_limits.ts";
+import { closingReply, errorReply, goneNotice, isReplyTo } from "./answers.ts";
+import { Client, DispatchedRequest, keyOf, LastHandlers } from "./clients.ts";
+import type { DispatchOutcome } from "./codec/dispatch_message.ts";
+import type { HandlerRoster, SendOutcome } from "./handler_roster.ts";
+import type { Handler } from "./handlers.ts";
+import { HeldRequests } from "./held_requests.ts";
+import type { Incoming } from "./incoming.ts";
+import { traitsOf } from "./incoming.ts";
+import type { Journal } from "./journal.ts";
+import type { Placement } from "./placement.ts";
+
+/** What clients are reached by. */
+export interface DeskHost {
+  /** Passes a reply on to the client of the request that came as `upstream`; its bytes are not kept. */
+  reply(upstream: number, bytes: Uint8Array): void;
+  /** Nothing more comes for the request that came as `upstream`. */
+  done(upstream: number, outcome: DispatchOutcome): void;
+}
+
+/** Requests of one connection at a time. */
+export const MAX_PIPELINED = 128;
+/** Requests without an answer at a time, whatever handlers say that they take. */
+export const MAX_UNANSWERED = 262_144;
+/** Handlers that one request is given to at the most: it may be what they die of. */
+const MAX_ATTEMPTS = 3;
+
+/** Gives requests to handlers, and their answers to clients. */
+export class ClientDesk {
+  readonly #host: DeskHost;
+  readonly #limits: DispatchLimits;
+  readonly #placement: Placement;
+  readonly #roster: HandlerRoster;
+  readonly #journal: Journal;
+  readonly #held: HeldRequests;
+  /** The clients with a request under way. */
+  readonly #clients = new Map<string, Client>();
+  readonly #last = new LastHandlers();
+  #waitingCount = 0;
+  #unansweredCount = 0;
+  #lastNumber = 0;
+
+  /** Makes a desk without clients. Requests go to handlers of `roster`, as `placement` decides. */
+  constructor(
+    host: DeskHost,
+    limits: DispatchLimits,
+    placement: Placement,
+    roster: HandlerRoster,
+    journal: Journal,
+  ) {
+    this.#host = host;
+    this.#limits = limits;
+    this.#placement = placement;
+    this.#roster = roster;
+    this.#journal = journal;
+    this.#held = new HeldRequests(limits.maxHeldBytes);
+  }
+
+  /** Requests that wait for a handler. */
+  get waitingCount(): number {
+    return this.#waitingCount;
+  }
+
+  /** Requests without a complete answer, those that wait included. */
+  get unansweredCount(): number {
+    return this.#unansweredCount;
+  }
+
+  /** Bytes of requests that are kept. */
+  get heldBytes(): number {
+    return this.#held.bytes;
+  }
+
+  /** When {@linkcode refuseLate} is to be called next. */
+  get lateAt(): number {
+    return this.#placement.waitingSince + this.#limits.queueTimeoutMs;
+  }
+
+  /** Takes a message that came as `bytes`, which are lent, with the number `upstream`, or 0 if it has none. */
+  onMessage(incoming: Incoming, bytes: Uint8Array, upstream: number): void {
+    const { senderId, connId } = incoming.message;
+    const key = keyOf(senderId, connId);
+    const client = this.#clients.get(key);
+    switch (incoming.kind) {
+      case "request":
+        this.#onRequest(incoming, client ?? new Client(senderId, connId), bytes, upstream);
+        break;
+      case "part":
+      case "frame":
+        if (client !== undefined) this.#onContinuation(client, bytes);
+        else if (incoming.kind === "frame") this.#host.reply(0, closingReply(senderId, connId));
+        break;
+      case "gone":
+        this.#notify(key, client, bytes, "must");
+        this.#last.delete(key);
+        if (client !== undefined) this.#forget(client);
+        break;
+      case "word":
+        this.#notify(key, client, bytes, "may");
+        break;
+      case "other":
+        break;
+    }
+  }
+
+  /** Takes a reply of a handler to the request that it has as `number`. */
+  onReply(handler: Handler, number: number, payload: Uint8Array): void {
+    const request = handler.requests.get(number);
+    if (request === undefined) {
+      this.#journal.counts.lateReplies++;
+      return;
+    }
+    const { client } = request;
+    if (client.isGone) return;
+    if (!isReplyTo(payload, client)) {
+      this.#journal.counts.misdirected++;
+      this.#journal.warn(
+        `handler ${handler.name} has sent a reply that is not for the client of its request: dropped`,
+      );
+      return;
+    }
+    // What comes before it was given back: its answer would be taken for that one's.
+    if (client.requests[0].state !== "given") {
+      this.#close(client);
+      return;
+    }
+    // A handler may put the answers to several requests of a connection into one reply.
+    for (const each of client.requests) this.#begin(each);
+    this.#journal.counts.replies++;
+    this.#host.reply(request.upstream, payload);
+  }
+
+  /** Takes word of a handler that nothing more comes of the request that it has as `number`. */
+  onDone(handler: Handler, number: number, outcome: DispatchOutcome): void {
+    const request = handler.requests.get(number);
+    if (request === undefined) {
+      this.#journal.counts.lateReplies++;
+      return;
+    }
+    handler.requests.delete(number);
+    const { client, isBegun, traits } = request;
+    if (client.isGone) return;
+    if (outcome === "answered") {
+      // A client must not wait for what does not come.
+      if (isBegun || traits.isUploadStart) this.#finish(request);
+      else this.#close(client);
+    } else {
+      this.#journal.counts.returned++;
+      if (isBegun) this.#close(client);
+      else this.#giveBack(request, "anything");
+    }
+    if (!client.isGone) this.#goOn(client);
+  }
+
+  /** Deals with clients whose requests are to be given away again: their handler has ended. */
+  onOrphaned(clients: Iterable<Client>): void {
+    for (const client of clients) {
+      client.owner = null;
+      if (client.requests.some(({ isBegun }) => isBegun)) {
+        this.#close(client);
+        continue;
+      }
+      for (const request of client.requests) {
+        if (request.state === "given") this.#giveBack(request, "repeatable");
+      }
+      this.#goOn(client);
+    }
+  }
+
+  /** Answers what has waited for too long. */
+  refuseLate(): void {
+    const { now } = this.#journal;
+    const { queueTimeoutMs } = this.#limits;
+    const late = this.#placement.takeLate(
+      (client) => now - client.requests[0].since >= queueTimeoutMs,
+    );
+    for (const client of late) this.#refuse(client, 503);
+  }
+
+  /** Deals with the ends of handlers, and gives what waits to those that have room. */
+  settle(): void {
+    this.#roster.settle();
+    for (let next = this.#placement.next(); next !== null; next = this.#placement.next()) {
+      this.#giveWaiting(next.client, next.handler);
+      this.#roster.settle();
+    }
+  }
+
+  /** Forgets all clients, which have gone, and tells their handlers. */
+  abandon(): void {
+    for (const client of [...this.#clients.values()]) {
+      this.#roster.tell(client.owner, goneNotice(client), "must");
+      this.#forget(client);
+    }
+    this.#last.clear();
+  }
+
+  /** Closes the connections of all clients without a complete answer. */
+  closeAll(): void {
+    for (const client of [...this.#clients.values()]) this.#close(client);
+  }
+
+  #onRequest(
+    { message }: Incoming,
+    client: Client,
+    bytes: Uint8Array,
+    upstream: number,
+  ): void {
+    this.#journal.counts.requests++;
+    const request = new DispatchedRequest(client, traitsOf(message), upstream, this.#journal.now);
+    const isBusy = client.requests.length > 0;
+    if (!isBusy) {
+      this.#clients.set(client.key, client);
+      this.#placement.meet(client, message, bytes);
+    }
+    client.requests.push(request);
+    this.#unansweredCount++;
+    this.#waitingCount++;
+    if (client.requests.length > MAX_PIPELINED || this.#unansweredCount > MAX_UNANSWERED) {
+      this.#journal.counts.overflows++;
+      this.#close(client);
+      return;
+    }
+    if (isBusy) {
+      // Its requests stay with one handler, in their order.
+      const { owner } = client;
+      const before = client.requests[client.requests.length - 2];
+      const goesOn = owner !== null && !owner.isLeaving && before.state === "given";
+      if (goesOn && this.#give(request, owner, bytes) === "sent") return;
+    } else {
+      for (
+        let next = this.#placement.choose(client);
+        next !== null;
+        next = this.#placement.choose(client)
+      ) {
+        if (this.#give(request, next, bytes) === "sent") return;
+      }
+    }
+    this.#await(request, bytes);
+  }
+
+  /** Has a request wait for a handler, if there is room. */
+  #await(request: DispatchedRequest, bytes: Uint8Array): void {
+    const { client } = request;
+    const { maxQueue } = this.#limits;
+    const hasRoom = this.#waitingCount <= maxQueue && this.#placement.canWait(client, maxQueue);
+    if (!hasRoom || !this.#held.keep(request, bytes)) {
+      // Nothing was asked before it that is still to be answered, or all of it is given up.
+      if (client.requests.length === 1) this.#refuse(client, 503);
+      else this.#close(client);
+      return;
+    }
+    this.#journal.counts.queued++;
+    if (!client.hasGiven) this.#placement.push(client, "fresh");
+  }
+
+  #give(request: DispatchedRequest, handler: Handler, bytes: Uint8Array): SendOutcome {
+    if (handler.isFull || handler.isGone) return "full";
+    const number = ++this.#lastNumber;
+    const outcome = this.#roster.send(handler, {
+      kind: "request",
+      request: number,
+      payload: bytes,
+    });
+    if (outcome !== "sent") return outcome;
+    const { client } = request;
+    request.number = number;
+    request.attempts++;
+    request.since = this.#journal.now;
+    this.#setState(request, "given");
+    this.#held.keep(request, bytes);
+    client.owner = handler;
+    handler.requests.set(number, request);
+    handler.givenCount++;
+    handler.lastGiven = number;
+    return "sent";
+  }
+
+  #setState(request: DispatchedRequest, state: DispatchedRequest["state"]): void {
+    if (request.state === "waiting") this.#waitingCount--;
+    request.state = state;
+    if (state === "waiting") this.#waitingCount++;
+  }
+
+  /** Gives the requests of a client that wait to `handler`, as many as its socket takes. */
+  #giveWaiting(client: Client, handler: Handler): void {
+    for (const request of client.requests) {
+      if (request.state !== "waiting") break;
+      if (this.#give(request, handler, request.payload!) !== "sent") break;
+      this.#placement.remove(client);
+    }
+  }
+
+  /** Takes part of a body, or a frame, which belongs to a request that a handler has. */
+  #onContinuation(client: Client, bytes: Uint8Array): void {
+    const { owner } = client;
+    if (owner === null || !client.hasGiven) {
+      // Nobody has asked for it.
+      this.#close(client);
+      return;
+    }
+    for (const request of client.requests) this.#begin(request);
+    if (this.#roster.tell(owner, bytes, "may")) return;
+    this.#journal.counts.overflows++;
+    this.#close(client);
+  }
+
+  /** From here on a request cannot be given to another handler. */
+  #begin(request: DispatchedRequest): void {
+    if (request.state !== "given" || request.isBegun) return;
+    request.isBegun = true;
+    this.#held.release(request);
+  }
+
+  /** Passes on what Mongrel2 says about a client, to whom it may concern. */
+  #notify(
+    key: string,
+    client: Client | undefined,
+    notice: Uint8Array,
+    need: "may" | "must",
+  ): void {
+    this.#journal.counts.notices++;
+    const handler = client?.owner ?? this.#last.get(key);
+    if (handler !== undefined) {
+      this.#roster.tell(handler, notice, need);
+      return;
+    }
+    // It may be about a client of another dispatcher that has the same handlers.
+    if (client !== undefined) return;
+    this.#roster.tellAll(notice);
+  }
+
+  /** Has a request wait again, if it may be given to another handler: if it can be repeated, or `anything`. */
+  #giveBack(request: DispatchedRequest, which: "repeatable" | "anything"): void {
+    const mayBe = request.payload !== null && request.attempts < MAX_ATTEMPTS &&
+      (which === "anything" || request.traits.isRepeatable);
+    request.since = this.#journal.now;
+    this.#setState(request, mayBe ? "waiting" : "failed");
+  }
+
+  /** Forgets a request that is answered. */
+  #finish(request: DispatchedRequest): void {
+    const { requests } = request.client;
+    const at = requests.indexOf(request);
+    if (at >= 0) requests.splice(at, 1);
+    this.#journal.counts.answered++;
+    this.#drop(request);
+  }
+
+  /** Has a request count no more. */
+  #drop(request: DispatchedRequest): void {
+    this.#held.release(request);
+    this.#setState(request, "failed");
+    this.#unansweredCount--;
+    this.#host.done(request.upstream, "answered");
+  }
+
+  /** Goes on with a client of which a handler has one request less. */
+  #goOn(client: Client): void {
+    const [first] = client.requests;
+    if (first === undefined) {
+      if (client.owner !== null) this.#last.set(client.key, client.owner);
+      client.isGone = true;
+      this.#clients.delete(client.key);
+    } else if (client.hasGiven) {
+      return;
+    } else if (first.state === "failed") {
+      this.#refuse(client, 502);
+    } else {
+      client.owner = null;
+      // It may have come when its handler took no more.
+      if (first.attempts > 0) this.#journal.counts.redispatched++;
+      first.since = this.#journal.now;
+      this.#placement.push(client, "again");
+    }
+  }
+
+  /** Answers the first request of a client with an error, and closes the connection. */
+  #refuse(client: Client, status: 502 | 503): void {
+    if (status === 502) this.#journal.counts.badGateway++;
+    else this.#journal.counts.unavailable++;
+    const [{ upstream, traits }] = client.requests;
+    if (!traits.isUploadStart) this.#host.reply(upstream, errorReply(client, status, traits));
+    this.#close(client);
+  }
+
+  /** Closes the connection of a client, and forgets it. */
+  #close(client: Client): void {
+    this.#journal.counts.closed++;
+    const { owner, senderId, connId, requests } = client;
+    this.#host.reply(requests[0]?.upstream ?? 0, closingReply(senderId, connId));
+    if (client.hasGiven) this.#roster.tell(owner, goneNotice(client), "must");
+    this.#forget(client);
+  }
+
+  /** Forgets a client that has gone; what handlers have of it, they finish. */
+  #forget(client: Client): void {
+    client.isGone = true;
+    this.#clients.delete(client.key);
+    this.#placement.remove(client);
+    for (const request of client.requests) this.#drop(request);
+    client.requests.length = 0;
+  }
+}
