@@ -7,24 +7,23 @@
 import { EMPTY } from "../base/empty.ts";
 import type { OutputBuffer } from "../base/buffers.ts";
 import { ProtocolError } from "../base/errors.ts";
-import type { AbortReason, ExchangeHandler, Peer } from "../message/exchange.ts";
-import { RequestHead, UNKNOWN_LENGTH } from "../message/exchange.ts";
+import type { AbortReason, Peer } from "../message/exchange.ts";
+import { RequestHead } from "../message/exchange.ts";
 import { expired } from "../net/socket_connection.ts";
 import { bodyTooLarge } from "../message/request_faults.ts";
-import type { RequestLimits } from "../message/request_limits.ts";
 import { MAX_DISCARDED_BYTES } from "../http1/codec/limits.ts";
 import type { OwnLines } from "../http1/codec/writer.ts";
 import type { Log } from "../base/log.ts";
 import type { ServerFlow } from "./delivery.ts";
 import type { OutputHost } from "./client_output.ts";
 import { ClientOutput } from "./client_output.ts";
-import { InlineBody, StreamedBody } from "./body_source.ts";
+import { InlineBody } from "./body_source.ts";
 import { formatControl, formatReply, headerValue } from "./codec/message.ts";
 import type { Mongrel2Message } from "./codec/message.ts";
 import type { RouteUse, UploadStart } from "./codec/spec.ts";
-import { announcedLength, EarlyUpload } from "./early_upload.ts";
-import type { PendingUpload } from "./early_upload.ts";
-import { FileBody } from "./file_body.ts";
+import { announcedLength, contentLength, EarlyUpload, uploadStalled } from "./early_upload.ts";
+import type { UploadHost } from "./file_uploads.ts";
+import { beginEarly, beginWithFile } from "./file_uploads.ts";
 import type { ExchangeChannel } from "./mongrel2_exchange.ts";
 import { Mongrel2Exchange } from "./mongrel2_exchange.ts";
 import { frameOf } from "./codec/socket_frames.ts";
@@ -32,21 +31,15 @@ import type { OpenRequests } from "./open_requests.ts";
 import type { SocketSharers } from "./transport.ts";
 import { isHandshake, translateMessage } from "./codec/translate.ts";
 import type { Mongrel2Socket } from "./socket_link.ts";
-import type { UploadFolder } from "./upload.ts";
+import { isLastPart, isPart, StreamedUpload } from "./streamed_upload.ts";
 import { uploadNotice } from "./upload.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
 /** What the clients of an endpoint have in common. */
-export interface ClientHost extends OutputHost {
-  /** Takes the requests. */
-  readonly handler: ExchangeHandler;
-  /** Limits of requests. */
-  readonly limits: RequestLimits;
+export interface ClientHost extends OutputHost, UploadHost {
   /** What routes are to apps. */
   readonly route: RouteUse;
-  /** Where the server puts uploads. */
-  readonly uploads: UploadFolder;
-  /** When requests begin whose bodies it puts there. */
+  /** When requests begin whose bodies the server puts into files. */
   readonly uploadsStart: UploadStart;
   /** Bytes of a WebSocket's message at the most. */
   readonly maxMessageBytes: number;
@@ -81,8 +74,8 @@ export class Mongrel2Client implements ExchangeChannel {
   #current: Mongrel2Exchange | null = null;
   /** Requests that came before the response to the current one was complete. */
   readonly #waiting = new WaitingRequests();
-  /** An upload of which parts are still to come. */
-  #upload: PendingUpload | null = null;
+  /** An upload of which more may be to come. */
+  #upload: EarlyUpload | StreamedUpload | null = null;
   /** Requests that were not kept. */
   #unkeptCount = 0;
   readonly #output: ClientOutput;
@@ -181,7 +174,7 @@ export class Mongrel2Client implements ExchangeChannel {
     const { isFull } = this.#waiting;
     if (this.#waiting.push(message)) return;
     this.#unkeptCount++;
-    this.#discardUpload(message);
+    this.#host.uploads.discard(message);
     if (isFull) return;
     const count = this.#waiting.length;
     this.#host.log(
@@ -193,7 +186,7 @@ export class Mongrel2Client implements ExchangeChannel {
 
   /** Closes the client's connection instead of answering its request. */
   turnAway(message: Mongrel2Message): void {
-    this.#discardUpload(message);
+    this.#host.uploads.discard(message);
     this.cutOff();
   }
 
@@ -213,7 +206,7 @@ export class Mongrel2Client implements ExchangeChannel {
     this.#isGone = true;
     this.#output.drop((exchange) => exchange.abort(reason));
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      this.#discardUpload(next);
+      this.#host.uploads.discard(next);
     }
     const exchange = this.#current;
     this.#current = null;
@@ -247,12 +240,11 @@ export class Mongrel2Client implements ExchangeChannel {
     const output = this.#output;
     const { requestTimeoutMs, bodyIdleTimeoutMs } = this.#host.limits;
     exchange?.socket?.checkDeadlines(now);
-    if (this.#upload instanceof EarlyUpload && exchange !== null) {
-      const { waitingSince = null } = this.#upload.body ?? {};
-      if (waitingSince !== null && expired(now, waitingSince, bodyIdleTimeoutMs)) {
-        exchange.refuseBody(uploadStalled());
-        return;
-      }
+    const isStalled = this.#upload instanceof EarlyUpload &&
+      this.#upload.isStalled(now, bodyIdleTimeoutMs);
+    if (isStalled && exchange !== null) {
+      exchange.refuseBody(uploadStalled());
+      return;
     }
     const isWorkedOn = exchange !== null && !exchange.responded;
     if (isWorkedOn && expired(now, exchange.startedAt, requestTimeoutMs)) {
@@ -382,7 +374,8 @@ export class Mongrel2Client implements ExchangeChannel {
       const credits = headerValue(message, "DOWNLOAD_CREDITS");
       if (credits !== undefined) this.#host.flow.announce(credits);
       if (notice.kind === "done") {
-        this.#beginWithFile(exchange, notice.path);
+        const isCurrent = () => this.#current === exchange;
+        this.#follow(exchange, beginWithFile(exchange, notice.path, this.#host, isCurrent));
         return;
       }
       if (notice.kind === "started") {
@@ -390,13 +383,13 @@ export class Mongrel2Client implements ExchangeChannel {
         return;
       }
     } catch (error) {
-      this.#discardUpload(message);
+      this.#host.uploads.discard(message);
       this.#refuse(error);
       return;
     }
     // What comes with a handshake is not a body, but the accept value of the answer.
     const body = isHandshake(message) ? EMPTY : message.body;
-    if (headerValue(message, "UPLOAD_STREAM") !== undefined) {
+    if (isPart(message)) {
       this.#beginWithParts(exchange, message);
     } else if (body.length > limits.maxBodyBytes) {
       this.#refuse(bodyTooLarge(limits));
@@ -409,33 +402,9 @@ export class Mongrel2Client implements ExchangeChannel {
     }
   }
 
-  async #beginWithFile(exchange: Mongrel2Exchange, path: string): Promise<void> {
-    const { limits, uploads, handler } = this.#host;
-    try {
-      const { file, length } = await uploads.take(path);
-      if (this.#current !== exchange) {
-        file.close();
-        return;
-      }
-      const source = new FileBody(file, length, exchange);
-      exchange.source = source;
-      if (length > limits.maxBodyBytes) throw bodyTooLarge(limits);
-      exchange.head.bodyLength = length;
-      handler.handle(exchange);
-      if (!exchange.complete) source.start();
-    } catch (error) {
-      if (this.#current === exchange) this.#refuse(error);
-      else if (!(error instanceof ProtocolError)) throw error;
-    }
-  }
-
-  /** Begins a request whose file Mongrel2 has begun to write: it is read as it grows. */
-  async #beginEarly(
-    exchange: Mongrel2Exchange,
-    message: Mongrel2Message,
-    path: string,
-  ): Promise<void> {
-    const { limits, uploads, handler } = this.#host;
+  /** Begins a request whose file Mongrel2 has begun to write. */
+  #beginEarly(exchange: Mongrel2Exchange, message: Mongrel2Message, path: string): void {
+    const { limits } = this.#host;
     const length = announcedLength(message);
     if (length > limits.maxBodyBytes) {
       this.#refuse(bodyTooLarge(limits));
@@ -444,26 +413,18 @@ export class Mongrel2Client implements ExchangeChannel {
     const upload = this.#upload = new EarlyUpload(path);
     // If the request has waited, the word of its file's end may have come as well.
     const next = this.#waiting.first;
-    if (next !== undefined && isDone(next, path)) {
+    if (next !== undefined && upload.isEndedBy(next)) {
       this.#waiting.shift();
       upload.finish();
     }
+    const isCurrent = () => this.#current === exchange;
+    this.#follow(exchange, beginEarly(exchange, upload, length, this.#host, isCurrent));
+  }
+
+  /** Refuses a request that could not begin, unless it is over already. */
+  async #follow(exchange: Mongrel2Exchange, begun: Promise<void>): Promise<void> {
     try {
-      const { file } = await uploads.take(path);
-      if (this.#current !== exchange) {
-        file.close();
-        return;
-      }
-      const body = new FileBody(file, length, exchange, {
-        size: () => file.size(),
-        maxBytes: limits.maxBodyBytes,
-        onTooLarge: () => exchange.refuseBody(bodyTooLarge(limits)),
-      });
-      exchange.source = body;
-      exchange.head.bodyLength = length;
-      upload.attach(body);
-      handler.handle(exchange);
-      if (!exchange.complete) body.start();
+      await begun;
     } catch (error) {
       if (this.#current === exchange) this.#refuse(error);
       else if (!(error instanceof ProtocolError)) throw error;
@@ -475,66 +436,42 @@ export class Mongrel2Client implements ExchangeChannel {
    * does not send before. That word may go to another handler.
    */
   #endsUpload(upload: EarlyUpload, message: Mongrel2Message): boolean {
-    if (isDone(message, upload.path)) {
+    if (upload.isEndedBy(message)) {
       upload.finish();
       if (this.#current === null) this.#beginNext();
       return true;
     }
     if (upload.isComplete) return false;
     this.#host.log("warning", "mongrel2: an upload was followed by something else than its end");
-    this.#discardUpload(message);
+    this.#host.uploads.discard(message);
     this.disconnect();
     return true;
   }
 
   #beginWithParts(exchange: Mongrel2Exchange, message: Mongrel2Message): void {
-    const declared = headerValue(message, "content-length");
-    exchange.head.bodyLength = /^\d{1,15}$/.test(declared ?? "")
-      ? Number(declared)
-      : UNKNOWN_LENGTH;
-    if (exchange.head.bodyLength > this.#host.limits.maxBodyBytes) {
-      this.#refuse(bodyTooLarge(this.#host.limits));
+    const { limits, handler } = this.#host;
+    exchange.head.bodyLength = contentLength(message);
+    if (exchange.head.bodyLength > limits.maxBodyBytes) {
+      this.#refuse(bodyTooLarge(limits));
       return;
     }
-    const source = new StreamedBody(exchange, (credits) => {
+    const upload = this.#upload = new StreamedUpload(exchange, limits.maxBodyBytes, (credits) => {
       this.#send(formatControl(this.senderId, [this.connId], { credits }));
     });
-    exchange.source = this.#upload = source;
-    this.#host.handler.handle(exchange);
-    source.start();
+    handler.handle(exchange);
+    upload.start();
     // It can begin with the head.
-    const hasPart = message.body.length > 0 ||
-      headerValue(message, "UPLOAD_STREAM_DONE") !== undefined;
-    if (hasPart) this.#onUploadPart(message);
+    if (message.body.length > 0 || isLastPart(message)) this.#onUploadPart(message);
   }
 
   #onUploadPart(message: Mongrel2Message): void {
-    const offset = headerValue(message, "UPLOAD_STREAM");
     const upload = this.#upload;
-    if (!(upload instanceof StreamedBody) || offset === undefined) {
+    if (!(upload instanceof StreamedUpload) || !isPart(message)) {
       this.#checkIdle();
       return;
     }
-    const { limits } = this.#host;
-    if (Number(offset) + message.body.length > limits.maxBodyBytes) {
-      this.#current?.refuseBody(bodyTooLarge(limits));
-      return;
-    }
-    const isLast = headerValue(message, "UPLOAD_STREAM_DONE") !== undefined;
-    upload.push(Number(offset), message.body, isLast);
-    if (isLast && this.#current === null) this.#beginNext();
-  }
-
-  /** Removes the file of an upload that will not be read. */
-  async #discardUpload(message: Mongrel2Message): Promise<void> {
-    try {
-      const notice = uploadNotice(message);
-      if (notice.kind !== "done") return;
-      (await this.#host.uploads.take(notice.path)).file.close();
-    } catch (error) {
-      // What was refused before is refused again, and was logged then.
-      if (!(error instanceof ProtocolError)) throw error;
-    }
+    if (!upload.onPart(message)) this.#current?.refuseBody(bodyTooLarge(this.#host.limits));
+    else if (upload.isComplete && this.#current === null) this.#beginNext();
   }
 
   /** Answers what cannot be served, and ends the connection. */
@@ -556,19 +493,4 @@ export class Mongrel2Client implements ExchangeChannel {
     head.peer = this.#host.peers.http;
     return head;
   }
-}
-
-/** Whether `message` says that the file `path` of an upload is complete. */
-function isDone(message: Mongrel2Message, path: string): boolean {
-  try {
-    const notice = uploadNotice(message);
-    return notice.kind === "done" && notice.path === path;
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-    return false;
-  }
-}
-
-function uploadStalled(): ProtocolError {
-  return new ProtocolError(408, "the request's body has stopped coming", "RFC 9110 15.5.9");
 }

@@ -4,10 +4,13 @@
  * @module
  */
 
-import type { FileBody } from "./file_body.ts";
+import { ProtocolError } from "../base/errors.ts";
+import { UNKNOWN_LENGTH } from "../message/exchange.ts";
+import { expired } from "../net/socket_connection.ts";
 import { headerValue } from "./codec/message.ts";
 import type { Mongrel2Message } from "./codec/message.ts";
-import { UNKNOWN_LENGTH } from "../message/exchange.ts";
+import type { FileBody } from "./file_body.ts";
+import { uploadNotice } from "./upload.ts";
 
 /** An upload of which more is to come. */
 export interface PendingUpload {
@@ -33,12 +36,24 @@ export class EarlyUpload implements PendingUpload {
     return this.#isComplete || this.#body?.isDelivered === true;
   }
 
-  /** What reads the file, once it is open. */
-  get body(): FileBody | null {
-    return this.#body;
+  /** Whether `message` says that the file is complete. */
+  isEndedBy(message: Mongrel2Message): boolean {
+    try {
+      const notice = uploadNotice(message);
+      return notice.kind === "done" && notice.path === this.path;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      return false;
+    }
   }
 
-  /** Has `body` know when the file is complete. */
+  /** Whether the file has not grown for `timeoutMs`, though more of it is waited for. */
+  isStalled(now: number, timeoutMs: number): boolean {
+    const waitingSince = this.#body?.waitingSince ?? null;
+    return waitingSince !== null && expired(now, waitingSince, timeoutMs);
+  }
+
+  /** Has `body`, which reads the file, know when the file is complete. */
   attach(body: FileBody): void {
     this.#body = body;
     if (this.#isComplete) body.finish();
@@ -56,7 +71,17 @@ export class EarlyUpload implements PendingUpload {
 
 /** Length of a body that `message` announces, in bytes; {@linkcode UNKNOWN_LENGTH} if it comes in chunks. */
 export function announcedLength(message: Mongrel2Message): number {
-  if (headerValue(message, "transfer-encoding") !== undefined) return UNKNOWN_LENGTH;
+  const isChunked = headerValue(message, "transfer-encoding") !== undefined;
+  return isChunked ? UNKNOWN_LENGTH : contentLength(message);
+}
+
+/** The `content-length` of `message`, in bytes; {@linkcode UNKNOWN_LENGTH} if it has none of use. */
+export function contentLength(message: Mongrel2Message): number {
   const text = headerValue(message, "content-length") ?? "";
   return /^\d{1,15}$/.test(text) ? Number(text) : UNKNOWN_LENGTH;
+}
+
+/** What is wrong with a request whose upload is stalled. */
+export function uploadStalled(): ProtocolError {
+  return new ProtocolError(408, "the request's body has stopped coming", "RFC 9110 15.5.9");
 }

@@ -152,6 +152,17 @@ export class UploadFolder implements Disposable {
     this.#timers.add(timer);
   }
 
+  /** Removes the file of an upload that `message` says is complete, if it says so: it will not be read. */
+  async discard(message: Mongrel2Message): Promise<void> {
+    try {
+      const notice = uploadNotice(message);
+      if (notice.kind === "done") (await this.take(notice.path)).file.close();
+    } catch (error) {
+      // What was refused before is refused again, and was logged then.
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+  }
+
   /** Leaves what would be removed later. */
   [Symbol.dispose](): void {
     for (const timer of this.#timers) clearTimeout(timer);
