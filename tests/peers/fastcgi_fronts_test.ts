@@ -338,10 +338,12 @@ async function cgiFcgi(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  // It reads on only if what it writes is read.
+  const output = child.output();
   const writer = child.stdin.getWriter();
   // It may be done before it has read everything.
   await writer.write(new TextEncoder().encode(body)).then(() => writer.close()).catch(() => {});
-  const { stdout, stderr } = await child.output();
+  const { stdout, stderr } = await output;
   const decoder = new TextDecoder();
   const [head, ...rest] = decoder.decode(stdout).split("\r\n\r\n");
   return { head, body: rest.join("\r\n\r\n"), errors: decoder.decode(stderr) };
