@@ -43,3 +43,13 @@ export function parseZ85(text: string): Uint8Array<ArrayBuffer> | null {
   }
   return new Uint8Array(view.buffer);
 }
+
+/** Bytes of a key of CURVE. */
+const CURVE_KEY_BYTES = 32;
+/** Characters of its text. */
+export const CURVE_KEY_CHARS = 40;
+
+/** Whether `text` is a key of CURVE (ZeroMQ RFC 26), public or secret. */
+export function isCurveKey(text: string): boolean {
+  return text.length === CURVE_KEY_CHARS && parseZ85(text)?.length === CURVE_KEY_BYTES;
+}

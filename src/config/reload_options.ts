@@ -7,10 +7,7 @@
 import { ConfigError } from "../base/errors.ts";
 import type { OptionSpec } from "./options.ts";
 import { pathsFrom, pathsIn } from "./relative_paths.ts";
-import { parseDuration } from "./values.ts";
-
-/** Names that a field of a response can have (RFC 9110, section 5.6.2). */
-const TOKEN = /^[!#$%&'*+.^_`|~\dA-Za-z-]+$/;
+import { isToken, parseDuration } from "./values.ts";
 
 /** Fields that are not for everybody to set: they frame the message, or belong to the connection. */
 const FRAMING =
@@ -22,7 +19,7 @@ const FRAMING =
  * @throws {ConfigError} if no header can have this name, or it is not free
  */
 export function checkGenerationHeader(option: string, name: string): void {
-  if (TOKEN.test(name) && !FRAMING.test(name)) return;
+  if (isToken(name) && !FRAMING.test(name)) return;
   throw new ConfigError(`${option} takes the name of a header, not ${JSON.stringify(name)}`);
 }
 

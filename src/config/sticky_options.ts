@@ -7,15 +7,13 @@
 import { ConfigError } from "../base/errors.ts";
 import type { StickyRule } from "../dispatch/sticky/rule.ts";
 import type { CommandOption } from "./command_options.ts";
+import { isToken } from "./values.ts";
 
 /** What they set. */
 export interface StickySettings {
   /** What requests stick by; `null` if each goes where there is the least to do. */
   sticky: StickyRule | null;
 }
-
-/** What the name of a cookie, or of a header, is made of (RFC 9110 5.6.2). */
-const TOKEN = /^[\w!#$%&'*+\-.^`|~]+$/;
 
 /** The options: one of them may be given. */
 export const STICKY_OPTIONS: readonly CommandOption<StickySettings>[] = [
@@ -59,7 +57,7 @@ function setSticky(settings: StickySettings, rule: StickyRule, name: string): vo
 }
 
 function token(name: string, text: string): string {
-  if (TOKEN.test(text)) return text;
+  if (isToken(text)) return text;
   throw new ConfigError(
     `${name} takes a name of letters, digits and signs, not ${JSON.stringify(text)}`,
   );

@@ -19,6 +19,11 @@ const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = {
   g: 1_073_741_824,
 };
 
+/** Whether `text` can be the name of a header or of a cookie (a token of RFC 9110, section 5.6.2). */
+export function isToken(text: string): boolean {
+  return /^[!#$%&'*+\-.^_`|~\w]+$/.test(text);
+}
+
 /** Reads a whole number from `min` to `max`. */
 export function parseCount(
   name: string,

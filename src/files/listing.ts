@@ -4,6 +4,7 @@
  * @module
  */
 
+import { escapedHtml } from "../base/html.ts";
 import { weightsIn } from "../message/quality_values.ts";
 import { isHidden } from "./folder_path.ts";
 
@@ -31,14 +32,6 @@ export interface Listing {
 export const MAX_LISTED = 2_000;
 /** Names that are looked at for that. */
 const MAX_NAMES = 20_000;
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
 
 /** Reads what is in the folder `path`, which lies `depth` below the one that is served. */
 export async function readListing(path: string, depth: number): Promise<Listing> {
@@ -101,11 +94,11 @@ export function listingHtml(
   depth: number,
   { entries, isCut }: Listing,
 ): string {
-  const title = escaped(`${decodeURIComponent(urlPath)}/`);
+  const title = escapedHtml(`${decodeURIComponent(urlPath)}/`);
   const rows = entries.map(({ name, kind, size, modified }) => {
     const slash = kind === "folder" ? "/" : "";
-    return `<tr><td><a href="./${escaped(encodeURIComponent(name))}${slash}">${
-      escaped(name)
+    return `<tr><td><a href="./${escapedHtml(encodeURIComponent(name))}${slash}">${
+      escapedHtml(name)
     }${slash}</a></td><td>${size ?? ""}</td><td>${
       modified === null ? "" : modified.toISOString().slice(0, 19).replace("T", " ")
     }</td></tr>\n`;
@@ -128,8 +121,4 @@ ${up}${rows.join("")}</table>
 ${more}</body>
 </html>
 `;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => ESCAPES[char]);
 }

@@ -6,6 +6,7 @@
  */
 
 import { latin1Bytes } from "../base/bytes.ts";
+import { escapedHtml } from "../base/html.ts";
 import { decodeText } from "../message/pairs.ts";
 
 /** Writes a value as its place needs it. */
@@ -17,14 +18,6 @@ const IN_TARGET = /[^\w\-.~!$&'()*+,;=:@/?%]/g;
 const IN_COMPONENT = /[^\w\-.~]/g;
 /** What means nothing to the syntax of any field: no blank, quote, comma, semicolon, bracket or backslash. */
 const IN_FIELD = /[^\w\-.~!$&*+=?/:@%#|^[\]]/g;
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
 
 function percentEncoded(value: string, special: RegExp): string {
   return value.replace(
@@ -54,7 +47,7 @@ const asText: Escape = (value) => {
   return decodeText(bytes, 0, bytes.length);
 };
 
-const inMarkup: Escape = (value) => asText(value).replace(/[&<>"']/g, (char) => ENTITIES[char]);
+const inMarkup: Escape = (value) => escapedHtml(asText(value));
 
 /** Within a string of JSON. What ends an element is escaped, too: JSON may stand in a page. */
 const inJson: Escape = (value) =>

@@ -9,12 +9,7 @@ import { ZmqLibraryError } from "../base/errors.ts";
 import { lastError, libzmq } from "./library.ts";
 import { cString } from "./socket.ts";
 import type { ZmqSocket } from "./socket.ts";
-import { parseZ85 } from "../base/z85.ts";
-
-/** Bytes of a key, and characters of its text. */
-const KEY_BYTES = 32;
-/** Characters of a key's text. */
-export const KEY_CHARS = 40;
+import { CURVE_KEY_CHARS } from "../base/z85.ts";
 
 /** A pair of keys. */
 export interface CurveKeys {
@@ -28,11 +23,6 @@ export interface CurveKeys {
 export interface CurveClient extends CurveKeys {
   /** Public key of the server. */
   readonly serverKey: string;
-}
-
-/** Whether `text` is a key. */
-export function isCurveKey(text: string): boolean {
-  return text.length === KEY_CHARS && parseZ85(text)?.length === KEY_BYTES;
 }
 
 /**
@@ -55,8 +45,8 @@ export function requireCurve(): void {
  */
 export function newCurveKeys(): CurveKeys {
   requireCurve();
-  const publicKey = new Uint8Array(KEY_CHARS + 1);
-  const secretKey = new Uint8Array(KEY_CHARS + 1);
+  const publicKey = new Uint8Array(CURVE_KEY_CHARS + 1);
+  const secretKey = new Uint8Array(CURVE_KEY_CHARS + 1);
   if (libzmq().zmq_curve_keypair(publicKey, secretKey) !== 0) {
     throw lastError("make a pair of keys");
   }
@@ -70,7 +60,7 @@ export function newCurveKeys(): CurveKeys {
  */
 export function publicKeyOf(secretKey: string): string {
   requireCurve();
-  const publicKey = new Uint8Array(KEY_CHARS + 1);
+  const publicKey = new Uint8Array(CURVE_KEY_CHARS + 1);
   if (libzmq().zmq_curve_public(publicKey, cString(secretKey)) !== 0) {
     throw lastError("find the public key of a secret one");
   }
@@ -99,5 +89,5 @@ export function connectCurve(socket: ZmqSocket, client: CurveClient): void {
 }
 
 function textOf(key: Uint8Array): string {
-  return new TextDecoder().decode(key.subarray(0, KEY_CHARS));
+  return new TextDecoder().decode(key.subarray(0, CURVE_KEY_CHARS));
 }

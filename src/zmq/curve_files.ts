@@ -8,7 +8,8 @@
 import { join } from "node:path";
 import { messageOf } from "../base/error_message.ts";
 import { ConfigError } from "../base/errors.ts";
-import { isCurveKey, publicKeyOf } from "./curve.ts";
+import { isCurveKey } from "../base/z85.ts";
+import { publicKeyOf } from "./curve.ts";
 import type { CurveKeys } from "./curve.ts";
 
 /** A file of keys is not larger, in bytes. */

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertNotMatch, assertThrows } from "../support/a
 import { libzmqIsMissing, run } from "../support/peers.ts";
 import { pythonWithZmq } from "../support/zmq.ts";
 import { ConfigError } from "../../src/base/errors.ts";
-import { isCurveKey, newCurveKeys, publicKeyOf } from "../../src/zmq/curve.ts";
+import { isCurveKey } from "../../src/base/z85.ts";
+import { newCurveKeys, publicKeyOf } from "../../src/zmq/curve.ts";
 import { formatCertificate, readClientKeys, readCurveKeys } from "../../src/zmq/curve_files.ts";
 
 const ignore = libzmqIsMissing();

@@ -5,10 +5,12 @@
  */
 
 import { ConfigError } from "../../base/errors.ts";
-import { parseZ85 } from "../../base/z85.ts";
+import { isCurveKey } from "../../base/z85.ts";
 import { MAX_CAPACITY, MAX_NAME_BYTES } from "../../dispatch/codec/limits.ts";
 import { isEndpoint, parseMongrel2Spec, ROUTE_USES } from "./spec.ts";
 import type { Mongrel2Spec, RouteUse } from "./spec.ts";
+import { oneOf, settingsOf } from "../../base/key_values.ts";
+import type { SettingFault } from "../../base/key_values.ts";
 
 /** A dispatcher that a handler connects to, and what it makes known there. */
 export interface DispatcherSpec {
@@ -39,8 +41,6 @@ const FORM = "write dispatch+tcp://HOST:PORT[,name=NAME][,capacity=N][,chroot=DI
 /** Settings that all dispatchers of a handler have to share. */
 const SHARED_KEYS = ["name", "capacity", "chroot", "uploads", "route"] as const;
 const KEYS = [...SHARED_KEYS, "curve-server", "curve-secret-key"] as const;
-/** Characters of a key in Z85. */
-const KEY_CHARS = 40;
 
 const encoder = new TextEncoder();
 
@@ -67,19 +67,12 @@ export function parseHandlerSpec(text: string): HandlerSpec {
  */
 export function parseDispatcherSpec(text: string): DispatcherSpec {
   const [first, ...settings] = text.split(",");
+  const fault: SettingFault = (reason) => badSpec(text, reason);
   const dispatcher = first.startsWith(PREFIX) ? first.slice(PREFIX.length) : "";
   if (!dispatcher.startsWith("tcp://") || !isEndpoint(dispatcher)) {
     throw badSpec(text, `${first} is not where a dispatcher can be`);
   }
-  const values: { -readonly [Key in typeof KEYS[number]]?: string } = {};
-  for (const setting of settings) {
-    const equals = setting.indexOf("=");
-    const key = KEYS.find((each) => each === setting.slice(0, Math.max(equals, 0)));
-    const value = setting.slice(equals + 1);
-    if (key === undefined || value === "") throw badSpec(text, `${setting} is unknown`);
-    if (values[key] !== undefined) throw badSpec(text, `${key} is given more than once`);
-    values[key] = value;
-  }
+  const values = settingsOf(KEYS, settings, fault);
   const {
     name,
     capacity,
@@ -94,7 +87,7 @@ export function parseDispatcherSpec(text: string): DispatcherSpec {
     ...name === undefined ? {} : { name },
     ...capacity === undefined ? {} : { capacity: capacityOf(text, capacity) },
     ...folders,
-    ...route === undefined ? {} : { route: routeUseOf(text, route) },
+    ...route === undefined ? {} : { route: oneOf(ROUTE_USES, route, "route", fault) },
     ...keysOf(text, curveServer, curveSecretKey),
   };
 }
@@ -108,7 +101,7 @@ function keysOf(
   if (curveServer === undefined || curveSecretKey === undefined) {
     throw badSpec(text, "curve-server and curve-secret-key belong together");
   }
-  if (curveServer.length !== KEY_CHARS || parseZ85(curveServer) === null) {
+  if (!isCurveKey(curveServer)) {
     throw badSpec(text, "curve-server is a public key, 40 characters of Z85");
   }
   return { curveServer, curveSecretKey };
@@ -147,12 +140,6 @@ function checkName(text: string, name: string): void {
     throw badSpec(text, `a name has at most ${MAX_NAME_BYTES} bytes`);
   }
   if (/\p{C}/u.test(name)) throw badSpec(text, "a name has no control characters");
-}
-
-function routeUseOf(text: string, value: string): RouteUse {
-  const use = ROUTE_USES.find((each) => each === value);
-  if (use !== undefined) return use;
-  throw badSpec(text, `route takes ${ROUTE_USES.join(" or ")}, not ${JSON.stringify(value)}`);
 }
 
 function capacityOf(text: string, value: string): number {

@@ -5,6 +5,8 @@
  */
 
 import { ConfigError } from "../../base/errors.ts";
+import { oneOf, settingsOf } from "../../base/key_values.ts";
+import type { SettingFault } from "../../base/key_values.ts";
 
 /**
  * What the route of Mongrel2 is to apps, as far as its pattern is fixed: part of the path, or their mount, and
@@ -68,15 +70,8 @@ const encoder = new TextEncoder();
  */
 export function parseMongrel2Spec(text: string): Mongrel2Spec {
   const [first, ...settings] = text.split(",");
-  const values: { -readonly [Key in typeof KEYS[number]]?: string } = {};
-  for (const setting of settings) {
-    const equals = setting.indexOf("=");
-    const key = KEYS.find((each) => each === setting.slice(0, Math.max(equals, 0)));
-    const value = setting.slice(equals + 1);
-    if (key === undefined || value === "") throw badSpec(text, `${setting} is unknown`);
-    if (values[key] !== undefined) throw badSpec(text, `${key} is given more than once`);
-    values[key] = value;
-  }
+  const fault: SettingFault = (reason) => badSpec(text, reason);
+  const values = settingsOf(KEYS, settings, fault);
   const { ident: named } = values;
   const { send, recv, ident } = withoutIdentities(text, first, values);
   if (ident !== undefined) values.ident = ident;
@@ -92,8 +87,8 @@ export function parseMongrel2Spec(text: string): Mongrel2Spec {
     recv: recv ?? portBefore(text, send),
     ...start === undefined
       ? {}
-      : { uploadsStart: oneOf(UPLOAD_STARTS, start, "uploads-start", text) },
-    ...route === undefined ? {} : { route: oneOf(ROUTE_USES, route, "route", text) },
+      : { uploadsStart: oneOf(UPLOAD_STARTS, start, "uploads-start", fault) },
+    ...route === undefined ? {} : { route: oneOf(ROUTE_USES, route, "route", fault) },
     ...ident === undefined || ident === named ? {} : { note: identityNote(text, send, ident) },
   };
 }
@@ -110,30 +105,20 @@ const SETTING = /^(.+),(route|uploads-start)=([^,]*)$/s;
  * @throws {ConfigError} if a setting is wrong, or given more than once
  */
 export function splitSettings(text: string): { path: string; settings: HandlerSettings } {
+  const fault: SettingFault = (reason) => badSpec(text, reason);
   let path = text;
   let settings: HandlerSettings = {};
   for (let match; (match = SETTING.exec(path)) !== null;) {
     const [, before, key, value] = match;
     const setting: HandlerSettings = key === "route"
-      ? { route: oneOf(ROUTE_USES, value, key, text) }
-      : { uploadsStart: oneOf(UPLOAD_STARTS, value, key, text) };
+      ? { route: oneOf(ROUTE_USES, value, key, fault) }
+      : { uploadsStart: oneOf(UPLOAD_STARTS, value, key, fault) };
     const isAgain = Object.keys(setting).some((name) => Object.hasOwn(settings, name));
-    if (isAgain) throw badSpec(text, `${key} is given more than once`);
+    if (isAgain) throw fault(`${key} is given more than once`);
     settings = { ...setting, ...settings };
     path = before;
   }
   return { path, settings };
-}
-
-function oneOf<Word extends string>(
-  words: readonly Word[],
-  value: string,
-  key: string,
-  text: string,
-): Word {
-  const word = words.find((each) => each === value);
-  if (word !== undefined) return word;
-  throw badSpec(text, `${key} takes ${words.join(" or ")}, not ${JSON.stringify(value)}`);
 }
 
 /** How an identity before a host is written nowadays. */
