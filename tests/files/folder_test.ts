@@ -369,7 +369,11 @@ Deno.test("a link that swings between inside and outside never shows what is out
     };
     put(inside);
     postMessage("ready");
-    for (;;) { put(outside); put(inside); }
+    const isEnded = () => {
+      try { return Deno.statSync(inside + "/end").isFile; } catch { return false; }
+    };
+    while (!isEnded()) { put(outside); put(inside); }
+    postMessage("ended");
   `]),
     ),
     { type: "module" },
@@ -384,6 +388,10 @@ Deno.test("a link that swings between inside and outside never shows what is out
     assert(!seen.has("SECRET"), [...seen].join());
     assert(seen.has("inside"), [...seen].join());
   } finally {
+    // A worker that is ended at once may still write when the folder is removed.
+    const ended = new Promise((resolve) => swing.onmessage = resolve);
+    await Deno.writeTextFile(`${folder.path}/in/end`, "");
+    await ended;
     swing.terminate();
   }
 });
