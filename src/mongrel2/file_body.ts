@@ -116,6 +116,9 @@ export class FileBody implements BodySource {
       this.#file.close();
     } else if (isHungry) {
       this.#wait();
+    } else if (this.#granted > 0) {
+      // It was granted when this was about to end.
+      this.#wake();
     }
   }
 

@@ -214,6 +214,27 @@ Deno.test("grants from within a delivery go on with the file", async () => {
   taker.check(body);
 });
 
+for (let turns = 0; turns < 6; turns++) {
+  Deno.test(`a file goes on when more is granted ${turns} turns after a delivery`, async () => {
+    const taker = new Recorder();
+    const body = bodyOf(BODY_WINDOW_BYTES * 4);
+    const file = await fileOf(body);
+    const source = new FileBody(file, body.length, taker);
+    let taken = 0;
+    taker.react = async (bytes) => {
+      taken += bytes;
+      if (taken < BODY_WINDOW_BYTES) return;
+      taken = 0;
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+      source.grant(BODY_WINDOW_BYTES);
+    };
+    source.start();
+    await eventually(() => isClosed(file));
+    assertEquals(taker.bytes, body.length);
+    taker.check(body);
+  });
+}
+
 Deno.test("a file that is shorter than it was fails the body", async () => {
   const taker = new Recorder();
   const body = bodyOf(1_000);
