@@ -88,7 +88,7 @@ export class ResponseBuilder {
         break;
       case "location":
         refuseAgain(this.#location, name);
-        this.#location = fieldTemplate("Location", value, name);
+        this.#location = fieldTemplate("Location", value.trim(), name);
         break;
       case "header":
         this.#fields.push(fieldIn(value, name));

@@ -93,7 +93,7 @@ export class RequestValues {
       case "PREFIX":
         return this.#prefix();
       case "MATCH":
-        return restOf(this.#path(), this.#prefix());
+        return withOneSlash(restOf(this.#path(), this.#prefix()));
       case "PATTERN":
         return this.#pattern();
       case "METHOD":

@@ -121,6 +121,15 @@ Deno.test("fields that come more than once are joined", () => {
   assertEquals(field("X", "{x-a}", head, ROUTE), "1%2C%202");
 });
 
+Deno.test("no path among the values begins as a host would", () => {
+  for (const name of ["PATH", "URI", "MATCH", "PREFIX", "PATTERN"]) {
+    for (const place of [ROUTE, mount("/old"), mount("")]) {
+      const value = field("Link", `<{${name}}>`, headOf("/old//evil.example"), place);
+      assertEquals(/^<[/\\]{2}/.test(value), false, `${name}: ${value}`);
+    }
+  }
+});
+
 /** Targets that by themselves, or behind a template, would lead to other hosts. */
 const EVIL = [
   "//evil.example/x",
