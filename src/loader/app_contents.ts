@@ -59,7 +59,8 @@ class Contents {
   readonly #base: string | null;
   readonly #files: LocalFiles;
   readonly #requires: LocalRequires;
-  readonly #modules: Record<string, string> = {};
+  /** URLs and hashes of modules, by name: what differs in passwords only has the same name. */
+  readonly #modules = new Map<string, Map<string, string>>();
   readonly #local = new Map<string, PackageFiles>();
   readonly #instances = new Set<string>();
   readonly #links: unknown[] = [];
@@ -86,7 +87,7 @@ class Contents {
     return {
       config: this.#config(),
       links: sha256Of(JSON.stringify(this.#links.map((link) => JSON.stringify(link)).sort())),
-      modules: Object.fromEntries(sorted(this.#modules)),
+      modules: Object.fromEntries(sorted(this.#moduleHashes())),
       packages: Object.fromEntries(sorted(await this.#packages())),
     };
   }
@@ -107,7 +108,7 @@ class Contents {
     const { commonJsPath } = module.module;
     if (sha256 !== "") {
       if (path !== null) this.#takeFile(path, sha256);
-      else this.#modules[this.#nameOf(url)] = sha256;
+      else this.#takeModule(url, sha256);
     }
     if (commonJsPath !== undefined) {
       // The file itself is read on the way.
@@ -136,10 +137,28 @@ class Contents {
     ];
   }
 
+  #takeModule(url: string, sha256: string): void {
+    const name = this.#nameOf(url);
+    const sameName = this.#modules.get(name) ?? new Map<string, string>();
+    this.#modules.set(name, sameName);
+    sameName.set(url, sha256);
+  }
+
+  /** A hash for each name: of the module, or of all that have the name. */
+  #moduleHashes(): Record<string, string> {
+    return Object.fromEntries(
+      Array.from(this.#modules, ([name, modules]) => {
+        const [sha256, ...others] = modules.values();
+        if (others.length === 0) return [name, sha256];
+        return [name, sha256Of(JSON.stringify([...modules].sort()))];
+      }),
+    );
+  }
+
   #takeFile(path: string, sha256: string): void {
     const place = isInNodeModules(path) ? this.#placeInPackage(path) : null;
     if (place === null) {
-      this.#modules[this.#nameOf(pathToFileURL(path).href)] = sha256;
+      this.#takeModule(pathToFileURL(path).href, sha256);
       return;
     }
     const [id, file] = place;

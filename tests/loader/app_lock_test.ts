@@ -242,6 +242,33 @@ test("an app that is made of anything else does not start", async (context) => {
   }
 });
 
+test("modules are told apart whose URLs differ only in what may be a password", async () => {
+  await using server = new ModuleServer({
+    "/://a@x.js": "export const a = 1;\n",
+    "/://b@x.js": "export const b = 2;\n",
+  });
+  const { origin } = server;
+  const files = {
+    "app.ts":
+      `import { a } from "${origin}/://a@x.js";\nimport { b } from "${origin}/://b@x.js";\n` +
+      "export default () => new Response(`${a}${b}`);\n",
+  };
+  await using first = new LoaderLab(files);
+  await lockHere(first, ...ARGS);
+  const lock = Deno.readTextFileSync(first.path("gatehouse.lock"));
+  const machine = () => new LoaderLab({ ...files, "gatehouse.lock": lock });
+  {
+    await using same = machine();
+    assertEquals(await answer(same), "12");
+  }
+  for (const [path, code] of Object.entries(server.pages)) {
+    server.pages[path] = `${code}// changed\n`;
+    await using other = machine();
+    assertMatch(await refusal(other), /x\.js is another/);
+    server.pages[path] = code;
+  }
+});
+
 test("a cache that has other content is asked about again, or refused", async (context) => {
   await using fleet = await Fleet.start();
   const { server } = fleet;
