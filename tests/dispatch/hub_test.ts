@@ -207,6 +207,7 @@ test("a dispatcher is the handler of another one, for all that its own handlers 
   await takes(hub, 5);
   for (let i = 0; i < 6; i++) await mongrel2.request(i, `/${i}`);
   await eventually(() => hub.dispatcher.waitingCount === 1);
+  await eventually(() => inner.dispatcher.unansweredCount === 5);
   for (let i = 0; i < 5; i++) {
     const handler = i % 2 === 0 && i < 4 ? one : two;
     const request = await handler.request();
