@@ -6,7 +6,7 @@
 
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Command } from "../config/command_line.ts";
+import type { Command } from "../config/command.ts";
 import { configText } from "../config/config_show.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import { resolveApp } from "../loader/names/resolve.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "../config/command_line.ts";
+import type { Command } from "../config/command.ts";
 import { parseCommand, parseCommandLine } from "../config/command_line.ts";
 import type { ConfigSources } from "../config/gather.ts";
 import type { ServeSettings } from "../config/settings.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Command } from "../config/command_line.ts";
+import type { Command } from "../config/command.ts";
 import { FRONTS } from "../config/fronts/fronts.ts";
 import { siteOf } from "../config/fronts/site.ts";
 import { systemdUnit } from "../config/fronts/systemd.ts";

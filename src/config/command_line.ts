@@ -4,100 +4,17 @@
  * @module
  */
 
-// @ts-types="../types/std_parse_args.d.ts"
-import { parseArgs } from "@std/cli/parse-args";
 import { ConfigError } from "../base/errors.ts";
-import type { BenchSettings } from "./bench_options.ts";
-import type { DispatchSettings } from "./dispatch_options.ts";
-import type { FetchSettings } from "./fetch_options.ts";
-import type { ListenAddress } from "../net/address.ts";
-import { hostText, parseListenAddress } from "../net/address.ts";
+import { parseListenAddress } from "../net/address.ts";
+import type { Command } from "./command.ts";
+import { readWords } from "./command_words.ts";
 import { COMMAND_NAMES, CONFIG_SERVERS, RESERVED_WORDS, SHELL_NAMES } from "./commands.ts";
-import { checkGreetings, checkSecure } from "./proxy_options.ts";
+import { behindServer, completed, withApps } from "./completed_settings.ts";
 import { CONFIG_OPTIONS } from "./config_options.ts";
 import type { ConfigSources } from "./gather.ts";
 import { gather, NO_SOURCES } from "./gather.ts";
 import type { Given, Origins } from "./given.ts";
-import { refuseTwice } from "./given.ts";
-import { nearest } from "../base/nearest.ts";
-import type { LogCommand } from "./log_command.ts";
-import { isDispatcherSpec, sharedHandler } from "../mongrel2/codec/dispatcher_spec.ts";
-import type { OptionSpec } from "./options.ts";
-import { hasOptionalValue, OPTIONS } from "./options.ts";
-import type { ReapSettings } from "./reap_options.ts";
-import type { RespondSettings } from "./respond_options.ts";
-import type { CacheAction, ServeSettings } from "./settings.ts";
-import { parseCount } from "./values.ts";
-
-/** What a command line asks for. */
-export type Command =
-  | {
-    readonly kind: "help";
-    /** What about; absent for the first screen. */
-    readonly topic?: string;
-  }
-  | { readonly kind: "version" }
-  | { readonly kind: "fetch"; readonly settings: FetchSettings }
-  | { readonly kind: "bench"; readonly settings: BenchSettings }
-  | { readonly kind: "respond"; readonly settings: RespondSettings }
-  | { readonly kind: "dispatch"; readonly settings: DispatchSettings }
-  | { readonly kind: "reap"; readonly settings: ReapSettings }
-  | { readonly kind: "keygen"; readonly path: string }
-  | {
-    readonly kind: "status";
-    /** Whose status is shown. */
-    readonly of:
-      | { readonly server: "mongrel2"; readonly endpoint: string }
-      | {
-        readonly server: "gatehouse";
-        /** Where it shows its status. */
-        readonly address: ListenAddress;
-        /** File of the token, to see more. */
-        readonly tokenFile: string | undefined;
-        /** Whether it is shown once, or again and again. */
-        readonly watching: "once" | "on";
-      };
-  }
-  | LogCommand
-  | {
-    readonly kind: "completions";
-    /** One of {@linkcode SHELL_NAMES}. */
-    readonly shell: string;
-  }
-  | { readonly kind: "man" }
-  | {
-    readonly kind: "cache";
-    /** What is done: apps fetched, the cache described, or emptied. */
-    readonly action: CacheAction;
-    /** Apps to fetch, by path or URL. */
-    readonly apps: readonly string[];
-    readonly settings: ServeSettings;
-  }
-  | {
-    readonly kind: "lock";
-    /** Path of the lock that is written. */
-    readonly path: string;
-    readonly settings: ServeSettings;
-  }
-  | {
-    readonly kind: "config";
-    /** What is done: the configuration checked, or shown. */
-    readonly action: "check" | "show";
-    readonly settings: ServeSettings;
-    /** Where the settings come from. */
-    readonly origins: Origins;
-  }
-  | {
-    readonly kind: "server-config";
-    /** The server that a configuration is made of: one of {@linkcode CONFIG_SERVERS}. */
-    readonly server: string;
-    readonly settings: ServeSettings;
-    /** Where the settings come from. */
-    readonly origins: Origins;
-    /** The arguments that gatehouse would be started with. */
-    readonly args: readonly string[];
-  }
-  | { readonly kind: "serve"; readonly settings: ServeSettings };
+import type { ServeSettings } from "./settings.ts";
 
 /** Commands that have options of their own, in a module of each. */
 const OWN_COMMANDS = ["fetch", "bench", "respond", "dispatch", "reap"] as const;
@@ -134,34 +51,9 @@ export function parseCommandLine(
   if (args[0] === "help" && args.length === 2 && !isHelp(args[1])) {
     return helpCommand(args.slice(1));
   }
-  refuseMisreadWords(args);
-  const valueless = OPTIONS.filter(({ value }) => value === undefined).map(({ name }) => name);
-  const valued = OPTIONS.filter(({ value }) => value !== undefined).map(({ name }) => name);
-  const { words, bare } = withoutBareOptions(args);
-  const parsed = parseArgs(withJoinedHyphens(words, valued), {
-    // Positional arguments stay text, even if they look like numbers.
-    string: [...valued, "_"],
-    boolean: valueless,
-    collect: [...valued, ...valueless],
-    alias: Object.fromEntries(
-      OPTIONS.flatMap(({ name, letter }) => letter === undefined ? [] : [[letter, name]]),
-    ),
-    "--": true,
-    unknown: (arg, key) => {
-      if (key !== undefined) throw unknownOption(arg);
-    },
-  });
-  if (given(parsed.help).length > 0) return helpAbout(parsed._.map(String));
-  if (given(parsed.version).length > 0) return { kind: "version" };
-
-  const named = OPTIONS.flatMap((option): Given[] => {
-    const name = `--${option.name}`;
-    const texts = given(parsed[option.name]).map((text) => valueOf(option, text));
-    if (bare.has(name)) texts.unshift("");
-    return texts.map((text) => ({ option, text, name, origin: `flag ${name}` }));
-  });
-  const flags = withEndpoint(named);
-  const positional = [...parsed._, ...parsed["--"] ?? []].map(String);
+  const { asksFor, flags, positional } = readWords(args);
+  if (asksFor === "help") return helpAbout(positional);
+  if (asksFor === "version") return { kind: "version" };
   if (RESERVED_WORDS.has(positional[0])) throw reservedWord(positional[0]);
   const verb = COMMAND_NAMES.has(positional[0]) ? positional.shift() : "serve";
   if (verb === "help") return helpCommand(positional);
@@ -271,37 +163,6 @@ function completionsCommand([shell, ...others]: readonly string[]): Command {
   throw new ConfigError(`completions needs one shell: ${SHELL_NAMES.join(", ")}`);
 }
 
-/** The flags, with `--host` and `--port` replaced by an endpoint. */
-function withEndpoint(flags: readonly Given[]): Given[] {
-  const isPart = ({ option: { name } }: Given) => name === "host" || name === "port";
-  const parts = flags.filter(isPart);
-  if (parts.length === 0) return [...flags];
-  const [host, port] = ["host", "port"].map((name) => {
-    const given = parts.filter(({ option }) => option.name === name);
-    if (given.length > 0) refuseTwice(given);
-    return given[0]?.text;
-  });
-  if (port !== undefined) parseCount("--port", port!, { min: 0, max: 65_535 });
-  const has = (name: string) => flags.some(({ option }) => option.name === name);
-  const isSecure = has("cert") && has("key") && !has("https");
-  const option = OPTIONS.find(({ name }) => name === (isSecure ? "https" : "http"))!;
-  const { name, origin } = parts[0];
-  const text = `${hostText(host ?? "127.0.0.1")}:${port ?? 8000}`;
-  return [...flags.filter((given) => !isPart(given)), { option, text, name, origin }];
-}
-
-/** The value of `option` as it was written, if it can have it. */
-function valueOf(option: OptionSpec, value: unknown): string {
-  const name = `--${option.name}`;
-  // The parser says `true` of an option without a value.
-  if (option.value === undefined) return "";
-  if (hasOptionalValue(option) && value === "") {
-    throw new ConfigError(`${name}= needs a value after the equals sign, or no equals sign`);
-  }
-  if (value === "") throw new ConfigError(`${name} needs a value: ${name} ${option.value}`);
-  return String(value);
-}
-
 function readConfigCommand(
   flags: readonly Given[],
   positional: readonly string[],
@@ -375,13 +236,6 @@ function readServerConfigCommand(
   return { kind: "server-config", server, settings: completed(settings), origins, args: own };
 }
 
-/** The settings of a gateway whose web server may have the certificate. */
-function behindServer(settings: ServeSettings): ServeSettings {
-  const { certFiles, keyFiles, https } = settings;
-  if (https.length > 0 || certFiles.length !== keyFiles.length) return completed(settings);
-  return { ...completed({ ...settings, certFiles: [], keyFiles: [] }), certFiles, keyFiles };
-}
-
 function readCacheCommand(settings: ServeSettings, positional: readonly string[]): Command {
   const { cacheAction: action, mounts, middleware } = settings;
   const mounted = action === "fetch" ? mounts : [];
@@ -404,203 +258,4 @@ function readLockCommand(settings: ServeSettings): Command {
   if (path === undefined) throw new ConfigError("lock needs --app-lock FILE, the file to write");
   if (loader === "native") throw new ConfigError("lock needs the built-in loader");
   return { kind: "lock", path, settings: completed(withApps(settings)) };
-}
-
-/**
- * Removes the options whose optional value was left out: the parser would take the next word for
- * it.
- */
-function withoutBareOptions(args: readonly string[]): { words: string[]; bare: Set<string> } {
-  const names = new Set(OPTIONS.filter(hasOptionalValue).map(({ name }) => `--${name}`));
-  const end = args.indexOf("--");
-  const isBare = (word: string, place: number) => (end < 0 || place < end) && names.has(word);
-  return {
-    words: args.filter((word, place) => !isBare(word, place)),
-    bare: new Set(args.filter(isBare)),
-  };
-}
-
-/** The words, with a lone hyphen, which stands for an output, joined to the option of `names` before it. */
-function withJoinedHyphens(words: readonly string[], names: readonly string[]): string[] {
-  const joined: string[] = [];
-  for (const [place, word] of words.entries()) {
-    if (word === "--") return [...joined, ...words.slice(place)];
-    const isValue = word === "-" && names.some((name) => `--${name}` === words[place - 1]);
-    if (isValue) joined[joined.length - 1] += "=-";
-    else joined.push(word);
-  }
-  return joined;
-}
-
-/** Checks that there are apps. */
-function withApps(settings: ServeSettings): ServeSettings {
-  const { mounts, responses, middleware } = settings;
-  const [response] = responses;
-  if (response !== undefined && middleware.length > 0) {
-    throw new ConfigError(
-      `${response.text} is a response: there can be no middleware around it, nor beside it on the ` +
-        "command line",
-    );
-  }
-  if (mounts.length + responses.length > 0) return settings;
-  throw new ConfigError(
-    settings.configFile === undefined
-      ? "no app given: name one by URL or path, or with --mount /PREFIX=APP"
-      : `no app given: ${settings.configFile} needs [app:main], [composite:main] or ` +
-        "[pipeline:main]",
-  );
-}
-
-/** Checks what must go together, and fills in the default endpoint. */
-function completed(settings: ServeSettings): ServeSettings {
-  checkCertificates(settings);
-  const { http, https, fastcgi, trustedProxies } = settings;
-  checkSecure(https);
-  checkGreetings({ https, others: [...http, ...fastcgi], trustedProxies });
-  if (settings.statusControl !== undefined && settings.status === null) {
-    throw new ConfigError("--status-control needs --status ADDR");
-  }
-  checkPermissions(settings);
-  if (settings.processes > 1 && isAnyEarly(settings)) {
-    throw new ConfigError(
-      "--mongrel2 with ,uploads-start=early needs one process: word of an upload's end would go to any of " +
-        "--processes",
-    );
-  }
-  const { mongrel2Config, mongrel2Choice } = settings;
-  if (mongrel2Config === undefined && Object.keys(mongrel2Choice).length > 0) {
-    throw new ConfigError("--mongrel2-handler, -route, -host and -server need --mongrel2-config");
-  }
-  sharedHandler(settings.mongrel2.filter(isDispatcherSpec));
-  const endpoints = [settings.http, settings.https, settings.fastcgi, settings.mongrel2];
-  if (mongrel2Config === undefined && endpoints.every(({ length }) => length === 0)) {
-    settings.http.push(parseListenAddress("127.0.0.1:8000"));
-  }
-  return settings;
-}
-
-function checkCertificates(settings: ServeSettings): void {
-  const { http, https, redirectHttp, certFiles, keyFiles, acme } = settings;
-  const isAcme = acme.certificates.length > 0;
-  if (https.length > 0 && !isAcme && (certFiles.length === 0 || keyFiles.length === 0)) {
-    throw new ConfigError("--https needs --cert FILE and --key FILE");
-  }
-  if (https.length === 0 && certFiles.length + keyFiles.length > 0) {
-    throw new ConfigError("--cert and --key need --https ADDR");
-  }
-  if (redirectHttp.length > 0 && !https.some(({ transport }) => transport === "tcp")) {
-    throw new ConfigError("--redirect-http needs --https with a port to redirect to");
-  }
-  if (certFiles.length !== keyFiles.length) {
-    throw new ConfigError(
-      `each --cert needs a --key: there are ${certFiles.length} of the one and ${keyFiles.length} of ` +
-        "the other",
-    );
-  }
-  if (!isAcme) return;
-  if (https.length === 0) throw new ConfigError("--acme needs --https ADDR");
-  if (![...http, ...redirectHttp].some(({ transport }) => transport === "tcp")) {
-    throw new ConfigError(
-      "--acme needs --redirect-http :80, or --http :80: the authority connects to port 80",
-    );
-  }
-  if (acme.terms !== "agreed") {
-    throw new ConfigError(
-      "--acme needs --acme-agree-terms: read the authority's terms of service, which " +
-        `${acme.directory} links to, and agree to them`,
-    );
-  }
-}
-
-/** Whether any requests begin when their uploads do. */
-function isAnyEarly({ mongrel2, mongrel2Settings }: ServeSettings): boolean {
-  return mongrel2Settings.uploadsStart === "early" ||
-    mongrel2.some((spec) => !isDispatcherSpec(spec) && spec.uploadsStart === "early");
-}
-
-function checkPermissions(settings: ServeSettings): void {
-  const { appPermissions, appAllowAll, workers, mounts } = settings;
-  const own = mounts.find((mount) => (mount.workers ?? mount.permissions) !== undefined);
-  if (workers === 0 && own !== undefined) {
-    throw new ConfigError(
-      `${own.origin}: ${own.workers === undefined ? "permissions" : "workers"} of a single app ` +
-        "need --workers 1 or more",
-    );
-  }
-  const [kind] = Object.keys(appPermissions);
-  if (kind === undefined) return;
-  if (appAllowAll) {
-    throw new ConfigError(`--app-allow-all includes --app-allow-${kind}: give one of them`);
-  }
-  if (workers === 0) {
-    throw new ConfigError(
-      `--app-allow-${kind} applies to apps in workers: with --workers 0 they run on the gateway's own ` +
-        "thread, and may do whatever it may",
-    );
-  }
-}
-
-/** The values given for an option: a list, whatever the parser made of it. */
-function given(value: unknown): unknown[] {
-  if (value === undefined || value === false) return [];
-  return (Array.isArray(value) ? value : [value]).filter((each) => each !== false);
-}
-
-/**
- * Refuses words that the parser would take for something else: a flag's value (`--factory=no`,
- * `--factory false`, `-h5`), and `--no-workers=3`, which it reads as `--workers=3`.
- */
-function refuseMisreadWords(args: readonly string[]): void {
-  for (const [place, word] of args.entries()) {
-    if (word === "--") return;
-    const [name] = word.split("=", 1);
-    const next = args[place + 1];
-    if (isFlag(name) && (name !== word || next === "true" || next === "false")) {
-      throw new ConfigError(`${name} takes no value`);
-    }
-    const isNegated = name !== word && name.startsWith("--no-");
-    const isCluster = /^-[^-]/.test(word);
-    if (isNegated && !OPTIONS.some((option) => name === `--${option.name}`)) {
-      throw unknownOption(word);
-    }
-    if (isCluster && ![...word.slice(1)].every(isLetter)) throw unknownOption(word);
-  }
-}
-
-function isLetter(letter: string): boolean {
-  return OPTIONS.some((option) => option.letter === letter);
-}
-
-/** Whether `word` is the name of an option without a value, dashes included. */
-function isFlag(word: string): boolean {
-  return OPTIONS.some(({ name, letter, value }) =>
-    value === undefined && (word === `--${name}` || word === `-${letter}`)
-  );
-}
-
-function unknownOption(word: string): ConfigError {
-  const name = word.replace(/=.*$/s, "");
-  const bareName = name.replace(/^-+/, "");
-  return new ConfigError(`unknown option ${name}${adviceOn(bareName)}`);
-}
-
-/** What stands here for options that `deno serve` has and gatehouse has not. */
-const DENO_OPTIONS: ReadonlyMap<string, string> = new Map([
-  ["A", "use --app-allow-all to let apps do everything"],
-  ["E", "use --app-allow-env"],
-  ["N", "use --app-allow-net"],
-  ["R", "use --app-allow-read"],
-  ["S", "use --app-allow-sys"],
-  ["W", "use --app-allow-write"],
-  ["parallel", "apps run in --workers N, by default one for each core"],
-  ["watch-hmr", "use --watch"],
-  ["V", "use --version"],
-]);
-
-function adviceOn(bareName: string): string {
-  const advice = DENO_OPTIONS.get(bareName);
-  if (advice !== undefined) return `; ${advice}`;
-  const names = OPTIONS.map(({ name }) => name);
-  if (names.includes(`app-${bareName}`)) return `; did you mean --app-${bareName}?`;
-  return nearest(bareName, names).replace("mean ", "mean --");
 }

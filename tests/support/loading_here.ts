@@ -10,7 +10,7 @@ import { appLoading } from "../../src/gateway/apps.ts";
 import { usualCacheRoot } from "../../src/gateway/module_cache.ts";
 import { lockCommand } from "../../src/cli/lock.ts";
 import { cacheCommand } from "../../src/cli/cache.ts";
-import type { Command } from "../../src/config/command_line.ts";
+import type { Command } from "../../src/config/command.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
 import { ConfigError, LoadError } from "../../src/base/errors.ts";
