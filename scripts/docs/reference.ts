@@ -15,8 +15,9 @@ import {
 } from "../../src/config/command_help.ts";
 import { NOTES, VARIABLES } from "../../src/config/help_topics.ts";
 import { FILE_OPTIONS } from "../../src/config/option_entry.ts";
-import type { OptionSpec } from "../../src/config/options.ts";
-import { hasOptionalValue, OPTIONS } from "../../src/config/options.ts";
+import type { OptionSpec } from "../../src/config/option_spec.ts";
+import { hasOptionalValue } from "../../src/config/option_spec.ts";
+import { OPTIONS } from "../../src/config/options.ts";
 import {
   ALIASES,
   MONGREL2_KEYS,

@@ -7,7 +7,7 @@
 import { ConfigError } from "../base/errors.ts";
 import type { PermissionKind } from "./app_permissions.ts";
 import { PATH_KINDS } from "./app_permissions.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 import { pathsFrom, programsFrom } from "./relative_paths.ts";
 import type { UnstableFeature } from "../base/unstable_features.ts";
 import type { ServeSettings } from "./settings.ts";

@@ -5,7 +5,7 @@
  */
 
 import { ConfigError } from "../base/errors.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 
 /** Let's Encrypt. */
 export const DEFAULT_ACME_DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory";

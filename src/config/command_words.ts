@@ -11,8 +11,9 @@ import { nearest } from "../base/nearest.ts";
 import { hostText } from "../net/address.ts";
 import type { Given } from "./given.ts";
 import { refuseTwice } from "./given.ts";
-import type { OptionSpec } from "./options.ts";
-import { hasOptionalValue, OPTIONS } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
+import { hasOptionalValue } from "./option_spec.ts";
+import { OPTIONS } from "./options.ts";
 import { parseCount } from "./values.ts";
 
 /** What the words of a command line are. */

@@ -13,7 +13,7 @@ import {
   LEVELS,
 } from "../compression/codec/settings.ts";
 import { RANGES } from "../limits/setting_ranges.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 import { formatByteSize, parseByteSize, parseCount } from "./values.ts";
 
 /** The options, in the order of the help text. */

@@ -5,7 +5,7 @@
  */
 
 import { parseSite } from "./fronts/site_address.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 
 /** The options, in the order of the help text. */
 export const CONFIG_OPTIONS: readonly OptionSpec[] = [

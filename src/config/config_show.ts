@@ -7,7 +7,7 @@
 import { isDispatcherSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import { formatListenAddress } from "../net/address.ts";
 import type { Given, Origins } from "./given.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 import { OPTIONS } from "./options.ts";
 import type { ModuleSetting, MountSetting, ServeSettings } from "./settings.ts";
 import { withoutLastSlashes } from "./values.ts";

@@ -7,7 +7,7 @@
 import { WORKER_LIMIT_RANGES } from "../limits/setting_ranges.ts";
 import type { WorkerLimits } from "../limits/worker_limits.ts";
 import { DEFAULT_WORKER_LIMITS } from "../limits/worker_limits.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 import { formatDuration, parseByteSize, parseCount, parseDuration } from "./values.ts";
 
 function timeLimit(name: string, limit: keyof WorkerLimits, help: string): OptionSpec {

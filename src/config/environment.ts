@@ -7,7 +7,7 @@
 import type { Given } from "./given.ts";
 import { givenIn } from "./given.ts";
 import { nearest } from "../base/nearest.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 import { OPTIONS } from "./options.ts";
 
 const PREFIX = "GATEHOUSE_";

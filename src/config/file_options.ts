@@ -7,7 +7,7 @@
 import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.ts";
 import type { FileField } from "../message/file_fields.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 
 /** The field of nginx, with a prefix of paths, and the folder that stands for it: the root if absent. */
 const ACCEL = /^x-accel-redirect=(\/[^=]*)(?:=(.+))?$/s;

@@ -7,7 +7,7 @@
 import { ConfigError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import { LOG_LEVELS } from "../base/log.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 import type { ServeSettings } from "./settings.ts";
 
 /** The options, in the order of the help text. */

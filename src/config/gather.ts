@@ -13,7 +13,7 @@ import { CONFIG_OPTIONS } from "./config_options.ts";
 import { givenByEnvironment } from "./environment.ts";
 import type { Given, Origins } from "./given.ts";
 import { applyGiven } from "./given.ts";
-import { mountApp, mountSection } from "./options.ts";
+import { mountApp, mountSection } from "./mounts.ts";
 import { valueFrom } from "./relative_paths.ts";
 import type { ServeSettings } from "./settings.ts";
 import { defaultSettings } from "./settings.ts";

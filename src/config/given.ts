@@ -6,8 +6,9 @@
  */
 
 import { ConfigError } from "../base/errors.ts";
-import type { OptionSpec } from "./options.ts";
-import { hasOptionalValue, OPTIONS } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
+import { hasOptionalValue } from "./option_spec.ts";
+import { OPTIONS } from "./options.ts";
 import type { ServeSettings } from "./settings.ts";
 
 /** One value given for an option. */

@@ -10,8 +10,9 @@ import { COMMAND_HELP } from "./command_help.ts";
 import { COMMANDS, RESERVED_WORDS } from "./commands.ts";
 import { EXAMPLES, NOTES } from "./help_topics.ts";
 import { nearest } from "../base/nearest.ts";
-import type { OptionGroup, OptionSpec } from "./options.ts";
-import { hasOptionalValue, OPTIONS } from "./options.ts";
+import type { OptionGroup, OptionSpec } from "./option_spec.ts";
+import { hasOptionalValue } from "./option_spec.ts";
+import { OPTIONS } from "./options.ts";
 import { WIDTH, wrapped } from "./wrapped.ts";
 
 const INDENT = 6;

@@ -6,7 +6,7 @@
 
 import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 import type { ServeSettings } from "./settings.ts";
 
 /** The options, in the order of the help text. */

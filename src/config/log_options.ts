@@ -6,7 +6,7 @@
 
 import { resolve } from "node:path";
 import { parseLogFormat } from "../logs/format.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 
 /** The options, in the order of the help text. */
 export const LOG_OPTIONS: readonly OptionSpec[] = [

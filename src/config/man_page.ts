@@ -7,8 +7,9 @@
 import { COMMAND_HELP } from "./command_help.ts";
 import { variableOf } from "./environment.ts";
 import { EXAMPLES, NOTES, VARIABLES } from "./help_topics.ts";
-import type { OptionSpec } from "./options.ts";
-import { hasOptionalValue, OPTIONS } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
+import { hasOptionalValue } from "./option_spec.ts";
+import { OPTIONS } from "./options.ts";
 
 /** Bytes of a line that is filled, at the most. */
 const LINE_BYTES = 80;

@@ -7,7 +7,7 @@
 import { ConfigError } from "../base/errors.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 import { addressFrom } from "./relative_paths.ts";
 import type { ServeSettings } from "./settings.ts";
 

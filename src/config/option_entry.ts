@@ -9,8 +9,9 @@ import type { Given } from "./given.ts";
 import { applyOne, givenIn, refuseTwice } from "./given.ts";
 import type { IniEntry, Problems } from "./ini_file.ts";
 import type { Defaults } from "./interpolation.ts";
-import type { OptionSpec } from "./options.ts";
-import { hasOptionalValue, OPTIONS } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
+import { hasOptionalValue } from "./option_spec.ts";
+import { OPTIONS } from "./options.ts";
 import { valueFrom } from "./relative_paths.ts";
 import { defaultSettings } from "./settings.ts";
 

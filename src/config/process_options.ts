@@ -9,7 +9,7 @@ import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
 import { RANGES } from "../limits/setting_ranges.ts";
 import { parseRedisUrl } from "../signals/redis_address.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 import type { ServeSettings, UserSetting } from "./settings.ts";
 import { MAX_PROFILE_MS } from "./settings.ts";
 import { parseCount, parseDuration } from "./values.ts";

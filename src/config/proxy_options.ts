@@ -5,10 +5,11 @@
  */
 
 import { ConfigError } from "../base/errors.ts";
+import { named } from "../base/named_problems.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { DEFAULT_FORWARDED_FIELDS, parseForwardedFields } from "../proxies/forwarded_fields.ts";
 import { TrustedProxies } from "../proxies/trusted_proxies.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 
 /** The options, in the order of the help text. */
 export const PROXY_OPTIONS: readonly OptionSpec[] = [
@@ -24,7 +25,7 @@ export const PROXY_OPTIONS: readonly OptionSpec[] = [
       "sockets",
     apply(settings, text, name) {
       const texts = listed(text);
-      about(name, () => new TrustedProxies(texts));
+      named(name, () => new TrustedProxies(texts));
       settings.trustedProxies.push(...texts);
     },
     switchOff: (settings) => settings.trustedProxies.length = 0,
@@ -37,7 +38,7 @@ export const PROXY_OPTIONS: readonly OptionSpec[] = [
       "Which fields of trusted proxies count, of forwarded, x-forwarded-for, x-forwarded-proto and " +
       "x-forwarded-host: those that every one of them sets or removes. Default: the last three",
     apply: (settings, text, name) =>
-      settings.forwardedFields = about(name, () => parseForwardedFields(listed(text))),
+      settings.forwardedFields = named(name, () => parseForwardedFields(listed(text))),
     switchOff: (settings) => settings.forwardedFields = DEFAULT_FORWARDED_FIELDS,
   },
   {
@@ -52,16 +53,6 @@ export const PROXY_OPTIONS: readonly OptionSpec[] = [
 
 function listed(text: string): string[] {
   return text.split(",").map((each) => each.trim());
-}
-
-/** What `read` returns; its errors are about the option `name`. */
-function about<T>(name: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    throw new ConfigError(`${name}: ${error.message}`);
-  }
 }
 
 /** Addresses to listen at, and who is trusted there. */

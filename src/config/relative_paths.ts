@@ -6,7 +6,7 @@
 
 import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 
 /** Values that are paths, in the help text's words. */
 const PATHS: ReadonlySet<string> = new Set(["FILE", "DIR"]);

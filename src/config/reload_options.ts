@@ -5,7 +5,7 @@
  */
 
 import { ConfigError } from "../base/errors.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 import { pathsFrom, pathsIn } from "./relative_paths.ts";
 import { isToken, parseDuration } from "./values.ts";
 

@@ -11,7 +11,7 @@ import type { IniEntry, IniSection } from "./ini_file.ts";
 import { nearest } from "../base/nearest.ts";
 import type { FileContext } from "./option_entry.ts";
 import { collecting, FILE_OPTIONS, givenByEntry, optionOf, refuseTwiceIn } from "./option_entry.ts";
-import type { OptionSpec } from "./options.ts";
+import type { OptionSpec } from "./option_spec.ts";
 import { addressFrom, mongrel2From } from "./relative_paths.ts";
 import {
   ALIASES,

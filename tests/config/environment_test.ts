@@ -2,7 +2,8 @@ import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { parseCommandLine } from "../../src/config/command_line.ts";
 import { variableOf } from "../../src/config/environment.ts";
 import { NO_SOURCES } from "../../src/config/gather.ts";
-import { hasOptionalValue, OPTIONS } from "../../src/config/options.ts";
+import { hasOptionalValue } from "../../src/config/option_spec.ts";
+import { OPTIONS } from "../../src/config/options.ts";
 import type { ServeSettings } from "../../src/config/settings.ts";
 import { ConfigError } from "../../src/base/errors.ts";
 

@@ -7,8 +7,9 @@
 import { COMMAND_TABLES } from "../command_help.ts";
 import { COMMANDS } from "../commands.ts";
 import { helpTopics } from "../help.ts";
-import type { OptionSpec } from "../options.ts";
-import { hasOptionalValue, OPTIONS } from "../options.ts";
+import type { OptionSpec } from "../option_spec.ts";
+import { hasOptionalValue } from "../option_spec.ts";
+import { OPTIONS } from "../options.ts";
 
 /** What is completed after an option. */
 export type Value =
