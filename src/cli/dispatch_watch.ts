@@ -133,7 +133,8 @@ export class DispatchWatch implements AsyncDisposable {
       unanswered: dispatcher.waitingCount,
     };
     const handlers = Array.from(dispatcher.handlers, (handler): EndpointReport => ({
-      url: handler.isLeaving ? `${handler.name} (leaves)` : handler.name,
+      url: handler.name +
+        (handler.isLeaving ? " (leaves)" : handler.isAside ? " (does not answer)" : ""),
       protocol: "dispatch",
       connections: 1,
       accepted: handler.givenCount,
@@ -144,8 +145,9 @@ export class DispatchWatch implements AsyncDisposable {
 
   get #totals(): Totals {
     if (this.hub === null) return NO_TOTALS;
-    const { requests, answered, badGateway, unavailable } = this.hub.dispatcher.counts;
-    const failures = badGateway + unavailable;
+    const { requests, answered, badGateway, unavailable, gatewayTimeout } =
+      this.hub.dispatcher.counts;
+    const failures = badGateway + unavailable + gatewayTimeout;
     return { ...NO_TOTALS, requests: Math.min(requests, answered + failures), failures };
   }
 }

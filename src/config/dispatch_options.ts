@@ -96,6 +96,16 @@ const OPTIONS: readonly CommandOption<DispatchSettings>[] = [
       settings.limits.queueTimeoutMs = duration(name, text, 1, MAX_TIMER_MS),
   },
   {
+    name: "request-timeout",
+    value: "SECONDS",
+    help:
+      "Answer 504 if a handler has not begun its answer to a request after this long. One that does not " +
+      "even give the request up gets no more, and another one gets the request if that is safe. 0 disables",
+    default: formatDuration(DEFAULT_DISPATCH_LIMITS.requestTimeoutMs),
+    apply: (settings, text, name) =>
+      settings.limits.requestTimeoutMs = duration(name, text, 0, MAX_TIMER_MS),
+  },
+  {
     name: "max-held-bytes",
     value: "BYTES",
     help:

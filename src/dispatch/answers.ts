@@ -15,10 +15,13 @@ import type { RequestTraits } from "./incoming.ts";
 
 const encoder = new TextEncoder();
 
+/** Why no handler's answer comes: it has died, there is none, or it takes too long. */
+export type ErrorStatus = 502 | 503 | 504;
+
 /** The reply that answers a request with `status` and its name; its connection is to be closed then. */
 export function errorReply(
   client: Client,
-  status: 502 | 503,
+  status: ErrorStatus,
   { isHead }: Pick<RequestTraits, "isHead">,
 ): Uint8Array<ArrayBuffer> {
   const { head, body } = errorResponse(status, "");
@@ -45,12 +48,15 @@ export function goneNotice({ senderId, connId }: Client): Uint8Array<ArrayBuffer
 }
 
 /**
- * Whether `reply` goes to `client`, and to nobody else: its head is that of a reply to this connection,
- * or of a request to Mongrel2 about it (`X` before its number).
+ * What `reply` is if it goes to `client`, and to nobody else: an `answer`, since its head is that of a reply to
+ * this connection, or a request to Mongrel2 about it (`X` before its number). `null` if it goes elsewhere.
  */
-export function isReplyTo(reply: Uint8Array, { senderId, connId }: Client): boolean {
-  return beginsWith(reply, replyHeader(senderId, [connId])) ||
-    beginsWith(reply, replyHeader(senderId, ["X", connId]));
+export function replyTo(
+  { senderId, connId }: Client,
+  reply: Uint8Array,
+): "answer" | "request" | null {
+  if (beginsWith(reply, replyHeader(senderId, [connId]))) return "answer";
+  return beginsWith(reply, replyHeader(senderId, ["X", connId])) ? "request" : null;
 }
 
 /** Whether `bytes` begin with the code units of `head`. */

@@ -5,7 +5,8 @@
  */
 
 import type { DispatchLimits } from "../limits/dispatch_limits.ts";
-import { closingReply, errorReply, goneNotice, isReplyTo } from "./answers.ts";
+import { closingReply, errorReply, goneNotice, replyTo } from "./answers.ts";
+import type { ErrorStatus } from "./answers.ts";
 import { Client, DispatchedRequest, keyOf, LastHandlers } from "./clients.ts";
 import type { DispatchOutcome } from "./codec/dispatch_message.ts";
 import type { HandlerRoster, SendOutcome } from "./handler_roster.ts";
@@ -14,6 +15,7 @@ import { HeldRequests } from "./held_requests.ts";
 import type { Incoming } from "./incoming.ts";
 import { traitsOf } from "./incoming.ts";
 import type { Journal } from "./journal.ts";
+import { OverdueRequests } from "./overdue_requests.ts";
 import type { Placement } from "./placement.ts";
 
 /** What clients are reached by. */
@@ -31,6 +33,9 @@ export const MAX_UNANSWERED = 262_144;
 /** Handlers that one request is given to at the most: it may be what they die of. */
 const MAX_ATTEMPTS = 3;
 
+/** How answers with an error are counted. */
+const COUNTED = { 502: "badGateway", 503: "unavailable", 504: "gatewayTimeout" } as const;
+
 /** Gives requests to handlers, and their answers to clients. */
 export class ClientDesk {
   readonly #host: DeskHost;
@@ -39,6 +44,7 @@ export class ClientDesk {
   readonly #roster: HandlerRoster;
   readonly #journal: Journal;
   readonly #held: HeldRequests;
+  readonly #overdue: OverdueRequests;
   /** The clients with a request under way. */
   readonly #clients = new Map<string, Client>();
   readonly #last = new LastHandlers();
@@ -60,6 +66,7 @@ export class ClientDesk {
     this.#roster = roster;
     this.#journal = journal;
     this.#held = new HeldRequests(limits.maxHeldBytes);
+    this.#overdue = new OverdueRequests(limits);
   }
 
   /** Requests that wait for a handler. */
@@ -77,9 +84,10 @@ export class ClientDesk {
     return this.#held.bytes;
   }
 
-  /** When {@linkcode refuseLate} is to be called next. */
-  get lateAt(): number {
-    return this.#placement.waitingSince + this.#limits.queueTimeoutMs;
+  /** When {@linkcode tick} is to be called next. */
+  get dueAt(): number {
+    const lateAt = this.#placement.waitingSince + this.#limits.queueTimeoutMs;
+    return this.#unansweredCount === 0 ? lateAt : Math.min(lateAt, this.#overdue.lookAt);
   }
 
   /** Takes a message that came as `bytes`, which are lent, with the number `upstream`, or 0 if it has none. */
@@ -118,7 +126,12 @@ export class ClientDesk {
     }
     const { client } = request;
     if (client.isGone) return;
-    if (!isReplyTo(payload, client)) {
+    if (client.withdrawnAt !== null) {
+      this.#journal.counts.lateReplies++;
+      return;
+    }
+    const kind = replyTo(client, payload);
+    if (kind === null) {
       this.#journal.counts.misdirected++;
       this.#journal.warn(
         `handler ${handler.name} has sent a reply that is not for the client of its request: dropped`,
@@ -131,7 +144,12 @@ export class ClientDesk {
       return;
     }
     // A handler may put the answers to several requests of a connection into one reply.
-    for (const each of client.requests) this.#begin(each);
+    for (const each of client.requests) {
+      this.#begin(each);
+      if (kind === "answer" && each.answer === "none") each.answer = "maybe";
+    }
+    if (kind === "answer") request.answer = "begun";
+    else client.requests[0].since = this.#journal.now;
     this.#journal.counts.replies++;
     this.#host.reply(request.upstream, payload);
   }
@@ -140,12 +158,16 @@ export class ClientDesk {
   onDone(handler: Handler, number: number, outcome: DispatchOutcome): void {
     const request = handler.requests.get(number);
     if (request === undefined) {
-      this.#journal.counts.lateReplies++;
+      if (!this.#roster.takeBack(handler, number)) this.#journal.counts.lateReplies++;
       return;
     }
     handler.requests.delete(number);
     const { client, isBegun, traits } = request;
     if (client.isGone) return;
+    if (client.withdrawnAt !== null) {
+      this.#timeOut(client);
+      return;
+    }
     if (outcome === "answered") {
       // A client must not wait for what does not come.
       if (isBegun || traits.isUploadStart) this.#finish(request);
@@ -162,6 +184,7 @@ export class ClientDesk {
   onOrphaned(clients: Iterable<Client>): void {
     for (const client of clients) {
       client.owner = null;
+      client.withdrawnAt = null;
       if (client.requests.some(({ isBegun }) => isBegun)) {
         this.#close(client);
         continue;
@@ -173,8 +196,26 @@ export class ClientDesk {
     }
   }
 
-  /** Answers what has waited for too long. */
-  refuseLate(): void {
+  /** Does what is due: answers what has waited for too long, and takes back what handlers have had for too long. */
+  tick(): void {
+    this.#refuseLate();
+    for (
+      const { handler, request, kind } of this.#overdue.take(
+        this.#roster.handlers,
+        this.#journal.now,
+      )
+    ) {
+      if (kind === "time") this.#withdraw(handler, request.client);
+      else this.#giveUpOn(handler, request);
+    }
+  }
+
+  /** Is told that handlers were not read until now. */
+  excuse(): void {
+    this.#overdue.excuse(this.#journal.now);
+  }
+
+  #refuseLate(): void {
     const { now } = this.#journal;
     const { queueTimeoutMs } = this.#limits;
     const late = this.#placement.takeLate(
@@ -288,6 +329,33 @@ export class ClientDesk {
     if (state === "waiting") this.#waitingCount++;
   }
 
+  /** Has `handler` give up the requests of a client, whose answers take too long, as if it had left. */
+  #withdraw(handler: Handler, client: Client): void {
+    this.#journal.counts.overdue++;
+    client.withdrawnAt = this.#journal.now;
+    this.#roster.tell(handler, goneNotice(client), "must");
+  }
+
+  /** Its handler has given up the first request of a client, which took too long. */
+  #timeOut(client: Client): void {
+    // In the middle of what may be an answer there is no place for another one.
+    if (client.requests[0].answer === "none") this.#refuse(client, 504);
+    else this.#close(client);
+  }
+
+  /** Deals with a request that `handler` does not give up: others may have it, as if that were dead. */
+  #giveUpOn(handler: Handler, request: DispatchedRequest): void {
+    const { client } = request;
+    if (client.isGone) {
+      this.#roster.setAside(handler, request.number);
+      return;
+    }
+    for (const { state, number } of client.requests) {
+      if (state === "given") this.#roster.setAside(handler, number);
+    }
+    this.onOrphaned([client]);
+  }
+
   /** Gives the requests of a client that wait to `handler`, as many as its socket takes. */
   #giveWaiting(client: Client, handler: Handler): void {
     for (const request of client.requests) {
@@ -306,6 +374,7 @@ export class ClientDesk {
       return;
     }
     for (const request of client.requests) this.#begin(request);
+    client.requests[0].since = this.#journal.now;
     if (this.#roster.tell(owner, bytes, "may")) return;
     this.#journal.counts.overflows++;
     this.#close(client);
@@ -369,7 +438,7 @@ export class ClientDesk {
       client.isGone = true;
       this.#clients.delete(client.key);
     } else if (client.hasGiven) {
-      return;
+      first.since = this.#journal.now;
     } else if (first.state === "failed") {
       this.#refuse(client, 502);
     } else {
@@ -382,9 +451,8 @@ export class ClientDesk {
   }
 
   /** Answers the first request of a client with an error, and closes the connection. */
-  #refuse(client: Client, status: 502 | 503): void {
-    if (status === 502) this.#journal.counts.badGateway++;
-    else this.#journal.counts.unavailable++;
+  #refuse(client: Client, status: ErrorStatus): void {
+    this.#journal.counts[COUNTED[status]]++;
     const [{ upstream, traits }] = client.requests;
     if (!traits.isUploadStart) this.#host.reply(upstream, errorReply(client, status, traits));
     this.#close(client);
@@ -395,16 +463,22 @@ export class ClientDesk {
     this.#journal.counts.closed++;
     const { owner, senderId, connId, requests } = client;
     this.#host.reply(requests[0]?.upstream ?? 0, closingReply(senderId, connId));
-    if (client.hasGiven) this.#roster.tell(owner, goneNotice(client), "must");
+    // Its handler may know already.
+    const isToBeTold = client.hasGiven && client.withdrawnAt === null;
+    if (isToBeTold) this.#roster.tell(owner, goneNotice(client), "must");
     this.#forget(client);
   }
 
   /** Forgets a client that has gone; what handlers have of it, they finish. */
   #forget(client: Client): void {
     client.isGone = true;
+    client.withdrawnAt = null;
     this.#clients.delete(client.key);
     this.#placement.remove(client);
-    for (const request of client.requests) this.#drop(request);
+    for (const request of client.requests) {
+      request.since = this.#journal.now;
+      this.#drop(request);
+    }
     client.requests.length = 0;
   }
 }

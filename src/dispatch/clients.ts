@@ -22,7 +22,10 @@ export class DispatchedRequest {
   readonly traits: RequestTraits;
   /** Number by which it came; 0 if it came from Mongrel2, which has none. */
   readonly upstream: number;
-  /** When it began to wait, or was given, in milliseconds. */
+  /**
+   * In milliseconds, when it began to wait or was given, when its turn came or, once its client has left, when that
+   * was.
+   */
   since: number;
   /** Where it is. */
   state: RequestState = "waiting";
@@ -34,6 +37,11 @@ export class DispatchedRequest {
   payload: Uint8Array | null = null;
   /** Whether it is under way for good: something was passed on, of the answer or of the body. */
   isBegun = false;
+  /**
+   * Whether something of its answer was passed on: nothing, or maybe, since that can have been in a reply to one
+   * before it.
+   */
+  answer: "none" | "maybe" | "begun" = "none";
 
   /** Makes a request that waits. */
   constructor(client: Client, traits: RequestTraits, upstream: number, since: number) {
@@ -54,6 +62,11 @@ export class Client {
   readonly requests: DispatchedRequest[] = [];
   /** The handler that has some of them. */
   owner: Handler | null = null;
+  /**
+   * When its handler was told that it has left, in milliseconds, though it has not: that took too long. `null` if
+   * that is not so.
+   */
+  withdrawnAt: number | null = null;
   /** Its place in a queue, if it waits in one. */
   place: QueuePlace | null = null;
   /** Whether it has left, or was left. */

@@ -26,9 +26,13 @@ export interface DispatchCounts {
   returned: number;
   /** Requests that got 502, since their handler died. */
   badGateway: number;
+  /** Requests that got 504, since their handler did not begin to answer them in time. */
+  gatewayTimeout: number;
+  /** Requests that were given up since their handler took too long. */
+  overdue: number;
   /** Requests that got 503, since no handler took them. */
   unavailable: number;
-  /** Connections that were closed, those after a 502 or 503 included. */
+  /** Connections that were closed, those after a 502, 503 or 504 included. */
   closed: number;
   /** Those of them that had asked too much ahead, or sent more than their handler read. */
   overflows: number;
@@ -64,6 +68,8 @@ export function newCounts(): DispatchCounts {
     redispatched: 0,
     returned: 0,
     badGateway: 0,
+    gatewayTimeout: 0,
+    overdue: 0,
     unavailable: 0,
     closed: 0,
     overflows: 0,

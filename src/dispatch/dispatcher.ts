@@ -87,14 +87,14 @@ export class Dispatcher {
     return this.#desk.heldBytes;
   }
 
-  /** Requests that all handlers together take at a time, without those that leave. */
+  /** Requests that all handlers together take at a time, without those that leave or are set aside. */
   get capacity(): number {
     return this.#roster.capacity;
   }
 
   /** When {@linkcode tick} is to be called next, on the clock of what was passed to it. */
   get dueAt(): number {
-    return Math.min(this.#roster.dueAt, this.#desk.lateAt);
+    return Math.min(this.#roster.dueAt, this.#desk.dueAt);
   }
 
   /**
@@ -146,17 +146,19 @@ export class Dispatcher {
     this.#desk.settle();
   }
 
-  /** Does what is due: pings, judges, and answers what has waited for too long. */
+  /** Does what is due: pings, judges, and ends what has waited for too long. */
   tick(now: number): void {
     this.#journal.now = now;
     this.#roster.tick();
-    this.#desk.refuseLate();
+    this.#desk.tick();
     this.#desk.settle();
   }
 
   /** Is told that handlers were not read for a while: nothing is made of their silence until the next tick. */
-  excuse(): void {
+  excuse(now: number): void {
+    this.#journal.now = now;
     this.#roster.excuse();
+    this.#desk.excuse();
   }
 
   /** Gives up all clients: Mongrel2 has gone, or the other dispatcher. */

@@ -81,11 +81,11 @@ export class HandlerRoster {
     return this.#handlers.size;
   }
 
-  /** Requests that all together take at a time, without those that leave. */
+  /** Requests that all together take at a time, without those that leave or are set aside. */
   get capacity(): number {
     if (this.#capacity !== null) return this.#capacity;
     let sum = 0;
-    for (const { isLeaving, capacity } of this.#handlers.values()) sum += isLeaving ? 0 : capacity;
+    for (const { isServing, capacity } of this.#handlers.values()) sum += isServing ? capacity : 0;
     return this.#capacity = sum;
   }
 
@@ -139,6 +139,32 @@ export class HandlerRoster {
     this.#journal.counts.left++;
     this.#journal.note(`handler ${handler.name} leaves`);
     this.#sendOrKeep(handler, { kind: "left" }, "must");
+  }
+
+  /**
+   * A handler does not give up the request that it has as `number`, though it should have: it gets no more until
+   * it does.
+   */
+  setAside(handler: Handler, number: number): void {
+    const wasAside = handler.isAside;
+    handler.requests.delete(number);
+    handler.unconfirmed.add(number);
+    if (wasAside) return;
+    this.#capacity = null;
+    this.#placement.onLeft(handler);
+    this.#journal.warn(
+      `handler ${handler.name} answers pings, but not its requests: it gets no more until it does`,
+    );
+  }
+
+  /** A handler has given up the request that it had as `number`; `false` if nobody waited for that. */
+  takeBack(handler: Handler, number: number): boolean {
+    if (!handler.unconfirmed.delete(number)) return false;
+    if (!handler.isServing) return true;
+    this.#capacity = null;
+    this.#placement.onJoined(handler);
+    this.#journal.note(`handler ${handler.name} has given up its old requests, and gets new ones`);
+    return true;
   }
 
   /** Takes note of what a handler takes now. */

@@ -29,6 +29,8 @@ export class Handler {
   generation: number;
   /** What it has, by number. */
   readonly requests = new Map<number, DispatchedRequest>();
+  /** Numbers of requests that it should have given up, and has not: others have them by now. */
+  readonly unconfirmed = new Set<number>();
   /** Requests that it has been given in all. */
   givenCount = 0;
   /** When it was last given one, as a number that grows with each. */
@@ -60,6 +62,16 @@ export class Handler {
     this.capacity = capacity;
     this.generation = generation;
     this.order = order;
+  }
+
+  /** Whether it gets no more requests until it has given up those that it should have. */
+  get isAside(): boolean {
+    return this.unconfirmed.size > 0;
+  }
+
+  /** Whether it is there for requests, as far as it has room. */
+  get isServing(): boolean {
+    return !this.isLeaving && !this.isGone && !this.isAside;
   }
 
   /** Whether it can be given another request. */

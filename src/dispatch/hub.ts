@@ -77,7 +77,7 @@ export class DispatchHub implements AsyncDisposable {
       },
     });
     const onRoom = () => {
-      dispatcher.excuse();
+      dispatcher.excuse(performance.now());
       this.#handlers.goOn();
     };
     const upstreamOwner: UpstreamOwner = {
@@ -160,7 +160,7 @@ export class DispatchHub implements AsyncDisposable {
   readonly #onTimer = (): void => {
     this.#timerAt = Infinity;
     const now = performance.now();
-    if (this.#upstream.isCongested) this.dispatcher.excuse();
+    if (this.#upstream.isCongested) this.dispatcher.excuse(now);
     this.dispatcher.tick(now);
     this.#afterEvent();
   };

@@ -111,6 +111,8 @@ export class StickyPlacement implements Placement {
   onJoined(handler: Handler): void {
     this.#handlers.add(handler);
     const before = this.#homes.get(handler.name);
+    // One that was set aside comes back.
+    if (before !== undefined && before.handler.order > handler.order) return;
     const home = new Home(handler);
     this.#homes.set(handler.name, home);
     const movers = [...this.#homeless, ...before?.queue ?? []];

@@ -19,6 +19,8 @@ export interface DispatcherFacts {
       | "answered"
       | "badGateway"
       | "unavailable"
+      | "gatewayTimeout"
+      | "overdue"
       | "closed"
       | "queued"
       | "redispatched"
@@ -39,6 +41,8 @@ export interface DispatcherFacts {
   readonly handlers: Iterable<{
     readonly name: string;
     readonly isLeaving: boolean;
+    readonly isAside: boolean;
+    readonly isServing: boolean;
     readonly capacity: number;
     readonly requests: { readonly size: number };
   }>;
@@ -51,11 +55,11 @@ export interface DispatcherFacts {
 /** Adds the metrics of a dispatcher to `samples`. */
 export function dispatchSamples(samples: Samples, facts: DispatcherFacts): void {
   const { counts, handlers, waitingCount, heldBytes } = facts;
-  const states = { serving: 0, leaving: 0 };
+  const states = { serving: 0, leaving: 0, aside: 0 };
   addSample(samples, "gatehouse_dispatch_capacity", {}, 0);
-  for (const { name: handler, isLeaving, capacity, requests } of handlers) {
-    states[isLeaving ? "leaving" : "serving"]++;
-    if (!isLeaving) addSample(samples, "gatehouse_dispatch_capacity", {}, capacity);
+  for (const { name: handler, isLeaving, isAside, isServing, capacity, requests } of handlers) {
+    states[isLeaving ? "leaving" : isAside ? "aside" : "serving"]++;
+    if (isServing) addSample(samples, "gatehouse_dispatch_capacity", {}, capacity);
     addSample(samples, "gatehouse_dispatch_requests_in_flight", { handler }, requests.size);
   }
   for (const [state, count] of Object.entries(states)) {
@@ -67,6 +71,7 @@ export function dispatchSamples(samples: Samples, facts: DispatcherFacts): void 
     handler: counts.answered,
     502: counts.badGateway,
     503: counts.unavailable,
+    504: counts.gatewayTimeout,
   };
   for (const [by, count] of Object.entries(answers)) {
     addSample(samples, "gatehouse_dispatch_answers", { by }, count);
@@ -94,6 +99,7 @@ export function dispatchSamples(samples: Samples, facts: DispatcherFacts): void 
     addSample(samples, "gatehouse_dispatch_handler_events", { event }, count);
   }
   addSample(samples, "gatehouse_dispatch_missed_pings", {}, counts.missedPings);
+  addSample(samples, "gatehouse_dispatch_overdue", {}, counts.overdue);
   for (const kind of ["requests", "notices"] as const) {
     addSample(samples, "gatehouse_mongrel2_messages", { kind }, counts[kind]);
   }

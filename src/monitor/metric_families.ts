@@ -175,7 +175,7 @@ export const FAMILIES = {
   },
   gatehouse_dispatch_handlers: {
     type: "gauge",
-    help: "Handlers of a dispatcher, by state: serving, or leaving.",
+    help: "Handlers of a dispatcher, by state: serving, leaving, or set aside.",
   },
   gatehouse_dispatch_capacity: {
     type: "gauge",
@@ -196,7 +196,7 @@ export const FAMILIES = {
   },
   gatehouse_dispatch_answers: {
     type: "counter",
-    help: "Requests that were answered: by a handler, or by the dispatcher with 502 or 503.",
+    help: "Requests that were answered: by a handler, or by the dispatcher with 502, 503 or 504.",
   },
   gatehouse_dispatch_queued: {
     type: "counter",
@@ -204,7 +204,7 @@ export const FAMILIES = {
   },
   gatehouse_dispatch_closed: {
     type: "counter",
-    help: "Connections that a dispatcher has closed, those after its 502 and 503 included.",
+    help: "Connections that a dispatcher has closed, those after its 502, 503 and 504 included.",
   },
   gatehouse_dispatch_redispatched: {
     type: "counter",
@@ -225,6 +225,10 @@ export const FAMILIES = {
   gatehouse_dispatch_missed_pings: {
     type: "counter",
     help: "Handlers that were taken for dead since they did not answer a ping.",
+  },
+  gatehouse_dispatch_overdue: {
+    type: "counter",
+    help: "Requests that a handler was told to give up since its answer took too long.",
   },
 } as const satisfies Readonly<Record<string, MetricFamily>>;
 

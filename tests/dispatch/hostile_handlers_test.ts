@@ -1,69 +1,16 @@
 import { assert, assertEquals, assertMatch } from "../support/assert.ts";
 import { FakeHandler } from "../support/dispatch_handler.ts";
+import { DispatchLab as Lab } from "../support/dispatch_lab.ts";
 import { FakeMongrel2 } from "../support/fake_mongrel2.ts";
 import { libzmqIsMissing } from "../support/peers.ts";
 import { eventually } from "../support/zmq.ts";
-import { Dispatcher } from "../../src/dispatch/dispatcher.ts";
 import { MAX_HANDLERS } from "../../src/dispatch/handler_roster.ts";
-import type { SendOutcome } from "../../src/dispatch/handler_roster.ts";
 import { DispatchHub } from "../../src/dispatch/hub.ts";
 import { DISPATCH_VERSION, handlerParts } from "../../src/dispatch/codec/dispatch_message.ts";
-import type {
-  DispatcherMessage,
-  HandlerMessage,
-} from "../../src/dispatch/codec/dispatch_message.ts";
 import { MAX_CAPACITY } from "../../src/dispatch/codec/limits.ts";
 import { DEFAULT_DISPATCH_LIMITS } from "../../src/limits/dispatch_limits.ts";
 
 const ignore = libzmqIsMissing();
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-/** A dispatcher whose handlers say what they like. */
-class Lab {
-  readonly sent: { readonly peer: string; readonly message: DispatcherMessage }[] = [];
-  readonly replies: string[] = [];
-  readonly log: string[] = [];
-  outcome: SendOutcome = "sent";
-  now = 0;
-  #instances = 0;
-  readonly dispatcher = new Dispatcher({
-    send: (peer, message) => {
-      if (this.outcome === "sent") this.sent.push({ peer, message });
-      return this.outcome;
-    },
-    reply: (_number, bytes) => this.replies.push(decoder.decode(bytes)),
-    done() {},
-    log: (level, message) => this.log.push(`${level}: ${message}`),
-  });
-
-  say(peer: string, message: HandlerMessage): void {
-    this.dispatcher.onHandlerMessage(peer, handlerParts(message), this.now);
-  }
-
-  join(peer: string, capacity = 10, name = peer): void {
-    const instance = String(++this.#instances).padStart(32, "0");
-    const load = { capacity, generation: 1 };
-    this.say(peer, { kind: "hello", version: DISPATCH_VERSION, instance, name, ...load });
-  }
-
-  /** Has a client ask; returns the number by which a handler has the request, and that handler. */
-  request(conn: number, method = "GET"): { readonly number: number; readonly peer: string } {
-    const before = this.sent.length;
-    const headers = JSON.stringify({ METHOD: method, VERSION: "HTTP/1.1" });
-    this.dispatcher.onMessage(
-      encoder.encode(`server ${conn} / ${headers.length}:${headers},0:,`),
-      this.now,
-    );
-    const [{ peer, message }] = this.sent.slice(before);
-    assert(message.kind === "request");
-    return { number: message.request, peer };
-  }
-
-  reply(peer: string, number: number, text: string): void {
-    this.say(peer, { kind: "reply", request: number, payload: encoder.encode(text) });
-  }
-}
 
 const forged: Record<string, string> = {
   "another client's connection": "server 1:2, evil",

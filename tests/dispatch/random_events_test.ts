@@ -26,6 +26,7 @@ const LIMITS: DispatchLimits = {
   pingIntervalMs: 100,
   maxQueue: 20,
   queueTimeoutMs: 700,
+  requestTimeoutMs: 400,
   maxHeldBytes: 30_000,
 };
 const METHODS = ["GET", "GET", "GET", "POST", "PUT", "HEAD"] as const;
@@ -85,7 +86,8 @@ class ModelHandler {
   readonly pipe: DispatcherMessage[] = [];
   readonly work: Work[] = [];
   readonly givenBack = new Set<number>();
-  state: "up" | "silent" | "dead" | "leaving" = "up";
+  /** One that is `stuck` answers pings, and nothing else. */
+  state: "up" | "silent" | "stuck" | "dead" | "leaving" = "up";
   isKnown = false;
 
   constructor(peer: string, name: string, instance: string, conduct: Conduct) {
@@ -273,6 +275,7 @@ class World {
     if (handler.state === "dead" || handler.state === "silent") return;
     const count = 1 + this.random.below(MAX_IN_PIPE);
     for (const message of handler.pipe.splice(0, count)) {
+      if (handler.state === "stuck" && message.kind !== "ping") continue;
       switch (message.kind) {
         case "welcome":
           handler.isKnown = true;
@@ -322,7 +325,8 @@ class World {
 
   /** A handler goes on with something that it has. */
   work(handler: ModelHandler): void {
-    if (handler.state === "dead" || handler.state === "silent" || handler.work.length === 0) return;
+    const isWorking = handler.state === "up" || handler.state === "leaving";
+    if (!isWorking || handler.work.length === 0) return;
     const { random } = this;
     const any = random.pick(handler.work);
     // The requests of a connection are answered in their order.
@@ -422,8 +426,10 @@ class World {
     else if (what < 60) this.read(handler);
     else if (what < 95) this.work(handler);
     else if (what < 96) handler.state = "dead";
-    else if (what < 97) handler.state = "silent";
-    else if (what < 99) {
+    else if (what < 97) {
+      // What one has lost that is stuck it does not find again.
+      if (handler.state !== "stuck") handler.state = random.pick(["silent", "stuck"]);
+    } else if (what < 99) {
       if (handler.state === "silent") handler.state = "up";
     } else if (handler.state === "up") {
       handler.state = "leaving";
@@ -451,10 +457,10 @@ class World {
     }
   }
 
-  /** Everything comes to its end: whoever is silent dies, and the others do their work. */
+  /** Everything comes to its end: whoever is silent or stuck dies, and the others do their work. */
   finish(): void {
     for (const handler of this.handlers.values()) {
-      if (handler.state === "silent") handler.state = "dead";
+      if (handler.state === "silent" || handler.state === "stuck") handler.state = "dead";
     }
     for (let round = 0; round < 4_000 && this.dispatcher.unansweredCount > 0; round++) {
       for (const handler of this.handlers.values()) {
@@ -476,6 +482,7 @@ for (const [placement, make] of Object.entries(placements)) {
   for (const conduct of ["well", "badly"] as const) {
     Deno.test(`whatever happens, each request is answered once or its connection closed (${placement}, handlers behave ${conduct})`, async () => {
       const seen = { answered: 0, refused: 0, cut: 0, open: 0 };
+      let overdue = 0;
       for (let seed = 1; seed <= 150; seed++) {
         const world = new World(seed, conduct, await make());
         try {
@@ -488,6 +495,7 @@ for (const [placement, make] of Object.entries(placements)) {
             seen[state]++;
           }
           const { dispatcher } = world;
+          overdue += dispatcher.counts.overdue;
           assertEquals(
             [dispatcher.unansweredCount, dispatcher.waitingCount, dispatcher.heldBytes],
             [0, 0, 0],
@@ -497,6 +505,7 @@ for (const [placement, make] of Object.entries(placements)) {
         }
       }
       // The events were of all kinds.
+      assert(overdue > 500);
       for (const state of ["answered", "refused", "cut"] as const) assert(seen[state] > 500, state);
     });
   }

@@ -52,6 +52,7 @@ function test(
   name: string,
   settings: Readonly<Record<string, number>>,
   fn: (site: Site) => Promise<void>,
+  options: readonly string[] = [],
 ): void {
   Deno.test({
     name,
@@ -62,7 +63,7 @@ function test(
         const server = stack.use(await Mongrel2Server.start({ settings }));
         const source = server.spec("main", {});
         const dispatcher = stack.use(
-          await startGateway(["dispatch", source, "tcp://127.0.0.1:0"]),
+          await startGateway(["dispatch", source, "tcp://127.0.0.1:0", ...options]),
         );
         const line = await dispatcher.logged(/^listening dispatch\+tcp:/);
         const endpoint = line.replace("listening ", "");
@@ -174,6 +175,19 @@ test("a handler that is ended finishes what it has, and others go on", {}, async
   two.kill("SIGTERM");
   assertEquals((await two.status).code, 0);
 });
+
+test("an app that takes too long for the dispatcher gives its request up", {}, async (site) => {
+  await site.start("one");
+  for (let i = 0; i < 2; i++) {
+    const response = await fetch(`${site.server.url}/?ms=600000`);
+    assertEquals(response.status, 504);
+    await response.body?.cancel();
+  }
+  const response = await fetch(`${site.server.url}/`);
+  assertEquals(response.status, 200);
+  await response.body?.cancel();
+  assertEquals(site.dispatcher.log.filter((line) => line.includes("answers pings")), []);
+}, ["--request-timeout=500ms"]);
 
 test("what is asked while no handler is there waits for the next one", {}, async (site) => {
   const waiting = fetch(`${site.server.url}/`).then((response) => response.text());
