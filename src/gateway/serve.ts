@@ -27,6 +27,7 @@ import type { App, MountedApp } from "../worker/apps.ts";
 import type { AppSet } from "../worker/protocol.ts";
 import { appSourceOf } from "./app_groups.ts";
 import { appLoading } from "./apps.ts";
+import { checked, compressionOf } from "./checked_options.ts";
 import type { FolderMount } from "./folder_mounts.ts";
 import { folderAt } from "./folder_mounts.ts";
 import { Gateway } from "./gateway.ts";
@@ -36,7 +37,6 @@ import type { OpenHub } from "./hub.ts";
 import { openHub } from "./hub.ts";
 import { Reloading } from "./reloading.ts";
 import type { AppReference, ServeOptions } from "./serve_options.ts";
-import { checked, compressionOf } from "./serve_options.ts";
 
 /** A gateway that {@linkcode serve} started. */
 export interface Server extends AsyncDisposable {
