@@ -64,6 +64,7 @@ export type {
   ExchangeReceiver,
   FaultReports,
   Peer,
+  Refusal,
   RequestHead,
   RequestRole,
   ResponseHead,

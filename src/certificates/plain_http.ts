@@ -40,6 +40,7 @@ export class ChallengeHandler implements ExchangeHandler {
     // What nobody expects may be for another client of the authority, behind this gateway.
     if (answer === null) this.#others.handle(exchange);
     else {
+      exchange.onRouted?.(null);
       exchange.respond({
         status: 200,
         fieldLines: "content-type: application/octet-stream\r\ncache-control: no-store\r\n",
@@ -64,6 +65,7 @@ export class HttpsRedirect implements ExchangeHandler {
   }
 
   handle(exchange: Exchange): void {
+    exchange.onRouted?.(null);
     const { head } = exchange;
     if (head.authorityEnd === head.authorityStart) {
       refuse(exchange, 400, "a request needs a host to be redirected");

@@ -5,7 +5,9 @@
  */
 
 import { BufferPool } from "../base/buffers.ts";
+import { EMPTY } from "../base/empty.ts";
 import type { ProtocolError } from "../base/errors.ts";
+import { errorBodyBytes } from "../message/error_response.ts";
 import type { ExchangeHandler, FaultReports, Peer } from "../message/exchange.ts";
 import { RequestHead } from "../message/exchange.ts";
 import type { Log } from "../base/log.ts";
@@ -16,7 +18,8 @@ import type { ExchangeSettings } from "./fastcgi_exchange.ts";
 import { bodyTooShort, FastCgiExchange } from "./fastcgi_exchange.ts";
 import type { FastCgiLimits } from "./codec/limits.ts";
 import { RequestListener } from "./request_listener.ts";
-import type { RequestHandler } from "./request_handler.ts";
+import type { RequestHandler, TurningAway } from "./request_handler.ts";
+import { OVERLOADED } from "./codec/records.ts";
 import { ROLE_NUMBERS } from "./codec/roles.ts";
 import type { ServerRequest } from "./server_request.ts";
 import { RequestTranslator } from "./codec/translate.ts";
@@ -111,6 +114,11 @@ export class FastCgiEndpoint implements AsyncDisposable {
   }
 }
 
+/** What counts as the status of a request that is turned away: the web server gets another word. */
+const SERVICE_UNAVAILABLE = 503;
+const NOT_IMPLEMENTED = 501;
+const NO_PARAMS = { bytes: EMPTY, length: 0 };
+
 /** The two peers of a connection: the web server tells the scheme with each request. */
 interface Peers {
   readonly http: Peer;
@@ -150,10 +158,23 @@ class ExchangeMaker implements RequestHandler {
       request.receiver.refuse(error);
       return;
     }
-    const head = new RequestHead();
-    head.peer = this.#peersOf(request.connection.conn).http;
-    new FastCgiExchange(request, head, this.#settings).refuse(error);
-    this.#handler.onRefused?.(head, error);
+    this.#tell(request.connection.conn, request, error.status, errorBodyBytes(error));
+    new FastCgiExchange(request, new RequestHead(), this.#settings).refuse(error);
+  }
+
+  onTurnedAway(reason: TurningAway, conn: Deno.Conn, request: ServerRequest | null): void {
+    const status = reason === OVERLOADED ? SERVICE_UNAVAILABLE : NOT_IMPLEMENTED;
+    this.#tell(conn, request, status, 0);
+  }
+
+  /** Tells of a request that reaches no handler, as long as what has come of it is there. */
+  #tell(conn: Deno.Conn, request: ServerRequest | null, status: number, bodyBytes: number): void {
+    const handler = this.#handler;
+    if (handler.onRefused === undefined) return;
+    const { bytes, length } = request?.params ?? NO_PARAMS;
+    const head = this.#translator.read(bytes, length, this.#peersOf(conn));
+    const durationMs = request === null ? 0 : request.connection.host.now - request.startedAt;
+    handler.onRefused(head, { status, bodyBytes, durationMs });
   }
 
   #peersOf(conn: Deno.Conn): Peers {

@@ -32,6 +32,7 @@ import {
   writeEndRequest,
   writeUnknownType,
 } from "./codec/records.ts";
+import type { TurningAway } from "./request_handler.ts";
 import { ServerRequest } from "./server_request.ts";
 import { SharedWindow } from "./shared_window.ts";
 
@@ -231,8 +232,9 @@ export class Intake {
     }
   }
 
-  #turnAway(id: number, keepConn: boolean, protocolStatus: number): void {
-    writeEndRequest(this.#out, id, 0, protocolStatus);
+  #turnAway(id: number, keepConn: boolean, reason: TurningAway): void {
+    this.#host.onTurnedAway?.(reason, this.#connection.conn, null);
+    writeEndRequest(this.#out, id, 0, reason);
     if (keepConn) return;
     this.closes = true;
     // Its parameters are on their way.
@@ -249,6 +251,7 @@ export class Intake {
 
   /** Sends a request away that has begun, and not started. */
   #turnAwayBegun(request: ServerRequest): void {
+    this.#host.onTurnedAway?.(OVERLOADED, this.#connection.conn, request);
     this.requests.delete(request.id);
     if (request.isAdmitted) this.#host.release();
     this.forgetParams(request);

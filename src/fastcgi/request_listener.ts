@@ -5,16 +5,16 @@
  * @module
  */
 
-import type { ProtocolError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import { FaultLog } from "../net/fault_log.ts";
 import { SocketEndpoint } from "../net/socket_endpoint.ts";
 import { FastCgiConnection } from "./connection.ts";
+import type { FastCgiHost } from "./connection_host.ts";
 import type { FastCgiLimits } from "./codec/limits.ts";
 import { MAX_REFUSED_CONNECTIONS } from "./codec/limits.ts";
+import { OVERLOADED } from "./codec/records.ts";
 import type { RequestHandler } from "./request_handler.ts";
-import type { ServerRequest } from "./server_request.ts";
 
 /** What a {@linkcode RequestListener} is made of. */
 export interface RequestListenerOptions {
@@ -52,24 +52,24 @@ export class RequestListener implements AsyncDisposable {
     const { listener, limits, roles, tempFolder, handler, log } = options;
     const webServerAddrs = options.webServerAddrs && new Set(options.webServerAddrs);
     const faultLog = new FaultLog(log);
-    const host = {
+    const host: FastCgiHost = {
       limits,
       faultLog,
       roles: new Set(roles),
       tempFolder,
       admit: () => {
-        if (this.#requestCount >= limits.maxReqs) {
-          this.counts.overloads++;
-          return false;
-        }
+        if (this.#requestCount >= limits.maxReqs) return false;
         this.#requestCount++;
         this.counts.requests++;
         return true;
       },
       release: () => void this.#requestCount--,
-      start: (request: ServerRequest, params: Uint8Array, length: number) =>
-        handler.start(request, params, length),
-      refuse: (request: ServerRequest, error: ProtocolError) => handler.refuse(request, error),
+      start: (request, params, length) => handler.start(request, params, length),
+      refuse: (request, error) => handler.refuse(request, error),
+      onTurnedAway: (reason, conn, request) => {
+        if (reason === OVERLOADED) this.counts.overloads++;
+        handler.onTurnedAway?.(reason, conn, request);
+      },
     };
     this.#sockets = new SocketEndpoint({
       listener,

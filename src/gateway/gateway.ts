@@ -207,8 +207,12 @@ type EndpointSite = Pick<EndpointReport, "url" | "protocol">;
 interface Opening {
   readonly listening: Listening;
   readonly scheme: string;
-  serve(handler: ExchangeHandler): Endpoint;
+  /** Has requests handled by `handler`; what takes requests from the endpoint itself is `watched`. */
+  serve(handler: ExchangeHandler, watched: Watch): Endpoint;
 }
+
+/** Has somebody know what becomes of the requests for `handler`. */
+type Watch = (handler: ExchangeHandler) => ExchangeHandler;
 
 /** Something that runs apps, and can be brought to an end. */
 export interface Backend extends ExchangeHandler {
@@ -304,9 +308,9 @@ export class Gateway {
       compressing = await compressingHandler(options, served);
       const answering = await forwarding(options, compressing ?? served);
       const observing = await observingHandler(options, answering);
-      const handler = observing ?? answering;
-      const mongrel2 = await mongrel2Endpoints(handler, backend.workerCount);
-      const listeners = openings.map((opening) => opening.serve(handler));
+      const watched: Watch = (handler) => observing?.before(handler) ?? handler;
+      const mongrel2 = await mongrel2Endpoints(observing ?? answering, backend.workerCount);
+      const listeners = openings.map((opening) => opening.serve(answering, watched));
       const urls = openings.flatMap(({ scheme, listening }) =>
         listening.addresses.map((address) => formatListenAddress(scheme, address))
       );
@@ -584,8 +588,8 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
         await listen({ address, backlog, tls: keys, sharing, log });
       const { listener } = listening;
       const before = scheme === "http" ? plainHttp?.before ?? asIs : asIs;
-      const serve = (handler: ExchangeHandler) =>
-        new HttpEndpoint(listener, scheme, before(handler), limits, log, {
+      const serve = (handler: ExchangeHandler, watched: Watch) =>
+        new HttpEndpoint(listener, scheme, watched(before(handler)), limits, log, {
           compression: messageCompression,
           greeters,
           server: serverHeader,
@@ -602,8 +606,8 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
     yield {
       listening,
       scheme: "http",
-      serve: () =>
-        new HttpEndpoint(listener, "http", redirect, limits, log, {
+      serve: (_apps, watched) =>
+        new HttpEndpoint(listener, "http", watched(redirect), limits, log, {
           greeters: greetersOf(options, address),
           server: serverHeader,
         }),
@@ -617,8 +621,8 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
     const listening = early?.take(address) ??
       await listen({ address, backlog, tls: undefined, sharing });
     const { listener } = listening;
-    const serve = (handler: ExchangeHandler) =>
-      new FastCgiEndpoint({ listener, handler, greeters, log, ...settings });
+    const serve = (handler: ExchangeHandler, watched: Watch) =>
+      new FastCgiEndpoint({ listener, handler: watched(handler), greeters, log, ...settings });
     yield { listening, scheme: "fastcgi", serve };
   }
 }

@@ -6,6 +6,7 @@
  */
 
 import { ProtocolError } from "../base/errors.ts";
+import { errorBodyBytes } from "../message/error_response.ts";
 import type { AbortReason, ExchangeHandler, Peer, UpgradeHead } from "../message/exchange.ts";
 import { CHUNK_COST_BYTES, RequestHead } from "../message/exchange.ts";
 import { bodyTooSlow, headTooSlow } from "../message/request_faults.ts";
@@ -450,7 +451,11 @@ export class HttpConnection extends Connection {
       refused.refuse(error);
       const { handler } = this.#http;
       if (handler.onRefused === undefined) return;
-      handler.onRefused(refusedHead(this.#parser.unfinished, this.#peer), error);
+      handler.onRefused(refusedHead(this.#parser.unfinished, this.#peer), {
+        status: error.status,
+        bodyBytes: errorBodyBytes(error),
+        durationMs: this.#headStartedAt === 0 ? 0 : this.host.now - this.#headStartedAt,
+      });
       return;
     }
     this.#receiving = null;

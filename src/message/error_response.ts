@@ -6,7 +6,8 @@
 
 // @ts-types="../types/std_status.d.ts"
 import { STATUS_TEXT } from "@std/http/status";
-import type { ResponseHead } from "./exchange.ts";
+import { utf8Length } from "../base/text.ts";
+import type { EndpointAnswer, ResponseHead } from "./exchange.ts";
 import { WHOLE_BODY } from "./exchange.ts";
 
 /**
@@ -30,4 +31,9 @@ export function errorResponse(
     },
     body: detail === "" ? `${text}\n` : `${text}: ${detail}\n`,
   };
+}
+
+/** Bytes of the body of such a response. */
+export function errorBodyBytes({ status, message }: EndpointAnswer): number {
+  return utf8Length(errorResponse(status, message).body);
 }

@@ -10,7 +10,6 @@
 
 import { copyOf } from "../base/captured.ts";
 import { EMPTY } from "../base/empty.ts";
-import type { ProtocolError } from "../base/errors.ts";
 import { Slab } from "../base/buffers.ts";
 
 /** The protocol over which a request came in. */
@@ -412,10 +411,20 @@ export interface ExchangeHandler {
   /** Takes charge of the exchange, and sets its receiver, before it returns. */
   handle(exchange: Exchange): void;
   /**
-   * Takes note that an endpoint has refused a request by itself: `head` has what could be read of it. Absent
-   * where nobody wants to know.
+   * Takes note that an endpoint has refused a request by itself: `head` has what could be read of it, and is
+   * borrowed. Absent where nobody wants to know.
    */
-  onRefused?(head: RequestHead, fault: ProtocolError): void;
+  onRefused?(head: RequestHead, refusal: Refusal): void;
+}
+
+/** What an endpoint has told the client of a request that reached no handler. */
+export interface Refusal {
+  /** Status of the response, or what comes closest to it where the protocol has another word. */
+  readonly status: number;
+  /** Bytes of the response's body. */
+  readonly bodyBytes: number;
+  /** How long the request had been coming, in milliseconds. */
+  readonly durationMs: number;
 }
 
 const NO_PEER: Peer = {

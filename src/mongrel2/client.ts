@@ -7,8 +7,9 @@
 import { EMPTY } from "../base/empty.ts";
 import type { OutputBuffer } from "../base/buffers.ts";
 import { ProtocolError } from "../base/errors.ts";
-import type { AbortReason, Peer } from "../message/exchange.ts";
-import { RequestHead } from "../message/exchange.ts";
+import { errorBodyBytes } from "../message/error_response.ts";
+import type { AbortReason, EndpointAnswer, Peer } from "../message/exchange.ts";
+import { NOBODY } from "../message/exchange.ts";
 import { expired } from "../net/socket_connection.ts";
 import { bodyTooLarge } from "../message/request_faults.ts";
 import { MAX_DISCARDED_BYTES } from "../http1/codec/limits.ts";
@@ -25,11 +26,11 @@ import { announcedLength, contentLength, EarlyUpload, uploadStalled } from "./ea
 import type { UploadHost } from "./file_uploads.ts";
 import { beginEarly, beginWithFile } from "./file_uploads.ts";
 import type { ExchangeChannel } from "./mongrel2_exchange.ts";
-import { Mongrel2Exchange } from "./mongrel2_exchange.ts";
+import { Mongrel2Exchange, TIMED_OUT } from "./mongrel2_exchange.ts";
 import { frameOf } from "./codec/socket_frames.ts";
 import type { OpenRequests } from "./open_requests.ts";
 import type { SocketSharers } from "./transport.ts";
-import { isHandshake, translateMessage } from "./codec/translate.ts";
+import { isHandshake, readMessage, translateMessage } from "./codec/translate.ts";
 import type { Mongrel2Socket } from "./socket_link.ts";
 import { isLastPart, isPart, StreamedUpload } from "./streamed_upload.ts";
 import { uploadNotice } from "./upload.ts";
@@ -248,6 +249,8 @@ export class Mongrel2Client implements ExchangeChannel {
     }
     const isWorkedOn = exchange !== null && !exchange.responded;
     if (isWorkedOn && expired(now, exchange.startedAt, requestTimeoutMs)) {
+      // The file of its upload is not open yet.
+      if (exchange.receiver === NOBODY) this.#tellRefused(exchange, TIMED_OUT);
       exchange.timeOut();
       return;
     }
@@ -374,7 +377,7 @@ export class Mongrel2Client implements ExchangeChannel {
       const credits = headerValue(message, "DOWNLOAD_CREDITS");
       if (credits !== undefined) this.#host.flow.announce(credits);
       if (notice.kind === "done") {
-        const isCurrent = () => this.#current === exchange;
+        const isCurrent = () => this.#current === exchange && !exchange.complete;
         this.#follow(exchange, beginWithFile(exchange, notice.path, this.#host, isCurrent));
         return;
       }
@@ -384,7 +387,7 @@ export class Mongrel2Client implements ExchangeChannel {
       }
     } catch (error) {
       this.#host.uploads.discard(message);
-      this.#refuse(error);
+      this.#refuse(error, message);
       return;
     }
     // What comes with a handshake is not a body, but the accept value of the answer.
@@ -417,7 +420,7 @@ export class Mongrel2Client implements ExchangeChannel {
       this.#waiting.shift();
       upload.finish();
     }
-    const isCurrent = () => this.#current === exchange;
+    const isCurrent = () => this.#current === exchange && !exchange.complete;
     this.#follow(exchange, beginEarly(exchange, upload, length, this.#host, isCurrent));
   }
 
@@ -475,22 +478,26 @@ export class Mongrel2Client implements ExchangeChannel {
   }
 
   /** Answers what cannot be served, and ends the connection. */
-  #refuse(error: unknown): void {
+  #refuse(error: unknown, message?: Mongrel2Message): void {
     if (!(error instanceof ProtocolError)) throw error;
-    const { date, now, log } = this.#host;
+    const { date, now, log, peers } = this.#host;
     log("warning", `mongrel2: ${error.message} (${error.section})`);
-    this.#current ??= new Mongrel2Exchange(this, this.#unreadHead(), false, date, now, log);
+    if (this.#current === null && message !== undefined) {
+      const head = readMessage(message, peers);
+      this.#current = new Mongrel2Exchange(this, head, false, date, now, log);
+    }
+    const exchange = this.#current!;
     // What is wrong on this side is nothing to tell the client.
     const told = error.status < 500 ? error : new ProtocolError(error.status, "", error.section);
-    const { head, responded } = this.#current;
-    this.#current.refuse(told);
-    if (!responded) this.#host.handler.onRefused?.(head, told);
+    if (!exchange.responded) this.#tellRefused(exchange, told);
+    exchange.refuse(told);
   }
 
-  /** The head of a request that could not be read. */
-  #unreadHead(): RequestHead {
-    const head = new RequestHead();
-    head.peer = this.#host.peers.http;
-    return head;
+  /** Tells of a request that is answered before it has reached its handler. */
+  #tellRefused({ head, startedAt }: Mongrel2Exchange, answer: EndpointAnswer): void {
+    const { handler, now } = this.#host;
+    if (handler.onRefused === undefined) return;
+    const bodyBytes = head.method === "HEAD" ? 0 : errorBodyBytes(answer);
+    handler.onRefused(head, { status: answer.status, bodyBytes, durationMs: now - startedAt });
   }
 }

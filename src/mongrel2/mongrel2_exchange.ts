@@ -49,7 +49,7 @@ export interface ExchangeChannel {
 const NOT_IMPLEMENTED = 501;
 const CANNOT_CARRY = "Mongrel2 cannot carry it";
 /** What a request gets whose handler takes too long, and one whose response cannot be sent. */
-const TIMED_OUT: EndpointAnswer = { status: 504, message: "" };
+export const TIMED_OUT: EndpointAnswer = { status: 504, message: "" };
 const BROKEN: EndpointAnswer = { status: 500, message: "" };
 
 /** Waiting for the response, within it, or done with it. */

@@ -143,7 +143,7 @@ export const FAMILIES = {
   },
   gatehouse_fastcgi_overloads: {
     type: "counter",
-    help: "FastCGI requests that got FCGI_OVERLOADED (--max-reqs).",
+    help: "FastCGI requests that got FCGI_OVERLOADED (--max-reqs, --max-conns).",
   },
   gatehouse_fastcgi_strangers: {
     type: "counter",

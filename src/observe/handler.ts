@@ -4,9 +4,7 @@
  * @module
  */
 
-import type { ProtocolError } from "../base/errors.ts";
-import { errorResponse } from "../message/error_response.ts";
-import type { Exchange, ExchangeHandler, RequestHead } from "../message/exchange.ts";
+import type { Exchange, ExchangeHandler, Refusal, RequestHead } from "../message/exchange.ts";
 import type { ExchangeWatch } from "./observed_exchange.ts";
 import { ObservedExchange } from "./observed_exchange.ts";
 import type { Outcome, RequestObserver, RequestTracer } from "./request_record.ts";
@@ -43,6 +41,18 @@ export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
   }
 
   handle(exchange: Exchange): void {
+    this.#begin(exchange, this.#handler);
+  }
+
+  /** What stands before another handler, and tells the same. */
+  before(handler: ExchangeHandler): ExchangeHandler {
+    return {
+      handle: (exchange) => this.#begin(exchange, handler),
+      onRefused: (head, refusal) => this.onRefused(head, refusal),
+    };
+  }
+
+  #begin(exchange: Exchange, handler: ExchangeHandler): void {
     // Its bytes are asked for at its end.
     exchange.head.detach();
     const observed = new ObservedExchange(exchange, this, this.clock.now());
@@ -52,19 +62,20 @@ export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
     if (newest !== null) newest.after = observed;
     this.#newest = observed;
     this.inFlight++;
-    this.#handler.handle(observed);
+    handler.handle(observed);
   }
 
-  onRefused(head: RequestHead, { status, message }: ProtocolError): void {
+  onRefused(head: RequestHead, { status, bodyBytes, durationMs }: Refusal): void {
     const now = this.clock.now();
     const record = this.#record;
     record.head = head;
     record.mount = "";
     record.status = status;
     record.bytesIn = 0;
-    record.bytesOut = errorResponse(status, message).body.length;
-    record.startedAtMs = now + this.#epoch(now);
-    record.firstByteMs = record.durationMs = record.queuedMs = 0;
+    record.bytesOut = bodyBytes;
+    record.startedAtMs = now - durationMs + this.#epoch(now);
+    record.firstByteMs = record.durationMs = durationMs;
+    record.queuedMs = 0;
     record.worker = record.generation = 0;
     record.reachedApp = false;
     record.trace = null;

@@ -118,6 +118,7 @@ Deno.test({
         "--redirect-http=127.0.0.1:0",
         "--redirect-http=127.0.0.1:0,proxy-protocol",
         "--trusted-proxies=127.0.0.0/8",
+        `--access-log=${folder}/access.log`,
         "--https=127.0.0.1:0",
         `--cert=${folder}/a.pem`,
         `--key=${folder}/a.key`,
@@ -153,6 +154,17 @@ Deno.test({
       using client = await RawClient.connect(proxied);
       await client.send(`PROXY TCP4 192.0.2.1 127.0.0.1 1 80\r\n${get("/p")}`);
       assertEquals((await client.receive()).headers.get("location"), `${to("localhost")}/p`);
+      gateway.kill("SIGTERM");
+      assertEquals((await gateway.status).code, 0);
+      const lines = Deno.readTextFileSync(`${folder}/access.log`).trimEnd().split("\n")
+        .map((line) => JSON.parse(line));
+      assertEquals(
+        lines.map(({ status }) => status),
+        [301, 301, 308, 308, 301, 308, 400, 421, 421, 421, 421, 400, 301, 301],
+      );
+      assertEquals(new Set(lines.map(({ mount }) => mount)), new Set([""]));
+      const { client: last, target } = lines[13];
+      assertEquals([last, target], ["192.0.2.1", "/p"]);
     }),
 });
 

@@ -2,7 +2,20 @@
 import type { RequestRecord, Server } from "../../mod.ts";
 import { serve } from "../../mod.ts";
 import { assert, assertEquals } from "../support/assert.ts";
-import { eventually, RawFastCgiClient } from "../support/fastcgi.ts";
+import {
+  begin,
+  encodePairs,
+  eventually,
+  opening,
+  OVERLOADED,
+  PARAMS,
+  paramsOf,
+  RawFastCgiClient,
+  record,
+  STDIN,
+  STDOUT,
+  UNKNOWN_ROLE,
+} from "../support/fastcgi.ts";
 import { FakeMongrel2 } from "../support/fake_mongrel2.ts";
 import { libzmqIsMissing } from "../support/peers.ts";
 import { RawClient } from "../support/raw_client.ts";
@@ -238,9 +251,13 @@ for (const workers of [0, 1]) {
       [second.method, second.bytesIn, second.bytesOut, second.client],
       ["POST", 5, 5, "127.0.0.1"],
     );
-    await client.ask(1, "/", { method: "no method" });
+    await client.ask(1, "/x?y", { method: "no method", params: { ...params, REMOTE_PORT: "1" } });
     const third = await site.next();
-    assertEquals([third.method, third.status, third.mount], ["", 400, ""]);
+    assertEquals(third, {
+      ...third,
+      ...{ endpoint: "fastcgi", scheme: "https", mount: "", client: "203.0.113.9" },
+      ...{ method: "", target: "/x?y", status: 400, bytesOut: 49, outcome: "answered" },
+    });
     await client.ask(1, "/echo", { body: "12", params: { CONTENT_LENGTH: "5" } });
     const fourth = await site.next();
     assertEquals([fourth.status, fourth.bytesIn], [400, 2]);
@@ -260,12 +277,59 @@ for (const workers of [0, 1]) {
         ...{ endpoint: "mongrel2", mount: "/", client: "203.0.113.9", method: "GET" },
         ...{ target: "/parts", status: 200, bytesOut: 13, outcome: "answered" },
       });
-      await mongrel2.request(2, "/x", { METHOD: "no method" });
-      const second = await site.next();
-      assertEquals([second.endpoint, second.status, second.mount], ["mongrel2", 400, ""]);
+      const refused = {
+        "a method that is none": { METHOD: "no method" },
+        "a field that is malformed": { METHOD: "HEAD", "x-y": "\x01" },
+        "hosts that differ": { METHOD: "PUT", host: ["a", "b"] },
+      };
+      for (const [name, headers] of Object.entries(refused)) {
+        await mongrel2.request(2, "/x", {
+          ...{ REMOTE_ADDR: "203.0.113.9", URL_SCHEME: "https" },
+          ...headers,
+        });
+        const record = await site.next();
+        const method = headers.METHOD === "no method" ? "" : headers.METHOD;
+        assertEquals(record, {
+          ...record,
+          ...{ endpoint: "mongrel2", scheme: "https", mount: "", client: "203.0.113.9" },
+          ...{ method, target: "/x", status: 400, outcome: "answered" },
+        }, name);
+        assertEquals(record.bytesOut > 0, method !== "HEAD", name);
+      }
     },
   });
 }
+
+Deno.test("requests over FastCGI that are turned away have records", async () => {
+  await using site = await Site.start(0, { limits: { maxReqs: 1, maxHeaderBytes: 512 } });
+  const told = async () => {
+    const { method, target, status, bytesOut, mount, client, outcome } = await site.next();
+    assertEquals([bytesOut, mount, outcome], [0, "", "answered"]);
+    return { method, target, status, client };
+  };
+  const nothing = { method: "", target: "", client: "127.0.0.1" };
+  using first = await RawFastCgiClient.connect(site.fastCgiPort);
+  await first.send(opening(1, "/parts?ending=open"));
+  await first.saw(STDOUT, 1);
+  using second = await RawFastCgiClient.connect(site.fastCgiPort);
+  const { protocolStatus } = await second.ask(1, "/a?b", {
+    params: { REMOTE_ADDR: "203.0.113.9" },
+  });
+  assertEquals(protocolStatus, OVERLOADED);
+  const inAll = { method: "GET", target: "/a?b", client: "203.0.113.9" };
+  assertEquals(await told(), { ...inAll, status: 503 });
+  // A body may come before the end of the parameters.
+  const pairs = encodePairs(paramsOf("/a?b", { method: "PUT" }));
+  await second.send(begin(1), record(PARAMS, 1, pairs.subarray(0, pairs.length - 1)));
+  await second.send(record(STDIN, 1, "a"));
+  assertEquals((await second.reply(1)).protocolStatus, OVERLOADED);
+  assertEquals(await told(), { ...nothing, method: "PUT", target: "/a?b", status: 503 });
+  await second.send(begin(1, 77));
+  assertEquals((await second.reply(1)).protocolStatus, UNKNOWN_ROLE);
+  assertEquals(await told(), { ...nothing, status: 501 });
+  first.conn.close();
+  assertEquals((await site.next()).outcome, "client left");
+});
 
 Deno.test("files of a folder, and what is not there, have records", async () => {
   const folder = await Deno.makeTempDir();

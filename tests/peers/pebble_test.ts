@@ -120,6 +120,8 @@ Deno.test({
           "--acme-contact=admin@a.test",
           `--acme-directory=https://127.0.0.1:${pebble.port}/dir`,
           `--acme-state=${folder}/state`,
+          `--access-log=${folder}/access.log`,
+          "--access-log-format=%U %s %{mount}g",
         ], { env: { DENO_CERT: pebble.certFile } });
       {
         await using gateway = await start();
@@ -139,6 +141,11 @@ Deno.test({
           (await client.receive()).headers.get("location")!,
           /^https:\/\/b\.test:\d+\/x$/,
         );
+        await until(() => {
+          const log = Deno.readTextFileSync(`${folder}/access.log`);
+          return /^\/\.well-known\/acme-challenge\/\S+ 200 -$/m.test(log) &&
+            /^\/ 200 \/$/m.test(log);
+        });
       }
       await pebble[Symbol.asyncDispose]();
       await using again = await start();

@@ -80,6 +80,8 @@ export class RequestTranslator {
   #headers = new Int32Array(64 * 3);
   #headerCount = 0;
   #headerBytes = 0;
+  /** End of the last pair that was found whole. */
+  #foundEnd = 0;
   #params: Uint8Array = EMPTY;
 
   /** Makes a translator with these limits. */
@@ -126,6 +128,34 @@ export class RequestTranslator {
     return head;
   }
 
+  /**
+   * What can be read of a request that is refused, of whose parameters `params[0, length)` have come, whatever is
+   * wrong with them: method, target and parameters. Its bytes are borrowed.
+   */
+  read(
+    params: Uint8Array,
+    length: number,
+    peers: { readonly http: Peer; readonly https: Peer },
+  ): RequestHead {
+    this.#params = params;
+    const head = new RequestHead();
+    try {
+      this.#find(length);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+    head.block = params;
+    head.paramsEnd = this.#foundEnd;
+    head.peer = this.#isSecure() ? peers.https : peers.http;
+    head.minorVersion = this.#spells("SERVER_PROTOCOL", "http/1.0") ? 0 : 1;
+    if (this.#hasMethod()) {
+      head.method = methodOf(params, this.#start("REQUEST_METHOD"), this.#end("REQUEST_METHOD"));
+    }
+    head.targetStart = this.#start("REQUEST_URI");
+    head.targetEnd = this.#end("REQUEST_URI");
+    return head;
+  }
+
   #start(name: Name): number {
     return this.#found[PLACE[name] * 2];
   }
@@ -154,10 +184,11 @@ export class RequestTranslator {
   #find(length: number): void {
     const params = this.#params;
     this.#found.fill(0);
-    this.#headerCount = this.#headerBytes = 0;
+    this.#headerCount = this.#headerBytes = this.#foundEnd = 0;
     const pairs = new PairReader(params, 0, length);
     while (pairs.next()) {
       const { nameStart, nameEnd, valueEnd } = pairs;
+      this.#foundEnd = valueEnd;
       const nameLength = nameEnd - nameStart;
       const places = nameLength < PLACES_BY_LENGTH.length ? PLACES_BY_LENGTH[nameLength] : NONE;
       for (let i = 0; i < places.length; i++) {
@@ -195,12 +226,18 @@ export class RequestTranslator {
       if (role === AUTHORIZER) return "GET";
       throw new ProtocolError(400, "the parameter REQUEST_METHOD is missing", "RFC 3875 4.1.12");
     }
-    for (let at = start; at < end; at++) {
-      if ((CLASS[this.#params[at]] & TOKEN) === 0) {
-        throw new ProtocolError(400, "the request method is malformed", "RFC 9110 9.1");
-      }
+    if (!this.#hasMethod()) {
+      throw new ProtocolError(400, "the request method is malformed", "RFC 9110 9.1");
     }
     return methodOf(this.#params, start, end);
+  }
+
+  #hasMethod(): boolean {
+    const end = this.#end("REQUEST_METHOD");
+    for (let at = this.#start("REQUEST_METHOD"); at < end; at++) {
+      if ((CLASS[this.#params[at]] & TOKEN) === 0) return false;
+    }
+    return true;
   }
 
   #isSecure(): boolean {

@@ -22,6 +22,7 @@ import type { RouteUse } from "./spec.ts";
 
 /** Headers that describe an upload to the handler; a client may not send them. */
 const UPLOAD_HEADER = /^x-mongrel2-upload-/i;
+const METHOD = /^[!#$%&'*+\-.^_`|~\w]{1,32}$/;
 const BEYOND_BYTES = /[\u0100-\uffff]/;
 
 const encoder = new TextEncoder();
@@ -89,6 +90,34 @@ export function translateMessage(
   return { head, keepsAlive: keepsAlive(head, fields) && !asksForWebSocket };
 }
 
+/** What can be read of the request in `message`, which is refused, whatever is wrong with it. Its bytes are its own. */
+export function readMessage(
+  message: Mongrel2Message,
+  peers: { readonly http: Peer; readonly https: Peer },
+): RequestHead {
+  const head = new RequestHead();
+  const method = headerValue(message, "METHOD") ?? "";
+  if (isHandshake(message)) head.method = "GET";
+  else if (METHOD.test(method)) head.method = method;
+  head.minorVersion = headerValue(message, "VERSION") === "HTTP/1.0" ? 0 : 1;
+  head.peer = headerValue(message, "URL_SCHEME") === "https" ? peers.https : peers.http;
+  const block = new OutputBuffer(buffers);
+  appendText(block, headerValue(message, "URI") ?? "");
+  head.targetEnd =
+    head.authorityStart =
+    head.authorityEnd =
+    head.fieldsStart =
+    head.fieldsEnd =
+    head.paramsStart =
+      block.length;
+  for (const [name, value] of message.headers) if (isOwn(name)) writeOwn(block, name, value);
+  head.paramsEnd = block.length;
+  head.block = block.bytes;
+  head.detach();
+  buffers.give(block.takeBytes());
+  return head;
+}
+
 /**
  * Makes a mount of what the route's pattern has before its first parenthesis, without slashes at its end.
  *
@@ -112,7 +141,7 @@ function isOwn(name: string): boolean {
 }
 
 function methodOf(text: string): string {
-  if (!/^[!#$%&'*+\-.^_`|~\w]{1,32}$/.test(text)) {
+  if (!METHOD.test(text)) {
     throw new ProtocolError(400, "the request method is malformed", "RFC 9110 9.1");
   }
   return text;
