@@ -95,6 +95,8 @@ const UNREPEATABLE: RequestTraits = { ...PLAIN, isRepeatable: false };
 /** What is known of the request in `message`. */
 export function traitsOf(message: Mongrel2Message): RequestTraits {
   const method = headerValue(message, "METHOD");
+  // A client's own headers of uploads are refused there.
+  if (method === "WEBSOCKET_HANDSHAKE") return PLAIN;
   const hasStart = headerValue(message, "x-mongrel2-upload-start") !== undefined;
   const hasFile = headerValue(message, "x-mongrel2-upload-done") !== undefined;
   // A handler takes the file away when it begins.

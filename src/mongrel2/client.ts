@@ -9,7 +9,7 @@ import type { OutputBuffer } from "../base/buffers.ts";
 import { ProtocolError } from "../base/errors.ts";
 import { errorBodyBytes } from "../message/error_response.ts";
 import type { AbortReason, EndpointAnswer, Peer } from "../message/exchange.ts";
-import { NOBODY } from "../message/exchange.ts";
+import { NOBODY, UNKNOWN_LENGTH } from "../message/exchange.ts";
 import { expired } from "../net/socket_connection.ts";
 import { bodyTooLarge } from "../message/request_faults.ts";
 import { MAX_DISCARDED_BYTES } from "../http1/codec/limits.ts";
@@ -149,7 +149,7 @@ export class Mongrel2Client implements ExchangeChannel {
     if (headerValue(message, "METHOD") === undefined) {
       this.#onUploadPart(message);
     } else if (upload instanceof EarlyUpload && this.#endsUpload(upload, message)) {
-      return;
+      if (this.#current === null) this.#beginNext();
     } else if (this.#current === null && this.#output.isEmpty) {
       this.#output.line.asksAgain();
       this.#begin(message);
@@ -205,6 +205,7 @@ export class Mongrel2Client implements ExchangeChannel {
   /** Takes word that the client has gone, or that the gateway goes. */
   onGone(reason: AbortReason): void {
     this.#isGone = true;
+    this.#leaveUpload();
     this.#output.drop((exchange) => exchange.abort(reason));
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       this.#host.uploads.discard(next);
@@ -243,8 +244,10 @@ export class Mongrel2Client implements ExchangeChannel {
     exchange?.socket?.checkDeadlines(now);
     const isStalled = this.#upload instanceof EarlyUpload &&
       this.#upload.isStalled(now, bodyIdleTimeoutMs);
-    if (isStalled && exchange !== null) {
-      exchange.refuseBody(uploadStalled());
+    if (isStalled && !(exchange?.complete ?? false)) {
+      // Of one that was answered already, the rest has stopped coming.
+      if (exchange === null) this.disconnect();
+      else exchange.refuseBody(uploadStalled());
       return;
     }
     const isWorkedOn = exchange !== null && !exchange.responded;
@@ -338,8 +341,13 @@ export class Mongrel2Client implements ExchangeChannel {
     this.#beginNext();
   }
 
-  #beginNext(): void {
+  #leaveUpload(): void {
+    this.#upload?.end();
     this.#upload = null;
+  }
+
+  #beginNext(): void {
+    this.#leaveUpload();
     const next = this.#waiting.shift();
     if (next !== undefined) this.#begin(next);
     else if (!this.#output.isEmpty) return;
@@ -365,7 +373,8 @@ export class Mongrel2Client implements ExchangeChannel {
       }
       // Who has begun with it has its file, and answers it: that was another handler, or it was refused.
       if (notice.kind === "done" && uploadsStart === "early") {
-        uploads.discardLater(notice.path);
+        const isEndless = announcedLength(message) === UNKNOWN_LENGTH;
+        uploads.discardLater(notice.path, isEndless ? "nothing" : "length");
         this.#beginNext();
         return;
       }
@@ -413,7 +422,10 @@ export class Mongrel2Client implements ExchangeChannel {
       this.#refuse(bodyTooLarge(limits));
       return;
     }
-    const upload = this.#upload = new EarlyUpload(path);
+    const upload = this.#upload = new EarlyUpload(path, () => {
+      if (this.#upload === upload && this.#current === null) this.#beginNext();
+      if (this.open !== null) this.#settle(this.open);
+    });
     // If the request has waited, the word of its file's end may have come as well.
     const next = this.#waiting.first;
     if (next !== undefined && upload.isEndedBy(next)) {
@@ -435,20 +447,14 @@ export class Mongrel2Client implements ExchangeChannel {
   }
 
   /**
-   * Takes the word that the file of `upload` is complete; `false` if `message` is something else, which Mongrel2
-   * does not send before. That word may go to another handler.
+   * Takes note that the file of `upload` is complete; `false` if `message` does not only say so: then it is the next
+   * request, which Mongrel2 does not send before, and another handler was told of the end.
    */
   #endsUpload(upload: EarlyUpload, message: Mongrel2Message): boolean {
-    if (upload.isEndedBy(message)) {
-      upload.finish();
-      if (this.#current === null) this.#beginNext();
-      return true;
-    }
-    if (upload.isComplete) return false;
-    this.#host.log("warning", "mongrel2: an upload was followed by something else than its end");
-    this.#host.uploads.discard(message);
-    this.disconnect();
-    return true;
+    upload.finish();
+    if (upload.isEndedBy(message)) return true;
+    if (this.#current === null) this.#leaveUpload();
+    return false;
   }
 
   #beginWithParts(exchange: Mongrel2Exchange, message: Mongrel2Message): void {

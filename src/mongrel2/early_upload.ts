@@ -11,6 +11,8 @@ import { headerValue } from "./codec/message.ts";
 import type { Mongrel2Message } from "./codec/message.ts";
 import type { FileBody } from "./file_body.ts";
 import { uploadNotice } from "./upload.ts";
+import type { SizedFile } from "./upload_rest.ts";
+import { UploadRest } from "./upload_rest.ts";
 
 /** An upload of which more is to come. */
 export interface PendingUpload {
@@ -18,18 +20,26 @@ export interface PendingUpload {
   readonly isComplete: boolean;
   /** Lets the rest come that nobody wants. */
   start(): void;
+  /** Nobody waits for more of it. */
+  end(): void;
 }
 
 /** An upload that Mongrel2 has begun to write to a file. */
 export class EarlyUpload implements PendingUpload {
   /** What Mongrel2 calls the file. */
   readonly path: string;
+  readonly #onComplete: () => void;
   #body: FileBody | null = null;
+  #rest: UploadRest | null = null;
+  /** Since when nobody has the file to look at it. */
+  #blindSince: number | null = null;
   #isComplete = false;
+  #isOver = false;
 
-  /** Makes the upload to the file `path`. */
-  constructor(path: string) {
+  /** Makes the upload to the file `path`; `onComplete` is called if all is there of a rest that nobody reads. */
+  constructor(path: string, onComplete: () => void) {
     this.path = path;
+    this.#onComplete = onComplete;
   }
 
   get isComplete(): boolean {
@@ -49,7 +59,8 @@ export class EarlyUpload implements PendingUpload {
 
   /** Whether the file has not grown for `timeoutMs`, though more of it is waited for. */
   isStalled(now: number, timeoutMs: number): boolean {
-    const waitingSince = this.#body?.waitingSince ?? null;
+    if (this.isComplete) return false;
+    const { waitingSince } = this.#rest ?? this.#body ?? { waitingSince: this.#blindSince };
     return waitingSince !== null && expired(now, waitingSince, timeoutMs);
   }
 
@@ -62,11 +73,31 @@ export class EarlyUpload implements PendingUpload {
   /** Takes note that the file is complete. */
   finish(): void {
     this.#isComplete = true;
+    this.#rest?.[Symbol.dispose]();
     this.#body?.finish();
   }
 
+  /** Takes the file over that is not read any more, of which `length` bytes are to come. */
+  watchRest(file: SizedFile, length: number): void {
+    if (this.#isOver || this.isComplete || length === UNKNOWN_LENGTH) {
+      file.close();
+      return;
+    }
+    this.#rest = new UploadRest(file, length, () => {
+      this.#isComplete = true;
+      this.#onComplete();
+    });
+  }
+
   /** Mongrel2 asks nobody. */
-  start(): void {}
+  start(): void {
+    this.#blindSince ??= performance.now();
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#rest?.[Symbol.dispose]();
+  }
 }
 
 /** Length of a body that `message` announces, in bytes; {@linkcode UNKNOWN_LENGTH} if it comes in chunks. */

@@ -20,6 +20,8 @@ export interface ReadableFile {
 export interface Growth {
   /** The file's size now, in bytes. */
   size(): Promise<number>;
+  /** Whether somebody else was told that the file is complete. It is asked about a body of unknown length. */
+  hasEnded(): Promise<boolean>;
   /** Bytes that a body of unknown length may have. */
   readonly maxBytes: number;
   /** Is called when it has more. */
@@ -126,7 +128,9 @@ export class FileBody implements BodySource {
   async #hasMore(): Promise<boolean> {
     const growth = this.#growth;
     if (growth === null || this.#waitingSince === null || this.#isWhole) return true;
-    return await growth.size() > this.#readBytes || this.#isWhole;
+    if (await growth.size() > this.#readBytes || this.#isWhole) return true;
+    if (this.#remaining === Infinity && await growth.hasEnded()) this.#isWhole = true;
+    return this.#isWhole;
   }
 
   /** Delivers what is there, as far as it was granted; whether more is to be written. */

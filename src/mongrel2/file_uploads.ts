@@ -9,6 +9,7 @@ import { bodyTooLarge } from "../message/request_faults.ts";
 import type { RequestLimits } from "../message/request_limits.ts";
 import type { EarlyUpload } from "./early_upload.ts";
 import { FileBody } from "./file_body.ts";
+import type { ReadableFile } from "./file_body.ts";
 import type { Mongrel2Exchange } from "./mongrel2_exchange.ts";
 import type { UploadFolder } from "./upload.ts";
 
@@ -62,11 +63,16 @@ export async function beginEarly(
 ): Promise<void> {
   const { file } = await uploads.take(upload.path);
   if (!isCurrent()) {
-    file.close();
+    upload.watchRest(file, length);
     return;
   }
-  const body = new FileBody(file, length, exchange, {
+  const read: ReadableFile = {
+    read: (buffer) => file.read(buffer),
+    close: () => upload.watchRest(file, length),
+  };
+  const body = new FileBody(read, length, exchange, {
     size: () => file.size(),
+    hasEnded: () => uploads.hasEnded(upload.path),
     maxBytes: limits.maxBodyBytes,
     onTooLarge: () => exchange.refuseBody(bodyTooLarge(limits)),
   });

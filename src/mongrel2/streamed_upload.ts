@@ -33,6 +33,8 @@ export class StreamedUpload implements PendingUpload {
     this.#body.start();
   }
 
+  end(): void {}
+
   /** Takes a message that {@linkcode isPart}; `false` if it would make the body too large. */
   onPart(message: Mongrel2Message): boolean {
     const offset = Number(headerValue(message, "UPLOAD_STREAM"));

@@ -13,14 +13,22 @@ import { timerMs } from "../base/timers.ts";
 import { decodeText } from "../message/pairs.ts";
 import type { ReadableFile } from "./file_body.ts";
 import { headerValue, headerValues } from "./codec/message.ts";
+import { isHandshake } from "./codec/translate.ts";
 import type { Mongrel2Message } from "./codec/message.ts";
 import type { Mongrel2Spec } from "./codec/spec.ts";
+import { leaveWord, takeWord } from "./upload_word.ts";
 
 /** The largest number that Mongrel2 has a length in. */
 const MAX_C_INT = 2_147_483_647;
 
 /** How long another handler may take to open a file that it was told of, in milliseconds. */
 const DISCARD_DELAY_MS = 1_000;
+
+/** Intervals at which it is looked whether it has, if it is to be told that the file is complete. */
+const WORD_DELAYS_MS = [20, 50, 100, 300, 600];
+
+/** How long word of an upload's end is left for another handler, in milliseconds. */
+const WORD_MS = 60_000;
 
 /** What a message says of an upload: nothing, that one has begun, or that its file is complete. */
 export type UploadNotice =
@@ -72,6 +80,7 @@ export function uploadNotice(message: Mongrel2Message): UploadNotice {
   const started = headerValues(message, "x-mongrel2-upload-start");
   const done = headerValues(message, "x-mongrel2-upload-done");
   if (started.length === 0 && done.length === 0) return { kind: "none" };
+  if (isHandshake(message)) throw forged("it has an upload header, but asks for a WebSocket");
   // An upload that comes in messages has no file.
   const isStreamed = headerValue(message, "UPLOAD_STREAM") !== undefined;
   if (started.length !== 1 || done.length > 1 || message.body.length > 0 || isStreamed) {
@@ -138,18 +147,22 @@ export class UploadFolder implements Disposable {
     }
   }
 
-  /** Removes the file of an upload that Mongrel2 names `path`, unless somebody takes it soon. */
-  discardLater(path: string): void {
-    const timer = setTimeout(async () => {
-      this.#timers.delete(timer);
-      try {
-        (await this.take(path)).file.close();
-      } catch (error) {
-        // It was taken, or cannot be.
-        if (!(error instanceof ProtocolError)) throw error;
-      }
-    }, timerMs(DISCARD_DELAY_MS));
-    this.#timers.add(timer);
+  /**
+   * Removes the file of an upload that Mongrel2 names `path`, and has written, unless somebody takes it soon, or has
+   * taken it. Who has is told that it is complete if nothing else `tells` its end.
+   */
+  discardLater(path: string, tells: "length" | "nothing"): void {
+    if (tells === "nothing") {
+      this.#tellEnd(path, WORD_DELAYS_MS);
+      return;
+    }
+    this.#later(DISCARD_DELAY_MS, () => this.#discard(path));
+  }
+
+  /** Whether another process was told that the upload is complete which Mongrel2 names `path`, and says so. */
+  async hasEnded(path: string): Promise<boolean> {
+    if (this.#path === undefined) return false;
+    return await takeWord((await this.#look(this.#path)).path, path);
   }
 
   /** Removes the file of an upload that `message` says is complete, if it says so: it will not be read. */
@@ -166,6 +179,42 @@ export class UploadFolder implements Disposable {
   /** Leaves what would be removed later. */
   [Symbol.dispose](): void {
     for (const timer of this.#timers) clearTimeout(timer);
+  }
+
+  /** Leaves word for who takes the file; if nobody has after these times, removes it. */
+  async #tellEnd(path: string, [delayMs, ...delaysMs]: readonly number[]): Promise<void> {
+    if (this.#path === undefined) return;
+    try {
+      const { path: folder } = await this.#look(this.#path);
+      const isThere = await lstat(join(folder, basename(path))).then(() => true, () => false);
+      if (!isThere) {
+        await leaveWord(folder, path);
+        this.#later(WORD_MS, () => takeWord(folder, path));
+      } else if (delayMs === undefined) {
+        await this.#discard(path);
+      } else {
+        this.#later(delayMs, () => this.#tellEnd(path, delaysMs));
+      }
+    } catch {
+      // Where it cannot be left, who reads the file finds its end by time.
+    }
+  }
+
+  async #discard(path: string): Promise<void> {
+    try {
+      (await this.take(path)).file.close();
+    } catch (error) {
+      // It was taken, or cannot be.
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+  }
+
+  #later(delayMs: number, act: () => Promise<unknown>): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, timerMs(delayMs));
+    this.#timers.add(timer);
   }
 
   async #take(folder: string, path: string): Promise<UploadFile> {

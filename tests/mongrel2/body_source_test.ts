@@ -276,6 +276,8 @@ Deno.test("a file that cannot be read fails no body that was cancelled", async (
 interface GrowingFile extends Disposable {
   readonly file: Deno.FsFile;
   readonly growth: Growth;
+  /** Somebody else is told that the file is complete. */
+  end(): void;
   readonly tooLarge: () => boolean;
   write(bytes: Uint8Array): Promise<void>;
   truncate(length: number): Promise<void>;
@@ -287,13 +289,16 @@ async function growingFile(maxBytes = Infinity): Promise<GrowingFile> {
   const file = await Deno.open(path, { read: true });
   await Deno.remove(path);
   let isTooLarge = false;
+  let hasEnded = false;
   return {
     file,
     growth: {
       size: async () => (await file.stat()).size,
+      hasEnded: () => Promise.resolve(hasEnded),
       maxBytes,
       onTooLarge: () => isTooLarge = true,
     },
+    end: () => hasEnded = true,
     tooLarge: () => isTooLarge,
     async write(bytes) {
       while (bytes.length > 0) bytes = bytes.subarray(await writer.write(bytes));
@@ -377,6 +382,24 @@ Deno.test("a file that ends before its length fails the body, as does one that s
     source.finish();
     await eventually(() => isClosed(growing.file));
     assertEquals(taker.failures, ["the upload's file is shorter than it was"]);
+  }
+});
+
+Deno.test("a file of unknown length ends when somebody else was told so, one of known length by itself", async () => {
+  for (const known of [UNKNOWN_LENGTH, 1_000]) {
+    const taker = new Recorder();
+    using growing = await growingFile();
+    const source = new FileBody(growing.file, known, taker, growing.growth);
+    source.start();
+    await eventually(() => source.waitingSince !== null);
+    await growing.write(bodyOf(500));
+    growing.end();
+    const isOver = () => taker.bytes === 500 && (known !== UNKNOWN_LENGTH || taker.ends === 1);
+    await eventually(isOver);
+    await settle();
+    assertEquals([isClosed(growing.file), taker.failures], [known === UNKNOWN_LENGTH, []]);
+    source.cancel();
+    await eventually(() => isClosed(growing.file));
   }
 });
 

@@ -54,6 +54,10 @@ for (const [what, [headers, notice]] of Object.entries(notices)) {
 
 const forged: Record<string, [[string, string][], string]> = {
   "an end without a start": [[[DONE, "/tmp/a"]], ""],
+  "the start of a handshake's": [[["METHOD", "WEBSOCKET_HANDSHAKE"], ["content-length", "5"], [
+    START,
+    "/tmp/a",
+  ]], ""],
   "an end with another start": [[[START, "/tmp/b"], [DONE, "/tmp/a"]], ""],
   "an end that differs a little": [[[START, "/tmp/a"], [DONE, "/tmp/a "]], ""],
   "two starts": [[[START, "/tmp/a"], [START, "/tmp/a"]], ""],
