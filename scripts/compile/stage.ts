@@ -83,7 +83,9 @@ export async function stageModules(root: string, folder: string): Promise<Stage>
   await Deno.remove(entries, { recursive: true });
 
   const { unstable } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
-  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ unstable }));
+  // The compiler has to find the modules that are imported later.
+  const features = (unstable as string[]).filter((name) => name !== "lazy-dynamic-imports");
+  await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify({ unstable: features }));
   const stage = {
     folder,
     main: `${bundles}/${MAIN}.js`,
