@@ -1,5 +1,8 @@
 import { assert, assertEquals } from "./support/assert.ts";
 
+/** `import … from "node:x"`, without types. */
+const RUNTIME_IMPORT = /^(?:import|export)\s+(?!type\b)(?:[^"';]*?\bfrom\s+)?"(node:[^"]+)";$/gm;
+
 const ROOT = new URL("../", import.meta.url);
 /** `import … from "./x.ts"` and `export … from "./x.ts"`, without types. */
 const IMPORT = /^(?:import|export)\s+(?!type\b)(?:[^"';]*?\bfrom\s+)?"(\.[^"]+)";$/gm;
@@ -54,6 +57,17 @@ Deno.test("a start loads nothing that its settings do not ask for", () => {
     const needless = loaded.filter((path) => [...ASKED_FOR, ...others].some((of) => of.test(path)));
     assertEquals(needless.sort(), [], entries.join());
   }
+});
+
+Deno.test("a gateway's own thread loads no module of the runtime that takes long to load", () => {
+  const quick = ["node:buffer", "node:path", "node:timers", "node:url"];
+  const loaded = new Map<string, string>();
+  for (const path of loadedWith(WORKERS)) {
+    const code = Deno.readTextFileSync(new URL(path, ROOT));
+    for (const [, name] of code.matchAll(RUNTIME_IMPORT)) loaded.set(name, path);
+  }
+  for (const name of quick) assert(loaded.delete(name), name);
+  assertEquals([...loaded], []);
 });
 
 Deno.test("what a command that asks for all loads is seen", () => {

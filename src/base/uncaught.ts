@@ -5,8 +5,8 @@
  * @module
  */
 
-import process from "node:process";
 import { forLog } from "./log.ts";
+import type { NodeProcess } from "./runtime_modules.ts";
 
 const { Error, String } = globalThis;
 const scope = globalThis;
@@ -15,10 +15,14 @@ const { reportError, addEventListener, dispatchEvent, ErrorEvent, PromiseRejecti
 
 /**
  * Makes what is printed of uncaught errors of this thread harmless. Listeners of apps are called as
- * before, and may prevent it; for those that listen by way of `node:process`, nothing is changed.
- * Called before there are any. What `take` says it has taken is not printed, and does not end the thread.
+ * before, and may prevent it; for those that listen by way of `node:process`, which is asked for when there is an
+ * error, nothing is changed. Called before there are any. What `take` says it has taken is not printed, and does
+ * not end the thread.
  */
-export function tameUncaught(take: (thrown: unknown) => boolean = () => false): void {
+export function tameUncaught(
+  process: () => Pick<NodeProcess, "listenerCount">,
+  take: (thrown: unknown) => boolean = () => false,
+): void {
   /** The event that is on its way, which this has sent itself. */
   let own: Event | null = null;
   let isReporting = false;
@@ -43,7 +47,7 @@ export function tameUncaught(take: (thrown: unknown) => boolean = () => false): 
       if (event === own) return;
       if (isReporting) {
         event.stopImmediatePropagation();
-      } else if (process.listenerCount("uncaughtException") === 0) {
+      } else if (process().listenerCount("uncaughtException") === 0) {
         const { message, filename, lineno, colno, error } = event;
         const init = { cancelable: true, message, filename, lineno, colno, error };
         pass(event, new ErrorEvent("error", init), error);
@@ -55,7 +59,7 @@ export function tameUncaught(take: (thrown: unknown) => boolean = () => false): 
     scope,
     "unhandledrejection",
     ((event: PromiseRejectionEvent) => {
-      if (event === own || process.listenerCount("unhandledRejection") > 0) return;
+      if (event === own || process().listenerCount("unhandledRejection") > 0) return;
       const { promise, reason } = event;
       const init = { cancelable: true, promise, reason };
       pass(event, new PromiseRejectionEvent("unhandledrejection", init), reason);

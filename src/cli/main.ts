@@ -17,6 +17,7 @@ import {
   ZmqError,
   ZmqLibraryError,
 } from "../base/errors.ts";
+import { nodeProcess } from "../base/runtime_modules.ts";
 import { tameUncaught } from "../base/uncaught.ts";
 import type { Membership } from "../supervisor/membership.ts";
 import { isSupervised } from "../supervisor/protocol.ts";
@@ -34,7 +35,7 @@ const WRONG_USAGE = 2;
  * modules are loaded when it is asked for: loading them takes a good part of a start.
  */
 export async function main(): Promise<number> {
-  tameUncaught(endWithJson);
+  tameUncaught(nodeProcess, endWithJson);
   try {
     const surroundings = takeSurroundings();
     const { args } = surroundings;

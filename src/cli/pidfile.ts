@@ -5,8 +5,8 @@
  */
 
 import { basename } from "node:path";
-import { kill } from "node:process";
 import { ConfigError } from "../base/errors.ts";
+import { nodeProcess } from "../base/runtime_modules.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 
 /** No number has more digits, and no editor more to add. */
@@ -100,7 +100,7 @@ function removeIfThere(path: string): void {
 /** Whether the process runs, and runs gatehouse, as far as the system tells. */
 function isGatehouse(pid: number, surroundings: Surroundings): boolean {
   try {
-    kill(pid, 0);
+    nodeProcess().kill(pid, 0);
   } catch (error) {
     // Somebody else's process runs, too.
     if ((error as { code?: string }).code !== "EPERM") return false;

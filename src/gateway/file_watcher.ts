@@ -8,7 +8,7 @@
 import { basename, dirname, join, parse, resolve, sep } from "node:path";
 import { DEFAULT_FETCH_LIMITS } from "../loader/fetch/download.ts";
 import { statOf } from "../base/folders.ts";
-import { sha256Of } from "../base/sha256.ts";
+import { SHA256_OF_NOTHING, sha256Of } from "../base/sha256.ts";
 import { readRegularFile } from "../loader/files/regular_file.ts";
 import type { Log } from "../base/log.ts";
 import { Slices } from "../base/slices.ts";
@@ -22,8 +22,6 @@ const MAX_SETTLE_MS = 1_000;
 const UNFINISHED_CHECKS = 5;
 /** Links that lead to links, at the most (as Linux has it). */
 const MAX_LINKS = 40;
-
-const SHA256_OF_NOTHING = sha256Of("");
 
 /** Paths of files, and the SHA-256 of what is known to be in them; `null` if that is unknown. */
 export type KnownFiles = ReadonlyMap<string, string | null>;

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { ConfigError } from "../base/errors.ts";
 import { filePath } from "../base/paths.ts";
@@ -66,7 +65,7 @@ export function folderAt(name: string, cwd: string): string | null {
     if (/^file:/i.test(name)) path = filePath(name);
     else if (/^[a-z][a-z\d+.-]+:/i.test(name)) return null;
     else path = isAbsolute(name) ? name : resolve(cwd, name);
-    return statSync(path).isDirectory() ? path : null;
+    return Deno.statSync(path).isDirectory ? path : null;
   } catch (error) {
     // It is no path, or nothing is there: who loads apps says so better.
     if (error instanceof Error) return null;

@@ -32,7 +32,8 @@ import type {
 import { moduleKey, urlOfKey } from "./names/graph_keys.ts";
 import { filePath, liesIn } from "../base/paths.ts";
 import { pathOf } from "./files/file_grant.ts";
-import { meantSpecifier, resolveSpecifier, shortened } from "./names/import_map.ts";
+import { shortened } from "./names/import_map.ts";
+import { meantSpecifier, resolveSpecifier } from "./names/meaning.ts";
 import type { ImportReference, TransformedModule } from "./graph/link.ts";
 import { runsThough } from "./fetch/media_type.ts";
 import { hasModuleSyntax } from "./npm/commonjs.ts";

@@ -24,7 +24,7 @@ import type { GraphRoot } from "./graph/graph_types.ts";
 import { filePath } from "../base/paths.ts";
 import type { StoredGraph, WorkerGraph } from "./graph/graph_store.ts";
 import { readGraph, readGraphManifest, workerGraphOf } from "./graph/graph_store.ts";
-import { sha256Of } from "../base/sha256.ts";
+import { sha256Elsewhere } from "../base/sha256.ts";
 import { TRANSFORM_VERSION } from "./graph/link.ts";
 import type {
   Builtins,
@@ -41,7 +41,7 @@ import { LoaderThread } from "./thread.ts";
 import { MODULE_SYNC } from "./npm/conditions.ts";
 import type { InstalledFile } from "./npm/npm_set.ts";
 import { npmrcPaths } from "./npm/npmrc_paths.ts";
-import { FileFault, readRegularFile } from "./files/regular_file.ts";
+import { FileFault, readRegularFile, readRegularFileLater } from "./files/regular_file.ts";
 import { Slices } from "../base/slices.ts";
 import { environmentOf } from "../base/surroundings.ts";
 import { timerMs } from "../base/timers.ts";
@@ -78,6 +78,11 @@ type Preparation = Required<PrepareOptions> & { readonly roots: readonly string[
 const FIRST_UPKEEP_MS = 60_000;
 /** The interval after that, in milliseconds. */
 const UPKEEP_PERIOD_MS = 24 * 60 * 60 * 1_000;
+
+/** Larger files than these are not read. */
+const MAX_FILE_BYTES = DEFAULT_FETCH_LIMITS.maxModuleBytes;
+/** More files are sooner hashed on this thread, though that takes what has to be loaded first. */
+const MAX_HASHED_APART = 64;
 
 /** A graph with what only the loader has to know. */
 interface GrowingGraph extends PreparedGraph {
@@ -136,7 +141,7 @@ export class Loader implements Disposable {
       inspection = "uninspected",
     } = options;
     const question: Preparation = { roots, builtins, freshness, files, late, inspection };
-    const indexPath = this.#indexPath(question);
+    const indexPath = await this.#indexPath(question);
     const mayBeKnown = freshness === "cached" && inspection === "uninspected";
     const unchanged = mayBeKnown ? await this.#unchanged(indexPath) : null;
     const { graph, local, contents } = unchanged ?? await this.#made(question, indexPath);
@@ -261,11 +266,7 @@ export class Loader implements Disposable {
     if (reload !== "none" || isAsked) return null;
     const index = readIndex(indexPath);
     if (index === null) return null;
-    const slices = new Slices();
-    for (const { path, sha256 } of [...index.local, ...index.packages]) {
-      const bytes = bytesOf(path);
-      if ((bytes === null ? "" : await slices.sha256(bytes)) !== sha256) return null;
-    }
+    if (!await areUnchanged([...index.local, ...index.packages])) return null;
     const graph = await readGraph(index.folder);
     if (graph === null) return null;
     const { packageRoot } = graph.manifest;
@@ -283,17 +284,17 @@ export class Loader implements Disposable {
   }
 
   /** All that says which registries packages come from, and holds no secrets. */
-  #registries(app: string | undefined): readonly (string | null | undefined)[] {
+  async #registries(app: string | undefined): Promise<readonly (string | null | undefined)[]> {
     const env = environmentOf(this.#options.env);
     const folder = app === undefined ? null : dirname(filePath(app));
     return [
       env.get("NPM_CONFIG_REGISTRY") ?? env.get("npm_config_registry"),
-      ...npmrcPaths(folder, env).map(hashOf),
+      ...await Promise.all(npmrcPaths(folder, env).map(hashOf)),
     ];
   }
 
   /** File that says what was made with these options for these apps. */
-  #indexPath({ roots, builtins, files }: Preparation): string {
+  async #indexPath({ roots, builtins, files }: Preparation): Promise<string> {
     const { cacheRoot, importMapUrl, allowImport, allowHttp, lockOrigin } = this.#options;
     const lockFile = lockOrigin === "named" ? null : lockBeside(roots);
     const app = roots.find((url) => url.startsWith("file:"));
@@ -313,14 +314,14 @@ export class Loader implements Disposable {
       packageJson,
       // What packages there mean differs with the runtime.
       folder !== null && hasNodeModules(folder, root, packageJson) ? Deno.version.deno : null,
-      lockFile === null ? null : hashOf(lockFile),
-      this.#registries(app),
+      lockFile === null ? null : await hashOf(lockFile),
+      await this.#registries(app),
       // What guarded modules export differs with the runtime.
       builtins,
       Deno.version.deno,
       MODULE_SYNC,
     ];
-    return join(cacheRoot, "apps", `${sha256Of(JSON.stringify(inputs))}.json`);
+    return join(cacheRoot, "apps", `${await sha256Elsewhere(JSON.stringify(inputs))}.json`);
   }
 
   /** Asks the thread of what is loaded before apps run, which apps that run have no part in. */
@@ -343,9 +344,27 @@ export class Loader implements Disposable {
 }
 
 /** SHA-256 of the file at `path`; `null` if it cannot be read. */
-function hashOf(path: string): string | null {
-  const bytes = bytesOf(path);
-  return bytes === null ? null : sha256Of(new TextDecoder().decode(bytes));
+async function hashOf(path: string): Promise<string | null> {
+  try {
+    return await sha256Elsewhere(await readRegularFileLater(path, MAX_FILE_BYTES));
+  } catch (error) {
+    if (error instanceof FileFault) return null;
+    throw error;
+  }
+}
+
+/** Whether files have the hashes that they had; `""` stands for one that is missing. */
+async function areUnchanged(files: readonly LocalFile[]): Promise<boolean> {
+  if (files.length <= MAX_HASHED_APART) {
+    const hashes = await Promise.all(files.map(({ path }) => hashOf(path)));
+    return files.every(({ sha256 }, index) => (hashes[index] ?? "") === sha256);
+  }
+  const slices = new Slices();
+  for (const { path, sha256 } of files) {
+    const bytes = bytesOf(path);
+    if ((bytes === null ? "" : await slices.sha256(bytes)) !== sha256) return false;
+  }
+  return true;
 }
 
 function endingError(): LoadError {
@@ -380,7 +399,7 @@ function readIndex(path: string): GraphIndex | null {
 /** Reads a file that an app may have replaced. */
 function bytesOf(path: string): Uint8Array | null {
   try {
-    return readRegularFile(path, DEFAULT_FETCH_LIMITS.maxModuleBytes);
+    return readRegularFile(path, MAX_FILE_BYTES);
   } catch (error) {
     if (error instanceof FileFault) return null;
     throw error;

@@ -7,8 +7,8 @@
  * @module
  */
 
-import { getBuiltinModule } from "node:process";
 import type { createDeflateRaw, createInflateRaw } from "node:zlib";
+import { runtimeModule } from "../base/runtime_modules.ts";
 
 /** Which way. */
 export type EngineKind = "inflate" | "deflate";
@@ -28,7 +28,7 @@ export interface EngineUser {
 
 /** Loaded by the first engine: few gateways need one. */
 function zlib(): typeof import("node:zlib") {
-  return getBuiltinModule("node:zlib");
+  return runtimeModule("node:zlib");
 }
 
 const NOBODY: EngineUser = { onOutput() {}, onWritten() {}, onFault() {} };

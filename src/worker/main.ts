@@ -15,6 +15,7 @@ import { Bell } from "../ring/bell.ts";
 import { setIdPrefix } from "../message/request_id.ts";
 import { FRAMES_VERSION } from "../ring/frames.ts";
 import { RingReader, RingWriter } from "../ring/ring.ts";
+import { nodeProcess } from "../base/runtime_modules.ts";
 import { tameUncaught } from "../base/uncaught.ts";
 import type { SendFile } from "../message/file_order.ts";
 import { AppRunner } from "./apps.ts";
@@ -64,6 +65,7 @@ interface WorkerScope {
 const { Error } = globalThis;
 const { hasOwn } = Object;
 const { NotSupported } = Deno.errors;
+const process = nodeProcess();
 const { memoryUsage } = Deno;
 const { permissions } = Deno;
 const revokeSync = permissions.revokeSync.bind(permissions);
@@ -98,7 +100,7 @@ scope.addEventListener("message", (event) => {
 });
 
 // The gateway lets this thread finish what it can, and has another one take its place.
-tameUncaught((thrown) => {
+tameUncaught(() => process, (thrown) => {
   if (runner === null || isBroken) return false;
   if (++uncaughtErrors <= MAX_UNCAUGHT_ERRORS) {
     post({ kind: "uncaught", text: textOfThrown(thrown) });

@@ -11,7 +11,7 @@ import { pathToFileURL } from "node:url";
 import { getterOf, SafeMap, SafeSet, uncurried } from "../base/captured.ts";
 import { moduleKey } from "../loader/names/graph_keys.ts";
 import type { WorkerGraph } from "../loader/graph/graph_store.ts";
-import { meantSpecifier, resolveSpecifier } from "../loader/names/import_map.ts";
+import { meantSpecifier, resolveSpecifier } from "../loader/names/meaning.ts";
 import type { ImportType } from "../loader/names/sources.ts";
 import { guardedBuiltin } from "../sandbox/lockdown.ts";
 import type { Imported, ImportRequest } from "./protocol.ts";

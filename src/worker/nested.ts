@@ -5,6 +5,7 @@
  * @module
  */
 
+import { nodeProcess } from "../base/runtime_modules.ts";
 import { tameUncaught } from "../base/uncaught.ts";
 import type { NestedStart } from "./app_thread.ts";
 import { holdMessages } from "./early_messages.ts";
@@ -15,7 +16,8 @@ const { hasOwn } = Object;
 const SECRET = new URL(import.meta.url).hash.slice(1);
 let hasStarted = false;
 
-tameUncaught();
+const process = nodeProcess();
+tameUncaught(() => process);
 // Some may come before the loader's word: an app can have the platform call it while its worker is made.
 const release = holdMessages((data) => {
   if (hasStarted || !isStart(data)) return false;

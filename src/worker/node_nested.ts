@@ -5,6 +5,7 @@
  * @module
  */
 
+import { nodeProcess } from "../base/runtime_modules.ts";
 import { tameUncaught } from "../base/uncaught.ts";
 import { evaluateCommonJs } from "./common_js.ts";
 import { holdMessages } from "./early_messages.ts";
@@ -17,16 +18,14 @@ interface WorkerThreads {
   readonly workerData: NodeThreadStart;
 }
 
-const { process } = globalThis as unknown as {
-  readonly process: { getBuiltinModule(name: string): unknown };
-};
+const process = nodeProcess();
 
 /** What Node calls text that is evaluated. */
 const EVALUATED = "[worker eval]";
 const threads = process.getBuiltinModule("worker_threads") as WorkerThreads;
 const { workerData: start } = threads;
 
-tameUncaught();
+tameUncaught(() => process);
 const release = holdMessages(() => false);
 Object.defineProperty(threads, "workerData", {
   value: start.workerData,

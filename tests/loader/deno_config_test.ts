@@ -3,7 +3,7 @@
 import { pathToFileURL } from "node:url";
 import { ConfigError, LoadError } from "../../src/base/errors.ts";
 import { findConfig, readProjectConfig } from "../../src/loader/project/deno_config.ts";
-import { resolveSpecifier } from "../../src/loader/names/import_map.ts";
+import { resolveSpecifier } from "../../src/loader/names/meaning.ts";
 import {
   assertEquals,
   assertRejects,

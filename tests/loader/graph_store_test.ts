@@ -98,6 +98,12 @@ test("what is not as it was written is noticed, and written again", async () => 
   const damages: Record<string, () => void> = {
     "a module changed": () => change(file, (text) => text.replace("1", "2")),
     "a module cut off": () => Deno.truncateSync(file, 10),
+    "the end of a module at the beginning of the next": () => {
+      const [first, second] = manifest.modules.map(({ file }) => `${folder}/${file}`);
+      const text = Deno.readTextFileSync(first);
+      change(second, (next) => text.slice(-5) + next);
+      Deno.writeTextFileSync(first, text.slice(0, -5));
+    },
     "a module gone": () => Deno.removeSync(file),
     "the runtime changed": () => change(`${folder}/runtime.js`, (text) => `${text}//`),
     "the runtime gone": () => Deno.removeSync(`${folder}/runtime.js`),

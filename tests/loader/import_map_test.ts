@@ -1,12 +1,9 @@
 /** Import maps, by the cases of the HTML standard (section 8.1.6). */
 
 import { ConfigError, LoadError } from "../../src/base/errors.ts";
-import {
-  NO_IMPORT_MAP,
-  parseImportMap,
-  resolveSpecifier,
-} from "../../src/loader/names/import_map.ts";
+import { NO_IMPORT_MAP, parseImportMap } from "../../src/loader/names/import_map.ts";
 import type { ImportMapDialect } from "../../src/loader/names/import_map.ts";
+import { resolveSpecifier } from "../../src/loader/names/meaning.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "../support/assert.ts";
 
 const BASE = "https://example.com/app/map.json";

@@ -3,7 +3,12 @@
 import { LoadError } from "../../src/base/errors.ts";
 import { readGranted, staysWithin } from "../../src/loader/files/file_grant.ts";
 import { readFileSource } from "../../src/loader/fetch/local_source.ts";
-import { FileFault, readRegularFile, RegularFile } from "../../src/loader/files/regular_file.ts";
+import {
+  FileFault,
+  readRegularFile,
+  readRegularFileLater,
+  RegularFile,
+} from "../../src/loader/files/regular_file.ts";
 import {
   assert,
   assertEquals,
@@ -54,11 +59,17 @@ Deno.test("only regular files are opened, whatever leads to them, and none of th
   for (const [name, reason] of cases) {
     const { message } = assertThrows(() => readRegularFile(`${at}/${name}`, MAX_BYTES), FileFault);
     assertMatch(message, reason, name);
+    const later = await assertRejects(
+      () => readRegularFileLater(`${at}/${name}`, MAX_BYTES),
+      FileFault,
+    );
+    assertMatch(later.message, reason, name);
     assertThrows(() => readGranted(`${at}/${name}`, "any", MAX_BYTES), FileFault);
     assertThrows(() => readGranted(`${at}/${name}`, [at], MAX_BYTES), FileFault);
   }
   for (const name of ["file", "link"]) {
     assertEquals(decoder.decode(readRegularFile(`${at}/${name}`, MAX_BYTES)), "text");
+    assertEquals(decoder.decode(await readRegularFileLater(`${at}/${name}`, MAX_BYTES)), "text");
     assertEquals(decoder.decode(readGranted(`${at}/${name}`, [at], MAX_BYTES)), "text");
   }
   await Deno.remove(at, { recursive: true });

@@ -21,7 +21,6 @@ const EXCEPTIONS: Readonly<Record<string, readonly RegExp[]>> = {
   // Asks an authority of the user's choice, over the user's proxies.
   "cli/acme.ts": [/Deno\.createHttpClient\(\)$/],
   // Asks it for listeners.
-  "base/uncaught.ts": [/all of node:process$/],
   // `data:` and `blob:` need no network.
   "loader/fetch/local_source.ts": [/fetch\(\) without a client$/],
   // Gives apps their own environment.

@@ -9,6 +9,7 @@ const EXCEPTIONS: Readonly<Record<string, Exceptions>> = {
   "src/base/buffers.ts": { elsewhere: ["BufferPool", "OutputBuffer"] },
   "src/base/captured.ts": { setUp: ["getterOf", "sealed"] },
   "src/base/log.ts": { setUp: ["ignoreBrokenPipes"], elsewhere: ["logToStderr"] },
+  "src/base/runtime_modules.ts": { setUp: ["nodeProcess"], elsewhere: ["runtimeModule"] },
   "src/message/pairs.ts": { elsewhere: ["encodePairs", "writePair", "writePairBytes"] },
   "src/ring/frames.ts": {
     elsewhere: [

@@ -6,22 +6,19 @@
  * @module
  */
 
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  lstatSync,
-  openSync,
-  read,
-  readSync,
-  statSync,
-} from "node:fs";
 import type { Stats } from "node:fs";
+import { inTime } from "../../base/deadline.ts";
+import { runtimeModule } from "../../base/runtime_modules.ts";
 import { inWords } from "../../base/sizes.ts";
 import { fileSystemReason } from "./atomic_write.ts";
 
-/** A pipe without a writer is opened without waiting. Windows knows no such flag. */
-const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+/** How long a file may take to be opened where that can wait, in milliseconds. */
+const OPEN_TIMEOUT_MS = 10_000;
+
+/** Loaded by the first file that is opened at once: it takes long, and a start from the cache needs none. */
+function nodeFs(): typeof import("node:fs") {
+  return runtimeModule("node:fs");
+}
 
 type FaultKind = "missing" | "folder" | "forbidden" | "exhausted" | "unfit";
 
@@ -59,11 +56,14 @@ export class RegularFile implements Disposable {
    */
   static open(path: string): RegularFile {
     // Opening a device can do something: what it is, is looked at before, and again afterwards.
-    checkRegular(explained(() => statSync(path)));
-    const descriptor = explained(() => openSync(path, OPEN_FLAGS));
+    const { closeSync, constants, fstatSync, openSync, statSync } = nodeFs();
+    checkRegular(statKind(explained(() => statSync(path))));
+    // A pipe without a writer is opened without waiting. Windows knows no such flag.
+    const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+    const descriptor = explained(() => openSync(path, flags));
     try {
       const info = explained(() => fstatSync(descriptor));
-      checkRegular(info);
+      checkRegular(statKind(info));
       return new RegularFile(descriptor, info);
     } catch (error) {
       closeSync(descriptor);
@@ -83,7 +83,7 @@ export class RegularFile implements Disposable {
 
   /** Whether it is this file that lies at `path`, a link not being one. */
   isAt(path: string): boolean {
-    const { dev, ino } = explained(() => lstatSync(path));
+    const { dev, ino } = explained(() => nodeFs().lstatSync(path));
     return dev === this.#info.dev && ino === this.#info.ino;
   }
 
@@ -93,33 +93,21 @@ export class RegularFile implements Disposable {
    * @throws {FileFault} when that is more than `maxBytes`
    */
   read(maxBytes: number): Uint8Array<ArrayBuffer> {
-    if (this.#info.size > maxBytes) throw tooLarge(maxBytes);
-    // It may have grown since, and files of /proc say that they are empty.
-    let bytes = new Uint8Array(this.#info.size + 1);
-    for (let length = 0;;) {
-      const count = explained(() =>
-        readSync(this.#descriptor, bytes, length, bytes.length - length, null)
-      );
-      if (count === 0) return bytes.subarray(0, length);
-      length += count;
-      if (length > maxBytes) throw tooLarge(maxBytes);
-      if (length === bytes.length) {
-        const larger = new Uint8Array(Math.min(length * 2 + 4_096, maxBytes + 1));
-        larger.set(bytes);
-        bytes = larger;
-      }
-    }
+    const { readSync } = nodeFs();
+    return readWhole(this.#info.size, maxBytes, (buffer) => {
+      return readSync(this.#descriptor, buffer, 0, buffer.length, null);
+    });
   }
 
   /** Reads up to `length` bytes from `position` into `buffer`; returns how many there were. */
   readAt(buffer: Uint8Array, length: number, position: number): number {
-    return readSync(this.#descriptor, buffer, 0, length, position);
+    return nodeFs().readSync(this.#descriptor, buffer, 0, length, position);
   }
 
   /** The same, while the thread does something else. The file may not be closed meanwhile. */
   readLater(buffer: Uint8Array, length: number, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      read(this.#descriptor, buffer, 0, length, position, (error, count) => {
+      nodeFs().read(this.#descriptor, buffer, 0, length, position, (error, count) => {
         if (error) reject(error);
         else resolve(count!);
       });
@@ -127,7 +115,7 @@ export class RegularFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    closeSync(this.#descriptor);
+    nodeFs().closeSync(this.#descriptor);
   }
 }
 
@@ -139,6 +127,61 @@ export class RegularFile implements Disposable {
 export function readRegularFile(path: string, maxBytes: number): Uint8Array<ArrayBuffer> {
   using file = RegularFile.open(path);
   return file.read(maxBytes);
+}
+
+/**
+ * The same while the thread does something else, for a few files: it needs nothing that takes time to load.
+ *
+ * @throws {FileFault} when there is none, or it has more than `maxBytes`, or it cannot be opened in time
+ */
+export async function readRegularFileLater(
+  path: string,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  checkRegular(explained(() => Deno.statSync(path)));
+  // What has become a pipe since then waits for a writer, in a thread of its own.
+  const opening = Deno.open(path);
+  opening.catch(() => {});
+  let isOpen = false;
+  try {
+    isOpen = await inTime(opening, OPEN_TIMEOUT_MS);
+  } catch (error) {
+    throw faultOf(error);
+  }
+  if (!isOpen) {
+    opening.then((late) => late.close(), () => {});
+    throw new FileFault("it cannot be opened in time");
+  }
+  using file = await opening;
+  const info = explained(() => file.statSync());
+  checkRegular(info);
+  return readWhole(info.size, maxBytes, (buffer) => file.readSync(buffer) ?? 0);
+}
+
+/**
+ * What is in a file that had `size` bytes when it was opened; `read` reads on into a buffer.
+ *
+ * @throws {FileFault} when that is more than `maxBytes`
+ */
+function readWhole(
+  size: number,
+  maxBytes: number,
+  read: (buffer: Uint8Array) => number,
+): Uint8Array<ArrayBuffer> {
+  if (size > maxBytes) throw tooLarge(maxBytes);
+  // It may have grown since, and files of /proc say that they are empty.
+  let bytes = new Uint8Array(size + 1);
+  for (let length = 0;;) {
+    const count = explained(() => read(bytes.subarray(length)));
+    if (count === 0) return bytes.subarray(0, length);
+    length += count;
+    if (length > maxBytes) throw tooLarge(maxBytes);
+    if (length === bytes.length) {
+      const larger = new Uint8Array(Math.min(length * 2 + 4_096, maxBytes + 1));
+      larger.set(bytes);
+      bytes = larger;
+    }
+  }
 }
 
 /** Does something with the file system, whose errors become faults. */
@@ -175,9 +218,15 @@ function faultOf(error: unknown): unknown {
   return new FileFault(reason, kind, { cause: error });
 }
 
-function checkRegular(info: Stats): void {
-  if (info.isDirectory()) throw new FileFault("it is a folder", "folder");
-  if (!info.isFile()) throw new FileFault("it is not a regular file");
+function statKind(info: Stats): Pick<Deno.FileInfo, "isDirectory" | "isFile"> {
+  return { isDirectory: info.isDirectory(), isFile: info.isFile() };
+}
+
+function checkRegular(
+  { isDirectory, isFile }: Pick<Deno.FileInfo, "isDirectory" | "isFile">,
+): void {
+  if (isDirectory) throw new FileFault("it is a folder", "folder");
+  if (!isFile) throw new FileFault("it is not a regular file");
 }
 
 function tooLarge(maxBytes: number): FileFault {

@@ -1,8 +1,8 @@
 /**
  * Keeps graphs as folders of JavaScript that workers import natively.
  *
- * A graph's folder never changes. Its name is the hash of the manifest in it, which has the hashes
- * of all files: what is not as it was written is noticed. Modules that a running app imports later
+ * A graph's folder never changes. Its name is the hash of the manifest in it, which has the sizes of all files
+ * and a hash of what is in them: what is not as it was written is noticed. Modules that a running app imports later
  * go to folders below, `ext/HASH/`.
  *
  * @module
@@ -10,7 +10,8 @@
 
 import type { DiskQuota } from "../files/disk_quota.ts";
 import { urlOfKey } from "../names/graph_keys.ts";
-import { sha256Of } from "../../base/sha256.ts";
+import { FilesHash } from "../../base/files_hash.ts";
+import { sha256Elsewhere, sha256Of } from "../../base/sha256.ts";
 import { Slices } from "../../base/slices.ts";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -35,6 +36,8 @@ export interface GraphManifest {
   readonly roots: readonly string[];
   /** The modules. */
   readonly modules: readonly StoredModule[];
+  /** {@linkcode FilesHash} of their files, and of those of {@linkcode commonJs}. */
+  readonly filesHash: string;
   /** What takes the place of CommonJS files beside the app. */
   readonly commonJs: readonly StoredCommonJs[];
   /** Paths of the files that modules of the same URL stand for, as they are CommonJS. */
@@ -61,8 +64,8 @@ export interface StoredModule {
   readonly key: string;
   /** Its file in the folder. */
   readonly file: string;
-  /** SHA-256 of the file. */
-  readonly fileSha256: string;
+  /** Bytes of the file. */
+  readonly fileBytes: number;
   /** URL of its source. */
   readonly url: string;
   /** Where the source came from. */
@@ -72,7 +75,7 @@ export interface StoredModule {
 }
 
 /** CommonJS in a graph's folder. */
-export interface StoredCommonJs extends Pick<StoredModule, "file" | "fileSha256"> {
+export interface StoredCommonJs extends Pick<StoredModule, "file" | "fileBytes"> {
   /** Path of the file that it stands for. */
   readonly path: string;
 }
@@ -118,25 +121,30 @@ export async function storeGraph(
     return file === undefined ? known.targets.get(target.key)! : `./${file}`;
   };
   const required = graph.required.map((key) => own.get(key)!);
-  const codes = new Map<string, string>([[RUNTIME_MODULE.slice(2), runtimeCode(required)]]);
+  const encoder = new TextEncoder();
+  const codes = new Map([[RUNTIME_MODULE.slice(2), encoder.encode(runtimeCode(required))]]);
+  const coded = (file: string, code: string) => {
+    const bytes = encoder.encode(code);
+    codes.set(file, bytes);
+    return { file, fileBytes: bytes.length };
+  };
   const modules = graph.modules.map(({ key, url, origin, sha256, module, targets }) => {
-    const file = own.get(key)!;
     const code = linkCode(module, targets.map(specifierOf));
-    codes.set(file, code);
-    return { key, file, fileSha256: sha256Of(code), url, origin, sha256 };
-  });
+    return { key, ...coded(own.get(key)!, code), url, origin, sha256 };
+  }).sort((a, b) => a.key < b.key ? -1 : 1);
   const storedCommonJs = [...commonJs].map(([path, code]) => {
-    const file = `${sha256Of(path).slice(0, 27)}.js`;
-    codes.set(file, code);
-    return { path, file, fileSha256: sha256Of(code) };
-  });
+    return { path, ...coded(`${sha256Of(path).slice(0, 27)}.js`, code) };
+  }).sort((a, b) => a.path < b.path ? -1 : 1);
+  const hash = new FilesHash();
+  for (const { file } of [...modules, ...storedCommonJs]) hash.add(codes.get(file)!);
   const manifest: GraphManifest = {
     version: TRANSFORM_VERSION,
     roots: graph.roots,
-    modules: modules.sort((a, b) => a.key < b.key ? -1 : 1),
+    modules,
+    filesHash: await hash.end(),
     required,
     commonJsPaths: graph.modules.flatMap(({ module }) => module.commonJsPath ?? []).sort(),
-    commonJs: storedCommonJs.sort((a, b) => a.path < b.path ? -1 : 1),
+    commonJs: storedCommonJs,
     redirects: Object.fromEntries(graph.redirects),
     importMap,
     requirements: graph.requirements,
@@ -147,7 +155,7 @@ export async function storeGraph(
   const text = JSON.stringify(manifest);
   const folder = join(parent, sha256Of(text).slice(0, 40));
   if (await readGraph(folder) !== null) return { folder, manifest };
-  codes.set(MANIFEST, text);
+  codes.set(MANIFEST, encoder.encode(text));
   let bytes = 0;
   for (const code of codes.values()) bytes += code.length;
   quota?.take(urlOfKey(graph.roots[0]), bytes, codes.size);
@@ -156,12 +164,12 @@ export async function storeGraph(
 }
 
 /** Makes a folder with `files` in one step: nobody sees it half-written. */
-async function writeFolder(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+async function writeFolder(folder: string, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
   const temporary = temporaryPath(folder);
   await Deno.mkdir(temporary, PRIVATE_FOLDER);
   try {
-    for (const [name, text] of files) {
-      Deno.writeTextFileSync(join(temporary, name), text, PRIVATE_FILE);
+    for (const [name, bytes] of files) {
+      Deno.writeFileSync(join(temporary, name), bytes, PRIVATE_FILE);
     }
     await moveInto(temporary, folder, async () => await readGraph(folder) !== null);
   } finally {
@@ -176,16 +184,21 @@ async function writeFolder(folder: string, files: ReadonlyMap<string, string>): 
  */
 export async function readGraph(folder: string): Promise<StoredGraph | null> {
   const slices = new Slices();
-  const graph = readGraphManifest(folder);
-  if (graph === null) return null;
-  const { manifest } = graph;
   try {
-    for (const { file, fileSha256 } of [...manifest.modules, ...manifest.commonJs]) {
+    const text = Deno.readTextFileSync(join(folder, MANIFEST));
+    if (!isNamedBy(folder, await sha256Elsewhere(text))) return null;
+    const manifest = manifestIn(text);
+    if (manifest === null) return null;
+    const hash = new FilesHash();
+    for (const { file, fileBytes } of [...manifest.modules, ...manifest.commonJs]) {
+      await slices.next();
       const bytes = Deno.readFileSync(join(folder, file));
-      if (await slices.sha256(bytes) !== fileSha256) return null;
+      if (bytes.length !== fileBytes) return null;
+      hash.add(bytes);
     }
     const runtime = Deno.readTextFileSync(join(folder, RUNTIME_MODULE));
-    return runtime === runtimeCode(manifest.required) ? graph : null;
+    if (runtime !== runtimeCode(manifest.required)) return null;
+    return await hash.end() === manifest.filesHash ? { folder, manifest } : null;
   } catch (error) {
     return nullIfAbsent(error, folder);
   }
@@ -200,12 +213,22 @@ export async function readGraph(folder: string): Promise<StoredGraph | null> {
 export function readGraphManifest(folder: string): StoredGraph | null {
   try {
     const text = Deno.readTextFileSync(join(folder, MANIFEST));
-    if (!folder.endsWith(sha256Of(text).slice(0, 40))) return null;
-    const manifest = JSON.parse(text) as GraphManifest;
-    return manifest.version === TRANSFORM_VERSION ? { folder, manifest } : null;
+    const manifest = isNamedBy(folder, sha256Of(text)) ? manifestIn(text) : null;
+    return manifest === null ? null : { folder, manifest };
   } catch (error) {
     return nullIfAbsent(error, folder);
   }
+}
+
+/** Whether the name of `folder` says that its manifest has the hash `sha256`. */
+function isNamedBy(folder: string, sha256: string): boolean {
+  return folder.endsWith(sha256.slice(0, 40));
+}
+
+/** What `text` says; `null` if another version has written it. */
+function manifestIn(text: string): GraphManifest | null {
+  const manifest = JSON.parse(text) as GraphManifest;
+  return manifest.version === TRANSFORM_VERSION ? manifest : null;
 }
 
 /** Rethrows `error` unless it says that a graph is missing or damaged. */

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { ProtocolError } from "../../base/errors.ts";
+import { runtimeModule } from "../../base/runtime_modules.ts";
 import { withoutBlanks } from "../../message/fields.ts";
 import type { DeflateTerms } from "./deflate_terms.ts";
 import { acceptDeflate, deflateResponse } from "./deflate_terms.ts";
@@ -130,6 +130,7 @@ export function acceptHandshake(
 
 /** What proves that a client's key was read (RFC 6455 4.2.2). */
 export function acceptKey(key: string): string {
+  const { createHash } = runtimeModule<typeof import("node:crypto")>("node:crypto");
   return createHash("sha1").update(key + ACCEPT_SUFFIX).digest("base64");
 }
 
