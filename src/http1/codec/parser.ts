@@ -10,51 +10,21 @@
 
 import { EMPTY } from "../../base/empty.ts";
 import { ProtocolError } from "../../base/errors.ts";
-import { RequestHead, UNKNOWN_LENGTH } from "../../message/exchange.ts";
+import { CLASS, COLON, CR, FIELD, LF, TOKEN } from "../../message/chars.ts";
 import type { Peer } from "../../message/exchange.ts";
-import { latin1Text, listHas } from "../../message/fields.ts";
-import {
-  bodyTooLarge,
-  headerTooLarge,
-  targetTooLong,
-  tooManyFields,
-} from "../../message/request_faults.ts";
-import { checkAuthority, methodOf } from "../../message/request_checks.ts";
-import {
-  checkPath,
-  isAsterisk,
-  malformedTarget,
-  takeAuthority,
-} from "../../message/request_target.ts";
-import {
-  CLASS,
-  COLON,
-  CR,
-  DIGIT,
-  FIELD,
-  isBlank,
-  LF,
-  PATH,
-  QUERY,
-  QUESTION,
-  SLASH,
-  SP,
-  spells,
-  TOKEN,
-} from "../../message/chars.ts";
-import { checkTransferCodings } from "./checks.ts";
+import { RequestHead, UNKNOWN_LENGTH } from "../../message/exchange.ts";
+import { methodOf } from "../../message/request_checks.ts";
+import { headerTooLarge, tooManyFields } from "../../message/request_faults.ts";
 import { CHUNK_BEGINS, CHUNK_DATA, ChunkReader, LAST_CHUNK } from "./chunked.ts";
 import {
   bareCarriageReturn,
   bareLineFeed,
-  malformedContentLength,
   malformedFieldName,
   malformedFieldValue,
-  malformedVersion,
-  misplacedTrailer,
 } from "./faults.ts";
 import type { HttpLimits } from "./limits.ts";
-import { MAX_METHOD_BYTES } from "./limits.ts";
+import { INCOMPLETE, RequestLine } from "./request_line.ts";
+import { canBeSpecial, checkTrailer, SpecialFields } from "./special_fields.ts";
 
 /** The parser has used up its bytes and waits for more. */
 export const NEED_DATA = 0;
@@ -90,7 +60,6 @@ const CHUNKED = 3;
 const TRAILERS = 4;
 const CLOSED = 5;
 
-const INCOMPLETE = -1;
 /** Empty lines tolerated before a request line (RFC 9112 2.2), in bytes. */
 const MAX_EMPTY_LINE_BYTES = 8;
 /** Memory for bytes that are kept until more come: at first, and at the most where none are kept. */
@@ -100,7 +69,6 @@ const MAX_IDLE_KEPT_BYTES = 4096;
 const MAX_UNFINISHED_BYTES = 2_048;
 /** No head was read, or it was taken. */
 const NO_HEAD = new RequestHead();
-const VERSION_PREFIX = [0x48, 0x54, 0x54, 0x50, 0x2f]; // HTTP/
 
 /**
  * An incremental parser of the requests on one connection.
@@ -140,6 +108,8 @@ export class RequestParser {
 
   readonly #limits: HttpLimits;
   readonly #peer: Peer | undefined;
+  readonly #requestLine: RequestLine;
+  readonly #special: SpecialFields;
   #state = REQUEST_LINE;
   /** Where the next unread byte, or the line that is not complete, begins. */
   #at = 0;
@@ -148,12 +118,10 @@ export class RequestParser {
   #starved = false;
   /** Where the head or the trailers begin that are being read; `#at` when neither is. */
   #mark = 0;
-  /** Bytes of the line at `#at` that were looked at already, so that no byte is looked at twice. */
+  /** Bytes of the field line at `#at` that were looked at already, so that no byte is looked at twice. */
   #scannedBytes = 0;
-  /** Bytes of that line's method or field name; 0 until they are known. */
-  #firstWordBytes = 0;
-  /** Whether the line is a request line, and in the query of its target. */
-  #inQuery = false;
+  /** Bytes of that line's name; 0 until they are known. */
+  #nameBytes = 0;
   /** Bytes kept from earlier pushes, since their line, head or trailer section was not complete. */
   #kept: Uint8Array = EMPTY;
   #keptBytes = 0;
@@ -163,21 +131,12 @@ export class RequestParser {
   #remaining = 0;
   #chunks: ChunkReader | null = null;
 
-  // What the head's special fields said; offsets are relative to the mark.
-  #hostCount = 0;
-  #hostStart = 0;
-  #hostEnd = 0;
-  #contentLength = UNKNOWN_LENGTH;
-  #transferCodings: string | null = null;
-  #close = false;
-  #keepAliveAsked = false;
-  #upgradeAsked = false;
-  #expectsContinue = false;
-
   /** Makes a parser for a connection of `peer`. */
   constructor(limits: HttpLimits, peer?: Peer) {
     this.#limits = limits;
     this.#peer = peer;
+    this.#requestLine = new RequestLine(limits);
+    this.#special = new SpecialFields(limits);
   }
 
   /** Whether a request's body, or its end, is still to come. */
@@ -287,8 +246,10 @@ export class RequestParser {
         if (at === INCOMPLETE) return this.#keep();
         this.#mark = this.#at = at;
       }
-      at = this.#readRequestLine(at);
+      const start = at;
+      at = this.#requestLine.read(this.buffer, start, this.#headEnd());
       if (at === INCOMPLETE) return this.#keep();
+      this.#beginHead(start, at);
       this.#at = at;
       this.#state = FIELDS;
       this.#fieldCount = 0;
@@ -339,82 +300,18 @@ export class RequestParser {
     return INCOMPLETE;
   }
 
-  #readRequestLine(start: number): number {
-    const { buffer } = this;
-    const end = this.#headEnd();
-    const limits = this.#limits;
-    let at = start + this.#scannedBytes;
-    let methodEnd = start + this.#firstWordBytes;
-    if (methodEnd === start) {
-      while (at < end && (CLASS[buffer[at]] & TOKEN) !== 0) at++;
-      if (at - start > MAX_METHOD_BYTES) {
-        throw new ProtocolError(501, "the method is too long", "RFC 9112 3");
-      }
-      if (at === end) return this.#suspendLine(at - start, 0);
-      if (buffer[at] !== SP || at === start) {
-        throw new ProtocolError(400, "the request line has no valid method", "RFC 9112 3.1");
-      }
-      methodEnd = at++;
-    }
-    const targetStart = methodEnd + 1;
-    if (!this.#inQuery) {
-      while (at < end && (CLASS[buffer[at]] & PATH) !== 0) at++;
-      this.#inQuery = at < end && buffer[at] === QUESTION;
-    }
-    if (this.#inQuery) {
-      while (at < end && (CLASS[buffer[at]] & QUERY) !== 0) at++;
-    }
-    if (at - targetStart > limits.maxTargetBytes) {
-      throw targetTooLong(limits);
-    }
-    // The version after it is short: it is read again if it is not complete.
-    this.#suspendLine(at - start, methodEnd - start);
-    if (at === end) return INCOMPLETE;
-    if (buffer[at] !== SP || at === targetStart) throw malformedTarget(buffer[at]);
-    const targetEnd = at++;
-    for (const byte of VERSION_PREFIX) {
-      if (at === end) return INCOMPLETE;
-      if (buffer[at++] !== byte) throw malformedVersion();
-    }
-    if (at === end) return INCOMPLETE;
-    const major = buffer[at++];
-    if ((CLASS[major] & DIGIT) === 0) throw malformedVersion();
-    if (at === end) return INCOMPLETE;
-    if (buffer[at++] !== 0x2e) throw malformedVersion();
-    if (at === end) return INCOMPLETE;
-    const minor = buffer[at++];
-    if ((CLASS[minor] & DIGIT) === 0) throw malformedVersion();
-    if (at === end) return INCOMPLETE;
-    if (buffer[at] === LF) throw bareLineFeed("2.2");
-    if (buffer[at++] !== CR) throw malformedVersion();
-    if (at === end) return INCOMPLETE;
-    if (buffer[at++] !== LF) throw bareCarriageReturn();
-    if (major !== 0x31) {
-      throw new ProtocolError(
-        505,
-        "the message has a major version of HTTP other than 1",
-        "RFC 9112 2.3",
-      );
-    }
-
-    this.#suspendLine(0, 0);
-    this.#inQuery = false;
-    const head = this.head = new RequestHead();
-    head.method = methodOf(buffer, start, methodEnd);
-    head.minorVersion = minor === 0x30 ? 0 : 1;
-    if (this.#peer !== undefined) head.peer = this.#peer;
+  /** Makes a head of the request line that was read. */
+  #beginHead(start: number, end: number): void {
+    const { methodEnd, targetEnd, minorVersion } = this.#requestLine;
     const mark = this.#mark;
-    head.targetStart = targetStart - mark;
+    const head = this.head = new RequestHead();
+    head.method = methodOf(this.buffer, start, methodEnd);
+    head.minorVersion = minorVersion;
+    if (this.#peer !== undefined) head.peer = this.#peer;
+    head.targetStart = methodEnd + 1 - mark;
     head.targetEnd = targetEnd - mark;
-    head.fieldsStart = at - mark;
-    this.#hostCount = 0;
-    this.#contentLength = UNKNOWN_LENGTH;
-    this.#transferCodings = null;
-    this.#close = false;
-    this.#keepAliveAsked = false;
-    this.#upgradeAsked = false;
-    this.#expectsContinue = false;
-    return at;
+    head.fieldsStart = end - mark;
+    this.#special.clear();
   }
 
   /** The last head that was read. It may own much memory, so it is not kept here. */
@@ -428,7 +325,7 @@ export class RequestParser {
   #readFieldLine(start: number, end: number): number {
     const { buffer } = this;
     let at = start + this.#scannedBytes;
-    let nameEnd = start + this.#firstWordBytes;
+    let nameEnd = start + this.#nameBytes;
     if (nameEnd === start) {
       while (at < end && (CLASS[buffer[at]] & TOKEN) !== 0) at++;
       if (at === end) return this.#suspendLine(at - start, 0);
@@ -444,82 +341,18 @@ export class RequestParser {
     if (++this.#fieldCount > this.#limits.maxHeaderCount) {
       throw tooManyFields(this.#limits);
     }
-    const length = nameEnd - start;
-    if (length === 4 || length === 6 || length === 10 || length === 14 || length === 17) {
-      let valueStart = nameEnd + 1;
-      let valueEnd = at;
-      while (valueStart < valueEnd && isBlank(buffer[valueStart])) valueStart++;
-      while (valueEnd > valueStart && isBlank(buffer[valueEnd - 1])) valueEnd--;
-      this.#readSpecialField(start, nameEnd, valueStart, valueEnd);
+    if (canBeSpecial(nameEnd - start)) {
+      if (this.#state === TRAILERS) checkTrailer(buffer, start, nameEnd);
+      else this.#special.read(buffer, this.#mark, start, nameEnd, at);
     }
     return at + 2;
   }
 
-  /** Remembers how far the line at `#at` was looked at, and where its first word ends. */
-  #suspendLine(scannedBytes: number, firstWordBytes: number): typeof INCOMPLETE {
+  /** Remembers how far the field line at `#at` was looked at, and how long its name is. */
+  #suspendLine(scannedBytes: number, nameBytes: number): typeof INCOMPLETE {
     this.#scannedBytes = scannedBytes;
-    this.#firstWordBytes = firstWordBytes;
+    this.#nameBytes = nameBytes;
     return INCOMPLETE;
-  }
-
-  #readSpecialField(start: number, nameEnd: number, valueStart: number, valueEnd: number): void {
-    const { buffer } = this;
-    const inTrailers = this.#state === TRAILERS;
-    switch (nameEnd - start) {
-      case 4:
-        if (!spells(buffer, start, nameEnd, "host")) return;
-        if (inTrailers) throw misplacedTrailer("host");
-        this.#hostCount++;
-        this.#hostStart = valueStart - this.#mark;
-        this.#hostEnd = valueEnd - this.#mark;
-        return;
-      case 6:
-        if (inTrailers || !spells(buffer, start, nameEnd, "expect")) return;
-        if (!spells(buffer, valueStart, valueEnd, "100-continue")) {
-          throw new ProtocolError(417, "an expectation other than 100-continue", "RFC 9110 10.1.1");
-        }
-        this.#expectsContinue = true;
-        return;
-      case 10:
-        if (inTrailers || !spells(buffer, start, nameEnd, "connection")) return;
-        this.#readConnectionOptions(valueStart, valueEnd);
-        return;
-      case 14:
-        if (!spells(buffer, start, nameEnd, "content-length")) return;
-        if (inTrailers) throw misplacedTrailer("content-length");
-        this.#readContentLength(valueStart, valueEnd);
-        return;
-      case 17: {
-        if (!spells(buffer, start, nameEnd, "transfer-encoding")) return;
-        if (inTrailers) throw misplacedTrailer("transfer-encoding");
-        const value = latin1Text(buffer, valueStart, valueEnd);
-        this.#transferCodings = this.#transferCodings === null
-          ? value
-          : `${this.#transferCodings},${value}`;
-      }
-    }
-  }
-
-  #readConnectionOptions(start: number, end: number): void {
-    const { buffer } = this;
-    if (listHas(buffer, start, end, "close")) this.#close = true;
-    if (listHas(buffer, start, end, "keep-alive")) this.#keepAliveAsked = true;
-    if (listHas(buffer, start, end, "upgrade")) this.#upgradeAsked = true;
-  }
-
-  #readContentLength(start: number, end: number): void {
-    const { buffer } = this;
-    if (this.#contentLength !== UNKNOWN_LENGTH) {
-      throw new ProtocolError(400, "more than one Content-Length", "RFC 9112 6.3");
-    }
-    let length = 0;
-    for (let at = start; at < end; at++) {
-      if ((CLASS[buffer[at]] & DIGIT) === 0) throw malformedContentLength();
-      length = length * 10 + (buffer[at] - 0x30);
-      if (length > Number.MAX_SAFE_INTEGER) throw bodyTooLarge(this.#limits);
-    }
-    if (start === end) throw malformedContentLength();
-    this.#contentLength = length;
   }
 
   #checkHeadSize(bytes: number): void {
@@ -534,72 +367,19 @@ export class RequestParser {
     head.targetEnd += mark;
     head.fieldsStart += mark;
     head.fieldsEnd = fieldsEnd;
-    this.#finishAuthority();
-    this.#finishFraming();
-    this.keepAlive = !this.#close && (head.minorVersion === 1 || this.#keepAliveAsked);
-    head.expectsContinue = this.#expectsContinue && head.minorVersion === 1 &&
-      head.bodyLength !== 0;
-    this.asksUpgrade = this.#upgradeAsked && head.minorVersion === 1 && head.bodyLength === 0;
-  }
-
-  /** Finds the authority, and checks the request target's form (RFC 9112 3.2). */
-  #finishAuthority(): void {
-    const { buffer, head } = this;
-    if (this.#hostCount > 1) {
-      throw new ProtocolError(400, "more than one Host", "RFC 9112 3.2");
-    }
-    if (this.#hostCount === 0 && head.minorVersion === 1) {
-      throw new ProtocolError(400, "no Host", "RFC 9112 3.2");
-    }
-    if (this.#hostCount === 1) {
-      head.authorityStart = this.#mark + this.#hostStart;
-      head.authorityEnd = this.#mark + this.#hostEnd;
-      checkAuthority(buffer, head.authorityStart, head.authorityEnd);
-    }
-    if (head.method === "CONNECT") {
-      // No proxy: a tunnel is not ours to make, whatever its target.
-      throw new ProtocolError(501, "the CONNECT method is not implemented", "RFC 9110 9.3.6");
-    }
-    if (buffer[head.targetStart] === SLASH) {
-      checkPath(buffer, head.targetStart, head.targetEnd);
-      return;
-    }
-    if (isAsterisk(buffer, head.targetStart, head.targetEnd)) {
-      if (head.method === "OPTIONS") return;
-      throw new ProtocolError(
-        400,
-        "the target * with a method other than OPTIONS",
-        "RFC 9112 3.2.4",
-      );
-    }
-    // What Host said is checked, and does not count (RFC 9112 3.2.2).
-    takeAuthority(head, buffer, head.targetStart, head.targetEnd, "the request target");
-    checkPath(buffer, head.authorityEnd, head.targetEnd);
-  }
-
-  /** Decides how long the body is (RFC 9112 6.3). */
-  #finishFraming(): void {
-    const { head } = this;
-    const codings = this.#transferCodings;
-    const length = this.#contentLength;
-    if (codings === null) {
-      if (length > this.#limits.maxBodyBytes) throw bodyTooLarge(this.#limits);
-      head.bodyLength = length === UNKNOWN_LENGTH ? 0 : length;
+    this.#special.complete(head, mark);
+    this.keepAlive = this.#special.isKeptAlive(head);
+    this.asksUpgrade = this.#special.isUpgrade(head);
+    if (head.bodyLength === 0) {
+      this.#state = REQUEST_LINE;
+    } else if (head.bodyLength === UNKNOWN_LENGTH) {
+      this.#chunks ??= new ChunkReader(this.#limits);
+      this.#chunks.begin();
+      this.#state = CHUNKED;
+    } else {
       this.#remaining = head.bodyLength;
-      this.#state = head.bodyLength === 0 ? REQUEST_LINE : LENGTH;
-      return;
+      this.#state = LENGTH;
     }
-    if (length !== UNKNOWN_LENGTH) {
-      throw new ProtocolError(400, "both Transfer-Encoding and Content-Length", "RFC 9112 6.3");
-    }
-    if (head.minorVersion === 0) {
-      throw new ProtocolError(400, "Transfer-Encoding in an HTTP/1.0 message", "RFC 9112 6.1");
-    }
-    checkTransferCodings(codings);
-    head.bodyLength = UNKNOWN_LENGTH;
-    this.#chunks ??= new ChunkReader(this.#limits);
-    this.#chunks.begin();
-    this.#state = CHUNKED;
   }
 
   #readLengthBody(maxBytes: number): ParserEvent {
