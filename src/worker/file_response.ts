@@ -9,8 +9,9 @@ import { filePath } from "../base/paths.ts";
 import { MAX_FILE_PATH_BYTES } from "../message/file_order.ts";
 import type { FileOrder } from "../message/file_order.ts";
 import { utf8Length } from "../base/text.ts";
-import type { BodySource, BodyTarget, PushedResponse } from "./response.ts";
-import { fieldLinesOf, lightResponse } from "./response.ts";
+import type { BodySource, BodyTarget, PushedResponse } from "./response_parts.ts";
+import { fieldLinesOf } from "./header_lines.ts";
+import { lightResponse } from "./response.ts";
 
 const { Headers: PlatformHeaders, RangeError, ReadableStream, TypeError, encodeURIComponent } =
   globalThis;

@@ -9,7 +9,7 @@ import type { RequestHead } from "../message/exchange.ts";
 import { MAX_TRAILER_BYTES } from "../message/exchange.ts";
 import { flatFields, listMembers } from "../message/fields.ts";
 import { NOT_IN_TRAILERS } from "../message/trailer_names.ts";
-import { fieldLinesOf } from "./response.ts";
+import { fieldLinesOf } from "./header_lines.ts";
 
 const { Headers: PlatformHeaders, RangeError, TypeError } = globalThis;
 

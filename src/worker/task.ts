@@ -51,8 +51,8 @@ import type {
   PlainResponse,
   PushedResponse,
   UpgradeTaker,
-} from "./response.ts";
-import { fieldLinesOf } from "./response.ts";
+} from "./response_parts.ts";
+import { fieldLinesOf } from "./header_lines.ts";
 
 const { AbortController, DOMException, Promise, RangeError, TypeError, Uint8Array } = globalThis;
 const { isInteger } = Number;

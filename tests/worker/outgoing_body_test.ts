@@ -1,6 +1,6 @@
 import { assertEquals } from "../support/assert.ts";
 import { OutgoingBody } from "../../src/worker/serving/outgoing_body.ts";
-import type { BodyTarget, PushedResponse } from "../../src/worker/response.ts";
+import type { BodyTarget, PushedResponse } from "../../src/worker/response_parts.ts";
 
 /** What comes of a body that was written before the response was taken. */
 async function sent(

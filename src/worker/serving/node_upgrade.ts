@@ -13,7 +13,7 @@ import type { Deferred } from "../../base/captured.ts";
 import { copyOf, deferred, lengthOf } from "../../base/captured.ts";
 import type { AbortReason } from "../../message/exchange.ts";
 import type { Context } from "../context.ts";
-import type { BodySource, BodyTarget, PushedResponse, UpgradeTaker } from "../response.ts";
+import type { BodySource, BodyTarget, PushedResponse, UpgradeTaker } from "../response_parts.ts";
 import { lightResponse } from "../response.ts";
 import type { AppTask } from "../task.ts";
 import { nodeError } from "./node_members.ts";

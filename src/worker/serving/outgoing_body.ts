@@ -8,7 +8,7 @@ import { copyOf, lengthOf } from "../../base/captured.ts";
 import { utf8Length } from "../../base/text.ts";
 import type { Chunk } from "./node_chunks.ts";
 import { bytesOf } from "./node_chunks.ts";
-import type { BodySource, BodyTarget, PushedResponse } from "../response.ts";
+import type { BodySource, BodyTarget, PushedResponse } from "../response_parts.ts";
 
 /** Who writes a body. */
 export interface BodyWriter {

@@ -8,7 +8,7 @@ import { uncurried } from "../../base/captured.ts";
 import { clientOf } from "../../message/client.ts";
 import type { RequestHead } from "../../message/exchange.ts";
 import type { KeptExchange, SocketHandover, SocketKeeper } from "../../message/kept_sockets.ts";
-import { fieldLinesOf } from "../response.ts";
+import { fieldLinesOf } from "../header_lines.ts";
 import type { AppTask } from "../task.ts";
 import { CLOSING, OPEN, SocketChannel } from "./channel.ts";
 import { HandledSocket, noteTopics } from "./handled_socket.ts";

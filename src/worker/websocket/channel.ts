@@ -32,7 +32,7 @@ import {
   TEXT,
   writeRecordHeader,
 } from "../../message/socket_records.ts";
-import type { BodySource, BodyTarget, PushedResponse, UpgradeTaker } from "../response.ts";
+import type { BodySource, BodyTarget, PushedResponse, UpgradeTaker } from "../response_parts.ts";
 
 /** States of a socket (WebSockets Standard, `readyState`). */
 export const CONNECTING = 0;
