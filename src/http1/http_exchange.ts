@@ -20,6 +20,7 @@ import type {
 import { BODY_WINDOW_BYTES, NO_ANSWER, NOBODY, WHOLE_BODY } from "../message/exchange.ts";
 import { errorResponse } from "../message/error_response.ts";
 import type { HttpConnection } from "./connection.ts";
+import { HeldResponse } from "./held_response.ts";
 import type { Successor } from "../net/successor.ts";
 import { bodyTooLong } from "../message/response_fields.ts";
 import { HandshakeError } from "../websocket/codec/handshake.ts";
@@ -38,17 +39,6 @@ const BROKEN: EndpointAnswer = { status: 500, message: "" };
 const AWAITING = 0;
 const RESPONDING = 1;
 const COMPLETE = 2;
-
-/** A response, or part of one, that came before its turn. */
-interface HeldResponse {
-  readonly head: ResponseHead;
-  readonly body: Uint8Array | string | null;
-  readonly chunks: Uint8Array[];
-  /** Bytes of the body that are here. */
-  bodyBytes: number;
-  trailerLines: string;
-  ending: "open" | "ended" | "broken";
-}
 
 /** An exchange over HTTP/1.1. */
 export class HttpExchange implements DirectOutput, Exchange {
@@ -157,7 +147,8 @@ export class HttpExchange implements DirectOutput, Exchange {
       this.#begin(head, body);
       this.#claimWindow();
     } else {
-      this.#hold(head, body);
+      this.#held = new HeldResponse(head, body);
+      this.#countHeld(this.#held);
     }
   }
 
@@ -184,9 +175,7 @@ export class HttpExchange implements DirectOutput, Exchange {
       return;
     }
     if (this.#held !== null) {
-      if (this.#held.ending !== "open") return;
-      this.#held.chunks.push(chunk.slice());
-      this.#held.bodyBytes += chunk.length;
+      this.#held.write(chunk);
       this.#countHeld(this.#held);
       return;
     }
@@ -249,8 +238,8 @@ export class HttpExchange implements DirectOutput, Exchange {
       return;
     }
     if (this.#held !== null) {
-      this.#held.trailerLines = trailerLines;
-      this.#endHeld(this.#held, "ended");
+      this.#held.end(trailerLines);
+      this.#countHeld(this.#held);
       return;
     }
     try {
@@ -269,7 +258,8 @@ export class HttpExchange implements DirectOutput, Exchange {
     } else if (this.#successor !== null) {
       if (this.#state === RESPONDING) this.#successor.fail(status);
     } else if (this.#held !== null) {
-      this.#endHeld(this.#held, "broken");
+      this.#held.breakOff();
+      this.#countHeld(this.#held);
     } else if (this.#state === RESPONDING) {
       this.#state = COMPLETE;
       this.#connection.breakOff();
@@ -314,9 +304,7 @@ export class HttpExchange implements DirectOutput, Exchange {
     if (held === null) return;
     this.#held = null;
     this.#begin(held.head, held.body);
-    for (const chunk of held.chunks) this.write(chunk);
-    if (held.ending === "ended") this.end(held.trailerLines);
-    else if (held.ending === "broken") this.fail(502);
+    held.sendRest(this);
     this.#claimWindow();
   }
 
@@ -362,34 +350,9 @@ export class HttpExchange implements DirectOutput, Exchange {
     if (this.isSmall && this.#state === RESPONDING) this.#connection.giveOwedCredit(this);
   }
 
-  #hold(head: ResponseHead, body: Uint8Array | string | null): void {
-    const { fieldLines } = head;
-    this.#held = {
-      head: {
-        ...head,
-        fieldLines: typeof fieldLines === "string" ? fieldLines : fieldLines.slice(),
-      },
-      body: body === null || typeof body === "string" ? body : body.slice(),
-      chunks: [],
-      bodyBytes: body?.length ?? 0,
-      trailerLines: "",
-      ending: "open",
-    };
-    this.#countHeld(this.#held);
-  }
-
-  /** Takes note of the end of a response that is held; the first one counts. */
-  #endHeld(held: HeldResponse, ending: "ended" | "broken"): void {
-    if (held.ending !== "open") return;
-    held.ending = ending;
-    this.#countHeld(held);
-  }
-
   /** Tells the connection what is held of a response that is complete. */
-  #countHeld({ head, bodyBytes, ending }: HeldResponse): void {
-    const isComplete = ending !== "open" || head.bodyLength === WHOLE_BODY ||
-      head.bodyLength === bodyBytes;
-    if (isComplete) this.#connection.onHeld(this, head.fieldLines.length + bodyBytes);
+  #countHeld(held: HeldResponse): void {
+    if (held.isComplete) this.#connection.onHeld(this, held.bytes);
   }
 
   #complete(): void {
