@@ -4,24 +4,15 @@
  * @module
  */
 
-import type { Deferred } from "../base/captured.ts";
-import {
-  charCodeAt,
-  copyOf,
-  deferred,
-  getterOf,
-  ignoreRejection,
-  lengthOf,
-  SafeSet,
-  settle,
-  uncurried,
-  viewOf,
-} from "../base/captured.ts";
-import type { AbortReason, Exchange, RequestHead, UpgradeHead } from "../message/exchange.ts";
-import type { ExchangeReceiver } from "../message/exchange.ts";
-import type { KeptExchange, SocketHolder } from "../message/kept_sockets.ts";
-import type { OutgoingMessage } from "./websocket/channel.ts";
-import type { UpgradeOptions } from "./websocket/handlers.ts";
+import { lengthOf, settle } from "../base/captured.ts";
+import { utf8Length } from "../base/text.ts";
+import type {
+  AbortReason,
+  Exchange,
+  ExchangeReceiver,
+  RequestHead,
+  UpgradeHead,
+} from "../message/exchange.ts";
 import {
   MAX_INTERIM_BYTES,
   MAX_REASON_BYTES,
@@ -33,9 +24,20 @@ import {
 } from "../message/exchange.ts";
 import type { FileOrder } from "../message/file_order.ts";
 import { fileFieldLines } from "../message/file_request.ts";
+import type { KeptExchange, SocketHolder } from "../message/kept_sockets.ts";
+import { BodySender, MAX_PIECE_BYTES } from "./body_sender.ts";
 import { CODED_FIELDS, isDecoded } from "./decoded_bodies.ts";
+import { fieldLinesOf } from "./header_lines.ts";
 import { RequestBody } from "./request_body.ts";
-import { utf8Length } from "../base/text.ts";
+import type { RequestWatcher } from "./request_fate.ts";
+import { abortError, RequestFate } from "./request_fate.ts";
+import type {
+  BodySource,
+  BodyTarget,
+  PlainResponse,
+  PushedResponse,
+  UpgradeTaker,
+} from "./response_parts.ts";
 import type { ResponseTrailers } from "./response_trailers.ts";
 import {
   announcesTrailers as announcesIn,
@@ -45,34 +47,15 @@ import {
 } from "./response_trailers.ts";
 import type { KnownText } from "./text_copies.ts";
 import { releaseText, useText } from "./text_copies.ts";
-import type {
-  BodySource,
-  BodyTarget,
-  PlainResponse,
-  PushedResponse,
-  UpgradeTaker,
-} from "./response_parts.ts";
-import { fieldLinesOf } from "./header_lines.ts";
+import type { OutgoingMessage } from "./websocket/channel.ts";
+import type { UpgradeOptions } from "./websocket/handlers.ts";
 
-const { AbortController, DOMException, Promise, RangeError, TypeError, Uint8Array } = globalThis;
+const { RangeError, TypeError, Uint8Array } = globalThis;
 const { isInteger } = Number;
-const { Interrupted } = Deno.errors;
 const { max, min } = Math;
-const encoder = new TextEncoder();
-const encodeInto = uncurried(TextEncoder.prototype.encodeInto);
-const substring = uncurried(String.prototype.substring);
-const signalOf = getterOf<AbortController, AbortSignal>(AbortController.prototype, "signal");
-const reasonOf = getterOf<AbortSignal, unknown>(AbortSignal.prototype, "reason");
-/** Body bytes handed over in one piece. */
-const MAX_PIECE_BYTES = 65_536;
 
 /** Bytes of a response's field lines at the most: with a piece of its body they fit any ring. */
 const MAX_FIELD_BYTES = 262_144;
-/** Bytes that one character takes at the most. */
-const MAX_CHARACTER_BYTES = 4;
-/** Where large texts are encoded, one piece at a time. */
-const piece = new Uint8Array(MAX_PIECE_BYTES);
-
 /** Bytes that a taker has taken before the gateway is told: it may send many times as much. */
 const GRANT_BYTES = 32_768;
 
@@ -99,14 +82,6 @@ export interface TaskOwner {
   keep(task: AppTask, exchange: Exchange, state: Uint8Array, window: number): KeptExchange;
 }
 
-/** What ends with a request. */
-export interface RequestWatcher {
-  /** The request was cut short, or its client has left: `reason` is that of the request's signal. */
-  onLeft(reason: unknown): void;
-  /** The response is complete. */
-  onEnded(): void;
-}
-
 /** The life of one request in an app. */
 export class AppTask implements BodyTarget, SocketHolder {
   /** Never: what comes is kept for the app. */
@@ -123,27 +98,22 @@ export class AppTask implements BodyTarget, SocketHolder {
   #exchange: Exchange;
   readonly #owner: TaskOwner;
   #state = RUNNING;
-  #abortReason: AbortReason | null = null;
-  #abortController: AbortController | null = null;
-  #completed: Deferred<void> | null = null;
+  /** What becomes of the request; made when somebody asks, or it is cut short. */
+  #fate: RequestFate | null = null;
+  /** Bytes of the body that may be sent as soon as the response has begun; then the sender counts them. */
   #window: number;
-  #creditWaiter: (() => void) | null = null;
+  #sender: BodySender | null = null;
   #reader: ReadableStreamDefaultReader<unknown> | null = null;
   /** What is being sent, if it is a text that others are sent, too. */
   #knownText: KnownText | null = null;
   #interimBytes = 0;
-  #onAborted: ((reason: AbortReason) => void) | null = null;
-  /** What is pushed: the source, what waits for room, and what ends it. */
+  /** What pushes the body, and what ends it. */
   #pushed: BodySource | null = null;
-  #unsent: Uint8Array[] = [];
-  #unsentAt = 0;
   #trailerLines: string | null = null;
   /** Trailers that the app has set, if the client takes such. */
   #trailers: ResponseTrailers | null = null;
   /** Whether the response has begun as one whose length is known, or after which nothing can come. */
   #isSettled = false;
-  /** What ends with the request; `null` if nothing does. */
-  #watchers: SafeSet<RequestWatcher> | null = null;
   /** What takes what the client says in another protocol. */
   #taker: UpgradeTaker | null = null;
   /** Bytes that it has taken, and the gateway was not told of. */
@@ -169,44 +139,34 @@ export class AppTask implements BodyTarget, SocketHolder {
 
   /** Fires when the client has gone away, or the request has timed out. */
   get signal(): AbortSignal {
-    if (this.#abortController === null) {
-      this.#abortController = new AbortController();
-      if (this.#abortReason !== null) this.#fireSignal(this.#abortReason);
-    }
-    return this.#abortController.signal;
+    return this.#fateOf().signal;
   }
 
   /** Settles when the response was sent, or was not. */
   get completed(): Promise<void> {
-    if (this.#completed === null) {
-      this.#completed = deferred();
-      ignoreRejection(this.#completed.promise);
-      if (this.#abortReason !== null) this.#rejectCompleted(this.#abortReason);
-      else if (this.#state === ENDED) this.#completed.resolve();
+    const fate = this.#fateOf();
+    if (fate.isAwaited) return fate.completed;
+    const { completed } = fate;
+    if (fate.reason === null) {
+      if (this.#state === ENDED) fate.onSent();
       else this.#exchange.reportSent = true;
     }
-    return this.#completed.promise;
+    return completed;
   }
 
   /** Has `watcher` told, once, of the end; at once if it was cut short. */
   watch(watcher: RequestWatcher): void {
-    if (this.#abortReason !== null) {
-      watcher.onLeft(this.#leaveReason(this.#abortReason));
-      return;
-    }
-    this.#watchers ??= new SafeSet();
-    this.#watchers.add(watcher);
+    this.#fateOf().watch(watcher);
   }
 
   /** Does not have `watcher` told any more. */
   unwatch(watcher: RequestWatcher): void {
-    this.#watchers?.delete(watcher);
+    this.#fate?.unwatch(watcher);
   }
 
   /** Whether `error` is what {@linkcode signal} was fired with. */
   wasAbortedWith(error: unknown): boolean {
-    if (this.#abortController === null || this.#abortReason === null) return false;
-    return error === reasonOf(signalOf(this.#abortController));
+    return this.#fate?.wasAbortedWith(error) ?? false;
   }
 
   /** Whether nothing more can be sent. */
@@ -217,7 +177,7 @@ export class AppTask implements BodyTarget, SocketHolder {
   /** Sets the trailers of the response, instead of those that were set before. */
   setTrailers(trailers: ResponseTrailers): void {
     // A client that has gone is no fault of the app's.
-    if (this.#abortReason !== null && this.#state === ENDED) return;
+    if (this.#state === ENDED && (this.#fate?.reason ?? null) !== null) return;
     if (this.#state === ENDED || this.#isSettled) {
       throw new TypeError("the response has gone: it is too late for trailers");
     }
@@ -326,13 +286,7 @@ export class AppTask implements BodyTarget, SocketHolder {
 
   push(chunk: Uint8Array): boolean {
     if (this.#state !== RESPONDED) return true;
-    let at = 0;
-    const length = lengthOf(chunk);
-    if (this.#unsent.length === 0) at = this.#sendNow(chunk, 0);
-    if (at === length) return true;
-    // The app may write into it again.
-    this.#unsent[this.#unsent.length] = copyOf(chunk, at, length);
-    return false;
+    return this.#sending().push(chunk);
   }
 
   endPushed(trailerLines: string): boolean {
@@ -345,25 +299,15 @@ export class AppTask implements BodyTarget, SocketHolder {
       return false;
     }
     this.#trailerLines = trailerLines;
-    if (this.#unsent.length > 0) return false;
+    if (this.#sender?.hasUnsent) return false;
     this.#exchange.end(lines);
     this.#end();
     return true;
   }
 
-  #pushOn(): void {
-    const unsent = this.#unsent;
-    while (this.#unsentAt < unsent.length) {
-      const chunk = unsent[this.#unsentAt];
-      const at = this.#sendNow(chunk, 0);
-      if (at < lengthOf(chunk)) {
-        unsent[this.#unsentAt] = viewOf(chunk, at, lengthOf(chunk));
-        return;
-      }
-      this.#unsentAt++;
-    }
-    this.#unsent = [];
-    this.#unsentAt = 0;
+  /** Goes on with what was pushed. */
+  #pushOn(sender: BodySender): void {
+    if (!sender.pushOn()) return;
     const source = this.#pushed;
     if (this.#trailerLines === null) {
       source?.onRoom();
@@ -388,8 +332,7 @@ export class AppTask implements BodyTarget, SocketHolder {
 
   /** Has `onAborted` called if the exchange is cut short, or the client will send no more. */
   whenAborted(onAborted: (reason: AbortReason) => void): void {
-    this.#onAborted = onAborted;
-    if (this.#abortReason !== null) onAborted(this.#abortReason);
+    this.#fateOf().whenAborted(onAborted);
   }
 
   /** Gives the request up without an answer, or breaks it off. */
@@ -439,9 +382,7 @@ export class AppTask implements BodyTarget, SocketHolder {
   /** Gives the request up with `status`. */
   fail(status: number): void {
     if (this.#state === ENDED) return;
-    this.#abortReason ??= "invalid-response";
-    this.#rejectCompleted(this.#abortReason);
-    if (this.#watchers !== null) this.#tellOfLeaving(this.#abortReason);
+    this.#fateOf().onFailed();
     this.#exchange.fail(status);
     this.#end();
   }
@@ -469,39 +410,30 @@ export class AppTask implements BodyTarget, SocketHolder {
   }
 
   onCredit(bytes: number): void {
-    this.#window += bytes;
-    const resume = this.#creditWaiter;
-    this.#creditWaiter = null;
-    if (this.#pushed !== null && this.#unsent.length > 0) this.#pushOn();
-    else resume?.();
+    const sender = this.#sender;
+    if (sender === null) {
+      this.#window += bytes;
+      return;
+    }
+    sender.onCredit(bytes);
+    if (sender.hasUnsent) this.#pushOn(sender);
   }
 
   onAbort(reason: AbortReason): void {
-    if (this.#abortReason === null) {
-      this.#abortReason = reason;
-      if (this.#abortController !== null) this.#fireSignal(reason);
-      if (this.#watchers !== null) this.#tellOfLeaving(reason);
+    const fate = this.#fateOf();
+    fate.onLeaving(reason);
+    if (reason !== "client-half-closed") {
+      this.sentBody?.abort(reason);
+      this.data?.abort(reason);
+      fate.onLeft(reason, this.#taker?.onClosed(reason) === true ? "complete" : "cut short");
+      discard(this.#reader, abortError(reason));
+      this.#end();
     }
-    if (reason === "client-half-closed") {
-      this.#onAborted?.(reason);
-      return;
-    }
-    // A client that has half closed may go altogether: that counts then.
-    this.#abortReason = reason;
-    this.sentBody?.abort(reason);
-    this.data?.abort(reason);
-    if (this.#taker?.onClosed(reason) === true) this.#completed?.resolve();
-    else this.#rejectCompleted(reason);
-    const resume = this.#creditWaiter;
-    this.#creditWaiter = null;
-    resume?.();
-    discard(this.#reader, abortError(reason));
-    this.#end();
-    this.#onAborted?.(reason);
+    fate.tellOfAbort(reason);
   }
 
   onSent(): void {
-    this.#completed?.resolve();
+    this.#fate?.onSent();
   }
 
   #sendPlain(
@@ -531,7 +463,7 @@ export class AppTask implements BodyTarget, SocketHolder {
       this.#end();
       return;
     }
-    const sent = typeof body === "string" ? this.#sendText(body) : this.#sendWithin(body);
+    const sent = this.#sendBody(body);
     if (sent === undefined) this.#end();
     else settle(sent, (open) => open && this.#end(), rethrow);
   }
@@ -548,11 +480,7 @@ export class AppTask implements BodyTarget, SocketHolder {
       { status, reason, fieldLines, bodyLength, announcesTrailers: true },
       null,
     );
-    const sent = body === null
-      ? undefined
-      : typeof body === "string"
-      ? this.#sendText(body)
-      : this.#sendWithin(body);
+    const sent = body === null ? undefined : this.#sendBody(body);
     if (sent === undefined) this.#endStream();
     else settle(sent, (open) => open && this.#endStream(), rethrow);
   }
@@ -563,39 +491,10 @@ export class AppTask implements BodyTarget, SocketHolder {
     this.#end();
   }
 
-  /** Sends a large text, encoded piece by piece; returns as {@linkcode #sendWithin} does. */
-  #sendText(text: string): undefined | Promise<boolean> {
-    const at = this.#sendTextNow(text, 0);
-    return at === text.length ? undefined : this.#sendRestOfText(text, at);
-  }
-
-  async #sendRestOfText(text: string, at: number): Promise<boolean> {
-    while (at < text.length) {
-      if (!(await this.#credit())) return false;
-      at = this.#sendTextNow(text, at);
-    }
-    return true;
-  }
-
-  /** Sends text from `at` as far as the window goes; returns where it stands. */
-  #sendTextNow(text: string, at: number): number {
-    while (at < text.length) {
-      const room = min(this.#window, MAX_PIECE_BYTES);
-      // Congestion is checked last: its end is reported to all that asked.
-      if (room < MAX_CHARACTER_BYTES || this.#exchange.congested) break;
-      let end = min(at + room, text.length);
-      // Both halves of a character go into the same piece.
-      if (end < text.length && (charCodeAt(text, end - 1) & 0xfc00) === 0xd800) end--;
-      const { read, written } = encodeInto(
-        encoder,
-        substring(text, at, end),
-        room === MAX_PIECE_BYTES ? piece : viewOf(piece, 0, room),
-      );
-      at += read;
-      this.#window -= written;
-      this.#exchange.write(viewOf(piece, 0, written));
-    }
-    return at;
+  /** Sends a whole body; returns as {@linkcode BodySender.sendBytes} does. */
+  #sendBody(body: string | Uint8Array): undefined | Promise<boolean> {
+    const sender = this.#sending();
+    return typeof body === "string" ? sender.sendText(body) : sender.sendBytes(body);
   }
 
   async #sendStream(
@@ -614,6 +513,7 @@ export class AppTask implements BodyTarget, SocketHolder {
         announcesTrailers = takesTrailers(this.head);
       }
       exchange.respond({ status, fieldLines, bodyLength: UNKNOWN_LENGTH, announcesTrailers }, null);
+      const sender = this.#sending();
       for (;;) {
         const { done, value } = await reader.read();
         if (this.ended) return;
@@ -621,7 +521,7 @@ export class AppTask implements BodyTarget, SocketHolder {
         if (!(value instanceof Uint8Array)) {
           throw new TypeError("the app's response stream gave something other than a Uint8Array");
         }
-        const sent = this.#sendWithin(value);
+        const sent = sender.sendBytes(value);
         if (sent !== undefined && !(await sent)) return;
       }
       this.#endStream();
@@ -632,40 +532,13 @@ export class AppTask implements BodyTarget, SocketHolder {
     }
   }
 
-  /**
-   * Sends `body` as far as the window goes: `undefined` when all of it was sent at once, else a
-   * promise of whether the task is still open when it was.
-   */
-  #sendWithin(body: Uint8Array): undefined | Promise<boolean> {
-    const at = this.#sendNow(body, 0);
-    return at === lengthOf(body) ? undefined : this.#sendRest(body, at);
+  /** What sends the body of a response that has begun. */
+  #sending(): BodySender {
+    return this.#sender ??= new BodySender(this.#exchange, this.#window);
   }
 
-  async #sendRest(body: Uint8Array, at: number): Promise<boolean> {
-    while (at < lengthOf(body)) {
-      if (!(await this.#credit())) return false;
-      at = this.#sendNow(body, at);
-    }
-    return true;
-  }
-
-  /** Sends `body` from `at` as far as the window goes; returns where it stands. */
-  #sendNow(body: Uint8Array, at: number): number {
-    // What an array of the app's says of itself need not be so.
-    const length = lengthOf(body);
-    while (at < length && this.#window > 0 && !this.#exchange.congested) {
-      const bytes = min(length - at, this.#window, MAX_PIECE_BYTES);
-      this.#window -= bytes;
-      this.#exchange.write(viewOf(body, at, at + bytes));
-      at += bytes;
-    }
-    return at;
-  }
-
-  /** Waits for room in the window; resolves to whether the task is still open. */
-  async #credit(): Promise<boolean> {
-    await new Promise<void>((resolve) => this.#creditWaiter = resolve);
-    return !this.ended;
+  #fateOf(): RequestFate {
+    return this.#fate ??= new RequestFate();
   }
 
   #end(): void {
@@ -674,49 +547,12 @@ export class AppTask implements BodyTarget, SocketHolder {
     this.#reader = null;
     this.#pushed = null;
     this.#opening = null;
-    this.#unsent = [];
+    this.#sender?.close();
     if (this.#knownText !== null) releaseText(this.#knownText);
     this.#knownText = null;
     this.#owner.onTaskEnded(this);
-    if (this.#watchers !== null) {
-      this.#watchers.forEach(tellOfEnd);
-      this.#watchers = null;
-    }
+    this.#fate?.onEnded();
   }
-
-  #tellOfLeaving(reason: AbortReason): void {
-    const watchers = this.#watchers!;
-    this.#watchers = null;
-    const error = this.#leaveReason(reason);
-    watchers.forEach((each) => each.onLeft(error));
-  }
-
-  /** What the request's signal is fired with. */
-  #leaveReason(reason: AbortReason): unknown {
-    return this.#abortController === null
-      ? abortError(reason)
-      : reasonOf(signalOf(this.#abortController));
-  }
-
-  #fireSignal(reason: AbortReason): void {
-    this.#abortController?.abort(abortError(reason));
-  }
-
-  #rejectCompleted(reason: AbortReason): void {
-    this.#completed?.reject(
-      new Interrupted(`the response was not sent in full (${reason})`),
-    );
-  }
-}
-
-function tellOfEnd(watcher: RequestWatcher): void {
-  watcher.onEnded();
-}
-
-function abortError(reason: AbortReason): DOMException {
-  return reason === "timeout"
-    ? new DOMException("the request timed out", "TimeoutError")
-    : new DOMException(`the request was aborted (${reason})`, "AbortError");
 }
 
 /** @throws {RangeError} if there are more than a response may have */

@@ -16,7 +16,8 @@ import {
 import { compareEventIds, isEventId } from "../../signals/event_ids.ts";
 import { SIGNAL_LIMITS } from "../../signals/limits.ts";
 import type { TopicEntry } from "../../signals/records.ts";
-import type { AppTask, RequestWatcher } from "../task.ts";
+import type { RequestWatcher } from "../request_fate.ts";
+import type { AppTask } from "../task.ts";
 import { isImmutable, valueOf } from "./values.ts";
 
 const { TypeError } = globalThis;

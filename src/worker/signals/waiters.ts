@@ -10,7 +10,8 @@ import { SignalLimitError, SignalTimeoutError } from "../../base/errors.ts";
 import { timerMs } from "../../base/timers.ts";
 import { SIGNAL_LIMITS } from "../../signals/limits.ts";
 import { WAKE_NONE, WAKE_ONE } from "../../signals/records.ts";
-import type { AppTask, RequestWatcher } from "../task.ts";
+import type { RequestWatcher } from "../request_fate.ts";
+import type { AppTask } from "../task.ts";
 import { isImmutable, valueOf } from "./values.ts";
 
 const { clearTimeout, Error, setTimeout } = globalThis;

@@ -1,0 +1,158 @@
+/**
+ * What becomes of a request: whether its client stays, and whether its response is sent, as its
+ * app learns it.
+ *
+ * @module
+ */
+
+import type { Deferred } from "../base/captured.ts";
+import { deferred, getterOf, ignoreRejection, SafeSet } from "../base/captured.ts";
+import type { AbortReason } from "../message/exchange.ts";
+
+const { AbortController, DOMException } = globalThis;
+const { Interrupted } = Deno.errors;
+const signalOf = getterOf<AbortController, AbortSignal>(AbortController.prototype, "signal");
+const reasonOf = getterOf<AbortSignal, unknown>(AbortSignal.prototype, "reason");
+
+/** What ends with a request. */
+export interface RequestWatcher {
+  /** The request was cut short, or its client has left: `reason` is that of the request's signal. */
+  onLeft(reason: unknown): void;
+  /** The response is complete. */
+  onEnded(): void;
+}
+
+/** The fate of one request. It is made when somebody asks after it, or it is cut short. */
+export class RequestFate {
+  #reason: AbortReason | null = null;
+  #controller: AbortController | null = null;
+  #completed: Deferred<void> | null = null;
+  /** What ends with the request; `null` if nothing does. */
+  #watchers: SafeSet<RequestWatcher> | null = null;
+  #onAborted: ((reason: AbortReason) => void) | null = null;
+
+  /** Why the request was cut short, or its client sends no more; `null` if neither is so. */
+  get reason(): AbortReason | null {
+    return this.#reason;
+  }
+
+  /** Fires when the client has gone away, or the request has timed out. */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#reason !== null) this.#controller.abort(abortError(this.#reason));
+    }
+    return this.#controller.signal;
+  }
+
+  /** Whether somebody has asked for {@linkcode completed}. */
+  get isAwaited(): boolean {
+    return this.#completed !== null;
+  }
+
+  /** Settles when the response was sent, or was not. */
+  get completed(): Promise<void> {
+    if (this.#completed === null) {
+      this.#completed = deferred();
+      ignoreRejection(this.#completed.promise);
+      if (this.#reason !== null) this.#onUnsent(this.#reason);
+    }
+    return this.#completed.promise;
+  }
+
+  /** Has `watcher` told, once, of the end; at once if the request was cut short. */
+  watch(watcher: RequestWatcher): void {
+    if (this.#reason !== null) {
+      watcher.onLeft(this.#leaveReason(this.#reason));
+      return;
+    }
+    this.#watchers ??= new SafeSet();
+    this.#watchers.add(watcher);
+  }
+
+  /** Does not have `watcher` told any more. */
+  unwatch(watcher: RequestWatcher): void {
+    this.#watchers?.delete(watcher);
+  }
+
+  /** Has `onAborted` called if the request is cut short, or the client will send no more. */
+  whenAborted(onAborted: (reason: AbortReason) => void): void {
+    this.#onAborted = onAborted;
+    if (this.#reason !== null) onAborted(this.#reason);
+  }
+
+  /** Whether `error` is what {@linkcode signal} was fired with. */
+  wasAbortedWith(error: unknown): boolean {
+    if (this.#controller === null || this.#reason === null) return false;
+    return error === reasonOf(signalOf(this.#controller));
+  }
+
+  /** The app cannot answer: the response will not be sent, for no fault of the client's. */
+  onFailed(): void {
+    this.#reason ??= "invalid-response";
+    this.#onUnsent(this.#reason);
+    this.#tellOfLeaving(this.#reason);
+  }
+
+  /** The client leaves, or will send no more. */
+  onLeaving(reason: AbortReason): void {
+    if (this.#reason === null) {
+      this.#reason = reason;
+      this.#controller?.abort(abortError(reason));
+      this.#tellOfLeaving(reason);
+    }
+    // A client that has half closed may go altogether: that counts then.
+    if (reason !== "client-half-closed") this.#reason = reason;
+  }
+
+  /** The client has left: with all that was for it, or not. */
+  onLeft(reason: AbortReason, outcome: "complete" | "cut short"): void {
+    if (outcome === "complete") this.onSent();
+    else this.#onUnsent(reason);
+  }
+
+  /** Tells who waits for it that the client sends no more, or has left. */
+  tellOfAbort(reason: AbortReason): void {
+    this.#onAborted?.(reason);
+  }
+
+  /** The response was sent. */
+  onSent(): void {
+    this.#completed?.resolve();
+  }
+
+  /** The request is over, with or without its response. */
+  onEnded(): void {
+    const watchers = this.#watchers;
+    this.#watchers = null;
+    watchers?.forEach(tellOfEnd);
+  }
+
+  #onUnsent(reason: AbortReason): void {
+    this.#completed?.reject(new Interrupted(`the response was not sent in full (${reason})`));
+  }
+
+  #tellOfLeaving(reason: AbortReason): void {
+    const watchers = this.#watchers;
+    if (watchers === null) return;
+    this.#watchers = null;
+    const error = this.#leaveReason(reason);
+    watchers.forEach((each) => each.onLeft(error));
+  }
+
+  /** What the request's signal is fired with. */
+  #leaveReason(reason: AbortReason): unknown {
+    return this.#controller === null ? abortError(reason) : reasonOf(signalOf(this.#controller));
+  }
+}
+
+function tellOfEnd(watcher: RequestWatcher): void {
+  watcher.onEnded();
+}
+
+/** What the signal of a request is fired with that ends for `reason`. */
+export function abortError(reason: AbortReason): DOMException {
+  return reason === "timeout"
+    ? new DOMException("the request timed out", "TimeoutError")
+    : new DOMException(`the request was aborted (${reason})`, "AbortError");
+}
