@@ -9,7 +9,7 @@ import { EMPTY } from "../base/empty.ts";
 import { errorResponse } from "../message/error_response.ts";
 // @ts-types="../types/std_status.d.ts"
 import { STATUS_TEXT } from "@std/http/status";
-import { formatReply, joinReply, replyHeader } from "../mongrel2/codec/message.ts";
+import { formatReply, joinReply } from "../mongrel2/codec/message.ts";
 import type { Client } from "./clients.ts";
 import type { RequestTraits } from "./incoming.ts";
 
@@ -35,7 +35,9 @@ export function errorReply(
 }
 
 /** The reply that closes a connection after what was sent. */
-export function closingReply(senderId: string, connId: string): Uint8Array<ArrayBuffer> {
+export function closingReply(
+  { senderId, connId }: Pick<Client, "senderId" | "connId">,
+): Uint8Array<ArrayBuffer> {
   return formatReply(senderId, [connId], EMPTY);
 }
 
@@ -52,16 +54,20 @@ export function goneNotice({ senderId, connId }: Client): Uint8Array<ArrayBuffer
  * this connection, or a request to Mongrel2 about it (`X` before its number). `null` if it goes elsewhere.
  */
 export function replyTo(
-  { senderId, connId }: Client,
+  { key, connId }: Client,
   reply: Uint8Array,
 ): "answer" | "request" | null {
-  if (beginsWith(reply, replyHeader(senderId, [connId]))) return "answer";
-  return beginsWith(reply, replyHeader(senderId, ["X", connId])) ? "request" : null;
+  const at = key.length - connId.length;
+  if (!hasAt(reply, 0, key, at)) return null;
+  const plain = `${connId.length}:${connId}, `;
+  if (hasAt(reply, at, plain, plain.length)) return "answer";
+  const control = `${connId.length + 2}:X ${connId}, `;
+  return hasAt(reply, at, control, control.length) ? "request" : null;
 }
 
-/** Whether `bytes` begin with the code units of `head`. */
-function beginsWith(bytes: Uint8Array, head: string): boolean {
-  if (bytes.length < head.length) return false;
-  for (let i = 0; i < head.length; i++) if (bytes[i] !== head.charCodeAt(i)) return false;
+/** Whether `bytes` have the first `count` code units of `text` at `at`. */
+function hasAt(bytes: Uint8Array, at: number, text: string, count: number): boolean {
+  if (bytes.length - at < count) return false;
+  for (let i = 0; i < count; i++) if (bytes[at + i] !== text.charCodeAt(i)) return false;
   return true;
 }

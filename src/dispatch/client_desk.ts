@@ -7,13 +7,12 @@
 import type { DispatchLimits } from "../limits/dispatch_limits.ts";
 import { closingReply, errorReply, goneNotice, replyTo } from "./answers.ts";
 import type { ErrorStatus } from "./answers.ts";
-import { Client, DispatchedRequest, keyOf, LastHandlers } from "./clients.ts";
+import { Client, DispatchedRequest, LastHandlers } from "./clients.ts";
 import type { DispatchOutcome } from "./codec/dispatch_message.ts";
 import type { HandlerRoster, SendOutcome } from "./handler_roster.ts";
 import type { Handler } from "./handlers.ts";
 import { HeldRequests } from "./held_requests.ts";
 import type { Incoming } from "./incoming.ts";
-import { traitsOf } from "./incoming.ts";
 import type { Journal } from "./journal.ts";
 import { OverdueRequests } from "./overdue_requests.ts";
 import type { Placement } from "./placement.ts";
@@ -92,17 +91,16 @@ export class ClientDesk {
 
   /** Takes a message that came as `bytes`, which are lent, with the number `upstream`, or 0 if it has none. */
   onMessage(incoming: Incoming, bytes: Uint8Array, upstream: number): void {
-    const { senderId, connId } = incoming.message;
-    const key = keyOf(senderId, connId);
+    const key = incoming.client;
     const client = this.#clients.get(key);
     switch (incoming.kind) {
       case "request":
-        this.#onRequest(incoming, client ?? new Client(senderId, connId), bytes, upstream);
+        this.#onRequest(incoming, client ?? new Client(key), bytes, upstream);
         break;
       case "part":
       case "frame":
         if (client !== undefined) this.#onContinuation(client, bytes);
-        else if (incoming.kind === "frame") this.#host.reply(0, closingReply(senderId, connId));
+        else if (incoming.kind === "frame") this.#host.reply(0, closingReply(new Client(key)));
         break;
       case "gone":
         this.#notify(key, client, bytes, "must");
@@ -248,17 +246,17 @@ export class ClientDesk {
   }
 
   #onRequest(
-    { message }: Incoming,
+    { traits }: Incoming,
     client: Client,
     bytes: Uint8Array,
     upstream: number,
   ): void {
     this.#journal.counts.requests++;
-    const request = new DispatchedRequest(client, traitsOf(message), upstream, this.#journal.now);
+    const request = new DispatchedRequest(client, traits, upstream, this.#journal.now);
     const isBusy = client.requests.length > 0;
     if (!isBusy) {
       this.#clients.set(client.key, client);
-      this.#placement.meet(client, message, bytes);
+      this.#placement.meet(client, bytes);
     }
     client.requests.push(request);
     this.#unansweredCount++;
@@ -417,7 +415,8 @@ export class ClientDesk {
   #finish(request: DispatchedRequest): void {
     const { requests } = request.client;
     const at = requests.indexOf(request);
-    if (at >= 0) requests.splice(at, 1);
+    if (at === 0) requests.shift();
+    else if (at > 0) requests.splice(at, 1);
     this.#journal.counts.answered++;
     this.#drop(request);
   }
@@ -461,8 +460,8 @@ export class ClientDesk {
   /** Closes the connection of a client, and forgets it. */
   #close(client: Client): void {
     this.#journal.counts.closed++;
-    const { owner, senderId, connId, requests } = client;
-    this.#host.reply(requests[0]?.upstream ?? 0, closingReply(senderId, connId));
+    const { owner, requests } = client;
+    this.#host.reply(requests[0]?.upstream ?? 0, closingReply(client));
     // Its handler may know already.
     const isToBeTold = client.hasGiven && client.withdrawnAt === null;
     if (isToBeTold) this.#roster.tell(owner, goneNotice(client), "must");

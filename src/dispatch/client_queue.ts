@@ -31,6 +31,7 @@ export class ClientQueue {
 
   /** The one that is next, if any waits. */
   get first(): Client | undefined {
+    if (this.#length === 0) return undefined;
     for (const queue of [this.#again, this.#fresh]) {
       while (queue.first !== undefined && !isTaken(queue.first)) queue.shift();
       if (queue.first !== undefined) return queue.first.client;

@@ -54,10 +54,8 @@ export class DispatchedRequest {
 
 /** A client's connection. */
 export class Client {
-  /** Identity of the Mongrel2 server. */
-  readonly senderId: string;
-  /** The server's number for the connection. */
-  readonly connId: string;
+  /** What it is known by among all: the Mongrel2 server's identity, and its number for the connection. */
+  readonly key: string;
   /** Requests without a complete answer, in their order. */
   readonly requests: DispatchedRequest[] = [];
   /** The handler that has some of them. */
@@ -73,25 +71,27 @@ export class Client {
   isGone = false;
 
   /** Makes a client without requests. */
-  constructor(senderId: string, connId: string) {
-    this.senderId = senderId;
-    this.connId = connId;
+  constructor(key: string) {
+    this.key = key;
   }
 
-  /** What a client is known by among all. */
-  get key(): string {
-    return keyOf(this.senderId, this.connId);
+  /** Identity of the Mongrel2 server. */
+  get senderId(): string {
+    return this.key.slice(0, this.key.indexOf(" "));
+  }
+
+  /** The server's number for the connection. */
+  get connId(): string {
+    return this.key.slice(this.key.indexOf(" ") + 1);
   }
 
   /** Whether a handler has one of its requests. */
   get hasGiven(): boolean {
-    return this.requests.some(({ state }) => state === "given");
+    for (let i = 0; i < this.requests.length; i++) {
+      if (this.requests[i].state === "given") return true;
+    }
+    return false;
   }
-}
-
-/** What the client with this connection is known by. */
-export function keyOf(senderId: string, connId: string): string {
-  return `${senderId} ${connId}`;
 }
 
 /** Clients without a request under way whose last handlers are remembered, in each of two generations. */

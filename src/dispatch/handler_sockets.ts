@@ -4,14 +4,14 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { ListenError, ZmqError } from "../base/errors.ts";
+import { latin1Of } from "../message/latin1.ts";
 import type { FaultLog } from "../net/fault_log.ts";
-import { UNREACHABLE, ZmqContext } from "../zmq/socket.ts";
+import { pinned, UNREACHABLE, ZmqContext } from "../zmq/socket.ts";
 import type { ZmqSocket } from "../zmq/socket.ts";
-import { SocketWatch } from "../zmq/socket_watch.ts";
+import type { Watch, WatchMaker } from "../zmq/socket_watch.ts";
 import type { DispatcherMessage } from "./codec/dispatch_message.ts";
-import { dispatcherParts } from "./codec/dispatch_message.ts";
+import { dispatcherParts, NUMBERED_BYTES, writeRequestHead } from "./codec/dispatch_message.ts";
 import { Door } from "./curve/door.ts";
 import type { DoorKeys, Visitor } from "./curve/door.ts";
 import type { SendOutcome } from "./handler_roster.ts";
@@ -37,7 +37,8 @@ const MAX_UNREAD_MESSAGES = 64;
 const MAX_PART_BYTES = 524_288;
 /** Parts of a message that are of interest: the protocol has two at the most, so three are wrong. */
 const MAX_PARTS = 3;
-/** Bytes of a part that the same memory is used for. */
+/** Bytes of parts that the same memory is used for: of the first one after the identity, and of the next. */
+const HEAD_BYTES = 2_048;
 const LENT_BYTES = 65_536;
 /** Bytes of an identity at the most. */
 const MAX_PEER_BYTES = 255;
@@ -51,12 +52,17 @@ export class HandlerSockets implements AsyncDisposable {
   readonly #owner: HandlerSocketsOwner;
   readonly #context = new ZmqContext();
   readonly #socket: ZmqSocket;
-  readonly #watch: SocketWatch;
+  readonly #watch: Watch;
   readonly #door: Door;
   /** The connections of handlers. */
   readonly #admitted = new Map<string, Visitor>();
-  readonly #peerMemory = new Uint8Array(MAX_PEER_BYTES);
-  readonly #memory = new Uint8Array(LENT_BYTES);
+  /** Memory for the parts of one message at a time: identity, head and payload. */
+  readonly #peerMemory = pinned(MAX_PEER_BYTES);
+  readonly #headMemory = pinned(HEAD_BYTES);
+  readonly #memory = pinned(LENT_BYTES);
+  /** The same of a message to a handler; the head is that of a request. */
+  readonly #sentPeer = pinned(MAX_PEER_BYTES);
+  readonly #sentHead = pinned(NUMBERED_BYTES);
   #running: Promise<void> | null = null;
   #isWaiting = false;
   #isLookDue = false;
@@ -75,6 +81,7 @@ export class HandlerSockets implements AsyncDisposable {
     keys: DoorKeys | null,
     faults: FaultLog,
     owner: HandlerSocketsOwner,
+    watchOf: WatchMaker,
   ) {
     this.#owner = owner;
     const socket = this.#socket = this.#context.socket("router");
@@ -86,7 +93,7 @@ export class HandlerSockets implements AsyncDisposable {
     socket.setOption("maxMessageBytes", MAX_PART_BYTES);
     socket.setOption("linger", LINGER_MS);
     this.#door = new Door(this.#context, socket, keys, faults);
-    this.#watch = new SocketWatch(this.#context, [socket]);
+    this.#watch = watchOf([socket]);
     try {
       socket.bind(endpoint);
     } catch (error) {
@@ -141,8 +148,7 @@ export class HandlerSockets implements AsyncDisposable {
     if (this.#isClosed) return "unreachable";
     this.#lookSoon();
     try {
-      const parts = dispatcherParts(message);
-      return this.#socket.send([this.#bytesOf(peer), ...parts]) ? "sent" : "full";
+      return this.#socket.send(this.#partsOf(peer, message)) ? "sent" : "full";
     } catch (error) {
       if (!(error instanceof ZmqError) || error.code !== UNREACHABLE) throw error;
       return "unreachable";
@@ -165,7 +171,7 @@ export class HandlerSockets implements AsyncDisposable {
         this.#room ??= Promise.withResolvers();
         await this.#room.promise;
       } else if (this.#takeBatch() > 0) {
-        await new Promise((resolve) => setImmediate(resolve));
+        await this.#watch.nextTurn();
       } else if (!this.#isClosed) {
         this.#isWaiting = true;
         await this.#watch.wait();
@@ -195,18 +201,25 @@ export class HandlerSockets implements AsyncDisposable {
       taken++;
       const parts: Uint8Array[] = [];
       while (this.#socket.hasMoreParts) {
-        // Of small parts only the last one is large, so that they do not share the memory.
-        const isPayload = parts.length === 1;
-        const part = this.#socket.receiveInto(isPayload ? this.#memory : NO_MEMORY)!;
+        // Of those after the payload it only matters that they are there.
+        const memory = parts.length === 0 ? this.#headMemory : this.#memory;
+        const part = this.#socket.receiveInto(memory)!;
         if (parts.length < MAX_PARTS) parts.push(part);
       }
-      this.#owner.onHandlerMessage(textOf(peer), parts);
+      this.#owner.onHandlerMessage(latin1Of(peer, 0, peer.length), parts);
     }
     return taken;
   }
 
+  #partsOf(peer: string, message: DispatcherMessage): Uint8Array[] {
+    const peerBytes = this.#bytesOf(peer);
+    if (message.kind !== "request") return [peerBytes, ...dispatcherParts(message)];
+    writeRequestHead(this.#sentHead, message.request);
+    return [peerBytes, this.#sentHead, message.payload];
+  }
+
   #bytesOf(peer: string): Uint8Array {
-    const bytes = this.#peerMemory;
+    const bytes = this.#sentPeer;
     for (let i = 0; i < peer.length; i++) bytes[i] = peer.charCodeAt(i);
     return bytes.subarray(0, peer.length);
   }
@@ -214,10 +227,3 @@ export class HandlerSockets implements AsyncDisposable {
 
 /** What a handler is told whose key was taken off the list. */
 export const NOT_ADMITTED = "--curve-clients does not have its key";
-
-const NO_MEMORY = new Uint8Array(0);
-
-/** Bytes as text, a code unit each. */
-function textOf(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
-}

@@ -16,6 +16,8 @@ import { Dispatcher } from "./dispatcher.ts";
 import { HandlerSockets, NOT_ADMITTED } from "./handler_sockets.ts";
 import { LinkUpstream } from "./link_upstream.ts";
 import type { Placement } from "./placement.ts";
+import { Lookout } from "../zmq/lookout.ts";
+import type { WatchMaker } from "../zmq/socket_watch.ts";
 import type { Upstream, UpstreamOwner } from "./upstream.ts";
 import { Mongrel2Upstream } from "./upstream.ts";
 
@@ -41,6 +43,8 @@ export class DispatchHub implements AsyncDisposable {
   readonly dispatcher: Dispatcher;
   readonly #handlers: HandlerSockets;
   readonly #upstream: Upstream;
+  /** Waits for both sides: what is passed on is all that there is to do on this thread. */
+  readonly #lookout = new Lookout();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #capacity = 0;
@@ -66,16 +70,8 @@ export class DispatchHub implements AsyncDisposable {
       limits,
       placement,
     );
+    const watchOf: WatchMaker = (sockets) => this.#lookout.post(sockets);
     const isCongested = () => this.#upstream.isCongested;
-    this.#handlers = new HandlerSockets(endpoint, keys ?? null, new FaultLog(log), {
-      onHandlerMessage: (peer, parts) => {
-        dispatcher.onHandlerMessage(peer, parts, performance.now());
-        this.#afterEvent();
-      },
-      get isCongested() {
-        return isCongested();
-      },
-    });
     const onRoom = () => {
       dispatcher.excuse(performance.now());
       this.#handlers.goOn();
@@ -92,9 +88,23 @@ export class DispatchHub implements AsyncDisposable {
       },
       onRoom,
     };
-    this.#upstream = isDispatcherSpec(source)
-      ? new LinkUpstream(source, upstreamOwner, log)
-      : new Mongrel2Upstream(source, upstreamOwner, log);
+    try {
+      this.#handlers = new HandlerSockets(endpoint, keys ?? null, new FaultLog(log), {
+        onHandlerMessage: (peer, parts) => {
+          dispatcher.onHandlerMessage(peer, parts, performance.now());
+          this.#afterEvent();
+        },
+        get isCongested() {
+          return isCongested();
+        },
+      }, watchOf);
+      this.#upstream = isDispatcherSpec(source)
+        ? new LinkUpstream(source, upstreamOwner, watchOf, log)
+        : new Mongrel2Upstream(source, upstreamOwner, watchOf, log);
+    } catch (error) {
+      this.#lookout[Symbol.asyncDispose]();
+      throw error;
+    }
     this.#handlers.start();
     this.#afterEvent();
   }
@@ -142,6 +152,7 @@ export class DispatchHub implements AsyncDisposable {
     clearTimeout(this.#timer);
     await this.#upstream.close();
     await this.#handlers[Symbol.asyncDispose]();
+    await this.#lookout[Symbol.asyncDispose]();
   }
 
   #afterEvent(): void {

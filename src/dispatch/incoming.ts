@@ -5,9 +5,8 @@
  */
 
 import { latin1Of } from "../message/latin1.ts";
-import type { Mongrel2Message } from "../mongrel2/codec/message.ts";
-import { headerValue, parseMessage } from "../mongrel2/codec/message.ts";
-import { isFrame } from "../mongrel2/codec/socket_frames.ts";
+import type { MessageOutline } from "../mongrel2/codec/outline.ts";
+import { outlineOf } from "../mongrel2/codec/outline.ts";
 
 /**
  * What a message is:
@@ -25,8 +24,10 @@ export type IncomingKind = "request" | "part" | "frame" | "gone" | "word" | "oth
 export interface Incoming {
   /** What it is. */
   readonly kind: IncomingKind;
-  /** The message. */
-  readonly message: Mongrel2Message;
+  /** What the client is known by among all. */
+  readonly client: string;
+  /** What is known of it if it is a request. */
+  readonly traits: RequestTraits;
 }
 
 /** Methods with which a request can be repeated (RFC 9110 9.2.2); a handshake is a GET. */
@@ -49,23 +50,22 @@ const MAX_NOTICE_BYTES = 1_024;
  * @throws {ProtocolError} if it is malformed
  */
 export function readIncoming(bytes: Uint8Array): Incoming {
-  const message = parseMessage(bytes);
-  return { kind: kindOf(message), message };
+  const outline = outlineOf(bytes);
+  return { kind: kindOf(outline), client: outline.client, traits: traitsOf(outline) };
 }
 
-function kindOf(message: Mongrel2Message): IncomingKind {
-  const method = headerValue(message, "METHOD");
+function kindOf(outline: MessageOutline): IncomingKind {
+  const { method } = outline;
   // A client may have this method, too, in a request that is like others.
-  if (method === "JSON" && headerValue(message, "VERSION") === undefined) {
+  if (method === "JSON" && !outline.has("VERSION")) {
     // What a client sends over a JSON socket has a path in its headers.
-    const isWord = message.path === "@*" && headerValue(message, "PATH") === undefined;
+    const isWord = outline.path === "@*" && !outline.has("PATH");
     if (!isWord) return "other";
-    return typeOfNotice(message.body) === "disconnect" ? "gone" : "word";
+    return typeOfNotice(outline.body) === "disconnect" ? "gone" : "word";
   }
-  if (method === undefined) {
-    return headerValue(message, "UPLOAD_STREAM") === undefined ? "other" : "part";
-  }
-  return isFrame(message) ? "frame" : "request";
+  if (method === undefined) return outline.has("UPLOAD_STREAM") ? "part" : "other";
+  // Only Mongrel2 can write a header in upper case.
+  return method === "WEBSOCKET" && outline.has("FLAGS") ? "frame" : "request";
 }
 
 function typeOfNotice(body: Uint8Array): unknown {
@@ -92,13 +92,12 @@ const PLAIN: RequestTraits = { isRepeatable: true, isUploadStart: false, isHead:
 const PLAIN_HEAD: RequestTraits = { ...PLAIN, isHead: true };
 const UNREPEATABLE: RequestTraits = { ...PLAIN, isRepeatable: false };
 
-/** What is known of the request in `message`. */
-export function traitsOf(message: Mongrel2Message): RequestTraits {
-  const method = headerValue(message, "METHOD");
+function traitsOf(outline: MessageOutline): RequestTraits {
+  const { method } = outline;
   // A client's own headers of uploads are refused there.
   if (method === "WEBSOCKET_HANDSHAKE") return PLAIN;
-  const hasStart = headerValue(message, "x-mongrel2-upload-start") !== undefined;
-  const hasFile = headerValue(message, "x-mongrel2-upload-done") !== undefined;
+  const hasStart = outline.has("x-mongrel2-upload-start");
+  const hasFile = outline.has("x-mongrel2-upload-done");
   // A handler takes the file away when it begins.
   if (hasStart || hasFile) return { ...UNREPEATABLE, isUploadStart: !hasFile };
   if (!IDEMPOTENT.has(method)) return UNREPEATABLE;

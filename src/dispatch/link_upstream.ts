@@ -11,6 +11,7 @@ import { DispatchLink, newInstance } from "../mongrel2/dispatch_link.ts";
 import { readDispatcherKeys } from "../mongrel2/dispatcher_keys.ts";
 import { hostName } from "../mongrel2/handler_name.ts";
 import type { CurveClient } from "../zmq/curve.ts";
+import type { WatchMaker } from "../zmq/socket_watch.ts";
 import type { DispatchOutcome } from "./codec/dispatch_message.ts";
 import { MAX_CAPACITY } from "./codec/limits.ts";
 import type { Upstream, UpstreamOwner } from "./upstream.ts";
@@ -20,6 +21,7 @@ export class LinkUpstream implements Upstream {
   readonly connected: Promise<void>;
   readonly #spec: DispatcherSpec;
   readonly #owner: UpstreamOwner;
+  readonly #watchOf: WatchMaker;
   readonly #log: Log;
   readonly #name: string;
   readonly #curve: CurveClient | undefined;
@@ -32,9 +34,10 @@ export class LinkUpstream implements Upstream {
    *
    * @throws {ConfigError} if `spec` has no name, and the host has none, or the keys cannot be used
    */
-  constructor(spec: DispatcherSpec, owner: UpstreamOwner, log: Log) {
+  constructor(spec: DispatcherSpec, owner: UpstreamOwner, watchOf: WatchMaker, log: Log) {
     this.#spec = spec;
     this.#owner = owner;
+    this.#watchOf = watchOf;
     this.#log = log;
     this.#name = spec.name ?? hostName();
     this.#curve = readDispatcherKeys(spec);
@@ -83,6 +86,7 @@ export class LinkUpstream implements Upstream {
       instance: newInstance(),
       load: { capacity, generation: 1 },
       curve: this.#curve,
+      watchOf: this.#watchOf,
       log: this.#log,
     }, {
       onRequest: (request, bytes) => owner.onMessage(bytes, request),

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Mongrel2Message } from "../mongrel2/codec/message.ts";
 import { ClientQueue } from "./client_queue.ts";
 import type { Client } from "./clients.ts";
 import type { Handler } from "./handlers.ts";
@@ -23,7 +22,7 @@ export interface Placement {
   /** When the client began to wait that has waited for longest, in milliseconds; `Infinity` if none does. */
   readonly waitingSince: number;
   /** Takes note of a client that has no request yet, and of its first one. */
-  meet(client: Client, message: Mongrel2Message, bytes: Uint8Array): void;
+  meet(client: Client, bytes: Uint8Array): void;
   /** The handler that takes the client at once; `null` if it has to wait. */
   choose(client: Client): Handler | null;
   /** Whether the client can wait, if `maxClients` may in all. */

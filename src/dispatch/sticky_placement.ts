@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Mongrel2Message } from "../mongrel2/codec/message.ts";
+import { parseMessage } from "../mongrel2/codec/message.ts";
 import { ClientQueue } from "./client_queue.ts";
 import type { Client } from "./clients.ts";
 import type { Handler } from "./handlers.ts";
@@ -65,8 +65,9 @@ export class StickyPlacement implements Placement {
     return since;
   }
 
-  meet(client: Client, message: Mongrel2Message, bytes: Uint8Array): void {
-    this.#residents.set(client, { hash: hashOf(this.#key(message, bytes)), home: null });
+  meet(client: Client, bytes: Uint8Array): void {
+    const key = this.#key(parseMessage(bytes), bytes);
+    this.#residents.set(client, { hash: hashOf(key), home: null });
   }
 
   choose(client: Client): Handler | null {

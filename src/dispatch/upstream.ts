@@ -7,6 +7,7 @@
 import type { Log } from "../base/log.ts";
 import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
 import { Mongrel2Sockets } from "../mongrel2/sockets.ts";
+import type { WatchMaker } from "../zmq/socket_watch.ts";
 import type { DispatchOutcome } from "./codec/dispatch_message.ts";
 
 /** Listener of an upstream's owner. */
@@ -47,7 +48,7 @@ export class Mongrel2Upstream implements Upstream {
    *
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
    */
-  constructor(spec: Mongrel2Spec, owner: UpstreamOwner, log: Log) {
+  constructor(spec: Mongrel2Spec, owner: UpstreamOwner, watchOf: WatchMaker, log: Log) {
     const connected = Promise.withResolvers<void>();
     this.connected = connected.promise;
     this.#sockets = new Mongrel2Sockets(spec, {
@@ -57,7 +58,7 @@ export class Mongrel2Upstream implements Upstream {
         log("warning", `dispatch: waiting for Mongrel2, which is not at ${where} yet`),
       onDisconnected: () => owner.onLost(),
       onRoom: () => owner.onRoom(),
-    });
+    }, watchOf);
   }
 
   get isCongested(): boolean {

@@ -11,6 +11,7 @@ import { timerMs } from "../base/timers.ts";
 import { FaultLog } from "../net/fault_log.ts";
 import type { CurveClient } from "../zmq/curve.ts";
 import { ZmqContext } from "../zmq/socket.ts";
+import type { WatchMaker } from "../zmq/socket_watch.ts";
 import {
   DISPATCH_VERSION,
   DispatchMessageError,
@@ -57,6 +58,8 @@ export interface DispatchLinkOptions {
   readonly maxMessageBytes?: number;
   /** CURVE's keys: the connection is encrypted, and to this dispatcher alone. Default: it is not. */
   readonly curve?: CurveClient | undefined;
+  /** Makes the watch of its sockets. Default: one of their own. */
+  readonly watchOf?: WatchMaker | undefined;
   /** Takes messages about faults. */
   readonly log: Log;
 }
@@ -239,7 +242,7 @@ export class DispatchLink {
   }
 
   #connect(): void {
-    const { endpoint, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, curve } = this.#options;
+    const { endpoint, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, curve, watchOf } = this.#options;
     const owner: DispatchSocketOwner = {
       onParts: (parts) => {
         if (this.#socket === socket) this.#onParts(parts);
@@ -254,7 +257,11 @@ export class DispatchLink {
         if (this.#socket === socket) this.#owner.onRoom();
       },
     };
-    const socket = new DispatchSocket(this.#context, { endpoint, maxMessageBytes, curve }, owner);
+    const socket = new DispatchSocket(
+      this.#context,
+      { endpoint, maxMessageBytes, curve, watchOf },
+      owner,
+    );
     this.#socket = socket;
     this.#silentIntervals = 0;
     this.#sayHello();

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { EMPTY } from "../base/empty.ts";
 import { Queue } from "../base/queue.ts";
 import { connectCurve } from "../zmq/curve.ts";
@@ -20,6 +19,7 @@ import {
 } from "../zmq/socket.ts";
 import type { MonitorEvent, ZmqContext, ZmqSocket } from "../zmq/socket.ts";
 import { SocketWatch } from "../zmq/socket_watch.ts";
+import type { Watch, WatchMaker } from "../zmq/socket_watch.ts";
 import { MAX_LENT_BYTES } from "./codec/message.ts";
 
 /** Listener of the socket's owner. */
@@ -40,6 +40,8 @@ export interface DispatchSocketOptions {
   readonly maxMessageBytes: number;
   /** CURVE's keys: the connection is encrypted, and to this dispatcher alone. Default: it is not. */
   readonly curve?: CurveClient | undefined;
+  /** Makes the watch of its sockets. Default: one of their own. */
+  readonly watchOf?: WatchMaker | undefined;
 }
 
 /** Messages that are handled before others on this thread get their turn. */
@@ -70,7 +72,7 @@ export class DispatchSocket {
   readonly #owner: DispatchSocketOwner;
   readonly #socket: ZmqSocket;
   readonly #monitor: ZmqSocket;
-  readonly #watch: SocketWatch;
+  readonly #watch: Watch;
   readonly #headMemory = new Uint8Array(HEAD_BYTES);
   readonly #memory = new Uint8Array(MAX_LENT_BYTES);
   readonly #waiting = new Queue<readonly Uint8Array[]>();
@@ -89,7 +91,7 @@ export class DispatchSocket {
    */
   constructor(
     context: ZmqContext,
-    { endpoint, maxMessageBytes, curve }: DispatchSocketOptions,
+    { endpoint, maxMessageBytes, curve, watchOf }: DispatchSocketOptions,
     owner: DispatchSocketOwner,
   ) {
     this.#owner = owner;
@@ -103,7 +105,8 @@ export class DispatchSocket {
     socket.setOption("handshakeTimeout", HANDSHAKE_TIMEOUT_MS);
     if (curve !== undefined) connectCurve(socket, curve);
     this.#monitor = socket.monitor();
-    this.#watch = new SocketWatch(context, [socket, this.#monitor]);
+    const watched = [socket, this.#monitor];
+    this.#watch = watchOf?.(watched) ?? new SocketWatch(context, watched);
     socket.connect(endpoint);
     this.#receiving = this.#receive();
   }
@@ -152,11 +155,11 @@ export class DispatchSocket {
 
   async #receive(): Promise<void> {
     // Not within the constructor.
-    await nextTurn();
+    await this.#watch.nextTurn();
     while (!this.#isOver) {
       // A wait on another thread costs far more than a look whether there is more.
       if (this.#takeBatch() > 0) {
-        await nextTurn();
+        await this.#watch.nextTurn();
         continue;
       }
       this.#flush();
@@ -246,8 +249,4 @@ function bytesOf(parts: readonly Uint8Array[]): number {
   let bytes = OVERHEAD_BYTES;
   for (const part of parts) bytes += part.length;
   return bytes;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

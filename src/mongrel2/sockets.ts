@@ -5,7 +5,6 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
 import { Queue } from "../base/queue.ts";
 import { halfClose } from "../zmq/half_close.ts";
 import {
@@ -15,6 +14,8 @@ import {
   ZmqContext,
 } from "../zmq/socket.ts";
 import type { ZmqSocket } from "../zmq/socket.ts";
+import { SocketWatch } from "../zmq/socket_watch.ts";
+import type { Watch, WatchMaker } from "../zmq/socket_watch.ts";
 import { MAX_LENT_BYTES } from "./codec/message.ts";
 import { Outbox } from "./outbox.ts";
 import type { Mongrel2Spec } from "./codec/spec.ts";
@@ -72,6 +73,8 @@ export class Mongrel2Sockets {
   readonly #owner: Mongrel2SocketsOwner;
   readonly #context: ZmqContext;
   readonly #requests: ZmqSocket;
+  /** Waits for requests, until it is left. */
+  readonly #watch: Watch;
   readonly #memory = new Uint8Array(MAX_LENT_BYTES);
   /** Tells what becomes of the connection that requests come over. */
   readonly #monitor: ZmqSocket;
@@ -101,7 +104,7 @@ export class Mongrel2Sockets {
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
    * @throws {ZmqError} if an endpoint is malformed
    */
-  constructor(spec: Mongrel2Spec, owner: Mongrel2SocketsOwner) {
+  constructor(spec: Mongrel2Spec, owner: Mongrel2SocketsOwner, watchOf?: WatchMaker) {
     this.#spec = spec;
     this.#owner = owner;
     this.#context = new ZmqContext();
@@ -120,6 +123,8 @@ export class Mongrel2Sockets {
       if (spec.ident !== undefined) socket.setOption("routingId", spec.ident);
     }
     this.#monitor = this.#requests.monitor();
+    const watched = [this.#requests];
+    this.#watch = watchOf?.(watched) ?? new SocketWatch(this.#context, watched);
     this.#replies.connect(spec.recv);
     // A reply to the first request would be lost if Mongrel2 did not listen yet.
     const subscribed = this.#awaitSubscription(SUBSCRIPTION_TIMEOUT_MS);
@@ -179,7 +184,7 @@ export class Mongrel2Sockets {
   async leave(): Promise<void> {
     if (!this.#isLeaving) {
       this.#isLeaving = true;
-      await this.#requests.interrupt();
+      await this.#watch.interrupt();
     }
     await this.#receiving;
   }
@@ -196,6 +201,7 @@ export class Mongrel2Sockets {
     this.#flush();
     this.#isClosed = true;
     await this.#sending;
+    await this.#watch[Symbol.asyncDispose]();
     await this.#context[Symbol.asyncDispose]();
   }
 
@@ -209,13 +215,14 @@ export class Mongrel2Sockets {
     const deadline = performance.now() + WATCH_MS;
     while (!this.#isLeaving) {
       // More may have come while these were handled: a wait on another thread costs far more than a look.
-      if (this.#takeBatch() > 0) await nextTurn();
-      else if (!this.#isLeaving) await this.#requests.readable(WATCH_MS);
+      if (this.#takeBatch() > 0) await this.#watch.nextTurn();
+      else if (!this.#isLeaving) await this.#watch.wait(WATCH_MS);
       if (!isExpected) continue;
       const isLate = this.#connection === null && performance.now() > deadline;
       if (isLate) this.#owner.onAwaited(send);
       isExpected = this.#connection === null && !isLate;
     }
+    await this.#watch[Symbol.asyncDispose]();
     if (this.#isClosed) return;
     this.#isHolding = true;
     await this.#takeRest();
@@ -343,7 +350,3 @@ export class Mongrel2Sockets {
 
 /** Time that replies are given to go out when the sockets are closed, in milliseconds. */
 const LINGER_MS = 2_000;
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}

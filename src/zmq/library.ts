@@ -10,6 +10,7 @@ import type { Surroundings } from "../base/surroundings.ts";
 import { environmentOf, takeSurroundings } from "../base/surroundings.ts";
 import { openEmbedded } from "./embedded.ts";
 import { openLibc } from "./half_close.ts";
+import { openCopy } from "./memory_copy.ts";
 
 /** Variable of the environment that names the library's file. */
 const LIBRARY_VARIABLE = "GATEHOUSE_LIBZMQ";
@@ -56,6 +57,8 @@ const SYMBOLS = {
   zmq_curve_keypair: { parameters: ["buffer", "buffer"], result: "i32" },
   zmq_curve_public: { parameters: ["buffer", "buffer"], result: "i32" },
   zmq_poll: { parameters: ["buffer", "i32", "i64"], result: "i32", nonblocking: true },
+  // The same on this thread, which it holds.
+  zmq_poll_here: { name: "zmq_poll", parameters: ["buffer", "i32", "i64"], result: "i32" },
 } as const;
 
 /** The functions, by their names in the library. */
@@ -101,6 +104,7 @@ export function zmqLibraryOrigin(): ZmqLibraryOrigin {
 }
 
 function load(surroundings: Surroundings): Loaded {
+  openCopy();
   const { env, cwd } = surroundings;
   const text = environmentOf(env).get(LIBRARY_VARIABLE) || undefined;
   // The system looks for a bare name in folders of its own.

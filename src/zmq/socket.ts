@@ -4,9 +4,11 @@
  * @module
  */
 
+import { EMPTY } from "../base/empty.ts";
 import { ZmqError } from "../base/errors.ts";
 import { lastError, libzmq } from "./library.ts";
 import type { ZmqLibrary } from "./library.ts";
+import { copyOut } from "./memory_copy.ts";
 
 /** The types of sockets. */
 export type SocketType =
@@ -146,7 +148,6 @@ export const UNREACHABLE: number = ({ darwin: 65, freebsd: 65, windows: 110 } as
   string,
   number | undefined
 >)[Deno.build.os] ?? 113;
-const NOTHING = new Uint8Array(0);
 /** Sent within a poll's pair of sockets to end the poll. */
 const WAKE = new Uint8Array(1);
 
@@ -360,17 +361,17 @@ export class ZmqSocket implements AsyncDisposable {
   send(message: Uint8Array | readonly Uint8Array[]): boolean {
     this.#check();
     if (message instanceof Uint8Array) return this.#sendPart(message, DONTWAIT);
-    for (const [i, part] of message.entries()) {
-      const flags = i === message.length - 1 ? DONTWAIT : DONTWAIT | SNDMORE;
+    const last = message.length - 1;
+    for (let i = 0; i <= last; i++) {
       // Once the first part is taken, all are.
-      if (!this.#sendPart(part, flags)) return false;
+      if (!this.#sendPart(message[i], i === last ? DONTWAIT : DONTWAIT | SNDMORE)) return false;
     }
     return true;
   }
 
   /** The next message of one part (or the next part of one), if there is one. */
   receivePart(): Uint8Array<ArrayBuffer> | null {
-    return this.receiveInto(NOTHING);
+    return this.receiveInto(EMPTY);
   }
 
   /** The same: a view of `memory` if it fits there, and else bytes of its own. */
@@ -382,14 +383,11 @@ export class ZmqSocket implements AsyncDisposable {
       if (code === EAGAIN || code === EINTR) return null;
       throw lastError("receive");
     }
-    const part = bytes > memory.length || bytes === 0
-      ? new Uint8Array(bytes)
-      : memory.subarray(0, bytes);
-    if (bytes > 0) {
-      const data = this.#library.zmq_msg_data(this.#message);
-      Deno.UnsafePointerView.copyInto(data!, part);
-    }
-    return part;
+    if (bytes === 0) return EMPTY;
+    const isSmall = bytes <= memory.length;
+    const target = isSmall ? memory : new Uint8Array(bytes);
+    copyOut(this.#library.zmq_msg_data(this.#message)!, target, bytes);
+    return isSmall ? memory.subarray(0, bytes) : target;
   }
 
   /** Whether more parts of the message follow the part that was received last. */

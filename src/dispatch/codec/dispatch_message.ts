@@ -113,8 +113,8 @@ const REFUSED = 12;
 const ANSWER = 13;
 
 const OUTCOMES: readonly DispatchOutcome[] = ["answered", "returned"];
-/** Kind, and number of the request. */
-const NUMBERED_BYTES = 9;
+/** Bytes of the first part of a message that belongs to a request: its kind, and the request's number. */
+export const NUMBERED_BYTES = 9;
 const TWO_TO_32 = 2 ** 32;
 /** The kinds that have a second part. */
 const WITH_PAYLOAD: ReadonlySet<number> = new Set([REQUEST, NOTICE, REPLY, ANSWER]);
@@ -169,6 +169,11 @@ export function dispatcherParts(message: DispatcherMessage): Uint8Array[] {
   }
 }
 
+/** Writes the first part of a request to `head`, which has {@linkcode NUMBERED_BYTES}; its message is the second. */
+export function writeRequestHead(head: Uint8Array, request: number): void {
+  writeNumbered(head, REQUEST, request);
+}
+
 /**
  * Reads a handler's message from its parts. The payload is a view of the second one.
  *
@@ -190,7 +195,7 @@ export function parseHandlerMessage(parts: readonly Uint8Array[]): HandlerMessag
       return { kind: "answer", request: requestOf(head), payload };
     case DONE: {
       expectBytes("DONE", head, NUMBERED_BYTES + 1);
-      const outcome = OUTCOMES[head.getUint8(NUMBERED_BYTES)];
+      const outcome = OUTCOMES[head[NUMBERED_BYTES]];
       if (outcome === undefined) throw malformed("DONE has an unknown outcome");
       return { kind: "done", request: requestOf(head), outcome };
     }
@@ -211,9 +216,9 @@ export function parseDispatcherMessage(parts: readonly Uint8Array[]): Dispatcher
   switch (kind) {
     case WELCOME: {
       expectBytes("WELCOME", head, 6);
-      const pingIntervalMs = head.getUint32(2);
+      const pingIntervalMs = uint32At(head, 2);
       if (pingIntervalMs === 0) throw malformed("WELCOME has no interval");
-      return { kind: "welcome", version: head.getUint8(1), pingIntervalMs };
+      return { kind: "welcome", version: head[1], pingIntervalMs };
     }
     case PING:
       expectBytes("PING", head, 1);
@@ -231,8 +236,8 @@ export function parseDispatcherMessage(parts: readonly Uint8Array[]): Dispatcher
       expectBytes("WHO", head, 1);
       return { kind: "who" };
     case REFUSED: {
-      if (head.byteLength > 1 + MAX_REASON_BYTES) throw malformed("REFUSED is too long");
-      return { kind: "refused", reason: lenientDecoder.decode(bytesFrom(head, 1)) };
+      if (head.length > 1 + MAX_REASON_BYTES) throw malformed("REFUSED is too long");
+      return { kind: "refused", reason: lenientDecoder.decode(head.subarray(1)) };
     }
   }
   throw malformed(`${kind} is not a kind of message that dispatchers send`);
@@ -240,7 +245,7 @@ export function parseDispatcherMessage(parts: readonly Uint8Array[]): Dispatcher
 
 function opened(
   parts: readonly Uint8Array[],
-): { readonly kind: number; readonly head: DataView; readonly payload: Uint8Array } {
+): { readonly kind: number; readonly head: Uint8Array; readonly payload: Uint8Array } {
   const [first, payload] = parts;
   if (first === undefined || first.length === 0) throw malformed("there is no kind");
   const kind = first[0];
@@ -248,8 +253,7 @@ function opened(
   if (parts.length !== expected) {
     throw malformed(`kind ${kind} has ${parts.length} parts instead of ${expected}`);
   }
-  const head = new DataView(first.buffer, first.byteOffset, first.length);
-  return { kind, head, payload: payload ?? EMPTY };
+  return { kind, head: first, payload: payload ?? EMPTY };
 }
 
 function helloHead(
@@ -267,66 +271,80 @@ function helloHead(
   return Uint8Array.of(HELLO, version, ...load, ...mark, ...nameBytes);
 }
 
-function parseHello(head: DataView): HandlerMessage {
-  if (head.byteLength < 2) throw malformed("HELLO has no version");
-  const version = head.getUint8(1);
+function parseHello(head: Uint8Array): HandlerMessage {
+  if (head.length < 2) throw malformed("HELLO has no version");
+  const version = head[1];
   // What other versions have there is not known.
   if (version !== DISPATCH_VERSION) {
     return { kind: "hello", version, capacity: 0, generation: 0, instance: "", name: "" };
   }
   const nameAt = 10 + INSTANCE_BYTES;
-  const nameBytes = head.byteLength - nameAt;
+  const nameBytes = head.length - nameAt;
   if (nameBytes < 1 || nameBytes > MAX_NAME_BYTES) {
     throw malformed(`the name in HELLO does not have 1 to ${MAX_NAME_BYTES} bytes`);
   }
   let name: string;
   try {
-    name = decoder.decode(bytesFrom(head, nameAt));
+    name = decoder.decode(head.subarray(nameAt));
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     throw malformed("the name in HELLO is not UTF-8");
   }
   // It is shown in logs and on the status page.
   if (/\p{C}/u.test(name)) throw malformed("the name in HELLO has control characters");
-  const instance = bytesFrom(head, 10).slice(0, INSTANCE_BYTES).toHex();
+  const instance = head.slice(10, 10 + INSTANCE_BYTES).toHex();
   return { kind: "hello", version, ...loadAt(head, 2), instance, name };
 }
 
-function loadAt(head: DataView, at: number): HandlerLoad {
-  const capacity = head.getUint32(at);
+function loadAt(head: Uint8Array, at: number): HandlerLoad {
+  const capacity = uint32At(head, at);
   if (capacity < 1 || capacity > MAX_CAPACITY) {
     throw malformed(`the capacity ${capacity} is not from 1 to ${MAX_CAPACITY}`);
   }
-  return { capacity, generation: head.getUint32(at + 4) };
+  return { capacity, generation: uint32At(head, at + 4) };
 }
 
 /** A kind, and numbers of four bytes each. */
 function numbers(kind: number, ...values: readonly number[]): Uint8Array {
   const bytes = new Uint8Array(1 + 4 * values.length);
-  const view = new DataView(bytes.buffer);
   bytes[0] = kind;
-  for (const [i, value] of values.entries()) view.setUint32(1 + 4 * i, value);
+  for (const [i, value] of values.entries()) writeUint32(bytes, 1 + 4 * i, value);
   return bytes;
 }
 
 /** A kind, and the number of a request in eight bytes. */
 function numbered(kind: number, request: number): Uint8Array {
-  return numbers(kind, Math.floor(request / TWO_TO_32), request % TWO_TO_32);
+  const head = new Uint8Array(NUMBERED_BYTES);
+  writeNumbered(head, kind, request);
+  return head;
 }
 
-function requestOf(head: DataView): number {
-  const request = head.getUint32(1) * TWO_TO_32 + head.getUint32(5);
+function writeNumbered(head: Uint8Array, kind: number, request: number): void {
+  head[0] = kind;
+  writeUint32(head, 1, Math.floor(request / TWO_TO_32));
+  writeUint32(head, 5, request % TWO_TO_32);
+}
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+function uint32At(bytes: Uint8Array, at: number): number {
+  return (bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3]) >>> 0;
+}
+
+function requestOf(head: Uint8Array): number {
+  const request = uint32At(head, 1) * TWO_TO_32 + uint32At(head, 5);
   if (!Number.isSafeInteger(request)) throw malformed("the number of a request is too large");
   return request;
 }
 
-function bytesFrom(view: DataView, at: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset + at, view.byteLength - at);
-}
-
-function expectBytes(name: string, head: DataView, bytes: number): void {
-  if (head.byteLength === bytes) return;
-  throw malformed(`${name} has ${head.byteLength} bytes instead of ${bytes}`);
+function expectBytes(name: string, head: Uint8Array, bytes: number): void {
+  if (head.length === bytes) return;
+  throw malformed(`${name} has ${head.length} bytes instead of ${bytes}`);
 }
 
 function malformed(reason: string): DispatchMessageError {

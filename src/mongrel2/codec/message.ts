@@ -8,7 +8,7 @@ import { EMPTY } from "../../base/empty.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import { latin1Of } from "../../message/latin1.ts";
 import { formatTnetstring, parseTnetstring, readNetstring } from "./tnetstring.ts";
-import type { TnetValue } from "./tnetstring.ts";
+import type { Netstring, TnetValue } from "./tnetstring.ts";
 
 const SPACE = 0x20;
 const COMMA = 0x2c;
@@ -43,20 +43,10 @@ export interface Mongrel2Message {
  * @throws {ProtocolError} if it is malformed
  */
 export function parseMessage(bytes: Uint8Array): Mongrel2Message {
-  const senderEnd = bytes.indexOf(SPACE);
-  const connEnd = bytes.indexOf(SPACE, senderEnd + 1);
-  const pathEnd = bytes.indexOf(SPACE, connEnd + 1);
-  if (senderEnd <= 0 || connEnd <= senderEnd + 1 || pathEnd <= connEnd + 1) {
-    throw malformed("does not begin with a sender, a connection and a path");
-  }
-  const block = readNetstring(bytes, pathEnd + 1, bytes.length);
+  const { senderEnd, connEnd, pathEnd, block, body } = findParts(bytes);
   const headers = block.tag === COMMA
     ? jsonHeaders(bytes, block.start, block.end)
     : tnetHeaders(bytes, pathEnd + 1);
-  const body = readNetstring(bytes, block.end + 1, bytes.length);
-  if (body.tag !== COMMA || body.end + 1 !== bytes.length) {
-    throw malformed("has something other than one body at its end");
-  }
   return {
     senderId: latin1Of(bytes, 0, senderEnd),
     connId: latin1Of(bytes, senderEnd + 1, connEnd),
@@ -64,6 +54,38 @@ export function parseMessage(bytes: Uint8Array): Mongrel2Message {
     headers,
     body: bytes.subarray(body.start, body.end),
   };
+}
+
+/** Where the parts of a message are. */
+export interface MessageParts {
+  /** Where the sender's identity ends, which the message begins with, and so on. */
+  readonly senderEnd: number;
+  readonly connEnd: number;
+  readonly pathEnd: number;
+  /** The headers: JSON in a plain netstring, or else a tnetstring. */
+  readonly block: Netstring;
+  /** The body. */
+  readonly body: Netstring;
+}
+
+/**
+ * Finds the parts of a message, and does not look into its headers.
+ *
+ * @throws {ProtocolError} if it is malformed
+ */
+export function findParts(bytes: Uint8Array): MessageParts {
+  const senderEnd = bytes.indexOf(SPACE);
+  const connEnd = bytes.indexOf(SPACE, senderEnd + 1);
+  const pathEnd = bytes.indexOf(SPACE, connEnd + 1);
+  if (senderEnd <= 0 || connEnd <= senderEnd + 1 || pathEnd <= connEnd + 1) {
+    throw malformed("does not begin with a sender, a connection and a path");
+  }
+  const block = readNetstring(bytes, pathEnd + 1, bytes.length);
+  const body = readNetstring(bytes, block.end + 1, bytes.length);
+  if (body.tag !== COMMA || body.end + 1 !== bytes.length) {
+    throw malformed("has something other than one body at its end");
+  }
+  return { senderEnd, connEnd, pathEnd, block, body };
 }
 
 /** Bytes of a message up to which its memory may be used again for others. */
