@@ -11,7 +11,7 @@ import { isFor } from "../certificates/codec/x509.ts";
 import { ChallengeHandler, HttpsRedirect } from "../certificates/plain_http.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import { FileWatcher } from "../gateway/file_watcher.ts";
-import type { PlainHttp } from "../gateway/gateway.ts";
+import type { PlainHttp } from "../gateway/gateway_options.ts";
 import { MoveError } from "../net/moved_socket.ts";
 import type { TlsIdentity } from "../net/tls_identity.ts";
 import { checkCanChoose, checkCanRenew } from "../net/tls_listener.ts";

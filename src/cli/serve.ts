@@ -10,7 +10,7 @@ import type { ServeSettings } from "../config/settings.ts";
 import { adminAddresses } from "../config/settings.ts";
 import { ConfigError } from "../base/errors.ts";
 import { Gateway } from "../gateway/gateway.ts";
-import type { FastCgiOptions } from "../gateway/gateway.ts";
+import type { FastCgiOptions } from "../gateway/gateway_options.ts";
 import type { CpuProfiles } from "../gateway/cpu_profiles.ts";
 import { descriptors } from "../net/descriptors.ts";
 import type { SocketSharing } from "../net/listen.ts";

@@ -28,7 +28,7 @@ import { checkLock, loaderOptions, readAppLock } from "./app_loader.ts";
 import { AppSupply } from "./app_supply.ts";
 import { makeStoreFolder, unstableInVain, unstableRules } from "./app_unstable.ts";
 import type { KnownFiles } from "./file_watcher.ts";
-import type { AppHost } from "./gateway.ts";
+import type { AppHost } from "./gateway_options.ts";
 import { cacheFolder } from "./module_cache.ts";
 import { preventPrompts } from "./no_prompts.ts";
 

@@ -31,7 +31,7 @@ import { checked, compressionOf } from "./checked_options.ts";
 import type { FolderMount } from "./folder_mounts.ts";
 import { folderAt } from "./folder_mounts.ts";
 import { Gateway } from "./gateway.ts";
-import type { AppHost } from "./gateway.ts";
+import type { AppHost } from "./gateway_options.ts";
 import type { ReloadOutcome } from "./generations.ts";
 import type { OpenHub } from "./hub.ts";
 import { openHub } from "./hub.ts";

@@ -9,7 +9,8 @@ import type { ExchangeHandler, WorkerPlace } from "../message/exchange.ts";
 import type { Switchboard } from "../signals/switchboard.ts";
 import { AppRunner } from "../worker/apps.ts";
 import type { SendGrantedFile } from "./file_desk.ts";
-import type { AppLoad, Backend, GatewayOptions } from "./gateway.ts";
+import type { Backend } from "./backend.ts";
+import type { AppLoad, GatewayOptions } from "./gateway_options.ts";
 import { routed } from "./router.ts";
 import { GatewaySockets } from "./socket_keeper.ts";
 
