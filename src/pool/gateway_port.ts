@@ -11,15 +11,7 @@ import type { Exchange, ResponseHead, WorkerPlace } from "../message/exchange.ts
 import { BODY_WINDOW_BYTES, NO_ANSWER } from "../message/exchange.ts";
 import type { SendFile } from "../message/file_order.ts";
 import type { Log } from "../base/log.ts";
-import { isRequestIdText } from "../message/request_id.ts";
-import { LOG_LEVELS } from "../base/log.ts";
-import type {
-  KeptExchange,
-  MovableSocket,
-  SocketHolder,
-  SocketKeeper,
-} from "../message/kept_sockets.ts";
-import { PublishedMessage } from "./published_message.ts";
+import type { MovableSocket, SocketHolder, SocketKeeper } from "../message/kept_sockets.ts";
 import {
   BODY,
   CREDIT,
@@ -31,11 +23,9 @@ import {
   INTERIM,
   KEEP,
   LOG,
-  NAMES_REQUEST,
   PING,
   PONG,
   PUBLISH,
-  readText,
   RESPONSE,
   SIGNAL_RECORD,
   SUBSCRIBE,
@@ -46,30 +36,26 @@ import {
   writeSignal,
 } from "../ring/frames.ts";
 import { ExchangeTable } from "../ring/exchange_table.ts";
-import { SIGNAL_LIMITS } from "../signals/limits.ts";
-import { READ } from "../signals/records.ts";
 import type { RingReader } from "../ring/ring.ts";
 import { allocateRing, RingError, RingReader as Reader, RingWriter } from "../ring/ring.ts";
-import type { SignalLine, SignalPort, Switchboard } from "../signals/switchboard.ts";
+import type { Switchboard } from "../signals/switchboard.ts";
 import { ForwardedExchange } from "./forwarded_exchange.ts";
 import type { ExchangeWorker } from "./forwarded_exchange.ts";
 import { Backlog } from "./backlog.ts";
 import { WorkerCounts } from "./counts.ts";
 import { RateLimit } from "./rate_limit.ts";
+import { WorkerLog } from "./worker_log.ts";
+import { WorkerSignals } from "./worker_signals.ts";
+import { WorkerSockets } from "./worker_sockets.ts";
 
 /** Statuses that a worker may give a failed request. */
 const FAIL_STATUSES = new Set([NO_ANSWER, 500, 501, 502, 503, 504]);
 
-/** What a message counts for, in bytes, for each socket that it goes to. */
-const DELIVERY_CHARGE = 64;
 /** Bytes that are read from a worker's ring before others have their turn. */
 const MAX_BYTES_AT_A_TIME = 1_048_576;
 /** Useless frames in a period, such as those that cross the end of their exchange. */
 const MAX_USELESS_FRAMES = 100_000;
 const USELESS_PERIOD_MS = 1_000;
-/** Log lines of one worker in a period. */
-const MAX_LOG_LINES = 1_000;
-const LOG_PERIOD_MS = 1_000;
 /** Requests that the worker is to see though there are more to come: it can answer them meanwhile. */
 const REQUESTS_AT_A_TIME = 16;
 /**
@@ -87,10 +73,6 @@ export const MAX_OVERFLOW_BYTES = 67_108_864;
 const OVERFLOW_PERIOD_MS = 10_000;
 /** Status of requests that are turned away. */
 const SERVICE_UNAVAILABLE = 503;
-/** A worker for which so many bytes wait outside the ring gets no more events and signals. */
-const MAX_CLOGGED_BYTES = 8_388_608;
-/** Bytes of a record about signals and topics at the most. */
-const MAX_SIGNAL_RECORD_BYTES = 131_072;
 /** Ids of exchanges go from 1 to this, and then from 1 again. */
 const MAX_ID = 0xffff_ffff;
 
@@ -128,7 +110,7 @@ export interface GatewayPortOwner {
 }
 
 /** Gives a worker requests, and takes its answers. */
-export class GatewayPort implements ExchangeWorker, SignalPort {
+export class GatewayPort implements ExchangeWorker {
   /** Memory of the ring to the worker. */
   readonly toWorker: SharedArrayBuffer;
   /** Memory of the ring to the gateway. */
@@ -157,13 +139,9 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
 
   readonly #name: string;
   readonly #place: WorkerPlace;
-  readonly #sockets: SocketKeeper<MovableSocket> | undefined;
-  /** Exchanges whose sockets may be handed to other workers. */
-  readonly #kept = new Set<ForwardedExchange>();
-  /** The message to a topic that is coming. */
-  readonly #published = new PublishedMessage();
-  /** Whether the worker is to hand back what sockets it has, and will have. */
-  #isReleasing = false;
+  readonly #sockets: WorkerSockets;
+  readonly #signals: WorkerSignals;
+  readonly #workerLog: WorkerLog;
   readonly #fieldLineBytes: Uint8Array;
   readonly #writer: RingWriter;
   readonly #reader: Reader;
@@ -171,12 +149,8 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
   readonly #log: Log;
   readonly #exchanges = new ExchangeTable<ForwardedExchange>();
   readonly #drained = Promise.withResolvers<void>();
-  readonly #logLimit = new RateLimit(MAX_LOG_LINES, LOG_PERIOD_MS);
   readonly #uselessLimit = new RateLimit(MAX_USELESS_FRAMES, USELESS_PERIOD_MS);
   readonly #overflowLimit = new RateLimit(1, OVERFLOW_PERIOD_MS);
-  readonly #switchboard: Switchboard | undefined;
-  /** The worker's connection to the hub of signals and topics, from its first use on. */
-  #signalLine: SignalLine | null = null;
   readonly #counts: WorkerCounts;
   /** When the worker was asked for a sign of life. */
   #askedAt = 0;
@@ -213,31 +187,24 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
       counts = new WorkerCounts(),
     } = options;
     this.#counts = counts;
-    this.#switchboard = switchboard;
     this.sendFile = sendFile;
     this.#name = name;
     this.#place = place;
-    this.#sockets = sockets;
+    this.#sockets = new WorkerSockets(sockets);
     this.fieldLine = fieldLine;
     this.#fieldLineBytes = new TextEncoder().encode(fieldLine);
     this.#owner = owner;
     this.#log = log;
+    this.#workerLog = new WorkerLog(name, log);
     this.drained = this.#drained.promise;
     this.toWorker = allocateRing(ringBytes);
     this.toGateway = allocateRing(ringBytes);
     const ring = () => owner.ring();
     this.#writer = new RingWriter(this.toWorker, () => this.#ringWorker());
+    this.#signals = new WorkerSignals(switchboard, this.#writer, () => this.writing());
     this.#reader = new Reader(this.toGateway, ring);
     this.#roomBytes = this.#writer.maxPayloadBytes / 4;
     this.backlog = new Backlog(this.#writer);
-  }
-
-  get isClogged(): boolean {
-    return this.#writer.overflowBytes >= MAX_CLOGGED_BYTES;
-  }
-
-  write(record: Uint8Array): void {
-    if (!this.#hasEnded) this.writing().write(SIGNAL_RECORD, 0, 0, 0, record);
   }
 
   /** A number that changes when the worker reads what it is sent. */
@@ -297,15 +264,14 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
   askForEnd(): void {
     this.#drainsDue++;
     writeSignal(this.writing(), DRAINED, 0, 0);
-    this.#isReleasing = true;
-    for (const each of this.#kept) each.socket?.release();
+    this.#sockets.release();
   }
 
   /** Gives up all requests with `status`: the worker has ended. */
   end(status: number): void {
     this.#hasEnded = true;
     this.#endStatus = status;
-    this.#signalLine?.[Symbol.dispose]();
+    this.#signals.end();
     this.#drained.resolve();
     this.#exchanges.clear((each) => each.onWorkerEnd(status));
   }
@@ -374,14 +340,11 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
     state: Uint8Array,
     window: number,
   ): MovableSocket {
-    if (this.#sockets === undefined) throw new RingError("a socket to keep, and nobody to keep it");
     return this.#sockets.keep(exchange, holder, state, window);
   }
 
   onKept(holder: ForwardedExchange): void {
-    if (holder.isEnded) return;
-    this.#kept.add(holder);
-    if (this.#isReleasing) holder.socket?.release();
+    this.#sockets.add(holder);
   }
 
   /** Called when the worker has no more to say about an exchange. */
@@ -389,7 +352,7 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
     this.inFlight--;
     if (exchange.isUpgraded) this.upgraded--;
     this.#held.delete(exchange);
-    if (exchange.socket !== null) this.#kept.delete(exchange);
+    if (exchange.socket !== null) this.#sockets.delete(exchange);
   }
 
   /** Forgets an exchange: nothing more is expected either way. */
@@ -471,7 +434,7 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
     const forwarded = this.#exchanges.get(frame.id);
     if (frame.kind === PUBLISH) {
       // A socket's last words to a topic may come after its end.
-      this.#onPublish(frame, forwarded?.socket ?? null);
+      this.#sockets.publish(frame, forwarded?.socket ?? null);
       return;
     }
     if (forwarded === undefined) {
@@ -518,10 +481,7 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
         break;
       case FAIL:
         if (!FAIL_STATUSES.has(frame.value)) {
-          throw new RingError(
-            "a failure with an unknown " +
-              "status",
-          );
+          throw new RingError("a failure with an unknown status");
         }
         forwarded.onFail(frame.value);
         break;
@@ -534,10 +494,10 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
   #onOwnFrame(frame: RingReader): void {
     switch (frame.kind) {
       case SIGNAL_RECORD:
-        this.#onSignalRecord(frame);
+        this.#signals.take(frame);
         break;
       case LOG:
-        this.#onLogLine(frame);
+        if (!this.#workerLog.take(frame)) this.onUseless();
         break;
       case DRAINED:
         if (this.#drainsDue === 0) throw new RingError("the end of work that was not asked for");
@@ -551,66 +511,10 @@ export class GatewayPort implements ExchangeWorker, SignalPort {
         this.memoryBytes = frame.value * 1024;
         break;
       case PUBLISH:
-        this.#onPublish(frame, null);
+        this.#sockets.publish(frame, null);
         break;
       default:
         throw new RingError(`a frame of the kind ${frame.kind} for no request`);
     }
-  }
-
-  /** Takes part of a message to a topic, which the socket `from` is not sent. */
-  #onPublish(frame: RingReader, from: KeptExchange | null): void {
-    const { value: mount } = frame;
-    const message = this.#published;
-    if (!message.push(frame)) return;
-    if (this.#sockets === undefined) {
-      throw new RingError("a message to a topic, and nobody to take it");
-    }
-    const { topic } = message;
-    const deliveries = this.#sockets.publish(mount, topic, message.take(), from);
-    // Others are to have their turn meanwhile.
-    frame.charge(deliveries * DELIVERY_CHARGE);
-  }
-
-  #onSignalRecord(frame: RingReader): void {
-    const { payload, length } = frame;
-    const switchboard = this.#switchboard;
-    if (switchboard === undefined) {
-      throw new RingError("a record of signals, which there are none of");
-    }
-    if (length > MAX_SIGNAL_RECORD_BYTES) {
-      throw new RingError("a record of signals that is too long");
-    }
-    this.#signalLine ??= switchboard.attach(this);
-    // What counts is a copy: the worker can change the ring.
-    const record = payload.slice();
-    // A page is far more work than to ask for it: others are to have their turn meanwhile.
-    if (record[0] === READ) frame.charge(SIGNAL_LIMITS.pageBytes);
-    if (!this.#signalLine.take(record)) {
-      throw new RingError("a malformed record of signals");
-    }
-  }
-
-  #onLogLine(frame: RingReader): void {
-    const limit = this.#logLimit;
-    if (!limit.admits()) {
-      this.onUseless();
-      return;
-    }
-    if (limit.refused > 0) {
-      this.#log("warning", `${this.#name}: ${limit.refused} more lines are too many to log`);
-      limit.refused = 0;
-    }
-    const level = LOG_LEVELS[frame.value] ?? "info";
-    const worker = this.#name;
-    const text = readText(frame);
-    if ((frame.flags & NAMES_REQUEST) === 0) {
-      this.#log(level, `${worker}: ${text}`, { worker });
-      return;
-    }
-    const end = text.indexOf("\n");
-    const requestId = text.slice(0, end);
-    if (!isRequestIdText(requestId)) throw new RingError("a malformed id of a request");
-    this.#log(level, `${worker}: ${text.slice(end + 1)}`, { worker, requestId });
   }
 }
