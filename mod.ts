@@ -18,6 +18,7 @@ export type {
   LoadingOptions,
   ServeOptions,
 } from "./src/gateway/serve_options.ts";
+export type { AccessLogOptions, WatchOptions } from "./src/gateway/watch_options.ts";
 export type { ReloadOutcome } from "./src/gateway/generations.ts";
 export type { App, MountedApp, ServedModule } from "./src/worker/apps.ts";
 export { AppRunner } from "./src/worker/apps.ts";
@@ -80,7 +81,7 @@ export type { Coding, CodingLevel, CompressionSettings } from "./src/compression
 export { DEFAULT_COMPRESSION } from "./src/compression/codec/settings.ts";
 export type { WorkerLimits } from "./src/limits/worker_limits.ts";
 export { DEFAULT_WORKER_LIMITS } from "./src/limits/worker_limits.ts";
-export type { Log, LogLevel } from "./src/base/log.ts";
+export type { LineFormat, Log, LogLevel } from "./src/base/log.ts";
 export type { LogFacts } from "./src/base/log_line.ts";
 export { logToStderr } from "./src/base/log.ts";
 export * from "./src/base/errors.ts";

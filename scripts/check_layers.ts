@@ -192,6 +192,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "bus",
     "signals",
     "observe",
+    "logs",
+    "traces",
     "monitor",
     "sandbox",
     "proxies",

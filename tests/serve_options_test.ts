@@ -122,6 +122,28 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["mounts", { mounts: { "a": app } }, "mounts: … does not begin with a slash", ["--mount=a=b"]],
   ["mounts", { mounts: { "/a?b": app } }, "mounts: … has a ? or #", ["--mount=/a?b=c"]],
   ["log", { log: {} }, "log takes a function, not an object"],
+  ["log", { log() {}, logFormat: "json" }, "log takes all messages: …"],
+  ["logLevel", { logLevel: "debug" }, "…", ["--log-level=debug"]],
+  ["logFormat", { logFormat: "xml" }, 'logFormat takes "text" or "json", not "xml"', [
+    "--log-format=xml",
+  ]],
+  ["consoleTags", { consoleTags: true }, "…"],
+  ["traces", { traces: "all" }, "…"],
+  ["accessLog", { accessLog: "" }, "accessLog takes a path, …"],
+  ["accessLog", { accessLog: null }, "accessLog takes a path, …, not null"],
+  ["accessLog.form", { accessLog: { file: "-", form: "json" } }, "there is no setting …"],
+  ["accessLog.format", { accessLog: { file: "-", format: 1 } }, "…"],
+  ["accessLog.format", { accessLog: { file: "-", format: "%Z" } }, "…", [
+    "--access-log=-",
+    "--access-log-format=%Z",
+  ]],
+  ["health", { health: "x" }, "health: …", ["--health=x"]],
+  ["metrics", { metrics: 9100 }, "metrics takes a text, not 9100"],
+  ["status", { status: "127.0.0.1:99999" }, "status: …", ["--status=127.0.0.1:99999"]],
+  ["statusControl", { statusControl: "token" }, "statusControl needs status: …"],
+  ["healthCheck", { healthCheck: "health" }, "healthCheck takes a path such as /health, …", [
+    "--health-check=health",
+  ]],
 ];
 
 /** Whether `message` is as `expected` says, where `…` stands for anything. */

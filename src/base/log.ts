@@ -54,18 +54,29 @@ export function logSettings(): LogSettings {
 
 /** Writes `message` to standard error; all but `"info"` with its level before it. */
 export function logToStderr(level: LogLevel, message: string, facts?: LogFacts): void {
-  if (settings.format === "json") writeJson(level, message, facts);
-  else if (isWanted(level)) writeText(level === "info" ? message : `${level}: ${message}`);
+  write(settings, level, message, facts);
+}
+
+/** Writes to standard error in a way of its own, whatever the log of the process is written like. */
+export function logAs(own: LogSettings): Log {
+  return (level, message, facts) => write(own, level, message, facts);
+}
+
+function write(how: LogSettings, level: LogLevel, message: string, facts?: LogFacts): void {
+  if (!isWanted(level, how)) return;
+  if (how.format === "json") writeJson(level, message, facts, how);
+  else writeText(level === "info" ? message : `${level}: ${message}`);
 }
 
 /** Writes a message without a level to standard error, where others have one; as JSON, it has that of `level`. */
 export function tell(message: string, level: LogLevel = "info"): void {
-  if (settings.format === "json") writeJson(level, message);
-  else if (isWanted(level)) writeText(message);
+  if (!isWanted(level, settings)) return;
+  if (settings.format === "json") writeJson(level, message, undefined, settings);
+  else writeText(message);
 }
 
-function isWanted(level: LogLevel): boolean {
-  return LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(settings.level);
+function isWanted(level: LogLevel, how: LogSettings): boolean {
+  return LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(how.level);
 }
 
 function writeText(message: string): void {
@@ -91,8 +102,13 @@ export function keepConsole(): Printers {
   return printers;
 }
 
-function writeJson(level: LogLevel, message: string, facts?: LogFacts): void {
-  if (isWanted(level)) printers.stderr((settings.mark ?? "") + jsonLine(level, message, facts));
+function writeJson(
+  level: LogLevel,
+  message: string,
+  facts: LogFacts | undefined,
+  { mark = "" }: LogSettings,
+): void {
+  printers.stderr(mark + jsonLine(level, message, facts));
 }
 
 /** Writes to standard output what a command was asked for, which may have several lines. */

@@ -28,19 +28,19 @@ import { CommandAnnouncer, MemberAnnouncer } from "./announcer.ts";
 import type { AppLoading } from "../gateway/apps.ts";
 import { foldersApart } from "../gateway/folder_mounts.ts";
 import type { Certificates } from "./certificates.ts";
-import { openAccessLog } from "./access_log.ts";
+import { serveAccessLog } from "./access_log.ts";
 import { AppEnvironment } from "./app_environment.ts";
 import { appGroups, refuseInspected } from "../gateway/app_groups.ts";
 import { checkLoader } from "../gateway/app_loader.ts";
 import { appLoading } from "../gateway/apps.ts";
 import { EarlySockets } from "../gateway/early_sockets.ts";
 import { Reloading } from "../gateway/reloading.ts";
+import type { ServingWatch } from "../gateway/serving_watch.ts";
+import { openTraces } from "../gateway/traces.ts";
 import { Hangups } from "./hangups.ts";
 import { openHub } from "../gateway/hub.ts";
 import type { OpenInspector } from "./inspector.ts";
 import type { DelayedEnd } from "./delayed_end.ts";
-import type { ServingWatch } from "./monitoring.ts";
-import { openTraces } from "./traces.ts";
 import { fixTrust } from "./trust.ts";
 import { tellOfWait } from "./wait_notice.ts";
 
@@ -93,11 +93,13 @@ export async function serveCommand(
     const { surroundings } = dropped;
     using early = dropped.sockets;
     const { folders, apps } = foldersApart(settings, surroundings.cwd);
+    const { logFormat } = apps;
     using inspector = await openedInspector(apps, surroundings);
     const environment = new AppEnvironment(surroundings);
     environment.showTo(settings);
     const rereadFor = () => {
-      const again = foldersApart(reread(), surroundings.cwd).apps;
+      // The log goes on as it has begun.
+      const again = { ...foldersApart(reread(), surroundings.cwd).apps, logFormat };
       environment.showTo(again);
       checkLoader(again);
       return again;
@@ -115,8 +117,12 @@ export async function serveCommand(
     if (watch !== null && switchboard.board instanceof LocalSwitchboard) {
       watch.hub = switchboard.board.hub;
     }
-    await using accessLog = await openAccessLog(settings, surroundings, membership);
-    await using traces = await openTraces(surroundings);
+    await using accessLog = await serveAccessLog(
+      settings,
+      surroundings.cwd,
+      membership?.bus ?? null,
+    );
+    await using traces = await openTraces(surroundings, logToStderr);
     const starting = Gateway.start({
       http: settings.http,
       https: settings.https,
@@ -186,7 +192,7 @@ export async function serveCommand(
       announcer,
       watch,
     );
-    if (watch !== null) {
+    if (watch !== null && settings.workers > 0) {
       watch.reload = () => reloading.reload("somebody has asked for it");
     }
     certificates?.keepUp(
@@ -310,8 +316,16 @@ async function openedWatch(
   drain: () => void,
 ): Promise<ServingWatch | null> {
   if (adminAddresses(settings).length === 0) return null;
-  const { ServingWatch } = await import("./monitoring.ts");
-  return await ServingWatch.open(settings, surroundings, membership, drain);
+  const { ServingWatch } = await import("../gateway/serving_watch.ts");
+  return await ServingWatch.open({
+    addresses: settings,
+    surroundings,
+    part: membership === null
+      ? null
+      : { number: membership.number, key: membership.assignment.key, bus: membership.bus },
+    log: logToStderr,
+    drain,
+  });
 }
 
 /** The end of a gateway that goes on serving for a while; `null` if it ends at once. */

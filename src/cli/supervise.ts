@@ -21,7 +21,7 @@ import { CommandAnnouncer } from "./announcer.ts";
 import { timerMs } from "../base/timers.ts";
 import { Hangups } from "./hangups.ts";
 import { openHub } from "../gateway/hub.ts";
-import type { SupervisingWatch } from "./monitoring.ts";
+import type { SupervisingWatch } from "./supervising_watch.ts";
 
 /**
  * Runs the processes until SIGINT or SIGTERM, then lets them drain; a second signal ends them at once.
@@ -134,7 +134,7 @@ export async function superviseCommand(
 /** What the processes are watched by, if that is asked for. */
 async function newWatch(settings: ServeSettings): Promise<SupervisingWatch | null> {
   if (adminAddresses(settings).length === 0) return null;
-  const { SupervisingWatch } = await import("./monitoring.ts");
+  const { SupervisingWatch } = await import("./supervising_watch.ts");
   return new SupervisingWatch();
 }
 

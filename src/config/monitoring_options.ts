@@ -73,8 +73,11 @@ export const MONITORING_OPTIONS: readonly OptionSpec[] = [
 ];
 
 function setHealthCheck(settings: ServeSettings, text: string, name: string): void {
-  if (!PATH.test(text)) {
-    throw new ConfigError(`${name} takes a path such as /health, not ${JSON.stringify(text)}`);
-  }
-  settings.healthCheck = text;
+  settings.healthCheck = healthPath(name, text);
+}
+
+/** A path that apps are asked for, for the option `name`. */
+export function healthPath(name: string, text: string): string {
+  if (PATH.test(text)) return text;
+  throw new ConfigError(`${name} takes a path such as /health, not ${JSON.stringify(text)}`);
 }

@@ -263,7 +263,9 @@ export interface ServeSettings {
 }
 
 /** Where the gateway is watched: the addresses of its own besides those of endpoints. */
-export function adminAddresses({ health, metrics, status }: ServeSettings): ListenAddress[] {
+export function adminAddresses(
+  { health, metrics, status }: Pick<ServeSettings, "health" | "metrics" | "status">,
+): ListenAddress[] {
   return [health, metrics, status].filter((address) => address !== null);
 }
 
@@ -275,6 +277,7 @@ export type AppSettings = Pick<
   | "appKind"
   | "faultReports"
   | "consoleTags"
+  | "logFormat"
   | "fileFields"
   | "loading"
   | "workers"

@@ -29,8 +29,10 @@ export interface AppGroup {
 }
 
 /** How what apps print is tagged: always, where the log has to be JSON. */
-export function consoleOf({ consoleTags }: AppSettings): Pick<AppSet, "console"> {
-  const { format, mark = "" } = logSettings();
+export function consoleOf(
+  { consoleTags, logFormat: format }: AppSettings,
+): Pick<AppSet, "console"> {
+  const { mark = "" } = logSettings();
   return consoleTags === "none" && format === "text" ? {} : { console: { format, mark } };
 }
 

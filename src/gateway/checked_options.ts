@@ -32,10 +32,13 @@ import { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import type { RedisAddress } from "../signals/redis_address.ts";
 import { parseRedisUrl } from "../signals/redis_address.ts";
 import { COMPRESSION_TERMS } from "../websocket/codec/deflate_terms.ts";
+import type { CheckedWatch } from "./checked_watch.ts";
+import { checkedWatch, WATCH_OPTION_NAMES } from "./checked_watch.ts";
 import type { AppReference, FileServing, LoadingOptions, ServeOptions } from "./serve_options.ts";
 
 /** What `serve()` knows. */
 const OPTION_NAMES: Readonly<Record<keyof ServeOptions, true>> = {
+  ...WATCH_OPTION_NAMES,
   app: true,
   mounts: true,
   files: true,
@@ -124,6 +127,8 @@ export interface CheckedOptions {
   readonly fileFields: readonly FileField[];
   /** The server that signals and topics go through; `null` if they stay here. */
   readonly signals: RedisAddress | null;
+  /** What is told of the gateway, and where. */
+  readonly watch: CheckedWatch;
 }
 
 /**
@@ -208,8 +213,10 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
   const references = new Map<string, AppReference>();
   checks.read("mounts", () => putApps(references, options));
   const responses = takeResponses(checks, references);
+  const watch = checkedWatch(checks, options, cwd);
   checks.finish();
   return {
+    watch,
     references,
     responses,
     http,

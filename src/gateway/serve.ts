@@ -6,16 +6,15 @@
 
 import { ConfigError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { logToStderr } from "../base/log.ts";
+import { logAs } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { takeSurroundings } from "../base/surroundings.ts";
 import { needsBuiltInLoader } from "../config/loader_options.ts";
 import type { AppSettings, LoaderSettings } from "../config/settings.ts";
-import { defaultSettings } from "../config/settings.ts";
+import { adminAddresses, defaultSettings } from "../config/settings.ts";
 import { DEFAULT_FASTCGI_LIMITS } from "../fastcgi/codec/limits.ts";
 import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
 import type { FileField } from "../message/file_fields.ts";
-import type { RedisAddress } from "../signals/redis_address.ts";
 import { LocalSwitchboard } from "../signals/switchboard.ts";
 import type { RequestObserver } from "../observe/request_record.ts";
 import { checkNumber } from "../limits/setting_checks.ts";
@@ -28,20 +27,25 @@ import type { AppSet } from "../worker/protocol.ts";
 import { appSourceOf } from "./app_groups.ts";
 import { appLoading } from "./apps.ts";
 import { checked, compressionOf } from "./checked_options.ts";
+import { openAccessLog } from "./access_log.ts";
+import type { CheckedWatch } from "./checked_watch.ts";
 import type { FolderMount } from "./folder_mounts.ts";
 import { folderAt } from "./folder_mounts.ts";
 import { Gateway } from "./gateway.ts";
 import type { AppHost } from "./gateway_options.ts";
 import type { ReloadOutcome } from "./generations.ts";
-import type { OpenHub } from "./hub.ts";
 import { openHub } from "./hub.ts";
 import { Reloading } from "./reloading.ts";
+import type { ServingWatch } from "./serving_watch.ts";
+import { openTraces } from "./traces.ts";
 import type { AppReference, ServeOptions } from "./serve_options.ts";
 
 /** A gateway that {@linkcode serve} started. */
 export interface Server extends AsyncDisposable {
   /** The addresses that it listens on: those of `http`, of `https`, of `fastcgi`. */
   readonly addresses: Deno.Addr[];
+  /** The addresses of `health`, `metrics` and `status`, each once. */
+  readonly monitoringAddresses: Deno.Addr[];
   /** Resolves when the gateway has ended. */
   readonly finished: Promise<void>;
   /**
@@ -50,6 +54,8 @@ export interface Server extends AsyncDisposable {
    * calling thread cannot be reloaded.
    */
   reload(reason?: string): Promise<ReloadOutcome>;
+  /** Goes on with a new file for the access log: the one that it had has been moved away. */
+  reopenLogs(): void;
   /**
    * Stops accepting, and finishes requests in flight for up to `graceMs` milliseconds (default
    * 30,000; `Infinity` sets no limit); the rest is cut off.
@@ -86,17 +92,29 @@ const DEFAULT_GRACE_MS = 30_000;
 export async function serve(options: ServeOptions): Promise<Server> {
   const surroundings = takeSurroundings();
   const { cert, key, faultReports = "errors", generationHeader = "" } = options;
-  const { references, responses, http, https, fastcgi, mongrel2, ...others } = checked(
+  const { references, responses, http, https, fastcgi, mongrel2, watch, ...others } = checked(
     options,
     surroundings.cwd,
   );
   const { fileFields, frontFileField, trustedProxies, forwardedFields } = others;
-  const { tempFolder } = surroundings;
-  const folders = takeFolders(references, surroundings.cwd);
-  const log = options.log ?? logToStderr;
-  const hosting = hostingFor(references, options, fileFields, surroundings, log);
-  const hub = await openedHub(others.signals, hosting, log);
-  const starting = Gateway.start({
+  const { cwd, tempFolder } = surroundings;
+  const folders = takeFolders(references, cwd);
+  const ownLog = options.log ?? logAs(watch.log);
+  await using needs = new AsyncDisposableStack();
+  const stop = Promise.withResolvers<void>();
+  const monitoring = await openedMonitoring(watch, surroundings, ownLog, stop.resolve);
+  if (monitoring !== null) needs.use(monitoring);
+  const log = monitoring?.watching(ownLog) ?? ownLog;
+  const hosting = needs.use(hostingFor(references, options, fileFields, surroundings, log));
+  const hub = needs.use(await openHub(others.signals, log));
+  if (monitoring !== null) monitoring.hub = hub.hub;
+  const accessLog = watch.accessLog === null
+    ? null
+    : await openAccessLog(watch.accessLog, cwd, null, log);
+  needs.defer(() => accessLog?.close());
+  const traces = options.traces === "environment" ? await openTraces(surroundings, log) : null;
+  needs.use(traces);
+  const gateway = await completed(Gateway.start({
     http,
     https,
     tls: cert !== undefined && key !== undefined ? soleIdentity({ cert, key }) : undefined,
@@ -129,23 +147,44 @@ export async function serve(options: ServeOptions): Promise<Server> {
     workerLimits: { ...DEFAULT_WORKER_LIMITS, maxWorkerDescriptors: 0, ...options.workerLimits },
     drainTimeoutMs: options.drainTimeoutMs ?? DEFAULT_GRACE_MS,
     generationHeader,
-    observers: observersOf(options),
+    observers: [
+      ...observersOf(options),
+      ...accessLog === null ? [] : [accessLog],
+      ...monitoring?.observers ?? [],
+    ],
+    tracer: traces?.tracer ?? null,
+    healthCheck: watch.healthCheck,
+    counts: monitoring?.process.counts,
+    adminAddresses: adminAddresses(watch.monitoring),
     log,
-  });
-  const gateway = await completed(starting, [hub, hosting]);
-  const reloading = hosting.reloading((reason) => gateway.reload(reason));
+  }));
+  monitoring?.onServing(gateway);
+  const reload = async (reason: string) => {
+    const outcome = await gateway.reload(reason);
+    monitoring?.process.onReloaded(outcome);
+    return outcome;
+  };
+  const reloading = hosting.reloading(reload);
+  if (monitoring !== null && hosting.host.kind === "workers") {
+    monitoring.reload = () => reload("somebody has asked for it");
+  }
+  const running = needs.move();
+  let ended: Promise<void> | null = null;
   const finished = Promise.withResolvers<void>();
   const shutdown = async (graceMs: number) => {
+    monitoring?.onStopping();
     reloading[Symbol.dispose]();
     await gateway.shutdown(graceMs);
-    hub[Symbol.dispose]();
-    hosting[Symbol.dispose]();
+    await (ended ??= running.disposeAsync());
     finished.resolve();
   };
+  stop.promise.then(() => shutdown(DEFAULT_GRACE_MS));
   return {
     addresses: [...gateway.addresses],
+    monitoringAddresses: [...monitoring?.listening ?? []],
     finished: finished.promise,
-    reload: (reason = "reload()") => gateway.reload(reason),
+    reload: (reason = "reload()") => reload(reason),
+    reopenLogs: () => accessLog?.reopen(),
     async shutdown({ graceMs = DEFAULT_GRACE_MS } = {}) {
       checkNumber("graceMs", graceMs, ANY_TIME);
       await shutdown(graceMs);
@@ -158,33 +197,32 @@ function observersOf({ onRequestEnd }: ServeOptions): RequestObserver[] {
   return onRequestEnd === undefined ? [] : [{ onEnd: (record) => onRequestEnd(record) }];
 }
 
-/** The hub of signals and topics; `hosting` is ended if there is none to be had. */
-async function openedHub(
-  server: RedisAddress | null,
-  hosting: Hosting,
+/** What the gateway is watched by, if that is asked for; `drain` has it end. */
+async function openedMonitoring(
+  { monitoring: addresses }: CheckedWatch,
+  surroundings: Surroundings,
   log: Log,
-): Promise<OpenHub> {
-  try {
-    return await openHub(server, log);
-  } catch (error) {
-    hosting[Symbol.dispose]();
-    throw error;
-  }
+  drain: () => void,
+): Promise<ServingWatch | null> {
+  if (adminAddresses(addresses).length === 0) return null;
+  const { ServingWatch } = await import("./serving_watch.ts");
+  return await ServingWatch.open({
+    addresses,
+    surroundings,
+    part: null,
+    log,
+    drain,
+  });
 }
 
-/** The gateway once its apps are loaded; where they cannot be, what it `needs` is ended. */
-async function completed(
-  starting: Promise<Gateway>,
-  needs: readonly Disposable[],
-): Promise<Gateway> {
-  let gateway: Gateway | undefined;
+/** The gateway once its apps are loaded. */
+async function completed(starting: Promise<Gateway>): Promise<Gateway> {
+  const gateway = await starting;
   try {
-    gateway = await starting;
     await gateway.complete;
     return gateway;
   } catch (error) {
-    await gateway?.shutdown(0);
-    for (const needed of needs) needed[Symbol.dispose]();
+    await gateway.shutdown(0);
     throw error;
   }
 }
@@ -209,6 +247,11 @@ function hostingFor(
   if (permissions !== "inherit" && (byUrl === 0 || workers === 0)) {
     throw new ConfigError(
       "permissions apply to apps in workers; an app on the calling thread may do whatever the thread may",
+    );
+  }
+  if (options.consoleTags === "tagged" && (byUrl === 0 || workers === 0)) {
+    throw new ConfigError(
+      "consoleTags are for apps by URL in workers: the console of the calling thread is the program's",
     );
   }
   if (byUrl > 0 && byUrl < references.size) {
@@ -293,7 +336,8 @@ function appSettings(
     middleware: (options.middleware ?? []).map(String),
     appKind: "plain",
     faultReports: options.faultReports ?? "errors",
-    consoleTags: "none",
+    consoleTags: options.consoleTags ?? "none",
+    logFormat: options.logFormat ?? "text",
     fileFields: [...fileFields],
     loading: { ...native, loader },
     workers: options.workers ?? navigator.hardwareConcurrency,

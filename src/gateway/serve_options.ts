@@ -15,6 +15,7 @@ import type { RequestRecord } from "../observe/request_record.ts";
 import type { ForwardedField } from "../proxies/forwarded_fields.ts";
 import type { App } from "../worker/apps.ts";
 import type { Context } from "../worker/context.ts";
+import type { WatchOptions } from "./watch_options.ts";
 
 /** A bare function that is an app. */
 export type AppFunction = (request: Request, context: Context) => Response | Promise<Response>;
@@ -72,7 +73,7 @@ export interface LoadingOptions {
 }
 
 /** Options of `serve()`. */
-export interface ServeOptions {
+export interface ServeOptions extends WatchOptions {
   /** The app to serve at the root. */
   readonly app?: AppReference;
   /** Apps by path prefix, such as `{ "/admin": "./admin.ts" }`. The longest prefix wins. */

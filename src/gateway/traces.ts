@@ -1,10 +1,10 @@
 /**
- * The traces of `gatehouse serve`.
+ * The traces of a gateway.
  *
  * @module
  */
 
-import { logToStderr } from "../base/log.ts";
+import type { Log } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { environmentOf } from "../base/surroundings.ts";
 import { traceSettings } from "../traces/settings.ts";
@@ -15,9 +15,9 @@ import type { TraceExport } from "../traces/exporter.ts";
  *
  * @throws {ConfigError} if they cannot be understood
  */
-export async function openTraces({ env }: Surroundings): Promise<TraceExport | null> {
+export async function openTraces({ env }: Surroundings, log: Log): Promise<TraceExport | null> {
   const settings = traceSettings(environmentOf(env));
   if (settings === null) return null;
   const { TraceExport } = await import("../traces/exporter.ts");
-  return await TraceExport.open(settings, logToStderr);
+  return await TraceExport.open(settings, log);
 }

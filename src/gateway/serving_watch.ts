@@ -1,22 +1,16 @@
 /**
- * What the command is watched by: `--health`, `--metrics` and `--status`, in one process, or in the supervisor of
- * several. Loaded only if one of them is asked for.
+ * What a gateway is watched by: health, metrics and status. Loaded only if one of them is asked for.
  *
  * @module
  */
 
 import manifest from "../../deno.json" with { type: "json" };
-import { logToStderr, tell } from "../base/log.ts";
 import type { Log } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
-import type { ServeSettings } from "../config/settings.ts";
-import type { Gateway } from "../gateway/gateway.ts";
-import { ProcessMonitor } from "../gateway/process_monitor.ts";
 import type { Bus } from "../bus/bus.ts";
-import type { Members } from "../monitor/bus_reports.ts";
-import { BusReports, ReportSender } from "../monitor/bus_reports.ts";
+import { ReportSender } from "../monitor/bus_reports.ts";
+import type { MonitorAddresses } from "../monitor/monitor.ts";
 import { Monitor } from "../monitor/monitor.ts";
-import { RecentErrors } from "../monitor/recent_errors.ts";
 import type { GatewayControl, ReportSource } from "../monitor/report_source.ts";
 import { LocalReports } from "../monitor/report_source.ts";
 import type { LogReport } from "../monitor/report.ts";
@@ -25,36 +19,49 @@ import { addSample } from "../monitor/samples.ts";
 import { systemInfo } from "../monitor/system_info.ts";
 import type { RequestObserver } from "../observe/request_record.ts";
 import type { Hub } from "../signals/hub.ts";
-import type { Membership } from "../supervisor/membership.ts";
+import type { Gateway } from "./gateway.ts";
+import { ProcessMonitor } from "./process_monitor.ts";
 
 /** What signals and topics go through, as far as it is counted. */
-type CountedHub = Pick<Hub, "counts">;
+export type CountedHub = Pick<Hub, "counts">;
 
 /** What a monitor is opened with. */
-interface Opening {
-  readonly settings: ServeSettings;
+export interface MonitorOpening {
+  /** Where what is shown. */
+  readonly addresses: MonitorAddresses;
+  /** What the process was started in and with. */
   readonly surroundings: Surroundings;
+  /** Where reports come from. */
   readonly source: ReportSource;
+  /** What can be done to the gateway. */
   readonly control: GatewayControl;
+  /** Takes messages. */
+  readonly log: Log;
   /** The hub, where it is in this process, and is open. */
   hub(): CountedHub | null;
   /** Errors and warnings that no report has. */
   errors(): readonly LogReport[];
 }
 
-async function openMonitor(opening: Opening): Promise<Monitor> {
-  const { settings, surroundings, source, control, errors, hub } = opening;
+/**
+ * Opens a monitor, and says where it is.
+ *
+ * @throws {ConfigError} if the token cannot be used
+ * @throws {ListenError} if an address cannot be used
+ */
+export async function openMonitor(opening: MonitorOpening): Promise<Monitor> {
+  const { addresses, surroundings, source, control, errors, hub, log } = opening;
   const monitor = await Monitor.open({
-    addresses: settings,
+    addresses,
     source,
     control,
     errors,
     version: manifest.version,
     system: () => systemInfo(surroundings),
     addTo: (samples) => addHub(samples, hub()),
-    log: logToStderr,
+    log,
   });
-  for (const url of monitor.urls) tell(`monitoring at ${url}`);
+  for (const url of monitor.urls) log("info", `monitoring at ${url}`);
   return monitor;
 }
 
@@ -66,15 +73,39 @@ function addHub(samples: Samples, hub: CountedHub | null): void {
   addSample(samples, "gatehouse_signal_records", {}, records);
 }
 
+/** The part of a process among several. */
+export interface ProcessPart {
+  /** Its number, from 1. */
+  readonly number: number;
+  /** Names it to the others. */
+  readonly key: string;
+  /** Carries messages to them. */
+  readonly bus: Bus;
+}
+
+/** What a process is watched by. */
+export interface WatchTerms {
+  /** Where what is shown. */
+  readonly addresses: MonitorAddresses;
+  /** What it was started in and with. */
+  readonly surroundings: Surroundings;
+  /** Its part among several processes, of which the supervisor shows all; `null` if it is the only one. */
+  readonly part: ProcessPart | null;
+  /** Takes messages. */
+  readonly log: Log;
+  /** Lets it finish what is in flight, and end. */
+  drain(): void;
+}
+
 /** Watches this process, which serves: from before its apps are loaded, to its end. */
 export class ServingWatch implements AsyncDisposable {
   /** Counts, and tells how the process does. */
   readonly process: ProcessMonitor;
   /** The hub of signals and topics, if it is in this process. */
   hub: CountedHub | null = null;
-  /** Reloads the apps, once that is possible. */
+  /** Reloads the apps, once that is possible; `null` if it is not. */
   reload: (() => void) | null = null;
-  /** Where it is watched from here. */
+  /** Addresses that it is watched at from here. */
   listening: readonly Deno.Addr[] = [];
   #monitor: Monitor | null = null;
   #sender: ReportSender | null = null;
@@ -82,29 +113,23 @@ export class ServingWatch implements AsyncDisposable {
   /** Who is told of requests: nobody, if health is all that is asked for. */
   readonly observers: readonly RequestObserver[];
 
-  private constructor(process: ProcessMonitor, { metrics, status }: ServeSettings) {
+  private constructor(process: ProcessMonitor, { metrics, status }: MonitorAddresses) {
     this.process = process;
     this.observers = metrics === null && status === null ? [] : [process.traffic];
   }
 
   /**
-   * Begins to watch. One process of several reports to its supervisor. `drain` lets it finish what is in flight,
-   * and end.
+   * Begins to watch. One process of several reports to its supervisor.
    *
    * @throws {ConfigError} if the token cannot be used
    * @throws {ListenError} if an address cannot be used
    */
-  static async open(
-    settings: ServeSettings,
-    surroundings: Surroundings,
-    membership: Membership | null,
-    drain: () => void,
-  ): Promise<ServingWatch> {
-    const process = new ProcessMonitor(membership?.number ?? 0);
-    const watch = new ServingWatch(process, settings);
-    if (membership !== null) {
-      const { bus, assignment } = membership;
-      watch.#sender = new ReportSender(bus, assignment.key, {
+  static async open(terms: WatchTerms): Promise<ServingWatch> {
+    const { addresses, surroundings, part, log } = terms;
+    const process = new ProcessMonitor(part?.number ?? 0);
+    const watch = new ServingWatch(process, addresses);
+    if (part !== null) {
+      watch.#sender = new ReportSender(part.bus, part.key, {
         report: () => process.report(),
         retire: ({ mount, worker }) => process.gateway?.retire(mount, worker) ?? false,
       });
@@ -112,18 +137,19 @@ export class ServingWatch implements AsyncDisposable {
     }
     try {
       watch.#monitor = await openMonitor({
-        settings,
+        addresses,
         surroundings,
+        log,
         source: new LocalReports(process),
         control: {
           reload: () => {
-            if (settings.workers === 0 || watch.reload === null) return false;
+            if (watch.reload === null) return false;
             watch.reload();
             return true;
           },
           retire: ({ process: number, mount, worker }) =>
             Promise.resolve(number === 0 && (process.gateway?.retire(mount, worker) ?? false)),
-          drain,
+          drain: () => terms.drain(),
         },
         hub: () => watch.hub,
         errors: () => [],
@@ -159,69 +185,5 @@ export class ServingWatch implements AsyncDisposable {
     this.#sender?.[Symbol.dispose]();
     await this.#monitor?.[Symbol.asyncDispose]();
     this.process[Symbol.dispose]();
-  }
-}
-
-/** What the supervisor can do for those who watch it. */
-export interface WatchedSupervisor extends Members {
-  /** What its processes report over. */
-  readonly bus: Bus;
-  /** Has them reload their apps. */
-  reload(): void;
-  /** Lets them finish what is in flight, and ends. */
-  drain(): void;
-}
-
-/** Watches the processes of a supervisor. */
-export class SupervisingWatch implements AsyncDisposable {
-  readonly #errors = new RecentErrors();
-  #reports: BusReports | null = null;
-  #monitor: Monitor | null = null;
-
-  /** `log`, whose errors and warnings are kept for the status. */
-  watching(log: Log): Log {
-    return this.#errors.watching(log);
-  }
-
-  /**
-   * Begins to watch.
-   *
-   * @throws {ConfigError} if the token cannot be used
-   * @throws {ListenError} if an address cannot be used
-   */
-  async open(
-    settings: ServeSettings,
-    surroundings: Surroundings,
-    supervisor: WatchedSupervisor,
-    hub: CountedHub,
-  ): Promise<void> {
-    const reports = this.#reports = new BusReports(supervisor.bus, supervisor);
-    this.#monitor = await openMonitor({
-      settings,
-      surroundings,
-      source: reports,
-      control: {
-        reload() {
-          if (settings.workers === 0) return false;
-          supervisor.reload();
-          return true;
-        },
-        retire: (worker) => reports.retire(worker),
-        drain: () => supervisor.drain(),
-      },
-      hub: () => hub,
-      errors: () => this.#errors.lines,
-    });
-  }
-
-  /** Is told that the process `key` has ended. */
-  onEnd(key: string): void {
-    this.#reports?.forget(key);
-  }
-
-  /** Watches no more. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#monitor?.[Symbol.asyncDispose]();
-    this.#reports?.[Symbol.dispose]();
   }
 }
