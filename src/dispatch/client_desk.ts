@@ -78,6 +78,15 @@ export class ClientDesk {
     return this.#unansweredCount;
   }
 
+  /** WebSockets, those that are asked for included. */
+  get socketCount(): number {
+    let count = 0;
+    for (const { requests } of this.#clients.values()) {
+      if (requests.some(({ traits }) => traits.isHandshake)) count++;
+    }
+    return count;
+  }
+
   /** Bytes of requests that are kept. */
   get heldBytes(): number {
     return this.#held.bytes;
@@ -149,6 +158,7 @@ export class ClientDesk {
     if (kind === "answer") request.answer = "begun";
     else client.requests[0].since = this.#journal.now;
     this.#journal.counts.replies++;
+    handler.hasAnswered = true;
     this.#host.reply(request.upstream, payload);
   }
 

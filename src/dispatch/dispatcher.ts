@@ -174,6 +174,18 @@ export class Dispatcher {
     if (this.#roster.expel(peer, reason)) this.#desk.settle();
   }
 
+  /** WebSockets, those that are asked for included. */
+  get socketCount(): number {
+    return this.#desk.socketCount;
+  }
+
+  /** Has handlers close all WebSockets, and those that are opened from now on. */
+  closeSockets(now: number): void {
+    this.#journal.now = now;
+    this.#roster.closeSockets();
+    this.#desk.settle();
+  }
+
   /** Closes the connections of all clients without a complete answer; returns how many requests they had. */
   cutOff(): number {
     const count = this.#desk.unansweredCount;

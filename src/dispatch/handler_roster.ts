@@ -30,6 +30,8 @@ export interface RosterHost {
   admit?(peer: string): string | null;
   /** The connection `peer` is a handler no more. */
   dismiss?(peer: string): void;
+  /** Where the connection comes from whose message is being dealt with. Absent if that does not matter. */
+  origin?(): string;
 }
 
 /** Handlers at a time. */
@@ -45,6 +47,8 @@ export class HandlerRoster {
   readonly #journal: Journal;
   readonly #onOrphaned: (clients: ReadonlySet<Client>) => void;
   readonly #handlers = new Map<string, Handler>();
+  /** How many come from where. */
+  readonly #origins = new Map<string, number>();
   /** Those whose ends are to be dealt with, when what is being done is done. */
   readonly #dead: { readonly handler: Handler; readonly reason: string }[] = [];
   /** What all handlers take; `null` if that may have changed. */
@@ -225,6 +229,11 @@ export class HandlerRoster {
     for (const each of this.#handlers.values()) this.tell(each, notice, "may");
   }
 
+  /** Has all handlers close their WebSockets. */
+  closeSockets(): void {
+    for (const each of this.#handlers.values()) this.#sendOrKeep(each, { kind: "closing" }, "may");
+  }
+
   /** Deals with the ends of handlers. */
   settle(): void {
     for (let death = this.#dead.pop(); death !== undefined; death = this.#dead.pop()) {
@@ -234,20 +243,46 @@ export class HandlerRoster {
 
   /** Makes the connection `peer` a handler; `false` if it was refused. */
   #join(peer: string, hello: HandlerMessage & { readonly kind: "hello" }): boolean {
-    const reason = this.#handlers.size >= MAX_HANDLERS
-      ? `there are ${MAX_HANDLERS} handlers already`
-      : this.#host.admit?.(peer) ?? null;
+    const origin = this.#host.origin?.() ?? "";
+    const reason = this.#handlers.size < MAX_HANDLERS || this.#makeRoom(origin)
+      ? this.#host.admit?.(peer) ?? null
+      : `there are ${MAX_HANDLERS} handlers already`;
     if (reason !== null) {
       this.#refuse(peer, reason);
       return false;
     }
-    const handler = new Handler(peer, hello, ++this.#order);
+    const handler = new Handler(peer, hello, ++this.#order, origin);
     this.#handlers.set(peer, handler);
+    this.#countOrigin(origin, 1);
     this.#capacity = null;
     this.#placement.onJoined(handler);
     this.#journal.counts.joined++;
     this.#journal.note(`handler ${hello.name} has come, for ${hello.capacity} requests`);
     return true;
+  }
+
+  /**
+   * Has a handler give its place to one from `origin`: the oldest that has not answered anything yet, of those
+   * from where most come; `false` if there is none, or as many come from `origin`.
+   */
+  #makeRoom(origin: string): boolean {
+    const counts = this.#origins;
+    const most = Math.max(...counts.values());
+    if ((counts.get(origin) ?? 0) + 1 >= most) return false;
+    for (const handler of this.#handlers.values()) {
+      if (handler.hasAnswered || counts.get(handler.origin) !== most) continue;
+      const { peer } = handler;
+      this.#bury(handler, "gives its place to one from elsewhere");
+      this.#host.send(peer, { kind: "refused", reason: `others have its place` });
+      return true;
+    }
+    return false;
+  }
+
+  #countOrigin(origin: string, change: 1 | -1): void {
+    const count = (this.#origins.get(origin) ?? 0) + change;
+    if (count === 0) this.#origins.delete(origin);
+    else this.#origins.set(origin, count);
   }
 
   #refuse(peer: string, reason: string): void {
@@ -289,6 +324,7 @@ export class HandlerRoster {
     if (handler.isGone) return;
     handler.isGone = true;
     this.#handlers.delete(handler.peer);
+    this.#countOrigin(handler.origin, -1);
     this.#capacity = null;
     this.#placement.onLeft(handler);
     this.#host.dismiss?.(handler.peer);

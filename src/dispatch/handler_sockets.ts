@@ -137,6 +137,18 @@ export class HandlerSockets implements AsyncDisposable {
     this.#door.dismiss(visitor);
   }
 
+  /** Where the connection comes from whose message is being dealt with: its key, or else its address. */
+  get origin(): string {
+    const { sourceUserId, sourceDescriptor } = this.#socket;
+    return sourceUserId === "" ? this.#door.addressOf(sourceDescriptor) : sourceUserId;
+  }
+
+  /** Closes the connection `peer` once it has had time to read why. */
+  cutLater(peer: string): void {
+    const visitor = this.#admitted.get(peer);
+    if (visitor !== undefined) this.#door.cutLater(visitor);
+  }
+
   /** Handlers whose keys are admitted no more. */
   get unwanted(): string[] {
     return Array.from(this.#admitted)

@@ -35,6 +35,10 @@ export class Handler {
   givenCount = 0;
   /** When it was last given one, as a number that grows with each. */
   lastGiven = 0;
+  /** Where it comes from: its key or its address, if that is known. */
+  readonly origin: string;
+  /** Whether it has answered anything. */
+  hasAnswered = false;
   /** Whether it wants no more requests. */
   isLeaving = false;
   /** Whether it is a handler no more. */
@@ -55,7 +59,9 @@ export class Handler {
       readonly instance: string;
     },
     order: number,
+    origin: string,
   ) {
+    this.origin = origin;
     this.peer = peer;
     this.name = name;
     this.instance = instance;

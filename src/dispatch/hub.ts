@@ -37,6 +37,11 @@ export interface DispatchHubOptions {
   readonly log: Log;
 }
 
+/** Time that handlers have to close WebSockets, in milliseconds: more than they give their clients. */
+const MAX_SOCKETS_MS = 6_500;
+/** Interval at which it is looked whether they have. */
+const SOCKETS_LOOK_MS = 20;
+
 /** Connects one Mongrel2 to many handlers. */
 export class DispatchHub implements AsyncDisposable {
   /** What decides. */
@@ -65,6 +70,7 @@ export class DispatchHub implements AsyncDisposable {
         done: (number, outcome) => this.#upstream.done(number, outcome),
         admit: (peer) => this.#handlers.admit(peer),
         dismiss: (peer) => this.#handlers.dismiss(peer),
+        origin: () => this.#handlers.origin,
         log,
       },
       limits,
@@ -84,6 +90,10 @@ export class DispatchHub implements AsyncDisposable {
       onLost: () => {
         dispatcher.onUpstreamLost(performance.now());
         onRoom();
+        this.#afterEvent();
+      },
+      onClosing: () => {
+        dispatcher.closeSockets(performance.now());
         this.#afterEvent();
       },
       onRoom,
@@ -122,17 +132,19 @@ export class DispatchHub implements AsyncDisposable {
   /** Gives up handlers whose keys are admitted no more, after those were read again. */
   checkKeys(): void {
     for (const peer of this.#handlers.unwanted) {
+      this.#handlers.cutLater(peer);
       this.dispatcher.expel(peer, NOT_ADMITTED, performance.now());
     }
     this.#afterEvent();
   }
 
   /**
-   * Takes leave of where requests come from, has handlers finish what has come, and closes the sockets. What is not
-   * answered after `graceMs` is cut off; resolves to how many requests that were.
+   * Has WebSockets closed, takes leave of where requests come from, has handlers finish what has come, and closes the
+   * sockets. What is not answered after `graceMs` is cut off; resolves to how many requests that were.
    */
   async drain(graceMs: number): Promise<number> {
     const deadline = performance.now() + graceMs;
+    await this.#closeSockets(Math.min(graceMs, MAX_SOCKETS_MS));
     await this.#upstream.leave();
     if (this.dispatcher.unansweredCount > 0) {
       this.#idleWaiter = Promise.withResolvers();
@@ -146,6 +158,17 @@ export class DispatchHub implements AsyncDisposable {
   /** Ends immediately, after what was sent. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#closing ??= this.#close();
+  }
+
+  /** Has WebSockets closed while their clients' answers come here still. */
+  async #closeSockets(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    this.dispatcher.closeSockets(performance.now());
+    this.#afterEvent();
+    while (this.dispatcher.socketCount > 0 && this.#closing === null) {
+      if (performance.now() >= deadline) break;
+      await new Promise((resolve) => setTimeout(resolve, SOCKETS_LOOK_MS));
+    }
   }
 
   async #close(): Promise<void> {

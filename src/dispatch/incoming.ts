@@ -30,7 +30,7 @@ export interface Incoming {
   readonly traits: RequestTraits;
 }
 
-/** Methods with which a request can be repeated (RFC 9110 9.2.2); a handshake is a GET. */
+/** Methods with which a request can be repeated (RFC 9110 9.2.2). */
 const IDEMPOTENT: ReadonlySet<string | undefined> = new Set([
   "GET",
   "HEAD",
@@ -38,7 +38,6 @@ const IDEMPOTENT: ReadonlySet<string | undefined> = new Set([
   "TRACE",
   "PUT",
   "DELETE",
-  "WEBSOCKET_HANDSHAKE",
 ]);
 
 /** Bytes of a notice's JSON at the most: Mongrel2's have less. */
@@ -86,16 +85,24 @@ export interface RequestTraits {
   readonly isUploadStart: boolean;
   /** Whether its answer has no body. */
   readonly isHead: boolean;
+  /** Whether it asks for a WebSocket. */
+  readonly isHandshake: boolean;
 }
 
-const PLAIN: RequestTraits = { isRepeatable: true, isUploadStart: false, isHead: false };
+const PLAIN: RequestTraits = {
+  isRepeatable: true,
+  isUploadStart: false,
+  isHead: false,
+  isHandshake: false,
+};
+const HANDSHAKE: RequestTraits = { ...PLAIN, isHandshake: true };
 const PLAIN_HEAD: RequestTraits = { ...PLAIN, isHead: true };
 const UNREPEATABLE: RequestTraits = { ...PLAIN, isRepeatable: false };
 
 function traitsOf(outline: MessageOutline): RequestTraits {
   const { method } = outline;
   // A client's own headers of uploads are refused there.
-  if (method === "WEBSOCKET_HANDSHAKE") return PLAIN;
+  if (method === "WEBSOCKET_HANDSHAKE") return HANDSHAKE;
   const hasStart = outline.has("x-mongrel2-upload-start");
   const hasFile = outline.has("x-mongrel2-upload-done");
   // A handler takes the file away when it begins.

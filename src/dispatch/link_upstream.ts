@@ -98,6 +98,7 @@ export class LinkUpstream implements Upstream {
           "warning",
           `dispatch: waiting for the dispatcher, which is not at ${endpoint} yet`,
         ),
+      onClosing: () => owner.onClosing(),
       onLost: () => owner.onLost(),
       onRoom: () => owner.onRoom(),
     });

@@ -16,6 +16,8 @@ export interface UpstreamOwner {
   onMessage(bytes: Uint8Array, upstream: number): void;
   /** The other side has gone, and with it all clients. */
   onLost(): void;
+  /** The other side is about to end: WebSockets are to be closed. */
+  onClosing(): void;
   /** There is room for replies again, after {@linkcode Upstream.isCongested}. */
   onRoom(): void;
 }

@@ -38,6 +38,8 @@ export interface DispatchLinkOwner {
   onUp(): void;
   /** No dispatcher was found in due time. It is reported once for each time that it is missed. */
   onAwaited(): void;
+  /** The dispatcher is about to end: WebSockets that came over it are to be closed. */
+  onClosing(): void;
   /** What was under way is another handler's by now: nothing more may be sent of it. */
   onLost(): void;
   /** There is room for replies again, after {@linkcode DispatchLink.isCongested}. */
@@ -383,6 +385,9 @@ export class DispatchLink {
         break;
       case "who":
         this.#onForgotten();
+        break;
+      case "closing":
+        if (this.#isKnown) this.#owner.onClosing();
         break;
       case "refused":
         this.#onRefused(message.reason);

@@ -67,6 +67,9 @@ export class DispatcherLinks implements Mongrel2Transport {
           owner.onAwaited("a dispatcher", endpoint);
           this.#onSettled(link, owner);
         },
+        onClosing: () => {
+          if (this.sharing === null) owner.onClosing();
+        },
         onLost: () => {
           owner.onLost(link);
           this.#tellLoad();

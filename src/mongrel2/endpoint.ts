@@ -117,6 +117,8 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   /** Whether requests of clients that have none under way are returned to their dispatchers. */
   #isReturning = false;
   #isCutting = false;
+  /** Whether the dispatcher that WebSockets come over is about to end. */
+  #isClosingSockets = false;
 
   /**
    * Connects to Mongrel2, now or as soon as it runs.
@@ -141,6 +143,10 @@ export class Mongrel2Endpoint implements AsyncDisposable {
         for (const client of this.#busy) client.onRoom();
       },
       onLost: (link) => this.#onLost(link),
+      onClosing: () => {
+        this.#isClosingSockets = true;
+        this.#drainSockets();
+      },
     };
     const sharing = isShared ? "with several --processes" : null;
     const transport = this.#transport = options.transport?.(owner) ??
@@ -237,6 +243,10 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     while (sockets().length > 0 && this.#closing === null && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, STAY_LOOK_MS));
     }
+  }
+
+  #drainSockets(): void {
+    for (const { socket } of this.#busy) socket?.drain();
   }
 
   /**
@@ -373,6 +383,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
    */
   #onLost(link: RequestLink | null): void {
     if (link === null) this.#host.flow.reset();
+    else this.#isClosingSockets = false;
     for (const client of [...this.#clients.values()]) {
       const lost = link === null ? "all" : client.open?.forget(link);
       if (lost === "all") client.onGone("client-gone");
@@ -446,6 +457,8 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     for (const host of [this.#host, ...this.#otherHosts.values()]) host.now = now;
     this.#host.date.update(Date.now());
     for (const client of this.#busy) client.checkDeadlines(now);
+    // Some may have been opened since.
+    if (this.#isClosingSockets) this.#drainSockets();
     this.#forgetOld(this.#untold, WORD_TIMEOUT_MS);
     this.#forgetOld(this.#recent, MEMORY_MS);
   }

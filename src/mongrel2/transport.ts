@@ -21,6 +21,8 @@ export interface TransportOwner {
   onAwaited(what: "Mongrel2" | "a dispatcher", endpoint: string): void;
   /** Mongrel2 has gone, and with it the clients that it had; over a `link`, those whose requests came by it. */
   onLost(link: RequestLink | null): void;
+  /** The dispatcher is about to end over which WebSockets come, if there is but one: they are to be closed. */
+  onClosing(): void;
   /** There is room for replies again, after {@linkcode Mongrel2Transport.isCongested}. */
   onRoom(): void;
 }

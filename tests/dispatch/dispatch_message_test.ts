@@ -44,6 +44,7 @@ const DISPATCHER_MESSAGES: readonly DispatcherMessage[] = [
   { kind: "notice", payload },
   { kind: "left" },
   { kind: "who" },
+  { kind: "closing" },
   { kind: "refused", reason: "there are 1,000 handlers already" },
 ];
 

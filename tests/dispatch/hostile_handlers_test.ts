@@ -96,6 +96,41 @@ Deno.test("there are no more handlers than so many, and the log stays short", ()
   assert(lab.log.length <= 50, `${lab.log.length} lines`);
 });
 
+Deno.test("whoever takes all places gives them to handlers from elsewhere, as long as it has answered nothing", () => {
+  const lab = new Lab();
+  lab.origin = "evil";
+  for (let i = 0; i < MAX_HANDLERS; i++) lab.join(`evil-${i}`);
+  lab.origin = "good";
+  for (let i = 0; i < 10; i++) lab.join(`good-${i}`);
+  const names = () => Array.from(lab.dispatcher.handlers, ({ name }) => name);
+  assertEquals(names().filter((name) => name.startsWith("good")).length, 10);
+  assertEquals(lab.dispatcher.handlerCount, MAX_HANDLERS);
+  const refused = () => lab.sent.filter(({ message }) => message.kind === "refused");
+  assertEquals(
+    refused().map(({ peer }) => peer),
+    Array.from({ length: 10 }, (_, i) => `evil-${i}`),
+  );
+  // Those who say that they are there again do not get it back.
+  lab.origin = "evil";
+  lab.join("evil-0");
+  assertEquals(refused().at(-1)?.peer, "evil-0");
+  assertEquals(names().filter((name) => name.startsWith("good")).length, 10);
+});
+
+Deno.test("a handler that has answered keeps its place", () => {
+  const lab = new Lab();
+  for (let i = 0; i < MAX_HANDLERS; i++) lab.join(`one-${i}`, 1);
+  for (let conn = 0; conn < MAX_HANDLERS; conn++) {
+    const { number, peer } = lab.request(conn);
+    const id = String(conn);
+    lab.reply(peer, number, `server ${id.length}:${id}, good`);
+    lab.done(peer, number);
+  }
+  lab.origin = "other";
+  lab.join("two");
+  assertEquals(lab.sent.at(-1)!.message.kind, "refused");
+});
+
 Deno.test("a handler that says it takes everything, and dies of it, costs no safe request", () => {
   const lab = new Lab();
   lab.join("greedy", MAX_CAPACITY);

@@ -30,6 +30,7 @@ function linkTo(endpoint: string, owner: Partial<DispatchLinkOwner> = {}): Told 
     onNotice: (bytes) => events.push(`notice ${decoder.decode(bytes)}`),
     onUp: () => events.push("up"),
     onAwaited: () => events.push("awaited"),
+    onClosing: () => events.push("closing"),
     onLost: () => events.push("lost"),
     onRoom: () => events.push("room"),
     ...owner,
@@ -307,6 +308,7 @@ test("ends a connection that sends more than it may", async (dispatcher) => {
     onNotice: () => {},
     onUp: () => events.push("up"),
     onAwaited: () => {},
+    onClosing: () => {},
     onLost: () => events.push("lost"),
     onRoom: () => {},
   });
@@ -334,6 +336,7 @@ Deno.test({
       onNotice() {},
       onUp() {},
       onAwaited() {},
+      onClosing() {},
       onLost() {},
       onRoom() {},
     };

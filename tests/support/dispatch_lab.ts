@@ -21,6 +21,8 @@ export class DispatchLab {
   readonly replies: string[] = [];
   readonly log: string[] = [];
   outcome: SendOutcome = "sent";
+  /** Where who says something comes from. */
+  origin = "";
   now = 0;
   #instances = 0;
   readonly dispatcher: Dispatcher;
@@ -34,6 +36,7 @@ export class DispatchLab {
         },
         reply: (_number, bytes) => this.replies.push(decoder.decode(bytes)),
         done() {},
+        origin: () => this.origin,
         log: (level, message) => this.log.push(`${level}: ${message}`),
       },
       { ...DEFAULT_DISPATCH_LIMITS, ...limits },

@@ -7,7 +7,8 @@
  * REQUEST with a number that no other one has had, and sends each REPLY with that number, and DONE when
  * no more will come; or ANSWER, which is both at once, so that nobody comes between them. What concerns a client that it has comes as a NOTICE. After LEAVE the dispatcher
  * sends no more requests, and says LEFT; the handler finishes what it has. A dispatcher that does not
- * know a handler says WHO: what the handler has is another one's by now, and it begins anew.
+ * know a handler says WHO: what the handler has is another one's by now, and it begins anew. One that is
+ * about to end says CLOSING: WebSockets are to be closed, as their handler's end would have them.
  *
  * @module
  */
@@ -86,6 +87,7 @@ export type DispatcherMessage =
   | { readonly kind: "notice"; readonly payload: Uint8Array }
   | { readonly kind: "left" }
   | { readonly kind: "who" }
+  | { readonly kind: "closing" }
   | {
     readonly kind: "refused";
     /** Why, for the handler's log. */
@@ -111,6 +113,7 @@ const LEFT = 10;
 const WHO = 11;
 const REFUSED = 12;
 const ANSWER = 13;
+const CLOSING = 14;
 
 const OUTCOMES: readonly DispatchOutcome[] = ["answered", "returned"];
 /** Bytes of the first part of a message that belongs to a request: its kind, and the request's number. */
@@ -162,6 +165,8 @@ export function dispatcherParts(message: DispatcherMessage): Uint8Array[] {
       return [Uint8Array.of(LEFT)];
     case "who":
       return [Uint8Array.of(WHO)];
+    case "closing":
+      return [Uint8Array.of(CLOSING)];
     case "refused": {
       const reason = encoder.encode(message.reason).subarray(0, MAX_REASON_BYTES);
       return [Uint8Array.of(REFUSED, ...reason)];
@@ -235,6 +240,9 @@ export function parseDispatcherMessage(parts: readonly Uint8Array[]): Dispatcher
     case WHO:
       expectBytes("WHO", head, 1);
       return { kind: "who" };
+    case CLOSING:
+      expectBytes("CLOSING", head, 1);
+      return { kind: "closing" };
     case REFUSED: {
       if (head.length > 1 + MAX_REASON_BYTES) throw malformed("REFUSED is too long");
       return { kind: "refused", reason: lenientDecoder.decode(head.subarray(1)) };

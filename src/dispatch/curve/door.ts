@@ -5,6 +5,7 @@
  * @module
  */
 
+import { timerMs } from "../../base/timers.ts";
 import type { FaultLog } from "../../net/fault_log.ts";
 import type { CurveKeys } from "../../zmq/curve.ts";
 import { serveCurve } from "../../zmq/curve.ts";
@@ -45,6 +46,8 @@ export interface Visitor {
 const HANDSHAKE_TIMEOUT_MS = 5_000;
 /** Connections that may be open without being of use. A new one takes the place of the oldest. */
 const MAX_IDLE_VISITORS = 256;
+/** Time that a peer has to read why its connection ends, in milliseconds. */
+const CUT_DELAY_MS = 500;
 const UNKNOWN = "an unknown address";
 /** Name of the port where peers are asked about. */
 const DOMAIN = "gatehouse-dispatch";
@@ -63,6 +66,7 @@ export class Door implements AsyncDisposable {
   readonly #watching: Promise<void>;
   /** Why the next connection ends that does, if a handshake has just failed. */
   #failure: string | null = null;
+  readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   #isClosed = false;
 
   /**
@@ -103,6 +107,23 @@ export class Door implements AsyncDisposable {
     if (this.#visitors.get(descriptor) === visitor) this.#idle.set(descriptor, visitor);
   }
 
+  /** IP address of the other end of the connection with this descriptor. */
+  addressOf(descriptor: number): string {
+    this.#takeEvents();
+    return (this.#visitors.get(descriptor)?.address ?? UNKNOWN).replace(/:\d+$/, "");
+  }
+
+  /** Closes a connection after what was sent to it had time to be read. */
+  cutLater(visitor: Visitor): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.#takeEvents();
+      const { descriptor } = visitor;
+      if (this.#visitors.get(descriptor) === visitor) cutConnection(descriptor);
+    }, timerMs(CUT_DELAY_MS));
+    this.#timers.add(timer);
+  }
+
   /** Whether messages may come from the owner of this key, which is empty without CURVE. */
   admits(publicKey: string): boolean {
     return this.#clients === null || this.#clients.has(publicKey);
@@ -111,6 +132,7 @@ export class Door implements AsyncDisposable {
   /** Watches no more. Close the socket after it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    for (const timer of this.#timers) clearTimeout(timer);
     await this.#watch.interrupt();
     await this.#watching;
     await this.#watch[Symbol.asyncDispose]();

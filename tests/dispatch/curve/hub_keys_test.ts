@@ -75,6 +75,7 @@ function link({ hub, cleanUp }: Scene, curve?: CurveClient): { link: DispatchLin
     onNotice() {},
     onUp() {},
     onAwaited() {},
+    onClosing() {},
     onLost() {},
     onRoom() {},
   });
@@ -168,7 +169,9 @@ test("what a handler has whose key is taken away, others get", async (scene) => 
   scene.hub.checkKeys();
   assertMatch(await scene.mongrel2.reply(), /, HTTP\/1.1 204 No Content/);
   assertEquals((await slow.next("refused")).reason, "--curve-clients does not have its key");
-  slow.hello();
-  await slow.next("refused");
+  // Its connection is closed, and it is not let in again.
+  await eventually(() =>
+    scene.log.some((line) => line.includes("is refused, since --curve-clients does not have"))
+  );
   assertEquals(scene.hub.dispatcher.handlerCount, 1);
 });
