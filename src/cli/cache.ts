@@ -7,6 +7,7 @@
 import type { CacheAction, LoaderSettings } from "../config/settings.ts";
 import { ModuleCache } from "../loader/cache/cache.ts";
 import { Loader } from "../loader/loader.ts";
+import { WorkerHere } from "../loader/worker_here.ts";
 import { resolveApp } from "../loader/names/resolve.ts";
 import { logToStderr, print } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
@@ -26,7 +27,8 @@ export async function cacheCommand(
   if (action === "fetch") {
     fixTrust(surroundings, logToStderr);
     const root = usualCacheRoot(surroundings, logToStderr);
-    using loader = new Loader(loaderOptions(loading, apps, surroundings, root), logToStderr);
+    const options = loaderOptions(loading, apps, surroundings, root);
+    using loader = new Loader(options, logToStderr, new WorkerHere(options, logToStderr));
     for (const app of apps) {
       const { url } = resolveApp(app, cwd);
       const { forWorkers } = await loader.prepare([url]);

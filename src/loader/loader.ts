@@ -33,10 +33,11 @@ import type {
   Inspection,
   LoaderOptions,
   LoaderReport,
+  LoaderWorker,
   LocalFile,
   PrepareOptions,
+  Question,
 } from "./protocol.ts";
-import type { Question } from "./thread.ts";
 import { LoaderThread } from "./thread.ts";
 import { MODULE_SYNC } from "./npm/conditions.ts";
 import type { InstalledFile } from "./npm/npm_set.ts";
@@ -98,7 +99,7 @@ interface GrowingGraph extends PreparedGraph {
 export class Loader implements Disposable {
   readonly #options: LoaderOptions;
   readonly #log: Log;
-  readonly #thread: LoaderThread;
+  readonly #worker: LoaderWorker;
   /** By the folder of the graph that grows. */
   readonly #lateThreads = new Map<string, LoaderThread>();
   /** Folders of graphs and packages in use, by what they were made of: the last two for each. */
@@ -106,11 +107,15 @@ export class Loader implements Disposable {
   #upkeepTimer: ReturnType<typeof setTimeout> | undefined;
   #isEnded = false;
 
-  /** Makes a loader. Nothing happens before there is something to load. */
-  constructor(options: LoaderOptions, log: Log) {
+  /** Makes a loader. Nothing happens before there is something to load, which `worker` does. */
+  constructor(
+    options: LoaderOptions,
+    log: Log,
+    worker: LoaderWorker = new LoaderThread(options, log),
+  ) {
     this.#options = options;
     this.#log = log;
-    this.#thread = new LoaderThread(options, log);
+    this.#worker = worker;
   }
 
   /** Whether it uses the network for what is not in the cache. */
@@ -120,7 +125,7 @@ export class Loader implements Disposable {
 
   /** Local files that were asked for by the last {@linkcode prepare} that failed. */
   get failedFiles(): readonly string[] {
-    return this.#thread.failedFiles;
+    return this.#worker.failedFiles;
   }
 
   /**
@@ -218,7 +223,7 @@ export class Loader implements Disposable {
   [Symbol.dispose](): void {
     this.#isEnded = true;
     clearTimeout(this.#upkeepTimer);
-    for (const thread of [this.#thread, ...this.#lateThreads.values()]) thread.end(endingError());
+    for (const thread of [this.#worker, ...this.#lateThreads.values()]) thread.end(endingError());
   }
 
   async #extended(
@@ -328,7 +333,7 @@ export class Loader implements Disposable {
   #ask(question: Question): Promise<LoaderReport> {
     // An import that waited for others must not start a thread again.
     if (this.#isEnded) return Promise.reject(endingError());
-    return this.#thread.ask(question);
+    return this.#worker.ask(question);
   }
 
   /** The thread for what the apps of a graph import late: none waits for the imports of others. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { LoadError } from "../base/errors.ts";
 import type { FileGrant } from "./files/file_grant.ts";
 import type { ReloadPolicy } from "./names/fetch_policy.ts";
 import type { AppContents } from "./contents.ts";
@@ -70,13 +71,22 @@ export interface PrepareOptions {
   readonly inspection?: Inspection;
 }
 
+/** The same for those who leave it to others to number what they ask. */
+export type Question<Numbered = LoaderQuestion> = Numbered extends { readonly id: number }
+  ? Omit<Numbered, "id">
+  : never;
+
 /** How often the loader's thread says that it is still there while it works, in milliseconds. */
 export const LOADER_PULSE_MS = 1_000;
 
-/** What the loader's thread is asked. */
+/** What the loader's thread is told. */
 export type LoaderRequest =
   /** Comes first. */
   | { readonly kind: "start"; readonly options: LoaderOptions }
+  | LoaderQuestion;
+
+/** What it is asked. */
+export type LoaderQuestion =
   /** Makes the graph of some apps. */
   | {
     readonly kind: "prepare";
@@ -175,4 +185,19 @@ export interface Extension {
   readonly packages: Readonly<Record<string, string>>;
   /** More CommonJS, as a graph for workers has it. */
   readonly commonJs: Readonly<Record<string, string>>;
+}
+
+/** Whoever does the loader's work. */
+export interface LoaderWorker {
+  /** Local files that were asked for by the last request that failed. */
+  readonly failedFiles: readonly string[];
+  /**
+   * Asks for something.
+   *
+   * @throws {LoadError} when a module cannot be loaded
+   * @throws {ConfigError} when a configuration file is wrong
+   */
+  ask(question: Question): Promise<LoaderReport>;
+  /** Ends the work; what was asked fails with `error`. */
+  end(error: LoadError): void;
 }

@@ -8,7 +8,13 @@
 import { ConfigError, LoadError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { FetchProgress } from "./fetch/fetch_progress.ts";
-import type { LoaderOptions, LoaderReport, LoaderRequest } from "./protocol.ts";
+import type {
+  LoaderOptions,
+  LoaderReport,
+  LoaderRequest,
+  LoaderWorker,
+  Question,
+} from "./protocol.ts";
 import { LOADER_PULSE_MS } from "./protocol.ts";
 
 /** What runs in the thread. */
@@ -25,17 +31,12 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** The part of a request that a caller says. */
-export type Question<Request = LoaderRequest> = Request extends { readonly id: number }
-  ? Omit<Request, "id">
-  : never;
-
 /**
  * A thread that starts when it is asked something, and ends when it has had nothing to do for a
  * while. A thread that works without end is abandoned, as some versions of Deno cannot stop a busy
  * thread; the next caller gets a new one, or with `"once"`, an error.
  */
-export class LoaderThread {
+export class LoaderThread implements LoaderWorker {
   /** Local files that were asked for by the last request that failed. */
   failedFiles: readonly string[] = [];
   readonly #options: LoaderOptions;
