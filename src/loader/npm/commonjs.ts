@@ -12,24 +12,37 @@ import { objectExports } from "./object_exports.ts";
 /** What the lexer calls the error about `import`, `export` or `import.meta`. */
 const MODULE_SYNTAX = "ERR_LEXER_ESM_SYNTAX";
 
-let isReady = false;
+/** Size of a source that is kept for as long as no other was looked at, in characters. */
+const MAX_KEPT_CHARS = 4 * 1_048_576;
 
-function lexed(source: string, path: string): ReturnType<typeof parse> {
+let isReady = false;
+/** What was found last: whether a file is a module is asked just before what it exports. */
+let last: { readonly source: string; readonly result: Lexed | Error } | null = null;
+
+type Lexed = ReturnType<typeof parse>;
+
+/** What the lexer finds in `source`; its error if that is beyond it. */
+function lexed(source: string): Lexed | Error {
+  if (last?.source === source) return last.result;
   if (!isReady) initSync();
   isReady = true;
-  return parse(source, path);
+  let result: Lexed | Error;
+  try {
+    result = parse(source);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    result = error;
+  }
+  last = source.length > MAX_KEPT_CHARS ? null : { source, result };
+  return result;
 }
 
 /** Whether `source`, whose kind is not declared, has the syntax of an ES module. */
 export function hasModuleSyntax(source: string): boolean {
   // Most scripts have neither word.
   if (!/\b(?:import|export)\b/.test(source)) return false;
-  try {
-    lexed(source, "");
-    return false;
-  } catch (error) {
-    return (error as { code?: unknown }).code === MODULE_SYNTAX;
-  }
+  const found = lexed(source);
+  return found instanceof Error && (found as { code?: unknown }).code === MODULE_SYNTAX;
 }
 
 /**
@@ -53,7 +66,7 @@ export function commonJsExports(
     if (seen.has(path)) continue;
     seen.add(path);
     const source = readFile(path);
-    const found = exportsOf(source, path);
+    const found = exportsOf(source);
     const literal = objectExports(source);
     for (const name of [...found.exports, ...literal.exports]) names.add(name);
     for (const specifier of [...found.reexports, ...literal.reexports]) {
@@ -64,14 +77,10 @@ export function commonJsExports(
   return [...names];
 }
 
-function exportsOf(source: string, path: string): ReturnType<typeof parse> {
-  try {
-    return lexed(source, path);
-  } catch (error) {
-    // The lexer gives up at syntax that it does not know; then it is run, and shows.
-    if (error instanceof Error) return { exports: [], reexports: [] };
-    throw error;
-  }
+function exportsOf(source: string): Lexed {
+  const found = lexed(source);
+  // The lexer gives up at syntax that it does not know; then it is run, and shows.
+  return found instanceof Error ? { exports: [], reexports: [] } : found;
 }
 
 /** What `require(specifier)` means in the file `importer`; `null` for what has no names to find. */

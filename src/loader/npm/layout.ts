@@ -143,10 +143,11 @@ export class SetFolder {
     const files: UnpackedFile[] = [];
     const changed = new Map<string, string>();
     for (const file of stored.files) {
-      const from = join(stored.folder, file.path);
-      const to = join(target, file.path);
-      if (!folders.has(dirname(to))) Deno.mkdirSync(dirname(to), PRIVATE_FOLDER);
-      folders.add(dirname(to));
+      const from = `${stored.folder}/${file.path}`;
+      const to = `${target}/${file.path}`;
+      const folder = to.slice(0, to.lastIndexOf("/"));
+      if (!folders.has(folder)) Deno.mkdirSync(folder, PRIVATE_FOLDER);
+      folders.add(folder);
       const text = await this.#rewritten(from, file, types);
       if (text === null) {
         linkOrCopy(from, to);

@@ -32,6 +32,9 @@ const BLOCK_BYTES = 512;
 /** Size of a header that only tells of the next one, in bytes. */
 const MAX_META_BYTES = 1024 * 1024;
 
+/** Where folders are that a name has no room for. */
+const PREFIX_OFFSET = 345;
+
 const SPACE = 0x20;
 const ZERO = 0x30;
 const SEVEN = 0x37;
@@ -205,10 +208,10 @@ function isZero(bytes: Uint8Array): boolean {
 
 function nameIn(block: Uint8Array): string {
   const name = textIn(block.subarray(0, 100));
+  if (block[PREFIX_OFFSET] === 0) return name;
   // What GNU writes there, with "ustar " before it, is something else.
   const isPosix = textIn(block.subarray(257, 263)) === "ustar";
-  const prefix = isPosix ? textIn(block.subarray(345, 500)) : "";
-  return prefix === "" ? name : `${prefix}/${name}`;
+  return isPosix ? `${textIn(block.subarray(PREFIX_OFFSET, 500))}/${name}` : name;
 }
 
 /** The text in a field, up to the first zero. */

@@ -6,7 +6,6 @@
  */
 
 import { Buffer } from "node:buffer";
-import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { PRIVATE_FOLDER } from "../files/atomic_write.ts";
 import type { TarFile } from "./tar_reader.ts";
@@ -32,7 +31,7 @@ export interface UnpackedFile {
   readonly path: string;
   /** Its size, in bytes. */
   readonly sizeBytes: number;
-  /** Whether the word `import` is in it. */
+  /** Whether the word `import` may be in it: where it matters, it is, unless this says `"nothing"`. */
   readonly names: "import" | "nothing";
 }
 
@@ -91,6 +90,16 @@ export async function unpackTarball(
   return writer.files();
 }
 
+/** How files are written that can be run. */
+const PROGRAM = { mode: 0o700 } as const;
+/** Names of what `require` may take for CommonJS. */
+const MAY_BE_COMMON_JS = /\.c?js$|(?:^|\/)[^./]*$/;
+
+/** Whether the word `import` is in a file. */
+function hasWord({ buffer, byteOffset, length }: Uint8Array): boolean {
+  return Buffer.from(buffer, byteOffset, length).includes("import");
+}
+
 /** Writes the files of one package. */
 class FileWriter {
   readonly #target: string;
@@ -115,16 +124,16 @@ class FileWriter {
   write({ name, mode, content }: TarFile): void {
     const path = safePath(name);
     if (path === null) return;
-    const file = join(this.#target, ...path.split("/"));
-    const folder = dirname(file);
+    const folder = path.slice(0, Math.max(0, path.lastIndexOf("/")));
     if (!this.#folders.has(folder)) {
-      Deno.mkdirSync(folder, PRIVATE_FOLDER);
+      Deno.mkdirSync(`${this.#target}/${folder}`, PRIVATE_FOLDER);
       this.#folders.add(folder);
     }
-    Deno.writeFileSync(file, content, { mode: (mode & 0o111) === 0 ? 0o600 : 0o700 });
-    const { buffer, byteOffset, length } = content;
-    const isNamed = Buffer.from(buffer, byteOffset, length).includes("import");
-    this.#files.set(path, { path, sizeBytes: length, names: isNamed ? "import" : "nothing" });
+    // The folder is private: a mode for each file would take a call of its own.
+    const isProgram = (mode & 0o111) !== 0;
+    Deno.writeFileSync(`${this.#target}/${path}`, content, isProgram ? PROGRAM : {});
+    const names = MAY_BE_COMMON_JS.test(path) && !hasWord(content) ? "nothing" : "import";
+    this.#files.set(path, { path, sizeBytes: content.length, names });
   }
 
   files(): UnpackedFile[] {
@@ -132,8 +141,12 @@ class FileWriter {
   }
 }
 
+/** What needs no closer look: a folder that is left out, and up to eight names that do not begin with a dot. */
+const PLAIN_NAME = /^[\w@-][\w@.+-]*(?:\/[\w@+-][\w@.+-]*){1,8}$/;
+
 /** The path in the package that an entry's name means; `null` if it means none. */
 function safePath(name: string): string | null {
+  if (PLAIN_NAME.test(name)) return name.slice(name.indexOf("/") + 1);
   const [first, ...rest] = name.split("/");
   const segments = rest.filter((segment) => segment !== "" && segment !== ".");
   const isUnsafe = first === "" || first === ".." || /^[a-z]:/i.test(name) ||

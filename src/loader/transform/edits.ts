@@ -26,6 +26,7 @@ export interface Mappings {
 
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const LINE_END = /\r\n|[\n\r\u2028\u2029]/g;
+const OTHER_LINE_END = /[\r\u2028\u2029]/;
 
 /** `code` with `edits`, which are in order. */
 export function edited(code: string, edits: readonly Edit[]): string {
@@ -63,12 +64,25 @@ export function mappingsOf(
   const writer = new MappingWriter();
   let ranges = "";
   let edit = 0;
-  let start = 0;
-  const writeLine = (line: number, end: number): void => {
-    let shift = line === 0 ? prefixLength : 0;
-    const before = writer.count;
+  let line = 0;
+  forEachLine(code, (start, end) => {
+    if (line > 0) {
+      writer.endLine();
+      ranges += ";";
+    }
     // There is nothing to point to in an empty line, and what began in a line before is pointed to at its end.
     const isWithin = edit < edits.length && edits[edit].start < start;
+    const hasEdit = edit < edits.length && edits[edit].end <= end;
+    if (line > 0 && !hasEdit) {
+      if (end > start && !isWithin) {
+        writer.writeStart(line);
+        ranges += ONE_RANGE;
+      }
+      line++;
+      return;
+    }
+    let shift = line === 0 ? prefixLength : 0;
+    const before = writer.count;
     if (end > start && !isWithin) writer.write([shift, 0, line, 0]);
     for (; edit < edits.length && edits[edit].end <= end; edit++) {
       const behind = shiftBehind(edits[edit], start, shift);
@@ -78,16 +92,27 @@ export function mappingsOf(
       writer.write([column + shift, 0, line, column]);
     }
     ranges += allOf(writer.count - before);
-  };
-  let line = 0;
-  for (const { 0: { length }, index } of code.matchAll(LINE_END)) {
-    writeLine(line++, index);
-    writer.endLine();
-    ranges += ";";
-    start = index + length;
-  }
-  writeLine(line, code.length);
+    line++;
+  });
   return { mappings: writer.text, rangeMappings: ranges };
+}
+
+/** Calls `visit` with the places where each line begins and ends. */
+function forEachLine(code: string, visit: (start: number, end: number) => void): void {
+  let start = 0;
+  // All lines of most code end in the same way, and a search for one character is a fraction of the work.
+  if (!OTHER_LINE_END.test(code)) {
+    for (let end = code.indexOf("\n"); end >= 0; end = code.indexOf("\n", start)) {
+      visit(start, end);
+      start = end + 1;
+    }
+  } else {
+    for (const { 0: { length }, index } of code.matchAll(LINE_END)) {
+      visit(start, index);
+      start = index + length;
+    }
+  }
+  visit(start, code.length);
 }
 
 /**
@@ -137,6 +162,9 @@ function isLineEnd(charCode: number): boolean {
   return charCode === 0x0a || charCode === 0x0d || charCode === 0x2028 || charCode === 0x2029;
 }
 
+/** Says that the only segment of a line is a range. */
+const ONE_RANGE = "B";
+
 /** Says of a line's segments that all are ranges. */
 function allOf(count: number): string {
   return "/".repeat(Math.floor(count / 6)) + (count % 6 === 0 ? "" : DIGITS[(1 << count % 6) - 1]);
@@ -158,6 +186,16 @@ class MappingWriter {
       this.text += digitsOf(value - this.#last[field]);
       this.#last[field] = value;
     }
+  }
+
+  /** The only segment of a line that begins as the source's `line` does. */
+  writeStart(line: number): void {
+    const [, source, before, column] = this.#last;
+    if (line !== before + 1 || source !== 0 || column !== 0) return this.write([0, 0, line, 0]);
+    this.text += "AACA";
+    this.count++;
+    this.#isFirst = false;
+    this.#last[2] = line;
   }
 
   endLine(): void {
