@@ -150,7 +150,8 @@ class Loads {
 
   async #program(name: string, folder: string): Promise<readonly string[]> {
     if (name.endsWith(EXECUTABLE_KIND)) return [await this.#executables.of(folder)];
-    return [Deno.execPath(), "run", "-A", "--no-check", "--no-lock", `${folder}/cli.ts`];
+    // Without its lock, Deno would choose gatehouse's own packages again at each start.
+    return [Deno.execPath(), "run", "-A", "--no-check", "--frozen", `${folder}/cli.ts`];
   }
 
   /** Measures with the registry, and the modules at `port`, at hand. */

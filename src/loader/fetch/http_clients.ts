@@ -17,16 +17,17 @@ const PROXY_VARIABLES = ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"]
 
 /** Makes clients, and keeps them. */
 export class HttpClients implements Disposable {
+  readonly #env: Environment;
   readonly #proxies: Proxies;
-  /** For `https:` without a proxy; why there is none if it cannot be made. */
-  readonly #direct: Deno.HttpClient | Error;
+  /** For `https:` without a proxy, once it was asked for; why there is none if it cannot be made. */
+  #direct: Deno.HttpClient | Error | null = null;
   /** By their proxies: the environment names three at most. */
   readonly #proxied = new Map<string, Deno.HttpClient>();
 
-  /** Makes the clients that `env`, a copy of the environment, leads to. */
+  /** Makes the clients that `env`, a copy of the environment, leads to, when there is need of them. */
   constructor(env: Environment) {
+    this.#env = env;
     this.#proxies = new Proxies(env);
-    this.#direct = restoreVariables(env, PROXY_VARIABLES, directClient, closeClient);
   }
 
   /**
@@ -43,14 +44,21 @@ export class HttpClients implements Disposable {
       const { fetchPlain } = await import("./plain_http.ts");
       return await fetchPlain(url, request);
     }
-    const client = proxy === null ? this.#direct : this.#through(proxy);
+    const client = proxy === null ? this.#directly() : this.#through(proxy);
     if (client instanceof Error) throw client;
     return await fetch(url, { ...request, redirect: "manual", client });
   }
 
   [Symbol.dispose](): void {
-    for (const client of [this.#direct, ...this.#proxied.values()]) closeClient(client);
+    for (const client of this.#proxied.values()) closeClient(client);
     this.#proxied.clear();
+    if (this.#direct !== null) closeClient(this.#direct);
+    this.#direct = null;
+  }
+
+  /** It reads all authorities that the system trusts, which takes its time. */
+  #directly(): Deno.HttpClient | Error {
+    return this.#direct ??= restoreVariables(this.#env, PROXY_VARIABLES, directClient, closeClient);
   }
 
   #through({ url, basicAuth }: ProxyAddress): Deno.HttpClient {

@@ -58,10 +58,11 @@ export async function writeAtomically(
       }
       return;
     } catch (error) {
-      await removeIfThere(temporary);
       // It does not exist yet; or another process, which cleans up, has removed it.
-      if (!(error instanceof Deno.errors.NotFound) || attempt === FOLDER_ATTEMPTS) throw error;
-      await Deno.mkdir(dirname(path), folder);
+      const isMissing = error instanceof Deno.errors.NotFound;
+      if (!isMissing) await removeIfThere(temporary);
+      if (!isMissing || attempt === FOLDER_ATTEMPTS) throw error;
+      Deno.mkdirSync(dirname(path), folder);
     }
   }
 }

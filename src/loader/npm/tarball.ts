@@ -5,7 +5,6 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import { gunzipSync } from "node:zlib";
 import { PRIVATE_FOLDER } from "../files/atomic_write.ts";
 import type { TarFile } from "./tar_reader.ts";
@@ -95,9 +94,28 @@ const PROGRAM = { mode: 0o700 } as const;
 /** Names of what `require` may take for CommonJS. */
 const MAY_BE_COMMON_JS = /\.c?js$|(?:^|\/)[^./]*$/;
 
-/** Whether the word `import` is in a file. */
-function hasWord({ buffer, byteOffset, length }: Uint8Array): boolean {
-  return Buffer.from(buffer, byteOffset, length).includes("import");
+/** The word that is looked for, as bytes. */
+const WORD = new TextEncoder().encode("import");
+/** How far behind a byte the word's last one may be next, for each byte; 0 for the last one itself. */
+const SKIPS = new Uint8Array(256).fill(WORD.length);
+for (const [index, byte] of WORD.entries()) SKIPS[byte] = WORD.length - 1 - index;
+
+/** Whether the word `import` is in a file: by Horspool's search, in less time than a call of `Buffer` takes. */
+function hasWord(bytes: Uint8Array): boolean {
+  for (let at = WORD.length - 1; at < bytes.length;) {
+    const skip = SKIPS[bytes[at]];
+    if (skip > 0) {
+      at += skip;
+      continue;
+    }
+    let matching = 1;
+    while (matching < WORD.length && bytes[at - matching] === WORD[WORD.length - 1 - matching]) {
+      matching++;
+    }
+    if (matching === WORD.length) return true;
+    at += WORD.length;
+  }
+  return false;
 }
 
 /** Writes the files of one package. */

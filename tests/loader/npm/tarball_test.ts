@@ -83,6 +83,30 @@ Deno.test("npm archives say which files are programs", async () => {
   assertEquals(Deno.statSync(join(folder.target, "a.js")).mode! & 0o111, 0);
 });
 
+/** Contents of files, and whether the word is in them. */
+const WORDS: readonly (readonly [content: string, names: "import" | "nothing"])[] = [
+  ["import", "import"],
+  ["x=()=>import('y')", "import"],
+  ["impimport", "import"],
+  ["timport", "import"],
+  [`${"i".repeat(1_000)}mport`, "import"],
+  ["", "nothing"],
+  ["mport", "nothing"],
+  ["impor", "nothing"],
+  ["Import, im-port, improt, xmport", "nothing"],
+  ["import".split("").join(" "), "nothing"],
+];
+
+Deno.test("npm archives say in which CommonJS the word import is", async () => {
+  using folder = new Folder();
+  const limits = { ...LIMITS, maxEntries: 100 };
+  for (const ending of [".js", ".cjs", ""]) {
+    const entries = WORDS.map(([content], i) => ({ name: `p/a.b/${i}${ending}`, content }));
+    const unpacked = await unpackTarball(await gzip(tar(entries)), folder.target, limits);
+    assertEquals(unpacked.map(({ names }) => names), WORDS.map(([, names]) => names), ending);
+  }
+});
+
 const whole = await gzip(tar([{ name: "package/a.js", content: "x".repeat(5_000) }]));
 const broken = tar([{ name: "package/a.js", content: "a" }]);
 broken[3] ^= 1;
