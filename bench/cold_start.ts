@@ -15,6 +15,7 @@ import { whole } from "./command_line.ts";
 import { Executables } from "./measuring/executables.ts";
 import { freePort } from "./measuring/harness.ts";
 import { firstResponse } from "./loads/first_response.ts";
+import type { StartCost } from "./loads/first_response.ts";
 import { EXECUTABLE, runAlone } from "./main.ts";
 import type { Contestant } from "./measuring/processes.ts";
 
@@ -152,9 +153,9 @@ Deno.serve({ hostname: "127.0.0.1", port: ${port} }, app.fetch);\n`,
     };
   }
 
-  async #start(contestant: Contestant, cache: string): Promise<{ startMs: number }> {
+  async #start(contestant: Contestant, cache: string): Promise<StartCost> {
     const env = { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", GATEHOUSE_CACHE: cache };
-    return { startMs: await firstResponse({ ...contestant, env }, HELLO) };
+    return await firstResponse({ ...contestant, env }, HELLO);
   }
 
   async #gatehouse(

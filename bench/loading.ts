@@ -1,7 +1,7 @@
 /**
  * How long it takes to load packages of npm, and modules from URLs: from an empty cache, beside `deno cache`
  * with an empty `DENO_DIR`, with what that leaves on disk; and from a full one to the first response, beside
- * `deno serve`. The registry is a local one that asks the real one once, in the warm-up.
+ * `deno serve`, for apps of files alone, too. The registry is a local one that asks the real one once, in the warm-up.
  * `deno task bench:loading --help` has the options.
  *
  * @module
@@ -44,7 +44,10 @@ const cold: readonly Goal[] = [
   { workers: 0, figure: "wallMs", atMost: 1.5 },
   { workers: 0, figure: "diskMB", atMost: 1.2 },
 ];
-const warm: readonly Goal[] = [{ workers: 0, figure: "startMs", atMost: 1.5 }];
+const warm: readonly Goal[] = ["startMs" as const, "cpuMs" as const].flatMap((figure) => [
+  { workers: 0, figure, atMost: 1.5 },
+  { workers: 1, figure, atMost: 1.5 },
+]);
 
 /** Loading. */
 export const loadingBench: Bench = {
@@ -59,13 +62,19 @@ export const loadingBench: Bench = {
     }
     const port = freePort();
     apps.push([`${URL_MODULES} modules`, `http://127.0.0.1:${port}/0.ts`]);
+    const plain = `${folder}/hello.js`;
+    await Deno.writeTextFile(plain, SERVES);
+    const typed = `${folder}/hello.ts`;
+    await Deno.writeTextFile(`${folder}/text.ts`, moduleText(URL_MODULES - 1));
+    await Deno.writeTextFile(typed, `import { sum } from "./text.ts";\nvoid sum;\n${SERVES}`);
+    const local: typeof apps = [["no package", plain], ["TypeScript", typed]];
     const kinds = options.executable === undefined ? [SOURCE] : [SOURCE, EXECUTABLE_KIND];
-    return kinds.flatMap((kind) =>
-      apps.flatMap(([name, app]) => [
-        loads.cold(`${name}, empty cache${kind}`, app, port),
-        loads.warm(`${name}, full cache${kind}`, app, port),
-      ])
-    );
+    return kinds.flatMap((kind) => [
+      ...apps.map(([name, app]) => loads.cold(`${name}, empty cache${kind}`, app, port)),
+      ...[...local, ...apps].map(([name, app]) =>
+        loads.warm(`${name}, full cache${kind}`, app, port)
+      ),
+    ]);
   },
 };
 
@@ -137,13 +146,15 @@ class Loads {
       measure: (contestants, options) => {
         const cache = `${this.#folder}/full-${this.#fullCaches++}`;
         Deno.mkdirSync(cache);
-        return this.#served(port, (env) =>
-          inTurns(contestants, options, async (contestant) => ({
-            startMs: await firstResponse(
-              { ...contestant, env: { ...env, ...placed(contestant, cache) } },
-              HELLO,
-            ),
-          })));
+        return this.#served(
+          port,
+          (env) =>
+            inTurns(contestants, options, (contestant) =>
+              firstResponse(
+                { ...contestant, env: { ...env, ...placed(contestant, cache) } },
+                HELLO,
+              )),
+        );
       },
     };
   }
@@ -209,7 +220,7 @@ if (import.meta.main) {
     about:
       `With an empty cache, the time and the CPU time of 'gatehouse cache' and 'deno cache' for an
 app that imports a package, and what they leave on disk; with a full one, the time from the
-start of the process to the app's first response. Gatehouse runs from source, and, with
+start of the process to the app's first response, and the CPU time until then. Gatehouse runs from source, and, with
 --executable, also as that executable.`,
     options: { ...EXECUTABLE, rounds: whole(5, "rounds after the warm-up") },
   });

@@ -1,5 +1,5 @@
 /**
- * How long it takes from the start of a process to its first response.
+ * What it takes from the start of a process to its first response.
  *
  * @module
  */
@@ -16,20 +16,32 @@ const REQUEST = new TextEncoder().encode(
   "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
 );
 
+/** What a first response has taken. */
+export interface StartCost {
+  /** Time, in milliseconds. */
+  readonly startMs: number;
+  /** CPU time of the process, in milliseconds. */
+  readonly cpuMs: number;
+}
+
 /**
  * Starts a server, waits for a response that has `expected` in it, and ends it.
  *
- * @returns The time until then, in milliseconds.
  * @throws {Error} It ends, or does not answer in time.
  */
-export async function firstResponse(contestant: Contestant, expected: string): Promise<number> {
+export async function firstResponse(
+  contestant: Contestant,
+  expected: string,
+): Promise<StartCost> {
   const since = performance.now();
   await using server = new Running(contestant, "piped");
   const log = server.errorText();
   let isRunning = true;
   server.ended.then(() => isRunning = false);
   while (isRunning && performance.now() - since < TIMEOUT_MS) {
-    if (await answers(contestant.port, expected)) return performance.now() - since;
+    if (await answers(contestant.port, expected)) {
+      return { startMs: performance.now() - since, cpuMs: server.threadsCpuMs() };
+    }
     await delay(PAUSE_MS);
   }
   const { name } = contestant;

@@ -65,6 +65,22 @@ export class Running implements AsyncDisposable {
     return cpuSecondsOf(this.#child.pid);
   }
 
+  /** CPU time used by those of its own threads that live, in milliseconds: to the nanosecond, unlike the rest. */
+  threadsCpuMs(): number {
+    const { pid } = this.#child;
+    let nanoseconds = 0;
+    for (const { name } of readDir(`/proc/${pid}/task`)) {
+      try {
+        nanoseconds += Number(
+          Deno.readTextFileSync(`/proc/${pid}/task/${name}/schedstat`).split(" ")[0],
+        );
+      } catch (error) {
+        if (!isGone(error)) throw error;
+      }
+    }
+    return nanoseconds / 1e6;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.signal("SIGCONT");
     const pids = familyOf(this.#child.pid);
