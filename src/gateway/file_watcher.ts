@@ -6,7 +6,7 @@
  */
 
 import { basename, dirname, join, parse, resolve, sep } from "node:path";
-import { DEFAULT_FETCH_LIMITS } from "../loader/fetch/download.ts";
+import { DEFAULT_FETCH_LIMITS } from "../loader/fetch/limits.ts";
 import { statOf } from "../base/folders.ts";
 import { SHA256_OF_NOTHING, sha256Of } from "../base/sha256.ts";
 import { readRegularFile } from "../loader/files/regular_file.ts";

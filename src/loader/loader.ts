@@ -18,7 +18,7 @@ import {
   packageJsonOf,
   rootConfigOf,
 } from "./project/deno_config.ts";
-import { DEFAULT_FETCH_LIMITS } from "./fetch/download.ts";
+import { DEFAULT_FETCH_LIMITS } from "./fetch/limits.ts";
 import type { AppContents } from "./contents.ts";
 import type { GraphRoot } from "./graph/graph_types.ts";
 import { filePath } from "../base/paths.ts";

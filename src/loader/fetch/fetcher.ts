@@ -7,7 +7,8 @@
 import { LoadError } from "../../base/errors.ts";
 import type { ModuleCache } from "../cache/cache.ts";
 import { download, FetchFault } from "./download.ts";
-import type { Answer, FetchLimits } from "./download.ts";
+import type { Answer } from "./download.ts";
+import type { FetchLimits } from "./limits.ts";
 import type { DiskQuota } from "../files/disk_quota.ts";
 import type { FileGrant } from "../files/file_grant.ts";
 import { ImportHosts, isLoopback, isReloaded, portOf } from "../names/fetch_policy.ts";
@@ -20,8 +21,8 @@ import type { Lock } from "../project/lock.ts";
 import { Slots } from "../../base/slots.ts";
 import type { ModuleSource } from "../names/sources.ts";
 
-export { DEFAULT_FETCH_LIMITS } from "./download.ts";
-export type { FetchLimits } from "./download.ts";
+export { DEFAULT_FETCH_LIMITS } from "./limits.ts";
+export type { FetchLimits } from "./limits.ts";
 export { DEFAULT_IMPORT_HOSTS } from "../names/fetch_policy.ts";
 export type { ReloadPolicy } from "../names/fetch_policy.ts";
 
