@@ -29,7 +29,7 @@ export type {
   UpgradeOptions,
   WebSocketHandlers,
 } from "./src/worker/websocket/handlers.ts";
-export type { OutgoingMessage } from "./src/worker/websocket/channel.ts";
+export type { OutgoingMessage } from "./src/worker/websocket/messages.ts";
 export type {
   KeptExchange,
   SocketHandover,

@@ -5,11 +5,26 @@
  */
 
 import { Buffer } from "node:buffer";
-import { charCodeAt, uncurried, viewOf } from "./captured.ts";
+import { charCodeAt, lengthOf, uncurried, viewOf } from "./captured.ts";
+import { copyShared } from "./buffers.ts";
 
+const { Uint8Array } = globalThis;
+const { apply } = Reflect;
 const { byteLength } = Buffer;
 const encoder = new TextEncoder();
 const encodeInto = uncurried(TextEncoder.prototype.encodeInto);
+// A byte order mark is part of the text.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const decode: (decoder: TextDecoder, bytes: Uint8Array) => string = uncurried(
+  TextDecoder.prototype.decode,
+);
+/** Far faster than a decoder for short texts. It is not part of what Node documents. */
+const { utf8Slice } = Buffer.prototype as {
+  readonly utf8Slice?: (this: Uint8Array, start: number, end: number) => string;
+};
+/** Where bytes are put that are decoded: those of shared memory have to be, and one piece of memory is enough. */
+const piece = new Uint8Array(16_384);
+const PIECE_BYTES = lengthOf(piece);
 /** ASCII up to this length is written by a loop, which is faster than a call for so little. */
 const SHORT_TEXT = 48;
 
@@ -28,4 +43,14 @@ export function writeUtf8(text: string, length: number, target: Uint8Array, at: 
   } else {
     encodeInto(encoder, text, viewOf(target, at, at + length));
   }
+}
+
+/** The text whose UTF-8 bytes are in `bytes`, which may be shared memory. */
+export function utf8Text(bytes: Uint8Array): string {
+  const length = lengthOf(bytes);
+  const isShort = length <= PIECE_BYTES;
+  const own = isShort ? piece : new Uint8Array(length);
+  copyShared(own, 0, bytes, 0, length, "source");
+  if (utf8Slice !== undefined) return apply(utf8Slice, own, [0, length]);
+  return decode(decoder, isShort ? viewOf(own, 0, length) : own);
 }

@@ -118,7 +118,7 @@ export class HttpConnection extends Connection {
   }
 
   protected push(buffer: Uint8Array, count: number): void {
-    if (this.#successor !== null) this.#successor.push(buffer.subarray(0, count));
+    if (this.#successor !== null) this.#successor.push(buffer, count);
     else this.#parser.push(buffer, count);
   }
 
@@ -171,7 +171,8 @@ export class HttpConnection extends Connection {
     const successor = succeed(exchange, this, head);
     this.#upgrading = null;
     this.#successor = successor;
-    successor.push(this.#parser.takeRest());
+    const rest = this.#parser.takeRest();
+    successor.push(rest, rest.length);
     this.scheduleFlush();
     if (!this.isPumping) queueMicrotask(() => this.#goOn());
     if (this.peerClosed) queueMicrotask(() => this.state === OPEN && successor.onHalfClosed());

@@ -73,8 +73,10 @@ export function recordOf(kind: number, payload: Uint8Array): Uint8Array {
 
 /** Finds the records in bytes that come in any split. */
 export class SocketRecordReader {
-  readonly #header = new Uint8Array(RECORD_HEADER_BYTES);
+  /** Bytes of the header that have come, and what they say. */
   #headerBytes = 0;
+  #first = 0;
+  #length = 0;
   /** Bytes of the payload that have not come. */
   #missing = 0;
   /** A payload that is put together; empty if it is handed on in parts. */
@@ -91,8 +93,16 @@ export class SocketRecordReader {
     let at = 0;
     while (at < end) {
       if (this.#headerBytes < RECORD_HEADER_BYTES) {
-        this.#header[this.#headerBytes++] = chunk[at++];
-        if (this.#headerBytes < RECORD_HEADER_BYTES) continue;
+        if (this.#headerBytes === 0 && end - at >= RECORD_HEADER_BYTES) {
+          this.#first = chunk[at];
+          this.#length = chunk[at + 1] + chunk[at + 2] * 0x100 + chunk[at + 3] * 0x1_0000 +
+            chunk[at + 4] * 0x100_0000;
+          this.#headerBytes = RECORD_HEADER_BYTES;
+          at += RECORD_HEADER_BYTES;
+        } else {
+          this.#readHeaderByte(chunk[at++]);
+          if (this.#headerBytes < RECORD_HEADER_BYTES) continue;
+        }
         this.#begin(end - at);
         if (this.#missing > 0) continue;
       }
@@ -103,13 +113,23 @@ export class SocketRecordReader {
     }
   }
 
+  #readHeaderByte(byte: number): void {
+    if (this.#headerBytes === 0) {
+      this.#first = byte;
+      this.#length = 0;
+    } else {
+      this.#length += byte * 0x100 ** (this.#headerBytes - 1);
+    }
+    this.#headerBytes++;
+  }
+
   /** Begins the payload of a record whose header is here, of which `available` bytes are here, too. */
   #begin(available: number): void {
-    const header = this.#header;
-    const kind = header[0] & ~LAST;
-    const length = header[1] + header[2] * 0x100 + header[3] * 0x1_0000 + header[4] * 0x100_0000;
+    const first = this.#first;
+    const length = this.#length;
+    const kind = first & ~LAST;
     const isPart = kind === TEXT || kind === BINARY;
-    const isKnown = isPart || (kind >= CLOSE && kind <= PING && header[0] === kind);
+    const isKnown = isPart || (kind >= CLOSE && kind <= PING && first === kind);
     if (!isKnown) throw new SocketRecordError("a socket record of an unknown kind");
     if (!isPart && length > MAX_WHOLE_BYTES) {
       throw new SocketRecordError(`a socket record of ${length} bytes that must be whole`);
@@ -131,9 +151,10 @@ export class SocketRecordReader {
       payload = this.#held;
       this.#held = EMPTY;
     }
-    const kind = this.#header[0] & ~LAST;
+    const first = this.#first;
+    const kind = first & ~LAST;
     if (kind === TEXT || kind === BINARY) {
-      taker.onPart(kind, payload, isComplete && (this.#header[0] & LAST) !== 0);
+      taker.onPart(kind, payload, isComplete && (first & LAST) !== 0);
     } else {
       // What it says must not change while it is looked at.
       taker.onRecord(kind, copyOf(payload, 0, lengthOf(payload)));

@@ -136,7 +136,7 @@ export class Mongrel2Socket implements UpgradedConnection {
       const frame = this.#waiting.shift();
       if (frame === undefined) break;
       this.#waitingBytes -= frame.length + OVERHEAD_BYTES;
-      this.#link.push(frame);
+      this.#link.push(frame, frame.length);
       this.#link.pump();
     }
     this.#isPumping = false;

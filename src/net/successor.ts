@@ -41,8 +41,8 @@ export interface Successor {
   readonly hasUntaken: boolean;
   /** Whether much more is about to come: then it is worth it to keep a large buffer for it. */
   readonly isReceiving: boolean;
-  /** Takes bytes of the client's, borrowed as long as {@linkcode hasUntaken}. */
-  push(bytes: Uint8Array): void;
+  /** Takes the first `count` bytes of `buffer`, the client's, borrowed as long as {@linkcode hasUntaken}. */
+  push(buffer: Uint8Array, count: number): void;
   /** Works on what was pushed. */
   pump(): void;
   /** Sends what the handler wrote, borrowed. */
@@ -82,8 +82,8 @@ export class ByteTunnel implements Successor {
     return false;
   }
 
-  push(bytes: Uint8Array): void {
-    this.#pending = bytes;
+  push(buffer: Uint8Array, count: number): void {
+    this.#pending = buffer.subarray(0, count);
   }
 
   pump(): void {

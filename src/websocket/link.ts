@@ -145,8 +145,8 @@ export class WebSocketLink implements Successor {
     return this.#reader.isWithinMessage;
   }
 
-  push(bytes: Uint8Array): void {
-    this.#reader.push(bytes);
+  push(buffer: Uint8Array, count: number): void {
+    this.#reader.push(buffer, count);
     this.#onHeard();
   }
 
@@ -178,9 +178,8 @@ export class WebSocketLink implements Successor {
         if (!this.#closing.isOpen) return true;
         const { opcode, isLast, isCompressed, bytes, start, end } = reader;
         const kind = opcode === TEXT_FRAME ? TEXT : BINARY;
-        const part = bytes.subarray(start, end);
-        if (isCompressed) this.#inflate(kind, part, isLast);
-        else this.#tell(isLast ? kind | LAST : kind, part);
+        if (isCompressed) this.#inflate(kind, bytes.subarray(start, end), isLast);
+        else this.#tellPart(isLast ? kind | LAST : kind, bytes, start, end);
         return true;
       }
       case PING_FRAME:
@@ -507,6 +506,24 @@ export class WebSocketLink implements Successor {
     out.reserve(MAX_HEADER_BYTES);
     out.length = writeHeader(out.bytes, out.length, firstByte, payload.length);
     out.append(payload);
+  }
+
+  /**
+   * Hands the part of a message that is in `bytes[start, end)` to the handler. The header of its record takes the
+   * place of the frame's, which was read: so the record is in one piece.
+   */
+  #tellPart(kind: number, bytes: Uint8Array, start: number, end: number): void {
+    const at = start - RECORD_HEADER_BYTES;
+    if (at < 0) {
+      this.#tell(kind, bytes.subarray(start, end));
+      return;
+    }
+    if (this.#isOver) return;
+    const record = bytes.subarray(at, end);
+    writeRecordHeader(record, kind, end - start);
+    const connection = this.#connection;
+    connection.granted -= record.length;
+    connection.receiver.onBody(record);
   }
 
   /** Hands a record to the handler. */

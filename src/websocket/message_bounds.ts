@@ -8,8 +8,10 @@ import { BINARY, LAST, RECORD_HEADER_BYTES } from "../message/socket_records.ts"
 
 /** Finds where messages end among socket records that come in any split. */
 export class MessageBounds {
-  readonly #header = new Uint8Array(RECORD_HEADER_BYTES);
+  /** Bytes of the header that have come. */
   #headerBytes = 0;
+  /** Its first one. */
+  #first = 0;
   /** Bytes of the payload that have not come. */
   #missing = 0;
   #isWithin = false;
@@ -29,14 +31,11 @@ export class MessageBounds {
   /** Takes note of `chunk`. */
   push(chunk: Uint8Array): void {
     const end = chunk.length;
-    const header = this.#header;
     for (let at = 0; at < end;) {
       if (this.#headerBytes < RECORD_HEADER_BYTES) {
-        header[this.#headerBytes++] = chunk[at++];
+        this.#readHeaderByte(chunk[at++]);
         if (this.#headerBytes < RECORD_HEADER_BYTES) continue;
-        this.#missing = header[1] + header[2] * 0x100 + header[3] * 0x1_0000 +
-          header[4] * 0x100_0000;
-        this.#onRecord(header[0]);
+        this.#onRecord(this.#first);
       }
       const bytes = Math.min(end - at, this.#missing);
       this.#missing -= bytes;
@@ -45,10 +44,20 @@ export class MessageBounds {
     }
   }
 
+  #readHeaderByte(byte: number): void {
+    if (this.#headerBytes === 0) {
+      this.#first = byte;
+      this.#missing = 0;
+    } else {
+      this.#missing += byte * 0x100 ** (this.#headerBytes - 1);
+    }
+    this.#headerBytes++;
+  }
+
   #endRecord(): void {
     this.#headerBytes = 0;
-    const kind = this.#header[0];
+    const first = this.#first;
     // Others than those of messages come between two parts of one.
-    if ((kind & ~LAST) <= BINARY) this.#isWithin = (kind & LAST) === 0;
+    if ((first & ~LAST) <= BINARY) this.#isWithin = (first & LAST) === 0;
   }
 }

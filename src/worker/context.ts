@@ -18,7 +18,7 @@ import { RequestSignals, RequestTopics } from "./signals/members.ts";
 import type { SendFileOptions } from "./file_response.ts";
 import { fileResponse } from "./file_response.ts";
 import type { AppTask } from "./task.ts";
-import type { OutgoingMessage } from "./websocket/channel.ts";
+import type { OutgoingMessage } from "./websocket/messages.ts";
 import type { UpgradeOptions } from "./websocket/handlers.ts";
 
 const { Headers: PlatformHeaders, TypeError } = globalThis;

@@ -47,7 +47,7 @@ import {
 } from "./response_trailers.ts";
 import type { KnownText } from "./text_copies.ts";
 import { releaseText, useText } from "./text_copies.ts";
-import type { OutgoingMessage } from "./websocket/channel.ts";
+import type { OutgoingMessage } from "./websocket/messages.ts";
 import type { UpgradeOptions } from "./websocket/handlers.ts";
 
 const { RangeError, TypeError, Uint8Array } = globalThis;

@@ -43,7 +43,7 @@ class Connection implements UpgradedConnection {
 
   /** Takes a frame, and inflates it. */
   async take(bytes: Uint8Array): Promise<void> {
-    this.link.push(bytes);
+    this.link.push(bytes, bytes.length);
     this.link.pump();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -68,6 +68,8 @@ const MESSAGE_DATA = 4;
 const CONTROL_DATA = 5;
 const CLOSED = 6;
 
+/** Bytes of a mask's key. */
+const KEY_BYTES = 4;
 /** No message is under way. */
 const NO_MESSAGE = 0;
 
@@ -216,8 +218,7 @@ export class FrameReader {
           this.#readLengthByte(input[this.#at++]);
           break;
         case KEY:
-          this.#key = rotated((this.#key & ~0xff) | input[this.#at++]);
-          if (--this.#missing === 0) this.#beginPayload();
+          this.#readKey(input, end);
           break;
         case MESSAGE_DATA:
           if (maxBytes === 0) return NEED_DATA;
@@ -228,7 +229,7 @@ export class FrameReader {
         default:
           return NEED_DATA;
       }
-      if (this.#remaining === 0) {
+      if (this.#remaining === 0 && this.#state >= MESSAGE_DATA) {
         const event = this.#endPayload();
         if (event !== NEED_DATA) return event;
       }
@@ -296,13 +297,28 @@ export class FrameReader {
     this.#endLength();
   }
 
+  /** Reads the key at once if all of it is here, as it mostly is, and else a byte of it. */
+  #readKey(input: Uint8Array, end: number): void {
+    const at = this.#at;
+    if (this.#missing === KEY_BYTES && end - at >= KEY_BYTES) {
+      this.#key = input[at] | input[at + 1] << 8 | input[at + 2] << 16 | input[at + 3] << 24;
+      this.#missing = 0;
+      this.#at = at + KEY_BYTES;
+    } else {
+      this.#key = rotated((this.#key & ~0xff) | input[at]);
+      this.#missing--;
+      this.#at = at + 1;
+    }
+    if (this.#missing === 0) this.#beginPayload();
+  }
+
   #endLength(): void {
     if ((this.#firstByte & CONTROL) === 0) this.#countFrame();
     this.#remaining = this.#length;
     if (this.#masked === 0) {
       this.#beginPayload();
     } else {
-      this.#missing = 4;
+      this.#missing = KEY_BYTES;
       this.#key = 0;
       this.#state = KEY;
     }

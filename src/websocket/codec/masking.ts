@@ -24,6 +24,12 @@ export function applyMask(bytes: Uint8Array, start: number, end: number, key: nu
     for (let i = 0; i < length; i++) words[i] ^= key;
     at += length * 4;
   }
+  for (const last = end - 4; at <= last; at += 4) {
+    bytes[at] ^= key;
+    bytes[at + 1] ^= key >>> 8;
+    bytes[at + 2] ^= key >>> 16;
+    bytes[at + 3] ^= key >>> 24;
+  }
   for (; at < end; at++) {
     bytes[at] ^= key;
     key = rotated(key);

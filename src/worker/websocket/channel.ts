@@ -5,33 +5,24 @@
  * @module
  */
 
-import {
-  bufferOf,
-  byteOffsetOf,
-  copyOf,
-  lengthOf,
-  setBytes,
-  uncurried,
-  viewOf,
-} from "../../base/captured.ts";
+import { bufferOf, copyOf, lengthOf, setBytes, uncurried, viewOf } from "../../base/captured.ts";
 import { EMPTY } from "../../base/empty.ts";
-import { utf8Length } from "../../base/text.ts";
+import { utf8Text } from "../../base/text.ts";
 import type { AbortReason, UpgradeHead } from "../../message/exchange.ts";
 import type { KeptExchange } from "../../message/kept_sockets.ts";
 import type { SocketRecordTaker } from "../../message/socket_records.ts";
 import {
-  BINARY,
   CLOSE,
   FAULT,
-  LAST,
   OPENED,
   PING,
   RECORD_HEADER_BYTES,
   recordOf,
   SocketRecordReader,
   TEXT,
-  writeRecordHeader,
 } from "../../message/socket_records.ts";
+import type { OutgoingMessage } from "./messages.ts";
+import { borrowedMessage, closeRecord, messageOf } from "./messages.ts";
 import type { BodySource, BodyTarget, PushedResponse, UpgradeTaker } from "../response_parts.ts";
 
 /** States of a socket (WebSockets Standard, `readyState`). */
@@ -42,9 +33,6 @@ export const CLOSED = 3;
 
 /** How an app wants messages of bytes. */
 export type BinaryType = "blob" | "arraybuffer";
-
-/** What an app can send. */
-export type OutgoingMessage = string | ArrayBufferLike | ArrayBufferView | Blob;
 
 /** Who is told what comes over a channel. */
 export interface SocketEvents {
@@ -67,7 +55,6 @@ export interface SocketEvents {
 }
 
 const {
-  ArrayBuffer,
   Blob: PlatformBlob,
   Error,
   Promise,
@@ -76,14 +63,6 @@ const {
   Uint8Array,
   queueMicrotask,
 } = globalThis;
-const { isView } = ArrayBuffer;
-const encoder = new TextEncoder();
-// A byte order mark is part of the message.
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const encodeInto = uncurried(TextEncoder.prototype.encodeInto);
-const decode: (decoder: TextDecoder, bytes: Uint8Array) => string = uncurried(
-  TextDecoder.prototype.decode,
-);
 const readBlob: (blob: Blob) => Promise<ArrayBuffer> = uncurried(
   PlatformBlob.prototype.arrayBuffer,
 );
@@ -99,8 +78,14 @@ const ABNORMAL_CLOSURE = 1006;
 const NO_STATUS = 1005;
 const MAX_U32 = 0xffff_ffff;
 
-/** What is still to be told, in order. */
-type Delivery = { readonly bytes: number; tell(events: SocketEvents): void; next: Delivery | null };
+/** What is still to be told, in order: a message, or something else. */
+type Delivery = {
+  /** What it has used up of the window. */
+  readonly bytes: number;
+  readonly message: string | Uint8Array<ArrayBuffer> | null;
+  readonly tell: ((events: SocketEvents) => void) | null;
+  next: Delivery | null;
+};
 
 /** What a socket is opened with. */
 export interface ChannelOptions {
@@ -232,12 +217,12 @@ export class SocketChannel implements BodySource, UpgradeTaker {
       this.#sendLater(data instanceof PlatformBlob ? data : messageOf(data));
       return;
     }
-    this.#push(messageOf(data));
+    this.#push(borrowedMessage(data));
   }
 
-  /** Sends a message that is a record already. */
+  /** Sends a message that is a record already, which is borrowed. */
   sendRecord(record: Uint8Array): void {
-    if (this.#reading !== null) this.#sendLater(record);
+    if (this.#reading !== null) this.#sendLater(copyOf(record, 0, lengthOf(record)));
     else this.#push(record);
   }
 
@@ -265,7 +250,7 @@ export class SocketChannel implements BodySource, UpgradeTaker {
 
   onClosed(reason: AbortReason): boolean {
     if (this.#isEnding) return true;
-    this.#tell(0, (events) => {
+    this.#tell((events) => {
       this.readyState = CLOSED;
       events.onFault(faultOf(reason));
     });
@@ -283,23 +268,28 @@ export class SocketChannel implements BodySource, UpgradeTaker {
         this.#grant(bytes + RECORD_HEADER_BYTES);
         return;
       }
-      const message = this.#parts.length === 0 ? copyOf(part, 0, bytes) : this.#joined(part);
-      this.#deliver(kind, message, bytes + RECORD_HEADER_BYTES);
+      const isWhole = this.#parts.length === 0;
+      const message = kind === TEXT
+        ? utf8Text(isWhole ? part : this.#joined(part))
+        : isWhole
+        ? copyOf(part, 0, bytes)
+        : this.#joined(part);
+      this.#deliver(bytes + RECORD_HEADER_BYTES, message, null);
     },
     onRecord: (kind, payload) => {
       this.#grant(RECORD_HEADER_BYTES + lengthOf(payload));
       if (kind === OPENED) {
-        this.#tell(0, (events) => this.#onOpened(events, decode(decoder, payload)));
+        this.#tell((events) => this.#onOpened(events, utf8Text(payload)));
       } else if (kind === FAULT) {
-        const message = decode(decoder, payload);
-        this.#tell(0, (events) => {
+        const message = utf8Text(payload);
+        this.#tell((events) => {
           this.readyState = CLOSED;
           events.onFault(message);
         });
       } else if (kind === CLOSE) {
         const length = lengthOf(payload);
         const code = length < 3 ? NO_STATUS : payload[1] * 256 + payload[2];
-        const reason = length <= 3 ? "" : decode(decoder, viewOf(payload, 3, length));
+        const reason = length <= 3 ? "" : utf8Text(viewOf(payload, 3, length));
         this.#end(payload[0] === 1, code, reason);
       }
     },
@@ -328,28 +318,10 @@ export class SocketChannel implements BodySource, UpgradeTaker {
     return message;
   }
 
-  #deliver(
-    kind: typeof TEXT | typeof BINARY,
-    message: Uint8Array<ArrayBuffer>,
-    bytes: number,
-  ): void {
-    if (kind === TEXT) {
-      const text = decode(decoder, message);
-      this.#tell(bytes, (events) => this.readyState === OPEN && events.onMessage(text));
-      return;
-    }
-    this.#tell(bytes, (events) => {
-      if (this.readyState !== OPEN) return;
-      events.onMessage(
-        events.binaryType() === "blob" ? new PlatformBlob([message]) : message.buffer,
-      );
-    });
-  }
-
   /** The socket is closed once what came before was told. */
   #end(wasClean: boolean, code: number, reason: string): void {
     this.#isEnding = true;
-    this.#tell(0, (events) => {
+    this.#tell((events) => {
       // Whatever the app has sent until now comes before the last word to the client.
       this.#target?.push(recordOf(CLOSE, EMPTY));
       this.readyState = CLOSED;
@@ -357,9 +329,14 @@ export class SocketChannel implements BodySource, UpgradeTaker {
     });
   }
 
-  /** Has something told in its turn; `bytes` are granted then. */
-  #tell(bytes: number, tell: (events: SocketEvents) => void): void {
-    const delivery: Delivery = { bytes, tell, next: null };
+  /** Has something told in its turn. */
+  #tell(tell: (events: SocketEvents) => void): void {
+    this.#deliver(0, null, tell);
+  }
+
+  /** Has a message, or something else, told in its turn; `bytes` are granted then. */
+  #deliver(bytes: number, message: Delivery["message"], tell: Delivery["tell"]): void {
+    const delivery: Delivery = { bytes, message, tell, next: null };
     if (this.#last === null) this.#first = delivery;
     else this.#last.next = delivery;
     this.#last = delivery;
@@ -370,11 +347,12 @@ export class SocketChannel implements BodySource, UpgradeTaker {
 
   /** Tells one thing at a time: what an app does upon one is to go on before the next. */
   readonly #tellNext = (): void => {
-    const delivery = this.#first!;
-    this.#first = delivery.next;
-    if (this.#first === null) this.#last = null;
-    delivery.tell(this.events);
-    this.#grant(delivery.bytes);
+    const { bytes, message, tell, next } = this.#first!;
+    this.#first = next;
+    if (next === null) this.#last = null;
+    if (message === null) tell!(this.events);
+    else if (this.readyState === OPEN) this.#tellMessage(message);
+    if (bytes > 0) this.#grant(bytes);
     if (this.#first !== null) {
       queueMicrotask(this.#tellNext);
       return;
@@ -382,6 +360,13 @@ export class SocketChannel implements BodySource, UpgradeTaker {
     this.#isTelling = false;
     this.events.onQuiet?.();
   };
+
+  #tellMessage(message: string | Uint8Array<ArrayBuffer>): void {
+    const { events } = this;
+    if (typeof message === "string") events.onMessage(message);
+    else if (events.binaryType() === "blob") events.onMessage(new PlatformBlob([message]));
+    else events.onMessage(bufferOf(message) as ArrayBuffer);
+  }
 
   #grant(bytes: number): void {
     if (!this.#isEnding) this.#target?.grant(bytes);
@@ -416,37 +401,6 @@ export class SocketChannel implements BodySource, UpgradeTaker {
       this.events.onQuiet?.();
     }, ignore);
   }
-}
-
-/** The record of a message, which is no blob. What the app does with its bytes after this is of no importance. */
-export function messageOf(data: string | ArrayBufferLike | ArrayBufferView): Uint8Array {
-  if (typeof data === "string") {
-    const length = utf8Length(data);
-    const record = new Uint8Array(RECORD_HEADER_BYTES + length);
-    writeRecordHeader(record, TEXT | LAST, length);
-    encodeInto(encoder, data, viewOf(record, RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + length));
-    return record;
-  }
-  return recordOf(BINARY | LAST, bytesOf(data));
-}
-
-function bytesOf(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
-  if (!isView(data)) return new Uint8Array(data);
-  if (data instanceof Uint8Array) {
-    return new Uint8Array(bufferOf(data), byteOffsetOf(data), lengthOf(data));
-  }
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-function closeRecord(code: number | undefined, reason: string): Uint8Array {
-  if (code === undefined && reason === "") return recordOf(CLOSE, EMPTY);
-  const said = code ?? 1000;
-  const length = utf8Length(reason);
-  const payload = new Uint8Array(2 + length);
-  payload[0] = said >>> 8;
-  payload[1] = said;
-  encodeInto(encoder, reason, viewOf(payload, 2, 2 + length));
-  return recordOf(CLOSE, payload);
 }
 
 function faultOf(reason: AbortReason): string {

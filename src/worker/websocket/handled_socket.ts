@@ -16,9 +16,11 @@ import {
   MAX_TOPICS,
 } from "../../message/kept_sockets.ts";
 import { RECORD_HEADER_BYTES } from "../../message/socket_records.ts";
-import type { BinaryType, OutgoingMessage, SocketChannel, SocketEvents } from "./channel.ts";
-import { messageOf, OPEN } from "./channel.ts";
+import type { BinaryType, SocketChannel, SocketEvents } from "./channel.ts";
+import { OPEN } from "./channel.ts";
 import type { AppSocket, SocketBinaryType, WebSocketHandlers } from "./handlers.ts";
+import type { OutgoingMessage } from "./messages.ts";
+import { borrowedMessage, messageOf } from "./messages.ts";
 import { closingOf } from "./server_socket.ts";
 import { dataBytes, stateBytes } from "./socket_state.ts";
 
@@ -162,7 +164,8 @@ export class HandledSocket implements AppSocket {
       channel.send(message);
       return -1;
     }
-    const record = messageOf(bytesOrText(message));
+    // It keeps what it cannot send at once.
+    const record = borrowedMessage(bytesOrText(message));
     channel.sendRecord(record);
     return channel.isTaken ? max(1, lengthOf(record) - RECORD_HEADER_BYTES) : -1;
   }

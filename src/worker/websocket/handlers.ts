@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { OutgoingMessage } from "./channel.ts";
+import type { OutgoingMessage } from "./messages.ts";
 
 /** What messages of bytes are given as. */
 export type SocketBinaryType = "nodebuffer" | "arraybuffer" | "uint8array";

@@ -6,8 +6,9 @@
 
 import { uncurried } from "../../base/captured.ts";
 import { utf8Length } from "../../base/text.ts";
-import type { BinaryType, OutgoingMessage, SocketChannel, SocketEvents } from "./channel.ts";
+import type { BinaryType, SocketChannel, SocketEvents } from "./channel.ts";
 import { OPEN } from "./channel.ts";
+import type { OutgoingMessage } from "./messages.ts";
 
 const {
   ArrayBuffer,
