@@ -5,10 +5,10 @@
  */
 
 import { Buffer } from "node:buffer";
-import { charCodeAt, lengthOf, uncurried, viewOf } from "./captured.ts";
+import { bufferOf, charCodeAt, lengthOf, uncurried, viewOf } from "./captured.ts";
 import { copyShared } from "./buffers.ts";
 
-const { Uint8Array } = globalThis;
+const { SharedArrayBuffer, Uint8Array } = globalThis;
 const { apply } = Reflect;
 const { byteLength } = Buffer;
 const encoder = new TextEncoder();
@@ -22,8 +22,10 @@ const decode: (decoder: TextDecoder, bytes: Uint8Array) => string = uncurried(
 const { utf8Slice } = Buffer.prototype as {
   readonly utf8Slice?: (this: Uint8Array, start: number, end: number) => string;
 };
-/** Where bytes are put that are decoded: those of shared memory have to be, and one piece of memory is enough. */
-const piece = new Uint8Array(16_384);
+/** Texts up to this length are decoded by it, and longer ones by a decoder. */
+const SHORT_SLICE = 512;
+/** Where bytes are put that are decoded: a decoder would make a copy of shared memory each time. */
+const piece = new Uint8Array(131_072);
 const PIECE_BYTES = lengthOf(piece);
 /** ASCII up to this length is written by a loop, which is faster than a call for so little. */
 const SHORT_TEXT = 48;
@@ -48,9 +50,9 @@ export function writeUtf8(text: string, length: number, target: Uint8Array, at: 
 /** The text whose UTF-8 bytes are in `bytes`, which may be shared memory. */
 export function utf8Text(bytes: Uint8Array): string {
   const length = lengthOf(bytes);
-  const isShort = length <= PIECE_BYTES;
-  const own = isShort ? piece : new Uint8Array(length);
+  const isSlice = length <= SHORT_SLICE && utf8Slice !== undefined;
+  if (!isSlice && !(bufferOf(bytes) instanceof SharedArrayBuffer)) return decode(decoder, bytes);
+  const own = length <= PIECE_BYTES ? piece : new Uint8Array(length);
   copyShared(own, 0, bytes, 0, length, "source");
-  if (utf8Slice !== undefined) return apply(utf8Slice, own, [0, length]);
-  return decode(decoder, isShort ? viewOf(own, 0, length) : own);
+  return isSlice ? apply(utf8Slice, own, [0, length]) : decode(decoder, viewOf(own, 0, length));
 }

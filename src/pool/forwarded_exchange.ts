@@ -70,6 +70,8 @@ export interface ExchangeWorker {
   completed(head: ResponseHead): ResponseHead;
   /** Called when the connection of an exchange goes on in another protocol. */
   onUpgraded(): void;
+  /** Called for each part of a message over such a connection that the worker is sent. */
+  onMessage(): void;
   /**
    * Has the socket kept that `exchange` is about to be upgraded to.
    *
@@ -174,6 +176,7 @@ export class ForwardedExchange implements SocketHolder {
     this.#grantable += chunk.length;
     if (this.#state === ENDED) return;
     const writer = this.#worker.writing();
+    if (this.isUpgraded) this.#worker.onMessage();
     if (this.#chunkBytes === NO_CHUNK) {
       writeBody(writer, BODY, this.id, chunk);
     } else {

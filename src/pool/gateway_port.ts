@@ -59,8 +59,8 @@ const USELESS_PERIOD_MS = 1_000;
 /** Requests that the worker is to see though there are more to come: it can answer them meanwhile. */
 const REQUESTS_AT_A_TIME = 16;
 /**
- * Where so many requests have come at once, more are on their way: a worker that sleeps is rung when the
- * others of this turn are there, too. To wake it costs more than a request.
+ * Where so many requests, or messages of sockets, have come at once, more are on their way: a worker that
+ * sleeps is rung when the others of this turn are there, too. To wake it costs more than a request.
  */
 const BUSY_REQUESTS = 4;
 /**
@@ -165,7 +165,9 @@ export class GatewayPort implements ExchangeWorker {
   #publishing = false;
   /** Requests that the worker has not seen. */
   #unseenRequests = 0;
-  /** Requests that are being let see, at the end of what was read at once. */
+  /** Messages of sockets that the worker has not seen. */
+  #unseenMessages = 0;
+  /** Requests and messages that are being let see, at the end of what was read at once. */
   #batch = 0;
   #isRingDue = false;
   #isResuming = false;
@@ -334,6 +336,10 @@ export class GatewayPort implements ExchangeWorker {
     this.upgraded++;
   }
 
+  onMessage(): void {
+    this.#unseenMessages++;
+  }
+
   keep(
     exchange: Exchange,
     holder: SocketHolder,
@@ -365,7 +371,7 @@ export class GatewayPort implements ExchangeWorker {
   }
 
   #publishRequests(): void {
-    this.#unseenRequests = this.#batch = 0;
+    this.#unseenRequests = this.#unseenMessages = this.#batch = 0;
     try {
       this.#writer.publish();
     } catch (error) {
@@ -395,8 +401,8 @@ export class GatewayPort implements ExchangeWorker {
   /** Writes what waits, and reads what has come: at most a full ring at a time. */
   readonly exchangeFrames = (): void => {
     if (this.#hasEnded) return;
-    this.#batch = this.#unseenRequests;
-    this.#unseenRequests = 0;
+    this.#batch = this.#unseenRequests + this.#unseenMessages;
+    this.#unseenRequests = this.#unseenMessages = 0;
     try {
       this.#writer.publish();
       // The worker may have answered in the meantime: this saves its doorbell.

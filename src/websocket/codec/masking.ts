@@ -21,7 +21,14 @@ export function applyMask(bytes: Uint8Array, start: number, end: number, key: nu
     }
     const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >>> 2);
     const { length } = words;
-    for (let i = 0; i < length; i++) words[i] ^= key;
+    let i = 0;
+    for (const last = length - 4; i <= last; i += 4) {
+      words[i] ^= key;
+      words[i + 1] ^= key;
+      words[i + 2] ^= key;
+      words[i + 3] ^= key;
+    }
+    for (; i < length; i++) words[i] ^= key;
     at += length * 4;
   }
   for (const last = end - 4; at <= last; at += 4) {

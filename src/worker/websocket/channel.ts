@@ -6,6 +6,7 @@
  */
 
 import { bufferOf, copyOf, lengthOf, setBytes, uncurried, viewOf } from "../../base/captured.ts";
+import { copyShared } from "../../base/buffers.ts";
 import { EMPTY } from "../../base/empty.ts";
 import { utf8Text } from "../../base/text.ts";
 import type { AbortReason, UpgradeHead } from "../../message/exchange.ts";
@@ -77,6 +78,7 @@ const ABNORMAL_CLOSURE = 1006;
 /** Code of a close event if the close frame had none. */
 const NO_STATUS = 1005;
 const MAX_U32 = 0xffff_ffff;
+const MAX_SPARE_BYTES = 262_144;
 
 /** What is still to be told, in order: a message, or something else. */
 type Delivery = {
@@ -86,6 +88,16 @@ type Delivery = {
   readonly tell: ((events: SocketEvents) => void) | null;
   next: Delivery | null;
 };
+
+/** Memory that was used for a message in parts, and is free: it costs more than to fill it. */
+let spare: Uint8Array<ArrayBuffer> = EMPTY;
+
+/** Memory for the first `bytes` of a message, and more of it. */
+function takeMemory(bytes: number): Uint8Array<ArrayBuffer> {
+  const taken = spare;
+  spare = EMPTY;
+  return lengthOf(taken) >= bytes ? taken : new Uint8Array(bytes * 2);
+}
 
 /** What a socket is opened with. */
 export interface ChannelOptions {
@@ -116,8 +128,8 @@ export class SocketChannel implements BodySource, UpgradeTaker {
   #state: Uint8Array | undefined;
   readonly #reader = new SocketRecordReader();
   #target: BodyTarget | null = null;
-  /** The message that is coming, in parts. */
-  #parts: Uint8Array[] = [];
+  /** The message that is coming in parts: its first bytes. */
+  #parts: Uint8Array<ArrayBuffer> = EMPTY;
   #partBytes = 0;
   #first: Delivery | null = null;
   #last: Delivery | null = null;
@@ -262,18 +274,18 @@ export class SocketChannel implements BodySource, UpgradeTaker {
     onPart: (kind, part, isLast) => {
       const bytes = lengthOf(part);
       if (!isLast) {
-        this.#parts[this.#parts.length] = copyOf(part, 0, bytes);
-        this.#partBytes += bytes;
+        this.#keepPart(part);
         // The rest could not come without room.
         this.#grant(bytes + RECORD_HEADER_BYTES);
         return;
       }
-      const isWhole = this.#parts.length === 0;
-      const message = kind === TEXT
-        ? utf8Text(isWhole ? part : this.#joined(part))
-        : isWhole
-        ? copyOf(part, 0, bytes)
-        : this.#joined(part);
+      let whole = part;
+      if (this.#partBytes > 0) {
+        this.#keepPart(part);
+        whole = viewOf(this.#parts, 0, this.#partBytes);
+      }
+      const message = kind === TEXT ? utf8Text(whole) : copyOf(whole, 0, lengthOf(whole));
+      if (this.#partBytes > 0) this.#dropParts();
       this.#deliver(bytes + RECORD_HEADER_BYTES, message, null);
     },
     onRecord: (kind, payload) => {
@@ -305,17 +317,21 @@ export class SocketChannel implements BodySource, UpgradeTaker {
     }
   }
 
-  #joined(last: Uint8Array): Uint8Array<ArrayBuffer> {
-    const message = new Uint8Array(this.#partBytes + lengthOf(last));
-    let at = 0;
-    for (let i = 0; i < this.#parts.length; i++) {
-      setBytes(message, this.#parts[i], at);
-      at += lengthOf(this.#parts[i]);
+  #keepPart(part: Uint8Array): void {
+    const before = this.#partBytes;
+    const bytes = this.#partBytes += lengthOf(part);
+    if (bytes > lengthOf(this.#parts)) {
+      const larger = takeMemory(bytes);
+      setBytes(larger, viewOf(this.#parts, 0, before), 0);
+      this.#parts = larger;
     }
-    setBytes(message, last, at);
-    this.#parts = [];
+    copyShared(this.#parts, before, part, 0, lengthOf(part), "source");
+  }
+
+  #dropParts(): void {
+    if (lengthOf(this.#parts) <= MAX_SPARE_BYTES) spare = this.#parts;
+    this.#parts = EMPTY;
     this.#partBytes = 0;
-    return message;
   }
 
   /** The socket is closed once what came before was told. */

@@ -25,7 +25,7 @@ const { ArrayBuffer, Uint8Array } = globalThis;
 const { isView } = ArrayBuffer;
 
 /** Where records are put together that are sent at once. */
-const borrowed = new Uint8Array(16_384);
+const borrowed = new Uint8Array(131_072);
 const MAX_BORROWED_BYTES = lengthOf(borrowed);
 
 /** The record of a message, which is no blob. What the app does with its bytes after this is of no importance. */
