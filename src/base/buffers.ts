@@ -80,6 +80,9 @@ export function freeMemory(bytes: Uint8Array<ArrayBuffer>): void {
 
 const SLAB_BYTES = 65_536;
 
+/** Arrays up to this length are copied as a whole, though only part of them is kept. */
+const WHOLE_COPY = 1_024;
+
 /** Memory in which small pieces of data are kept one after another: one allocation for many of them. */
 export class Slab {
   /** The memory that the last piece was put into. */
@@ -90,6 +93,14 @@ export class Slab {
   /** Copies `source[start, end)`; returns where it begins in {@linkcode bytes}. */
   keep(source: Uint8Array, start: number, end: number): number {
     const bytes = end - start;
+    const whole = lengthOf(source);
+    if (whole <= WHOLE_COPY && whole <= this.#size - this.#used) {
+      // The rest is written over by what is kept next. To make a view of a part would take longer.
+      setBytes(this.bytes, source, this.#used);
+      const at = this.#used + start;
+      this.#used += end;
+      return at;
+    }
     if (bytes > this.#size - this.#used) {
       this.#size = max(SLAB_BYTES, bytes);
       this.bytes = new Bytes(this.#size);

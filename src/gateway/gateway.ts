@@ -266,6 +266,7 @@ export class Gateway {
     await endpointsDrained;
     this.#backend.terminate();
     this.#compressing?.end();
+    this.observing?.[Symbol.dispose]();
     this.#watch?.[Symbol.dispose]();
     this.#releaseDescriptors();
     for (const each of this.#listening) each.cleanUp();

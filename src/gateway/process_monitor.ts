@@ -73,6 +73,7 @@ export class ProcessMonitor implements Disposable {
   /** How the process does. */
   report(): ProcessReport {
     const { gateway } = this;
+    gateway?.observing?.settle();
     const { rss, heapUsed } = Deno.memoryUsage();
     const isDraining = this.isEnding || (gateway?.isDraining ?? false);
     const partial = {

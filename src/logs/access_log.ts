@@ -16,7 +16,7 @@ import { LineWriter } from "./line_writer.ts";
 /** How long a line waits for others, in milliseconds. */
 const BATCH_MS = 200;
 /** Lines of so many bytes wait no longer. */
-const BATCH_BYTES = 65_536;
+const BATCH_BYTES = 131_072;
 /** Lines that wait, while others are being written, take at most so many bytes; further ones are dropped. */
 const MAX_WAITING_BYTES = 4_194_304;
 /** A buffer that has grown beyond this is not kept, in bytes. */
@@ -38,6 +38,7 @@ export interface LineSink {
 
 /** Writes a line for each request. */
 export class AccessLog implements RequestObserver {
+  readonly isPatient = true;
   readonly #sink: LineSink;
   readonly #writer: LineWriter;
   readonly #name: string;
@@ -74,6 +75,10 @@ export class AccessLog implements RequestObserver {
     if (this.#writing !== null) return;
     if (waiting.length >= BATCH_BYTES) this.#flush();
     else this.#timer ??= setTimeout(this.#onTimer, timerMs(BATCH_MS));
+  }
+
+  onPause(): void {
+    if (this.#writing === null) this.#flush();
   }
 
   /** Goes on in a new file of the same name: the one that it had has been moved away. */

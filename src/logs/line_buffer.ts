@@ -16,12 +16,27 @@ export const MAX_PADDING_BYTES: number = WORD_BYTES - 1;
 /** The powers of ten, by their exponents. */
 const POWERS = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
+/** The three digits of each number below a thousand, as bytes of a word whose last byte is zero. */
+const DIGITS = Int32Array.from({ length: 1_000 }, (_, number) => {
+  const [hundreds, tens, ones] = String(number).padStart(3, "0");
+  return hundreds.charCodeAt(0) | tens.charCodeAt(0) << 8 | ones.charCodeAt(0) << 16;
+});
+/** The two digits of each number below 36², in base 36. */
+const PAIRS_36 = Int16Array.from({ length: 36 * 36 }, (_, number) => {
+  const [first, second] = number.toString(36).padStart(2, "0");
+  return first.charCodeAt(0) | second.charCodeAt(0) << 8;
+});
+/** Numbers from here on are not divided as whole ones. */
+const LARGE = 0x4000_0000;
+/** What a number below 1,000, its decimals and the rest of a word may take, in bytes. */
+const SHORT_NUMBER_BYTES = 16;
+
 /** What many lines have, so that it is appended a word at a time. */
 export class Constant {
-  /** Its bytes. */
+  /** How many bytes it has. */
   readonly length: number;
-  /** The same in words, with zeros after them. */
-  readonly words: BigInt64Array;
+  /** The same in words, with zeros after them: no text in ASCII is a number that is none. */
+  readonly words: Float64Array;
 
   /** Makes one of `text`, which is ASCII. */
   constructor(text: string) {
@@ -29,10 +44,10 @@ export class Constant {
     this.length = length;
     const padded = text.padEnd(Math.ceil(length / WORD_BYTES) * WORD_BYTES, "\0");
     const view = new DataView(latin1Bytes(padded).buffer);
-    this.words = BigInt64Array.from(
-      { length: padded.length / WORD_BYTES },
-      (_, i) => view.getBigInt64(i * WORD_BYTES, true),
-    );
+    this.words = new Float64Array(padded.length / WORD_BYTES);
+    for (let i = 0; i < this.words.length; i++) {
+      this.words[i] = view.getFloat64(i * WORD_BYTES, true);
+    }
   }
 }
 
@@ -58,7 +73,7 @@ export class LineBuffer {
   constant({ words, length }: Constant): void {
     const view = this.#view;
     let at = this.length;
-    for (let i = 0; i < words.length; i++, at += WORD_BYTES) view.setBigInt64(at, words[i], true);
+    for (let i = 0; i < words.length; i++, at += WORD_BYTES) view.setFloat64(at, words[i], true);
     this.length += length;
   }
 
@@ -67,14 +82,17 @@ export class LineBuffer {
     let digits = 1;
     for (let power = 36; power <= value; power *= 36) digits++;
     this.reserve(digits);
-    const { bytes } = this;
-    for (let at = this.length + digits; at > this.length;) {
-      const rest = Math.floor(value / 36);
-      const digit = value - rest * 36;
-      bytes[--at] = digit < 10 ? 0x30 + digit : 0x57 + digit;
+    const view = this.#view;
+    const end = this.length + digits;
+    let at = end;
+    for (; digits > 1; digits -= 2) {
+      const rest = value < LARGE ? value / 1_296 | 0 : Math.floor(value / 1_296);
+      at -= 2;
+      view.setInt16(at, PAIRS_36[value - rest * 1_296], true);
       value = rest;
     }
-    this.length += digits;
+    if (digits === 1) this.bytes[this.length] = value < 10 ? 0x30 + value : 0x57 + value;
+    this.length = end;
   }
 
   /** Appends one byte. */
@@ -85,15 +103,28 @@ export class LineBuffer {
 
   /** Appends a whole number from 0 on. */
   whole(value: number): void {
-    if (value < 10) {
-      this.byte(0x30 + value);
-    } else if (value > 0x3fff_ffff) {
+    if (value < 1_000) {
+      this.reserve(SHORT_NUMBER_BYTES);
+      this.#short(value);
+    } else if (value >= LARGE) {
       this.ascii(String(value));
     } else {
       let digits = 1;
       for (let power = 10; power <= value; power *= 10) digits++;
       this.padded(value, digits);
     }
+  }
+
+  /** Appends a whole number below 1,000, for which there has to be room, also for the rest of a word. */
+  #short(value: number): void {
+    const digits = value < 10 ? 1 : value < 100 ? 2 : 3;
+    this.#view.setInt32(this.length, DIGITS[value] >> (3 - digits) * 8, true);
+    this.length += digits;
+  }
+
+  /** Writes three digits of `value`, below 1,000, and `next` after them, over what is at `at`. */
+  overwrite(at: number, value: number, next: number): void {
+    this.#view.setInt32(at, DIGITS[value] | next << 24, true);
   }
 
   /** Appends `value`, from 0 on, with `decimals` digits after the point, six at the most. */
@@ -104,6 +135,21 @@ export class LineBuffer {
     this.whole(whole);
     this.byte(0x2e);
     this.padded(scaled - whole * scale, decimals);
+  }
+
+  /** Appends `value`, from 0 on, with three digits after the point. */
+  thousandths(value: number): void {
+    const scaled = Math.round(value * 1_000);
+    if (scaled >= 1_000_000) {
+      this.decimal(value, 3);
+      return;
+    }
+    this.reserve(SHORT_NUMBER_BYTES);
+    const whole = scaled / 1_000 | 0;
+    this.#short(whole);
+    this.bytes[this.length++] = 0x2e;
+    this.#view.setInt32(this.length, DIGITS[scaled - whole * 1_000], true);
+    this.length += 3;
   }
 
   /** Appends the last `digits` digits of `value`, below 2^30, with zeros before it. */
@@ -117,6 +163,20 @@ export class LineBuffer {
       left = rest;
     }
     this.length += digits;
+  }
+
+  /** Appends `source[start, end)` if nothing in it needs a second look; or else nothing, and is `false`. */
+  plain(source: Uint8Array, start: number, end: number, { harmless }: Escaping): boolean {
+    this.reserve(end - start);
+    const { bytes } = this;
+    let to = this.length;
+    for (let at = start; at < end; at++) {
+      const byte = source[at];
+      if (harmless[byte] === 0) return false;
+      bytes[to++] = byte;
+    }
+    this.length = to;
+    return true;
   }
 
   /** Appends `source[start, end)`, with escapes where `escaping` wants them. */

@@ -16,7 +16,38 @@ const BUCKETS = 31 * PER_DOUBLING;
 const SLOT_MS = 5_000;
 const SLOTS = 12;
 
-const { log2, min, ceil } = Math;
+/** Where each bucket ends, as a multiple of the first one's end; the last one has no end. */
+const ENDS = Float64Array.from(
+  { length: BUCKETS },
+  (_, index) => index === BUCKETS - 1 ? Infinity : 2 ** (index / PER_DOUBLING),
+);
+/** What a number is made of: the upper half of its bits has the exponent, and the first ones after the point. */
+const number = new Float64Array(1);
+const halves = new Uint32Array(number.buffer);
+const UPPER = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0;
+const EXPONENT_SHIFT = 20;
+/** The exponent of 1, in these bits. */
+const EXPONENT_OF_ONE = 0x3ff;
+/** Bits after the point by which a bucket within a doubling is found, or the one before it. */
+const CELL_BITS = 6;
+const CELLS = Uint8Array.from(
+  { length: 1 << CELL_BITS },
+  (_, cell) => Math.ceil(Math.log2(1 + cell / (1 << CELL_BITS)) * PER_DOUBLING),
+);
+
+/** The bucket of a duration in milliseconds: the first one that does not end before it. */
+function bucketOf(ms: number): number {
+  const multiple = ms / FIRST_MS;
+  if (multiple <= 1) return 0;
+  if (multiple > ENDS[BUCKETS - 2]) return BUCKETS - 1;
+  number[0] = multiple;
+  const upper = halves[UPPER];
+  const doublings = (upper >>> EXPONENT_SHIFT) - EXPONENT_OF_ONE;
+  const cell = (upper >>> (EXPONENT_SHIFT - CELL_BITS)) & ((1 << CELL_BITS) - 1);
+  const index = doublings * PER_DOUBLING + CELLS[cell];
+  // Cells are narrower than buckets: one of them has the end of one bucket at the most.
+  return multiple > ENDS[index] ? index + 1 : index;
+}
 
 /** How many durations were in which bucket: of those that are not empty, index and count. */
 export type LatencyCounts = readonly (readonly [number, number])[];
@@ -43,8 +74,7 @@ export class LatencyWindow implements Disposable {
 
   /** Adds a duration, in milliseconds. */
   add(ms: number): void {
-    const index = ms <= FIRST_MS ? 0 : min(BUCKETS - 1, ceil(log2(ms / FIRST_MS) * PER_DOUBLING));
-    this.#slots[this.#current][index]++;
+    this.#slots[this.#current][bucketOf(ms)]++;
   }
 
   /** How many there were. */

@@ -92,10 +92,15 @@ class Counts {
 
 /** Counts requests. */
 export class Traffic {
+  readonly isPatient = true;
   /** Durations of the requests of the last minute. */
   readonly latency: LatencyWindow = new LatencyWindow();
   /** Counts by mounts, for each kind of endpoint. */
   readonly #byEndpoint = ENDPOINTS.map(() => new Map<string, Counts>());
+  /** Where the last request was counted: most are of the same mount as the one before. */
+  #counts: Counts | null = null;
+  #mount = "";
+  #endpoint: EndedRequest["endpoint"] = "http";
   readonly #outcomes = new Float64Array(OUTCOMES.length);
   #requests = 0;
   #failures = 0;
@@ -103,8 +108,7 @@ export class Traffic {
   /** Takes note that a request has ended. */
   onEnd(request: EndedRequest): void {
     const { endpoint, status, outcome, durationMs } = request;
-    const mounts = this.#byEndpoint[endpoint === "http" ? 0 : endpoint === "fastcgi" ? 1 : 2];
-    const counts = mounts.get(request.mount) ?? this.#newCounts(mounts, request.mount);
+    const counts = this.#countsOf(endpoint, request.mount);
     const scheme = request.scheme === "http" ? 0 : 1;
     const method = METHOD_INDEX.get(request.method) ?? OTHER;
     const kind = (status / 100) | 0;
@@ -151,6 +155,16 @@ export class Traffic {
     for (const [index, outcome] of OUTCOMES.entries()) {
       addSample(samples, "gatehouse_request_outcomes", { outcome }, this.#outcomes[index]);
     }
+  }
+
+  #countsOf(endpoint: EndedRequest["endpoint"], mount: string): Counts {
+    if (this.#counts !== null && mount === this.#mount && endpoint === this.#endpoint) {
+      return this.#counts;
+    }
+    const mounts = this.#byEndpoint[endpoint === "http" ? 0 : endpoint === "fastcgi" ? 1 : 2];
+    this.#mount = mount;
+    this.#endpoint = endpoint;
+    return this.#counts = mounts.get(mount) ?? this.#newCounts(mounts, mount);
   }
 
   #newCounts(mounts: Map<string, Counts>, mount: string): Counts {

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { timerMs } from "../base/timers.ts";
 import type { Exchange, ExchangeHandler, Refusal, RequestHead } from "../message/exchange.ts";
+import { RequestHead as Head } from "../message/exchange.ts";
 import type { ExchangeWatch } from "./observed_exchange.ts";
 import { ObservedExchange } from "./observed_exchange.ts";
 import type { Outcome, RequestObserver, RequestTracer } from "./request_record.ts";
@@ -13,18 +15,32 @@ import { TurnClock } from "./turn_clock.ts";
 
 /** How long the distance between the two clocks is taken for what it was, in milliseconds. */
 const CLOCK_MS = 1_000;
+/** Records that wait for patient observers at the most, and how long, in milliseconds. */
+const MAX_WAITING = 64;
+const MAX_WAIT_MS = 200;
+/** The head of no request. */
+const NO_HEAD = new Head();
 
-/** Observes the requests of all endpoints. */
-export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
+/**
+ * Observes the requests of all endpoints. Patient observers are told of many requests one after another: what they
+ * do takes half the time when it is not done between other things.
+ */
+export class ObservingHandler implements ExchangeHandler, ExchangeWatch, Disposable {
   /** Requests that are under way. */
   inFlight = 0;
   readonly clock = new TurnClock();
   /** The one that came last of those under way; the others by {@linkcode ObservedExchange.before}. */
   #newest: ObservedExchange | null = null;
   readonly #handler: ExchangeHandler;
-  readonly #observers: readonly RequestObserver[];
+  /** Who is told at once, and who is told later. */
+  readonly #prompt: readonly RequestObserver[];
+  readonly #patient: readonly RequestObserver[];
   readonly #tracer: RequestTracer | null;
-  readonly #record = new RequestRecord();
+  /** The records of requests that have ended, of which the patient are to be told: the first ones count. */
+  readonly #records = Array.from({ length: MAX_WAITING }, () => new RequestRecord());
+  #waiting = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isOver = false;
   /** What the one clock is before the other, and when that was asked. */
   #epochMs = 0;
   #epochAt = -Infinity;
@@ -36,7 +52,9 @@ export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
     tracer: RequestTracer | null = null,
   ) {
     this.#handler = handler;
-    this.#observers = tracer === null ? observers : [...observers, tracer];
+    const all = tracer === null ? observers : [...observers, tracer];
+    this.#prompt = all.filter(({ isPatient }) => isPatient !== true);
+    this.#patient = all.filter(({ isPatient }) => isPatient === true);
     this.#tracer = tracer;
   }
 
@@ -67,7 +85,7 @@ export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
 
   onRefused(head: RequestHead, { status, bodyBytes, durationMs }: Refusal): void {
     const now = this.clock.now();
-    const record = this.#record;
+    const record = this.#records[this.#waiting];
     record.head = head;
     record.mount = "";
     record.status = status;
@@ -81,6 +99,8 @@ export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
     record.trace = null;
     record.outcome = "answered";
     this.#tell(record);
+    // The bytes of its head are borrowed.
+    this.settle();
   }
 
   onEnded(exchange: ObservedExchange, outcome: Outcome, now: number): void {
@@ -91,7 +111,7 @@ export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
     else this.#newest = before;
     // Whoever keeps it a little longer is not to keep those that come after it, too.
     exchange.before = exchange.after = null;
-    const record = this.#record;
+    const record = this.#records[this.#waiting];
     const { head, startedAt, respondedAt, place } = exchange;
     record.head = head;
     record.mount = exchange.mount;
@@ -119,10 +139,40 @@ export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
     }
   }
 
-  #tell(record: RequestRecord): void {
-    const observers = this.#observers;
-    for (let i = 0; i < observers.length; i++) observers[i].onEnd(record);
+  /** Tells the patient observers of all that has ended so far. */
+  settle(): void {
+    const count = this.#waiting;
+    this.#waiting = 0;
+    const records = this.#records;
+    for (const observer of this.#patient) {
+      for (let i = 0; i < count; i++) observer.onEnd(records[i]);
+    }
+    for (let i = 0; i < count; i++) forget(records[i]);
   }
+
+  /** Lets nobody wait any more. */
+  [Symbol.dispose](): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.settle();
+  }
+
+  #tell(record: RequestRecord): void {
+    const prompt = this.#prompt;
+    for (let i = 0; i < prompt.length; i++) prompt[i].onEnd(record);
+    if (this.#patient.length === 0) return;
+    if (++this.#waiting === MAX_WAITING || this.#isOver) {
+      this.settle();
+    } else {
+      this.#timer ??= setTimeout(this.#onTimer, timerMs(MAX_WAIT_MS));
+    }
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined;
+    this.settle();
+    for (const observer of this.#patient) observer.onPause?.();
+  };
 
   /** What has to be added to the monotonic clock to get the time of day, which may be set meanwhile. */
   #epoch(now: number): number {
@@ -132,4 +182,10 @@ export class ObservingHandler implements ExchangeHandler, ExchangeWatch {
     }
     return this.#epochMs;
   }
+}
+
+/** Lets go of what a record keeps alive. */
+function forget(record: RequestRecord): void {
+  record.head = NO_HEAD;
+  record.trace = null;
 }

@@ -110,8 +110,15 @@ export class RequestRecord {
 
 /** Is told of requests. It works for all of them, so it has to be quick. */
 export interface RequestObserver {
+  /**
+   * Whether it can be told a moment later, of many requests one after another: that costs less. Absent: it is told
+   * at once.
+   */
+  readonly isPatient?: boolean;
   /** A request has ended; the record is borrowed. */
   onEnd(record: RequestRecord): void;
+  /** There is a pause: others will come later, if any. Only patient ones are told. */
+  onPause?(): void;
 }
 
 /** Gives requests their places in traces. */

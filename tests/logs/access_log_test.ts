@@ -85,7 +85,7 @@ Deno.test("lines that a full disk does not take are lost, and said; the next one
   const sink = new SlowSink();
   const lines: string[] = [];
   const log = new AccessLog(sink, "x.log", FORMAT, (_, line) => lines.push(line));
-  const mount = `/${"m".repeat(70_000)}`;
+  const mount = `/${"m".repeat(140_000)}`;
   log.onEnd(recordOf(mount));
   await sink.release(new Error("no space left"));
   assertEquals(lines, ["access log x.log: 1 line is lost: no space left"]);
@@ -98,7 +98,7 @@ Deno.test("a log ends although nobody takes its lines, and says how many are los
   const sink = new SlowSink();
   const lines: string[] = [];
   const log = new AccessLog(sink, "x.log", FORMAT, (_, line) => lines.push(line));
-  log.onEnd(recordOf(`/${"m".repeat(70_000)}`));
+  log.onEnd(recordOf(`/${"m".repeat(140_000)}`));
   log.onEnd(recordOf("/b"));
   log.onEnd(recordOf("/c"));
   await log.close();

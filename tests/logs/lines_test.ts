@@ -6,7 +6,8 @@ import { requestIdOf } from "../../src/message/request_id.ts";
 import { parseLogFormat } from "../../src/logs/format.ts";
 import { LineBuffer } from "../../src/logs/line_buffer.ts";
 import { MAX_LINE_CHARS, readAnyLine, readerOf } from "../../src/logs/line_reader.ts";
-import { LineWriter, MAX_VALUE_BYTES } from "../../src/logs/line_writer.ts";
+import { LineWriter } from "../../src/logs/line_writer.ts";
+import { MAX_VALUE_BYTES } from "../../src/logs/values.ts";
 import { RequestRecord } from "../../src/observe/request_record.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 
@@ -272,6 +273,57 @@ Deno.test("the longest lines that are written are lines for who reads them", () 
     const line = lineOf(format, record).trimEnd();
     assert(line.length > 3 * 4 * MAX_VALUE_BYTES && line.length < MAX_LINE_CHARS, format);
     assertEquals(readAnyLine(line)?.values.status, "200", format);
+  }
+});
+
+Deno.test("numbers of any size are written as they are", () => {
+  const line = new LineBuffer();
+  for (const number of [0, 7, 10, 99, 100, 999, 1_000, 46_655, 1_679_616, 2 ** 30, 2 ** 45 + 1]) {
+    const forms: [string, () => void][] = [
+      [String(number), () => line.whole(number)],
+      [number.toString(36), () => line.base36(number)],
+      [(number / 8).toFixed(3), () => line.thousandths(number / 8)],
+    ];
+    for (const [text, write] of forms) {
+      line.length = 0;
+      write();
+      assertEquals(new TextDecoder().decode(line.bytes.subarray(0, line.length)), text);
+    }
+  }
+});
+
+Deno.test("what is kept for lines in JSON is that of each: clients, places, statuses, milliseconds", () => {
+  const line = new LineBuffer();
+  const writer = new LineWriter(parseLogFormat("json", "--access-log-format"), 77);
+  const hosts = ["203.0.113.9", "2001:db8::1", "9".repeat(5_000)];
+  const mounts = ["/", "/a", "/b", '/"\u{e9}'];
+  for (let i = 0; i < 600; i++) {
+    const worker = i % 7;
+    const record = recordOf(`/${i}`, "", {
+      ...{ mount: mounts[i % 4], worker, generation: i % 3, status: 200 + i % 300 },
+      ...{ startedAtMs: STARTED_AT_MS + i * 77, bytesIn: i % 5, bytesOut: i * i },
+    });
+    const { head } = record;
+    const hostname = hosts[i % 3];
+    head.peer = {
+      ...{ ...head.peer, scheme: i % 2 === 0 ? "http" : "https" },
+      remoteAddr: { transport: "tcp", hostname, port: 1 },
+    };
+    line.length = 0;
+    writer.write(line, record);
+    const said = JSON.parse(new TextDecoder().decode(line.bytes.subarray(0, line.length)));
+    assertEquals(
+      [said.time, said.client, said.method, said.target, said.status, said.bytesIn, said.bytesOut],
+      [
+        ...[new Date(record.startedAtMs).toISOString(), hostname, "GET", `/${i}`],
+        ...[record.status, record.bytesIn, record.bytesOut],
+      ],
+    );
+    assertEquals(
+      [said.scheme, said.worker, said.generation, said.requestId],
+      [record.scheme, worker, record.generation, requestIdOf(head)],
+    );
+    assertEquals(said.mount, i % 4 === 3 ? '/"\u{c3}\u{a9}' : record.mount);
   }
 });
 

@@ -33,3 +33,14 @@ Deno.test("without requests there are no percentiles, and odd counts do no harm"
   assertEquals(percentiles([new LatencyWindow().counts], [0.5]), [null]);
   assertEquals(percentiles([[[-1, 5], [1e9, 5], [NaN, 5]]], [0.5]), [null]);
 });
+
+Deno.test("buckets end at eighths of doublings", () => {
+  for (let index = 1; index < 247; index++) {
+    const end = 0.01 * 2 ** (index / 8);
+    for (const [part, bucket] of [[0.999999, index], [1.000001, index + 1]] as const) {
+      const window = new LatencyWindow();
+      window.add(end * part);
+      assertEquals(window.counts, [[bucket, 1]], `${end} ms`);
+    }
+  }
+});

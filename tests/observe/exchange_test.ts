@@ -220,3 +220,74 @@ Deno.test("a request without an answer has the status that its front server is t
   observing.handle({ ...new Endpoint().inner });
   assertEquals(statuses, [[502, "502 Bad Gateway\n".length, "answered"], [0, 0, "cut off"]]);
 });
+
+Deno.test("patient observers are told of requests in their order: when there are many, when asked, at the end", () => {
+  const told: string[] = [];
+  const kept: RequestRecord[] = [];
+  const observing = new ObservingHandler(
+    { handle: (exchange) => exchange.respond(WHOLE, "") },
+    [
+      { onEnd: () => told.push("prompt") },
+      {
+        isPatient: true,
+        onEnd(record) {
+          kept.push(record);
+          told.push(record.target);
+        },
+      },
+    ],
+  );
+  const ask = (from: number, to: number) => {
+    for (let i = from; i < to; i++) {
+      observing.handle({ ...new Endpoint().inner, head: headOf(`/${i}`) });
+    }
+  };
+  const targets = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => `/${from + i}`);
+  ask(0, 2);
+  assertEquals(told.splice(0), ["prompt", "prompt"]);
+  observing.settle();
+  assertEquals(told.splice(0), targets(0, 2));
+  assertEquals(kept.map(({ target }) => target), ["", ""], "records let go of their heads");
+  observing.settle();
+  assertEquals(told, []);
+  ask(2, 200);
+  const many = told.splice(0).filter((each) => each !== "prompt");
+  assertEquals(many, targets(2, 2 + many.length));
+  assert(many.length >= 100, "no more wait than a few");
+  observing[Symbol.dispose]();
+  assertEquals(told.splice(0), targets(2 + many.length, 200));
+  ask(200, 201);
+  assertEquals(told, ["prompt", "/200"], "nobody waits after the end");
+});
+
+Deno.test("patient observers are told after a moment, and of the pause after that", async () => {
+  const told: string[] = [];
+  const pause = Promise.withResolvers<void>();
+  const observing = new ObservingHandler(
+    { handle: (exchange) => exchange.respond(WHOLE, "") },
+    [{
+      isPatient: true,
+      onEnd: ({ target }) => told.push(target),
+      onPause: () => pause.resolve(),
+    }],
+  );
+  observing.handle({ ...new Endpoint().inner, head: headOf("/a") });
+  assertEquals(told, []);
+  await pause.promise;
+  assertEquals(told, ["/a"]);
+});
+
+Deno.test("patient observers are told of what was refused, whatever its buffer has by then", () => {
+  const told: string[] = [];
+  const observing = new ObservingHandler({ handle() {} }, [{
+    isPatient: true,
+    onEnd: ({ target, status }) => told.push(`${target} ${status}`),
+  }]);
+  const head = headOf("/refused");
+  const borrowed = head.block = head.block.slice();
+  observing.onRefused(head, { status: 400, bodyBytes: 0, durationMs: 0 });
+  borrowed.fill(0);
+  observing[Symbol.dispose]();
+  assertEquals(told, ["/refused 400"]);
+});
