@@ -49,6 +49,7 @@ export async function dispatchCommand(
     source,
     endpoint,
     limits,
+    onEnded: watch?.onEnded,
     log,
     ...keys === undefined ? {} : { keys },
     ...placement === undefined ? {} : { placement },

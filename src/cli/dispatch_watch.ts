@@ -10,6 +10,7 @@ import type { Log } from "../base/log.ts";
 import { tell } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import type { DispatchHub } from "../dispatch/hub.ts";
+import type { EndedRequest } from "../dispatch/passed_request.ts";
 import { evenEpochMs } from "../monitor/clock.ts";
 import type { Readiness } from "../monitor/health.ts";
 import { notReady, READY } from "../monitor/health.ts";
@@ -17,13 +18,13 @@ import { LoopDelay } from "../monitor/loop_delay.ts";
 import { Monitor } from "../monitor/monitor.ts";
 import type { MonitorAddresses } from "../monitor/monitor.ts";
 import { RecentErrors } from "../monitor/recent_errors.ts";
-import type { EndpointReport, ProcessReport, Totals } from "../monitor/report.ts";
-import { NO_TOTALS } from "../monitor/report.ts";
+import type { EndpointReport, ProcessReport } from "../monitor/report.ts";
 import { LocalReports } from "../monitor/report_source.ts";
 import { dispatchSamples } from "../monitor/dispatch_samples.ts";
 import type { Samples } from "../monitor/samples.ts";
 import { addSample } from "../monitor/samples.ts";
 import { systemInfo } from "../monitor/system_info.ts";
+import { Traffic } from "../monitor/traffic.ts";
 
 /** Watches a dispatcher from before it listens to its end. */
 export class DispatchWatch implements AsyncDisposable {
@@ -35,11 +36,13 @@ export class DispatchWatch implements AsyncDisposable {
   readonly log: Log;
   readonly #errors = new RecentErrors();
   readonly #delay = new LoopDelay();
+  readonly #traffic = new Traffic();
   readonly #startedAtMs = evenEpochMs();
   #monitor: Monitor | null = null;
 
   private constructor(log: Log) {
     this.log = this.#errors.watching(log);
+    this.#traffic.latency.start();
   }
 
   /**
@@ -67,7 +70,7 @@ export class DispatchWatch implements AsyncDisposable {
         log: watch.log,
       });
     } catch (error) {
-      watch.#delay[Symbol.dispose]();
+      watch.#stop();
       throw error;
     }
     for (const url of watch.#monitor.urls) tell(`monitoring at ${url}`);
@@ -97,6 +100,7 @@ export class DispatchWatch implements AsyncDisposable {
       addSample(samples, "gatehouse_event_loop_delay_seconds", { process, stat }, delay);
     }
     if (this.hub !== null) dispatchSamples(samples, this.hub.dispatcher);
+    this.#traffic.addTo(samples);
     return {
       process,
       pid: Deno.pid,
@@ -110,8 +114,8 @@ export class DispatchWatch implements AsyncDisposable {
       endpoints: this.#endpoints,
       requests: [],
       errors: this.#errors.lines,
-      totals: this.#totals,
-      latency: [],
+      totals: this.#traffic.totals,
+      latency: this.#traffic.latency.counts,
       samples,
     };
   }
@@ -119,7 +123,16 @@ export class DispatchWatch implements AsyncDisposable {
   /** Watches no more. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#monitor?.[Symbol.asyncDispose]();
+    this.#stop();
+  }
+
+  /** Counts a request that has ended. */
+  readonly onEnded = (ended: EndedRequest): void =>
+    this.#traffic.onEnd({ ...ended, endpoint: "mongrel2", mount: "" });
+
+  #stop(): void {
     this.#delay[Symbol.dispose]();
+    this.#traffic.latency[Symbol.dispose]();
   }
 
   get #endpoints(): EndpointReport[] {
@@ -141,13 +154,5 @@ export class DispatchWatch implements AsyncDisposable {
       unanswered: handler.requests.size,
     }));
     return [waiting, ...handlers];
-  }
-
-  get #totals(): Totals {
-    if (this.hub === null) return NO_TOTALS;
-    const { requests, answered, badGateway, unavailable, gatewayTimeout } =
-      this.hub.dispatcher.counts;
-    const failures = badGateway + unavailable + gatewayTimeout;
-    return { ...NO_TOTALS, requests: Math.min(requests, answered + failures), failures };
   }
 }

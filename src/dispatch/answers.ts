@@ -65,6 +65,11 @@ export function replyTo(
   return hasAt(reply, at, control, control.length) ? "request" : null;
 }
 
+/** Where the answer begins in a reply that has one to `client`. */
+export function answerStart({ key, connId }: Client): number {
+  return key.length + `${connId.length}:, `.length;
+}
+
 /** Whether `bytes` have the first `count` code units of `text` at `at`. */
 function hasAt(bytes: Uint8Array, at: number, text: string, count: number): boolean {
   if (bytes.length - at < count) return false;

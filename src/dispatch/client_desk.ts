@@ -4,8 +4,9 @@
  * @module
  */
 
+import type { MessageOutline } from "../mongrel2/codec/outline.ts";
 import type { DispatchLimits } from "../limits/dispatch_limits.ts";
-import { closingReply, errorReply, goneNotice, replyTo } from "./answers.ts";
+import { answerStart, closingReply, errorReply, goneNotice, replyTo } from "./answers.ts";
 import type { ErrorStatus } from "./answers.ts";
 import { Client, DispatchedRequest, LastHandlers } from "./clients.ts";
 import type { DispatchOutcome } from "./codec/dispatch_message.ts";
@@ -14,6 +15,8 @@ import type { Handler } from "./handlers.ts";
 import { HeldRequests } from "./held_requests.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Journal } from "./journal.ts";
+import type { EndedRequest, RequestOutcome } from "./passed_request.ts";
+import { PassedRequest } from "./passed_request.ts";
 import { OverdueRequests } from "./overdue_requests.ts";
 import type { Placement } from "./placement.ts";
 
@@ -23,6 +26,8 @@ export interface DeskHost {
   reply(upstream: number, bytes: Uint8Array): void;
   /** Nothing more comes for the request that came as `upstream`. */
   done(upstream: number, outcome: DispatchOutcome): void;
+  /** A request has ended. Absent if nobody wants to know. */
+  readonly onEnded?: ((ended: EndedRequest) => void) | undefined;
 }
 
 /** Requests of one connection at a time. */
@@ -108,13 +113,13 @@ export class ClientDesk {
         break;
       case "part":
       case "frame":
-        if (client !== undefined) this.#onContinuation(client, bytes);
+        if (client !== undefined) this.#onContinuation(client, bytes, incoming.outline);
         else if (incoming.kind === "frame") this.#host.reply(0, closingReply(new Client(key)));
         break;
       case "gone":
         this.#notify(key, client, bytes, "must");
         this.#last.delete(key);
-        if (client !== undefined) this.#forget(client);
+        if (client !== undefined) this.#forget(client, "client left");
         break;
       case "word":
         this.#notify(key, client, bytes, "may");
@@ -155,11 +160,20 @@ export class ClientDesk {
       this.#begin(each);
       if (kind === "answer" && each.answer === "none") each.answer = "maybe";
     }
-    if (kind === "answer") request.answer = "begun";
-    else client.requests[0].since = this.#journal.now;
+    if (kind === "answer") {
+      request.answer = "begun";
+      if (request.passed !== null) this.#count(request, request.passed, payload);
+    } else {
+      client.requests[0].since = this.#journal.now;
+    }
     this.#journal.counts.replies++;
     handler.hasAnswered = true;
     this.#host.reply(request.upstream, payload);
+  }
+
+  #count({ client }: DispatchedRequest, passed: PassedRequest, reply: Uint8Array): void {
+    passed.addAnswer(reply, answerStart(client));
+    for (const each of client.requests) each.passed?.presume(passed);
   }
 
   /** Takes word of a handler that nothing more comes of the request that it has as `number`. */
@@ -245,7 +259,7 @@ export class ClientDesk {
   abandon(): void {
     for (const client of [...this.#clients.values()]) {
       this.#roster.tell(client.owner, goneNotice(client), "must");
-      this.#forget(client);
+      this.#forget(client, "client left");
     }
     this.#last.clear();
   }
@@ -256,13 +270,16 @@ export class ClientDesk {
   }
 
   #onRequest(
-    { traits }: Incoming,
+    { traits, outline }: Incoming,
     client: Client,
     bytes: Uint8Array,
     upstream: number,
   ): void {
     this.#journal.counts.requests++;
-    const request = new DispatchedRequest(client, traits, upstream, this.#journal.now);
+    const { now } = this.#journal;
+    const request = new DispatchedRequest(client, traits, upstream, now);
+    const isCounted = this.#host.onEnded !== undefined && !traits.isUploadStart;
+    if (isCounted) request.passed = new PassedRequest(outline, now);
     const isBusy = client.requests.length > 0;
     if (!isBusy) {
       this.#clients.set(client.key, client);
@@ -374,7 +391,7 @@ export class ClientDesk {
   }
 
   /** Takes part of a body, or a frame, which belongs to a request that a handler has. */
-  #onContinuation(client: Client, bytes: Uint8Array): void {
+  #onContinuation(client: Client, bytes: Uint8Array, outline: MessageOutline): void {
     const { owner } = client;
     if (owner === null || !client.hasGiven) {
       // Nobody has asked for it.
@@ -382,7 +399,9 @@ export class ClientDesk {
       return;
     }
     for (const request of client.requests) this.#begin(request);
-    client.requests[0].since = this.#journal.now;
+    const [first] = client.requests;
+    first.since = this.#journal.now;
+    first.passed?.addPart(outline.body.length);
     if (this.#roster.tell(owner, bytes, "may")) return;
     this.#journal.counts.overflows++;
     this.#close(client);
@@ -428,11 +447,13 @@ export class ClientDesk {
     if (at === 0) requests.shift();
     else if (at > 0) requests.splice(at, 1);
     this.#journal.counts.answered++;
-    this.#drop(request);
+    this.#drop(request, "answered");
   }
 
   /** Has a request count no more. */
-  #drop(request: DispatchedRequest): void {
+  #drop(request: DispatchedRequest, outcome: RequestOutcome): void {
+    const { passed } = request;
+    if (passed !== null) this.#host.onEnded?.(passed.ended(outcome, this.#journal.now));
     this.#held.release(request);
     this.#setState(request, "failed");
     this.#unansweredCount--;
@@ -462,8 +483,12 @@ export class ClientDesk {
   /** Answers the first request of a client with an error, and closes the connection. */
   #refuse(client: Client, status: ErrorStatus): void {
     this.#journal.counts[COUNTED[status]]++;
-    const [{ upstream, traits }] = client.requests;
-    if (!traits.isUploadStart) this.#host.reply(upstream, errorReply(client, status, traits));
+    const [first] = client.requests;
+    const { upstream, traits } = first;
+    if (!traits.isUploadStart) {
+      this.#host.reply(upstream, errorReply(client, status, traits));
+      first.passed?.refuse(status);
+    }
     this.#close(client);
   }
 
@@ -475,18 +500,18 @@ export class ClientDesk {
     // Its handler may know already.
     const isToBeTold = client.hasGiven && client.withdrawnAt === null;
     if (isToBeTold) this.#roster.tell(owner, goneNotice(client), "must");
-    this.#forget(client);
+    this.#forget(client, "cut off");
   }
 
   /** Forgets a client that has gone; what handlers have of it, they finish. */
-  #forget(client: Client): void {
+  #forget(client: Client, outcome: RequestOutcome): void {
     client.isGone = true;
     client.withdrawnAt = null;
     this.#clients.delete(client.key);
     this.#placement.remove(client);
     for (const request of client.requests) {
       request.since = this.#journal.now;
-      this.#drop(request);
+      this.#drop(request, outcome);
     }
     client.requests.length = 0;
   }

@@ -7,6 +7,7 @@
 import type { QueuePlace } from "./client_queue.ts";
 import type { Handler } from "./handlers.ts";
 import type { RequestTraits } from "./incoming.ts";
+import type { PassedRequest } from "./passed_request.ts";
 
 /**
  * Where a request is: it waits for a handler, was given to one, or has failed and waits for its turn to
@@ -42,6 +43,8 @@ export class DispatchedRequest {
    * before it.
    */
   answer: "none" | "maybe" | "begun" = "none";
+  /** What of it has passed; `null` if nobody wants to know. */
+  passed: PassedRequest | null = null;
 
   /** Makes a request that waits. */
   constructor(client: Client, traits: RequestTraits, upstream: number, since: number) {

@@ -13,6 +13,7 @@ import { isDispatcherSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { DoorKeys } from "./curve/door.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import type { EndedRequest } from "./passed_request.ts";
 import { HandlerSockets, NOT_ADMITTED } from "./handler_sockets.ts";
 import { LinkUpstream } from "./link_upstream.ts";
 import type { Placement } from "./placement.ts";
@@ -33,6 +34,8 @@ export interface DispatchHubOptions {
   readonly placement?: Placement;
   /** CURVE's keys, those of the handlers that may connect among them; anybody may without. */
   readonly keys?: DoorKeys;
+  /** Is told of each request that has ended; nobody counts them otherwise. */
+  readonly onEnded?: ((ended: EndedRequest) => void) | undefined;
   /** Takes messages. */
   readonly log: Log;
 }
@@ -62,7 +65,8 @@ export class DispatchHub implements AsyncDisposable {
    * @throws {ZmqLibraryError} if libzmq cannot be loaded
    * @throws {ListenError} if nothing can listen at the endpoint
    */
-  constructor({ source, endpoint, limits, placement, keys, log }: DispatchHubOptions) {
+  constructor(options: DispatchHubOptions) {
+    const { source, endpoint, limits, placement, keys, onEnded, log } = options;
     const dispatcher = this.dispatcher = new Dispatcher(
       {
         send: (peer, message) => this.#handlers.send(peer, message),
@@ -71,6 +75,7 @@ export class DispatchHub implements AsyncDisposable {
         admit: (peer) => this.#handlers.admit(peer),
         dismiss: (peer) => this.#handlers.dismiss(peer),
         origin: () => this.#handlers.origin,
+        onEnded,
         log,
       },
       limits,

@@ -28,6 +28,8 @@ export interface Incoming {
   readonly client: string;
   /** What is known of it if it is a request. */
   readonly traits: RequestTraits;
+  /** What it says, as far as it was read. */
+  readonly outline: MessageOutline;
 }
 
 /** Methods with which a request can be repeated (RFC 9110 9.2.2). */
@@ -50,7 +52,7 @@ const MAX_NOTICE_BYTES = 1_024;
  */
 export function readIncoming(bytes: Uint8Array): Incoming {
   const outline = outlineOf(bytes);
-  return { kind: kindOf(outline), client: outline.client, traits: traitsOf(outline) };
+  return { kind: kindOf(outline), client: outline.client, traits: traitsOf(outline), outline };
 }
 
 function kindOf(outline: MessageOutline): IncomingKind {

@@ -183,7 +183,7 @@ test(
       assertEquals(await (await fetch(`${admin}/readyz`)).text(), "ready\n");
       await mongrel2.request(1, "/1");
       const request = await one.request();
-      one.answer(request, "");
+      one.answer(request, "hello");
       one.answer(request, "late");
       await mongrel2.reply();
       await mongrel2.request(2, "/2");
@@ -206,12 +206,17 @@ test(
         ["gatehouse_dispatch_answers", { by: "503" }, 0],
         ["gatehouse_dispatch_handler_events", { event: "joined" }, 2],
         ["gatehouse_mongrel2_messages", { kind: "requests" }, 2],
+        ["gatehouse_requests", { endpoint: "mongrel2", method: "GET", status: "2xx" }, 1],
+        ["gatehouse_request_outcomes", { outcome: "answered" }, 1],
+        ["gatehouse_response_body_bytes", {}, 5],
       ];
       for (const [family, labels, value] of expected) {
         assertEquals(sumOf(values, family, labels), value, `${family} ${JSON.stringify(labels)}`);
       }
       const status = await (await fetch(`${admin}/status.json`)).json();
       assertEquals(status.inFlight, 1);
+      assertEquals(status.totals, { requests: 1, failures: 0, bytesIn: 0, bytesOut: 5 });
+      assert(status.latencyMs.p50 > 0);
       assertEquals(
         status.processes[0].endpoints.map((each: { url: string; unanswered: number }) => [
           each.url,

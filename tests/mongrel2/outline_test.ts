@@ -13,6 +13,7 @@ const NAMES: readonly TellingHeader[] = [
   "VERSION",
   "PATH",
   "FLAGS",
+  "URL_SCHEME",
   "UPLOAD_STREAM",
   "x-mongrel2-upload-start",
   "x-mongrel2-upload-done",
@@ -26,8 +27,8 @@ function message(headers: string, body = "", path = "/p"): Uint8Array<ArrayBuffe
 function outlined(bytes: Uint8Array) {
   try {
     const outline = outlineOf(bytes);
-    const { client, path, method, body } = outline;
-    return { client, path, method, body, has: NAMES.filter((name) => outline.has(name)) };
+    const { client, path, method, isSecure, body } = outline;
+    return { client, path, method, isSecure, body, has: NAMES.filter((name) => outline.has(name)) };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return null;
@@ -42,6 +43,7 @@ function read(bytes: Uint8Array): ReturnType<typeof outlined> {
       client: `${message.senderId} ${message.connId}`,
       path: message.path,
       method: headerValue(message, "METHOD"),
+      isSecure: headerValue(message, "URL_SCHEME") === "https",
       body: message.body,
       has: NAMES.filter((name) => headerValue(message, name) !== undefined),
     };
@@ -53,6 +55,10 @@ function read(bytes: Uint8Array): ReturnType<typeof outlined> {
 
 const HEADERS: readonly string[] = [
   "{}",
+  '{"URL_SCHEME":"https","METHOD":"GET"}',
+  '{"URL_SCHEME":"http"}',
+  '{"URL_SCHEME":"xhttp"}',
+  '{"URL_SCHEME":"https","URL_SCHEME":"http"}',
   "{",
   "}",
   "",
@@ -100,6 +106,7 @@ Deno.test("the outline of a message is the same if its headers are a tnetstring"
     client: "sender-1 23",
     path: "@*",
     method: "PUT",
+    isSecure: false,
     body: bytesOf("body"),
     has: ["METHOD", "VERSION"],
   });

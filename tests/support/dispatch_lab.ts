@@ -7,6 +7,7 @@ import type {
   HandlerMessage,
 } from "../../src/dispatch/codec/dispatch_message.ts";
 import { Dispatcher } from "../../src/dispatch/dispatcher.ts";
+import type { EndedRequest } from "../../src/dispatch/passed_request.ts";
 import type { Placement } from "../../src/dispatch/placement.ts";
 import type { SendOutcome } from "../../src/dispatch/handler_roster.ts";
 import type { DispatchLimits } from "../../src/limits/dispatch_limits.ts";
@@ -20,6 +21,7 @@ export class DispatchLab {
   readonly sent: { readonly peer: string; readonly message: DispatcherMessage }[] = [];
   readonly replies: string[] = [];
   readonly log: string[] = [];
+  readonly ended: EndedRequest[] = [];
   outcome: SendOutcome = "sent";
   /** Where who says something comes from. */
   origin = "";
@@ -37,6 +39,7 @@ export class DispatchLab {
         reply: (_number, bytes) => this.replies.push(decoder.decode(bytes)),
         done() {},
         origin: () => this.origin,
+        onEnded: (ended) => this.ended.push(ended),
         log: (level, message) => this.log.push(`${level}: ${message}`),
       },
       { ...DEFAULT_DISPATCH_LIMITS, ...limits },

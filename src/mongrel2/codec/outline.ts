@@ -15,6 +15,7 @@ const TELLING = [
   "VERSION",
   "PATH",
   "FLAGS",
+  "URL_SCHEME",
   "UPLOAD_STREAM",
   "x-mongrel2-upload-start",
   "x-mongrel2-upload-done",
@@ -31,6 +32,8 @@ export interface MessageOutline {
   readonly path: string;
   /** Value of the header `METHOD`, if there is one. */
   readonly method: string | undefined;
+  /** Whether its client has sent it over TLS. */
+  readonly isSecure: boolean;
   /** The body, a view of the message. */
   readonly body: Uint8Array;
   /** Whether there is a header of that name. */
@@ -53,6 +56,8 @@ const BY_LENGTH: readonly (TellingHeader | undefined)[] = Array.from(
   { length: 1 + Math.max(...TELLING.map((name) => name.length)) },
   (_, length) => TELLING.find((name) => name.length === length),
 );
+/** Scheme of a request over TLS. */
+const SECURE = "https";
 /** Methods that most requests have: their texts are there already. */
 const METHODS: readonly string[] = ["GET", "POST", "HEAD", "PUT", "JSON"];
 
@@ -90,6 +95,10 @@ class ReadOutline implements MessageOutline {
     return headerValue(this.#message, "METHOD");
   }
 
+  get isSecure(): boolean {
+    return headerValue(this.#message, "URL_SCHEME") === SECURE;
+  }
+
   get body(): Uint8Array {
     return this.#message.body;
   }
@@ -103,6 +112,7 @@ class ReadOutline implements MessageOutline {
 class ScannedOutline implements MessageOutline {
   readonly client: string;
   method: string | undefined;
+  isSecure = false;
   /** Whether all headers were plain strings. With those that need more care, the message has to be read. */
   readonly isComplete: boolean;
   readonly #bytes: Uint8Array;
@@ -153,6 +163,9 @@ class ScannedOutline implements MessageOutline {
     if (name === undefined || !isText(this.#bytes, nameStart, name)) return;
     this.#found |= BITS[name];
     if (name === "METHOD") this.method = methodAt(this.#bytes, valueStart, valueEnd);
+    if (name !== "URL_SCHEME") return;
+    const isLong = valueEnd - valueStart === SECURE.length;
+    this.isSecure = isLong && isText(this.#bytes, valueStart, SECURE);
   }
 }
 
