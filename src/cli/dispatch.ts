@@ -13,6 +13,7 @@ import { openLibzmq } from "../zmq/library.ts";
 import { CommandAnnouncer } from "./announcer.ts";
 import { dispatchKeys } from "./dispatch_trust.ts";
 import type { DispatchWatch } from "./dispatch_watch.ts";
+import { specOf } from "./handler_source.ts";
 import { Hangups } from "./hangups.ts";
 import { untilInterrupted } from "./interrupts.ts";
 import { tellOfWait } from "./wait_notice.ts";
@@ -30,8 +31,9 @@ export async function dispatchCommand(
   settings: DispatchSettings,
   surroundings: Surroundings,
 ): Promise<number> {
-  const { logLevel: level, logFormat: format, source, limits, drainTimeoutMs } = settings;
+  const { logLevel: level, logFormat: format, limits, drainTimeoutMs } = settings;
   setUpLog({ level, format });
+  const source = await specOf(settings.source);
   using interrupted = untilInterrupted();
   const { promise: stopped, resolve: stop } = Promise.withResolvers<void>();
   interrupted.signal.addEventListener("abort", () => stop());

@@ -5,37 +5,47 @@
  */
 
 import { inTime } from "../base/deadline.ts";
-import { logToStderr, tell } from "../base/log.ts";
+import { logToStderr, setUpLog, tell } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import type { RespondSettings } from "../config/respond_options.ts";
-import { Mongrel2Endpoint } from "../mongrel2/endpoint.ts";
+import { prepareMongrel2 } from "../gateway/mongrel2_endpoints.ts";
 import { ResponseHandler } from "../respond/handler.ts";
-import { openLibzmq } from "../zmq/library.ts";
+import { specOf } from "./handler_source.ts";
+import { Hangups } from "./hangups.ts";
 import { untilInterrupted } from "./interrupts.ts";
-
-/** How long the end waits for clients to take their responses, in milliseconds. */
-const DRAIN_TIMEOUT_MS = 30_000;
 
 /** Answers until SIGINT or SIGTERM. Resolves to the exit status: 1 if answers were cut off. */
 export async function respondCommand(
-  { spec, response, limits }: RespondSettings,
+  settings: RespondSettings,
   surroundings: Surroundings,
 ): Promise<number> {
-  if (spec.note !== undefined) logToStderr("info", spec.note);
-  openLibzmq(surroundings);
+  const { source, response, limits, drainTimeoutMs, logLevel: level, logFormat: format } = settings;
+  setUpLog({ level, format });
+  const spec = await specOf(source);
   using interrupts = untilInterrupted();
-  await using endpoint = new Mongrel2Endpoint({
-    spec,
-    handler: new ResponseHandler(response, { kind: "route" }),
+  using hangups = new Hangups();
+  hangups.tell(() =>
+    logToStderr(
+      "info",
+      "respond reads nothing again: start another one, which answers beside this one, and then end this",
+    )
+  );
+  const makeEndpoints = prepareMongrel2({
+    specs: [spec],
+    processNumber: null,
     limits,
+    server: undefined,
     jsonSockets: "closed",
     log: logToStderr,
-  });
+  }, surroundings);
+  const handler = new ResponseHandler(response, { kind: "route" });
+  const [{ endpoint: made, url }] = await makeEndpoints(handler, 1);
+  await using endpoint = made;
   await Promise.race([endpoint.connected, interrupts.interrupted]);
-  tell(`answering mongrel2 ${spec.send} with ${response.code}`);
+  tell(`answering ${url} with ${response.code}`);
   tell("ready");
   await interrupts.interrupted;
-  await inTime(endpoint.drain(DRAIN_TIMEOUT_MS), DRAIN_TIMEOUT_MS);
+  await inTime(endpoint.drain(drainTimeoutMs), drainTimeoutMs);
   await endpoint[Symbol.asyncDispose]();
   return endpoint.cutOffCount === 0 ? 0 : 1;
 }

@@ -7,12 +7,9 @@
 import { resolve } from "node:path";
 import { ConfigError } from "../base/errors.ts";
 import type { LineFormat, LogLevel } from "../base/log.ts";
-import { named } from "../base/named_problems.ts";
 import { MAX_TIMER_MS } from "../base/timers.ts";
 import type { DispatchLimits } from "../limits/dispatch_limits.ts";
 import { DEFAULT_DISPATCH_LIMITS } from "../limits/dispatch_limits.ts";
-import { parseHandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
-import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { ListenAddress } from "../net/address.ts";
 import type { CommandOption, CommandTable } from "./command_options.ts";
 import { applyOptions } from "./command_options.ts";
@@ -21,8 +18,9 @@ import { completeCurve, CURVE_OPTIONS } from "./curve_options.ts";
 import { setLogFormat, setLogLevel } from "./gateway_log_options.ts";
 import { adminAddress } from "./monitoring_options.ts";
 import { parseUser } from "./process_options.ts";
-import { mongrel2From } from "./relative_paths.ts";
 import type { UserSetting } from "./settings.ts";
+import { readSource, SOURCE_OPTIONS } from "./source_options.ts";
+import type { Source, SourceSettings } from "./source_options.ts";
 import type { StickySettings } from "./sticky_options.ts";
 import { STICKY_OPTIONS } from "./sticky_options.ts";
 import {
@@ -34,9 +32,9 @@ import {
 } from "./values.ts";
 
 /** The settings of `gatehouse dispatch`. */
-export interface DispatchSettings extends StickySettings, CurveSettings {
+export interface DispatchSettings extends StickySettings, CurveSettings, SourceSettings {
   /** Where requests come from. */
-  source: HandlerSpec;
+  source: Source;
   /** Endpoint that handlers connect to. */
   endpoint: string;
   /** What is bounded, and how. */
@@ -68,6 +66,7 @@ const DEFAULT_DRAIN_MS = 30_000;
 const LISTEN = /^(?:dispatch\+)?(tcp:\/\/(?:\*|\[[\dA-Fa-f:.]+\]|[^:[\]\s/,*@]+):(\d{1,5}))$/;
 
 const OPTIONS: readonly CommandOption<DispatchSettings>[] = [
+  ...SOURCE_OPTIONS,
   {
     name: "ping-interval",
     value: "SECONDS",
@@ -186,7 +185,7 @@ export const DISPATCH_COMMAND: CommandTable<DispatchSettings> = {
   subcommands: [
     {
       name: "",
-      usage: "IN OUT [OPTIONS]",
+      usage: "[IN] OUT [OPTIONS]",
       help: "Stands between a Mongrel2 and gatehouses on many machines, which connect to it with " +
         "--mongrel2 dispatch+tcp://HOST:PORT. Each request goes to the handler with the smallest " +
         "load for its capacity. If a handler dies, its requests go to others where that is safe",
@@ -204,7 +203,7 @@ export const DISPATCH_COMMAND: CommandTable<DispatchSettings> = {
   tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID]; or that of another dispatcher:
   dispatch+tcp://HOST:PORT[,name=NAME][,capacity=N]. OUT is where gatehouses
   connect to: tcp://HOST:PORT; * for HOST is each address of this machine, 0 for
-  PORT any that is free.`,
+  PORT any that is free. --mongrel2-config FILE stands for IN.`,
   options: OPTIONS,
 };
 
@@ -216,6 +215,8 @@ export const DISPATCH_COMMAND: CommandTable<DispatchSettings> = {
 export function parseDispatch(args: readonly string[], cwd: string): DispatchSettings {
   const settings: DispatchSettings = {
     source: { send: "", recv: "" },
+    mongrel2Config: undefined,
+    mongrel2Choice: {},
     endpoint: "",
     limits: { ...DEFAULT_DISPATCH_LIMITS },
     drainTimeoutMs: DEFAULT_DRAIN_MS,
@@ -231,11 +232,17 @@ export function parseDispatch(args: readonly string[], cwd: string): DispatchSet
   };
   const [subcommand] = DISPATCH_COMMAND.subcommands;
   const { words, rest } = applyOptions(DISPATCH_COMMAND, subcommand, args, settings);
-  const [source, endpoint, ...more] = [...words, ...rest];
+  const given = [...words, ...rest];
+  const text = settings.mongrel2Config === undefined ? given.shift() : undefined;
+  const source = readSource(settings, text, cwd);
+  const [endpoint, ...more] = given;
   if (source === undefined || endpoint === undefined || more.length > 0) {
-    throw new ConfigError("dispatch takes IN and OUT: where Mongrel2 is, and where to listen");
+    throw new ConfigError(
+      "dispatch takes IN and OUT: where Mongrel2 is, and where to listen; with --mongrel2-config FILE it " +
+        "takes OUT alone",
+    );
   }
-  settings.source = named("IN", () => parseHandlerSpec(mongrel2From(source, cwd)));
+  settings.source = source;
   settings.endpoint = listenEndpoint(endpoint);
   completeCurve(settings, cwd);
   return settings;

@@ -5,37 +5,50 @@
  */
 
 import { ConfigError } from "../base/errors.ts";
-import { named } from "../base/named_problems.ts";
-import { DEFAULT_REQUEST_LIMITS } from "../message/request_limits.ts";
-import type { RequestLimits } from "../message/request_limits.ts";
-import { parseMongrel2Spec } from "../mongrel2/codec/spec.ts";
-import type { Mongrel2Spec } from "../mongrel2/codec/spec.ts";
+import type { LineFormat, LogLevel } from "../base/log.ts";
+import { MAX_TIMER_MS } from "../base/timers.ts";
+import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
+import type { HttpLimits } from "../http1/codec/limits.ts";
 import { bodyTemplate, CannedResponse, reasonIn } from "../respond/canned_response.ts";
 import type { FieldTemplate } from "../respond/canned_response.ts";
 import { Template } from "../respond/template.ts";
 import type { CommandOption, CommandTable } from "./command_options.ts";
 import { applyOptions } from "./command_options.ts";
-import { mongrel2From } from "./relative_paths.ts";
+import { setLogFormat, setLogLevel } from "./gateway_log_options.ts";
 import { fieldIn, RESPONSE_CODES } from "./respond_mounts.ts";
-import { parseCount } from "./values.ts";
+import { readSource, SOURCE_OPTIONS } from "./source_options.ts";
+import type { Source, SourceSettings } from "./source_options.ts";
+import { formatDuration, parseByteSize, parseCount, parseDuration } from "./values.ts";
 
 /** The settings of `gatehouse respond`. */
 export interface RespondSettings {
-  /** Where Mongrel2 is. */
-  readonly spec: Mongrel2Spec;
+  /** Where requests come from. */
+  readonly source: Source;
   /** What everything is answered with. */
   readonly response: CannedResponse;
   /** Limits of requests. */
-  readonly limits: RequestLimits;
+  readonly limits: HttpLimits;
+  /** Time that shutdown waits for clients to take their responses, in milliseconds. */
+  readonly drainTimeoutMs: number;
+  /** The least grave messages that are written. */
+  readonly logLevel: LogLevel;
+  /** How the log is written. */
+  readonly logFormat: LineFormat;
 }
 
 /** What the options say. */
-interface RespondTerms {
+interface RespondTerms extends SourceSettings {
   code: number;
   reason: string | undefined;
   fields: FieldTemplate[];
   body: Template;
+  limits: { -readonly [Name in keyof HttpLimits]: HttpLimits[Name] };
+  drainTimeoutMs: number;
+  logLevel: LogLevel;
+  logFormat: LineFormat;
 }
+
+const DEFAULT_DRAIN_MS = 30_000;
 
 const OPTIONS: readonly CommandOption<RespondTerms>[] = [
   {
@@ -66,6 +79,43 @@ const OPTIONS: readonly CommandOption<RespondTerms>[] = [
     default: "none",
     apply: (terms, text, name) => terms.body = bodyTemplate(text, name),
   },
+  ...SOURCE_OPTIONS,
+  {
+    name: "max-body-bytes",
+    value: "BYTES",
+    help: "Refuse larger bodies of requests with 413",
+    default: "unlimited",
+    apply: (terms, text, name) =>
+      terms.limits.maxBodyBytes = parseByteSize(name, text, Number.MAX_SAFE_INTEGER),
+  },
+  {
+    name: "body-timeout",
+    value: "SECONDS",
+    help: "Wait this long for progress in a request's or response's body. 0 disables",
+    default: formatDuration(DEFAULT_HTTP_LIMITS.bodyIdleTimeoutMs),
+    apply: (terms, text, name) => terms.limits.bodyIdleTimeoutMs = time(name, text),
+  },
+  {
+    name: "drain-timeout",
+    value: "SECONDS",
+    help: "Let shutdown wait this long for clients to take their responses",
+    default: formatDuration(DEFAULT_DRAIN_MS),
+    apply: (terms, text, name) => terms.drainTimeoutMs = time(name, text),
+  },
+  {
+    name: "log-level",
+    value: "LEVEL",
+    help: "Write no less grave messages to the log: error, warning, or info",
+    default: "info",
+    apply: setLogLevel,
+  },
+  {
+    name: "log-format",
+    value: "FORMAT",
+    help: "Write the log as text, or as json: an object a line",
+    default: "text",
+    apply: setLogFormat,
+  },
 ];
 
 /** The command. */
@@ -74,10 +124,10 @@ export const RESPOND_COMMAND: CommandTable<RespondTerms> = {
   subcommands: [
     {
       name: "",
-      usage: "IN [RECV] [OPTIONS]",
+      usage: "[IN [RECV]] [OPTIONS]",
       help:
         "Answers all that comes to a handler's socket of Mongrel2 with one response. IN is what " +
-        "--mongrel2 takes, tcp://HOST:PORT; RECV is the endpoint for replies, by default the port " +
+        "--mongrel2 takes, tcp://HOST:PORT or dispatch+tcp://HOST:PORT; RECV is the endpoint for replies, by default the port " +
         "before. {PATH}, {QUERY}, {URI}, {PREFIX} (of the route's pattern, up to the first " +
         "parenthesis), {MATCH} (the rest of the path), {PATTERN}, {METHOD}, {VERSION}, " +
         "{URL_SCHEME} and {REMOTE_ADDR} stand for what the request has, and names in lower case for " +
@@ -97,28 +147,54 @@ export const RESPOND_COMMAND: CommandTable<RespondTerms> = {
  */
 export function parseRespond(args: readonly string[], cwd: string): RespondSettings {
   refuseOldHeaders(args);
-  const terms: RespondTerms = { code: 200, reason: undefined, fields: [], body: new Template("") };
+  const terms: RespondTerms = {
+    code: 200,
+    reason: undefined,
+    fields: [],
+    body: new Template(""),
+    mongrel2Config: undefined,
+    mongrel2Choice: {},
+    limits: { ...DEFAULT_HTTP_LIMITS },
+    drainTimeoutMs: DEFAULT_DRAIN_MS,
+    logLevel: "info",
+    logFormat: "text",
+  };
   const { words, rest } = applyOptions(
     RESPOND_COMMAND,
     RESPOND_COMMAND.subcommands[0],
     args,
     terms,
   );
-  const [send, recv, ...more] = [...words, ...rest];
-  if (send === undefined) {
+  const given = [...words, ...rest];
+  const [send, recv, ...more] = terms.mongrel2Config === undefined
+    ? given
+    : [undefined, undefined, ...given];
+  const text = recv === undefined ? send : `${send},recv=${recv}`;
+  const source = readSource(terms, text, cwd);
+  if (source === undefined) {
     throw new ConfigError(
-      "respond needs the endpoint that Mongrel2 sends requests at: respond tcp://HOST:PORT [RECV]",
+      "respond needs the endpoint that Mongrel2 sends requests at: respond tcp://HOST:PORT [RECV], or " +
+        "--mongrel2-config FILE",
     );
   }
   if (more.length > 0) {
-    throw new ConfigError(`respond takes IN and RECV, and no ${JSON.stringify(more[0])}`);
+    throw new ConfigError(
+      terms.mongrel2Config === undefined
+        ? `respond takes IN and RECV, and no ${JSON.stringify(more[0])}`
+        : `respond takes no ${JSON.stringify(more[0])} beside --mongrel2-config`,
+    );
   }
-  const text = recv === undefined ? send : `${send},recv=${recv}`;
-  return {
-    spec: named("IN", () => parseMongrel2Spec(mongrel2From(text, cwd))),
-    response: new CannedResponse(terms, "respond"),
-    limits: DEFAULT_REQUEST_LIMITS,
-  };
+  const { limits, drainTimeoutMs, logLevel, logFormat } = terms;
+  const response = new CannedResponse(terms, "respond");
+  return { source, response, limits, drainTimeoutMs, logLevel, logFormat };
+}
+
+function time(name: string, text: string): number {
+  const ms = parseDuration(name, text);
+  if (ms <= MAX_TIMER_MS) return ms;
+  throw new ConfigError(
+    `${name} takes a time of at most ${formatDuration(MAX_TIMER_MS)}, not ${JSON.stringify(text)}`,
+  );
 }
 
 /** m2wsgi has the names of fields in those of its options. */

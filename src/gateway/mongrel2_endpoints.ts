@@ -24,6 +24,8 @@ export interface Mongrel2Options {
   readonly processNumber: number | null;
   /** Limits of requests. */
   readonly limits: HttpLimits;
+  /** What becomes of connections on which a client speaks JSON. Default: nobody answers there. */
+  readonly jsonSockets?: "ignored" | "closed";
   /** What `Server` says in responses that do not have it; none if absent. */
   readonly server: string | undefined;
   /** Takes messages. */
@@ -49,7 +51,7 @@ export function prepareMongrel2(
   surroundings: Surroundings,
 ): (handler: ExchangeHandler, workerCount: number) => Promise<Mongrel2Site[]> {
   openLibzmq(surroundings);
-  const { specs, processNumber, limits, server, log } = options;
+  const { specs, processNumber, limits, server, jsonSockets = "ignored", log } = options;
   for (const spec of specs) {
     if (!isDispatcherSpec(spec) && spec.note !== undefined) log("info", spec.note);
   }
@@ -58,7 +60,8 @@ export function prepareMongrel2(
   const name = dispatchers.length === 0 ? "" : nameOf(shared.name, processNumber);
   // Before apps run, and before root's privileges are given up.
   const keys = new Map(dispatchers.map((spec) => [spec.dispatcher, readDispatcherKeys(spec)]));
-  const common = { limits, maxMessageBytes: limits.maxMessageBytes, server, log };
+  const { maxMessageBytes } = limits;
+  const common = { limits, maxMessageBytes, server, jsonSockets, log };
   return async (handler, workerCount) => {
     const sites = specs.flatMap((spec) => {
       if (isDispatcherSpec(spec)) return [];

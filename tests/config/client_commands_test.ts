@@ -86,6 +86,11 @@ Deno.test("dispatch takes where requests come from, and where handlers connect t
       { send: "ipc:///folder/a", recv: "ipc:///b" },
       "tcp://host:1",
     ],
+    [
+      ["--mongrel2-config=m2.sqlite", "--mongrel2-route", "/a", "tcp://host:1"],
+      { config: "/folder/m2.sqlite", choice: { route: "/a" } },
+      "tcp://host:1",
+    ],
   ];
   for (const [words, source, endpoint] of cases) {
     const command = await parseCommand(["dispatch", ...words], { ...NO_SOURCES, cwd: "/folder" });
@@ -138,6 +143,10 @@ const WRONG: readonly string[][] = [
   ["dispatch", "tcp://a:2", "tcp://b:1", "--sticky-regex="],
   ["dispatch", "tcp://a:2", "tcp://b:1", "--curve-secret-key", "k"],
   ["dispatch", "tcp://a:2", "tcp://b:1", "--curve-clients", "k"],
+  ["dispatch", "--mongrel2-config", "f", "tcp://a:2", "tcp://b:1"],
+  ["dispatch", "--mongrel2-config", "f"],
+  ["dispatch", "--mongrel2-route", "/a", "tcp://a:2", "tcp://b:1"],
+  ["dispatch", "tcp://a:2", "tcp://b:1", "--request-timeout", "-1"],
   ["dispatch", "keygen"],
   ["dispatch", "keygen", "a", "b"],
   ["dispatch", "keygen", "a", "--sticky"],

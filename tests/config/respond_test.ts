@@ -52,7 +52,7 @@ function fileOf(text: string): ServeSettings {
 }
 
 Deno.test("respond takes an endpoint, and what it answers", async () => {
-  const { spec, response } = await respondOf(
+  const { source, response } = await respondOf(
     "tcp://h@127.0.0.1:9999",
     "tcp://127.0.0.1:7000",
     "--code=410",
@@ -64,7 +64,8 @@ Deno.test("respond takes an endpoint, and what it answers", async () => {
     "--body",
     "<p>{PATH}",
   );
-  const { note: _, ...place } = spec;
+  assert("send" in source);
+  const { note: _, ...place } = source;
   assertEquals(place, { send: "tcp://127.0.0.1:9999", recv: "tcp://127.0.0.1:7000", ident: "h" });
   assertEquals(made(response), [
     410,
@@ -75,9 +76,30 @@ Deno.test("respond takes an endpoint, and what it answers", async () => {
 });
 
 Deno.test("respond answers 200 with nothing, unless it is told more", async () => {
-  const { spec, response } = await respondOf("ipc://a", "ipc://b");
-  assertEquals(spec, { send: "ipc:///srv/a", recv: "ipc:///srv/b" });
+  const { source, response } = await respondOf("ipc://a", "ipc://b");
+  assertEquals(source, { send: "ipc:///srv/a", recv: "ipc:///srv/b" });
   assertEquals(made(response), [200, undefined, "", ""]);
+});
+
+Deno.test("respond takes a dispatcher, or Mongrel2's configuration, and limits", async () => {
+  const over = await respondOf("dispatch+tcp://a:1,name=b", "--max-body-bytes=1k");
+  assertEquals(over.source, { dispatcher: "tcp://a:1", name: "b" });
+  assertEquals(over.limits.maxBodyBytes, 1_024);
+  const found = await respondOf("--mongrel2-config", "m2", "--mongrel2-handler=3");
+  assertEquals(found.source, { config: "/srv/m2", choice: { handlerId: 3 } });
+  const { limits, drainTimeoutMs, logLevel, logFormat } = await respondOf(
+    "tcp://a:9",
+    "--body-timeout=2",
+    "--drain-timeout=0",
+    "--log-level=error",
+    "--log-format=json",
+  );
+  assertEquals([limits.bodyIdleTimeoutMs, drainTimeoutMs, logLevel, logFormat], [
+    2_000,
+    0,
+    "error",
+    "json",
+  ]);
 });
 
 const WRONG: [words: string[], message: RegExp][] = [
@@ -85,6 +107,9 @@ const WRONG: [words: string[], message: RegExp][] = [
   [["8000"], /IN: bad Mongrel2 address/],
   [["tcp://a:9", "tcp://a:8", "tcp://a:7"], /no "tcp:\/\/a:7"/],
   [["tcp://a:9,recv=tcp://a:7", "tcp://a:8"], /recv is given more than once/],
+  [["--mongrel2-config", "f", "tcp://a:9"], /no "tcp:\/\/a:9" beside --mongrel2-config/],
+  [["tcp://a:9", "--mongrel2-host", "h"], /need --mongrel2-config/],
+  [["dispatch+tcp://a:9", "tcp://a:8"], /dispatcher/],
   [["tcp://a:9", "--code", "99"], /--code/],
   [["tcp://a:9", "--code", "101"], /--code/],
   [["tcp://a:9", "--status", "a\nb"], /--status takes a reason phrase/],

@@ -145,6 +145,60 @@ for (const code of [204, 304]) {
 }
 
 Deno.test({
+  name: "gatehouse respond finds Mongrel2 in its configuration, and outlives SIGHUP",
+  ignore: isMissing("mongrel2"),
+  async fn() {
+    await using server = await Mongrel2Server.start({
+      routes: { "/a": "main", "/b": "other" },
+    });
+    await using responder = await startGateway([
+      "respond",
+      `--mongrel2-config=${server.database}`,
+      "--mongrel2-route=/b",
+      "--body=found",
+      "--max-body-bytes=10",
+      "--log-format=json",
+    ]);
+    assertEquals((await ask(server.port, get("/b"))).body, "found");
+    responder.kill("SIGHUP");
+    await responder.logged(/"message":"respond reads nothing again/);
+    const post = (bytes: number) =>
+      `POST /b HTTP/1.1\r\n${FIELDS}Content-Length: ${bytes}\r\n\r\n${"x".repeat(bytes)}`;
+    assertEquals((await ask(server.port, post(10))).status, 200);
+    assertEquals((await ask(server.port, post(11))).status, 413);
+    responder.kill("SIGTERM");
+    assertEquals((await responder.status).code, 0);
+  },
+});
+
+Deno.test({
+  name: "gatehouse respond answers over a dispatcher, which finds Mongrel2 in its configuration",
+  ignore: isMissing("mongrel2"),
+  async fn() {
+    await using server = await Mongrel2Server.start({ routes: { "/old/(.*)": "main" } });
+    await using dispatcher = await startGateway([
+      "dispatch",
+      `--mongrel2-config=${server.database}`,
+      "tcp://127.0.0.1:0",
+    ]);
+    const endpoint = (await dispatcher.logged(/^listening /)).replace("listening ", "");
+    await using responder = await startGateway([
+      "respond",
+      `${endpoint},name=away`,
+      "--code=503",
+      "--body={PREFIX} {MATCH}",
+    ]);
+    await dispatcher.logged(/^dispatch: handler away has come/);
+    for (let i = 0; i < 3; i++) {
+      const { status, body } = await ask(server.port, get("/old/a"));
+      assertEquals([status, body], [503, "/old/ a"]);
+    }
+    responder.kill("SIGTERM");
+    assertEquals((await responder.status).code, 0);
+  },
+});
+
+Deno.test({
   name: "a response is mounted beside apps: over HTTP, FastCGI and Mongrel2",
   ignore: ["mongrel2", "curl", "nginx"].some(isMissing),
   async fn(test) {
