@@ -8,26 +8,23 @@ import type { MessageOutline } from "../mongrel2/codec/outline.ts";
 import type { DispatchLimits } from "../limits/dispatch_limits.ts";
 import { answerStart, closingReply, errorReply, goneNotice, replyTo } from "./answers.ts";
 import type { ErrorStatus } from "./answers.ts";
-import { Client, DispatchedRequest, LastHandlers } from "./clients.ts";
+import { Client, LastHandlers } from "./clients.ts";
+import type { DispatchedRequest } from "./clients.ts";
 import type { DispatchOutcome } from "./codec/dispatch_message.ts";
 import type { HandlerRoster, SendOutcome } from "./handler_roster.ts";
 import type { Handler } from "./handlers.ts";
-import { HeldRequests } from "./held_requests.ts";
 import type { Incoming } from "./incoming.ts";
 import type { Journal } from "./journal.ts";
-import type { EndedRequest, RequestOutcome } from "./passed_request.ts";
-import { PassedRequest } from "./passed_request.ts";
 import { OverdueRequests } from "./overdue_requests.ts";
+import type { PassedRequest, RequestOutcome } from "./passed_request.ts";
 import type { Placement } from "./placement.ts";
+import type { BookHost } from "./request_book.ts";
+import { RequestBook } from "./request_book.ts";
 
 /** What clients are reached by. */
-export interface DeskHost {
+export interface DeskHost extends BookHost {
   /** Passes a reply on to the client of the request that came as `upstream`; its bytes are not kept. */
   reply(upstream: number, bytes: Uint8Array): void;
-  /** Nothing more comes for the request that came as `upstream`. */
-  done(upstream: number, outcome: DispatchOutcome): void;
-  /** A request has ended. Absent if nobody wants to know. */
-  readonly onEnded?: ((ended: EndedRequest) => void) | undefined;
 }
 
 /** Requests of one connection at a time. */
@@ -47,13 +44,9 @@ export class ClientDesk {
   readonly #placement: Placement;
   readonly #roster: HandlerRoster;
   readonly #journal: Journal;
-  readonly #held: HeldRequests;
+  readonly #book: RequestBook;
   readonly #overdue: OverdueRequests;
-  /** The clients with a request under way. */
-  readonly #clients = new Map<string, Client>();
   readonly #last = new LastHandlers();
-  #waitingCount = 0;
-  #unansweredCount = 0;
   #lastNumber = 0;
 
   /** Makes a desk without clients. Requests go to handlers of `roster`, as `placement` decides. */
@@ -69,44 +62,25 @@ export class ClientDesk {
     this.#placement = placement;
     this.#roster = roster;
     this.#journal = journal;
-    this.#held = new HeldRequests(limits.maxHeldBytes);
+    this.#book = new RequestBook(host, limits.maxHeldBytes, journal);
     this.#overdue = new OverdueRequests(limits);
   }
 
-  /** Requests that wait for a handler. */
-  get waitingCount(): number {
-    return this.#waitingCount;
-  }
-
-  /** Requests without a complete answer, those that wait included. */
-  get unansweredCount(): number {
-    return this.#unansweredCount;
-  }
-
-  /** WebSockets, those that are asked for included. */
-  get socketCount(): number {
-    let count = 0;
-    for (const { requests } of this.#clients.values()) {
-      if (requests.some(({ traits }) => traits.isHandshake)) count++;
-    }
-    return count;
-  }
-
-  /** Bytes of requests that are kept. */
-  get heldBytes(): number {
-    return this.#held.bytes;
+  /** The requests that it has. */
+  get book(): Pick<RequestBook, "waitingCount" | "unansweredCount" | "socketCount" | "heldBytes"> {
+    return this.#book;
   }
 
   /** When {@linkcode tick} is to be called next. */
   get dueAt(): number {
     const lateAt = this.#placement.waitingSince + this.#limits.queueTimeoutMs;
-    return this.#unansweredCount === 0 ? lateAt : Math.min(lateAt, this.#overdue.lookAt);
+    return this.#book.unansweredCount === 0 ? lateAt : Math.min(lateAt, this.#overdue.lookAt);
   }
 
   /** Takes a message that came as `bytes`, which are lent, with the number `upstream`, or 0 if it has none. */
   onMessage(incoming: Incoming, bytes: Uint8Array, upstream: number): void {
     const key = incoming.client;
-    const client = this.#clients.get(key);
+    const client = this.#book.get(key);
     switch (incoming.kind) {
       case "request":
         this.#onRequest(incoming, client ?? new Client(key), bytes, upstream);
@@ -157,7 +131,7 @@ export class ClientDesk {
     }
     // A handler may put the answers to several requests of a connection into one reply.
     for (const each of client.requests) {
-      this.#begin(each);
+      this.#book.begin(each);
       if (kind === "answer" && each.answer === "none") each.answer = "maybe";
     }
     if (kind === "answer") {
@@ -192,7 +166,7 @@ export class ClientDesk {
     }
     if (outcome === "answered") {
       // A client must not wait for what does not come.
-      if (isBegun || traits.isUploadStart) this.#finish(request);
+      if (isBegun || traits.isUploadStart) this.#book.finish(request);
       else this.#close(client);
     } else {
       this.#journal.counts.returned++;
@@ -257,7 +231,7 @@ export class ClientDesk {
 
   /** Forgets all clients, which have gone, and tells their handlers. */
   abandon(): void {
-    for (const client of [...this.#clients.values()]) {
+    for (const client of this.#book.clients) {
       this.#roster.tell(client.owner, goneNotice(client), "must");
       this.#forget(client, "client left");
     }
@@ -266,29 +240,16 @@ export class ClientDesk {
 
   /** Closes the connections of all clients without a complete answer. */
   closeAll(): void {
-    for (const client of [...this.#clients.values()]) this.#close(client);
+    for (const client of this.#book.clients) this.#close(client);
   }
 
-  #onRequest(
-    { traits, outline }: Incoming,
-    client: Client,
-    bytes: Uint8Array,
-    upstream: number,
-  ): void {
+  #onRequest(incoming: Incoming, client: Client, bytes: Uint8Array, upstream: number): void {
     this.#journal.counts.requests++;
-    const { now } = this.#journal;
-    const request = new DispatchedRequest(client, traits, upstream, now);
-    const isCounted = this.#host.onEnded !== undefined && !traits.isUploadStart;
-    if (isCounted) request.passed = new PassedRequest(outline, now);
     const isBusy = client.requests.length > 0;
-    if (!isBusy) {
-      this.#clients.set(client.key, client);
-      this.#placement.meet(client, bytes);
-    }
-    client.requests.push(request);
-    this.#unansweredCount++;
-    this.#waitingCount++;
-    if (client.requests.length > MAX_PIPELINED || this.#unansweredCount > MAX_UNANSWERED) {
+    const request = this.#book.enter(client, incoming, upstream);
+    if (!isBusy) this.#placement.meet(client, bytes);
+    const isTooMuch = this.#book.unansweredCount > MAX_UNANSWERED;
+    if (client.requests.length > MAX_PIPELINED || isTooMuch) {
       this.#journal.counts.overflows++;
       this.#close(client);
       return;
@@ -315,8 +276,8 @@ export class ClientDesk {
   #await(request: DispatchedRequest, bytes: Uint8Array): void {
     const { client } = request;
     const { maxQueue } = this.#limits;
-    const hasRoom = this.#waitingCount <= maxQueue && this.#placement.canWait(client, maxQueue);
-    if (!hasRoom || !this.#held.keep(request, bytes)) {
+    const isRoom = this.#book.waitingCount <= maxQueue && this.#placement.canWait(client, maxQueue);
+    if (!isRoom || !this.#book.keep(request, bytes)) {
       // Nothing was asked before it that is still to be answered, or all of it is given up.
       if (client.requests.length === 1) this.#refuse(client, 503);
       else this.#close(client);
@@ -339,19 +300,13 @@ export class ClientDesk {
     request.number = number;
     request.attempts++;
     request.since = this.#journal.now;
-    this.#setState(request, "given");
-    this.#held.keep(request, bytes);
+    this.#book.setState(request, "given");
+    this.#book.keep(request, bytes);
     client.owner = handler;
     handler.requests.set(number, request);
     handler.givenCount++;
     handler.lastGiven = number;
     return "sent";
-  }
-
-  #setState(request: DispatchedRequest, state: DispatchedRequest["state"]): void {
-    if (request.state === "waiting") this.#waitingCount--;
-    request.state = state;
-    if (state === "waiting") this.#waitingCount++;
   }
 
   /** Has `handler` give up the requests of a client, whose answers take too long, as if it had left. */
@@ -398,20 +353,13 @@ export class ClientDesk {
       this.#close(client);
       return;
     }
-    for (const request of client.requests) this.#begin(request);
+    for (const request of client.requests) this.#book.begin(request);
     const [first] = client.requests;
     first.since = this.#journal.now;
     first.passed?.addPart(outline.body.length);
     if (this.#roster.tell(owner, bytes, "may")) return;
     this.#journal.counts.overflows++;
     this.#close(client);
-  }
-
-  /** From here on a request cannot be given to another handler. */
-  #begin(request: DispatchedRequest): void {
-    if (request.state !== "given" || request.isBegun) return;
-    request.isBegun = true;
-    this.#held.release(request);
   }
 
   /** Passes on what Mongrel2 says about a client, to whom it may concern. */
@@ -437,27 +385,7 @@ export class ClientDesk {
     const mayBe = request.payload !== null && request.attempts < MAX_ATTEMPTS &&
       (which === "anything" || request.traits.isRepeatable);
     request.since = this.#journal.now;
-    this.#setState(request, mayBe ? "waiting" : "failed");
-  }
-
-  /** Forgets a request that is answered. */
-  #finish(request: DispatchedRequest): void {
-    const { requests } = request.client;
-    const at = requests.indexOf(request);
-    if (at === 0) requests.shift();
-    else if (at > 0) requests.splice(at, 1);
-    this.#journal.counts.answered++;
-    this.#drop(request, "answered");
-  }
-
-  /** Has a request count no more. */
-  #drop(request: DispatchedRequest, outcome: RequestOutcome): void {
-    const { passed } = request;
-    if (passed !== null) this.#host.onEnded?.(passed.ended(outcome, this.#journal.now));
-    this.#held.release(request);
-    this.#setState(request, "failed");
-    this.#unansweredCount--;
-    this.#host.done(request.upstream, "answered");
+    this.#book.setState(request, mayBe ? "waiting" : "failed");
   }
 
   /** Goes on with a client of which a handler has one request less. */
@@ -465,8 +393,7 @@ export class ClientDesk {
     const [first] = client.requests;
     if (first === undefined) {
       if (client.owner !== null) this.#last.set(client.key, client.owner);
-      client.isGone = true;
-      this.#clients.delete(client.key);
+      this.#book.forget(client, "answered");
     } else if (client.hasGiven) {
       first.since = this.#journal.now;
     } else if (first.state === "failed") {
@@ -505,14 +432,7 @@ export class ClientDesk {
 
   /** Forgets a client that has gone; what handlers have of it, they finish. */
   #forget(client: Client, outcome: RequestOutcome): void {
-    client.isGone = true;
-    client.withdrawnAt = null;
-    this.#clients.delete(client.key);
     this.#placement.remove(client);
-    for (const request of client.requests) {
-      request.since = this.#journal.now;
-      this.#drop(request, outcome);
-    }
-    client.requests.length = 0;
+    this.#book.forget(client, outcome);
   }
 }

@@ -74,17 +74,17 @@ export class Dispatcher {
 
   /** Requests that wait for a handler. */
   get waitingCount(): number {
-    return this.#desk.waitingCount;
+    return this.#desk.book.waitingCount;
   }
 
   /** Requests without a complete answer, those that wait included. */
   get unansweredCount(): number {
-    return this.#desk.unansweredCount;
+    return this.#desk.book.unansweredCount;
   }
 
   /** Bytes of requests that are kept. */
   get heldBytes(): number {
-    return this.#desk.heldBytes;
+    return this.#desk.book.heldBytes;
   }
 
   /** Requests that all handlers together take at a time, without those that leave or are set aside. */
@@ -176,7 +176,7 @@ export class Dispatcher {
 
   /** WebSockets, those that are asked for included. */
   get socketCount(): number {
-    return this.#desk.socketCount;
+    return this.#desk.book.socketCount;
   }
 
   /** Has handlers close all WebSockets, and those that are opened from now on. */
@@ -188,7 +188,7 @@ export class Dispatcher {
 
   /** Closes the connections of all clients without a complete answer; returns how many requests they had. */
   cutOff(): number {
-    const count = this.#desk.unansweredCount;
+    const count = this.#desk.book.unansweredCount;
     this.#desk.closeAll();
     this.#desk.settle();
     return count;
