@@ -141,6 +141,8 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["metrics", { metrics: 9100 }, "metrics takes a text, not 9100"],
   ["status", { status: "127.0.0.1:99999" }, "status: …", ["--status=127.0.0.1:99999"]],
   ["statusControl", { statusControl: "token" }, "statusControl needs status: …"],
+  ["healthCheck", { healthCheck: [1] }, "…"],
+  ["healthCheckTimeoutMs", { healthCheckTimeoutMs: 0 }, "…", ["--health-check-timeout=0"]],
   ["healthCheck", { healthCheck: "health" }, "healthCheck takes a path such as /health, …", [
     "--health-check=health",
   ]],

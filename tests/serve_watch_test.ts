@@ -94,12 +94,14 @@ Deno.test("apps on the calling thread are watched, too, and cannot be reloaded",
   }));
 
 Deno.test("apps that do not pass their health check are not served", async () => {
-  const app = () => new Response(null, { status: 503 });
+  const status = (code: number) => () => new Response(null, { status: code });
+  const mounts = { "/": status(200), "/b": status(503), "/c": status(404) };
+  const healthCheck = ["/health", "/b/health", "/c"];
   const error = await assertRejects(
-    () => serve({ http, app, healthCheck: "/health", metrics: http, log() {} }),
+    () => serve({ http, mounts, healthCheck, metrics: http, log() {} }),
     LoadError,
   );
-  assertMatch(error.message, /\/health was answered 503$/);
+  assertMatch(error.message, /\/b\/health was answered 503\n.*\/c was answered 404$/);
 });
 
 for (

@@ -5,11 +5,13 @@
  */
 
 import { ConfigError } from "../base/errors.ts";
+import { DEFAULT_HEALTH_CHECK_MS, isInRange, RANGES } from "../limits/setting_ranges.ts";
 import type { ListenAddress } from "../net/address.ts";
 import { parseListenAddress } from "../net/address.ts";
 import type { OptionSpec } from "./option_spec.ts";
 import { addressFrom } from "./relative_paths.ts";
 import type { ServeSettings } from "./settings.ts";
+import { formatDuration, parseDuration } from "./values.ts";
 
 /** Mode of a unix socket, if none is given: what is shown there is for the user that runs the gateway. */
 const OWN_MODE = 0o600;
@@ -48,10 +50,20 @@ export const MONITORING_OPTIONS: readonly OptionSpec[] = [
   {
     name: "health-check",
     value: "PATH",
+    repeats: true,
     group: "Monitoring",
-    help: "Ask the apps for PATH before they serve, at the start and after each reload. If the " +
-      "answer is not 2xx or 3xx within 10 s, the old workers go on serving, or the start fails",
-    apply: setHealthCheck,
+    help:
+      "Ask the apps for PATH before they serve, at the start and after each reload: of several, " +
+      "each. If an answer is not 2xx or 3xx, or late, the old workers go on serving, or the start fails",
+    apply: (settings, text, name) => settings.healthChecks.push(healthPath(name, text)),
+  },
+  {
+    name: "health-check-timeout",
+    value: "SECONDS",
+    group: "Monitoring",
+    help: "Wait this long for the answer to --health-check",
+    default: formatDuration(DEFAULT_HEALTH_CHECK_MS),
+    apply: setHealthCheckTimeout,
   },
   addressOption(
     "metrics",
@@ -72,8 +84,12 @@ export const MONITORING_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
-function setHealthCheck(settings: ServeSettings, text: string, name: string): void {
-  settings.healthCheck = healthPath(name, text);
+function setHealthCheckTimeout(settings: ServeSettings, text: string, name: string): void {
+  const timeoutMs = parseDuration(name, text);
+  if (!isInRange(timeoutMs, RANGES.healthCheckTimeoutMs)) {
+    throw new ConfigError(`${name} takes a time of 1ms to 596h, not ${JSON.stringify(text)}`);
+  }
+  settings.healthCheckTimeoutMs = timeoutMs;
 }
 
 /** A path that apps are asked for, for the option `name`. */

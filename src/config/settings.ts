@@ -18,6 +18,7 @@ import { DEFAULT_HTTP_LIMITS } from "../http1/codec/limits.ts";
 import type { HandlerSpec } from "../mongrel2/codec/dispatcher_spec.ts";
 import type { HandlerChoice, HandlerSettings } from "../mongrel2/codec/spec.ts";
 import type { LineFormat, LogLevel } from "../base/log.ts";
+import { DEFAULT_HEALTH_CHECK_MS } from "../limits/setting_ranges.ts";
 import type { ListenAddress } from "../net/address.ts";
 import type { CannedResponse } from "../respond/canned_response.ts";
 import type { ForwardedField } from "../proxies/forwarded_fields.ts";
@@ -220,8 +221,10 @@ export interface ServeSettings {
   pidfile: string | undefined;
   /** Where `/livez` and `/readyz` are answered; `null` for nowhere. */
   health: ListenAddress | null;
-  /** Path that the apps are asked for before they serve; `""` for none. */
-  healthCheck: string;
+  /** Paths that the apps are asked for before they serve. */
+  healthChecks: string[];
+  /** How long each answer may take, in milliseconds. */
+  healthCheckTimeoutMs: number;
   /** Where metrics are; `null` for nowhere. */
   metrics: ListenAddress | null;
   /** Where the status is shown; `null` for nowhere. */
@@ -359,7 +362,8 @@ export function defaultSettings(): ServeSettings {
     user: null,
     pidfile: undefined,
     health: null,
-    healthCheck: "",
+    healthChecks: [],
+    healthCheckTimeoutMs: DEFAULT_HEALTH_CHECK_MS,
     metrics: null,
     status: null,
     statusControl: undefined,

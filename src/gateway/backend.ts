@@ -98,11 +98,11 @@ export async function startBackend(
 
 /** What asks apps whether they are fit to serve, if that is wanted. */
 function healthCheckOf(
-  { healthCheck = "" }: GatewayOptions,
+  { healthChecks: paths, healthCheckTimeoutMs: timeoutMs }: GatewayOptions,
 ): ((handler: ExchangeHandler) => Promise<void>) | undefined {
-  if (healthCheck === "") return undefined;
+  if (paths.length === 0) return undefined;
   return async (handler) => {
     const { checkHealth } = await import("./health_check.ts");
-    await checkHealth(handler, healthCheck);
+    await checkHealth(handler, paths, timeoutMs);
   };
 }

@@ -10,6 +10,7 @@ import type { LogSettings } from "../base/log.ts";
 import { LOG_LEVELS } from "../base/log.ts";
 import { adminAddress, healthPath } from "../config/monitoring_options.ts";
 import type { SettingChecks } from "../limits/setting_checks.ts";
+import { RANGES } from "../limits/setting_ranges.ts";
 import { parseLogFormat } from "../logs/format.ts";
 import type { MonitorAddresses } from "../monitor/monitor.ts";
 import type { ListenAddress } from "../net/address.ts";
@@ -25,6 +26,7 @@ export const WATCH_OPTION_NAMES: Readonly<Record<keyof WatchOptions, true>> = {
   status: true,
   statusControl: true,
   healthCheck: true,
+  healthCheckTimeoutMs: true,
   traces: true,
   logLevel: true,
   logFormat: true,
@@ -38,8 +40,8 @@ export interface CheckedWatch {
   readonly accessLog: AccessLogTerms | null;
   /** Where the gateway is watched. */
   readonly monitoring: MonitorAddresses;
-  /** Path that apps are asked for before they serve; `""` for none. */
-  readonly healthCheck: string;
+  /** Paths that apps are asked for before they serve. */
+  readonly healthChecks: readonly string[];
   /** How messages are written, where they are. */
   readonly log: LogSettings;
 }
@@ -69,7 +71,6 @@ export function checkedWatch(
     return checks.read(name, () => addressIn(cwd, adminAddress(name, given))) ?? null;
   };
   const token = text("statusControl");
-  const path = text("healthCheck");
   choice("traces", ["none", "environment"]);
   choice("consoleTags", ["none", "tagged"]);
   const [level, format] = [choice("logLevel", LOG_LEVELS), choice("logFormat", ["text", "json"])];
@@ -90,11 +91,23 @@ export function checkedWatch(
   return {
     accessLog: accessLogOf(checks, options.accessLog),
     monitoring,
-    healthCheck: path === undefined
-      ? ""
-      : checks.read("healthCheck", () => healthPath("healthCheck", path)) ?? "",
+    healthChecks: healthChecksOf(checks, options),
     log: { level: level ?? "info", format: format ?? "text" },
   };
+}
+
+function healthChecksOf(checks: SettingChecks, options: WatchOptions): readonly string[] {
+  const { healthCheck: given = [], healthCheckTimeoutMs } = options;
+  const { healthCheckTimeoutMs: range } = RANGES;
+  checks.numbers("", { healthCheckTimeoutMs }, { healthCheckTimeoutMs: range });
+  const paths: unknown = typeof given === "string" ? [given] : given;
+  if (!Array.isArray(paths) || !paths.every((path) => typeof path === "string")) {
+    checks.refuse("healthCheck", "a text, or a list of texts", given);
+    return [];
+  }
+  return paths.flatMap((path) =>
+    checks.read("healthCheck", () => healthPath("healthCheck", path)) ?? []
+  );
 }
 
 function accessLogOf(

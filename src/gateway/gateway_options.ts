@@ -121,8 +121,10 @@ export interface GatewayOptions {
   readonly drainTimeoutMs: number;
   /** Name of a response header that says the generation of workers; `""` for none. */
   readonly generationHeader: string;
-  /** Path that apps are asked for before they serve; `""`, the default, for none. */
-  readonly healthCheck?: string;
+  /** Paths that apps are asked for before they serve. */
+  readonly healthChecks: readonly string[];
+  /** How long each answer may take, in milliseconds. */
+  readonly healthCheckTimeoutMs: number;
   /** Counts what befalls the workers. Default: they are not counted. */
   readonly counts?: WorkerCounts;
   /** Addresses of the gateway's own that apps may not listen at, besides those of endpoints. Default: none. */

@@ -15,9 +15,6 @@ import type {
 } from "../message/exchange.ts";
 import { NO_ANSWER, NOBODY, RequestHead, WHOLE_BODY } from "../message/exchange.ts";
 
-/** An answer comes within this time, in milliseconds. */
-const TIMEOUT_MS = 10_000;
-
 /** What the request says besides its path. */
 const FIELDS = "host: localhost\r\nuser-agent: gatehouse-health-check\r\naccept: */*\r\n";
 const ADDRESS: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 0 };
@@ -25,25 +22,36 @@ const ADDRESS: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 0
 const encoder = new TextEncoder();
 
 /**
- * Asks what `handler` leads to for `path`, as a client with GET would.
+ * Asks what `handler` leads to for each of `paths` at once, as clients with GET would.
  *
- * @throws {LoadError} if the answer is not 2xx or 3xx, or takes too long
+ * @throws {LoadError} about all answers that are not 2xx or 3xx, or take too long
  */
 export async function checkHealth(
   handler: ExchangeHandler,
-  path: string,
-  timeoutMs: number = TIMEOUT_MS,
+  paths: readonly string[],
+  timeoutMs: number,
 ): Promise<void> {
+  const asking = paths.map((path) => askFor(path, handler, timeoutMs));
+  const faults = (await Promise.all(asking)).filter((fault) => fault !== null);
+  if (faults.length > 0) throw new LoadError("", faults.join("\n"));
+}
+
+/** What is wrong with the answer to `path`; `null` if nothing is. */
+async function askFor(
+  path: string,
+  handler: ExchangeHandler,
+  timeoutMs: number,
+): Promise<string | null> {
   const exchange = new CheckExchange(headFor(path));
   handler.handle(exchange);
   if (!await inTime(exchange.answered, timeoutMs)) {
     exchange.giveUp();
-    throw new LoadError("", `--health-check ${path}: no answer within ${timeoutMs / 1000} s`);
+    return `--health-check ${path}: no answer within ${timeoutMs / 1000} s`;
   }
   const status = await exchange.answered;
-  if (status >= 200 && status < 400) return;
+  if (status >= 200 && status < 400) return null;
   const what = status === NO_ANSWER ? "the connection was ended without an answer" : `${status}`;
-  throw new LoadError("", `--health-check ${path} was answered ${what}`);
+  return `--health-check ${path} was answered ${what}`;
 }
 
 function headFor(path: string): RequestHead {

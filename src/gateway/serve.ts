@@ -19,7 +19,7 @@ import { LocalSwitchboard } from "../signals/switchboard.ts";
 import type { RequestObserver } from "../observe/request_record.ts";
 import { checkNumber } from "../limits/setting_checks.ts";
 import { soleIdentity } from "../net/tls_identity.ts";
-import { ANY_TIME } from "../limits/setting_ranges.ts";
+import { ANY_TIME, DEFAULT_HEALTH_CHECK_MS } from "../limits/setting_ranges.ts";
 import { DEFAULT_WORKER_LIMITS } from "../limits/worker_limits.ts";
 import { asApp } from "../worker/app_forms.ts";
 import type { App, MountedApp } from "../worker/apps.ts";
@@ -153,7 +153,8 @@ export async function serve(options: ServeOptions): Promise<Server> {
       ...monitoring?.observers ?? [],
     ],
     tracer: traces?.tracer ?? null,
-    healthCheck: watch.healthCheck,
+    healthChecks: watch.healthChecks,
+    healthCheckTimeoutMs: options.healthCheckTimeoutMs ?? DEFAULT_HEALTH_CHECK_MS,
     counts: monitoring?.process.counts,
     adminAddresses: adminAddresses(watch.monitoring),
     log,

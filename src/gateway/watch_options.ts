@@ -39,10 +39,12 @@ export interface WatchOptions {
    */
   readonly statusControl?: string;
   /**
-   * Path that the apps are asked for before they serve, at the start and after each reload: if the answer is not
+   * Paths that the apps are asked for before they serve, at the start and after each reload: if an answer is not
    * 2xx or 3xx, they do not. Default: none.
    */
-  readonly healthCheck?: string;
+  readonly healthCheck?: string | readonly string[];
+  /** How long each of these answers may take, in milliseconds. Default 10,000. */
+  readonly healthCheckTimeoutMs?: number;
   /**
    * Whether traces go to the collector that the variables of OpenTelemetry name, such as
    * `OTEL_EXPORTER_OTLP_ENDPOINT`. Default `"none"`.

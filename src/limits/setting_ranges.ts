@@ -32,6 +32,9 @@ const bytes = (max: number): SettingRange => ({ kind: "bytes", min: 0, max });
 /** Any time, `Infinity` included. */
 export const ANY_TIME: SettingRange = { kind: "milliseconds", min: 0, max: Infinity };
 
+/** How long the answer to a health check may take, if nothing is said of that, in milliseconds. */
+export const DEFAULT_HEALTH_CHECK_MS = 10_000;
+
 /** Ranges of settings other than limits. */
 export const RANGES = {
   workers: count(0, 1_024),
@@ -40,6 +43,7 @@ export const RANGES = {
   compressMinBytes: bytes(Number.MAX_SAFE_INTEGER),
   drainDelayMs: { kind: "milliseconds", min: 0, max: 3_600_000 } as SettingRange,
   drainTimeoutMs: { ...ANY_TIME, max: MAX_TIMER_MS } as SettingRange,
+  healthCheckTimeoutMs: { kind: "milliseconds", min: 1, max: MAX_TIMER_MS } as SettingRange,
 } as const;
 
 /** Names of the limits of requests and connections, of all protocols. */

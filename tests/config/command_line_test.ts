@@ -157,6 +157,7 @@ const refusals: [string[], string | RegExp][] = [
   [["a", "--status-control", "f"], "--status-control needs --status ADDR"],
   [["a", "--status", "nowhere"], '--status: bad address "nowhere"'],
   [["a", "--health-check", "health"], "--health-check takes a path such as /health"],
+  [["a", "--health-check-timeout", "0"], "--health-check-timeout takes a time of 1ms to 596h"],
   [["a", "--health-check", "/a b"], "--health-check takes a path such as /health"],
   [["a", "--health-check", "/a\r\nb: c"], "--health-check takes a path such as /health"],
   [["a", "--mongrel2-control", "ipc://c"], "--mongrel2-control is for gatehouse status"],

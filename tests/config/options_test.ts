@@ -198,7 +198,10 @@ const effects: Record<
   "health": [["--health", "unix:/run/h.sock"], {
     health: { transport: "unix", path: "/run/h.sock", mode: 0o600 },
   }],
-  "health-check": [["--health-check", "/health?a=%20"], { healthCheck: "/health?a=%20" }],
+  "health-check": [["--health-check", "/health?a=%20", "--health-check=/b"], {
+    healthChecks: ["/health?a=%20", "/b"],
+  }],
+  "health-check-timeout": [["--health-check-timeout", "1.5"], { healthCheckTimeoutMs: 1_500 }],
   "metrics": [["--metrics", "9100"], {
     metrics: { transport: "tcp", hostname: "127.0.0.1", port: 9100 },
   }],

@@ -81,17 +81,21 @@ Deno.test("a first generation runs no jobs before it is known to be fit", async 
 
 Deno.test("a check asks for the path as a client would, and leaves when it knows", async () => {
   const events: string[] = [];
-  await checkHealth({
-    handle(exchange: Exchange) {
-      const { head } = exchange;
-      const text = (start: number, end: number) => latin1Of(head.block, start, end);
-      events.push(`${head.method} ${text(head.targetStart, head.targetEnd)}`);
-      events.push(text(head.authorityStart, head.authorityEnd));
-      events.push(text(head.fieldsStart, head.fieldsEnd).split("\r\n")[0]);
-      exchange.receiver = { ...exchange.receiver, onAbort: (reason) => events.push(reason) };
-      exchange.respond({ status: 204, fieldLines: "", bodyLength: UNKNOWN_LENGTH }, null);
+  await checkHealth(
+    {
+      handle(exchange: Exchange) {
+        const { head } = exchange;
+        const text = (start: number, end: number) => latin1Of(head.block, start, end);
+        events.push(`${head.method} ${text(head.targetStart, head.targetEnd)}`);
+        events.push(text(head.authorityStart, head.authorityEnd));
+        events.push(text(head.fieldsStart, head.fieldsEnd).split("\r\n")[0]);
+        exchange.receiver = { ...exchange.receiver, onAbort: (reason) => events.push(reason) };
+        exchange.respond({ status: 204, fieldLines: "", bodyLength: UNKNOWN_LENGTH }, null);
+      },
     },
-  }, "/health?a=1");
+    ["/health?a=1"],
+    10_000,
+  );
   await null;
   assertEquals(events, ["GET /health?a=1", "localhost", "host: localhost", "client-gone"]);
 });
@@ -103,8 +107,31 @@ Deno.test("an app that does not answer in time is not fit, and is told that nobo
       exchange.receiver = { ...exchange.receiver, onAbort: (reason) => told = reason };
     },
   };
-  await assertRejects(() => checkHealth(silent, "/", 20), LoadError, "no answer within 0.02 s");
+  await assertRejects(() => checkHealth(silent, ["/"], 20), LoadError, "no answer within 0.02 s");
   assertEquals(told, "timeout");
+});
+
+Deno.test("of several paths each is asked for, and all that are not fit are told of", async () => {
+  const asked: string[] = [];
+  const handler = {
+    handle(exchange: Exchange) {
+      const { block, targetStart, targetEnd } = exchange.head;
+      const path = latin1Of(block, targetStart, targetEnd);
+      asked.push(path);
+      exchange.respond({
+        status: path.startsWith("/bad") ? 503 : 200,
+        fieldLines: "",
+        bodyLength: WHOLE_BODY,
+      }, "text");
+    },
+  };
+  await checkHealth(handler, ["/a", "/b"], 10_000);
+  const error = await assertRejects(
+    () => checkHealth(handler, ["/bad", "/a", "/bad/too"], 10_000),
+    LoadError,
+  );
+  assertEquals(asked, ["/a", "/b", "/bad", "/a", "/bad/too"]);
+  assertMatch(error.message, /check \/bad was answered 503\n.*check \/bad\/too was answered 503$/);
 });
 
 Deno.test("what is an answer, and what is none", async (test) => {
@@ -114,8 +141,8 @@ Deno.test("what is an answer, and what is none", async (test) => {
         handle: (exchange: Exchange) =>
           exchange.respond({ status, fieldLines: "", bodyLength: WHOLE_BODY }, "text"),
       };
-      if (isFit) await checkHealth(handler, "/");
-      else await assertRejects(() => checkHealth(handler, "/"), LoadError);
+      if (isFit) await checkHealth(handler, ["/"], 10_000);
+      else await assertRejects(() => checkHealth(handler, ["/"], 10_000), LoadError);
     });
   }
   await test.step("a WebSocket", async () => {
@@ -128,10 +155,10 @@ Deno.test("what is an answer, and what is none", async (test) => {
           idleTimeoutMs: 0,
         }),
     };
-    await assertRejects(() => checkHealth(handler, "/"), LoadError, "was answered 101");
+    await assertRejects(() => checkHealth(handler, ["/"], 10_000), LoadError, "was answered 101");
   });
   await test.step("nothing", async () => {
     const handler = { handle: (exchange: Exchange) => exchange.fail(0) };
-    await assertRejects(() => checkHealth(handler, "/"), LoadError, "without an answer");
+    await assertRejects(() => checkHealth(handler, ["/"], 10_000), LoadError, "without an answer");
   });
 });

@@ -188,7 +188,7 @@ export class ReloadLab implements AsyncDisposable {
       sendFile: (_, exchange) => exchange.fail(500),
       switchboard: new LocalSwitchboard(new Hub(new MemoryTopicStore())),
       checkHealth: typeof healthCheck === "string"
-        ? (handler) => checkHealth(handler, healthCheck)
+        ? (handler) => checkHealth(handler, [healthCheck], PATIENCE_MS)
         : healthCheck,
       log,
     });
