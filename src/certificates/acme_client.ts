@@ -291,7 +291,7 @@ function problemOf(status: number, text: string, retryAfterMs: number): AcmeErro
 
 /** The error that an order or authorization is, which is in no state to go on from. */
 function stuck(object: Json): AcmeError {
-  return new AcmeError(reasonIn(object) ?? `the status became ${textOf(object.status)}`);
+  return new AcmeError(reasonIn(object) ?? `the status became ${excerptOf(object.status)}`);
 }
 
 /** Why an order or authorization failed, as it says itself or its challenges do. */
@@ -307,7 +307,7 @@ function detailOf({ detail }: Json): string {
   return typeof detail === "string" ? detail.slice(0, MAX_DETAIL_CHARS) : "";
 }
 
-function textOf(value: unknown): string {
+function excerptOf(value: unknown): string {
   return JSON.stringify(value)?.slice(0, MAX_DETAIL_CHARS) ?? "unknown";
 }
 

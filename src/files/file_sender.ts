@@ -36,7 +36,11 @@ const MAX_LOG_LINES = 20;
 const LOG_PERIOD_MS = 10_000;
 
 /** What a sender is made of. */
-export interface FileSenderOptions {
+export interface FileSenderSettings {
+  /** Where relative paths begin. */
+  readonly cwd: string;
+  /** Takes word of files that cannot be sent. */
+  readonly log: Log;
   /** By which field a front server is told to send the files. Default `null`: they are sent here. */
   readonly front?: FileField | null;
   /** Memory for transfers. Default: some of its own. */
@@ -52,9 +56,8 @@ export class FileSender {
   #logLines = 0;
   #logPeriodEnd = 0;
 
-  /** Makes a sender for whose orders relative paths begin at `cwd`. */
-  constructor(cwd: string, log: Log, options: FileSenderOptions = {}) {
-    const { front = null, memory = new TransferMemory() } = options;
+  /** Makes a sender. */
+  constructor({ cwd, log, front = null, memory = new TransferMemory() }: FileSenderSettings) {
     this.#cwd = cwd;
     this.#log = log;
     this.#front = front;

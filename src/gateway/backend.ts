@@ -56,7 +56,7 @@ export async function startBackend(
   addresses: readonly Deno.Addr[],
 ): Promise<Backend> {
   const { host, limits, fastcgi, log } = options;
-  const desk = new FileDesk(options.surroundings.cwd, options.frontFileField ?? null, log);
+  const desk = new FileDesk({ cwd: options.surroundings.cwd, front: options.frontFileField, log });
   const sendFile: SendGrantedFile = (...order) => desk.send(...order);
   const checkHealth = healthCheckOf(options);
   if (host.kind === "workers") {

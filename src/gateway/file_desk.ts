@@ -4,13 +4,11 @@
  * @module
  */
 
-import type { Log } from "../base/log.ts";
 import type { WorkerPermissions } from "../config/app_permissions.ts";
-import type { FileSender } from "../files/file_sender.ts";
+import type { FileSender, FileSenderSettings } from "../files/file_sender.ts";
 import type { FileGrant } from "../loader/files/file_grant.ts";
 import type { Exchange, ExchangeReceiver } from "../message/exchange.ts";
 import { NOBODY } from "../message/exchange.ts";
-import type { FileField } from "../message/file_fields.ts";
 import type { FileOrder } from "../message/file_order.ts";
 
 /** Answers an exchange with a file that is among those granted. */
@@ -31,20 +29,13 @@ export function readGrantOf(permissions: WorkerPermissions | Deno.PermissionOpti
 
 /** Takes orders for files. */
 export class FileDesk {
-  readonly #cwd: string;
-  readonly #front: FileField | null;
-  readonly #log: Log;
+  readonly #settings: FileSenderSettings;
   #sender: FileSender | null = null;
   #loading: Promise<FileSender> | null = null;
 
-  /**
-   * Makes a desk for whose orders relative paths begin at `cwd`. `front` tells a front server to send the files, if it
-   * is not `null`.
-   */
-  constructor(cwd: string, front: FileField | null, log: Log) {
-    this.#cwd = cwd;
-    this.#front = front;
-    this.#log = log;
+  /** Makes a desk whose sender has these settings. */
+  constructor(settings: FileSenderSettings) {
+    this.#settings = settings;
   }
 
   /** Answers `exchange` as `order` says. */
@@ -79,6 +70,6 @@ export class FileDesk {
 
   async #load(): Promise<FileSender> {
     const { FileSender } = await import("../files/file_sender.ts");
-    return this.#sender = new FileSender(this.#cwd, this.#log, { front: this.#front });
+    return this.#sender = new FileSender(this.#settings);
   }
 }

@@ -30,7 +30,7 @@ async function folderRoutes(
   if (folders.length === 0) return [];
   const { FolderHandler } = await import("../files/folder.ts");
   const { FileSender } = await import("../files/file_sender.ts");
-  const sender = new FileSender(surroundings.cwd, log);
+  const sender = new FileSender({ cwd: surroundings.cwd, log });
   return folders.map(({ prefix, path }) => ({
     prefix,
     mount: 0,

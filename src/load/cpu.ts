@@ -21,7 +21,7 @@ export function processCpuMs(pid: number): number | null {
 }
 
 function cpuMsIn(path: string): number | null {
-  const text = textOf(path);
+  const text = contentOf(path);
   if (text === null) return null;
   // The name in parentheses may have anything in it.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
@@ -30,11 +30,11 @@ function cpuMsIn(path: string): number | null {
 }
 
 function childrenOf(pid: number): number[] {
-  const text = textOf(`/proc/${pid}/task/${pid}/children`);
+  const text = contentOf(`/proc/${pid}/task/${pid}/children`);
   return text === null ? [] : text.split(" ").filter((word) => word !== "").map(Number);
 }
 
-function textOf(path: string): string | null {
+function contentOf(path: string): string | null {
   if (Deno.build.os !== "linux") return null;
   try {
     return Deno.readTextFileSync(path);

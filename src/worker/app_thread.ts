@@ -72,7 +72,7 @@ const listen: (
   type: "message",
   listener: (event: MessageEvent) => void,
 ) => void = uncurried(EventTarget.prototype.addEventListener) as never;
-const textOf = uncurried(Response.prototype.text);
+const readText = uncurried(Response.prototype.text);
 const headersOf = getterOf<Response, Headers>(Response.prototype, "headers");
 const valueOf = uncurried(Headers.prototype.get);
 
@@ -134,7 +134,7 @@ async function readable(url: string): Promise<string> {
   if (!startsWith(url, "blob:")) return url;
   try {
     const response = await fetch(url);
-    const text = await textOf(response);
+    const text = await readText(response);
     const type = valueOf(headersOf(response), "content-type") || "text/javascript";
     return `data:${type},${encodeURIComponent(text)}`;
   } catch (error) {

@@ -50,7 +50,7 @@ export function newCurveKeys(): CurveKeys {
   if (libzmq().zmq_curve_keypair(publicKey, secretKey) !== 0) {
     throw lastError("make a pair of keys");
   }
-  return { publicKey: textOf(publicKey), secretKey: textOf(secretKey) };
+  return { publicKey: keyText(publicKey), secretKey: keyText(secretKey) };
 }
 
 /**
@@ -64,7 +64,7 @@ export function publicKeyOf(secretKey: string): string {
   if (libzmq().zmq_curve_public(publicKey, cString(secretKey)) !== 0) {
     throw lastError("find the public key of a secret one");
   }
-  return textOf(publicKey);
+  return keyText(publicKey);
 }
 
 /**
@@ -88,6 +88,6 @@ export function connectCurve(socket: ZmqSocket, client: CurveClient): void {
   socket.setOption("curveSecretKey", client.secretKey);
 }
 
-function textOf(key: Uint8Array): string {
+function keyText(key: Uint8Array): string {
   return new TextDecoder().decode(key.subarray(0, CURVE_KEY_CHARS));
 }

@@ -42,7 +42,13 @@ export async function serveFolder(
   const log: string[] = [];
   const onLine = (_: unknown, line: string) => log.push(line);
   const settings = { listing: "none", fallback: "", cacheControl: "", ...options } as const;
-  const handler = new FolderHandler(path, prefix, settings, new FileSender("/", onLine), onLine);
+  const handler = new FolderHandler(
+    path,
+    prefix,
+    settings,
+    new FileSender({ cwd: "/", log: onLine }),
+    onLine,
+  );
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;
   const endpoint = new HttpEndpoint(listener, "http", handler, DEFAULT_HTTP_LIMITS, onLine);

@@ -42,7 +42,7 @@ export async function contentOfInstance(
     const original = originals.get(slashed);
     const source = original === undefined ? null : contentAt(join(folder.root, original), instance);
     const isMadeOf = source !== null &&
-      await folder.rewrittenText(textOf(source), slashed) === textOf(bytes);
+      await folder.rewrittenText(utf8Text(source), slashed) === utf8Text(bytes);
     hashes.push([slashed, sha256Of(isMadeOf ? source : bytes)]);
   }
   return sha256Of(JSON.stringify(hashes.sort(([a], [b]) => a < b ? -1 : 1)));
@@ -108,7 +108,7 @@ function contentAt(path: string, instance: InstalledInstance): Uint8Array {
   }
 }
 
-function textOf(bytes: Uint8Array): string {
+function utf8Text(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 

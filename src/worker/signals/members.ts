@@ -50,24 +50,27 @@ export interface Signals {
   waiting(name: string): Promise<number>;
 }
 
-/** Topics: events with ids, of which the last ones are kept. */
+/**
+ * Topics: events with ids, of which the last ones are kept. The topics of sockets, which are sent what is
+ * published by `context.publish()`, are others.
+ */
 export interface Topics {
   /**
-   * Subscribes to the topic `name`, of up to 256 bytes. The subscription begins at once, and ends with the
+   * Subscribes to `topic`, with a name of up to 256 bytes. The subscription begins at once, and ends with the
    * request, or when its worker is replaced; what is not taken from it is bounded.
    *
    * @throws {SignalLimitError} if the worker has 65,536 subscriptions already
    */
-  subscribe(name: string, options?: SubscribeOptions): AsyncIterableIterator<TopicEvent>;
+  subscribe(topic: string, options?: SubscribeOptions): AsyncIterableIterator<TopicEvent>;
   /**
-   * Publishes an event in the topic `name`; resolves to its id once it is in the history. `value` can
+   * Publishes an event in `topic`; resolves to its id once it is in the history. `value` can
    * be anything that can be cloned (`structuredClone()`), of up to 64 KiB.
    *
    * @throws {DOMException} `DataCloneError` if `value` cannot be cloned
    * @throws {SignalLimitError} if `value` is larger, or 16,384 calls of the worker have no answer yet
    * @throws {SignalDeliveryError} if it is not known whether it is in the history
    */
-  publish(name: string, value?: unknown): Promise<string>;
+  publish(topic: string, value?: unknown): Promise<string>;
 }
 
 /** Signals as a request has them. */
@@ -125,18 +128,18 @@ export class RequestTopics implements Topics {
     this.#client = client;
   }
 
-  subscribe(name: string, options: SubscribeOptions = {}): AsyncIterableIterator<TopicEvent> {
-    checkName(name, "topic");
+  subscribe(topic: string, options: SubscribeOptions = {}): AsyncIterableIterator<TopicEvent> {
+    checkName(topic, "topic");
     const { after, signal } = options;
     if (after !== undefined && after !== null && typeof after !== "string") {
       throw new TypeError("after is not the id of an event");
     }
-    return this.#client.subscribe(name, this.#task, { after, signal });
+    return this.#client.subscribe(topic, this.#task, { after, signal });
   }
 
-  async publish(name: string, value?: unknown): Promise<string> {
-    checkName(name, "topic");
-    return (await this.#client.call(PUBLISH, { name, payload: valueBytes(value) })).event;
+  async publish(topic: string, value?: unknown): Promise<string> {
+    checkName(topic, "topic");
+    return (await this.#client.call(PUBLISH, { name: topic, payload: valueBytes(value) })).event;
   }
 }
 

@@ -53,7 +53,7 @@ export function valueBytes(value: unknown): Uint8Array {
   try {
     clone = serialize(value);
   } catch (error) {
-    throw new DOMException(`the value cannot be cloned: ${textOf(error)}`, "DataCloneError");
+    throw new DOMException(`the value cannot be cloned: ${messageIn(error)}`, "DataCloneError");
   }
   const length = lengthOf(clone);
   checkSize(1 + length);
@@ -78,7 +78,7 @@ export function valueOf(bytes: Uint8Array): unknown {
     try {
       return deserialize(from(bufferOf(copy) as ArrayBuffer, byteOffsetOf(copy), length - 1));
     } catch (error) {
-      throw new TypeError(`a value cannot be read: ${textOf(error)}`);
+      throw new TypeError(`a value cannot be read: ${messageIn(error)}`);
     }
   }
   throw new TypeError("a value cannot be read: it is of an unknown kind");
@@ -98,7 +98,7 @@ function checkSize(length: number): void {
   );
 }
 
-function textOf(error: unknown): string {
+function messageIn(error: unknown): string {
   const message = typeof error === "object" && error !== null
     ? (error as { message?: unknown }).message
     : undefined;
