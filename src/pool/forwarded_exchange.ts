@@ -37,18 +37,15 @@ import {
   OF_DATA,
   readBody,
   readFieldLines,
-  readFile,
-  readResponse,
-  readState,
   readText,
-  readTopic,
-  readUpgrade,
   RELEASE,
   REPORT_SENT,
   SENT,
   writeBody,
   writeSignal,
 } from "../ring/frames.ts";
+import { readFile, readResponse } from "../ring/response_frames.ts";
+import { readState, readTopic, readUpgrade } from "../ring/socket_frames.ts";
 import type { RingReader, RingWriter } from "../ring/ring.ts";
 import { RingError } from "../ring/ring.ts";
 import { utf8Length } from "../base/text.ts";

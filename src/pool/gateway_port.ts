@@ -31,10 +31,10 @@ import {
   SUBSCRIBE,
   UNSUBSCRIBE,
   UPGRADE,
-  writeAdopt,
-  writeRequest,
   writeSignal,
 } from "../ring/frames.ts";
+import { writeRequest } from "../ring/request_frames.ts";
+import { writeAdopt } from "../ring/socket_frames.ts";
 import { ExchangeTable } from "../ring/exchange_table.ts";
 import type { RingReader } from "../ring/ring.ts";
 import { allocateRing, RingError, RingReader as Reader, RingWriter } from "../ring/ring.ts";

@@ -14,7 +14,8 @@ import {
   TEXT,
   writeRecordHeader,
 } from "../message/socket_records.ts";
-import { GOES_ON, MAX_BODY_FRAME_BYTES, MORE, OF_BYTES, readPublish } from "../ring/frames.ts";
+import { GOES_ON, MAX_BODY_FRAME_BYTES, MORE, OF_BYTES } from "../ring/frames.ts";
+import { readPublish } from "../ring/socket_frames.ts";
 import type { RingReader } from "../ring/ring.ts";
 import { RingError } from "../ring/ring.ts";
 

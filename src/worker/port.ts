@@ -45,9 +45,7 @@ import {
   OF_DATA,
   PING,
   PONG,
-  readAdopt,
   readBody,
-  readRequest,
   RELEASE,
   REPORT_SENT,
   REQUEST,
@@ -57,14 +55,12 @@ import {
   UNSUBSCRIBE,
   writeBody,
   writeFieldLines,
-  writeFile,
-  writePublish,
-  writeResponse,
   writeSignal,
   writeText,
-  writeTopic,
-  writeUpgrade,
 } from "../ring/frames.ts";
+import { readRequest } from "../ring/request_frames.ts";
+import { writeFile, writeResponse } from "../ring/response_frames.ts";
+import { readAdopt, writePublish, writeTopic, writeUpgrade } from "../ring/socket_frames.ts";
 import type { RingReader, RingWriter } from "../ring/ring.ts";
 
 const { performance, queueMicrotask } = globalThis;

@@ -1,5 +1,7 @@
 /** A worker that takes requests and forges what it sends: see lying_worker_test.ts. */
 import * as frames from "../../src/ring/frames.ts";
+import { readRequest } from "../../src/ring/request_frames.ts";
+import { writeResponse } from "../../src/ring/response_frames.ts";
 import { GATEWAY_BELL } from "../../src/worker/protocol.ts";
 import { UNKNOWN_LENGTH, WHOLE_BODY } from "../../src/message/exchange.ts";
 import { Bell } from "../../src/ring/bell.ts";
@@ -43,7 +45,7 @@ function respond(
   body: string | null = null,
 ): void {
   const { status = 200, fieldLines = HEADERS, bodyLength = UNKNOWN_LENGTH } = head;
-  frames.writeResponse(writer, id, 0, { status, fieldLines, bodyLength }, body);
+  writeResponse(writer, id, 0, { status, fieldLines, bodyLength }, body);
 }
 
 function random(max: number): number {
@@ -256,7 +258,7 @@ const forgeries: Record<string, (hands: Hands) => void> = {
   },
   "a reason phrase of more than a line": ({ writer, id }) => {
     const head = { status: 200, fieldLines: HEADERS, bodyLength: UNKNOWN_LENGTH };
-    frames.writeResponse(writer, id, 0, { ...head, reason: "a".repeat(4_096) }, null);
+    writeResponse(writer, id, 0, { ...head, reason: "a".repeat(4_096) }, null);
   },
   "an end of work that nobody asked for": ({ writer }) => {
     frames.writeSignal(writer, frames.DRAINED, 0, 0);
@@ -387,7 +389,7 @@ scope.onmessage = (event) => {
   onDoorbell = () => {
     reader.drain((frame) => {
       if (frame.kind !== frames.REQUEST) return;
-      const { targetStart, targetEnd, block } = frames.readRequest(frame);
+      const { targetStart, targetEnd, block } = readRequest(frame);
       const path = new TextDecoder().decode(block.slice(targetStart, targetEnd));
       const name = decodeURIComponent(path.slice(1));
       const { id } = frame;
