@@ -5,6 +5,7 @@
  */
 
 import { ConfigError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import { parseListenAddress } from "../net/address.ts";
 import type { Command } from "./command.ts";
 import { readWords } from "./command_words.ts";
@@ -170,8 +171,10 @@ function readConfigCommand(
 ): Command {
   const [action, ...words] = positional;
   if (action !== "check" && action !== "show") {
+    const advice = nearest(action ?? "", ["check", "show", ...CONFIG_SERVERS]);
     throw new ConfigError(
-      `config needs a subcommand: check FILE, show [FILE], or one of ${CONFIG_SERVERS.join(", ")}`,
+      `config needs a subcommand: check FILE, show [FILE], or one of ${CONFIG_SERVERS.join(", ")}` +
+        advice,
     );
   }
   const option = CONFIG_OPTIONS.find(({ name }) => name === "config")!;

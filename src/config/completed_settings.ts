@@ -76,7 +76,7 @@ function checkCertificates(settings: ServeSettings): void {
   const { http, https, redirectHttp, certFiles, keyFiles, acme } = settings;
   const isAcme = acme.certificates.length > 0;
   if (https.length > 0 && !isAcme && (certFiles.length === 0 || keyFiles.length === 0)) {
-    throw new ConfigError("--https needs --cert FILE and --key FILE");
+    throw new ConfigError("--https needs --cert FILE and --key FILE, or --acme DOMAIN");
   }
   if (https.length === 0 && certFiles.length + keyFiles.length > 0) {
     throw new ConfigError("--cert and --key need --https ADDR");
