@@ -4,40 +4,34 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { join } from "node:path";
 import { LoadError } from "../base/errors.ts";
-import { environmentOf } from "../base/surroundings.ts";
+import { filePath } from "../base/paths.ts";
+import { sha256Of } from "../base/sha256.ts";
 import type { ModuleCache } from "./cache/cache.ts";
 import { SourceCache } from "./cache/cache.ts";
-import { lockBeside, readProjectConfig } from "./project/deno_config.ts";
-import type { ProjectConfig, ReadText } from "./project/deno_config.ts";
-import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "./fetch/fetcher.ts";
+import type { AppContents } from "./contents.ts";
 import type { FetchLimits } from "./fetch/fetcher.ts";
+import { DEFAULT_FETCH_LIMITS, ModuleFetcher } from "./fetch/fetcher.ts";
+import type { HttpClients } from "./fetch/http_clients.ts";
 import type { DiskQuota } from "./files/disk_quota.ts";
 import { keepQuota, lateQuota } from "./files/disk_quota.ts";
-import { buildGraph } from "./graph_walk.ts";
-import type { AppContents } from "./contents.ts";
-import type {
-  Graph,
-  GraphRequest,
-  GraphSources,
-  LocalPackageSet,
-  PackageSet,
-  TransformRequest,
-} from "./graph/graph_types.ts";
-import { DEFAULT_GRAPH_LIMITS } from "./graph/graph_types.ts";
 import type { FileGrant } from "./files/file_grant.ts";
-import { checkFile, grantedLate, pathOf, withOwnFolders } from "./files/file_grant.ts";
-import { filePath, liesIn } from "../base/paths.ts";
-import { commonJsOf, knownModulesOf, readGraphManifest, storeGraph } from "./graph/graph_store.ts";
-import { sha256Of } from "../base/sha256.ts";
-import type { HttpClients } from "./fetch/http_clients.ts";
+import { checkFile, grantedLate, withOwnFolders } from "./files/file_grant.ts";
+import { readRegularFile } from "./files/regular_file.ts";
 import type { StoredGraph } from "./graph/graph_store.ts";
-import type { JsrResolver } from "./npm/jsr.ts";
-import type { TransformedModule } from "./graph/link.ts";
-import { TRANSFORM_VERSION } from "./graph/link.ts";
+import { commonJsOf, knownModulesOf, storeGraph } from "./graph/graph_store.ts";
+import type { GraphRequest } from "./graph/graph_types.ts";
+import { DEFAULT_GRAPH_LIMITS } from "./graph/graph_types.ts";
+import type { FoundBefore } from "./graph_loading.ts";
+import { foundBefore, GraphLoading } from "./graph_loading.ts";
+import { buildGraph } from "./graph_walk.ts";
+import type { Progress } from "./module_transforms.ts";
 import type { ReloadPolicy } from "./names/fetch_policy.ts";
+import type { InstalledFile } from "./npm/npm_set.ts";
+import type { ReadText } from "./project/deno_config.ts";
+import { lockBeside } from "./project/deno_config.ts";
+import { Lock } from "./project/lock.ts";
 import type {
   Builtins,
   ExtendRequest,
@@ -48,24 +42,6 @@ import type {
   LocalFile,
   PrepareOptions,
 } from "./protocol.ts";
-import { Lock } from "./project/lock.ts";
-import { PackageImports } from "./package_imports.ts";
-import { mediaTypeOf } from "./fetch/media_type.ts";
-import { commonJsExportsIn } from "./npm/granted_exports.ts";
-import { LocalFiles } from "./npm/local_files.ts";
-import { LocalPackages } from "./npm/local_packages.ts";
-import { LocalRequires } from "./npm/local_requires.ts";
-import { isInNodeModules } from "./npm/node_modules_path.ts";
-import type { InstalledFile, NpmSet } from "./npm/npm_set.ts";
-import { PackageTypes } from "./project/package_types.ts";
-import { shortened } from "./names/import_map.ts";
-import { checkExtent } from "./transform/code_extent.ts";
-import { guardedBuiltin } from "../sandbox/lockdown.ts";
-import { readRegularFile } from "./files/regular_file.ts";
-import { sourceText } from "./names/sources.ts";
-import type { ModuleUses } from "./transform/module_uses.ts";
-import type { TransformInput } from "./transform/transform.ts";
-import type { ModuleSource } from "./names/sources.ts";
 
 /** A graph that was made, and the local files that it was made of. */
 export interface Prepared {
@@ -88,16 +64,6 @@ interface Fetching {
   readonly fetchers: Map<string, ModuleFetcher>;
   /** What servers were asked for already by those that have a quota. */
   readonly fresh: Set<string>;
-}
-
-/** Called with what is being done. */
-export interface Progress {
-  /** A server is asked. */
-  readonly onFetch: (url: string) => void;
-  /** So many bytes have come. */
-  readonly onFetched?: (bytes: number) => void;
-  /** The work at a module begins, and may take its time. */
-  readonly onWork?: (url: string) => void;
 }
 
 /** Makes graphs with one set of options. */
@@ -330,7 +296,7 @@ export class GraphBuilder {
     allowImport: "any" | readonly string[],
     { hostsOption: allowImportOption = "--allow-import", quota, inspection, found }: LoadingTerms =
       {},
-  ): Loading {
+  ): GraphLoading {
     const hosts = JSON.stringify([allowImport, allowImportOption, lock?.path]);
     // One that has a quota is for one import, but for what was asked for already.
     let fetcher = quota === undefined ? fetchers.get(hosts) : undefined;
@@ -352,7 +318,7 @@ export class GraphBuilder {
       if (quota === undefined) fetchers.set(hosts, fetcher);
     }
     const options = { ...this.#options, reload };
-    return new Loading(
+    return new GraphLoading(
       inspection === "inspected" ? new SourceCache(this.#cache.root) : this.#cache,
       options,
       fetcher,
@@ -367,6 +333,9 @@ export class GraphBuilder {
   }
 }
 
+/** Fetching that an app causes while it runs: less of it at a time. */
+const LATE_FETCH_LIMITS: FetchLimits = { ...DEFAULT_FETCH_LIMITS, maxConcurrentRequests: 8 };
+
 /** What is true of a part of the loading alone. */
 interface LoadingTerms {
   /** The option that there can be more hosts by; `--allow-import` unless it is given. */
@@ -377,335 +346,6 @@ interface LoadingTerms {
   readonly inspection?: Inspection;
   /** What was found out before, if nothing else may be loaded. */
   readonly found?: FoundBefore;
-}
-
-/** What a graph was found to be made of. */
-interface FoundBefore {
-  /** SHA-256 of the sources of its modules, by URL; `""` for those that count with their packages. */
-  readonly modules: ReadonlyMap<string, string>;
-  /** URLs that stand for others. */
-  readonly redirects: Readonly<Record<string, string>>;
-  /** Packages that were asked for. */
-  readonly requirements: ReadonlySet<string>;
-}
-
-/** @throws {LoadError} if the graph is no longer there */
-function foundBefore({ folder, requirements }: ExtendRequest): FoundBefore {
-  const graph = readGraphManifest(folder);
-  if (graph === null) throw new LoadError("", `the graph in ${folder} was removed from the cache`);
-  const { modules, redirects } = graph.manifest;
-  return {
-    modules: new Map(modules.map(({ url, sha256 }) => [url, sha256])),
-    redirects,
-    requirements: new Set(requirements),
-  };
-}
-
-function notFoundBefore(url: string): LoadError {
-  return new LoadError(
-    url,
-    `cannot load ${shortened(url)}: --app-lock pins what was known when the app was loaded, and ` +
-      "this is imported by a computed name while it runs; name it in a literal import()",
-  );
-}
-
-/** Fetching that an app causes while it runs: less of it at a time. */
-const LATE_FETCH_LIMITS: FetchLimits = { ...DEFAULT_FETCH_LIMITS, maxConcurrentRequests: 8 };
-
-/** The sources of one graph. */
-class Loading implements GraphSources {
-  readonly #cache: ModuleCache;
-  readonly #options: LoaderOptions;
-  readonly #fetcher: ModuleFetcher;
-  readonly #lock: Lock | null;
-  readonly #builtins: Builtins;
-  readonly #files: FileGrant;
-  readonly #quota: DiskQuota | undefined;
-  readonly #progress: Progress;
-  readonly #filesAskedFor: Set<string>;
-  #jsr: JsrResolver | null = null;
-  #project: ProjectConfig | null = null;
-  #localPackages: LocalPackages | null = null;
-  readonly #packageImports: PackageImports;
-  #folder: string | null = null;
-  #packageRoot: string | null = null;
-  #packages: NpmSet | null = null;
-  readonly #types = new PackageTypes();
-  /** Paths of the app's own CommonJS that is part of the graph. */
-  readonly #commonJs = new Set<string>();
-  readonly #found: FoundBefore | undefined;
-
-  constructor(
-    cache: ModuleCache,
-    options: LoaderOptions,
-    fetcher: ModuleFetcher,
-    lock: Lock | null,
-    builtins: Builtins,
-    files: FileGrant,
-    filesAskedFor: Set<string>,
-    quota: DiskQuota | undefined,
-    progress: Progress,
-    found: FoundBefore | undefined,
-  ) {
-    this.#found = found;
-    this.#progress = progress;
-    this.#quota = quota;
-    this.#builtins = builtins;
-    this.#files = files;
-    this.#filesAskedFor = filesAskedFor;
-    this.#cache = cache;
-    this.#packageImports = new PackageImports(cache);
-    this.#options = options;
-    this.#fetcher = fetcher;
-    this.#lock = lock;
-  }
-
-  /** Reads the configuration beside the first local app. */
-  async readProject(roots: readonly string[], readText: ReadText): Promise<ProjectConfig> {
-    const app = roots.find((url) => url.startsWith("file:")) ?? roots[0];
-    if (app.startsWith("file:")) this.#folder = dirname(filePath(app));
-    // Modules from elsewhere that share workers with the app are not to have its packages.
-    const isLocal = roots.every((url) => url.startsWith("file:"));
-    this.#project = await readProjectConfig(
-      app,
-      this.#options.importMapUrl,
-      readText,
-      this.#files,
-      isLocal ? "local" : "installed",
-    );
-    if (this.#project.nodeModules !== "none") {
-      this.#localPackages = new LocalPackages(this.#files);
-    }
-    return this.#project;
-  }
-
-  /** What each app of a graph that was just made is made of. */
-  async contentsOf(graph: Graph, project: ProjectConfig): Promise<AppContents[]> {
-    const { contentsOf } = await import("./app_contents.ts");
-    const sources = { project, files: this.#files, packages: this.#packages };
-    const all: AppContents[] = [];
-    for (const root of graph.roots) all.push(await contentsOf(graph, root, sources));
-    return all;
-  }
-
-  localPackages(): LocalPackageSet | null {
-    return this.#localPackages;
-  }
-
-  /** What takes the place of CommonJS beside the app that uses `import()`, by path. */
-  async rewrittenCommonJs(): Promise<ReadonlyMap<string, string>> {
-    const rewritten = new Map<string, string>();
-    for (const [path, text] of this.#localPackages?.importing ?? []) {
-      const { rewriteCommonJs } = await import("./transform/transform.ts");
-      const changed = rewriteCommonJs(text, path);
-      if (changed !== text) rewritten.set(path, changed);
-    }
-    return rewritten;
-  }
-
-  /** What the app's own CommonJS requires by literals, JSON included, and which `package.json` said that it is. */
-  commonJsFiles(): LocalFile[] {
-    const files = new LocalFiles(this.#files);
-    const requires = new LocalRequires(files, "app");
-    for (const path of this.#commonJs) if (!isInNodeModules(path)) requires.from(path);
-    const read = [...files.read, ...this.#types.consulted].filter(([, sha256]) => sha256 !== "");
-    return read.map(([path, sha256]) => ({ path, sha256 }));
-  }
-
-  /** Files of CommonJS in installed packages, which modules of the graph may require, and their sizes. */
-  installedCommonJs(): InstalledFile[] {
-    return this.#packages?.commonJsFiles() ?? [];
-  }
-
-  /** The files in `node_modules` folders that `graph` was made of, or decided by; those that are not there, too. */
-  localPackageFiles({ modules, packageRoot }: Graph): LocalFile[] {
-    const files = new Map(this.#types.consulted);
-    for (const [path, sha256] of this.#localPackages?.consulted ?? []) files.set(path, sha256);
-    if (this.#localPackages === null) return [...files].map(([path, sha256]) => ({ path, sha256 }));
-    for (const { origin, url, sha256 } of modules) {
-      if (origin !== "package" || sha256 === "" || !url.startsWith("file:")) continue;
-      const path = filePath(url);
-      if (packageRoot === null || !liesIn(path, packageRoot)) files.set(path, sha256);
-    }
-    return [...files].map(([path, sha256]) => ({ path, sha256 }));
-  }
-
-  async load(url: string, owner: "app" | "packages"): Promise<ModuleSource> {
-    const found = this.#found;
-    // Packages are whole, and what is in a data: URL is in the app that has it.
-    if (found === undefined || owner === "packages" || url.startsWith("data:")) {
-      return await this.#load(url, owner);
-    }
-    if (!found.modules.has(found.redirects[url] ?? url)) throw notFoundBefore(url);
-    const source = await this.#load(url, owner);
-    if (found.modules.get(source.url) !== source.sha256) throw notFoundBefore(url);
-    return source;
-  }
-
-  async #load(url: string, owner: "app" | "packages"): Promise<ModuleSource> {
-    if (url.startsWith("file:")) {
-      if (owner === "packages") {
-        return await this.#fetcher.readFileSource(url, this.#packageFiles());
-      }
-      const path = pathOf(url);
-      if (path !== null) this.#filesAskedFor.add(path);
-      return await this.#fetcher.readFileSource(url, this.#files);
-    }
-    const source = await this.#fetcher.load(url);
-    const expected = this.#jsr?.expectedChecksum(source.url);
-    if (expected === undefined || expected === source.sha256) return source;
-    throw new LoadError(
-      url,
-      `cannot load ${url}: its SHA-256 is ${source.sha256.slice(0, 12)}…, but its package says ` +
-        `${expected.slice(0, 12)}…; --reload=${url} fetches it again`,
-    );
-  }
-
-  mediaTypeOf({ url, contentType }: ModuleSource): ReturnType<typeof mediaTypeOf> {
-    return mediaTypeOf(url, contentType);
-  }
-
-  async resolveJsr(specifier: string): Promise<string> {
-    const { reload } = this.#options;
-    const { JsrResolver } = await import("./npm/jsr.ts");
-    this.#jsr ??= new JsrResolver(this.#cache, this.#fetcher, {
-      lock: this.#lock,
-      reload,
-      env: environmentOf(this.#options.env),
-    });
-    return (await this.#jsr.resolve(specifier)).url;
-  }
-
-  async install(requirements: readonly string[], root: string | null): Promise<PackageSet> {
-    const unknown = requirements.find((each) => this.#found?.requirements.has(each) === false);
-    if (unknown !== undefined) throw notFoundBefore(unknown);
-    const { PackageInstaller } = await import("./npm/installer.ts");
-    const installer = new PackageInstaller(this.#cache, this.#fetcher, {
-      lock: this.#lock,
-      reload: this.#options.reload,
-      npmrcDir: this.#folder,
-      env: environmentOf(this.#options.env),
-      rewriter: { version: String(TRANSFORM_VERSION), rewrite: rewritten },
-      quota: this.#quota,
-    });
-    const packages = await installer.install(requirements, root);
-    this.#packageRoot = packages.root;
-    this.#packages = packages;
-    return packages;
-  }
-
-  commonJsExports(path: string, packages: PackageSet | null): readonly string[] {
-    const files = packages === null ? this.#files : this.#packageFiles();
-    const { href } = pathToFileURL(path);
-    if (packages === null && this.#found?.modules.has(href) === false) throw notFoundBefore(href);
-    if (packages === null) this.#commonJs.add(path);
-    return commonJsExportsIn(path, files, DEFAULT_FETCH_LIMITS.maxModuleBytes);
-  }
-
-  /** What packages may be made of: their own files. */
-  #packageFiles(): FileGrant {
-    return this.#packageRoot === null ? [] : [this.#packageRoot];
-  }
-
-  isInCommonJsPackage(path: string): boolean {
-    return this.#types.isInCommonJsPackage(path);
-  }
-
-  async guardedExports(specifier: string): Promise<readonly string[] | null> {
-    if (guardedBuiltin(specifier, this.#builtins) === null) return null;
-    return Object.keys(await import(specifier));
-  }
-
-  async transform(request: TransformRequest): Promise<TransformedModule> {
-    const { url, source, mediaType } = request;
-    const { compilerOptions } = this.#project!;
-    const inPackage = await this.#usesInPackage(request);
-    if (inPackage !== null) return await moduleOf({ uses: inPackage }, url, source);
-    const { sha256, contentType } = source;
-    const inputs = [TRANSFORM_VERSION, url, mediaType, contentType, compilerOptions, sha256];
-    const key = sha256Of(JSON.stringify(inputs));
-    const cached = await this.#cache.readTransform(key) as KeptTransform | null;
-    if (cached !== null) return await moduleOf(cached, url, source);
-    const text = this.#textOf(request);
-    const kept = await transformed({ url, text, mediaType, compilerOptions });
-    const made = await moduleOf(kept, url, source);
-    this.#quota?.take(url, made.map.length + text.length);
-    await this.#cache.writeTransform(key, kept);
-    return made;
-  }
-
-  /** The imports of JavaScript in an installed package; `null` for all else, and what takes TypeScript. */
-  async #usesInPackage(request: TransformRequest): Promise<ModuleUses | null> {
-    const { url, source, mediaType } = request;
-    const root = this.#packageRoot;
-    const isInPackage = mediaType === "javascript" && root !== null && url.startsWith("file:") &&
-      liesIn(filePath(url), root);
-    if (!isInPackage) return null;
-    const text = this.#textOf(request);
-    const { headerUses } = await import("./transform/header_uses.ts");
-    const inHeader = headerUses(text);
-    // What is made of it is written with the graph.
-    if (inHeader !== null) {
-      this.#quota?.take(url, text.length, 0);
-      return inHeader;
-    }
-    // What takes a parser is kept.
-    return await this.#packageImports.usesIn(source, root, async () => {
-      const uses = await plainUsesIn(text);
-      if (uses !== null) this.#quota?.take(url, text.length, 0);
-      return uses;
-    });
-  }
-
-  /** The text that is about to be worked at. */
-  #textOf({ url, source, mediaType }: TransformRequest): string {
-    const text = sourceText(source);
-    checkExtent(url, text, mediaType);
-    this.#progress.onWork?.(url);
-    return text;
-  }
-
-  /** Keeps what is known of packages by now. */
-  async keepPackageImports(): Promise<void> {
-    await this.#packageImports.write();
-  }
-}
-
-/** What is kept of a module: what was made of it, or, as its text is at hand, only where its imports are. */
-type KeptTransform = { readonly module: TransformedModule } | { readonly uses: ModuleUses };
-
-/** TypeScript takes its time to start: only where it is needed. */
-async function transformed(input: TransformInput): Promise<KeptTransform> {
-  if (input.mediaType === "javascript") {
-    const uses = await plainUsesIn(input.text);
-    if (uses !== null) return { uses };
-  }
-  const { transformCode } = await import("./transform/transform.ts");
-  return { module: transformCode(input) };
-}
-
-async function plainUsesIn(text: string): Promise<ModuleUses | null> {
-  const { plainUses } = await import("./transform/plain_uses.ts");
-  return plainUses(text, "module");
-}
-
-async function moduleOf(
-  kept: KeptTransform,
-  url: string,
-  source: ModuleSource,
-): Promise<TransformedModule> {
-  if ("module" in kept) return kept.module;
-  const { openImports } = await import("./transform/open_imports.ts");
-  return openImports(url, sourceText(source), kept.uses, null);
-}
-
-/** The same for CommonJS. */
-async function rewritten(source: string, filename: string): Promise<string> {
-  const { rewritePlain } = await import("./plain_common_js.ts");
-  const made = rewritePlain(source);
-  if (made !== null) return made;
-  const { rewriteCommonJs } = await import("./transform/transform.ts");
-  return rewriteCommonJs(source, filename);
 }
 
 /** Hosts of the apps themselves: naming an app means trusting its host. */

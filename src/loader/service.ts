@@ -8,8 +8,8 @@
 import { environmentOf } from "../base/surroundings.ts";
 import { ModuleCache } from "./cache/cache.ts";
 import { GraphBuilder } from "./graph_builder.ts";
-import type { Progress } from "./graph_builder.ts";
 import { HttpClients } from "./fetch/http_clients.ts";
+import type { Progress } from "./module_transforms.ts";
 import type { LoaderOptions, LoaderQuestion, LoaderReport } from "./protocol.ts";
 
 /** Answers questions. */
