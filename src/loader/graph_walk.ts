@@ -19,22 +19,22 @@ import {
   textModule,
   wasmModule,
 } from "./transform/data_modules.ts";
+import type { Found, Importer, Link } from "./found_modules.ts";
+import { COMMONJS, FoundModules } from "./found_modules.ts";
 import type {
   Graph,
-  GraphModule,
   GraphRequest,
   GraphRoot,
   GraphSources,
   PackageFile,
   PackageSet,
-  Target,
 } from "./graph/graph_types.ts";
-import { moduleKey, urlOfKey } from "./names/graph_keys.ts";
+import { moduleKey } from "./names/graph_keys.ts";
 import { filePath, liesIn } from "../base/paths.ts";
 import { pathOf } from "./files/file_grant.ts";
 import { shortened } from "./names/import_map.ts";
 import { meantSpecifier, resolveSpecifier } from "./names/meaning.ts";
-import type { ImportReference, TransformedModule } from "./graph/link.ts";
+import type { TransformedModule } from "./graph/link.ts";
 import { runsThough } from "./fetch/media_type.ts";
 import { hasModuleSyntax } from "./npm/commonjs.ts";
 import { isInNodeModules } from "./npm/node_modules_path.ts";
@@ -65,30 +65,6 @@ interface Visit {
 
 /** What says what specifiers mean in the modules of packages. */
 type Home = Pick<PackageSet, "resolveFrom" | "requiredModules">;
-
-/** The place of an import. */
-interface Importer {
-  readonly url: string;
-  readonly module: TransformedModule;
-  readonly reference: ImportReference;
-}
-
-/** Where an import leads while the graph is not whole: packages are not known yet. */
-type Link = Target | PackageLink | LoadError;
-
-/** An import of a package that is not installed yet. */
-interface PackageLink {
-  readonly kind: "package";
-  readonly specifier: string;
-  readonly type: ImportType;
-  readonly importer: Importer | null;
-}
-
-/** A module while the graph is not whole. */
-interface Found extends Omit<GraphModule, "targets" | "dynamicTargets"> {
-  readonly links: Link[];
-  readonly dynamicLinks: Link[];
-}
 
 class GraphWalk {
   readonly #request: GraphRequest;
@@ -126,7 +102,14 @@ class GraphWalk {
       }
       await this.#walk();
     }
-    return this.#whole(roots);
+    return {
+      ...new FoundModules(this.#found, this.#required, this.#redirects).whole(roots),
+      redirects: this.#redirects,
+      requirements: [...this.#requirements],
+      packageRoot: this.#packages?.root ?? null,
+      packages: this.#packages?.folders ?? new Map(),
+      nodeModules: this.#sources.localPackages() !== null,
+    };
   }
 
   async #linkToRoot({ specifier, type, referrer }: GraphRoot): Promise<Link> {
@@ -509,127 +492,7 @@ class GraphWalk {
       }
     }
   }
-
-  /** The graph without what is broken; a root that is broken throws. */
-  #whole(roots: readonly Link[]): Graph {
-    const broken = this.#findBroken();
-    const keys = roots.map((root) => {
-      const link = this.#settled(root);
-      if (link instanceof LoadError) throw link;
-      if (link.kind !== "module") throw builtinRoot(link.specifier);
-      const error = broken.get(link.key);
-      if (error !== undefined) throw error;
-      return link.key;
-    });
-    const modules: GraphModule[] = [];
-    for (const found of this.#found.values()) {
-      if (found instanceof LoadError || broken.has(found.key)) continue;
-      const { links, dynamicLinks, ...module } = found;
-      modules.push({
-        ...module,
-        targets: links.map((link) => this.#settled(link) as Target),
-        dynamicTargets: dynamicLinks.map((each) => {
-          const link = this.#settled(each);
-          if (link instanceof LoadError) return null;
-          return link.kind === "module" && broken.has(link.key) ? null : link;
-        }),
-      });
-    }
-    return {
-      modules: behindRequired(modules, this.#requiredAndImported(keys, broken)),
-      roots: keys,
-      required: modules.flatMap(({ key }) => this.#required.has(key) ? [key] : []),
-      redirects: this.#redirects,
-      requirements: [...this.#requirements],
-      packageRoot: this.#packages?.root ?? null,
-      packages: this.#packages?.folders ?? new Map(),
-      nodeModules: this.#sources.localPackages() !== null,
-    };
-  }
-
-  /** Modules that cannot be linked, with a reason for each. */
-  #findBroken(): Map<string, LoadError> {
-    const broken = new Map<string, LoadError>();
-    const importers = new Map<string, string[]>();
-    for (const [key, found] of this.#found) {
-      if (found instanceof LoadError) {
-        broken.set(key, found);
-        continue;
-      }
-      for (const each of found.links) {
-        const link = this.#settled(each);
-        if (link instanceof LoadError) {
-          broken.set(key, link);
-          break;
-        }
-        if (link.kind !== "module") continue;
-        const known = importers.get(link.key);
-        if (known === undefined) importers.set(link.key, [key]);
-        else known.push(key);
-      }
-    }
-    // The map grows during the loop: what imports a broken module is broken, too.
-    for (const [key, error] of broken) {
-      for (const importer of importers.get(key) ?? []) {
-        if (!broken.has(importer)) broken.set(importer, error);
-      }
-    }
-    return broken;
-  }
-
-  /** Modules that CommonJS may require, and that others import, sooner or later. */
-  #requiredAndImported(
-    roots: readonly string[],
-    broken: ReadonlyMap<string, LoadError>,
-  ): readonly string[] {
-    if (this.#required.size === 0) return [];
-    const imported = new Set<string>();
-    const pending = [...roots];
-    for (let key = pending.pop(); key !== undefined; key = pending.pop()) {
-      const found = this.#found.get(key);
-      if (found === undefined || found instanceof LoadError) continue;
-      for (const each of [...found.links, ...found.dynamicLinks]) {
-        const link = this.#settled(each);
-        if (link instanceof LoadError || link.kind !== "module" || imported.has(link.key)) continue;
-        imported.add(link.key);
-        pending.push(link.key);
-      }
-    }
-    return [...this.#required].filter((key) => imported.has(key) && !broken.has(key));
-  }
-
-  /** A link with its redirects, which were not known when it was made. */
-  #settled(link: Link): Target | LoadError {
-    if (link instanceof LoadError) return link;
-    if (link.kind === "package") throw new Error(`${link.specifier} was not installed`);
-    if (link.kind === "builtin") return link;
-    const space = link.key.indexOf(" ");
-    const url = this.#redirects.get(link.key.slice(space + 1));
-    return url === undefined ? link : { kind: "module", key: link.key.slice(0, space + 1) + url };
-  }
 }
-
-/**
- * The modules, with CommonJS behind those that are `required` and imported as well: runtimes up to 2.6 refuse
- * to `require` what they are about to evaluate.
- */
-function behindRequired(
-  modules: readonly GraphModule[],
-  required: readonly string[],
-): readonly GraphModule[] {
-  if (required.length === 0) return modules;
-  const imports = required.map((key) => ({ specifier: urlOfKey(key), type: "" as const, line: 1 }));
-  const targets = required.map((key) => ({ kind: "module" as const, key }));
-  return modules.map((each) => {
-    if (!urlOfKey(each.key).startsWith(COMMONJS)) return each;
-    const parts: string[] = required.map((_, index) => index === 0 ? "import" : ";import");
-    parts.push(`;${each.module.parts[0]}`);
-    return { ...each, module: { ...each.module, parts, imports }, targets };
-  });
-}
-
-/** Precedes the URL of a file that is loaded as CommonJS. */
-const COMMONJS = "commonjs:";
 
 /** Holds the place of a module that is being loaded. */
 const PENDING = new LoadError("", "it is being loaded");
@@ -670,10 +533,6 @@ function isFileUrl(specifier: string): boolean {
 
 function localFromRemote(url: string): LoadError {
   return new LoadError(url, `cannot load ${url}: remote modules cannot import local files`);
-}
-
-function builtinRoot(specifier: string): LoadError {
-  return new LoadError(specifier, `cannot load ${specifier}: a builtin module is not an app`);
 }
 
 function nameOf(mediaType: MediaType, source: ModuleSource): string {
