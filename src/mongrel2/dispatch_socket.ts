@@ -15,9 +15,10 @@ import {
   EVENT_HANDSHAKE_REFUSED,
   HANDSHAKE_MISMATCH,
   parseMonitorEvent,
-  POLLIN,
-} from "../zmq/socket.ts";
-import type { MonitorEvent, ZmqContext, ZmqSocket } from "../zmq/socket.ts";
+} from "../zmq/monitor_events.ts";
+import { POLLIN } from "../zmq/socket.ts";
+import type { MonitorEvent } from "../zmq/monitor_events.ts";
+import type { ZmqContext, ZmqSocket } from "../zmq/socket.ts";
 import { SocketWatch } from "../zmq/socket_watch.ts";
 import type { Watch, WatchMaker } from "../zmq/socket_watch.ts";
 import { MAX_LENT_BYTES } from "./codec/message.ts";

@@ -7,12 +7,8 @@
 
 import { Queue } from "../base/queue.ts";
 import { halfClose } from "../zmq/half_close.ts";
-import {
-  EVENT_CONNECTED,
-  EVENT_DISCONNECTED,
-  parseMonitorEvent,
-  ZmqContext,
-} from "../zmq/socket.ts";
+import { EVENT_CONNECTED, EVENT_DISCONNECTED, parseMonitorEvent } from "../zmq/monitor_events.ts";
+import { ZmqContext } from "../zmq/socket.ts";
 import type { ZmqSocket } from "../zmq/socket.ts";
 import { SocketWatch } from "../zmq/socket_watch.ts";
 import type { Watch, WatchMaker } from "../zmq/socket_watch.ts";

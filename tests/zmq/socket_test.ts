@@ -11,7 +11,8 @@ import { eventually, pythonWithZmq, received, sent } from "../support/zmq.ts";
 import { ZmqError } from "../../src/base/errors.ts";
 import { libzmq } from "../../src/zmq/library.ts";
 import { ZmqContext } from "../../src/zmq/socket.ts";
-import type { OptionName, SocketType, ZmqSocket } from "../../src/zmq/socket.ts";
+import type { SocketType, ZmqSocket } from "../../src/zmq/socket.ts";
+import type { OptionName } from "../../src/zmq/socket_options.ts";
 
 const ignore = libzmqIsMissing();
 const python = ignore ? null : pythonWithZmq();

@@ -18,8 +18,9 @@ import {
   HANDSHAKE_CRYPTOGRAPHIC,
   HANDSHAKE_MISMATCH,
   parseMonitorEvent,
-} from "../../zmq/socket.ts";
-import type { MonitorEvent, ZmqContext, ZmqSocket } from "../../zmq/socket.ts";
+} from "../../zmq/monitor_events.ts";
+import type { MonitorEvent } from "../../zmq/monitor_events.ts";
+import type { ZmqContext, ZmqSocket } from "../../zmq/socket.ts";
 import { SocketWatch } from "../../zmq/socket_watch.ts";
 import { parseZapRequest, ZAP_ENDPOINT, zapPermission, zapRefusal } from "../../zmq/zap.ts";
 import type { ClientKeys } from "./client_keys.ts";
