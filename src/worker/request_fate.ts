@@ -36,6 +36,11 @@ export class RequestFate {
     return this.#reason;
   }
 
+  /** Whether the response will not be sent: a client that sends no more may still get it. */
+  get isCutShort(): boolean {
+    return this.#reason !== null && this.#reason !== "client-half-closed";
+  }
+
   /** Fires when the client has gone away, or the request has timed out. */
   get signal(): AbortSignal {
     if (this.#controller === null) {
@@ -55,7 +60,7 @@ export class RequestFate {
     if (this.#completed === null) {
       this.#completed = deferred();
       ignoreRejection(this.#completed.promise);
-      if (this.#reason !== null) this.#onUnsent(this.#reason);
+      if (this.isCutShort) this.#onUnsent(this.#reason!);
     }
     return this.#completed.promise;
   }

@@ -147,7 +147,7 @@ export class AppTask implements BodyTarget, SocketHolder {
     const fate = this.#fateOf();
     if (fate.isAwaited) return fate.completed;
     const { completed } = fate;
-    if (fate.reason === null) {
+    if (!fate.isCutShort) {
       if (this.#state === ENDED) fate.onSent();
       else this.#exchange.reportSent = true;
     }
