@@ -4,8 +4,7 @@
  * @module
  */
 
-// @ts-types="../../types/semver.d.ts"
-import semver from "semver";
+import { semver } from "./semver.ts";
 import { LoadError } from "../../base/errors.ts";
 import { isReloaded } from "./fetch_policy.ts";
 import type { ReloadPolicy } from "./fetch_policy.ts";

@@ -4,8 +4,7 @@
  * @module
  */
 
-// @ts-types="../../types/semver.d.ts"
-import semver from "semver";
+import { semver } from "../names/semver.ts";
 
 /** Versions that exist, and names for some of them. */
 export interface Offer {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { validRange } from "semver";
 import { recordOf } from "../names/records.ts";
+import { semver } from "../names/semver.ts";
 
 /** Pins by what they are about, as {@linkcode Lock} has them. */
 export interface LockedPins {
@@ -68,5 +68,5 @@ function versions(specifiers: Readonly<Record<string, unknown>>): Record<string,
 export function canonicalRequirement(requirement: string): string {
   const [whole, name, range = ""] = /^((?:npm|jsr):@?[^@]+)(?:@(.*))?$/s.exec(requirement) ?? [];
   if (whole === undefined) return requirement;
-  return `${name}@${validRange(range || "*") ?? range}`;
+  return `${name}@${semver.validRange(range || "*") ?? range}`;
 }
