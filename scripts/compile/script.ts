@@ -17,6 +17,8 @@ export class BundleError extends Error {}
 export interface ModuleScript {
   /** Its text. */
   readonly text: string;
+  /** The text of another one, for the modules that few starts need; `null` if there are none. */
+  readonly lateText: string | null;
   /** The runtime's modules that it uses. */
   readonly builtins: readonly string[];
 }
@@ -39,8 +41,8 @@ interface ModuleFunction {
 }
 
 /**
- * Makes a script of the module `entry` (`./NAME.js`) and all that it imports, which `read` has the text of.
- * Modules in `others` are made elsewhere.
+ * Makes a script of the module `entry` (`./NAME.js`) and all that it imports, which `read` has the text of, and
+ * another one of what they import by `import()` where `isLate` says so. Modules in `others` are made elsewhere.
  *
  * @throws {BundleError} when they are not as bundles are
  */
@@ -48,26 +50,36 @@ export async function scriptOf(
   entry: string,
   read: (specifier: string) => Promise<string>,
   others: readonly string[],
+  isLate: (specifier: string) => boolean = () => false,
 ): Promise<ModuleScript> {
   const modules = new Map<string, ModuleFunction>();
-  const waiting = [entry];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    if (modules.has(next) || others.includes(next)) continue;
-    const made = moduleFunction(next, await read(next));
-    modules.set(next, made);
-    waiting.push(...made.imports, ...made.dynamicImports);
-  }
+  const late: string[] = [];
+  const collect = async (waiting: string[], isDelayed: (specifier: string) => boolean) => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (modules.has(next) || others.includes(next)) continue;
+      const made = moduleFunction(next, await read(next));
+      modules.set(next, made);
+      waiting.push(...made.imports);
+      for (const each of made.dynamicImports) (isDelayed(each) ? late : waiting).push(each);
+    }
+  };
+  await collect([entry], isLate);
+  const first = modules.size;
+  await collect(late, () => false);
   refuseCycles(modules);
   const members = [...modules].map(([name, { text }]) => `${JSON.stringify(name)}: ${text}`);
   const builtins = new Set([...modules.values()].flatMap(({ builtins }) => builtins));
   return {
-    text: inAscii(
-      `(function (${PARAMETERS.join(", ")}) { "use strict"; return {\n${
-        members.join(",\n")
-      }\n}; })`,
-    ),
+    text: scriptText(members.slice(0, first)),
+    lateText: first === modules.size ? null : scriptText(members.slice(first)),
     builtins: [...builtins].sort(),
   };
+}
+
+function scriptText(members: readonly string[]): string {
+  return inAscii(
+    `(function (${PARAMETERS.join(", ")}) { "use strict"; return {\n${members.join(",\n")}\n}; })`,
+  );
 }
 
 /**

@@ -5,16 +5,16 @@
  */
 
 import { pathToFileURL } from "node:url";
+import { LATE_SUFFIX } from "../../src/base/embedded_scripts.ts";
+import type { StagedScript } from "./stage.ts";
 import { TYPESCRIPT_FILE, TYPESCRIPT_GLOBAL } from "./typescript.ts";
 
 /**
- * The text of a module that evaluates the script `name`, which uses `builtins`. One of the `"main"` kind runs
- * the program; if it is to `"make code"`, it keeps what V8 makes of the script.
+ * The text of a module that evaluates a script. One of the `"main"` kind runs the program; if it is to `"make code"`, it keeps what V8 makes of the script.
  */
 export function scriptModule(
   root: string,
-  name: string,
-  builtins: readonly string[],
+  { name, builtins, lateText }: StagedScript,
   kind: "main" | "worker",
   purpose: "run" | "make code",
 ): string {
@@ -39,7 +39,9 @@ export function scriptModule(
 }
 const exported = evaluateScript(${opened(`${name}.js`)}, "./${name}.js", {
   meta: import.meta,
-  builtins: { ${members.join(", ")} },
+  builtins: { ${members.join(", ")} },${
+    lateText === null ? "" : `\n  late: () => ${opened(`${name}${LATE_SUFFIX}.js`)},`
+  }
   scripts: { typescript: typeScript },
 });`);
   if (kind === "main") lines.push("Deno.exit(await exported.main());");

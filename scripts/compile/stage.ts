@@ -9,6 +9,7 @@ import { dirname, join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { LibrarySet } from "./libraries.ts";
+import { LATE_SUFFIX } from "../../src/base/embedded_scripts.ts";
 import { BundleError, inAscii, scriptOf } from "./script.ts";
 import type { ModuleScript } from "./script.ts";
 import { scriptModule } from "./script_module.ts";
@@ -32,6 +33,9 @@ const MAIN = "gatehouse";
  * objects, and gives scripts the one that apps do not see, which the sandbox has to change.
  */
 const SCRIPTS = [MAIN, "loader_thread_service"];
+
+/** The modules that a start with an app imports by `import()`: others are not read then. */
+const START = ["serve", "writable_files", "generations", "thread_backend", "thread_apps"];
 
 /** A bundle as a script. */
 export interface StagedScript extends ModuleScript {
@@ -79,7 +83,11 @@ export async function stageModules(root: string, folder: string): Promise<Stage>
   const strict = inAscii(`"use strict";${await Deno.readTextFile(script)}`);
   const rare = new Map([[TYPESCRIPT_FILE, new TextEncoder().encode(strict)]]);
   const scripts = await makeScripts(bundles);
-  for (const { name, text } of scripts) rare.set(`${name}.js`, new TextEncoder().encode(text));
+  const encoder = new TextEncoder();
+  for (const { name, text, lateText } of scripts) {
+    rare.set(`${name}.js`, encoder.encode(text));
+    if (lateText !== null) rare.set(`${name}${LATE_SUFFIX}.js`, encoder.encode(lateText));
+  }
   await Deno.remove(entries, { recursive: true });
 
   const { unstable } = JSON.parse(await Deno.readTextFile(`${root}deno.json`));
@@ -116,7 +124,9 @@ async function makeScripts(bundles: string): Promise<StagedScript[]> {
   const read = (specifier: string) => Deno.readTextFile(join(bundles, specifier));
   const scripts: StagedScript[] = [];
   for (const name of SCRIPTS) {
-    scripts.push({ name, ...await scriptOf(`./${name}.js`, read, ["typescript"]) });
+    const isLate = (specifier: string) =>
+      name === MAIN && !START.some((start) => specifier.startsWith(`./${start}-`));
+    scripts.push({ name, ...await scriptOf(`./${name}.js`, read, ["typescript"], isLate) });
   }
   return scripts;
 }
@@ -130,9 +140,10 @@ export async function stageScripts(
   { folder, scripts }: Stage,
   purpose: "run" | "make code",
 ): Promise<void> {
-  for (const { name, builtins } of scripts) {
+  for (const script of scripts) {
+    const { name } = script;
     const entry = `${folder}/${name}.entry.js`;
-    const text = scriptModule(root, name, builtins, name === MAIN ? "main" : "worker", purpose);
+    const text = scriptModule(root, script, name === MAIN ? "main" : "worker", purpose);
     await Deno.writeTextFile(entry, text);
     await bundle(root, [entry], ["--output", `${folder}/${BUNDLES}/${name}.js`]);
     await Deno.remove(entry);

@@ -20,6 +20,8 @@ export interface ScriptHost {
   readonly meta: ImportMeta;
   /** The runtime's modules that the script uses, by specifier. */
   readonly builtins: Readonly<Record<string, unknown>>;
+  /** The script of modules that are imported by `import()` alone, if there are some that it lacks. */
+  readonly late?: () => Script;
   /** Other scripts that it uses as modules, by specifier: each is made when it is needed first. */
   readonly scripts: Readonly<Record<string, () => unknown>>;
 }
@@ -64,9 +66,13 @@ export function embeddedScript(name: string): Script {
   return script;
 }
 
+/** What the name of a script ends with that another one needs later. */
+export const LATE_SUFFIX = "_late";
+
 /** Evaluates the module `entry` of `script`, and those that it imports; returns what it exports. */
 export function evaluateScript(script: Script, entry: string, host: ScriptHost): unknown {
   const { meta, builtins, scripts } = host;
+  let { late } = host;
   const timers = { setTimeout, clearTimeout, setInterval, clearInterval };
   const loaded = new Map<string, unknown>();
   const load = (specifier: string): unknown => {
@@ -77,19 +83,25 @@ export function evaluateScript(script: Script, entry: string, host: ScriptHost):
     return loaded.get(specifier);
   };
   const importModule = (specifier: string): Promise<unknown> => {
+    if (late !== undefined && specifier.startsWith("./") && !Object.hasOwn(modules, specifier)) {
+      Object.assign(modules, modulesOf(late()));
+      late = undefined;
+    }
     if (!Object.hasOwn(modules, specifier)) return import(specifier);
     return new Promise((resolve) => resolve(load(specifier)));
   };
-  const modules = (script.runInThisContext() as ScriptFunction)(
-    meta,
-    builtins,
-    load,
-    importModule,
-    Object.assign(Object.create(globalThis), timers),
-    setTimeout,
-    clearTimeout,
-    setInterval,
-    clearInterval,
-  );
+  const modulesOf = (script: Script) =>
+    (script.runInThisContext() as ScriptFunction)(
+      meta,
+      builtins,
+      load,
+      importModule,
+      Object.assign(Object.create(globalThis), timers),
+      setTimeout,
+      clearTimeout,
+      setInterval,
+      clearInterval,
+    );
+  const modules = { ...modulesOf(script) };
   return load(entry);
 }

@@ -107,6 +107,47 @@ Deno.test("a script imports its own modules and others while it runs", async () 
   assertEquals([own.b, other.c], [2, 3]);
 });
 
+Deno.test("what is imported late alone is another script, which is made once, when it is needed first", async () => {
+  const modules: Modules = {
+    "./a.js": `import { name } from "./shared.js";
+      function now() { return import("./now.js"); }
+      function late() { return Promise.all([import("./late-1.js"), import("./late-2.js")]); }
+      export { name, now, late };`,
+    "./shared.js": 'var name = "shared"; export { name };',
+    "./now.js": 'var name = "now"; export { name };',
+    "./late-1.js":
+      `import { name } from "./shared.js"; import { other } from "./below.js"; import value from "other";
+      function later() { return import("./late-2.js"); }
+      var all = [name, other, value]; export { all, later };`,
+    "./late-2.js": 'import { other } from "./below.js"; export { other };',
+    "./below.js": "var other = { b: 1 }; export { other };",
+  };
+  const read = (specifier: string) => Promise.resolve(modules[specifier]);
+  const isLate = (specifier: string) => specifier.startsWith("./late-");
+  const { text, lateText } = await scriptOf("./a.js", read, ["other"], isLate);
+  assertEquals(text.includes("./below.js") || lateText!.includes('name = "now"'), false);
+  let made = 0;
+  const { now, late } = evaluateScript(new Script(text), "./a.js", {
+    meta: import.meta,
+    builtins: {},
+    scripts: { other: () => ({ default: "from elsewhere" }) },
+    late: () => {
+      made++;
+      return new Script(lateText!);
+    },
+  }) as Record<string, () => Promise<unknown>>;
+  assertEquals((await now() as { name: string }).name, "now");
+  assertEquals(made, 0);
+  const [first, second] = await late() as [
+    { all: unknown[]; later(): Promise<unknown> },
+    { other: unknown },
+  ];
+  assertEquals(first.all, ["shared", { b: 1 }, "from elsewhere"]);
+  assertEquals(first.all[1] === second.other, true);
+  assertEquals(await first.later(), second);
+  assertEquals(made, 1);
+});
+
 Deno.test("a module of a script that fails rejects its import", async () => {
   const { load } = await exported({
     "./a.js": 'function load() { return import("./b.js"); } export { load };',
