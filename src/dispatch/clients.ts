@@ -36,6 +36,8 @@ export class DispatchedRequest {
   attempts = 0;
   /** The message, as long as it may be given to another handler. */
   payload: Uint8Array | null = null;
+  /** The memory that the message is in then, which may be larger. */
+  memory: Uint8Array | null = null;
   /** Whether it is under way for good: something was passed on, of the answer or of the body. */
   isBegun = false;
   /**

@@ -11,7 +11,7 @@ import { pinned, UNREACHABLE, ZmqContext } from "../zmq/socket.ts";
 import type { ZmqSocket } from "../zmq/socket.ts";
 import type { Watch, WatchMaker } from "../zmq/socket_watch.ts";
 import type { DispatcherMessage } from "./codec/dispatch_message.ts";
-import { dispatcherParts, NUMBERED_BYTES, writeRequestHead } from "./codec/dispatch_message.ts";
+import { dispatcherParts } from "./codec/dispatch_message.ts";
 import { Door } from "./curve/door.ts";
 import type { DoorKeys, Visitor } from "./curve/door.ts";
 import type { SendOutcome } from "./handler_roster.ts";
@@ -60,9 +60,8 @@ export class HandlerSockets implements AsyncDisposable {
   readonly #peerMemory = pinned(MAX_PEER_BYTES);
   readonly #headMemory = pinned(HEAD_BYTES);
   readonly #memory = pinned(LENT_BYTES);
-  /** The same of a message to a handler; the head is that of a request. */
+  /** The identity that a message is sent to. */
   readonly #sentPeer = pinned(MAX_PEER_BYTES);
-  readonly #sentHead = pinned(NUMBERED_BYTES);
   #running: Promise<void> | null = null;
   #isWaiting = false;
   #isLookDue = false;
@@ -160,7 +159,9 @@ export class HandlerSockets implements AsyncDisposable {
     if (this.#isClosed) return "unreachable";
     this.#lookSoon();
     try {
-      return this.#socket.send(this.#partsOf(peer, message)) ? "sent" : "full";
+      return this.#socket.send([this.#bytesOf(peer), ...dispatcherParts(message)])
+        ? "sent"
+        : "full";
     } catch (error) {
       if (!(error instanceof ZmqError) || error.code !== UNREACHABLE) throw error;
       return "unreachable";
@@ -221,13 +222,6 @@ export class HandlerSockets implements AsyncDisposable {
       this.#owner.onHandlerMessage(latin1Of(peer, 0, peer.length), parts);
     }
     return taken;
-  }
-
-  #partsOf(peer: string, message: DispatcherMessage): Uint8Array[] {
-    const peerBytes = this.#bytesOf(peer);
-    if (message.kind !== "request") return [peerBytes, ...dispatcherParts(message)];
-    writeRequestHead(this.#sentHead, message.request);
-    return [peerBytes, this.#sentHead, message.payload];
   }
 
   #bytesOf(peer: string): Uint8Array {

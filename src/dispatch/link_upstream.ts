@@ -51,7 +51,7 @@ export class LinkUpstream implements Upstream {
 
   reply(upstream: number, bytes: Uint8Array): void {
     // What does not belong to a request is nobody's who came over the link.
-    if (upstream > 0) this.#link?.reply(upstream, bytes.slice());
+    if (upstream > 0) this.#link?.reply(upstream, bytes);
   }
 
   done(upstream: number, outcome: DispatchOutcome): void {

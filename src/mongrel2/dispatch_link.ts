@@ -5,6 +5,7 @@
  * @module
  */
 
+import { BufferPool } from "../base/buffers.ts";
 import { messageOf } from "../base/error_message.ts";
 import type { Log } from "../base/log.ts";
 import { timerMs } from "../base/timers.ts";
@@ -98,6 +99,16 @@ const DEFAULT_MAX_MESSAGE_BYTES = 67_108_864;
  */
 type LinkState = "seeking" | "up" | "leaving" | "left" | "closed";
 
+/** A reply that is not sent yet, and the memory that it is in. */
+interface HeldReply {
+  readonly request: number;
+  readonly payload: Uint8Array;
+  readonly memory: Uint8Array;
+}
+
+/** Memory for replies until they are sent. */
+const buffers = new BufferPool(1_048_576);
+
 /** A mark for one start of a handler: all its links have the same. */
 export function newInstance(): string {
   return crypto.getRandomValues(new Uint8Array(INSTANCE_BYTES)).toHex();
@@ -126,7 +137,8 @@ export class DispatchLink {
   #requests = 0;
   #inFlight = 0;
   /** The last reply: if it is the last one of its request, both are said in one message. */
-  #held: HandlerMessage & { readonly kind: "reply" } | null = null;
+  #held: HeldReply | null = null;
+  #isReleaseDue = false;
   #losses = 0;
 
   /**
@@ -180,12 +192,22 @@ export class DispatchLink {
     if (this.#isKnown) this.#send({ kind: "pong", ...load });
   }
 
-  /** Sends a reply to the client of a request, at the end of this turn. Its bytes are kept. */
-  reply(request: number, payload: Uint8Array): void {
+  /**
+   * Sends a reply to the client of a request, at the end of this turn; what may be before the payload is text whose
+   * code units are bytes. The payload is copied.
+   */
+  reply(request: number, payload: Uint8Array, beginning = ""): void {
     if (!this.#isKnown) return;
     this.#release();
-    this.#held = { kind: "reply", request, payload };
-    queueMicrotask(this.#release);
+    const at = beginning.length;
+    const bytes = at + payload.length;
+    const memory = buffers.take(bytes);
+    for (let i = 0; i < at; i++) memory[i] = beginning.charCodeAt(i);
+    memory.set(payload, at);
+    this.#held = { request, payload: memory.subarray(0, bytes), memory };
+    if (this.#isReleaseDue) return;
+    this.#isReleaseDue = true;
+    queueMicrotask(this.#onTurnEnd);
   }
 
   /** Says that nothing more is to come of a request. */
@@ -195,18 +217,27 @@ export class DispatchLink {
     const held = this.#held;
     if (held?.request === request && outcome === "answered") {
       this.#held = null;
-      this.#send({ ...held, kind: "answer" });
+      this.#socket?.send(
+        handlerParts({ kind: "answer", request, payload: held.payload }),
+        held.memory,
+      );
     } else {
       this.#send({ kind: "done", request, outcome });
     }
   }
 
-  readonly #release = (): void => {
+  readonly #onTurnEnd = (): void => {
+    this.#isReleaseDue = false;
+    this.#release();
+  };
+
+  #release(): void {
     const held = this.#held;
     if (held === null) return;
     this.#held = null;
-    this.#send(held);
-  };
+    const { request, payload, memory } = held;
+    this.#socket?.send(handlerParts({ kind: "reply", request, payload }), memory);
+  }
 
   /**
    * Takes leave: resolves when the dispatcher sends no more requests, since it said so or is lost. Those that
@@ -261,7 +292,7 @@ export class DispatchLink {
     };
     const socket = new DispatchSocket(
       this.#context,
-      { endpoint, maxMessageBytes, curve, watchOf },
+      { endpoint, maxMessageBytes, buffers, curve, watchOf },
       owner,
     );
     this.#socket = socket;

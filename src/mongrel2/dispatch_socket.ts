@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { BufferPool } from "../base/buffers.ts";
 import { EMPTY } from "../base/empty.ts";
 import { Queue } from "../base/queue.ts";
 import { connectCurve } from "../zmq/curve.ts";
@@ -16,7 +17,6 @@ import {
   HANDSHAKE_MISMATCH,
   parseMonitorEvent,
 } from "../zmq/monitor_events.ts";
-import { POLLIN } from "../zmq/socket.ts";
 import type { MonitorEvent } from "../zmq/monitor_events.ts";
 import type { ZmqContext, ZmqSocket } from "../zmq/socket.ts";
 import { SocketWatch } from "../zmq/socket_watch.ts";
@@ -39,6 +39,8 @@ export interface DispatchSocketOptions {
   readonly endpoint: string;
   /** Bytes of a message's part above which the connection is ended. */
   readonly maxMessageBytes: number;
+  /** Takes back the memory of what was sent. */
+  readonly buffers: BufferPool;
   /** CURVE's keys: the connection is encrypted, and to this dispatcher alone. Default: it is not. */
   readonly curve?: CurveClient | undefined;
   /** Makes the watch of its sockets. Default: one of their own. */
@@ -74,13 +76,16 @@ export class DispatchSocket {
   readonly #socket: ZmqSocket;
   readonly #monitor: ZmqSocket;
   readonly #watch: Watch;
+  readonly #buffers: BufferPool;
   readonly #headMemory = new Uint8Array(HEAD_BYTES);
   readonly #memory = new Uint8Array(MAX_LENT_BYTES);
-  readonly #waiting = new Queue<readonly Uint8Array[]>();
+  readonly #waiting = new Queue<WaitingMessage>();
   #waitingBytes = 0;
   #isFlushDue = false;
   #hasSent = false;
   #isOver = false;
+  #isWatching = false;
+  #isTaking = false;
   /** When the connection was last found to be there. */
   #foundAt = -Infinity;
   readonly #receiving: Promise<void>;
@@ -92,10 +97,11 @@ export class DispatchSocket {
    */
   constructor(
     context: ZmqContext,
-    { endpoint, maxMessageBytes, curve, watchOf }: DispatchSocketOptions,
+    { endpoint, maxMessageBytes, buffers, curve, watchOf }: DispatchSocketOptions,
     owner: DispatchSocketOwner,
   ) {
     this.#owner = owner;
+    this.#buffers = buffers;
     const socket = this.#socket = context.socket("dealer");
     socket.setOption("ipv6", 1);
     // Nothing waits for a connection, and what one did not take is not for the next.
@@ -122,10 +128,13 @@ export class DispatchSocket {
     return this.#hasSent;
   }
 
-  /** Sends a message at the end of this turn; it waits here if it cannot go. Its parts are kept. */
-  send(parts: readonly Uint8Array[]): void {
+  /**
+   * Sends a message at the end of this turn; it waits here if it cannot go. Its parts are kept; `memory`, which they
+   * may be in, is given back when it has gone.
+   */
+  send(parts: readonly Uint8Array[], memory = EMPTY as Uint8Array): void {
     if (this.#isOver) return;
-    this.#waiting.push(parts);
+    this.#waiting.push({ parts, memory });
     this.#waitingBytes += bytesOf(parts);
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
@@ -165,7 +174,9 @@ export class DispatchSocket {
       }
       this.#flush();
       if (this.#isOver) break;
+      this.#isWatching = true;
       await this.#watch.wait();
+      this.#isWatching = false;
     }
   }
 
@@ -173,15 +184,16 @@ export class DispatchSocket {
     this.#isFlushDue = false;
     if (this.#isOver || this.#waiting.length === 0 || !this.#isThere()) return;
     const wasCongested = this.isCongested;
-    for (let parts = this.#waiting.first; parts !== undefined; parts = this.#waiting.first) {
-      if (!this.#socket.send(parts)) break;
+    for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
+      if (!this.#socket.send(next.parts)) break;
       this.#hasSent = true;
-      this.#waitingBytes -= bytesOf(parts);
+      this.#waitingBytes -= bytesOf(next.parts);
+      this.#buffers.give(next.memory);
       this.#waiting.shift();
     }
     if (wasCongested && !this.isCongested) this.#owner.onRoom();
     // What has come meanwhile may not end the wait.
-    if ((Number(this.#socket.getOption("events")) & POLLIN) !== 0) this.#watch.interrupt();
+    if (this.#isWatching && this.#takeMessages() === MAX_BATCH) this.#watch.interrupt();
   };
 
   /** Whether the connection has not ended: one that is made after it must get nothing. */
@@ -212,6 +224,16 @@ export class DispatchSocket {
 
   #takeBatch(): number {
     if (this.#isOver) return 0;
+    const taken = this.#takeMessages();
+    // What came before the end of the connection comes first.
+    if (taken === 0) this.#watchConnection();
+    return taken;
+  }
+
+  #takeMessages(): number {
+    // The parts of one are in the memory that is used for the next.
+    if (this.#isTaking) return 0;
+    this.#isTaking = true;
     let taken = 0;
     while (taken < MAX_BATCH && !this.#isOver) {
       const parts = this.#takeParts();
@@ -219,8 +241,7 @@ export class DispatchSocket {
       taken++;
       this.#owner.onParts(parts);
     }
-    // What came before the end of the connection comes first.
-    if (taken === 0) this.#watchConnection();
+    this.#isTaking = false;
     return taken;
   }
 
@@ -235,6 +256,13 @@ export class DispatchSocket {
     }
     return parts;
   }
+}
+
+/** A message that is not sent yet. */
+interface WaitingMessage {
+  readonly parts: readonly Uint8Array[];
+  /** What is given back when it is. */
+  readonly memory: Uint8Array;
 }
 
 /** Why a handshake has failed, if `event` says that, and it is worth telling. */

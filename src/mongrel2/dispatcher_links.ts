@@ -10,7 +10,6 @@ import type { HandlerLoad } from "../dispatch/codec/dispatch_message.ts";
 import { FaultLog } from "../net/fault_log.ts";
 import { DispatchLink, newInstance } from "./dispatch_link.ts";
 import type { DispatchLinkReport } from "./dispatch_link.ts";
-import { joinReply } from "./codec/message.ts";
 import type { OpenRequests } from "./open_requests.ts";
 import type { Mongrel2Transport, SocketSharers, TransportOwner } from "./transport.ts";
 
@@ -98,7 +97,7 @@ export class DispatcherLinks implements Mongrel2Transport {
   }
 
   sendParts(open: OpenRequests | null, beginning: string, rest: Uint8Array): void {
-    open?.send(joinReply(beginning, rest));
+    open?.send(beginning, rest);
   }
 
   async leave(): Promise<void> {

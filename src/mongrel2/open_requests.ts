@@ -17,8 +17,11 @@ export interface RequestOrigin {
 
 /** What replies to requests go by, as far as those who write them have to know it. */
 export interface RequestLink {
-  /** Sends a reply to the client of a request. Its bytes are kept. */
-  reply(request: number, payload: Uint8Array): void;
+  /**
+   * Sends a reply to the client of a request; what may be before the payload is text whose code units are bytes. The
+   * payload is copied.
+   */
+  reply(request: number, payload: Uint8Array, beginning?: string): void;
   /** Says that nothing more is to come of a request. */
   done(request: number, outcome: DispatchOutcome): void;
 }
@@ -32,9 +35,10 @@ export class OpenRequests {
     this.#open.push(origin);
   }
 
-  /** Sends a reply. It may have the ends of several answers, and belongs to the first of them. */
-  send(payload: Uint8Array): void {
-    this.#open[0]?.link.reply(this.#open[0].request, payload);
+  /** Sends a reply in two parts. It may have the ends of several answers, and belongs to the first of them. */
+  send(beginning: string, rest: Uint8Array): void {
+    const first = this.#open[0] as RequestOrigin | undefined;
+    first?.link.reply(first.request, rest, beginning);
   }
 
   /** All are done but the last `count`. */

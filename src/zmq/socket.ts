@@ -49,6 +49,8 @@ const POLLOUT = 2;
 const SOURCE_DESCRIPTOR = 2;
 /** Bytes of the library's structure for a message, on 64-bit systems. */
 const MESSAGE_BYTES = 64;
+/** Bytes of an array that V8 keeps in its heap, at the most: before it is handed to the library it is moved, which is slow. */
+const SMALL_BYTES = 64;
 const IS_WINDOWS = Deno.build.os === "windows";
 /** Bytes of an item of a poll, on 64-bit systems. */
 export const POLL_ITEM_BYTES: number = IS_WINDOWS ? 24 : 16;
@@ -136,6 +138,8 @@ export class ZmqSocket implements AsyncDisposable {
   readonly #handle: Deno.PointerValue;
   readonly #onClosed: (socket: ZmqSocket) => void;
   readonly #message = pinned(MESSAGE_BYTES);
+  /** Where small parts are sent from. */
+  readonly #small = pinned(SMALL_BYTES);
   #waker: Waker | null = null;
   #poll: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
@@ -339,8 +343,13 @@ export class ZmqSocket implements AsyncDisposable {
   }
 
   #sendPart(part: Uint8Array, flags: number): boolean {
-    const bytes = part as Uint8Array<ArrayBuffer>;
-    if (this.#library.zmq_send(this.#handle, bytes, BigInt(bytes.length), flags) >= 0) return true;
+    const { length } = part;
+    let bytes = part as Uint8Array<ArrayBuffer>;
+    if (length <= SMALL_BYTES) {
+      bytes = this.#small;
+      for (let i = 0; i < length; i++) bytes[i] = part[i];
+    }
+    if (this.#library.zmq_send(this.#handle, bytes, BigInt(length), flags) >= 0) return true;
     const code = this.#library.zmq_errno();
     if (code === EAGAIN || code === EINTR) return false;
     throw lastError("send");

@@ -116,8 +116,8 @@ const ANSWER = 13;
 const CLOSING = 14;
 
 const OUTCOMES: readonly DispatchOutcome[] = ["answered", "returned"];
-/** Bytes of the first part of a message that belongs to a request: its kind, and the request's number. */
-export const NUMBERED_BYTES = 9;
+/** Kind, and number of the request. */
+const NUMBERED_BYTES = 9;
 const TWO_TO_32 = 2 ** 32;
 /** The kinds that have a second part. */
 const WITH_PAYLOAD: ReadonlySet<number> = new Set([REQUEST, NOTICE, REPLY, ANSWER]);
@@ -172,11 +172,6 @@ export function dispatcherParts(message: DispatcherMessage): Uint8Array[] {
       return [Uint8Array.of(REFUSED, ...reason)];
     }
   }
-}
-
-/** Writes the first part of a request to `head`, which has {@linkcode NUMBERED_BYTES}; its message is the second. */
-export function writeRequestHead(head: Uint8Array, request: number): void {
-  writeNumbered(head, REQUEST, request);
 }
 
 /**
@@ -323,14 +318,10 @@ function numbers(kind: number, ...values: readonly number[]): Uint8Array {
 /** A kind, and the number of a request in eight bytes. */
 function numbered(kind: number, request: number): Uint8Array {
   const head = new Uint8Array(NUMBERED_BYTES);
-  writeNumbered(head, kind, request);
-  return head;
-}
-
-function writeNumbered(head: Uint8Array, kind: number, request: number): void {
   head[0] = kind;
   writeUint32(head, 1, Math.floor(request / TWO_TO_32));
   writeUint32(head, 5, request % TWO_TO_32);
+  return head;
 }
 
 function writeUint32(bytes: Uint8Array, at: number, value: number): void {
