@@ -55,17 +55,15 @@ async function measured(
   { policy, scenario }: CompareCase,
 ): Promise<{ real: RealOutcome; aloneMs: number }> {
   await using fleet = await RealFleet.start(scenario, policy);
-  const { mongrel2 } = fleet;
-  await loadOpenly(WARM_UP, mongrel2);
-  const { overheadMs: aloneMs } = await loadOpenly(ALONE, mongrel2);
-  const deeds = scenario.failures.map(({ kind, node, atMs }): Deed => ({
-    atMs: atMs!,
-    do: () => fleet.kill(node!, kind === "crash" ? "SIGKILL" : "SIGSTOP"),
-  }));
-  const real = await loadOpenly(scenario, mongrel2, deeds);
-  // One that stands still cannot be ended as others are.
-  for (const { kind, node } of scenario.failures) {
-    if (kind === "freeze") fleet.kill(node!, "SIGCONT");
-  }
+  const { mongrel2s } = fleet;
+  const { dispatchers } = scenario;
+  await loadOpenly({ ...WARM_UP, dispatchers }, mongrel2s);
+  const { overheadMs: aloneMs } = await loadOpenly({ ...ALONE, dispatchers }, mongrel2s);
+  const deeds = scenario.failures.flatMap(({ kind, node, atMs, forMs }): Deed[] => [
+    { atMs: atMs!, do: () => fleet.befall(kind, node) },
+    ...forMs === null ? [] : [{ atMs: atMs! + forMs, do: () => fleet.mend(kind, node) }],
+  ]);
+  const real = await loadOpenly(scenario, mongrel2s, deeds);
+  for (const { kind, node } of scenario.failures) fleet.mend(kind, node);
   return { real, aloneMs };
 }

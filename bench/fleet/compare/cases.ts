@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FailureSpec, Scenario } from "../scenario.ts";
+import type { FailureKind, FailureSpec, Scenario } from "../scenario.ts";
 
 /** A fleet that is simulated, and real. */
 export interface CompareCase {
@@ -57,7 +57,7 @@ function scenarioOf(load: number, durationMs: number, fields: Partial<Scenario> 
 
 /** All cases, each of which takes this time. */
 export function compareCases(durationMs: number): CompareCase[] {
-  const failure = (kind: "crash" | "freeze", forMs: number | null): FailureSpec => ({
+  const failure = (kind: FailureKind, forMs: number | null): FailureSpec => ({
     kind,
     atMs: durationMs * 0.4,
     meanBetweenMs: null,
@@ -82,6 +82,32 @@ export function compareCases(durationMs: number): CompareCase[] {
       name: "50 % load, a handler stopped for good",
       policy: "least-busy",
       scenario: scenarioOf(0.5, durationMs, { failures: [failure("freeze", null)] }),
+    },
+    {
+      name: "50 % load, a link cut for a while",
+      policy: "least-busy",
+      scenario: scenarioOf(0.5, durationMs, { failures: [failure("cut", durationMs * 0.2)] }),
+    },
+    {
+      name: "60 % load, a handler leaves",
+      policy: "least-busy",
+      scenario: scenarioOf(0.6, durationMs, { failures: [failure("leave", null)] }),
+    },
+    {
+      name: "80 % load, a handler joins",
+      policy: "least-busy",
+      scenario: scenarioOf(0.8, durationMs, {
+        failures: [{ ...failure("join", null), node: null }],
+      }),
+    },
+    {
+      name: "60 % load, two dispatchers",
+      policy: "least-busy",
+      scenario: scenarioOf(0.6, durationMs, {
+        dispatchers: 2,
+        // A handler that takes six at a time says to each of two dispatchers that it takes three.
+        nodes: [{ count: NODES, workers: 6, capacity: 3, speed: 1 }],
+      }),
     },
     {
       name: "60 % load, sticky, 200 keys",

@@ -7,6 +7,7 @@
 
 import type { FakeMongrel2 } from "../../../tests/support/fake_mongrel2.ts";
 import { Histogram } from "../../../src/load/histogram.ts";
+import { Fleet } from "../fleet.ts";
 import { RequestSource } from "../request_source.ts";
 import type { Scenario } from "../scenario.ts";
 import { KEY_HEADER } from "./real_fleet.ts";
@@ -49,20 +50,20 @@ interface Pending {
   text: string;
 }
 
-/** Sends the requests of `scenario`, an open loop, and does `deeds` meanwhile. */
+/** Sends the requests of `scenario`, an open loop, to its dispatchers, and does `deeds` meanwhile. */
 export async function loadOpenly(
   scenario: Scenario,
-  mongrel2: FakeMongrel2,
+  mongrel2s: readonly FakeMongrel2[],
   deeds: readonly Deed[] = [],
 ): Promise<RealOutcome> {
-  const load = new OpenLoad(scenario, mongrel2, deeds);
+  const load = new OpenLoad(scenario, mongrel2s, deeds);
   await load.run();
   return load.outcome();
 }
 
 class OpenLoad {
   readonly #scenario: Scenario;
-  readonly #mongrel2: FakeMongrel2;
+  readonly #mongrel2s: readonly FakeMongrel2[];
   readonly #source: RequestSource;
   readonly #deeds: Deed[];
   readonly #pending = new Map<number, Pending>();
@@ -73,18 +74,35 @@ class OpenLoad {
   #closed = 0;
   #unanswered = 0;
   #overheadMs = 0;
+  #isOver = false;
 
-  constructor(scenario: Scenario, mongrel2: FakeMongrel2, deeds: readonly Deed[]) {
+  constructor(scenario: Scenario, mongrel2s: readonly FakeMongrel2[], deeds: readonly Deed[]) {
     this.#scenario = scenario;
-    this.#mongrel2 = mongrel2;
+    this.#mongrel2s = mongrel2s;
     this.#source = new RequestSource(scenario);
     this.#deeds = deeds.toSorted((a, b) => a.atMs - b.atMs);
-    this.#answeredBy = new Array(scenario.nodes.reduce((sum, { count }) => sum + count, 0)).fill(0);
+    this.#answeredBy = new Array(Fleet.shapesOf(scenario).length).fill(0);
   }
 
   async run(): Promise<void> {
-    const { requests } = this.#scenario;
     const startMs = performance.now();
+    const receiving = this.#mongrel2s.map((each) => this.#receive(each, startMs));
+    await this.#send(startMs);
+    this.#isOver = true;
+    await Promise.all(receiving);
+    for (const { isCounted } of this.#pending.values()) if (isCounted) this.#unanswered++;
+  }
+
+  async #receive(mongrel2: FakeMongrel2, startMs: number): Promise<void> {
+    while (!this.#isOver) {
+      const reply = await mongrel2.replyWithin(WAIT_MS);
+      if (reply !== null) this.#take(reply, performance.now() - startMs);
+    }
+  }
+
+  /** Sends all, and waits until nothing more can be expected. */
+  async #send(startMs: number): Promise<void> {
+    const { requests } = this.#scenario;
     let sent = 0;
     let dueMs = this.#source.nextGapMs();
     let endMs = Infinity;
@@ -92,17 +110,15 @@ class OpenLoad {
       const nowMs = performance.now() - startMs;
       while (this.#deeds.length > 0 && this.#deeds[0].atMs <= nowMs) this.#deeds.shift()!.do();
       if (sent < requests! && dueMs <= nowMs) {
-        await this.#send(sent++, dueMs);
+        await this.#ask(sent++, dueMs);
         dueMs += this.#source.nextGapMs();
         if (sent === requests) endMs = dueMs + PATIENCE_MS;
         continue;
       }
       if (sent === requests && this.#pending.size === 0 || nowMs > endMs) break;
       const waitMs = sent === requests ? WAIT_MS : Math.min(WAIT_MS, Math.max(0, dueMs - nowMs));
-      const reply = await this.#mongrel2.replyWithin(Math.ceil(waitMs));
-      if (reply !== null) this.#take(reply, performance.now() - startMs);
+      await new Promise((resolve) => setTimeout(resolve, Math.ceil(waitMs)));
     }
-    for (const { isCounted } of this.#pending.values()) if (isCounted) this.#unanswered++;
   }
 
   outcome(): RealOutcome {
@@ -119,13 +135,13 @@ class OpenLoad {
     };
   }
 
-  async #send(connection: number, dueMs: number): Promise<void> {
-    const { serviceMs, key, isSafe } = this.#source.next();
+  async #ask(connection: number, dueMs: number): Promise<void> {
+    const { serviceMs, key, isSafe, dispatcher } = this.#source.next();
     const isCounted = dueMs >= this.#scenario.warmUpMs;
     if (isCounted) this.#requests++;
     this.#pending.set(connection, { dueMs, serviceMs, isCounted, text: "" });
     const uri = `/?ms=${serviceMs}`;
-    await this.#mongrel2.request(connection, "/", {
+    await this.#mongrel2s[dispatcher].request(connection, "/", {
       METHOD: isSafe ? "GET" : "POST",
       URI: uri,
       QUERY: `ms=${serviceMs}`,

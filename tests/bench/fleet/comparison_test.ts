@@ -73,7 +73,7 @@ Deno.test({
     const sticky = compareCases(2_000).find(({ policy }) => policy === "sticky")!;
     const scenario = { ...sticky.scenario, warmUpMs: 0 };
     await using fleet = await RealFleet.start(scenario, sticky.policy);
-    const real = await loadOpenly(scenario, fleet.mongrel2);
+    const real = await loadOpenly(scenario, fleet.mongrel2s);
     assertEquals(real.requests, scenario.requests);
     const { answered, refused, closed, unanswered, latency } = real;
     assertEquals(answered + refused[502] + refused[503], real.requests);
@@ -82,7 +82,7 @@ Deno.test({
     if (answered === real.requests) {
       assertEquals(real.answeredBy, simulate(scenario, sticky.policy).answeredBy);
     }
-    const alone = await loadOpenly({ ...ALONE, requests: 5 }, fleet.mongrel2);
+    const alone = await loadOpenly({ ...ALONE, requests: 5 }, fleet.mongrel2s);
     if (alone.answered !== 5 || !(alone.overheadMs > 0)) throw new Error(JSON.stringify(alone));
   },
 });
