@@ -40,7 +40,7 @@ export function groupsOf(
     server,
     connections,
     caCerts: caCertsOf(settings, cwd),
-    pace: paceOf(settings, measured),
+    pace: paceOf(settings, measured, 1),
     ...isSocket ? socketGroup(server, fields, messageBytes) : {
       request: requestFor(server.target, parts),
       converse: () => conversationWith(server.target),
@@ -68,7 +68,9 @@ export function mixedGroups(
     },
     { connections: posting, method: "POST", path, chunkCount: 10, chunkBytes: 1_024 },
   ];
-  return (clients.length > 0 ? clients : usual).map((client) => {
+  const all = clients.length > 0 ? clients : usual;
+  const allConnections = all.reduce((sum, { connections }) => sum + connections, 0);
+  return all.map((client) => {
     const { method, chunkCount, chunkBytes } = client;
     const asked = { ...server, target: withPath(server.target, client.path) };
     const body: RequestBody = chunkCount > 0
@@ -80,7 +82,7 @@ export function mixedGroups(
       server: method === "WS" ? overSockets(asked) : asked,
       connections: client.connections,
       caCerts: caCertsOf(settings, cwd),
-      pace: new ClosedLoop(measured.endMs),
+      pace: paceOf(settings, measured, client.connections / allConnections),
       ...method === "WS" ? socketGroup(overSockets(asked), fields, chunkBytes) : {
         request: requestFor(asked.target, { method, fields, body }),
         converse: () => conversationWith(asked.target),
@@ -89,8 +91,13 @@ export function mixedGroups(
   });
 }
 
-function paceOf({ rate, warmUpMs }: BenchSettings, { fromMs, endMs }: Measurement): Pace {
-  return rate === 0 ? new ClosedLoop(endMs) : new OpenLoop(rate, fromMs - warmUpMs, endMs);
+/** The pace of a group that has this part of all requests. */
+function paceOf(
+  { rate, warmUpMs }: BenchSettings,
+  { fromMs, endMs }: Measurement,
+  part: number,
+): Pace {
+  return rate === 0 ? new ClosedLoop(endMs) : new OpenLoop(rate * part, fromMs - warmUpMs, endMs);
 }
 
 function socketGroup(

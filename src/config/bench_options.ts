@@ -129,8 +129,9 @@ const OPTIONS: readonly CommandOption<BenchSettings>[] = [
     value: "N",
     help:
       "Send N requests each second, whether or not others were answered (an open loop). Times " +
-      "count from when a request was due. Without it, each connection sends its next request when " +
-      "the last one is answered",
+      "count from when a request was due. With several groups, each has the part that its " +
+      "connections are of all. Without it, each connection sends its next request when the last " +
+      "one is answered",
     apply: (settings, text, name) =>
       settings.rate = parseCount(name, text, { min: 1, max: 10_000_000 }),
   },
@@ -205,7 +206,7 @@ export const BENCH_COMMAND: CommandTable<BenchSettings> = {
       name: "mixed",
       usage: "APP [MIDDLEWARE...] [OPTIONS] [-- OPTIONS OF SERVE]",
       help: "Sends requests of several kinds at the same time, each over connections of its own",
-      without: [...STALL_OPTIONS, ...BODY_OPTIONS, "profile", "rate", "protocol", "message-size"],
+      without: [...STALL_OPTIONS, ...BODY_OPTIONS, "profile", "protocol", "message-size"],
     },
     {
       name: "stalled",

@@ -1,3 +1,7 @@
+import { mixedGroups } from "../../src/cli/bench_groups.ts";
+import { resolveTarget } from "../../src/client/dial.ts";
+import { parseTarget } from "../../src/client/target.ts";
+import { parseCommand } from "../../src/config/command_line.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { FROM_SOURCE } from "../support/gateway.ts";
 import { inFolder } from "../support/processes.ts";
@@ -60,6 +64,21 @@ test("bench starts a server, puts a mixture of loads on it, and reports", async 
     assertStringIncludes(page, "<svg ");
     assertStringIncludes(page, "WS /c 100");
   });
+});
+
+test("of a mixture's rate each group has the part that its connections are of all", async () => {
+  const command = await parseCommand([
+    ...["bench", "mixed", "--target", "http://127.0.0.1:1/", "--rate", "400"],
+    ...["--client", "3 GET /a", "--client", "1 WS /b 10"],
+  ]);
+  assert(command.kind === "bench");
+  const server = await resolveTarget(parseTarget("http://127.0.0.1:1/"));
+  const measured = { fromMs: 2_000, endMs: 60_000, timeoutMs: 1_000, partMs: 100 };
+  const groups = mixedGroups(command.settings, server, measured, "/");
+  const times = groups.map(({ pace }) => [pace.next(), pace.next(), pace.next()].map(Math.round));
+  // The warm-up begins a second before.
+  assertEquals(times, [[1_000, 1_003, 1_007], [1_000, 1_010, 1_020]]);
+  for (const { pace } of groups) pace[Symbol.dispose]();
 });
 
 test("bench leaves other machines alone, and says what it would take", async () => {

@@ -159,7 +159,6 @@ const WRONG: readonly string[][] = [
   ["bench", "saturate", "app.ts", "--client", "1 GET /"],
   ["bench", "saturate", "app.ts", "--i-own-this-host=yes"],
   ["bench", "saturate", "app.ts", "--protocol", "spdy"],
-  ["bench", "mixed", "app.ts", "--rate", "5"],
   ["bench", "mixed", "app.ts", "--client", "GET /"],
   ["bench", "mixed", "app.ts", "--client", "1 GET path"],
   ["bench", "mixed", "app.ts", "--client", "1 POST / 1024"],
