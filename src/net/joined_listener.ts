@@ -4,6 +4,8 @@
  * @module
  */
 
+import { AcceptingListener } from "./accepting_listener.ts";
+
 /** What came of one `accept()`. */
 interface Arrival {
   /** Place of its listener. */
@@ -16,24 +18,24 @@ interface Arrival {
  * A listener that accepts what any of its parts does. Each part has one `accept()` under way at the most,
  * and only while somebody waits, or has since not come back for what it gave.
  */
-export class JoinedListener implements Deno.Listener {
+export class JoinedListener extends AcceptingListener {
   readonly addr: Deno.NetAddr;
   readonly #parts: readonly Deno.Listener[];
   /** Parts of which an `accept()` is under way, or has come to its end and waits to be taken. */
   readonly #busy: boolean[];
   #arrivals: Arrival[] = [];
   #waiters: ((arrival: Arrival) => void)[] = [];
-  #isClosed = false;
 
   /** Joins `parts`, two or more. Its address is that of the first. */
   constructor(parts: readonly Deno.Listener[]) {
+    super();
     this.#parts = parts;
     this.#busy = parts.map(() => false);
     this.addr = parts[0].addr as Deno.NetAddr;
   }
 
   async accept(): Promise<Deno.Conn> {
-    if (this.#isClosed) throw new Deno.errors.BadResource("the listener is closed");
+    if (this.isClosed) throw new Deno.errors.BadResource("the listener is closed");
     const { index, conn, error } = this.#arrivals.shift() ?? await this.#arrival();
     this.#busy[index] = false;
     if (conn === null) throw error;
@@ -41,7 +43,7 @@ export class JoinedListener implements Deno.Listener {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     for (const part of this.#parts) part.close();
     for (const { conn } of this.#arrivals) conn?.close();
     this.#arrivals = [];
@@ -53,20 +55,6 @@ export class JoinedListener implements Deno.Listener {
 
   unref(): void {
     for (const part of this.#parts) part.unref();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Deno.Conn, void, void> {
-    while (!this.#isClosed) {
-      try {
-        yield await this.accept();
-      } catch (error) {
-        if (!this.#isClosed) throw error;
-      }
-    }
-  }
-
-  [Symbol.dispose](): void {
-    if (!this.#isClosed) this.close();
   }
 
   #arrival(): Promise<Arrival> {
@@ -88,7 +76,7 @@ export class JoinedListener implements Deno.Listener {
   #take(arrival: Arrival): void {
     const waiter = this.#waiters.shift();
     if (waiter !== undefined) waiter(arrival);
-    else if (this.#isClosed) arrival.conn?.close();
+    else if (this.isClosed) arrival.conn?.close();
     else this.#arrivals.push(arrival);
   }
 }

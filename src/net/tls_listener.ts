@@ -8,6 +8,7 @@ import { messageOf } from "../base/error_message.ts";
 import { ConfigError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { timerMs } from "../base/timers.ts";
+import { AcceptingListener } from "./accepting_listener.ts";
 import { isExhaustion } from "./accept_faults.ts";
 import { canMoveSockets, MoveError, SocketMover } from "./moved_socket.ts";
 import type { TlsIdentity, TlsKeyPair } from "./tls_identity.ts";
@@ -73,12 +74,11 @@ export function checkCanRenew(): void {
 }
 
 /** Listens for TLS. Closing it closes what it listens with by then. */
-export class TlsListener implements Deno.Listener {
+export class TlsListener extends AcceptingListener {
   readonly addr: Deno.NetAddr;
   readonly #options: TlsListenOptions;
   #identity: TlsIdentity;
   #inner: Deno.Listener;
-  #isClosed = false;
   /** What Deno keeps for the current listener: it never forgets a name that was asked for. */
   #keptBytes = 0;
   #renewal: ReturnType<typeof setTimeout> | undefined;
@@ -92,6 +92,7 @@ export class TlsListener implements Deno.Listener {
    * cannot be forgotten.
    */
   constructor(options: TlsListenOptions, identity: TlsIdentity, log: Log = () => {}) {
+    super();
     this.#options = options;
     this.#identity = identity;
     this.#log = log;
@@ -110,7 +111,7 @@ export class TlsListener implements Deno.Listener {
    * @throws {Deno.errors.InvalidData} if a certificate or key cannot be used
    */
   renew(identity: TlsIdentity): void {
-    if (this.#isClosed) return;
+    if (this.isClosed) return;
     const [former, keptBytes] = [this.#identity, this.#keptBytes];
     this.#identity = identity;
     this.#keptBytes = 0;
@@ -135,13 +136,13 @@ export class TlsListener implements Deno.Listener {
         return await inner.accept();
       } catch (error) {
         // It was closed since another one has its socket.
-        if (inner === this.#inner || this.#isClosed) throw error;
+        if (inner === this.#inner || this.isClosed) throw error;
       }
     }
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     clearTimeout(this.#renewal);
     this.#inner.close();
   }
@@ -152,20 +153,6 @@ export class TlsListener implements Deno.Listener {
 
   unref(): void {
     this.#inner.unref();
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Deno.Conn, void, void> {
-    while (!this.#isClosed) {
-      try {
-        yield await this.accept();
-      } catch (error) {
-        if (!this.#isClosed) throw error;
-      }
-    }
-  }
-
-  [Symbol.dispose](): void {
-    if (!this.#isClosed) this.close();
   }
 
   #open(options: TlsListenOptions): Deno.Listener {
