@@ -172,7 +172,8 @@ export class DispatchSocket {
         await this.#watch.nextTurn();
         continue;
       }
-      this.#flush();
+      // Sending takes in what has come since: it would not end the wait.
+      if (this.#flush()) continue;
       if (this.#isOver) break;
       this.#isWatching = true;
       await this.#watch.wait();
@@ -180,13 +181,15 @@ export class DispatchSocket {
     }
   }
 
-  readonly #flush = (): void => {
+  /** Sends what can go; whether anything could. */
+  readonly #flush = (): boolean => {
     this.#isFlushDue = false;
-    if (this.#isOver || this.#waiting.length === 0 || !this.#isThere()) return;
+    if (this.#isOver || this.#waiting.length === 0 || !this.#isThere()) return false;
+    let hasSent = false;
     const wasCongested = this.isCongested;
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
       if (!this.#socket.send(next.parts)) break;
-      this.#hasSent = true;
+      this.#hasSent = hasSent = true;
       this.#waitingBytes -= bytesOf(next.parts);
       this.#buffers.give(next.memory);
       this.#waiting.shift();
@@ -194,6 +197,7 @@ export class DispatchSocket {
     if (wasCongested && !this.isCongested) this.#owner.onRoom();
     // What has come meanwhile may not end the wait.
     if (this.#isWatching && this.#takeMessages() === MAX_BATCH) this.#watch.interrupt();
+    return hasSent;
   };
 
   /** Whether the connection has not ended: one that is made after it must get nothing. */
@@ -235,13 +239,16 @@ export class DispatchSocket {
     if (this.#isTaking) return 0;
     this.#isTaking = true;
     let taken = 0;
-    while (taken < MAX_BATCH && !this.#isOver) {
-      const parts = this.#takeParts();
-      if (parts === null) break;
-      taken++;
-      this.#owner.onParts(parts);
+    try {
+      while (taken < MAX_BATCH && !this.#isOver) {
+        const parts = this.#takeParts();
+        if (parts === null) break;
+        taken++;
+        this.#owner.onParts(parts);
+      }
+    } finally {
+      this.#isTaking = false;
     }
-    this.#isTaking = false;
     return taken;
   }
 
