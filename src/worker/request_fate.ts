@@ -94,9 +94,10 @@ export class RequestFate {
 
   /** The app cannot answer: the response will not be sent, for no fault of the client's. */
   onFailed(): void {
-    this.#reason ??= "invalid-response";
-    this.#onUnsent(this.#reason);
-    this.#tellOfLeaving(this.#reason);
+    const reason = this.isCutShort ? this.#reason! : "invalid-response";
+    this.#reason = reason;
+    this.#onUnsent(reason);
+    this.#tellOfLeaving(reason);
   }
 
   /** The client leaves, or will send no more. */

@@ -23,3 +23,15 @@ Deno.test("a client that sends no more, and then leaves, does not get its respon
   task.onAbort("client-gone");
   await assertRejects(() => completed, Deno.errors.Interrupted, "client-gone");
 });
+
+Deno.test("a response that fails is not sent to a client that sends no more, whenever the app asks", async (t) => {
+  for (const when of ["before", "after"] as const) {
+    await t.step(`${when} it fails`, async () => {
+      const task = new AppTask(new CheckedExchange(headOf("/")), IDLE_OWNER);
+      task.onAbort("client-half-closed");
+      const early = when === "before" ? task.completed : null;
+      task.fail(500);
+      await assertRejects(() => early ?? task.completed, Deno.errors.Interrupted, "not sent");
+    });
+  }
+});
