@@ -39,6 +39,13 @@ export const bufferOf: (bytes: Uint8Array) => ArrayBufferLike = getterOf(typedAr
 /** `bytes.byteOffset`. */
 export const byteOffsetOf: (bytes: Uint8Array) => number = getterOf(typedArrays, "byteOffset");
 
+const sharedMemory = SharedArrayBuffer.prototype;
+
+/** Whether `bytes` are in shared memory. `instanceof` could be an app's function, which would be handed the memory. */
+export function isShared(bytes: Uint8Array): boolean {
+  return getPrototypeOf(bufferOf(bytes)) === sharedMemory;
+}
+
 /** `target.set(source, at)`. */
 export const setBytes: (target: Uint8Array, source: Uint8Array, at: number) => void = uncurried(
   typedArrays.set,

@@ -5,10 +5,10 @@
  */
 
 import { Buffer } from "node:buffer";
-import { bufferOf, charCodeAt, lengthOf, uncurried, viewOf } from "./captured.ts";
+import { charCodeAt, isShared, lengthOf, uncurried, viewOf } from "./captured.ts";
 import { copyShared } from "./buffers.ts";
 
-const { SharedArrayBuffer, Uint8Array } = globalThis;
+const { Uint8Array } = globalThis;
 const { apply } = Reflect;
 const { byteLength } = Buffer;
 const encoder = new TextEncoder();
@@ -51,7 +51,7 @@ export function writeUtf8(text: string, length: number, target: Uint8Array, at: 
 export function utf8Text(bytes: Uint8Array): string {
   const length = lengthOf(bytes);
   const isSlice = length <= SHORT_SLICE && utf8Slice !== undefined;
-  if (!isSlice && !(bufferOf(bytes) instanceof SharedArrayBuffer)) return decode(decoder, bytes);
+  if (!isSlice && !isShared(bytes)) return decode(decoder, bytes);
   const own = length <= PIECE_BYTES ? piece : new Uint8Array(length);
   copyShared(own, 0, bytes, 0, length, "source");
   return isSlice ? apply(utf8Slice, own, [0, length]) : decode(decoder, viewOf(own, 0, length));
