@@ -7,9 +7,14 @@
 import type { WorkerPermissions } from "../config/app_permissions.ts";
 import type { FileSender, FileSenderSettings } from "../files/file_sender.ts";
 import type { FileGrant } from "../loader/files/file_grant.ts";
+import { errorResponse } from "../message/error_response.ts";
 import type { Exchange, ExchangeReceiver } from "../message/exchange.ts";
 import { NOBODY } from "../message/exchange.ts";
 import type { FileOrder } from "../message/file_order.ts";
+import { descriptors } from "../net/descriptors.ts";
+
+/** What loading a sender takes. Deno does not try again what it could not open once. */
+const DESCRIPTORS_TO_LOAD = 8;
 
 /** Answers an exchange with a file that is among those granted. */
 export type SendGrantedFile = (
@@ -27,15 +32,27 @@ export function readGrantOf(permissions: WorkerPermissions | Deno.PermissionOpti
   return read === false ? [] : read.map(String);
 }
 
+/** What makes senders. */
+type SenderModule = Pick<typeof import("../files/file_sender.ts"), "FileSender">;
+
+/** There are too few file descriptors left to load it. */
+class ShortageError extends Error {}
+
 /** Takes orders for files. */
 export class FileDesk {
   readonly #settings: FileSenderSettings;
+  readonly #importSender: () => Promise<SenderModule>;
   #sender: FileSender | null = null;
   #loading: Promise<FileSender> | null = null;
+  #toldOf = "";
 
   /** Makes a desk whose sender has these settings. */
-  constructor(settings: FileSenderSettings) {
+  constructor(
+    settings: FileSenderSettings,
+    importSender: () => Promise<SenderModule> = () => import("../files/file_sender.ts"),
+  ) {
     this.#settings = settings;
+    this.#importSender = importSender;
   }
 
   /** Answers `exchange` as `order` says. */
@@ -63,13 +80,38 @@ export class FileDesk {
         listener.onAbort(reason);
       },
     };
-    this.#loading ??= this.#load();
-    const sender = await this.#loading;
+    let sender: FileSender;
+    try {
+      sender = await (this.#loading ??= this.#load());
+    } catch (error) {
+      this.#tell(error);
+      if (isOver) return;
+      exchange.receiver = listener;
+      const { head, body } = errorResponse(error instanceof ShortageError ? 503 : 500, "");
+      exchange.respond(head, body);
+      return;
+    }
     if (!isOver) sender.send(exchange, order, granted, listener);
   }
 
+  /** The next order tries again if it fails. */
   async #load(): Promise<FileSender> {
-    const { FileSender } = await import("../files/file_sender.ts");
-    return this.#sender = new FileSender(this.#settings);
+    try {
+      if (!descriptors.makeAvailable(DESCRIPTORS_TO_LOAD)) {
+        throw new ShortageError("the process has too few file descriptors left");
+      }
+      const { FileSender } = await this.#importSender();
+      return this.#sender = new FileSender(this.#settings);
+    } finally {
+      this.#loading = null;
+    }
+  }
+
+  /** Says why no file can be sent, once for orders that fail alike. */
+  #tell(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (reason === this.#toldOf) return;
+    this.#toldOf = reason;
+    this.#settings.log("error", `files cannot be sent: ${reason}`);
   }
 }

@@ -3,7 +3,7 @@
  * connections wait, and clients of Mongrel2 need none. By itself: they are served when others end.
  */
 import { assert, assertEquals } from "../support/assert.ts";
-import { FROM_SOURCE } from "../support/gateway.ts";
+import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
 import { isMissing } from "../support/peers.ts";
 import { inFolder, until } from "../support/processes.ts";
 import { get, RawClient } from "../support/raw_client.ts";
@@ -69,5 +69,44 @@ Deno.test({
       const answers = await lab.askAll();
       assertEquals(answers.map(({ body }) => body), lab.protocols.map(() => "ok"));
       assertEquals(gateway.log.filter((each) => /died|uncaught/i.test(each)), []);
+    }),
+});
+
+const TAKER = `
+const taken = [];
+export default (request, context) => {
+  const { pathname } = new URL(request.url);
+  if (pathname === "/take") {
+    try {
+      for (;;) taken.push(Deno.openSync(new URL(import.meta.url)));
+    } catch (error) {
+      if (!/too many/i.test(error.message)) throw error;
+    }
+  }
+  const response = pathname === "/plain" ? new Response("ok") : context.sendFile(new URL("a.txt", import.meta.url));
+  if (pathname === "/give") while (taken.length > 0) taken.pop().close();
+  return response;
+};
+`;
+
+Deno.test({
+  name: "an app that takes all descriptors, and then sends its first file, ends no gateway",
+  ignore: Deno.build.os !== "linux" || isMissing("prlimit"),
+  fn: () =>
+    inFolder({ "app.js": TAKER, "a.txt": "text" }, async (folder) => {
+      await using gateway = await startGateway(
+        [`${folder}/app.js`, "--http=127.0.0.1:0", "--workers=1", `--app-allow-read=${folder}`],
+        { command: ["prlimit", "--nofile=200:200", ...FROM_SOURCE] },
+      );
+      using client = await RawClient.connect(gateway.port);
+      const ask = async (path: string) => {
+        await client.send(get(path));
+        const { status, body } = await client.receive();
+        return [status, body];
+      };
+      assert([200, 503].includes((await ask("/take"))[0] as number));
+      assertEquals(await ask("/plain"), [200, "ok"]);
+      await ask("/give");
+      assertEquals(await ask("/file"), [200, "text"]);
     }),
 });
