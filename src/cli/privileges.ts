@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
 import { ConfigError } from "../base/errors.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { deleteVariable, environmentOf, setVariable } from "../base/surroundings.ts";
@@ -128,8 +129,8 @@ export function surroundingsOf(account: Account, surroundings: Surroundings): Su
 
 /**
  * Checks that this process, which has become `account`, can still read what it loads as it goes: parts of
- * the executable; from source, what is in Deno's folder, which is in root's home unless it is told
- * otherwise.
+ * the executable; from source, its modules, and what is in Deno's folder, which is in root's home unless it is
+ * told otherwise.
  *
  * @throws {ConfigError} if it cannot; `before` is what there was around it when it was root
  */
@@ -138,6 +139,7 @@ export function checkRuntime({ name, uid }: Account, before: Surroundings): void
     checkExecutable(name ?? String(uid), before.program);
     return;
   }
+  checkModules(name ?? String(uid));
   const env = environmentOf(before.env);
   const [cache, home] = [env.get("XDG_CACHE_HOME"), env.get("HOME")];
   const folder = env.get("DENO_DIR") ??
@@ -152,6 +154,21 @@ export function checkRuntime({ name, uid }: Account, before: Surroundings): void
         name ?? uid
       } may not read ${folder}, where Deno has gatehouse's dependencies: set ` +
         "DENO_DIR to a folder that this user can read, or use the executable",
+    );
+  }
+}
+
+function checkModules(user: string): void {
+  // Not all are local: those from a registry are in Deno's folder.
+  if (!import.meta.url.startsWith("file:")) return;
+  try {
+    Deno.openSync(new URL(import.meta.url)).close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    throw new ConfigError(
+      `--user: ${user} may not read ${
+        fileURLToPath(import.meta.url)
+      }, and modules beside it are read as needed`,
     );
   }
 }

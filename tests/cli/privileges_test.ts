@@ -187,6 +187,32 @@ for (
 
 Deno.test({
   ...ROOT,
+  name:
+    "a user who may not read the modules that are read later is told of, before they are needed",
+  fn: () =>
+    inFolder({ "app.js": APP }, async (folder) => {
+      await Deno.chmod(folder, 0o755);
+      const checkout = `${folder}/checkout`;
+      await Deno.mkdir(checkout, { mode: 0o700 });
+      const root = new URL("../../", import.meta.url).pathname;
+      const parts = ["cli.ts", "deno.json", "deno.lock", "src"].map((name) => root + name);
+      const copying = new Deno.Command("cp", { args: ["-r", ...parts, checkout] });
+      assertEquals((await copying.output()).code, 0);
+      const { code, stderr } = await runGateway(
+        [`${folder}/app.js`, "--user=nobody", "--http=127.0.0.1:0", "--workers=0"],
+        [
+          "env",
+          `DENO_DIR=${await readableDenoFolder()}`,
+          ...FROM_SOURCE.map((word) => word.replace(root, `${checkout}/`)),
+        ],
+      );
+      assertMatch(stderr, /gatehouse: --user: nobody may not read .*checkout.* read as needed/);
+      assertEquals(code, 2);
+    }),
+});
+
+Deno.test({
+  ...ROOT,
   name: "who is not root cannot become somebody else",
   fn: () =>
     inFolder({ "app.js": APP }, async (folder) => {
