@@ -44,6 +44,7 @@ import type { InstalledFile } from "./npm/npm_set.ts";
 import { npmrcPaths } from "./npm/npmrc_paths.ts";
 import { FileFault, readRegularFile, readRegularFileLater } from "./files/regular_file.ts";
 import { Slices } from "../base/slices.ts";
+import { Slots } from "../base/slots.ts";
 import { environmentOf } from "../base/surroundings.ts";
 import { timerMs } from "../base/timers.ts";
 
@@ -84,6 +85,8 @@ const UPKEEP_PERIOD_MS = 24 * 60 * 60 * 1_000;
 const MAX_FILE_BYTES = DEFAULT_FETCH_LIMITS.maxModuleBytes;
 /** More files are sooner hashed on this thread, though that takes what has to be loaded first. */
 const MAX_HASHED_APART = 64;
+/** What is in memory, and open, of these at a time: a reload has few file descriptors. */
+const HASHED_AT_A_TIME = 8;
 
 /** A graph with what only the loader has to know. */
 interface GrowingGraph extends PreparedGraph {
@@ -361,7 +364,8 @@ async function hashOf(path: string): Promise<string | null> {
 /** Whether files have the hashes that they had; `""` stands for one that is missing. */
 async function areUnchanged(files: readonly LocalFile[]): Promise<boolean> {
   if (files.length <= MAX_HASHED_APART) {
-    const hashes = await Promise.all(files.map(({ path }) => hashOf(path)));
+    const slots = new Slots(HASHED_AT_A_TIME);
+    const hashes = await Promise.all(files.map(({ path }) => slots.run(() => hashOf(path))));
     return files.every(({ sha256 }, index) => (hashes[index] ?? "") === sha256);
   }
   const slices = new Slices();
