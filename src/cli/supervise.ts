@@ -104,6 +104,8 @@ export async function superviseCommand(
     },
     hub,
   );
+  // At the end it may be another version's, or gone.
+  const delayed = settings.drainDelayMs > 0 ? await import("./delayed_end.ts") : null;
   try {
     const starting = supervisor.start(() => reserved[Symbol.dispose]());
     const reports = await Promise.race([starting, stop.promise]);
@@ -122,10 +124,9 @@ export async function superviseCommand(
   }
   await stop.promise;
   announcer.stopping();
-  if (settings.drainDelayMs > 0) {
-    const { tellOfDelay } = await import("./delayed_end.ts");
+  if (delayed !== null) {
     supervisor.announceEnd();
-    tellOfDelay(settings.drainDelayMs);
+    delayed.tellOfDelay(settings.drainDelayMs);
     await new Promise((resolve) => setTimeout(resolve, timerMs(settings.drainDelayMs)));
   }
   return await supervisor.drain() ? 0 : 1;

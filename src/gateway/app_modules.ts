@@ -151,9 +151,19 @@ export class AppModuleSet {
 
   /**
    * Says in terms of the sources what a worker says of generated files, and what packages need that may have
-   * failed for it. The apps have none of the permissions `lacking`.
+   * failed for it. The apps have none of the permissions `lacking`. Where that cannot be found out, it is the
+   * message itself.
    */
   async explain(message: string, lacking: readonly PartPermission[]): Promise<string> {
+    try {
+      return await this.#explained(message, lacking);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      return message;
+    }
+  }
+
+  async #explained(message: string, lacking: readonly PartPermission[]): Promise<string> {
     const { explained } = await import("../loader/transform/explain.ts");
     const sourceOf = (url: string) => this.#loader.sourceOf(this.#graph, url);
     const needs = await this.needs(message, lacking);
