@@ -137,7 +137,7 @@ const wrong: readonly [setting: string, options: object, message: string, words?
     "--access-log=-",
     "--access-log-format=%Z",
   ]],
-  ["health", { health: "x" }, "health: …", ["--health=x"]],
+  ["health", { health: "x" }, "health: bad address …", ["--health=x"]],
   ["metrics", { metrics: 9100 }, "metrics takes a text, not 9100"],
   ["status", { status: "127.0.0.1:99999" }, "status: …", ["--status=127.0.0.1:99999"]],
   ["statusControl", { statusControl: "token" }, "statusControl needs status: …"],

@@ -106,8 +106,16 @@ Deno.test("apps that do not pass their health check are not served", async () =>
 
 for (
   const [name, options, message] of [
-    ["no folder", { accessLog: "/nowhere/access.log" }, /access\.log cannot be opened/],
-    ["no token", { status: http, statusControl: "/nowhere/token" }, /token/],
+    [
+      "no folder",
+      { accessLog: "/nowhere/access.log" },
+      /^the access log .*access\.log cannot be opened/,
+    ],
+    [
+      "no token",
+      { status: http, statusControl: "/nowhere/token" },
+      /^the token in .* cannot be read/,
+    ],
     ["tags without workers", { consoleTags: "tagged" }, /apps by URL in workers/],
   ] as const
 ) {

@@ -49,7 +49,7 @@ export class SettingChecks {
       return read();
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      const isNamed = error.message.startsWith(`${setting} `);
+      const isNamed = [" ", ": "].some((end) => error.message.startsWith(setting + end));
       this.#problems.push({
         setting,
         message: isNamed ? error.message : `${setting}: ${error.message}`,

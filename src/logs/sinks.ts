@@ -38,7 +38,7 @@ export class FileSink implements LineSink {
     try {
       this.#file = this.#open();
     } catch (error) {
-      throw new ConfigError(`--access-log ${path} cannot be opened: ${messageOf(error)}`);
+      throw new ConfigError(`the access log ${path} cannot be opened: ${messageOf(error)}`);
     }
   }
 

@@ -31,11 +31,11 @@ export class ControlToken {
     try {
       text = Deno.readTextFileSync(path).trim();
     } catch (error) {
-      throw new ConfigError(`--status-control ${path} cannot be read: ${messageOf(error)}`);
+      throw new ConfigError(`the token in ${path} cannot be read: ${messageOf(error)}`);
     }
     if (text.length < MIN_CHARS || text.length > MAX_CHARS || !/^[\x21-\x7e]+$/.test(text)) {
       throw new ConfigError(
-        `--status-control ${path}: a token is one word of ${MIN_CHARS} or more ASCII characters, ` +
+        `${path} has no token that can be used: one is one word of ${MIN_CHARS} or more ASCII characters, ` +
           "such as openssl rand -hex 32 makes",
       );
     }

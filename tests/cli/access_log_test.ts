@@ -164,7 +164,7 @@ Deno.test("a log that cannot be opened is said at the start, and so is a format 
     const [args, message] of [
       [
         ["--access-log=/does/not/exist.log"],
-        /--access-log \/does\/not\/exist\.log cannot be opened/,
+        /the access log \/does\/not\/exist\.log cannot be opened/,
       ],
       [["--access-log=-", "--access-log-format=cmmon"], /did you mean common\?/],
     ] as const
