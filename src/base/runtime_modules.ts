@@ -15,9 +15,15 @@ export interface NodeProcess {
   listenerCount(event: string): number;
 }
 
+const scope = globalThis;
+const { apply } = Reflect;
+/** Taken now, and not called: programs and apps put something else there, for packages made for browsers. */
+const { get: loadProcess, value: ownProcess } = Object.getOwnPropertyDescriptor(scope, "process") ??
+  {};
+
 /** What `node:process` exports, which is loaded when it is asked for first. */
 export function nodeProcess(): NodeProcess {
-  return (globalThis as unknown as { readonly process: NodeProcess }).process;
+  return loadProcess === undefined ? ownProcess : apply(loadProcess, scope, []);
 }
 
 /** What the runtime's module `name` exports, which is loaded when it is asked for first. */
