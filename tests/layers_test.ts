@@ -1,5 +1,6 @@
 import type { Import } from "../scripts/check_layers.ts";
 import { faultsOf, importsOf, MAY_IMPORT } from "../scripts/check_layers.ts";
+import { readPage } from "../scripts/docs/pages.ts";
 import { assert, assertEquals } from "./support/assert.ts";
 
 /** Modules that import others, each with `code`, or with `type` in front as types. */
@@ -96,5 +97,22 @@ Deno.test("a folder of the layers comes after all that it may import", () => {
   for (const [folder, below] of Object.entries(MAY_IMPORT)) {
     for (const each of below) assert(seen.has(each), `${folder} is before ${each}`);
     seen.add(folder);
+  }
+});
+
+Deno.test("the table of layers has every folder, after all that it may import", () => {
+  const [, section] = readPage("ARCHITECTURE.md").split("\n## Layers\n");
+  const rows = section.split("\n## ")[0].split("\n").filter((line) => line.startsWith("| `"));
+  const listed = rows.map((row) =>
+    [...row.split("|")[1].matchAll(/`([^`]+)\/`/g)].map(([, folder]) => folder)
+  );
+  const top = Object.keys(MAY_IMPORT).filter((folder) => !folder.includes("/"));
+  assertEquals(listed.flat().sort(), top.toSorted());
+  const rowOf = (folder: string) => listed.findIndex((row) => row.includes(folder));
+  for (const folder of top) {
+    for (const below of MAY_IMPORT[folder]) {
+      if (!top.includes(below)) continue;
+      assert(rowOf(below) <= rowOf(folder), `${folder}/ is before ${below}/`);
+    }
   }
 });
