@@ -70,7 +70,8 @@ function tableSection({ name, subcommands, notes, options }: CommandHelp): strin
     const only = others.length === 0
       ? ""
       : ` Not for ${others.map((each) => each.name).join(", ")}.`;
-    return `| \`${optionUsage(option)}\` | ${option.help}.${standard}${repeats}${only} |`;
+    const usage = inCell(optionUsage(option));
+    return `| \`${usage}\` | ${inCell(option.help)}.${standard}${repeats}${only} |`;
   });
   return [
     `### gatehouse ${name}`,
@@ -81,6 +82,11 @@ function tableSection({ name, subcommands, notes, options }: CommandHelp): strin
     flowed(notes),
     ["| option | what it does |", "| --- | --- |", ...rows].join("\n"),
   ];
+}
+
+/** `text` for a cell of a table, where a bar would end it, also within code. */
+function inCell(text: string): string {
+  return text.replaceAll("|", "\\|");
 }
 
 /** The groups in the order of the options; those without a home of their own come last. */

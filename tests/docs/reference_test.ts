@@ -28,3 +28,13 @@ Deno.test("the reference says of every option how it can be given, and only so",
     assertEquals(section.includes("Key: "), option.givenBy === undefined, option.name);
   }
 });
+
+Deno.test("the rows of each table of the reference have as many cells as its head", () => {
+  const tables = page.split("\n\n").filter((part) => part.startsWith("| "));
+  for (const table of tables) {
+    const [head, ...rows] = table.trimEnd().split("\n");
+    // GitHub ends a cell at each bar without a backslash, also within code.
+    const cells = (row: string) => row.split(/(?<!\\)\|/).length;
+    assertEquals(rows.filter((row) => cells(row) !== cells(head)), []);
+  }
+});
