@@ -6,6 +6,7 @@
 
 import type { Command } from "../config/command.ts";
 import { parseCommand, parseCommandLine } from "../config/command_line.ts";
+import { COMMANDS, OWN_OPTIONS } from "../config/commands.ts";
 import type { ConfigSources } from "../config/gather.ts";
 import type { ServeSettings } from "../config/settings.ts";
 import {
@@ -36,9 +37,11 @@ const WRONG_USAGE = 2;
  */
 export async function main(): Promise<number> {
   tameUncaught(nodeProcess, endWithJson);
+  let verb: string | undefined;
   try {
     const surroundings = takeSurroundings();
     const { args } = surroundings;
+    verb = args[0];
     const membership = isSupervised(args) ? await joined(args) : null;
     const words = membership === null ? args : args.slice(1);
     // One process of several leaves it to the supervisor to warn.
@@ -142,7 +145,7 @@ export async function main(): Promise<number> {
       return WRONG_USAGE;
     }
     if (error instanceof ConfigError) {
-      tell(`gatehouse: ${error.message} (see gatehouse --help)`, "error");
+      tell(`gatehouse: ${error.message} (see ${helpOn(verb)})`, "error");
       return WRONG_USAGE;
     }
     const isExpected = error instanceof ListenError || error instanceof LoadError ||
@@ -154,6 +157,14 @@ export async function main(): Promise<number> {
     }
     throw error;
   }
+}
+
+/** Where the help is that has the options of the command `verb`. */
+function helpOn(verb: string | undefined): string {
+  const own = COMMANDS.find(({ name, help }) =>
+    name === verb && (help === OWN_OPTIONS || name === "log")
+  );
+  return own === undefined ? "gatehouse --help" : `gatehouse ${own.name} --help`;
 }
 
 async function joined(args: readonly string[]): Promise<Membership> {

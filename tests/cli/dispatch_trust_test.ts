@@ -72,7 +72,7 @@ test("keygen replaces no file, and leaves none behind if it cannot write both", 
     const { code, stderr } = await runGateway(["dispatch", "keygen", path]);
     assertEquals([code, stderr], [
       2,
-      `gatehouse: ${path} is there already: it is not replaced (see gatehouse --help)\n`,
+      `gatehouse: ${path} is there already: it is not replaced (see gatehouse dispatch --help)\n`,
     ]);
   }
   assertEquals([...Deno.readDirSync(folder)].map(({ name }) => name), ["a.key"]);
@@ -161,7 +161,7 @@ const refused: Record<string, [readonly string[], RegExp]> = {
   ],
   "an expression that is malformed": [
     ["--sticky-regex", "(a"],
-    /^gatehouse: --sticky-regex "\(a": .*missing closing \): `\(a` \(see gatehouse --help\)\n$/,
+    /^gatehouse: --sticky-regex "\(a": .*missing closing \): `\(a` \(see gatehouse dispatch --help\)\n$/,
   ],
 };
 for (const [what, [args, line]] of Object.entries(refused)) {
