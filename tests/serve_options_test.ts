@@ -131,6 +131,8 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["traces", { traces: "all" }, "…"],
   ["accessLog", { accessLog: "" }, "accessLog takes a path, …"],
   ["accessLog", { accessLog: null }, "accessLog takes a path, …, not null"],
+  ["accessLog.file", { accessLog: { file: "" } }, 'accessLog.file takes a path or "-", not ""'],
+  ["accessLog.file", { accessLog: { format: "json" } }, "accessLog.file takes …, not undefined"],
   ["accessLog.form", { accessLog: { file: "-", form: "json" } }, "there is no setting …"],
   ["accessLog.format", { accessLog: { file: "-", format: 1 } }, "…"],
   ["accessLog.format", { accessLog: { file: "-", format: "%Z" } }, "…", [
@@ -139,7 +141,7 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ]],
   ["health", { health: "x" }, "health: bad address …", ["--health=x"]],
   ["metrics", { metrics: 9100 }, "metrics takes a text, not 9100"],
-  ["status", { status: "127.0.0.1:99999" }, "status: …", ["--status=127.0.0.1:99999"]],
+  ["status", { status: "127.0.0.1:99999" }, "status: bad address …", ["--status=127.0.0.1:99999"]],
   ["statusControl", { statusControl: "token" }, "statusControl needs status: …"],
   ["healthCheck", { healthCheck: [1] }, "…"],
   ["healthCheckTimeoutMs", { healthCheckTimeoutMs: 0 }, "…", ["--health-check-timeout=0"]],

@@ -119,11 +119,16 @@ function accessLogOf(
   const { file, format = "json" }: { file?: unknown; format?: unknown } = isObject
     ? given
     : { file: given };
+  if (isObject) checks.names("accessLog.", given, ACCESS_LOG);
   if (typeof file !== "string" || file === "") {
-    checks.refuse("accessLog", 'a path, "-", or an object with one of these as its file', given);
+    if (isObject) checks.refuse("accessLog.file", 'a path or "-"', file);
+    else {checks.refuse(
+        "accessLog",
+        'a path, "-", or an object with one of these as its file',
+        given,
+      );}
     return null;
   }
-  if (isObject) checks.names("accessLog.", given, ACCESS_LOG);
   if (typeof format !== "string") {
     checks.refuse("accessLog.format", "a text", format);
     return null;
