@@ -74,7 +74,11 @@ export function statusText(status: Status): string {
     line(facts.slice(0, half)),
     line(facts.slice(half)),
     `  ${barsOf(status)}\n\n`,
-    section("Workers", workersOf(status), "the apps run on the gateway's own thread"),
+    section(
+      "Workers",
+      workersOf(status),
+      "none: apps run on a gateway's own thread, or in the handlers of a dispatcher",
+    ),
     section("Requests under way", requestsOf(status), "none"),
     section("Endpoints", endpointsOf(status), "none"),
     section("Processes", processesOf(status), "none"),

@@ -227,6 +227,7 @@ test(
       const shown = await runGateway(["status", `127.0.0.1:${port}`]);
       assertEquals(shown.code, 0, shown.stderr);
       assertMatch(shown.stdout, /one/);
+      assertMatch(shown.stdout, /^Workers: none: .*in the handlers of a dispatcher$/m);
       const headers = { authorization: "Bearer a-token-of-some-length-0123456789" };
       const reload = await fetch(`${admin}/control/reload`, { method: "POST", headers });
       assertEquals(reload.status, 409);

@@ -245,7 +245,7 @@ export const PAGE_SCRIPT = String.raw`"use strict";
       ["delay", "number"],
       ["age", "number"],
       ["", "short"],
-    ], rows, "The apps run on the gateway's own thread.");
+    ], rows, "None: apps run on a gateway's own thread, or in the handlers of a dispatcher.");
   }
 
   function retireButton(process, mount, worker) {
