@@ -52,6 +52,37 @@ const MAX_REASON_BYTES = 123;
 type EventType = "open" | "message" | "error" | "close";
 type Listener = ((this: unknown, event: Event) => unknown) | { handleEvent(event: Event): unknown };
 
+/** Makes events of what comes over a channel. */
+class EventMaker implements SocketEvents {
+  /** What messages of bytes are to be. */
+  type: BinaryType = "arraybuffer";
+  readonly #target: EventTarget;
+
+  constructor(target: EventTarget) {
+    this.#target = target;
+  }
+
+  onOpen(): void {
+    dispatch(this.#target, new Event("open"));
+  }
+
+  onMessage(data: string | ArrayBuffer | Blob): void {
+    dispatch(this.#target, new MessageEvent("message", { data }));
+  }
+
+  onFault(message: string): void {
+    dispatch(this.#target, new ErrorEvent("error", { message, error: new Error(message) }));
+  }
+
+  onClose(wasClean: boolean, code: number, reason: string): void {
+    dispatch(this.#target, new CloseEvent("close", { wasClean, code, reason }));
+  }
+
+  binaryType(): BinaryType {
+    return this.type;
+  }
+}
+
 /** Makes the socket at the app's end of `channel`. */
 export let makeSocket: (channel: SocketChannel) => WebSocket;
 
@@ -88,9 +119,9 @@ class ServerSocket extends EventTarget {
   readonly #channel: SocketChannel;
   /** What the app's attributes, such as `onmessage`, are. */
   readonly #handlers: { [type in EventType]?: Listener | null } = {};
-  /** What is registered in the place of listeners. */
-  readonly #guarded = new WeakMap<object, unknown>();
-  #binaryType: BinaryType = "arraybuffer";
+  /** What is registered in the place of listeners; `null` if there are none but the attributes. */
+  #guarded: WeakMap<object, unknown> | null = null;
+  readonly #events = new EventMaker(this);
 
   constructor(channel: SocketChannel) {
     super();
@@ -119,12 +150,12 @@ class ServerSocket extends EventTarget {
   }
 
   get binaryType(): BinaryType {
-    return this.#binaryType;
+    return this.#events.type;
   }
 
   set binaryType(type: BinaryType) {
     // What is none of the two changes nothing (Web IDL 3.3.3).
-    if (type === "blob" || type === "arraybuffer") this.#binaryType = type;
+    if (type === "blob" || type === "arraybuffer") this.#events.type = type;
   }
 
   override addEventListener(type: string, listener: unknown, options?: unknown): void {
@@ -149,22 +180,6 @@ class ServerSocket extends EventTarget {
     this.#channel.close(closing.code, closing.reason);
   }
 
-  readonly #events: SocketEvents = {
-    onOpen: () => this.#dispatch(new Event("open")),
-    onMessage: (data) => this.#dispatch(new MessageEvent("message", { data })),
-    onFault: (message) => {
-      this.#dispatch(new ErrorEvent("error", { message, error: new Error(message) }));
-    },
-    onClose: (wasClean, code, reason) => {
-      this.#dispatch(new CloseEvent("close", { wasClean, code, reason }));
-    },
-    binaryType: () => this.#binaryType,
-  };
-
-  #dispatch(event: Event): void {
-    dispatch(this, event);
-  }
-
   #setHandler(type: EventType, handler: unknown): void {
     const isListener = typeof handler === "function" ||
       (typeof handler === "object" && handler !== null);
@@ -183,10 +198,11 @@ class ServerSocket extends EventTarget {
     const isListener = typeof listener === "function" ||
       (typeof listener === "object" && listener !== null);
     if (!isListener) return listener;
-    let guarded = getValue(this.#guarded, listener as object);
+    const known = this.#guarded ??= new WeakMap();
+    let guarded = getValue(known, listener as object);
     if (guarded === undefined) {
       guarded = (event: Event) => this.#call(listener as Listener, event);
-      setValue(this.#guarded, listener as object, guarded);
+      setValue(known, listener as object, guarded);
     }
     return guarded;
   }
@@ -196,13 +212,12 @@ class ServerSocket extends EventTarget {
       const result = typeof listener === "function"
         ? apply(listener, this, [event])
         : listener.handleEvent(event);
-      if (result instanceof Promise) then(result, undefined, this.#onError);
+      if (!(result instanceof Promise)) return;
+      then(result, undefined, (error: unknown) => this.#channel.failWith(error));
     } catch (error) {
-      this.#onError(error);
+      this.#channel.failWith(error);
     }
   }
-
-  readonly #onError = (error: unknown): void => this.#channel.failWith(error);
 }
 
 /** How a socket is closed. */
