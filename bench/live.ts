@@ -11,7 +11,7 @@ import type { Bench, BenchOptions, Case } from "./measuring/bench.ts";
 import { whole } from "./command_line.ts";
 import type { Sample } from "./measuring/figures.ts";
 import { delay, freePort } from "./measuring/harness.ts";
-import { HeldSockets, textFrame } from "./loads/sockets.ts";
+import { bytesFrame, HeldSockets, textFrame } from "./loads/sockets.ts";
 import { runAlone } from "./main.ts";
 import { memoryOf } from "./memory.ts";
 import type { Contestant, Running } from "./measuring/processes.ts";
@@ -31,7 +31,12 @@ const SPEAKERS = 64;
 const PAUSE_MS = 1_000;
 /** Bytes of a server's frame before a short payload. */
 const HEADER_BYTES = 2;
-const MESSAGE = "x".repeat(64);
+/** What is sent back: how it is called, and its frame. */
+const MESSAGES: readonly (readonly [string, Uint8Array])[] = [
+  ["text of 64 bytes", textFrame("x".repeat(64))],
+  ["64 bytes", bytesFrame(new Uint8Array(64))],
+  ["text of 64 KiB", textFrame("x".repeat(65_536))],
+];
 
 /** Live connections. */
 export const liveBench: Bench = {
@@ -62,7 +67,13 @@ export const liveBench: Bench = {
       // Sockets of different workers share no variables: nobody could tell all of them.
       oneByOne(`broadcasts to ${LISTENERS} sockets`, [0, 1], broadcasts),
       oneByOne(`messages to a topic of ${LISTENERS} sockets`, [0, 1, 2], broadcasts, KEPT_APP),
-      oneByOne(`${SPEAKERS} clients, each waiting for its message of 64 bytes`, [0, 1, 2], echoes),
+      ...MESSAGES.map(([what, frame]) =>
+        oneByOne(
+          `${SPEAKERS} clients, each waiting for its message: ${what}`,
+          [0, 1, 2],
+          (server, options) => echoes(server, frame, options),
+        )
+      ),
     ]);
   },
 };
@@ -117,15 +128,17 @@ async function broadcasts({ contestant }: Running): Promise<Sample> {
   return { p50Ms: at(0.5), p99Ms: at(0.99) };
 }
 
-async function echoes(server: Running, { seconds }: BenchOptions): Promise<Sample> {
+async function echoes(
+  server: Running,
+  frame: Uint8Array,
+  { seconds }: BenchOptions,
+): Promise<Sample> {
   using held = new HeldSockets();
   await held.open(server.contestant.port, SPEAKERS);
-  const frame = textFrame(MESSAGE);
-  const bytes = HEADER_BYTES + MESSAGE.length;
-  await held.converse(frame, bytes, seconds / 4);
+  await held.converse(frame, seconds / 4);
   const cpuBefore = server.cpuSeconds();
   const begun = performance.now();
-  const answers = await held.converse(frame, bytes, seconds);
+  const answers = await held.converse(frame, seconds);
   const took = (performance.now() - begun) / 1_000;
   const cpuUs = (server.cpuSeconds() - cpuBefore) * 1e6 / answers;
   return { rate: answers / took, cpuUs };
