@@ -28,7 +28,9 @@ export class RequestFate {
   #controller: AbortController | null = null;
   #completed: Deferred<void> | null = null;
   /** What ends with the request; `null` if nothing does. */
-  #watchers: SafeSet<RequestWatcher> | null = null;
+  #watcher: RequestWatcher | null = null;
+  /** What else does: few requests have several, and a set takes more than all the rest. */
+  #others: SafeSet<RequestWatcher> | null = null;
   #onAborted: ((reason: AbortReason) => void) | null = null;
 
   /** Why the request was cut short, or its client sends no more; `null` if neither is so. */
@@ -71,13 +73,18 @@ export class RequestFate {
       watcher.onLeft(this.#leaveReason(this.#reason));
       return;
     }
-    this.#watchers ??= new SafeSet();
-    this.#watchers.add(watcher);
+    if (this.#watcher === null || this.#watcher === watcher) {
+      this.#watcher = watcher;
+      return;
+    }
+    this.#others ??= new SafeSet();
+    this.#others.add(watcher);
   }
 
   /** Does not have `watcher` told any more. */
   unwatch(watcher: RequestWatcher): void {
-    this.#watchers?.delete(watcher);
+    if (this.#watcher === watcher) this.#watcher = null;
+    else this.#others?.delete(watcher);
   }
 
   /** Has `onAborted` called if the request is cut short, or the client will send no more. */
@@ -129,9 +136,11 @@ export class RequestFate {
 
   /** The request is over, with or without its response. */
   onEnded(): void {
-    const watchers = this.#watchers;
-    this.#watchers = null;
-    watchers?.forEach(tellOfEnd);
+    const watcher = this.#watcher;
+    const others = this.#others;
+    this.#watcher = this.#others = null;
+    watcher?.onEnded();
+    others?.forEach(tellOfEnd);
   }
 
   #onUnsent(reason: AbortReason): void {
@@ -139,11 +148,13 @@ export class RequestFate {
   }
 
   #tellOfLeaving(reason: AbortReason): void {
-    const watchers = this.#watchers;
-    if (watchers === null) return;
-    this.#watchers = null;
+    const watcher = this.#watcher;
+    const others = this.#others;
+    if (watcher === null && others === null) return;
+    this.#watcher = this.#others = null;
     const error = this.#leaveReason(reason);
-    watchers.forEach((each) => each.onLeft(error));
+    watcher?.onLeft(error);
+    others?.forEach((each) => each.onLeft(error));
   }
 
   /** What the request's signal is fired with. */

@@ -38,6 +38,7 @@ class Waiter implements RequestWatcher {
   readonly #owner: Waiters;
   readonly #signal: AbortSignal | undefined;
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #onAbort: (() => void) | null = null;
 
   constructor(owner: Waiters, name: string, task: AppTask, { timeoutMs, signal }: WaitOptions) {
     this.#owner = owner;
@@ -48,7 +49,10 @@ class Waiter implements RequestWatcher {
       const onTimeout = () => this.#fail(new SignalTimeoutError(name, timeoutMs));
       this.#timer = setTimeout(onTimeout, timerMs(timeoutMs));
     }
-    if (signal !== undefined) addListener(signal, "abort", this.#onAbort);
+    if (signal !== undefined) {
+      this.#onAbort = () => this.#fail(reasonOf(signal));
+      addListener(signal, "abort", this.#onAbort);
+    }
     task.watch(this);
   }
 
@@ -65,8 +69,6 @@ class Waiter implements RequestWatcher {
     if (this.#signal !== undefined) removeListener(this.#signal, "abort", this.#onAbort);
     this.task.unwatch(this);
   }
-
-  readonly #onAbort = (): void => this.#fail(reasonOf(this.#signal!));
 
   #fail(reason: unknown): void {
     this.hasEnded = true;
