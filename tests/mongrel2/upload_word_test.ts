@@ -41,6 +41,10 @@ const forgeries: Record<string, (place: string, folder: string) => Promise<void>
     await Deno.symlink(`${folder}/real`, place);
   },
   "a folder": (place) => Deno.mkdir(place),
+  "a socket": async (place) => {
+    using _listener = Deno.listen({ transport: "unix", path: `${place}.moved` });
+    await Deno.rename(`${place}.moved`, place);
+  },
 };
 for (const [what, forge] of Object.entries(forgeries)) {
   Deno.test(`${what} is no word of an upload's end`, () =>
