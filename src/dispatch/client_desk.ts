@@ -258,7 +258,9 @@ export class ClientDesk {
       // Its requests stay with one handler, in their order.
       const { owner } = client;
       const before = client.requests[client.requests.length - 2];
-      const goesOn = owner !== null && !owner.isLeaving && before.state === "given";
+      // To a handler that was told to give the client up it would be another client's.
+      const goesOn = owner !== null && !owner.isLeaving && client.withdrawnAt === null &&
+        before.state === "given";
       if (goesOn && this.#give(request, owner, bytes) === "sent") return;
     } else {
       for (

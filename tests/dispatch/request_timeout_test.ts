@@ -164,6 +164,23 @@ Deno.test("a handler that says nothing of a client that has left gets no more", 
   assertEquals(lab.dispatcher.capacity, 10);
 });
 
+Deno.test("a handler gets no more of a client that it was told to give up, and is not blamed for it", () => {
+  const lab = new Lab();
+  lab.join("slow");
+  const { number } = lab.request(1);
+  lab.pass(TIMEOUT_MS + PING_MS);
+  lab.taken();
+  lab.message(1, { METHOD: "POST", VERSION: "HTTP/1.1" });
+  assertEquals(lab.taken(), []);
+  lab.done("slow", number);
+  assertMatch(lab.replies[0], / 504 /);
+  assertEquals(lab.replies.slice(1), ["server 1:1, "]);
+  lab.pass(10 * PING_MS);
+  assertEquals(lab.taken(), []);
+  assertEquals(lab.dispatcher.capacity, 10);
+  assertEquals(lab.dispatcher.unansweredCount, 0);
+});
+
 Deno.test("a handler that was not read is not blamed", () => {
   const lab = new Lab();
   lab.join("a");
