@@ -244,12 +244,19 @@ export class HandlerRoster {
   /** Makes the connection `peer` a handler; `false` if it was refused. */
   #join(peer: string, hello: HandlerMessage & { readonly kind: "hello" }): boolean {
     const origin = this.#host.origin?.() ?? "";
-    const reason = this.#handlers.size < MAX_HANDLERS || this.#makeRoom(origin)
-      ? this.#host.admit?.(peer) ?? null
-      : `there are ${MAX_HANDLERS} handlers already`;
+    const isFull = this.#handlers.size >= MAX_HANDLERS;
+    const yielding = isFull ? this.#yielding(origin) : null;
+    const reason = isFull && yielding === null
+      ? `there are ${MAX_HANDLERS} handlers already`
+      : this.#host.admit?.(peer) ?? null;
     if (reason !== null) {
       this.#refuse(peer, reason);
       return false;
+    }
+    // Only to one that is let in.
+    if (yielding !== null) {
+      this.#bury(yielding, "gives its place to one from elsewhere");
+      this.#host.send(yielding.peer, { kind: "refused", reason: `others have its place` });
     }
     const handler = new Handler(peer, hello, ++this.#order, origin);
     this.#handlers.set(peer, handler);
@@ -262,21 +269,17 @@ export class HandlerRoster {
   }
 
   /**
-   * Has a handler give its place to one from `origin`: the oldest that has not answered anything yet, of those
-   * from where most come; `false` if there is none, or as many come from `origin`.
+   * The handler that can give its place to one from `origin`: the oldest that has not answered anything yet, of
+   * those from where most come; `null` if there is none, or as many come from `origin`.
    */
-  #makeRoom(origin: string): boolean {
+  #yielding(origin: string): Handler | null {
     const counts = this.#origins;
     const most = Math.max(...counts.values());
-    if ((counts.get(origin) ?? 0) + 1 >= most) return false;
+    if ((counts.get(origin) ?? 0) + 1 >= most) return null;
     for (const handler of this.#handlers.values()) {
-      if (handler.hasAnswered || counts.get(handler.origin) !== most) continue;
-      const { peer } = handler;
-      this.#bury(handler, "gives its place to one from elsewhere");
-      this.#host.send(peer, { kind: "refused", reason: `others have its place` });
-      return true;
+      if (!handler.hasAnswered && counts.get(handler.origin) === most) return handler;
     }
-    return false;
+    return null;
   }
 
   #countOrigin(origin: string, change: 1 | -1): void {

@@ -117,6 +117,19 @@ Deno.test("whoever takes all places gives them to handlers from elsewhere, as lo
   assertEquals(names().filter((name) => name.startsWith("good")).length, 10);
 });
 
+Deno.test("nobody gives its place to one that is not let in", () => {
+  const lab = new Lab();
+  for (let i = 0; i < MAX_HANDLERS; i++) lab.join(`peer-${i}`);
+  lab.origin = "elsewhere";
+  lab.refusal = "its key is admitted no more";
+  lab.join("revoked");
+  const { peer, message } = lab.sent.at(-1)!;
+  assert(message.kind === "refused");
+  assertEquals([peer, message.reason], ["revoked", lab.refusal]);
+  assertEquals(lab.dispatcher.handlerCount, MAX_HANDLERS);
+  assert([...lab.dispatcher.handlers].every(({ isGone }) => !isGone));
+});
+
 Deno.test("a handler that has answered keeps its place", () => {
   const lab = new Lab();
   for (let i = 0; i < MAX_HANDLERS; i++) lab.join(`one-${i}`, 1);

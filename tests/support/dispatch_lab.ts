@@ -25,6 +25,8 @@ export class DispatchLab {
   outcome: SendOutcome = "sent";
   /** Where who says something comes from. */
   origin = "";
+  /** Why who says something is not let in. */
+  refusal: string | null = null;
   now = 0;
   #instances = 0;
   readonly dispatcher: Dispatcher;
@@ -39,6 +41,7 @@ export class DispatchLab {
         reply: (_number, bytes) => this.replies.push(decoder.decode(bytes)),
         done() {},
         origin: () => this.origin,
+        admit: () => this.refusal,
         onEnded: (ended) => this.ended.push(ended),
         log: (level, message) => this.log.push(`${level}: ${message}`),
       },
