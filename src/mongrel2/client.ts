@@ -426,12 +426,9 @@ export class Mongrel2Client implements ExchangeChannel {
       if (this.#upload === upload && this.#current === null) this.#beginNext();
       if (this.open !== null) this.#settle(this.open);
     });
-    // If the request has waited, the word of its file's end may have come as well.
+    // If the request has waited, the word of its file's end may have come as well, or what follows it.
     const next = this.#waiting.first;
-    if (next !== undefined && upload.isEndedBy(next)) {
-      this.#waiting.shift();
-      upload.finish();
-    }
+    if (next !== undefined && this.#endsUpload(upload, next)) this.#waiting.shift();
     const isCurrent = () => this.#current === exchange && !exchange.complete;
     this.#follow(exchange, beginEarly(exchange, upload, length, this.#host, isCurrent));
   }
