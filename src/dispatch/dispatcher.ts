@@ -179,7 +179,7 @@ export class Dispatcher {
     return this.#desk.book.socketCount;
   }
 
-  /** Has handlers close all WebSockets, and those that are opened from now on. */
+  /** Has handlers close all WebSockets that are open. */
   closeSockets(now: number): void {
     this.#journal.now = now;
     this.#roster.closeSockets();

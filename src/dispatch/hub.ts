@@ -44,6 +44,8 @@ export interface DispatchHubOptions {
 const MAX_SOCKETS_MS = 6_500;
 /** Interval at which it is looked whether they have. */
 const SOCKETS_LOOK_MS = 20;
+/** Interval at which they are told to until the end: for WebSockets that are opened meanwhile. */
+const CLOSING_MS = 500;
 
 /** Connects one Mongrel2 to many handlers. */
 export class DispatchHub implements AsyncDisposable {
@@ -55,6 +57,7 @@ export class DispatchHub implements AsyncDisposable {
   readonly #lookout = new Lookout();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
+  #closingTimer: ReturnType<typeof setTimeout> | undefined;
   #capacity = 0;
   #idleWaiter: PromiseWithResolvers<void> | null = null;
   #closing: Promise<void> | null = null;
@@ -149,6 +152,7 @@ export class DispatchHub implements AsyncDisposable {
    */
   async drain(graceMs: number): Promise<number> {
     const deadline = performance.now() + graceMs;
+    this.#tellClosing();
     await this.#closeSockets(Math.min(graceMs, MAX_SOCKETS_MS));
     await this.#upstream.leave();
     if (this.dispatcher.unansweredCount > 0) {
@@ -168,16 +172,22 @@ export class DispatchHub implements AsyncDisposable {
   /** Has WebSockets closed while their clients' answers come here still. */
   async #closeSockets(timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    this.dispatcher.closeSockets(performance.now());
-    this.#afterEvent();
     while (this.dispatcher.socketCount > 0 && this.#closing === null) {
       if (performance.now() >= deadline) break;
       await new Promise((resolve) => setTimeout(resolve, SOCKETS_LOOK_MS));
     }
   }
 
+  #tellClosing(): void {
+    if (this.#closing !== null) return;
+    this.dispatcher.closeSockets(performance.now());
+    this.#afterEvent();
+    this.#closingTimer = setTimeout(() => this.#tellClosing(), timerMs(CLOSING_MS));
+  }
+
   async #close(): Promise<void> {
     clearTimeout(this.#timer);
+    clearTimeout(this.#closingTimer);
     await this.#upstream.close();
     await this.#handlers[Symbol.asyncDispose]();
     await this.#lookout[Symbol.asyncDispose]();

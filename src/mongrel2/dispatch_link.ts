@@ -39,7 +39,7 @@ export interface DispatchLinkOwner {
   onUp(): void;
   /** No dispatcher was found in due time. It is reported once for each time that it is missed. */
   onAwaited(): void;
-  /** The dispatcher is about to end: WebSockets that came over it are to be closed. */
+  /** The dispatcher is about to end, as it may say often: WebSockets that are open are to be closed. */
   onClosing(): void;
   /** What was under way is another handler's by now: nothing more may be sent of it. */
   onLost(): void;

@@ -117,8 +117,6 @@ export class Mongrel2Endpoint implements AsyncDisposable {
   /** Whether requests of clients that have none under way are returned to their dispatchers. */
   #isReturning = false;
   #isCutting = false;
-  /** Whether the dispatcher that WebSockets come over is about to end. */
-  #isClosingSockets = false;
 
   /**
    * Connects to Mongrel2, now or as soon as it runs.
@@ -144,8 +142,7 @@ export class Mongrel2Endpoint implements AsyncDisposable {
       },
       onLost: (link) => this.#onLost(link),
       onClosing: () => {
-        this.#isClosingSockets = true;
-        this.#drainSockets();
+        for (const { socket } of this.#busy) socket?.drain();
       },
     };
     const sharing = isShared ? "with several --processes" : null;
@@ -243,10 +240,6 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     while (sockets().length > 0 && this.#closing === null && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, STAY_LOOK_MS));
     }
-  }
-
-  #drainSockets(): void {
-    for (const { socket } of this.#busy) socket?.drain();
   }
 
   /**
@@ -383,7 +376,6 @@ export class Mongrel2Endpoint implements AsyncDisposable {
    */
   #onLost(link: RequestLink | null): void {
     if (link === null) this.#host.flow.reset();
-    else this.#isClosingSockets = false;
     for (const client of [...this.#clients.values()]) {
       const lost = link === null ? "all" : client.open?.forget(link);
       if (lost === "all") client.onGone("client-gone");
@@ -457,8 +449,6 @@ export class Mongrel2Endpoint implements AsyncDisposable {
     for (const host of [this.#host, ...this.#otherHosts.values()]) host.now = now;
     this.#host.date.update(Date.now());
     for (const client of this.#busy) client.checkDeadlines(now);
-    // Some may have been opened since.
-    if (this.#isClosingSockets) this.#drainSockets();
     this.#forgetOld(this.#untold, WORD_TIMEOUT_MS);
     this.#forgetOld(this.#recent, MEMORY_MS);
   }

@@ -266,6 +266,22 @@ test("in a row of dispatchers, frames and notices find their handler, and a clos
   assertEquals(await mongrel2.reply(), "server 1:4, ");
 });
 
+test("handlers in a row are told until the end of a dispatcher that WebSockets are to be closed", async (scene) => {
+  const { mongrel2, hub } = scene;
+  await using inner = behind(scene, "inner");
+  await using handler = await FakeHandler.joined(inner.endpoint, "one");
+  await takes(hub, 10);
+  await mongrel2.request(1, "/socket", { METHOD: "WEBSOCKET_HANDSHAKE" });
+  const socket = await handler.request();
+  const draining = hub.drain(60_000);
+  await handler.next("closing");
+  // One that comes late has to hear it, too.
+  await using late = await FakeHandler.joined(inner.endpoint, "late");
+  await late.next("closing");
+  handler.answer(socket, "closed");
+  assertEquals(await draining, 0);
+});
+
 test("a dispatcher that leaves another one finishes what it has", async (scene) => {
   const { mongrel2, hub } = scene;
   await using inner = behind(scene, "inner");

@@ -291,6 +291,43 @@ test(
   },
 );
 
+test(
+  "what a dispatcher says of its end closes the WebSockets that are open, and no later ones",
+  async (dispatcher, site) => {
+    const handler = await dispatcher.welcome();
+    const open = async (number: number) => {
+      const payload = request(number, "/socket", {
+        METHOD: "WEBSOCKET_HANDSHAKE",
+        upgrade: "websocket",
+        connection: "upgrade",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      });
+      await dispatcher.say(handler, { kind: "request", request: number, payload });
+      await eventually(() => site.exchanges.length === number);
+      site.exchanges[number - 1].upgrade({
+        kind: "websocket",
+        protocol: "websocket",
+        fieldLines: "",
+        idleTimeoutMs: 0,
+      });
+      assertEquals((await told(dispatcher)).slice(0, 18), `reply ${number} server 1:${number}`);
+    };
+    await open(1);
+    await dispatcher.say(handler, { kind: "closing" });
+    const { message } = await dispatcher.next();
+    assert(message.kind === "reply");
+    assertEquals([message.request, ...message.payload.slice(-4)], [1, 0x88, 2, 0x03, 0xe9]);
+    // It may have been the end of one that stands before this dispatcher.
+    await open(2);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await dispatcher.say(handler, { kind: "request", request: 3, payload: request(3, "/") });
+    await eventually(() => site.exchanges.length === 3);
+    answer(site.exchanges[2]);
+    assertEquals(await told(dispatcher), "reply 3 server 1:3 /");
+  },
+);
+
 test("a request that comes as a notice is not served", async (dispatcher, site) => {
   const handler = await dispatcher.welcome();
   await dispatcher.say(handler, { kind: "notice", payload: request(1, "/") });

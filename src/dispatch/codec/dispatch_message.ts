@@ -8,7 +8,8 @@
  * no more will come; or ANSWER, which is both at once, so that nobody comes between them. What concerns a client that it has comes as a NOTICE. After LEAVE the dispatcher
  * sends no more requests, and says LEFT; the handler finishes what it has. A dispatcher that does not
  * know a handler says WHO: what the handler has is another one's by now, and it begins anew. One that is
- * about to end says CLOSING: WebSockets are to be closed, as their handler's end would have them.
+ * about to end says CLOSING, again and again until it does: WebSockets that are open are to be closed, as their
+ * handler's end would have them. Who has said so in a row may be replaced while those behind it stay.
  *
  * @module
  */
