@@ -14,6 +14,7 @@ export type { DispatchOutcome, HandlerLoad } from "../dispatch/codec/dispatch_me
 export * from "../message/exchange.ts";
 export * from "../message/request_limits.ts";
 export * from "../zmq/socket.ts";
+export type { OptionName } from "../zmq/socket_options.ts";
 export type { CurveClient, CurveKeys } from "../zmq/curve.ts";
 export { zmqVersion } from "../zmq/library.ts";
 export * from "./codec/message.ts";

@@ -58,9 +58,11 @@ export function parseMessage(bytes: Uint8Array): Mongrel2Message {
 
 /** Where the parts of a message are. */
 export interface MessageParts {
-  /** Where the sender's identity ends, which the message begins with, and so on. */
+  /** Where the sender's identity ends, which the message begins with. */
   readonly senderEnd: number;
+  /** Where the connection's number ends. */
   readonly connEnd: number;
+  /** Where the path ends. */
   readonly pathEnd: number;
   /** The headers: JSON in a plain netstring, or else a tnetstring. */
   readonly block: Netstring;
