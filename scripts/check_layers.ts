@@ -319,8 +319,9 @@ export function importsOf(path: string, text: string): Import[] {
   const imports: Import[] = [];
   const add = (specifier: ts.Node | undefined, kind: Import["kind"]) => {
     if (specifier === undefined || !ts.isStringLiteralLike(specifier)) return;
-    if (!/^\.{1,2}\/.*(?<!\.d)\.tsx?$/.test(specifier.text)) return;
-    imports.push({ path: join(dirname(path), specifier.text), kind });
+    const target = specifier.text;
+    const isRelative = target.startsWith("./") || target.startsWith("../");
+    if (isRelative && isSource(target)) imports.push({ path: join(dirname(path), target), kind });
   };
   const look = (node: ts.Node) => {
     if (ts.isImportDeclaration(node)) {
@@ -338,10 +339,15 @@ export function importsOf(path: string, text: string): Import[] {
   return imports;
 }
 
+/** Whether `path` is that of a module in TypeScript, and not only of declarations. */
+function isSource(path: string): boolean {
+  return (path.endsWith(".ts") || path.endsWith(".tsx")) && !path.endsWith(".d.ts");
+}
+
 async function modulesOf(root: URL): Promise<Map<string, Import[]>> {
   const modules = new Map<string, Import[]>();
   const read = async (path: string) => {
-    if (!/\.tsx?$/.test(path) || path.endsWith(".d.ts")) return;
+    if (!isSource(path)) return;
     modules.set(path, importsOf(path, await Deno.readTextFile(new URL(path, root))));
   };
   const walk = async (folder: string): Promise<void> => {
