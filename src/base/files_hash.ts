@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concatenated } from "./bytes.ts";
 import { hexOf } from "./sha256.ts";
 
 /** What is hashed at a time, in bytes: as much stays in memory of files that are read one after the other. */
@@ -40,11 +41,5 @@ export class FilesHash {
 }
 
 function digestOf(pieces: readonly Uint8Array[]): Promise<ArrayBuffer> {
-  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return crypto.subtle.digest("SHA-256", all);
+  return crypto.subtle.digest("SHA-256", concatenated(pieces));
 }
