@@ -15,7 +15,7 @@ import type { CommandOption, CommandTable } from "./command_options.ts";
 import { applyOptions } from "./command_options.ts";
 import type { CurveSettings } from "./curve_options.ts";
 import { completeCurve, CURVE_OPTIONS } from "./curve_options.ts";
-import { setLogFormat, setLogLevel } from "./gateway_log_options.ts";
+import { COMMAND_LOG_OPTIONS } from "./gateway_log_options.ts";
 import { adminAddress } from "./monitoring_options.ts";
 import { parseUser } from "./process_options.ts";
 import type { UserSetting } from "./settings.ts";
@@ -150,20 +150,7 @@ const OPTIONS: readonly CommandOption<DispatchSettings>[] = [
     help: "Let those who know the token in FILE drain the dispatcher at --status",
     apply: (settings, text) => settings.statusControl = text,
   },
-  {
-    name: "log-level",
-    value: "LEVEL",
-    help: "Write no less grave messages to the log: error, warning, or info",
-    default: "info",
-    apply: setLogLevel,
-  },
-  {
-    name: "log-format",
-    value: "FORMAT",
-    help: "Write the log as text, or as json: an object a line",
-    default: "text",
-    apply: setLogFormat,
-  },
+  ...COMMAND_LOG_OPTIONS,
   {
     name: "user",
     value: "USER[:GROUP]",

@@ -7,6 +7,7 @@
 import { ConfigError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import { LOG_LEVELS } from "../base/log.ts";
+import type { CommandOption } from "./command_options.ts";
 import type { OptionSpec } from "./option_spec.ts";
 import type { ServeSettings } from "./settings.ts";
 
@@ -38,8 +39,28 @@ export const GATEWAY_LOG_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+/** The options of commands that run no apps. */
+export const COMMAND_LOG_OPTIONS: readonly CommandOption<
+  Pick<ServeSettings, "logLevel" | "logFormat">
+>[] = [
+  {
+    name: "log-level",
+    value: "LEVEL",
+    help: "Write no less grave messages to the log: error, warning, or info",
+    default: "info",
+    apply: setLogLevel,
+  },
+  {
+    name: "log-format",
+    value: "FORMAT",
+    help: "Write the log as text, or as json: an object a line",
+    default: "text",
+    apply: setLogFormat,
+  },
+];
+
 /** Sets the least grave messages that are written, for the option `name`. */
-export function setLogLevel(
+function setLogLevel(
   settings: Pick<ServeSettings, "logLevel">,
   text: string,
   name: string,
@@ -51,7 +72,7 @@ export function setLogLevel(
 }
 
 /** Sets how the log is written, for the option `name`. */
-export function setLogFormat(
+function setLogFormat(
   settings: Pick<ServeSettings, "logFormat">,
   text: string,
   name: string,

@@ -14,7 +14,7 @@ import type { FieldTemplate } from "../respond/canned_response.ts";
 import { Template } from "../respond/template.ts";
 import type { CommandOption, CommandTable } from "./command_options.ts";
 import { applyOptions } from "./command_options.ts";
-import { setLogFormat, setLogLevel } from "./gateway_log_options.ts";
+import { COMMAND_LOG_OPTIONS } from "./gateway_log_options.ts";
 import { fieldIn, RESPONSE_CODES } from "./respond_mounts.ts";
 import { readSource, SOURCE_OPTIONS } from "./source_options.ts";
 import type { Source, SourceSettings } from "./source_options.ts";
@@ -102,20 +102,7 @@ const OPTIONS: readonly CommandOption<RespondTerms>[] = [
     default: formatDuration(DEFAULT_DRAIN_MS),
     apply: (terms, text, name) => terms.drainTimeoutMs = time(name, text),
   },
-  {
-    name: "log-level",
-    value: "LEVEL",
-    help: "Write no less grave messages to the log: error, warning, or info",
-    default: "info",
-    apply: setLogLevel,
-  },
-  {
-    name: "log-format",
-    value: "FORMAT",
-    help: "Write the log as text, or as json: an object a line",
-    default: "text",
-    apply: setLogFormat,
-  },
+  ...COMMAND_LOG_OPTIONS,
 ];
 
 /** The command. */
