@@ -36,7 +36,9 @@ interface Alone {
   /** How it measures. Default: one server at a time, under load. */
   readonly about?: string;
   /** Options in place of those, or beside them. */
-  readonly options?: Readonly<Partial<typeof OPTIONS & typeof EXECUTABLE>>;
+  readonly options?: Readonly<
+    Partial<typeof OPTIONS & typeof EXECUTABLE & { packages: OptionKind<number> }>
+  >;
 }
 
 /** Runs a bench as the command line says; the exit status is 1 if a case could not be measured. */

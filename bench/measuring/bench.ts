@@ -40,7 +40,7 @@ export interface Case {
   /** The gatehouse that is in `folder`, under the name `name`. */
   gatehouse(name: string, folder: string, workers: number): Contestant | Promise<Contestant>;
   /** Measures all these, as often as the options say. */
-  measure(contestants: readonly Contestant[], options: BenchOptions): Promise<Result[]>;
+  measure(contestants: readonly Contestant[], options: BenchOptions): Promise<readonly Result[]>;
 }
 
 /** What a figure of gatehouse is to be: beside that of another one, or by itself. */
@@ -84,6 +84,8 @@ export interface BenchOptions {
   readonly scope?: "all" | "goals";
   /** An executable of this gatehouse to be measured, where a bench can measure one. */
   readonly executable?: string;
+  /** How many packages to measure, where a bench measures many. Default: all. */
+  readonly packages?: number;
 }
 
 /** What the contestants of a case came to. */

@@ -30,6 +30,12 @@ const KINDS = {
   lateShare: { label: "late", unit: "%", digits: 2, scale: 100 },
   /** From the start of the process to its first response. */
   startMs: { label: "first response", unit: "ms", digits: 0 },
+  /** The same, with nothing in its cache, and the CPU time of all its threads until then. */
+  coldMs: { label: "cold start", unit: "ms", digits: 0 },
+  coldCpuMs: { label: "cold CPU", unit: "ms", digits: 0 },
+  /** The same, with what the first start has left in its cache. */
+  warmMs: { label: "warm start", unit: "ms", digits: 0 },
+  warmCpuMs: { label: "warm CPU", unit: "ms", digits: 0 },
   /** From the start of the process to its end. */
   wallMs: { label: "time", unit: "ms", digits: 0 },
   /** CPU time of all its threads until then. */
