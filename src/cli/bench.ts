@@ -28,6 +28,7 @@ import type { StallResult } from "../load/stalled_clients.ts";
 import { bar, runText, stallsText } from "../load/summary.ts";
 import { groupsOf, mixedGroups } from "./bench_groups.ts";
 import { BenchServer } from "./bench_server.ts";
+import { caCertsOf } from "./client_requests.ts";
 import { untilInterrupted } from "./interrupts.ts";
 import { fixTrust } from "./trust.ts";
 
@@ -118,13 +119,15 @@ async function measure(bench: Bench): Promise<Outcome> {
     const result = await run(bench, settings.action);
     return { runs: [{ name: "", result }], stalls: [] };
   }
-  const { scheme } = bench.server.target;
-  if (scheme !== "http" && scheme !== "https") {
-    throw new ConfigError(`bench stalled speaks HTTP, not ${scheme}`);
-  }
   const alone = await run(bench, "alone");
-  const { stalledCount, stalls } = settings;
-  using stalled = new StalledClients(bench.server, stalledCount, stalls);
+  const { stalledCount, stalls, fields, messageBytes } = settings;
+  using stalled = new StalledClients({
+    server: bench.server,
+    count: stalledCount,
+    kinds: stalls,
+    request: { fields, messageBytes },
+    caCerts: caCertsOf(settings, bench.surroundings.cwd),
+  });
   const stop = () => stalled[Symbol.dispose]();
   bench.signal.addEventListener("abort", stop);
   const until = performance.now() + SETTLE_MS;

@@ -48,7 +48,11 @@ export function groupsOf(
   }];
 }
 
-/** The groups of `mixed`. */
+/**
+ * The groups of `mixed`.
+ *
+ * @throws {ConfigError} if the server cannot be asked for one of them
+ */
 export function mixedGroups(
   settings: BenchSettings,
   server: ResolvedTarget,
@@ -56,7 +60,16 @@ export function mixedGroups(
   cwd: string,
 ): GroupPlan[] {
   const { connections, clients, fields } = settings;
-  const { path } = server.target;
+  const { path, scheme } = server.target;
+  if (scheme === "ws" || scheme === "wss") {
+    throw new ConfigError(
+      `bench mixed asks over ${scheme === "ws" ? "http" : "https"}, and sends messages in groups ` +
+        "of their own: --client 'N WS PATH [BYTES]'",
+    );
+  }
+  if (scheme === "fcgi" && clients.some(({ method }) => method === "WS")) {
+    throw new ConfigError("there are no WebSockets over FastCGI: leave the groups 'N WS …' out");
+  }
   const posting = Math.max(1, Math.floor(connections / 4));
   const usual: ClientSetting[] = [
     {

@@ -88,24 +88,29 @@ export function httpRequest(target: Target, parts: RequestParts): PreparedReques
 }
 
 /**
- * The same request as a responder of FastCGI 1.0 gets it, on a connection that is kept.
+ * The same request as a responder of FastCGI 1.0 gets it, on a connection that is kept. `id` is its number
+ * there.
  *
  * @throws {ConfigError} if the method or a field cannot be sent
  */
-export function fastCgiRequest(target: Target, parts: RequestParts): PreparedRequest {
+export function fastCgiRequest(
+  target: Target,
+  parts: RequestParts,
+  id: number = FCGI_REQUEST_ID,
+): PreparedRequest {
   const { method, fields, body } = checked(parts);
   const out = new OutputBuffer(pool);
-  writeBeginRequest(out, FCGI_REQUEST_ID, RESPONDER, KEEP_CONN);
+  writeBeginRequest(out, id, RESPONDER, KEEP_CONN);
   const start = beginRecord(out);
   for (const [name, value] of paramsOf(target, method, fields, body)) writePair(out, name, value);
-  finishRecord(out, start, PARAMS, FCGI_REQUEST_ID);
-  writeEmptyRecord(out, PARAMS, FCGI_REQUEST_ID);
+  finishRecord(out, start, PARAMS, id);
+  writeEmptyRecord(out, PARAMS, id);
   const head = taken(out);
-  writeEmptyRecord(out, STDIN, FCGI_REQUEST_ID);
+  writeEmptyRecord(out, STDIN, id);
   const last = taken(out);
   if (body.kind === "none") return whole(method, [head, last], 0);
   const content = body.kind === "bytes" ? body.bytes : madeUpBytes(body.chunkBytes);
-  writeStream(out, STDIN, FCGI_REQUEST_ID, content);
+  writeStream(out, STDIN, id, content);
   const piece = taken(out);
   return inPieces(method, head, piece, body.kind === "bytes" ? 1 : body.chunkCount, last, body);
 }

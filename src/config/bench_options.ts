@@ -96,8 +96,8 @@ const OPTIONS: readonly CommandOption<BenchSettings>[] = [
     name: "protocol",
     value: "NAME",
     help:
-      "Ask the server that is started over http, fastcgi or websocket. Of a target, the URL's " +
-      "scheme says it",
+      "Ask the server that is started over http, fastcgi or websocket (mixed has groups for that " +
+      "instead). Of a target, the URL's scheme says it",
     default: "http",
     apply: setProtocol,
   },
@@ -163,7 +163,7 @@ const OPTIONS: readonly CommandOption<BenchSettings>[] = [
     name: "stall",
     value: "KINDS",
     help: "Stall in these ways, by turns: silent (say nothing), slow-head and slow-body (a byte " +
-      "each second), unread (ask, and read no answer)",
+      "each second; the body of a WebSocket is a message), unread (ask, and read no answer)",
     default: "silent,slow-head,slow-body,unread",
     apply: setStalls,
   },
@@ -206,14 +206,14 @@ export const BENCH_COMMAND: CommandTable<BenchSettings> = {
       name: "mixed",
       usage: "APP [MIDDLEWARE...] [OPTIONS] [-- OPTIONS OF SERVE]",
       help: "Sends requests of several kinds at the same time, each over connections of its own",
-      without: [...STALL_OPTIONS, ...BODY_OPTIONS, "profile", "protocol", "message-size"],
+      without: [...STALL_OPTIONS, ...BODY_OPTIONS, "profile", "message-size"],
     },
     {
       name: "stalled",
       usage: "APP [MIDDLEWARE...] [OPTIONS] [-- OPTIONS OF SERVE]",
       help: "Measures twice what ordinary clients get: alone, and beside clients that hold " +
         "connections and do next to nothing with them",
-      without: ["client", "profile", "protocol", "message-size"],
+      without: ["client", "profile"],
     },
   ],
   notes: `The server is started and stopped, with what follows -- as its options

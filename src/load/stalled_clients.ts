@@ -5,18 +5,28 @@
  * @module
  */
 
-import { ConnectError } from "../base/errors.ts";
+import { ConnectError, ProtocolError } from "../base/errors.ts";
 import { timerMs } from "../base/timers.ts";
 import { dial } from "../client/dial.ts";
 import type { ResolvedTarget } from "../client/dial.ts";
-import type { Target } from "../client/target.ts";
+import type { SocketConversation } from "../client/socket_conversation.ts";
+import type { StalledBytes, StalledRequest, StallKind } from "../client/stalled_bytes.ts";
+import { FILLING_BYTE, stalledBytes } from "../client/stalled_bytes.ts";
 import { closeConn, isConnectionError } from "../net/sender.ts";
 
-/** What a client does not do. */
-export type StallKind = "silent" | "slow-head" | "slow-body" | "unread";
-
-/** All kinds. */
-export const STALL_KINDS: readonly StallKind[] = ["silent", "slow-head", "slow-body", "unread"];
+/** How stalled clients are to be. */
+export interface StalledPlan {
+  /** Who is asked, and for what. */
+  readonly server: ResolvedTarget;
+  /** Clients in all. */
+  readonly count: number;
+  /** How they stall, by turns. */
+  readonly kinds: readonly StallKind[];
+  /** What they ask. */
+  readonly request: StalledRequest;
+  /** Certificates to trust besides the usual ones, in PEM. */
+  readonly caCerts?: readonly string[] | undefined;
+}
 
 /** What became of the stalled clients. */
 export interface StallResult {
@@ -38,20 +48,16 @@ export interface StallResult {
 
 /** Wait between two bytes. */
 const BYTE_MS = 1_000;
-/** Requests that a client which reads nothing sends at once. */
-const BURST = 16;
 /** Wait after a connection that was not made. */
 const RETRY_MS = 200;
 /** Connections that are made at a time: a listener's queue is short. */
 const CONNECTING = 64;
 
-const encoder = new TextEncoder();
-
 /** Holds connections until it is disposed. */
 export class StalledClients implements Disposable {
   /** What became of them, kind by kind. */
   readonly results: readonly StallResult[];
-  readonly #server: ResolvedTarget;
+  readonly #plan: StalledPlan;
   readonly #over = new AbortController();
   readonly #conns = new Set<Deno.Conn>();
   readonly #running: Promise<void>;
@@ -59,9 +65,10 @@ export class StalledClients implements Disposable {
   #connecting = 0;
   readonly #queue: (() => void)[] = [];
 
-  /** Begins with `count` clients, whose kinds are `kinds` in turn. */
-  constructor(server: ResolvedTarget, count: number, kinds: readonly StallKind[]) {
-    this.#server = server;
+  /** Begins with the clients of `plan`. */
+  constructor(plan: StalledPlan) {
+    const { server, count, kinds, request } = plan;
+    this.#plan = plan;
     this.results = kinds.map((kind, place) => ({
       kind,
       clients: Math.ceil((count - place) / kinds.length),
@@ -72,9 +79,10 @@ export class StalledClients implements Disposable {
       longestMs: 0,
     }));
     this.#running = Promise.all(
-      this.results.flatMap((result) =>
-        Array.from({ length: result.clients }, () => this.#client(result))
-      ),
+      this.results.flatMap((result) => {
+        const bytes = stalledBytes(server.target, result.kind, request);
+        return Array.from({ length: result.clients }, () => this.#client(result, bytes));
+      }),
     ).then(() => {});
   }
 
@@ -100,7 +108,7 @@ export class StalledClients implements Disposable {
     for (const conn of this.#conns) closeConn(conn);
   }
 
-  async #client(result: StallResult): Promise<void> {
+  async #client(result: StallResult, bytes: () => StalledBytes): Promise<void> {
     const { signal } = this.#over;
     while (!signal.aborted) {
       const conn = await this.#connect(result);
@@ -110,7 +118,7 @@ export class StalledClients implements Disposable {
       }
       const sinceMs = performance.now();
       result.held++;
-      await this.#stall(conn, result.kind);
+      await this.#stall(conn, bytes());
       result.longestMs = Math.max(result.longestMs, performance.now() - sinceMs);
       this.#conns.delete(conn);
       closeConn(conn);
@@ -128,7 +136,8 @@ export class StalledClients implements Disposable {
     }
     this.#connecting++;
     try {
-      const { conn } = await dial(this.#server, { signal: this.#over.signal });
+      const { server, caCerts } = this.#plan;
+      const { conn } = await dial(server, { ...caCerts && { caCerts }, signal: this.#over.signal });
       if (this.#over.signal.aborted) {
         conn.close();
         return null;
@@ -148,47 +157,40 @@ export class StalledClients implements Disposable {
   }
 
   /** Does next to nothing until the connection ends. */
-  async #stall(conn: Deno.Conn, kind: StallKind): Promise<void> {
+  async #stall(conn: Deno.Conn, { socket, first, slow, burst }: StalledBytes): Promise<void> {
     try {
-      if (kind === "unread") {
-        await this.#askAndNotRead(conn);
+      if (socket !== null && !await open(conn, socket)) return;
+      await writeAll(conn, first);
+      if (burst !== null) {
+        await this.#askAndNotRead(conn, burst);
         return;
       }
       const ended = this.#untilClosed(conn);
-      if (kind !== "silent") await this.#sendSlowly(conn, kind, ended);
+      if (slow !== null) await this.#sendSlowly(conn, slow(), ended);
       await ended.promise;
     } catch (error) {
-      if (!isConnectionError(error)) throw error;
+      if (!(error instanceof ProtocolError) && !isConnectionError(error)) throw error;
     }
   }
 
-  /** Sends a request byte by byte: its head, or a body behind a head that came at once. */
+  /** Sends `bytes` one by one, and after them a filling without end. */
   async #sendSlowly(
     conn: Deno.Conn,
-    kind: "slow-head" | "slow-body",
+    bytes: Uint8Array,
     ended: { readonly isOver: boolean },
   ): Promise<void> {
     const { signal } = this.#over;
-    const { target } = this.#server;
-    const head = headOf(target, kind === "slow-head" ? "GET" : "POST");
-    const at = kind === "slow-head" ? 0 : head.length;
-    if (at > 0) await writeAll(conn, head);
-    for (let place = at; !ended.isOver && !signal.aborted; place++) {
-      // A head has an end, and is not to come to it: a field grows for as long as it may.
-      const isHead = place < head.length - 4;
-      await writeAll(conn, isHead ? head.subarray(place, place + 1) : FILLING);
+    for (let place = 0; !ended.isOver && !signal.aborted; place++) {
+      await writeAll(conn, place < bytes.length ? bytes.subarray(place, place + 1) : FILLING);
       await pause(BYTE_MS, signal);
     }
   }
 
   /** Asks again and again, and reads nothing, until no more is taken or the server ends it. */
-  async #askAndNotRead(conn: Deno.Conn): Promise<void> {
+  async #askAndNotRead(conn: Deno.Conn, burst: () => Uint8Array): Promise<void> {
     const { signal } = this.#over;
-    const head = headOf(this.#server.target, "GET");
-    const burst = new Uint8Array(head.length * BURST);
-    for (let i = 0; i < BURST; i++) burst.set(head, i * head.length);
     while (!signal.aborted) {
-      await writeAll(conn, burst);
+      await writeAll(conn, burst());
       await pause(BYTE_MS, signal);
     }
   }
@@ -210,13 +212,21 @@ export class StalledClients implements Disposable {
   }
 }
 
-const FILLING = encoder.encode("x");
+const FILLING = Uint8Array.of(FILLING_BYTE);
 
-function headOf({ path, authority }: Target, method: "GET" | "POST"): Uint8Array {
-  const length = method === "POST" ? "Content-Length: 1000000\r\n" : "";
-  return encoder.encode(
-    `${method} ${path} HTTP/1.1\r\nHost: ${authority}\r\n${length}X-Slow: x\r\n\r\n`,
-  );
+/**
+ * Opens a WebSocket; whether the connection has lasted until then.
+ *
+ * @throws {ProtocolError} if the server does not open one
+ */
+async function open(conn: Deno.Conn, socket: SocketConversation): Promise<boolean> {
+  await writeAll(conn, socket.begin(socket.opening));
+  const buffer = new Uint8Array(1_024);
+  for (;;) {
+    const length = await conn.read(buffer);
+    if (length === null) return false;
+    if (socket.push(buffer, length)) return true;
+  }
 }
 
 async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {

@@ -1,8 +1,15 @@
+import { ConfigError } from "../../src/base/errors.ts";
 import { mixedGroups } from "../../src/cli/bench_groups.ts";
 import { resolveTarget } from "../../src/client/dial.ts";
 import { parseTarget } from "../../src/client/target.ts";
 import { parseCommand } from "../../src/config/command_line.ts";
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+  assertThrows,
+} from "../support/assert.ts";
 import { FROM_SOURCE } from "../support/gateway.ts";
 import { inFolder } from "../support/processes.ts";
 import { test } from "../support/strict.ts";
@@ -80,6 +87,40 @@ test("of a mixture's rate each group has the part that its connections are of al
   assertEquals(times, [[1_000, 1_003, 1_007], [1_000, 1_010, 1_020]]);
   for (const { pace } of groups) pace[Symbol.dispose]();
 });
+
+test("a mixture has WebSockets as groups, and none over FastCGI", async () => {
+  const cases = [
+    ["ws://127.0.0.1:1/", "1 GET /", "bench mixed asks over http"],
+    ["wss://127.0.0.1:1/", "1 GET /", "bench mixed asks over https"],
+    ["fcgi://127.0.0.1:1/", "1 WS /", "there are no WebSockets over FastCGI"],
+  ];
+  for (const [target, client, said] of cases) {
+    const command = await parseCommand(["bench", "mixed", "--target", target, "--client", client]);
+    assert(command.kind === "bench");
+    const server = await resolveTarget(parseTarget(target));
+    const measured = { fromMs: 0, endMs: 1_000, timeoutMs: 1_000, partMs: 100 };
+    assertThrows(() => mixedGroups(command.settings, server, measured, "/"), ConfigError, said);
+  }
+});
+
+for (const protocol of ["fastcgi", "websocket"]) {
+  test(`bench stalled holds connections over ${protocol}, too`, async () => {
+    await inFolder({ "app.js": ECHO }, async (folder) => {
+      const { code, out, err } = await run(
+        folder,
+        ...["bench", "stalled", "app.js", "--protocol", protocol, "--connections", "2"],
+        ...["--duration", "300ms", "--warm-up", "0", "--stalled", "8", "--json", "-"],
+        ...["--", "--workers", "0"],
+      );
+      assertEquals(code, 0, err);
+      const { runs, stalledClients } = JSON.parse(out);
+      for (const { name, answered } of runs) assert(answered > 0, name);
+      for (const { kind, connects, refused } of stalledClients) {
+        assertEquals([connects, refused], [2, 0], kind);
+      }
+    });
+  });
+}
 
 test("bench leaves other machines alone, and says what it would take", async () => {
   await inFolder({}, async (folder) => {
