@@ -25,6 +25,21 @@ export function getterOf<Self, Value>(prototype: object, name: PropertyKey): (se
   return uncurried(getOwnPropertyDescriptor(prototype, name)!.get!) as (self: Self) => Value;
 }
 
+const isPrototypeOf: (prototype: object, value: unknown) => boolean = uncurried(
+  Object.prototype.isPrototypeOf as (this: object, value: unknown) => boolean,
+);
+
+/**
+ * `value instanceof type`, for a constructor of the platform or a class. The operator would ask the constructor
+ * or what it extends for `Symbol.hasInstance`, which an app can put there, and be handed the value.
+ */
+export function isInstance<Instance>(
+  value: unknown,
+  type: { readonly prototype: Instance & object },
+): value is Instance {
+  return isPrototypeOf(type.prototype, value);
+}
+
 /** `text.charCodeAt(index)`. */
 export const charCodeAt: (text: string, index: number) => number = uncurried(
   String.prototype.charCodeAt,

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { getterOf, uncurried } from "../base/captured.ts";
+import { getterOf, isInstance, uncurried } from "../base/captured.ts";
 import type { WorkerGraph } from "../loader/graph/graph_store.ts";
 import { lock } from "../sandbox/locks.ts";
 import type { SandboxRules } from "../sandbox/rules.ts";
@@ -138,7 +138,7 @@ async function readable(url: string): Promise<string> {
     const type = valueOf(headersOf(response), "content-type") || "text/javascript";
     return `data:${type},${encodeURIComponent(text)}`;
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
+    if (!isInstance(error, TypeError)) throw error;
     // It is gone: the loader says so to the nested worker.
     return url;
   }

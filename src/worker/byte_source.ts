@@ -4,7 +4,7 @@
  * @module
  */
 
-import { getterOf } from "../base/captured.ts";
+import { getterOf, isInstance } from "../base/captured.ts";
 import { sharedCopy } from "./body_copies.ts";
 
 const { ArrayBuffer, DataView, Uint8Array } = globalThis;
@@ -36,7 +36,7 @@ function viewGetters(prototype: object) {
  */
 export function copyOfBytes(source: object): Uint8Array<ArrayBuffer> | null {
   if (!isView(source)) {
-    if (!(source instanceof ArrayBuffer)) return null;
+    if (!isInstance(source, ArrayBuffer)) return null;
     let length: number;
     try {
       length = lengthOfBuffer(source);
@@ -48,7 +48,7 @@ export function copyOfBytes(source: object): Uint8Array<ArrayBuffer> | null {
   }
   const get = typeOf(source) === undefined ? ofDataView : ofTypedArray;
   const buffer = get.buffer(source);
-  if (!(buffer instanceof ArrayBuffer)) return null;
+  if (!isInstance(buffer, ArrayBuffer)) return null;
   // A DataView whose buffer was detached or has shrunk has no length, not even 0.
   const length = lengthOfBuffer(buffer) === 0 ? 0 : get.byteLength(source);
   if (length === 0) return null;

@@ -5,7 +5,7 @@
  */
 
 import { setImmediate } from "node:timers";
-import { uncurried } from "../base/captured.ts";
+import { isInstance, uncurried } from "../base/captured.ts";
 import { LoadError } from "../base/errors.ts";
 import { loadApps } from "./load_apps.ts";
 import type { Log } from "../base/log.ts";
@@ -215,7 +215,7 @@ async function start(message: StartMessage): Promise<void> {
     });
     post({ kind: "ready" });
   } catch (error) {
-    if (!(error instanceof LoadError)) throw error;
+    if (!isInstance(error, LoadError)) throw error;
     post({ kind: "failed", url: error.url, message: error.message });
   }
 }

@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer";
 import { createRequire, isBuiltin } from "node:module";
 import { pathToFileURL } from "node:url";
-import { getterOf, SafeMap, SafeSet, uncurried } from "../base/captured.ts";
+import { getterOf, isInstance, SafeMap, SafeSet, uncurried } from "../base/captured.ts";
 import { moduleKey } from "../loader/names/graph_keys.ts";
 import type { WorkerGraph } from "../loader/graph/graph_store.ts";
 import { meantSpecifier, resolveSpecifier } from "../loader/names/meaning.ts";
@@ -325,7 +325,7 @@ class AppModules {
 
   /** An error whose message speaks of sources; others stay what they are. */
   #renamed(error: unknown): unknown {
-    if (error instanceof Error) {
+    if (isInstance(error, Error)) {
       const message = this.withSources(`${error.message}`);
       if (message !== error.message) error.message = message;
     }
@@ -335,7 +335,7 @@ class AppModules {
 
 /** The error about top-level await with the code that Node gives it, which older runtimes do not know. */
 function asyncModule(error: unknown): unknown {
-  if (error instanceof Error && includes(error.message, "Top-level await is not allowed")) {
+  if (isInstance(error, Error) && includes(error.message, "Top-level await is not allowed")) {
     defineProperty(error, "code", { value: "ERR_REQUIRE_ASYNC_MODULE", configurable: true });
   }
   return error;

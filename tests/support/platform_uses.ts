@@ -96,12 +96,16 @@ export class ModuleSet {
 
   /**
    * What functions of the module at `path` look up on prototypes that are the platform's, or that nobody
-   * knows: methods that they call, accessors, and the iterators of `for … of` and its like.
+   * knows: methods that they call, accessors, the iterators of `for … of` and its like, and what `instanceof` asks.
    */
   prototypeUses(path: string, exceptions: Exceptions = {}): PlatformUse[] {
     const uses: PlatformUse[] = [];
     this.#visitDeferred(path, exceptions, (node) => {
-      const what = isIteration(node) ? "an iterator" : this.#lookedUp(node);
+      const what = isIteration(node)
+        ? "an iterator"
+        : isInstanceTest(node)
+        ? "instanceof"
+        : this.#lookedUp(node);
       if (what !== null) uses.push(this.#use(node, what));
     });
     return uses;
@@ -227,6 +231,11 @@ function isReference(node: ts.Identifier): boolean {
 function isIteration(node: ts.Node): boolean {
   return ts.isForOfStatement(node) || ts.isArrayBindingPattern(node) || ts.isSpreadElement(node) ||
     (ts.isYieldExpression(node) && node.asteriskToken !== undefined);
+}
+
+/** Whether `node` asks a constructor for its `Symbol.hasInstance`. */
+function isInstanceTest(node: ts.Node): boolean {
+  return ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.InstanceOfKeyword;
 }
 
 function isAssigned(node: ts.Node): boolean {

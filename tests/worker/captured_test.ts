@@ -159,6 +159,7 @@ export function elsewhere(bytes: Uint8Array, thing: any): number {
   thing.method();
   thing["method"]();
   const { buffer } = bytes;
+  if (thing instanceof Sample) return 0;
   return bytes.length;
 }
 `;
@@ -185,7 +186,8 @@ Deno.test("of the uses of the platform, those are found that are made later", as
       "src/sample.ts:22: method() of something unknown",
       "src/sample.ts:23: a method of a computed name",
       "src/sample.ts:24: Uint8Array.buffer",
-      "src/sample.ts:25: Uint8Array.length",
+      "src/sample.ts:25: instanceof",
+      "src/sample.ts:26: Uint8Array.length",
     ]);
     const elsewhere = ["Sample.method", "early", "elsewhere"];
     assertEquals(shown(sample.prototypeUses("src/sample.ts", { elsewhere })), []);

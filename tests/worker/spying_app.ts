@@ -162,6 +162,8 @@ function spyOnEverything(): void {
   for (const name of constructors) {
     replaceAll(`${name}.prototype`, scope[name].prototype);
     replaceAll(name, scope[name]);
+    const value = spy(`instanceof ${name}`, Function.prototype[Symbol.hasInstance]);
+    defineProperty(scope[name], Symbol.hasInstance, { configurable: true, value });
   }
   replaceAll("TypedArray.prototype", typedArrays);
   replaceAll("TypedArray", Object.getPrototypeOf(Uint8Array));
