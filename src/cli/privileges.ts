@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "../base/errors.ts";
 import type { Surroundings } from "../base/surroundings.ts";
+import { denoFolder } from "../base/folders.ts";
 import { deleteVariable, environmentOf, setVariable } from "../base/surroundings.ts";
 import type { UserSetting } from "../config/settings.ts";
 import type { ListenAddress } from "../net/address.ts";
@@ -140,11 +141,8 @@ export function checkRuntime({ name, uid }: Account, before: Surroundings): void
     return;
   }
   checkModules(name ?? String(uid));
-  const env = environmentOf(before.env);
-  const [cache, home] = [env.get("XDG_CACHE_HOME"), env.get("HOME")];
-  const folder = env.get("DENO_DIR") ??
-    (cache ? `${cache}/deno` : home ? `${home}/.cache/deno` : undefined);
-  if (!folder?.startsWith("/")) return;
+  const folder = denoFolder(environmentOf(before.env));
+  if (folder === null) return;
   try {
     for (const _entry of Deno.readDirSync(folder)) break;
   } catch (error) {

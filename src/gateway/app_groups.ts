@@ -4,9 +4,12 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
 import { ConfigError } from "../base/errors.ts";
+import { denoFolder, isChangeable, overlap, realPathOf } from "../base/folders.ts";
 import { logSettings } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
+import { environmentOf } from "../base/surroundings.ts";
 import {
   comeFromBoth,
   isLocal,
@@ -96,6 +99,60 @@ export function refuseMixtures(groups: readonly AppGroup[]): void {
         "them apart, or let them do everything",
     );
   }
+}
+
+/** What gatehouse's modules are made of, and read from again and again. */
+const OWN_CODE = ["cli.ts", "mod.ts", "deno.json", "deno.lock", "node_modules", "src"];
+const OWN_FOLDER = new URL("../../", import.meta.url);
+
+/** The files and folders that gatehouse's code is read from while it runs; none in the executable. */
+function ownCode(env: Surroundings["env"]): string[] {
+  if (Deno.build.standalone) return [];
+  const deno = denoFolder(environmentOf(env));
+  const modules = OWN_FOLDER.protocol === "file:"
+    ? OWN_CODE.map((name) => fileURLToPath(new URL(name, OWN_FOLDER)))
+    : [];
+  return deno === null ? modules : [...modules, deno];
+}
+
+/**
+ * @throws {ConfigError} if a path that apps may write to has code of gatehouse's in it, which they could replace,
+ * and then do all that gatehouse may
+ */
+export function refuseOwnCode(
+  groups: readonly AppGroup[],
+  { env }: Pick<Surroundings, "env">,
+): void {
+  for (const { apps, permissions } of groups) {
+    if (permissions === "inherit" || !Array.isArray(permissions.write)) continue;
+    const code = ownCode(env).map((path) => [path, realPathOf(path)] as const);
+    for (const path of permissions.write) {
+      const real = realPathOf(path);
+      const [reached] = code.find(([, place]) => overlap(real, place)) ?? [];
+      if (reached === undefined || !mayWrite(reached)) continue;
+      throw new ConfigError(
+        `${apps.mounts[0].url} may write to ${path}, and so replace what gatehouse itself is run ` +
+          `from (${reached}), and then do all that gatehouse may: let it write only to the folders ` +
+          "that it needs (--app-allow-write=PATH,...), or do everything (--app-allow-all)",
+      );
+    }
+  }
+}
+
+/** Whether apps may write wherever gatehouse may, its own code included, and yet not do everything. */
+export function writeOwnCode(
+  groups: readonly AppGroup[],
+  { env }: Pick<Surroundings, "env">,
+): boolean {
+  const write = ({ permissions }: AppGroup) =>
+    permissions !== "inherit" && permissions.write === "inherit";
+  return groups.some(write) && ownCode(env).some(mayWrite);
+}
+
+/** Whether gatehouse itself may write there, which apps cannot if it may not. */
+function mayWrite(path: string): boolean {
+  return Deno.permissions.querySync({ name: "write", path }).state === "granted" &&
+    isChangeable(path);
 }
 
 /** What each group may do, in a line. */

@@ -21,6 +21,8 @@ import {
   modulesNamed,
   refuseInspected,
   refuseMixtures,
+  refuseOwnCode,
+  writeOwnCode,
 } from "./app_groups.ts";
 import type { AppGroup } from "./app_groups.ts";
 import { consoleOf } from "./app_groups.ts";
@@ -119,7 +121,7 @@ export function appLoading(
   const loading: AppLoading = {
     ...end,
     host: { kind: "workers", prepare: () => supply.prepare() },
-    notice: ["info", groupNotices(groups).join("\n")],
+    notice: noticeOf(groups, surroundings),
     localFiles: () => supply.localFiles,
     onMoreFiles() {},
     hasChangedRemotely: () => supply.hasChangedRemotely(),
@@ -132,6 +134,23 @@ export function appLoading(
     () => loading.onMoreFiles(),
   );
   return loading;
+}
+
+/** What apps may do, and whether that is more than it seems. */
+function noticeOf(
+  groups: readonly AppGroup[],
+  surroundings: Surroundings,
+): NonNullable<AppLoading["notice"]> {
+  const lines = groupNotices(groups);
+  if (!writeOwnCode(groups, surroundings)) return ["info", lines.join("\n")];
+  return [
+    "warning",
+    [
+      ...lines,
+      "who may write everywhere can replace gatehouse's own modules, and then do all that gatehouse " +
+      "may: name the folders that apps need (--app-allow-write=PATH,...)",
+    ].join("\n"),
+  ];
 }
 
 /**
@@ -161,6 +180,7 @@ export function checkedGroups(
   const groups = appGroups(settings, surroundings);
   if (settings.loading.loader === "native") refuseMixtures(groups);
   refuseInspected(groups, inspectorPorts);
+  refuseOwnCode(groups, surroundings);
   return groups;
 }
 

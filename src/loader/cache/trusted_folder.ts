@@ -7,6 +7,7 @@
 
 import { dirname, join, parse, resolve, sep } from "node:path";
 import { ConfigError } from "../../base/errors.ts";
+import { ownUid } from "../../base/folders.ts";
 import { PRIVATE_FOLDER } from "../files/atomic_write.ts";
 import { CACHE_KINDS } from "./cache_folder.ts";
 
@@ -145,12 +146,6 @@ function lstatOf(path: string): Deno.FileInfo | null {
     if (isAbsent || error instanceof Deno.errors.PermissionDenied) return null;
     throw error;
   }
-}
-
-/** The user's number; `null` if Deno does not permit to know it. */
-function ownUid(): number | null {
-  const isPermitted = Deno.permissions.querySync({ name: "sys", kind: "uid" }).state === "granted";
-  return isPermitted ? Deno.uid() : null;
 }
 
 /**
