@@ -159,3 +159,21 @@ for (const [name, [options, setting]] of Object.entries(wrong)) {
     await assertRejects(() => serve(all), SettingsError, setting);
   });
 }
+
+Deno.test("a worker that cannot load the app while the first one still does is why serve() fails", async () => {
+  const app = `
+try {
+  Deno.openSync(new URL("mine", import.meta.url), { createNew: true, write: true }).close();
+} catch {
+  throw new Error("the other one has it");
+}
+await new Promise(() => setInterval(() => {}, 1_000));`;
+  await inFolder({ "app.js": app }, async (folder) => {
+    const options = { app: `${folder}/app.js`, http, workers: 2, log: silent };
+    await assertRejects(
+      () => serve({ ...options, permissions: { read: [folder], write: [folder] } }),
+      LoadError,
+      "the other one has it",
+    );
+  });
+});

@@ -217,14 +217,17 @@ export class WorkerPool
    */
   startInTurn(): StartingWorkers {
     const first = this.#slots[0].start();
-    const complete = this.#startOthers(first).catch((error) => {
+    const all = this.#startOthers(first);
+    // If another one fails before the first is ready, its reason counts, and not that the first was ended for it.
+    const serving = Promise.race([first, all]);
+    const complete = all.catch((error) => {
       // A worker that is ended while it loads is no reason to cut short what the others do to the end.
       if (!this.#closed) this.terminate();
       throw error;
     });
     // Who hears that the first one has failed may not ask for the others.
     complete.catch(() => {});
-    return { serving: first, complete };
+    return { serving, complete };
   }
 
   async #startOthers(first: Promise<void>): Promise<void> {
