@@ -188,5 +188,8 @@ const server = http.createServer((req, res) => {
 });
 const heard: string[] = [];
 server.on("listening", () => heard.push("listening"));
-await new Promise<void>((resolve) => server.listen(27531, "0.0.0.0", resolve));
+await new Promise<void>((resolve) =>
+  server.setTimeout(60_000, () => {}).listen(27531, "0.0.0.0", resolve)
+);
+if (server.timeout === 60_000) heard.push("has a timeout");
 heard.push("called back");

@@ -95,6 +95,7 @@ function takeListening(address: Deno.Addr | undefined): (() => void)[] {
   });
   const ofHttp = (http.Server as { prototype: Members }).prototype;
   const ofHttps = (https.Server as { prototype: Members }).prototype;
+  giveTimeout(ofHttp);
   const undo = [takeListen(ofHttp, "http", bridge, address)];
   // In some versions, servers of both kinds are of one.
   if (ofHttps.listen !== ofHttp.listen) {
@@ -102,6 +103,17 @@ function takeListening(address: Deno.Addr | undefined): (() => void)[] {
   }
   undo.push(noticeOthers(process.getBuiltinModule("net")!, http));
   return undo;
+}
+
+/** Has servers take a time limit, where the runtime's (Deno 2.6) print instead that they cannot. */
+function giveTimeout(prototype: Members): void {
+  if ((prototype.setTimeout as Method).length > 0) return;
+  const setTimeout = function (this: Server, timeoutMs: number, onTimeout?: () => void): Server {
+    this.timeout = timeoutMs;
+    if (onTimeout) this.on("timeout", onTimeout);
+    return this;
+  };
+  replace(prototype, "setTimeout", setTimeout);
 }
 
 /** Has modules know of servers that listen at places of their own: why nothing is served may lie there. */
