@@ -19,6 +19,7 @@ import { installRequire, isModuleFile, nativeModuleLoader } from "./common_js.ts
 import type { RequireModule } from "./common_js.ts";
 import { PackageUrls } from "./package_urls.ts";
 import { SourceNames } from "./source_names.ts";
+import { importError } from "./thrown.ts";
 
 /** What of a graph grows while its apps run. */
 type GrowingPart = "files" | "redirects" | "packages";
@@ -224,7 +225,7 @@ class AppModules {
     if (hasOwn(answer, "message")) {
       // Outside of packages, the runtime may load a file itself, if the app may read it.
       if (!this.#packages.has(url)) return undefined;
-      throw new TypeError((answer as { message: string }).message);
+      throw importError((answer as { message: string }).message);
     }
     const added = answer as Exclude<Imported, { message: string }>;
     this.#add(added);
@@ -277,7 +278,7 @@ class AppModules {
 
   async #fetched(specifier: string, referrer: string, type: ImportType): Promise<string> {
     const answer = await this.#ask({ specifier, referrer, type });
-    if (hasOwn(answer, "message")) throw new TypeError((answer as { message: string }).message);
+    if (hasOwn(answer, "message")) throw importError((answer as { message: string }).message);
     const added = answer as Exclude<Imported, { message: string }>;
     this.#add(added);
     // Waiting for it often must not mean asking often. Asked once: what answers may be the app's.
@@ -300,7 +301,7 @@ class AppModules {
     try {
       return resolveSpecifier(specifier, referrer, this.#importMap);
     } catch (error) {
-      throw new TypeError(`${(error as Error).message} (imported by ${referrer})`);
+      throw importError(`${(error as Error).message} (imported by ${referrer})`);
     }
   }
 

@@ -8,7 +8,7 @@
 import { uncurried } from "../base/captured.ts";
 import { withPermissionHints } from "../sandbox/permission_hint.ts";
 
-const { Error, String } = globalThis;
+const { Error, String, TypeError } = globalThis;
 const indexOf = uncurried(String.prototype.indexOf);
 const lastIndexOf = uncurried(String.prototype.lastIndexOf);
 const startsWith = uncurried(String.prototype.startsWith);
@@ -41,11 +41,40 @@ function withoutCallers(stack: string): string {
     const before = lastIndexOf(stack, "\n", end - 1);
     const line = substring(stack, before + 1, end);
     if (!startsWith(line, "    at ")) return stack;
-    const isOwn = indexOf(line, OWN_FOLDER) >= 0 || indexOf(line, "(ext:") >= 0;
-    if (!isOwn) return substring(stack, 0, end);
+    if (!isOwnFrame(line)) return substring(stack, 0, end);
     end = before;
   }
   return stack;
+}
+
+/**
+ * What an import fails with. Its stack trace has no frames of gatehouse and of the runtime, unless there are no
+ * others: what is wrong is the import.
+ */
+export function importError(message: string): TypeError {
+  const error = new TypeError(message);
+  const stack: unknown = error.stack;
+  if (typeof stack === "string") error.stack = withoutOwnFrames(stack);
+  return error;
+}
+
+function withoutOwnFrames(stack: string): string {
+  let kept = "";
+  let hasFrame = false;
+  for (let from = 0; from < stack.length;) {
+    const next = indexOf(stack, "\n", from);
+    const end = next < 0 ? stack.length : next;
+    const line = substring(stack, from, end);
+    const isFrame = startsWith(line, "    at ");
+    if (!isFrame || !isOwnFrame(line)) kept += from === 0 ? line : `\n${line}`;
+    hasFrame ||= isFrame && !isOwnFrame(line);
+    from = end + 1;
+  }
+  return hasFrame ? kept : stack;
+}
+
+function isOwnFrame(line: string): boolean {
+  return indexOf(line, OWN_FOLDER) >= 0 || indexOf(line, "(ext:") >= 0;
 }
 
 /** What a value is that should be another. Never throws. */

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "../support/assert.ts";
-import { textOfThrown } from "../../src/worker/thrown.ts";
+import { importError, textOfThrown } from "../../src/worker/thrown.ts";
 
 const OWN = new URL("../../src/", import.meta.url).href;
 
@@ -32,4 +32,25 @@ for (const [name, [stack, text]] of Object.entries(cases)) {
 Deno.test("what an app throws: an error of its own is told with its place alone", () => {
   const text = textOfThrown(new TypeError("wrong"));
   assertMatch(text, /^TypeError: wrong\n {4}at file:.*\/thrown_test\.ts:\d+:\d+$/);
+});
+
+Deno.test("what an import fails with has the frames of who imports alone", () => {
+  const { prepareStackTrace } = Error as { prepareStackTrace?: unknown };
+  const own = `\n    at Modules.import (${OWN}worker/modules.ts:1:2)`;
+  const cases = [
+    [
+      `${own}\n    at async app (file:///srv/app.ts:1:2)${own}\n    at x (ext:core/01_core.js:1:2)`,
+      "\n    at async app (file:///srv/app.ts:1:2)",
+    ],
+    [own, own],
+    ["", ""],
+  ];
+  try {
+    for (const [frames, left] of cases) {
+      Object.assign(Error, { prepareStackTrace: (error: Error) => `${error}${frames}` });
+      assertEquals(importError("no such\nfile").stack, `TypeError: no such\nfile${left}`);
+    }
+  } finally {
+    Object.assign(Error, { prepareStackTrace });
+  }
 });
