@@ -9,6 +9,7 @@ import type { Exchange } from "../message/exchange.ts";
 import type { Log } from "../base/log.ts";
 import { RingError } from "../ring/ring.ts";
 import type { Imported, ImportRequest } from "../worker/protocol.ts";
+import { ADDRESS_IN_USE, LISTENS_IN_EACH } from "../worker/protocol.ts";
 import type { Backlog } from "./backlog.ts";
 import type { MovableSocket } from "../message/kept_sockets.ts";
 import type { GatewayPortOptions } from "./gateway_port.ts";
@@ -230,7 +231,9 @@ export class AppWorker implements BeatingWorker, OpeningWorker, WornWorker {
   #die(reason: string, status = BAD_GATEWAY): void {
     if (this.#endReason !== null) return;
     this.#started.promise.catch(() => {});
-    this.#started.reject(new LoadError("", `${this.name} ended while it was loading: ${reason}`));
+    const advice = ADDRESS_IN_USE.test(reason) ? `; ${LISTENS_IN_EACH}` : "";
+    const text = `${this.name} ended while it was loading: ${reason}${advice}`;
+    this.#started.reject(new LoadError("", text));
     this.terminate(status);
     this.#endReason = reason;
     this.#owner.onDeath(this, reason);

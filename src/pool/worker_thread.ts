@@ -150,7 +150,8 @@ export class WorkerThread {
     worker.onerror = (event) => {
       event.preventDefault();
       // The worker has told where it comes from.
-      owner.onFault(`uncaught error: ${sentText(event.message).split("\n    at ", 1)[0]}`);
+      const [message] = sentText(event.message).split("\n    at ", 1);
+      owner.onFault(`uncaught error: ${message.replace(/^Uncaught (?:\(in promise\) )?/, "")}`);
     };
     worker.onmessageerror = () => owner.onFault("it sent a message that cannot be read");
     worker.postMessage(

@@ -33,6 +33,9 @@ function hint(kind: string, quoted?: string, bare?: string): string {
   const value = quoted ?? bare;
   const option = `--app-allow-${kind}`;
   if (value === undefined || value === "") return `${kind} access: permit it with ${option}`;
+  if (value === "<TMP>") {
+    return `${kind} access to the folder for temporary files: permit it with ${option}=\${TMPDIR:-/tmp}`;
+  }
   const shown = quoted === undefined ? value : `"${value}"`;
   return `${kind} access to ${shown}: permit it with ${option}=${value.replaceAll(",", ",,")}`;
 }

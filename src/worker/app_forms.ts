@@ -26,7 +26,7 @@ type ThreeArgumentFetch = (
 ) => Response | Promise<Response>;
 
 const { Proxy } = globalThis;
-const { getOwnPropertyDescriptor } = Object;
+const { getOwnPropertyDescriptor, keys } = Object;
 const { apply, construct } = Reflect;
 const { env } = Deno;
 const sourceOf: (value: object) => string = uncurried(Function.prototype.toString) as never;
@@ -186,12 +186,31 @@ function firstParameterOf(value: object): string {
   return ofFunction ?? ofArrow ?? alone ?? "";
 }
 
-/** Environment variables as an object, as far as the app may see them: each when it is asked for. */
+/**
+ * Environment variables as an object, as far as the app may see them: each when it is asked for. Their names are
+ * there if it may see all.
+ */
 const ENVIRONMENT = new Proxy<Record<string, string>>({}, {
   get: (_, name) => typeof name === "string" ? variable(name) : undefined,
   has: (_, name) => typeof name === "string" && variable(name) !== undefined,
   set: () => false,
+  deleteProperty: () => false,
+  defineProperty: () => false,
+  ownKeys: () => keys(variables()),
+  getOwnPropertyDescriptor(_, name) {
+    const value = typeof name === "string" ? variable(name) : undefined;
+    return value === undefined ? undefined : { value, enumerable: true, configurable: true };
+  },
 });
+
+function variables(): Record<string, string> {
+  try {
+    return env.toObject();
+  } catch (error) {
+    if (error instanceof NotCapable) return {};
+    throw error;
+  }
+}
 
 function variable(name: string): string | undefined {
   if (name === "") return undefined;

@@ -11,7 +11,7 @@ import type { FastCgiHandler } from "../message/fastcgi_request.ts";
 import type { App, MountedApp } from "./apps.ts";
 import type { Context } from "./context.ts";
 import type { AppSet, AppSource, ExportSource } from "./protocol.ts";
-import { modulesOf } from "./protocol.ts";
+import { ADDRESS_IN_USE, LISTENS_IN_EACH, modulesOf } from "./protocol.ts";
 import { takeServers } from "./serving/install.ts";
 import type { LoadedModule, ModuleExports } from "./serving/served_module.ts";
 import { loadModule } from "./serving/served_module.ts";
@@ -64,8 +64,7 @@ async function loadMount(
   for (let i = 0; i < middleware.length; i++) {
     const around = middleware[i];
     modules.push(moduleOf(around));
-    const wrap = await loadMiddleware(around);
-    app = asApp(await called(around.url, () => wrap(nextOf(app))), around.url, around.exportName);
+    app = await wrapped(around, app);
     if (app.onListen !== undefined) listener = app;
     if (app.websocket !== undefined) sockets = app;
     onLoaded(around.url);
@@ -105,6 +104,24 @@ async function within(apps: AppSet, timeoutMs: number): Promise<MountedApp[]> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The app that middleware makes of `app`. */
+async function wrapped(around: ExportSource, app: App): Promise<App> {
+  const { url, exportName } = around;
+  const wrap = await loadMiddleware(around);
+  const takes = wrap.length > 1
+    ? `; middleware is a function (next) => App, and this one takes ${wrap.length} arguments`
+    : "";
+  const made = await called(url, () => wrap(nextOf(app)), takes);
+  if (mayBeApp(made)) return asApp(made, url, exportName);
+  throw new LoadError(
+    url,
+    `cannot load the middleware ${url}: it returns ${
+      describe(made)
+    }, and should return an app: a ` +
+      `function or an object with a fetch(request, context) method${takes}`,
+  );
 }
 
 function nextOf(app: App): Next {
@@ -245,12 +262,12 @@ function exported(
   throw new LoadError(url, `cannot load ${url}: it has no ${name}; ${known}${served}`);
 }
 
-async function called(url: string, make: () => unknown): Promise<unknown> {
+async function called(url: string, make: () => unknown, advice = ""): Promise<unknown> {
   try {
     return await make();
   } catch (error) {
     if (error instanceof LoadError) throw error;
-    throw new LoadError(url, `cannot load ${url}: ${reasonOf(error)}`, { cause: error });
+    throw new LoadError(url, `cannot load ${url}: ${reasonOf(error)}${advice}`, { cause: error });
   }
 }
 
@@ -266,17 +283,44 @@ function reasonOf(error: unknown): string {
     ? message
     : `${error.name}: ${message}`;
   if (/:\d+:\d+/.test(message)) return text;
-  const advice = /^(?:require|module|exports|__dirname|__filename) is not defined$/.test(message)
-    ? "; a CommonJS module needs the extension .cjs"
-    : "";
+  const advice = adviceOn(text);
   const frame = /((?:file|https?|data|npm|jsr):[^\s()]*:\d+:\d+)/.exec(
     (error.stack ?? "").slice(error.message.length).split("\n").filter(isAppFrame).join("\n"),
   );
   return frame === null ? text + advice : `${text} (at ${frame[1]})${advice}`;
 }
 
+/** What to write instead, where Deno would say so, too. */
+function adviceOn(text: string): string {
+  for (const [feature, missing] of UNSTABLE) {
+    if (!missing.test(text)) continue;
+    return `; it is unstable in Deno: write "unstable": ["${feature}"] into the app's deno.json, or ` +
+      `start with --unstable-${feature}`;
+  }
+  for (const [fault, advice] of ADVICE) if (fault.test(text)) return `; ${advice}`;
+  return "";
+}
+
+/** What there is only with the unstable features of Deno. */
+const UNSTABLE: readonly (readonly [feature: string, missing: RegExp])[] = [
+  ["kv", /\bDeno\.(?:openKv|AtomicOperation|KvU64) is not a /],
+  ["cron", /\bDeno\.cron is not a /],
+  ["net", /\bDeno\.(?:listenDatagram|connectQuic|QuicEndpoint|upgradeWebTransport) is not a /],
+  ["net", /\b(?:WebSocketStream|WebTransport) is not defined$/],
+];
+
+const ADVICE: readonly (readonly [fault: RegExp, advice: string])[] = [
+  [/\b(?:require|module|exports) is not defined$/, "a CommonJS module needs the extension .cjs"],
+  [
+    /\b__(?:dir|file)name is not defined$/,
+    "write import.meta.dirname or import.meta.filename (a CommonJS module needs the extension .cjs)",
+  ],
+  [/\bwindow is not defined$/, "write globalThis"],
+  [ADDRESS_IN_USE, LISTENS_IN_EACH],
+];
+
 function isLoaderMessage(message: string): boolean {
-  return /^(?:Module not found|Import|Could not|Cannot)/.test(message);
+  return /^(?:Module not found|Import|Could not|[Cc]annot)/.test(message);
 }
 
 function isAppFrame(line: string): boolean {

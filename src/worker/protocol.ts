@@ -195,3 +195,10 @@ export const MAX_PENDING_IMPORTS = 64;
 
 /** Length of the specifiers of these in all, in characters, unless it is one alone. */
 export const MAX_PENDING_IMPORT_CHARS = 16 * 1_048_576;
+
+/** How the runtime says that somebody listens at an address already. */
+export const ADDRESS_IN_USE = /^(?:uncaught error: )?(?:AddrInUse: |Error: listen EADDRINUSE\b)/;
+
+/** What may be behind that. */
+export const LISTENS_IN_EACH =
+  "each worker loads the app, which listens there by itself: if it has to, start with --workers 1";

@@ -24,6 +24,7 @@ const AROUND = data(`
   export async function named(config) { return around(config.name); }
   export const unnamed = ({ name }) => (next) => around(name)(next);
   export const nothing = () => undefined;
+  export const ofHono = async (c, next) => { await next(); c.header("x-a", "b"); };
 `);
 
 function data(code: string): string {
@@ -105,6 +106,16 @@ const refusals: [string, AppSource, string][] = [
     "middleware",
     mounted("", source(APP, "plain"), source(APP, "default")),
     "should be a function (next: App) => App",
+  ],
+  [
+    "what middleware returns",
+    mounted("", source(APP, "plain"), source(AROUND, "nothing")),
+    "it returns undefined, and should return an app: a function or an object with a fetch(request, context)",
+  ],
+  [
+    "middleware of Hono",
+    mounted("", source(APP, "plain"), source(AROUND, "ofHono")),
+    "middleware is a function (next) => App, and this one takes 2 arguments",
   ],
   [
     "an app's factory without --factory",

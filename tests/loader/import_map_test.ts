@@ -54,7 +54,10 @@ Deno.test("without a map, URLs and relative paths mean themselves, and names not
     "a/b.js": noMeaning,
     ".a": noMeaning,
     "..a": noMeaning,
-    "~/a.js": noMeaning,
+    "~/a.js": {
+      refused: 'to have "~/" mean a folder, write "imports": { "~/": "./" } into deno.json',
+    },
+    "@std/a": { refused: "for a package, write jsr:@std/a" },
     "#a": noMeaning,
     "%2E/a.js": noMeaning,
   });

@@ -23,6 +23,10 @@ const hints: [string, string][] = [
     "`deno compile --allow-read`",
     'Requires read access to "/a": permit it with --app-allow-read=/a',
   ],
+  [
+    "Requires write access to <TMP>, run again with the --allow-write flag",
+    "Requires write access to the folder for temporary files: permit it with --app-allow-write=${TMPDIR:-/tmp}",
+  ],
   ["Error: something else", "Error: something else"],
   [
     "Requires run access: the process is the gateway's",

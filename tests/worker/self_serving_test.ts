@@ -76,6 +76,15 @@ const FORMS: Readonly<Record<string, readonly [code: string, answer: string]>> =
     } };`,
     "yes,,true,/m",
   ],
+  "Cloudflare's, which copies its environment": [
+    `export default { async fetch(request, env, ctx) {
+      const { SELF_SERVING, ...rest } = env;
+      const isOwn = Object.hasOwn(env, "SELF_SERVING");
+      try { env.SELF_SERVING = "no"; } catch (error) { return new Response(
+        [SELF_SERVING, "HOME" in rest, Object.keys(env).includes("HOME"), isOwn, error.name].join()); }
+    } };`,
+    "yes,true,true,true,TypeError",
+  ],
   "rest arguments, the third of which is the context": [
     "export default { fetch: (...args) => new Response(args[2].mount) };",
     "/m",
@@ -114,6 +123,20 @@ const REFUSALS: Readonly<Record<string, readonly [code: string, message: string]
   "Deno.serve of an onListen that is no function": [
     "Deno.serve({ onListen: 1 }, () => {});",
     "options.onListen is not a function",
+  ],
+  "what is unstable": [
+    "throw new TypeError('Deno.openKv is not a function');",
+    'write "unstable": ["kv"] into the app\'s deno.json, or start with --unstable-kv',
+  ],
+  "what is unstable, which is looked for by its name": [
+    "throw new ReferenceError('WebSocketStream is not defined');",
+    'write "unstable": ["net"]',
+  ],
+  "the global of browsers": ["window.app = 1;", "window is not defined"],
+  "a variable of CommonJS": ["console.log(__dirname);", "write import.meta.dirname"],
+  "an address that is taken": [
+    "throw new Deno.errors.AddrInUse('Address already in use (os error 98)');",
+    "each worker loads the app, which listens there by itself: if it has to, start with --workers 1",
   ],
   "another export alone": ["export const app = 1;", "it has no default export; it exports app"],
   "no exports": [

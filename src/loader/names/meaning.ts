@@ -20,15 +20,20 @@ const { URL } = globalThis;
 export function resolveSpecifier(specifier: string, referrer: string, map: ImportMap): string {
   const meant = meantSpecifier(specifier, referrer, map);
   if (meant !== null) return meant;
-  throw new LoadError(
-    referrer,
-    /^\.{0,2}\//.test(specifier)
-      ? `cannot resolve "${specifier}": ${
-        shortened(referrer)
-      } is not a place that it can be relative to`
-      : `cannot resolve "${specifier}": no import map has it; for an npm package, write ` +
-        `npm:${specifier}, and for a file, ./${specifier}`,
-  );
+  throw new LoadError(referrer, `cannot resolve "${specifier}": ${advice(specifier, referrer)}`);
+}
+
+function advice(specifier: string, referrer: string): string {
+  if (/^\.{0,2}\//.test(specifier)) {
+    return `${shortened(referrer)} is not a place that it can be relative to`;
+  }
+  const [alias] = /^[@~]\//.exec(specifier) ?? [];
+  if (alias !== undefined) {
+    return `no import map has it; to have "${alias}" mean a folder, write "imports": { "${alias}": "./" } into ` +
+      "deno.json";
+  }
+  const [kind, scheme] = specifier.startsWith("@std/") ? ["a", "jsr"] : ["an npm", "npm"];
+  return `no import map has it; for ${kind} package, write ${scheme}:${specifier}, and for a file, ./${specifier}`;
 }
 
 /**
