@@ -221,7 +221,10 @@ export function parseDispatch(args: readonly string[], cwd: string): DispatchSet
   const { words, rest } = applyOptions(DISPATCH_COMMAND, subcommand, args, settings);
   const given = [...words, ...rest];
   const text = settings.mongrel2Config === undefined ? given.shift() : undefined;
-  const source = readSource(settings, text, cwd);
+  const source = readSource(settings, text, cwd, {
+    takes: ["recv", "ident", "name", "capacity"],
+    refusal: "is for the handlers: a dispatcher passes requests on as they are",
+  });
   const [endpoint, ...more] = given;
   if (source === undefined || endpoint === undefined || more.length > 0) {
     throw new ConfigError(
@@ -229,7 +232,9 @@ export function parseDispatch(args: readonly string[], cwd: string): DispatchSet
         "takes OUT alone",
     );
   }
-  refuseForHandlers(source);
+  if (settings.statusControl !== undefined && settings.status === null) {
+    throw new ConfigError("--status-control needs --status ADDR");
+  }
   settings.source = source;
   settings.endpoint = listenEndpoint(endpoint);
   completeCurve(settings, cwd);
@@ -247,25 +252,6 @@ export function parseKeygen(args: readonly string[], cwd: string): string {
   const [path, ...more] = [...words, ...rest];
   if (path !== undefined && path !== "" && more.length === 0) return resolve(cwd, path);
   throw new ConfigError("dispatch keygen takes one file: that of the public key, which it makes");
-}
-
-/** Settings of an endpoint that say what a handler does with requests: a dispatcher only passes them on. */
-const FOR_HANDLERS: Readonly<Record<string, string>> = {
-  chroot: "chroot",
-  uploads: "uploads",
-  uploadsStart: "uploads-start",
-  route: "route",
-};
-
-function refuseForHandlers(source: Source): void {
-  if ("config" in source) return;
-  const given = Object.keys(FOR_HANDLERS).find((name) =>
-    source[name as keyof Source] !== undefined
-  );
-  if (given === undefined) return;
-  throw new ConfigError(
-    `IN: ,${FOR_HANDLERS[given]}= is for the handlers: a dispatcher passes requests on as they are`,
-  );
 }
 
 function listenEndpoint(text: string): string {

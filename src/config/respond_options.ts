@@ -157,7 +157,10 @@ export function parseRespond(args: readonly string[], cwd: string): RespondSetti
     ? given
     : [undefined, undefined, ...given];
   const text = recv === undefined ? send : `${send},recv=${recv}`;
-  const source = readSource(terms, text, cwd);
+  const source = readSource(terms, text, cwd, {
+    takes: ["recv", "ident", "name", "capacity", "chroot", "uploads"],
+    refusal: "is for apps, and changes no response here",
+  });
   if (source === undefined) {
     throw new ConfigError(
       "respond needs the endpoint that Mongrel2 sends requests at: respond tcp://HOST:PORT [RECV], or " +

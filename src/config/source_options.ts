@@ -31,6 +31,22 @@ export type Source = HandlerSpec | {
   readonly choice: HandlerChoice;
 };
 
+/** Which settings of an endpoint a command takes. */
+export interface SourceTerms {
+  /** Their names, without those of CURVE, which all do. */
+  readonly takes: readonly string[];
+  /** Why it takes no others, after `,NAME=`. */
+  readonly refusal: string;
+}
+
+/** Settings of an endpoint that are about what a handler makes of requests. */
+const ABOUT_REQUESTS: Readonly<Record<string, string>> = {
+  chroot: "chroot",
+  uploads: "uploads",
+  uploadsStart: "uploads-start",
+  route: "route",
+};
+
 /** The options. */
 export const SOURCE_OPTIONS: readonly CommandOption<SourceSettings>[] = [
   {
@@ -46,7 +62,7 @@ export const SOURCE_OPTIONS: readonly CommandOption<SourceSettings>[] = [
 
 /**
  * Where requests come from: what the options say or else `text`, in which paths begin at `cwd`; `undefined` if
- * neither does.
+ * neither does. Of the settings of an endpoint, the command takes what its terms say.
  *
  * @throws {ConfigError} if it cannot be understood, or a handler is chosen in no database
  */
@@ -54,6 +70,7 @@ export function readSource(
   { mongrel2Config, mongrel2Choice }: SourceSettings,
   text: string | undefined,
   cwd: string,
+  { takes, refusal }: SourceTerms,
 ): Source | undefined {
   if (mongrel2Config !== undefined) {
     return { config: resolve(cwd, mongrel2Config), choice: mongrel2Choice };
@@ -61,7 +78,12 @@ export function readSource(
   if (Object.keys(mongrel2Choice).length > 0) {
     throw new ConfigError("--mongrel2-handler, -route, -host and -server need --mongrel2-config");
   }
-  return text === undefined
-    ? undefined
-    : named("IN", () => parseHandlerSpec(mongrel2From(text, cwd)));
+  if (text === undefined) return undefined;
+  const spec = named("IN", () => parseHandlerSpec(mongrel2From(text, cwd), takes));
+  for (const [name, key] of Object.entries(ABOUT_REQUESTS)) {
+    if (!takes.includes(key) && spec[name as keyof HandlerSpec] !== undefined) {
+      throw new ConfigError(`IN: ,${key}= ${refusal}`);
+    }
+  }
+  return spec;
 }

@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertStringIncludes } from "../support/assert.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "../support/assert.ts";
 import { ConfigError } from "../../src/base/errors.ts";
 import type { BenchSettings } from "../../src/config/bench_options.ts";
 import { COMMAND_TABLES, commandUsage } from "../../src/config/command_help.ts";
@@ -150,6 +156,7 @@ const WRONG: readonly string[][] = [
   ["dispatch", "--mongrel2-config", "f"],
   ["dispatch", "--mongrel2-route", "/a", "tcp://a:2", "tcp://b:1"],
   ["dispatch", "tcp://a:2", "tcp://b:1", "--request-timeout", "-1"],
+  ["dispatch", "tcp://a:2", "tcp://b:1", "--status-control", "f"],
   ["dispatch", "keygen"],
   ["dispatch", "keygen", "a", "b"],
   ["dispatch", "keygen", "a", "--sticky"],
@@ -169,6 +176,21 @@ const WRONG: readonly string[][] = [
   ["bench", "mixed", "app.ts", "--client", "0 GET /"],
   ["bench", "stalled", "app.ts", "--stall", "silent,loud"],
 ];
+
+Deno.test("dispatch shows the settings of IN that it takes, and says of others whose they are", async () => {
+  const cases: [text: string, message: RegExp][] = [
+    ["tcp://a", /write tcp:\/\/HOST:PORT\[,recv=ENDPOINT\]\[,ident=ID\]$/],
+    ["dispatch+tcp://a", /write dispatch\+tcp:\/\/HOST:PORT\[,name=NAME\]\[,capacity=N\]\[,curve-/],
+    ["tcp://a:9,route=mount", /^IN: ,route= is for the handlers: a dispatcher passes/],
+  ];
+  for (const [text, message] of cases) {
+    const error = await assertRejects(
+      () => parseCommand(["dispatch", text, "tcp://*:7000"]),
+      ConfigError,
+    );
+    assertMatch(error.message, message);
+  }
+});
 
 for (const words of WRONG) {
   Deno.test(`gatehouse ${words.join(" ")} is wrong usage`, async () => {

@@ -142,7 +142,7 @@ const shared: Record<string, readonly [string[], Omit<DispatcherSpec, "dispatche
 };
 for (const [what, [texts, expected]] of Object.entries(shared)) {
   Deno.test(`the handler of two dispatchers is ${what}`, () => {
-    assertEquals(sharedHandler(texts.map(parseDispatcherSpec)), expected);
+    assertEquals(sharedHandler(texts.map((text) => parseDispatcherSpec(text))), expected);
   });
 }
 
@@ -163,7 +163,7 @@ const contradictions: Record<string, string[]> = {
 };
 for (const [reason, texts] of Object.entries(contradictions)) {
   Deno.test(`dispatchers that contradict each other are refused: ${reason}`, () => {
-    const all = texts.map(parseDispatcherSpec);
+    const all = texts.map((text) => parseDispatcherSpec(text));
     assertStringIncludes(assertThrows(() => sharedHandler(all), ConfigError).message, reason);
   });
 }

@@ -36,10 +36,15 @@ export interface DispatcherSpec {
 export type HandlerSpec = Mongrel2Spec | DispatcherSpec;
 
 const PREFIX = "dispatch+";
-const FORM = "write dispatch+tcp://HOST:PORT[,name=NAME][,capacity=N][,chroot=DIR][,uploads=DIR]" +
-  "[,route=mount|strip][,curve-server=PUBLICKEY,curve-secret-key=FILE]";
-/** Settings that all dispatchers of a handler have to share. */
-const SHARED_KEYS = ["name", "capacity", "chroot", "uploads", "route"] as const;
+/** What the settings take that all dispatchers of a handler have to share, in the order in which they are shown. */
+const SHARED_FORMS = {
+  name: "NAME",
+  capacity: "N",
+  chroot: "DIR",
+  uploads: "DIR",
+  route: "mount|strip",
+} as const;
+const SHARED_KEYS = Object.keys(SHARED_FORMS) as (keyof typeof SHARED_FORMS)[];
 const KEYS = [...SHARED_KEYS, "curve-server", "curve-secret-key"] as const;
 
 const encoder = new TextEncoder();
@@ -51,26 +56,32 @@ export function isDispatcherSpec(spec: HandlerSpec): spec is DispatcherSpec {
 
 /**
  * Reads where Mongrel2 is, as {@linkcode parseMongrel2Spec} does, or where a dispatcher is, as
- * {@linkcode parseDispatcherSpec} does.
+ * {@linkcode parseDispatcherSpec} does. Errors show the settings of `shown`, all by default.
  *
  * @throws {ConfigError} if it has neither form
  */
-export function parseHandlerSpec(text: string): HandlerSpec {
-  return text.startsWith(PREFIX) ? parseDispatcherSpec(text) : parseMongrel2Spec(text);
+export function parseHandlerSpec(text: string, shown?: readonly string[]): HandlerSpec {
+  return text.startsWith(PREFIX)
+    ? parseDispatcherSpec(text, shown)
+    : parseMongrel2Spec(text, shown);
 }
 
 /**
  * Reads `dispatch+tcp://HOST:PORT[,name=NAME][,capacity=N][,chroot=DIR][,uploads=DIR]`, and
- * `[,route=mount|strip][,curve-server=PUBLICKEY,curve-secret-key=FILE]` after it.
+ * `[,route=mount|strip][,curve-server=PUBLICKEY,curve-secret-key=FILE]` after it. Errors show the settings of
+ * `shown`, all by default, and those of CURVE.
  *
  * @throws {ConfigError} if it does not have this form
  */
-export function parseDispatcherSpec(text: string): DispatcherSpec {
+export function parseDispatcherSpec(
+  text: string,
+  shown: readonly string[] = SHARED_KEYS,
+): DispatcherSpec {
   const [first, ...settings] = text.split(",");
-  const fault: SettingFault = (reason) => badSpec(text, reason);
+  const fault: SettingFault = (reason) => badSpec(text, reason, shown);
   const dispatcher = first.startsWith(PREFIX) ? first.slice(PREFIX.length) : "";
   if (!dispatcher.startsWith("tcp://") || !isEndpoint(dispatcher)) {
-    throw badSpec(text, `${first} is not where a dispatcher can be`);
+    throw fault(`${first} is not where a dispatcher can be`);
   }
   const values = settingsOf(KEYS, settings, fault);
   const {
@@ -81,28 +92,28 @@ export function parseDispatcherSpec(text: string): DispatcherSpec {
     "curve-secret-key": curveSecretKey,
     ...folders
   } = values;
-  if (name !== undefined) checkName(text, name);
+  if (name !== undefined) checkName(fault, name);
   return {
     dispatcher,
     ...name === undefined ? {} : { name },
-    ...capacity === undefined ? {} : { capacity: capacityOf(text, capacity) },
+    ...capacity === undefined ? {} : { capacity: capacityOf(fault, capacity) },
     ...folders,
     ...route === undefined ? {} : { route: oneOf(ROUTE_USES, route, "route", fault) },
-    ...keysOf(text, curveServer, curveSecretKey),
+    ...keysOf(fault, curveServer, curveSecretKey),
   };
 }
 
 function keysOf(
-  text: string,
+  fault: SettingFault,
   curveServer: string | undefined,
   curveSecretKey: string | undefined,
 ): Pick<DispatcherSpec, "curveServer" | "curveSecretKey"> {
   if (curveServer === undefined && curveSecretKey === undefined) return {};
   if (curveServer === undefined || curveSecretKey === undefined) {
-    throw badSpec(text, "curve-server and curve-secret-key belong together");
+    throw fault("curve-server and curve-secret-key belong together");
   }
   if (!isCurveKey(curveServer)) {
-    throw badSpec(text, "curve-server is a public key, 40 characters of Z85");
+    throw fault("curve-server is a public key, 40 characters of Z85");
   }
   return { curveServer, curveSecretKey };
 }
@@ -135,19 +146,25 @@ export function sharedHandler(
   throw new ConfigError(`the dispatcher at ${twice} is given more than once`);
 }
 
-function checkName(text: string, name: string): void {
+function checkName(fault: SettingFault, name: string): void {
   if (encoder.encode(name).length > MAX_NAME_BYTES) {
-    throw badSpec(text, `a name has at most ${MAX_NAME_BYTES} bytes`);
+    throw fault(`a name has at most ${MAX_NAME_BYTES} bytes`);
   }
-  if (/\p{C}/u.test(name)) throw badSpec(text, "a name has no control characters");
+  if (/\p{C}/u.test(name)) throw fault("a name has no control characters");
 }
 
-function capacityOf(text: string, value: string): number {
+function capacityOf(fault: SettingFault, value: string): number {
   const capacity = /^\d{1,7}$/.test(value) ? Number(value) : 0;
   if (capacity >= 1 && capacity <= MAX_CAPACITY) return capacity;
-  throw badSpec(text, `the capacity is a whole number from 1 to ${MAX_CAPACITY}`);
+  throw fault(`the capacity is a whole number from 1 to ${MAX_CAPACITY}`);
 }
 
-function badSpec(text: string, reason: string): ConfigError {
-  return new ConfigError(`bad address of a dispatcher ${JSON.stringify(text)}: ${reason}; ${FORM}`);
+function badSpec(text: string, reason: string, shown: readonly string[]): ConfigError {
+  const settings = SHARED_KEYS.filter((key) => shown.includes(key))
+    .map((key) => `[,${key}=${SHARED_FORMS[key]}]`);
+  return new ConfigError(
+    `bad address of a dispatcher ${JSON.stringify(text)}: ${reason}; ` +
+      `write dispatch+tcp://HOST:PORT${settings.join("")}` +
+      "[,curve-server=PUBLICKEY,curve-secret-key=FILE]",
+  );
 }

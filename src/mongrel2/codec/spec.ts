@@ -49,9 +49,16 @@ export interface HandlerChoice {
   readonly server?: string;
 }
 
-const FORM = "write tcp://HOST:PORT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]" +
-  "[,uploads-start=early][,route=mount|strip]";
-const KEYS = ["recv", "ident", "chroot", "uploads", "uploads-start", "route"] as const;
+/** What the settings take, in the order in which they are shown. */
+const FORMS = {
+  recv: "ENDPOINT",
+  ident: "ID",
+  chroot: "DIR",
+  uploads: "DIR",
+  "uploads-start": "early",
+  route: "mount|strip",
+} as const;
+const KEYS = Object.keys(FORMS) as (keyof typeof FORMS)[];
 const UPLOAD_STARTS: readonly UploadStart[] = ["complete", "early"];
 /** What `route` can be. */
 export const ROUTE_USES: readonly RouteUse[] = ["path", "mount", "strip"];
@@ -64,27 +71,27 @@ const encoder = new TextEncoder();
 /**
  * Reads `ENDPOINT[,recv=ENDPOINT][,ident=ID][,chroot=DIR][,uploads=DIR]` and further settings. Without `recv` it is
  * the port before that of the endpoint. The identity can stand before a host, too, as m2wsgi has it:
- * `tcp://ID@HOST:PORT`.
+ * `tcp://ID@HOST:PORT`. Errors show the settings of `shown`, all by default.
  *
  * @throws {ConfigError} if it does not have this form
  */
-export function parseMongrel2Spec(text: string): Mongrel2Spec {
+export function parseMongrel2Spec(text: string, shown: readonly string[] = KEYS): Mongrel2Spec {
   const [first, ...settings] = text.split(",");
-  const fault: SettingFault = (reason) => badSpec(text, reason);
+  const fault: SettingFault = (reason) => badSpec(text, reason, shown);
   const values = settingsOf(KEYS, settings, fault);
   const { ident: named } = values;
-  const { send, recv, ident } = withoutIdentities(text, first, values);
+  const { send, recv, ident } = withoutIdentities(fault, first, values);
   if (ident !== undefined) values.ident = ident;
-  checkEndpoint(text, send);
-  if (recv !== undefined) checkEndpoint(text, recv);
+  checkEndpoint(fault, send);
+  if (recv !== undefined) checkEndpoint(fault, recv);
   if (values.ident !== undefined && encoder.encode(values.ident).length > 255) {
-    throw badSpec(text, "an identity has at most 255 bytes");
+    throw fault("an identity has at most 255 bytes");
   }
   const { "uploads-start": start, route, ...others } = values;
   return {
     ...others,
     send,
-    recv: recv ?? portBefore(text, send),
+    recv: recv ?? portBefore(fault, send),
     ...start === undefined
       ? {}
       : { uploadsStart: oneOf(UPLOAD_STARTS, start, "uploads-start", fault) },
@@ -128,7 +135,7 @@ function identityNote(text: string, send: string, ident: string): string {
 
 /** The endpoints without the identities in front of their hosts, and the one that all of them name. */
 function withoutIdentities(
-  text: string,
+  fault: SettingFault,
   first: string,
   { recv: second, ident: named }: { readonly recv?: string; readonly ident?: string },
 ): { readonly send: string; readonly recv?: string; readonly ident?: string } {
@@ -139,12 +146,12 @@ function withoutIdentities(
     found.add(endpoint.slice(TCP.length, at));
     return TCP + endpoint.slice(at + 1);
   });
-  if (found.size > 1) throw badSpec(text, "both sockets share one identity");
+  if (found.size > 1) throw fault("both sockets share one identity");
   return { send: send!, recv, ident: [...found][0] };
 }
 
-function checkEndpoint(text: string, endpoint: string): void {
-  if (!isEndpoint(endpoint)) throw badSpec(text, `${endpoint} is not a ZeroMQ endpoint`);
+function checkEndpoint(fault: SettingFault, endpoint: string): void {
+  if (!isEndpoint(endpoint)) throw fault(`${endpoint} is not a ZeroMQ endpoint`);
 }
 
 /** Whether `text` is an endpoint of ZeroMQ that can be connected to. */
@@ -153,15 +160,25 @@ export function isEndpoint(text: string): boolean {
   return ENDPOINT.test(text) && port >= 1 && port <= 65_535;
 }
 
-function portBefore(text: string, send: string): string {
+function portBefore(fault: SettingFault, send: string): string {
   const [, host, digits] = /^(tcp:.*:)(\d+)$/.exec(send) ?? [];
   const port = Number(digits);
   if (host === undefined || port < 2) {
-    throw badSpec(text, "the endpoint for replies cannot be inferred: add ,recv=ENDPOINT");
+    throw fault("the endpoint for replies cannot be inferred: add ,recv=ENDPOINT");
   }
   return `${host}${port - 1}`;
 }
 
-function badSpec(text: string, reason: string): ConfigError {
-  return new ConfigError(`bad Mongrel2 address ${JSON.stringify(text)}: ${reason}; ${FORM}`);
+function badSpec(
+  text: string,
+  reason: string,
+  shown: readonly string[] = KEYS,
+): ConfigError {
+  const settings = KEYS.filter((key) => shown.includes(key)).map((key) =>
+    `[,${key}=${FORMS[key]}]`
+  );
+  return new ConfigError(
+    `bad Mongrel2 address ${JSON.stringify(text)}: ${reason}; ` +
+      `write tcp://HOST:PORT${settings.join("")}`,
+  );
 }
