@@ -49,6 +49,7 @@ export const CERTIFICATE_OPTIONS: readonly OptionSpec[] = [
   },
   {
     name: "acme-agree-terms",
+    needs: "acme",
     group: "Certificates",
     help: "Agree to the authority's terms of service. Needed for --acme: read them first",
     apply: (settings) => settings.acme.terms = "agreed",
@@ -57,6 +58,7 @@ export const CERTIFICATE_OPTIONS: readonly OptionSpec[] = [
     name: "acme-contact",
     value: "EMAIL",
     repeats: true,
+    needs: "acme",
     group: "Certificates",
     help: "Give the authority this address for questions about the account",
     apply: (settings, text, name) => {
@@ -69,6 +71,7 @@ export const CERTIFICATE_OPTIONS: readonly OptionSpec[] = [
   {
     name: "acme-directory",
     value: "URL",
+    needs: "acme",
     group: "Certificates",
     help: "Ask the authority with this directory, such as another one, or one for tests: " +
       "https://acme-staging-v02.api.letsencrypt.org/directory",

@@ -100,8 +100,8 @@ export function parseCommandLine(
   if (origins.get("mongrel2-control")?.[0].origin.startsWith("flag")) {
     throw new ConfigError("--mongrel2-control is for gatehouse status");
   }
-  if (verb === "lock") return readLockCommand(settings);
-  return { kind: "serve", settings: completed(withApps(settings)) };
+  if (verb === "lock") return readLockCommand(settings, origins);
+  return { kind: "serve", settings: completed(withApps(settings), origins) };
 }
 
 /** Commands that have options of their own, and no configuration. */
@@ -191,7 +191,7 @@ function readConfigCommand(
     if (settings.configFile === undefined) throw new ConfigError("config check needs a FILE");
     withApps(settings);
   }
-  return { kind: "config", action, settings: completed(settings), origins };
+  return { kind: "config", action, settings: completed(settings, origins), origins };
 }
 
 function readStatusCommand(
@@ -232,11 +232,23 @@ function readServerConfigCommand(
   const { settings, origins } = gather(flags, words, "apps", sources);
   withApps(settings);
   if (server !== "systemd") {
-    return { kind: "server-config", server, settings: behindServer(settings), origins, args: [] };
+    return {
+      kind: "server-config",
+      server,
+      settings: behindServer(settings, origins),
+      origins,
+      args: [],
+    };
   }
   if (settings.site !== null) throw new ConfigError("--site is for web servers, not for systemd");
   const own = args.toSpliced(place, 2);
-  return { kind: "server-config", server, settings: completed(settings), origins, args: own };
+  return {
+    kind: "server-config",
+    server,
+    settings: completed(settings, origins),
+    origins,
+    args: own,
+  };
 }
 
 function readCacheCommand(settings: ServeSettings, positional: readonly string[]): Command {
@@ -256,9 +268,9 @@ function readCacheCommand(settings: ServeSettings, positional: readonly string[]
   return { kind: "cache", action, apps, settings };
 }
 
-function readLockCommand(settings: ServeSettings): Command {
+function readLockCommand(settings: ServeSettings, origins: Origins): Command {
   const { loader, appLock: path } = settings.loading;
   if (path === undefined) throw new ConfigError("lock needs --app-lock FILE, the file to write");
   if (loader === "native") throw new ConfigError("lock needs the built-in loader");
-  return { kind: "lock", path, settings: completed(withApps(settings)) };
+  return { kind: "lock", path, settings: completed(withApps(settings), origins) };
 }

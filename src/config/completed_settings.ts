@@ -7,6 +7,8 @@
 import { ConfigError } from "../base/errors.ts";
 import { isDispatcherSpec, sharedHandler } from "../mongrel2/codec/dispatcher_spec.ts";
 import { parseListenAddress } from "../net/address.ts";
+import type { Origins } from "./given.ts";
+import { OPTIONS } from "./options.ts";
 import { checkGreetings, checkSecure } from "./proxy_options.ts";
 import type { ServeSettings } from "./settings.ts";
 
@@ -34,18 +36,16 @@ export function withApps(settings: ServeSettings): ServeSettings {
 }
 
 /**
- * The settings, after the default endpoint was added to them if none is named.
+ * The settings, which come from `origins`, after the default endpoint was added to them if none is named.
  *
  * @throws {ConfigError} if they do not go together
  */
-export function completed(settings: ServeSettings): ServeSettings {
+export function completed(settings: ServeSettings, origins: Origins): ServeSettings {
+  checkNeeds(origins);
   checkCertificates(settings);
   const { http, https, fastcgi, trustedProxies } = settings;
   checkSecure(https);
   checkGreetings({ https, others: [...http, ...fastcgi], trustedProxies });
-  if (settings.statusControl !== undefined && settings.status === null) {
-    throw new ConfigError("--status-control needs --status ADDR");
-  }
   checkPermissions(settings);
   if (settings.processes > 1 && isAnyEarly(settings)) {
     throw new ConfigError(
@@ -66,10 +66,24 @@ export function completed(settings: ServeSettings): ServeSettings {
 }
 
 /** The same for a gateway whose web server may have the certificate. */
-export function behindServer(settings: ServeSettings): ServeSettings {
+export function behindServer(settings: ServeSettings, origins: Origins): ServeSettings {
   const { certFiles, keyFiles, https } = settings;
-  if (https.length > 0 || certFiles.length !== keyFiles.length) return completed(settings);
-  return { ...completed({ ...settings, certFiles: [], keyFiles: [] }), certFiles, keyFiles };
+  if (https.length > 0 || certFiles.length !== keyFiles.length) return completed(settings, origins);
+  return {
+    ...completed({ ...settings, certFiles: [], keyFiles: [] }, origins),
+    certFiles,
+    keyFiles,
+  };
+}
+
+/** What does nothing without another option was meant to do something. */
+function checkNeeds(origins: Origins): void {
+  for (const [{ option: { needs }, name, text }] of origins.values()) {
+    // Who switches the other one off has it in mind.
+    if (needs === undefined || text === null || origins.has(needs)) continue;
+    const { value = "" } = OPTIONS.find((each) => each.name === needs)!;
+    throw new ConfigError(`${name} needs --${needs}${value.startsWith("[") ? "" : ` ${value}`}`);
+  }
 }
 
 function checkCertificates(settings: ServeSettings): void {

@@ -33,6 +33,7 @@ export const COMPRESSION_OPTIONS: readonly OptionSpec[] = [
   {
     name: "compress-types",
     value: "TYPES",
+    needs: "compress",
     group: "Compression",
     help:
       "Compress these media types: a list of TYPE/SUBTYPE, TYPE/* and *+SUFFIX. +, before it adds " +
@@ -43,6 +44,7 @@ export const COMPRESSION_OPTIONS: readonly OptionSpec[] = [
   {
     name: "compress-min-bytes",
     value: "BYTES",
+    needs: "compress",
     group: "Compression",
     help: "Leave responses alone that are shorter, if their length is known",
     default: formatByteSize(DEFAULT_COMPRESSION.minBytes),

@@ -22,6 +22,7 @@ export const LOG_OPTIONS: readonly OptionSpec[] = [
   {
     name: "access-log-format",
     value: "FORMAT",
+    needs: "access-log",
     group: "Logs",
     help:
       "What the lines look like: json, common, combined, or directives as Apache has them, such as " +

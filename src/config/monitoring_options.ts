@@ -60,6 +60,7 @@ export const MONITORING_OPTIONS: readonly OptionSpec[] = [
   {
     name: "health-check-timeout",
     value: "SECONDS",
+    needs: "health-check",
     group: "Monitoring",
     help: "Wait this long for the answer to --health-check",
     default: formatDuration(DEFAULT_HEALTH_CHECK_MS),
@@ -77,6 +78,7 @@ export const MONITORING_OPTIONS: readonly OptionSpec[] = [
   {
     name: "status-control",
     value: "FILE",
+    needs: "status",
     group: "Monitoring",
     help: "Let those who know the token in FILE reload the apps, retire a worker and drain the " +
       "gateway at --status, and see facts about the system",

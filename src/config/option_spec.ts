@@ -44,6 +44,8 @@ export interface OptionSpec {
    * the environment, but in no configuration file.
    */
   readonly givenBy?: "flag" | "flag or variable";
+  /** Name of the option without which this one does nothing. */
+  readonly needs?: string;
   /** Heading. */
   readonly group: OptionGroup;
   /** What it does, in a sentence or more, without the last period. */

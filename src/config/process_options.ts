@@ -70,6 +70,7 @@ export const PROCESS_OPTIONS: readonly OptionSpec[] = [
   {
     name: "profile-seconds",
     value: "SECONDS",
+    needs: "profile",
     group: "Processes",
     help: "End the profiles after this long, and go on serving",
     default: "600",

@@ -33,6 +33,7 @@ export const PROXY_OPTIONS: readonly OptionSpec[] = [
   {
     name: "forwarded-fields",
     value: "LIST",
+    needs: "trusted-proxies",
     group: "Endpoints",
     help:
       "Which fields of trusted proxies count, of forwarded, x-forwarded-for, x-forwarded-proto and " +

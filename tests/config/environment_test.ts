@@ -69,11 +69,12 @@ for (const option of OPTIONS) {
     const others = ["mongrel2-config", "cert", "key", "https"]
       .filter((name) => name !== option.name)
       .map((name) => `--${name}=1`);
-    if (/^acme(?!-)/.test(option.name)) args.push("--redirect-http=1", "--acme-agree-terms");
-    if (/^(?:https|acme|cert|key|redirect-http|mongrel2-.*)$/.test(option.name)) {
+    const { needs } = option;
+    if (needs !== undefined) args.push(`--${needs}=${(VALUES[needs] ?? "7").split(" ")[0]}`);
+    if (/^acme(?!-state)/.test(option.name)) args.push("--redirect-http=1", "--acme-agree-terms");
+    if (/^(?:https|acme.*|cert|key|redirect-http|mongrel2-.*)$/.test(option.name)) {
       args.push(...others);
     }
-    if (option.name === "status-control") args.push("--status=8");
     const { settings, warnings } = read(
       { [variable]: text },
       ...args.filter((each) => !each.startsWith(flag + "=") && each !== flag),

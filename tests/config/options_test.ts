@@ -85,10 +85,10 @@ const effects: Record<
   "compress": [["--compress=gzip:9, br"], {
     compress: [{ coding: "gzip", level: 9 }, { coding: "br", level: 4 }],
   }],
-  "compress-types": [["--compress-types", "Text/HTML,*+json"], {
+  "compress-types": [["--compress", "--compress-types", "Text/HTML,*+json"], {
     compressTypes: ["text/html", "*+json"],
   }],
-  "compress-min-bytes": [["--compress-min-bytes", "2k"], { compressMinBytes: 2_048 }],
+  "compress-min-bytes": [["--compress", "--compress-min-bytes", "2k"], { compressMinBytes: 2_048 }],
   "fastcgi-stderr": [["--fastcgi-stderr", "console"], { faultReports: "console" }],
   "server-header": [["--server-header", "a b"], { serverHeader: "a b" }],
   "log-level": [["--log-level=warning"], { logLevel: "warning" }],
@@ -98,7 +98,11 @@ const effects: Record<
   "trusted-proxies": [["--trusted-proxies=::1, unix", "--trusted-proxies=10.0.0.0/8"], {
     trustedProxies: ["::1", "unix", "10.0.0.0/8"],
   }],
-  "forwarded-fields": [["--forwarded-fields", "Forwarded, x-forwarded-for"], {
+  "forwarded-fields": [[
+    "--trusted-proxies=unix",
+    "--forwarded-fields",
+    "Forwarded, x-forwarded-for",
+  ], {
     forwardedFields: ["forwarded", "x-forwarded-for"],
   }],
   "mongrel2": [["--mongrel2", "tcp://a:9", "--mongrel2=ipc://b,recv=ipc://c,chroot=/d"], {
@@ -201,7 +205,9 @@ const effects: Record<
   "health-check": [["--health-check", "/health?a=%20", "--health-check=/b"], {
     healthChecks: ["/health?a=%20", "/b"],
   }],
-  "health-check-timeout": [["--health-check-timeout", "1.5"], { healthCheckTimeoutMs: 1_500 }],
+  "health-check-timeout": [["--health-check=/", "--health-check-timeout", "1.5"], {
+    healthCheckTimeoutMs: 1_500,
+  }],
   "metrics": [["--metrics", "9100"], {
     metrics: { transport: "tcp", hostname: "127.0.0.1", port: 9100 },
   }],
@@ -211,7 +217,7 @@ const effects: Record<
   "status-control": [["--status-control", "t", "--status", "1"], { statusControl: "/t" }],
   "pidfile": [["--pidfile", "p"], { pidfile: "/p" }],
   "access-log": [["--access-log", "a.log"], { accessLog: "/a.log" }],
-  "access-log-format": [["--access-log-format", "%h"], {
+  "access-log-format": [["--access-log=-", "--access-log-format", "%h"], {
     accessLogFormat: {
       kind: "pieces",
       pieces: [{ kind: "value", value: "client", isQuoted: false, end: "" }],
@@ -254,7 +260,7 @@ const effects: Record<
   "no-keep-alive": [["--no-keep-alive"], { maxRequestsPerConnection: 1 }],
   "hang-timeout": [["--hang-timeout", "5"], { workerLimits: limited({ hangTimeoutMs: 5_000 }) }],
   "profile": [["--profile", "/profiles"], { profileFolder: "/profiles" }],
-  "profile-seconds": [["--profile-seconds", "30"], { profileMs: 30_000 }],
+  "profile-seconds": [["--profile=/p", "--profile-seconds", "30"], { profileMs: 30_000 }],
   "load-timeout": [["--load-timeout", "5m"], {
     workerLimits: limited({ loadTimeoutMs: 300_000 }),
   }],
