@@ -56,9 +56,14 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["limits.maxConnections", { limits: { maxConnections: 0 } }, "… not 0", ["--max-connections=0"]],
   ["limits.maxConns", { limits: { maxConns: 0 } }, "… not 0", ["--max-conns=0"]],
   ["limits.maxReqs", { limits: { maxReqs: 2_000_000 } }, "… not 2000000", ["--max-reqs=2000000"]],
-  ["limits.maxHeaders", { limits: { maxHeaders: 1 } }, 'there is no setting "limits.maxHeaders"', [
-    "--max-headers=1",
-  ]],
+  [
+    "limits.maxHeaders",
+    { limits: { maxHeaders: 1 } },
+    'there is no setting "limits.maxHeaders"',
+    [
+      "--max-headers=1",
+    ],
+  ],
   ["workerLimits.hangTimeoutMs", { workerLimits: { hangTimeoutMs: -1 } }, "… not -1", [
     "--hang-timeout=-1",
   ]],
@@ -66,7 +71,7 @@ const wrong: readonly [setting: string, options: object, message: string, words?
     "--max-worker-requests=5000000000",
   ]],
   ["workerLimits.maxWorkerMemoryBytes", { workerLimits: { maxWorkerMemoryBytes: 0.5 } }, "…"],
-  ["worker", { worker: 1 }, 'there is no setting "worker"', ["--worker=1"]],
+  ["worker", { worker: 1 }, 'there is no setting "worker"; did you mean workers?', ["--worker=1"]],
   ["messageCompression", { messageCompression: "all" }, "…", ["--compress-messages=all"]],
   ["compression", { compression: "all" }, "…", ["--compress=all"]],
   ["compression.codings", { compression: { codings: [{ coding: "br", level: 12 }] } }, "…", [

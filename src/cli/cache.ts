@@ -32,7 +32,8 @@ export async function cacheCommand(
     for (const app of apps) {
       const { url } = resolveApp(app, cwd);
       const { forWorkers } = await loader.prepare([url]);
-      print(`${url}: ${Object.keys(forWorkers.files).length} modules are in the cache`);
+      const { length } = Object.keys(forWorkers.files);
+      print(`${url}: ${length} ${length === 1 ? "module is" : "modules are"} in the cache`);
     }
     return;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import type { Command } from "../config/command.ts";
 import { parseCommand, parseCommandLine } from "../config/command_line.ts";
 import { COMMANDS, OWN_OPTIONS } from "../config/commands.ts";
@@ -18,6 +19,8 @@ import {
   ZmqError,
   ZmqLibraryError,
 } from "../base/errors.ts";
+import { statOf } from "../base/folders.ts";
+import { nearest } from "../base/nearest.ts";
 import { nodeProcess } from "../base/runtime_modules.ts";
 import { tameUncaught } from "../base/uncaught.ts";
 import type { Membership } from "../supervisor/membership.ts";
@@ -122,6 +125,7 @@ export async function main(): Promise<number> {
         return DONE;
       }
       case "serve": {
+        refuseMistypedCommand(verb, surroundings);
         const { logLevel: level, logFormat: format } = command.settings;
         const mark = membership === null ? undefined : `${membership.assignment.key} `;
         setUpLog({ level, format, mark });
@@ -157,6 +161,15 @@ export async function main(): Promise<number> {
     }
     throw error;
   }
+}
+
+/** @throws {ConfigError} if the first word is no app, and as good as a command */
+function refuseMistypedCommand(word: string | undefined, { cwd }: Surroundings): void {
+  const names = COMMANDS.map(({ name }) => name);
+  if (word === undefined || !/^[a-z]+$/i.test(word) || names.includes(word)) return;
+  const advice = nearest(word, names);
+  if (advice === "" || statOf(resolve(cwd, word)) !== null) return;
+  throw new ConfigError(`there is neither a command nor a file ${word}${advice}`);
 }
 
 /** Where the help is that has the options of the command `verb`. */

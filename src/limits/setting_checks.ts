@@ -4,6 +4,7 @@
  * @module
  */
 
+import { nearest } from "../base/nearest.ts";
 import type { SettingProblem } from "../base/errors.ts";
 import { ConfigError, SettingsError } from "../base/errors.ts";
 import type { SettingRange } from "./setting_ranges.ts";
@@ -39,7 +40,11 @@ export class SettingChecks {
     for (const name of Object.keys(values)) {
       if (Object.hasOwn(known, name)) continue;
       const setting = place + name;
-      this.#problems.push({ setting, message: `there is no setting ${JSON.stringify(setting)}` });
+      const advice = nearest(name, Object.keys(known));
+      this.#problems.push({
+        setting,
+        message: `there is no setting ${JSON.stringify(setting)}${advice}`,
+      });
     }
   }
 

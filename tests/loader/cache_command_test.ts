@@ -31,6 +31,7 @@ test("gatehouse cache fetches all that apps need: they start without the network
       "/late.ts": "export default 'late';\n",
     });
     lab.write({
+      "one.js": "export default () => new Response();",
       ".npmrc": `registry=${registry.url}\n`,
       "app.ts": 'import { pack } from "npm:pack@1";\n' +
         "export default async () => new Response(`${pack} " +
@@ -38,6 +39,8 @@ test("gatehouse cache fetches all that apps need: they start without the network
         "export const admin = () => new Response('admin');\n",
     });
     apps.push("app.ts", `${server.origin}/app.ts`);
+    const one = await lab.runCache("one.js");
+    assertMatch(one.stdout, /^file:\S+\/one\.js: 1 module is in the cache\n$/);
     const host = new URL(server.origin).host;
     const { code, stdout, stderr } = await lab.runCache(...apps, `--allow-import=${host}`);
     assertEquals(code, 0, stderr);
