@@ -17,6 +17,7 @@ import { listen } from "../net/listen.ts";
 import type { TrustedProxies } from "../proxies/trusted_proxies.ts";
 import type { ReservedAddresses } from "../sandbox/rules.ts";
 import type { GatewayOptions } from "./gateway_options.ts";
+import { forwarding } from "./handlers.ts";
 import type { Mongrel2Site } from "./mongrel2_endpoints.ts";
 
 /** Something that takes requests. */
@@ -99,9 +100,8 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
       const listening = early?.take(address) ??
         await listen({ address, backlog, tls: keys, sharing, log });
       const { listener } = listening;
-      const before = scheme === "http" ? plainHttp?.before ?? asIs : asIs;
       const serve = (handler: ExchangeHandler, watched: Watch) =>
-        new HttpEndpoint(listener, scheme, watched(before(handler)), limits, log, {
+        new HttpEndpoint(listener, scheme, watched(handler), limits, log, {
           compression: messageCompression,
           greeters,
           server: serverHeader,
@@ -114,7 +114,8 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
     const listening = early?.take(address) ??
       await listen({ address, backlog, tls: undefined, sharing });
     const { listener } = listening;
-    const redirect = plainHttp!.before(plainHttp!.redirectTo(httpsPort ?? HTTPS_PORT));
+    const redirecting = plainHttp!.before(plainHttp!.redirectTo(httpsPort ?? HTTPS_PORT));
+    const redirect = await forwarding(options, redirecting);
     yield {
       listening,
       scheme: "http",
@@ -137,10 +138,6 @@ async function* openSockets(options: GatewayOptions): AsyncGenerator<Opening> {
       new FastCgiEndpoint({ listener, handler: watched(handler), greeters, log, ...settings });
     yield { listening, scheme: "fastcgi", serve };
   }
-}
-
-function asIs(handler: ExchangeHandler): ExchangeHandler {
-  return handler;
 }
 
 function portOf({ addresses: [address] }: Listening): number | undefined {

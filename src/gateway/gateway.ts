@@ -97,11 +97,16 @@ export class Gateway {
       backend ??= await startBackend(options, switchboard, addresses);
       const served = await withOtherMounts(backend, options);
       compressing = await compressingHandler(options, served);
-      const answering = await forwarding(options, compressing ?? served);
+      const inner = compressing ?? served;
+      const answering = await forwarding(options, inner);
+      const { plainHttp } = options;
+      const plain = plainHttp && await forwarding(options, plainHttp.before(inner));
       const observing = await observingHandler(options, answering);
       const watched: Watch = (handler) => observing?.before(handler) ?? handler;
       const mongrel2 = await mongrel2Endpoints(observing ?? answering, backend.workerCount);
-      const listeners = openings.map((opening) => opening.serve(answering, watched));
+      const listeners = openings.map(({ scheme, serve }) =>
+        serve(scheme === "http" ? plain ?? answering : answering, watched)
+      );
       const urls = openings.flatMap(({ scheme, listening }) =>
         listening.addresses.map((address) => formatListenAddress(scheme, address))
       );

@@ -154,17 +154,25 @@ Deno.test({
       using client = await RawClient.connect(proxied);
       await client.send(`PROXY TCP4 192.0.2.1 127.0.0.1 1 80\r\n${get("/p")}`);
       assertEquals((await client.receive()).headers.get("location"), `${to("localhost")}/p`);
+      using forwarded = await RawClient.connect(port);
+      await forwarded.send(
+        "GET /f HTTP/1.1\r\nhost: proxy.test\r\nx-forwarded-for: 192.0.2.7\r\n" +
+          "x-forwarded-host: x.a.test\r\n\r\n",
+      );
+      assertEquals((await forwarded.receive()).headers.get("location"), `${to("x.a.test")}/f`);
       gateway.kill("SIGTERM");
       assertEquals((await gateway.status).code, 0);
       const lines = Deno.readTextFileSync(`${folder}/access.log`).trimEnd().split("\n")
         .map((line) => JSON.parse(line));
       assertEquals(
         lines.map(({ status }) => status),
-        [301, 301, 308, 308, 301, 308, 400, 421, 421, 421, 421, 400, 301, 301],
+        [301, 301, 308, 308, 301, 308, 400, 421, 421, 421, 421, 400, 301, 301, 301],
       );
       assertEquals(new Set(lines.map(({ mount }) => mount)), new Set([""]));
-      const { client: last, target } = lines[13];
-      assertEquals([last, target], ["192.0.2.1", "/p"]);
+      assertEquals(lines.slice(13).map(({ client, target }) => [client, target]), [
+        ["192.0.2.1", "/p"],
+        ["192.0.2.7", "/f"],
+      ]);
     }),
 });
 
