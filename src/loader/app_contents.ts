@@ -103,8 +103,8 @@ class Contents {
       this.#instances.add(instance);
       return next;
     }
-    // What the runtime has.
-    if (url.startsWith("node:")) return next;
+    // What the runtime has, or gatehouse.
+    if (/^(?:node|gatehouse):/.test(url)) return next;
     const { commonJsPath } = module.module;
     if (sha256 !== "") {
       if (path !== null) this.#takeFile(path, sha256);

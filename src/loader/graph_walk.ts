@@ -14,6 +14,7 @@ import { checkExtent } from "./transform/code_extent.ts";
 import {
   bytesModule,
   commonJsModule,
+  eventsModule,
   guardedModule,
   jsonModule,
   textModule,
@@ -33,7 +34,7 @@ import { moduleKey } from "./names/graph_keys.ts";
 import { filePath, liesIn } from "../base/paths.ts";
 import { pathOf } from "./files/file_grant.ts";
 import { shortened } from "./names/import_map.ts";
-import { meantSpecifier, resolveSpecifier } from "./names/meaning.ts";
+import { EVENTS_MODULE, meantSpecifier, resolveSpecifier } from "./names/meaning.ts";
 import type { TransformedModule } from "./graph/link.ts";
 import { runsThough } from "./fetch/media_type.ts";
 import { hasModuleSyntax } from "./npm/commonjs.ts";
@@ -44,6 +45,9 @@ import type { ImportType, MediaType, ModuleSource } from "./names/sources.ts";
 
 /** Modules that are loaded at a time. */
 const CONCURRENT_LOADS = 32;
+
+/** Event streams in any version of gatehouse's own package. */
+const OWN_EVENTS = /^jsr:\/?@gatehouse\/gatehouse(?:@[^/]*)?\/events$/;
 
 /**
  * Builds a graph.
@@ -153,13 +157,16 @@ class GraphWalk {
       return await this.#linkToFile(local.resolveFrom(specifier, path), type, importer, local);
     }
     const { importMap, nodeModules } = this.#request.project;
-    if (meantSpecifier(specifier, referrer, importMap) !== null) return null;
+    const meant = meantSpecifier(specifier, referrer, importMap);
+    // A package of that name is nearer than what gatehouse has.
+    const isOwn = meant === EVENTS_MODULE;
+    if (meant !== null && !isOwn) return null;
     try {
       return await this.#linkToFile(local.resolveFrom(specifier, path), type, importer, local);
     } catch (error) {
       const isForMap = error instanceof LoadError && nodeModules === "names" &&
         !specifier.startsWith("#");
-      if (isForMap) return null;
+      if (isForMap || isOwn && error instanceof LoadError) return null;
       throw error;
     }
   }
@@ -364,7 +371,13 @@ class GraphWalk {
         this.#requirements.add(url);
         return { kind: "package", specifier: url, type, importer };
       }
+      case "gatehouse":
+        if (url !== EVENTS_MODULE) {
+          throw new LoadError(url, `cannot load ${url}: there is no such module`);
+        }
+        return this.#linkToProvided(url, eventsModule());
       case "jsr":
+        if (OWN_EVENTS.test(url)) return this.#linkToProvided(EVENTS_MODULE, eventsModule());
         return await this.#linkTo(await this.#sources.resolveJsr(url), type, importer);
       case "http":
       case "https":
@@ -419,8 +432,12 @@ class GraphWalk {
     }
     const names = await this.#sources.guardedExports(specifier);
     if (names === null) return { kind: "builtin", specifier };
+    return this.#linkToProvided(specifier, guardedModule(specifier, names));
+  }
+
+  /** A module of which the worker has what is in it. */
+  #linkToProvided(specifier: string, module: TransformedModule): Link {
     const key = moduleKey(specifier, "");
-    const module = guardedModule(specifier, names);
     if (!this.#request.known.targets.has(key)) {
       this.#found.set(key, packaged(key, specifier, module));
     }

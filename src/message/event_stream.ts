@@ -87,7 +87,7 @@ export function eventStream(
 /**
  * The event as it is sent.
  *
- * @throws {TypeError} if its id or type would be more than a line
+ * @throws {TypeError} if it is neither text nor an object, or its id or type would be more than a line
  * @throws {RangeError} if `retryMs` is no time
  */
 export function eventText(item: EventStreamItem): string {
@@ -106,6 +106,10 @@ export function eventText(item: EventStreamItem): string {
 
 function eventOf(item: EventStreamItem): ServerSentEvent {
   if (typeof item === "string") return { data: item };
+  if (typeof item !== "object" || item === null) {
+    const what = item === null ? "null" : `a ${typeof item}`;
+    throw new TypeError(`an event is text, or an object: what is ${what} goes into { data }`);
+  }
   if (!("kind" in item)) return item;
   return item.kind === "gap"
     ? { event: "gap", data: "" }

@@ -12,6 +12,8 @@ import { executable } from "./executable_path.ts";
 const TEXT = "a line that comes again and again\n".repeat(200);
 
 const APP = `
+import { eventStream } from "gatehouse/events";
+
 export default {
   async fetch(request, context) {
     const { pathname, searchParams } = new URL(request.url);
@@ -32,6 +34,8 @@ export default {
           return new Response(typeof id + " " + value);
         }
         return new Response("no event", { status: 500 });
+      case "/events":
+        return eventStream(request, [{ id: "1", data: name }]);
       case "/file":
         return context.sendFile(name);
       default:
@@ -116,6 +120,10 @@ const CASES: Record<string, Case> = {
   async "topics, with what was published before"({ url }) {
     await text(`${url}/app/publish?name=b&text=news`);
     assertEquals(await text(`${url}/app/subscribe?name=b`), "string news");
+  },
+
+  async "event streams, which gatehouse has for apps"({ url }) {
+    assertEquals(await text(`${url}/app/events?name=news`), ":\n\nid: 1\ndata: news\n\n");
   },
 
   async "files of a folder: whole, in part, again, and none outside"({ url }) {

@@ -46,6 +46,16 @@ test("apps and middleware without an entry are refused; each has its own", async
   );
 });
 
+test("an app that takes event streams of gatehouse has a lock that holds", async () => {
+  await using lab = new LoaderLab({
+    "app.ts": 'import { eventText } from "gatehouse/events";\n' +
+      'export default () => new Response(eventText("a"));\n',
+  });
+  await lockHere(lab, "app.ts", "--app-lock=gatehouse.lock");
+  await using gateway = await lab.start("app.ts", "--app-lock=gatehouse.lock");
+  assertEquals(await ask(gateway, "/"), "data: a\n\n");
+});
+
 test("a lock that cannot be used is wrong usage, and is told with its line", async () => {
   await using lab = new LoaderLab({
     "app.ts": "export default () => new Response('app');\n",

@@ -41,6 +41,12 @@ for (const evil of ["a\nb", "a\rb", "a\r\nid: b", "\0", "a\n\ndata: forged"]) {
   });
 }
 
+for (const item of [5, null, undefined, true, () => 1] as unknown as EventStreamItem[]) {
+  Deno.test(`${Deno.inspect(item)} is no event`, () => {
+    assertThrows(() => eventText(item), TypeError, "goes into { data }");
+  });
+}
+
 for (const ms of [-1, NaN, Infinity, "1\ndata: x" as unknown as number]) {
   Deno.test(`a time of ${JSON.stringify(ms)} is refused`, () => {
     assertThrows(() => eventText({ retryMs: ms }), RangeError);

@@ -11,6 +11,9 @@ import { shortened, urlLike } from "./import_map.ts";
 
 const { URL } = globalThis;
 
+/** URL of the module that gatehouse has for apps: of its package what they can use, which is event streams. */
+export const EVENTS_MODULE = "gatehouse:events";
+
 /**
  * The URL that `specifier` means in the module at `referrer`. `npm:` and `jsr:` specifiers count as
  * URLs.
@@ -54,7 +57,13 @@ export function meantSpecifier(specifier: string, referrer: string, map: ImportM
   if (asUrl !== null) return asUrl;
   // As newer versions of Deno have it.
   if (isBuiltin(specifier)) return `node:${specifier}`;
-  return null;
+  return isOwnName(specifier) ? EVENTS_MODULE : null;
+}
+
+/** Whether it is what gatehouse's own package is called, there and in its documentation, or its events are. */
+function isOwnName(specifier: string): boolean {
+  return specifier === "gatehouse/events" || specifier === "gatehouse" ||
+    specifier === "@gatehouse/gatehouse/events" || specifier === "@gatehouse/gatehouse";
 }
 
 function lookUp(

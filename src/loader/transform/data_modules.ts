@@ -105,6 +105,13 @@ export function guardedModule(specifier: string, names: readonly string[]): Tran
   ].join(""));
 }
 
+/** The module with what apps use of event streams. */
+export function eventsModule(): TransformedModule {
+  return alone(
+    `${RUNTIME_IMPORT}export const{eventStream,eventText}=await $modules.events();`,
+  );
+}
+
 function alone(code: string): TransformedModule {
   return { parts: [code], imports: [], dynamicImports: [], map: "" };
 }

@@ -5,6 +5,9 @@ import type { Theme } from "./case.ts";
 /** A module that tells its URL. */
 const TELLS = `export const url: string = import.meta.url;\n`;
 
+/** Why `deno run` cannot do it. */
+const NO_PACKAGE = "the package is gatehouse's own";
+
 /** Modules that are named by maps. */
 export const MAPS: Theme = {
   name: "import maps",
@@ -203,6 +206,67 @@ export default () => Response.json([url, one, two, far]);
       files: { "app.ts": `export default () => Response.json(1);\n` },
       except: { native: "Deno does not begin to run gatehouse" },
       fails: ["nothing_here.json"],
+    },
+    {
+      name: "gatehouse has event streams for apps under the names of its package",
+      except: { native: NO_PACKAGE },
+      files: {
+        "app.ts": `
+import { eventStream } from "gatehouse/events";
+import * as whole from "@gatehouse/gatehouse";
+import type { Context } from "gatehouse";
+const name = "@gatehouse/gatehouse/events";
+const late = await import(name);
+const known = await import("gatehouse");
+const { eventText } = await import("jsr:@gatehouse/gatehouse@^0.1.0/events");
+const response = eventStream(new Request("http://localhost/"), ["a", { id: "1", data: [2] }]);
+const text = await response.text();
+export default (_: Request, { endpoint }: Context) =>
+  Response.json([Object.keys(whole), late === whole, known === whole, eventText("b"), text, endpoint]);
+`,
+      },
+      answer: [
+        ["eventStream", "eventText"],
+        true,
+        true,
+        "data: b\n\n",
+        ":\n\ndata: a\n\nid: 1\ndata: [2]\n\n",
+        "http",
+      ],
+    },
+    {
+      name: "what else gatehouse's package has is not for apps",
+      except: { native: NO_PACKAGE },
+      files: {
+        "app.ts":
+          `import { serve } from "gatehouse";\nexport default () => Response.json(typeof serve);\n`,
+      },
+      fails: ["{base}/app.ts", /'gatehouse:events' does not provide an export named 'serve'/],
+    },
+    {
+      name: "a map says what the names of gatehouse's package mean",
+      place: "local",
+      files: {
+        "deno.json": `{ "imports": { "gatehouse/events": "./own.ts" } }`,
+        "app.ts":
+          `import { url } from "gatehouse/events";\nexport default () => Response.json(url);\n`,
+        "own.ts": TELLS,
+      },
+      answer: "{base}/own.ts",
+    },
+    {
+      name: "so does a package of that name beside the app",
+      except: { native: "Deno's loader looks for none beside a file of another program" },
+      place: "local",
+      files: {
+        "package.json": `{ "type": "module" }`,
+        "app.ts":
+          `import { url } from "gatehouse/events";\nexport default () => Response.json(url);\n`,
+        "node_modules/gatehouse/package.json":
+          `{ "name": "gatehouse", "type": "module", "exports": { "./events": "./own.js" } }`,
+        "node_modules/gatehouse/own.js": TELLS.replace(": string", ""),
+      },
+      answer: "{base}/node_modules/gatehouse/own.js",
     },
   ],
 };
