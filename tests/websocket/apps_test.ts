@@ -50,7 +50,7 @@ for (const workers of ["1", "0"]) {
       assertEquals(empty, "");
       client.socket.close(4321, "done");
       const { code, reason, wasClean } = await client.closed;
-      assertEquals([code, reason, wasClean], [4321, "", true]);
+      assertEquals([code, reason, wasClean], [4321, "done", true]);
       assertEquals(await seenOf(gateway, path, 6), [
         ...OPENED,
         "text größer",

@@ -9,7 +9,7 @@ const TABLE: readonly (readonly [string, readonly Step[], (string | null)[], str
     "1000 a",
     null,
   ], "clean 1000 "],
-  ["the peer closes", [["receive", 1001, "bye"]], ["1001 "], "clean 1001 bye"],
+  ["the peer closes", [["receive", 1001, "bye"]], ["1001 bye"], "clean 1001 bye"],
   ["the peer closes without a code", [["receive", 1005, ""]], ["1005 "], "clean 1005 "],
   [
     "both close at once",
@@ -43,7 +43,7 @@ const TABLE: readonly (readonly [string, readonly Step[], (string | null)[], str
   [
     "the peer closes twice",
     [["receive", 1000, "a"], ["receive", 1001, "b"]],
-    ["1000 ", null],
+    ["1000 a", null],
     "clean 1000 a",
   ],
   [

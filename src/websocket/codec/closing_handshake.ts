@@ -66,7 +66,7 @@ export class ClosingHandshake {
     return { code, reason };
   }
 
-  /** The peer's close frame has come: it is answered with its own code. */
+  /** The peer's close frame has come: it is answered with its own code and reason, as others do. */
   receive(code: number, reason: string): CloseMessage | null {
     const wasOpen = this.#state === "open";
     if (this.#state === "closed") return null;
@@ -74,7 +74,7 @@ export class ClosingHandshake {
     this.#code = code;
     this.#reason = reason;
     this.#wasClean = true;
-    return wasOpen ? { code, reason: "" } : null;
+    return wasOpen ? { code, reason } : null;
   }
 
   /** The peer broke the protocol, so that nothing more is read: it is told, if no close frame was sent. */
