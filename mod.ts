@@ -23,6 +23,7 @@ export type { ReloadOutcome } from "./src/gateway/generations.ts";
 export type { App, MountedApp, ServedModule } from "./src/worker/apps.ts";
 export { AppRunner } from "./src/worker/apps.ts";
 export type { Context } from "./src/worker/context.ts";
+export { contextOf } from "./src/worker/context.ts";
 export type {
   AppSocket,
   SocketBinaryType,

@@ -14,9 +14,9 @@ import { checkExtent } from "./transform/code_extent.ts";
 import {
   bytesModule,
   commonJsModule,
-  eventsModule,
   guardedModule,
   jsonModule,
+  ownModule,
   textModule,
   wasmModule,
 } from "./transform/data_modules.ts";
@@ -34,7 +34,7 @@ import { moduleKey } from "./names/graph_keys.ts";
 import { filePath, liesIn } from "../base/paths.ts";
 import { pathOf } from "./files/file_grant.ts";
 import { shortened } from "./names/import_map.ts";
-import { EVENTS_MODULE, meantSpecifier, resolveSpecifier } from "./names/meaning.ts";
+import { meantSpecifier, OWN_MODULE, resolveSpecifier } from "./names/meaning.ts";
 import type { TransformedModule } from "./graph/link.ts";
 import { runsThough } from "./fetch/media_type.ts";
 import { hasModuleSyntax } from "./npm/commonjs.ts";
@@ -159,7 +159,7 @@ class GraphWalk {
     const { importMap, nodeModules } = this.#request.project;
     const meant = meantSpecifier(specifier, referrer, importMap);
     // A package of that name is nearer than what gatehouse has.
-    const isOwn = meant === EVENTS_MODULE;
+    const isOwn = meant === OWN_MODULE;
     if (meant !== null && !isOwn) return null;
     try {
       return await this.#linkToFile(local.resolveFrom(specifier, path), type, importer, local);
@@ -372,12 +372,12 @@ class GraphWalk {
         return { kind: "package", specifier: url, type, importer };
       }
       case "gatehouse":
-        if (url !== EVENTS_MODULE) {
+        if (url !== OWN_MODULE) {
           throw new LoadError(url, `cannot load ${url}: there is no such module`);
         }
-        return this.#linkToProvided(url, eventsModule());
+        return this.#linkToProvided(url, ownModule());
       case "jsr":
-        if (OWN_EVENTS.test(url)) return this.#linkToProvided(EVENTS_MODULE, eventsModule());
+        if (OWN_EVENTS.test(url)) return this.#linkToProvided(OWN_MODULE, ownModule());
         return await this.#linkTo(await this.#sources.resolveJsr(url), type, importer);
       case "http":
       case "https":

@@ -120,6 +120,30 @@ export interface Context {
   chunks(): AsyncIterableIterator<BodyPiece>;
 }
 
+/** Where sockets of `node:http` and fetch events have the context of their request. */
+export const CONTEXT: unique symbol = Symbol.for("gatehouse.context");
+
+/**
+ * The context of a request whose handler is given none. `request` is what a server of `node:http` gives its listeners,
+ * or what a framework has around it with the same `socket`, as Express, Fastify and Koa have; or a fetch event.
+ *
+ * @throws {TypeError} if it is not of the gateway that the app runs in
+ */
+export function contextOf(request: object): Context {
+  const { [CONTEXT]: own, socket } = request as RequestHolder;
+  const context = own ?? socket?.[CONTEXT];
+  if (context !== undefined) return context;
+  throw new TypeError(
+    "there is no context: it is neither a request of node:http nor a fetch event of gatehouse",
+  );
+}
+
+/** What may have a context. */
+interface RequestHolder {
+  readonly [CONTEXT]?: Context;
+  readonly socket?: { readonly [CONTEXT]?: Context } | null;
+}
+
 /** The task of a context; `null` if the context is another object. */
 export let taskOf: (context: Context) => AppTask | null;
 

@@ -44,7 +44,7 @@ export interface ModuleServices {
   /** A builtin module, as far as the lockdown leaves it. */
   builtin(specifier: string): unknown;
   /** What apps import of gatehouse's own package. */
-  events(): Promise<unknown>;
+  own(): Promise<unknown>;
   /** The bytes that `base64` stands for. */
   bytes(base64: string): Uint8Array;
   /** Instantiates WebAssembly. */
@@ -110,7 +110,7 @@ export function installModules(
     describe: (meta, url) => modules.describe(meta, `${url}`),
     require: (path) => modules.requireCommonJs(`${path}`),
     builtin: (specifier) => builtinModule(`${specifier}`),
-    events: () => import("../message/event_stream.ts"),
+    own: () => import("./for_apps.ts"),
     bytes: (base64) => new Uint8Array(decodeBase64(`${base64}`, "base64")),
     instantiate: (bytes, imports) => instantiate(bytes, imports),
     withSources: (text) => modules.withSources(`${text}`),

@@ -11,8 +11,8 @@ import { shortened, urlLike } from "./import_map.ts";
 
 const { URL } = globalThis;
 
-/** URL of the module that gatehouse has for apps: of its package what they can use, which is event streams. */
-export const EVENTS_MODULE = "gatehouse:events";
+/** URL of the module that gatehouse has for apps: of its package what they can use. */
+export const OWN_MODULE = "gatehouse:app";
 
 /**
  * The URL that `specifier` means in the module at `referrer`. `npm:` and `jsr:` specifiers count as
@@ -57,7 +57,7 @@ export function meantSpecifier(specifier: string, referrer: string, map: ImportM
   if (asUrl !== null) return asUrl;
   // As newer versions of Deno have it.
   if (isBuiltin(specifier)) return `node:${specifier}`;
-  return isOwnName(specifier) ? EVENTS_MODULE : null;
+  return isOwnName(specifier) ? OWN_MODULE : null;
 }
 
 /** Whether it is what gatehouse's own package is called, there and in its documentation, or its events are. */

@@ -105,10 +105,10 @@ export function guardedModule(specifier: string, names: readonly string[]): Tran
   ].join(""));
 }
 
-/** The module with what apps use of event streams. */
-export function eventsModule(): TransformedModule {
+/** The module with what apps have of gatehouse's own package. */
+export function ownModule(): TransformedModule {
   return alone(
-    `${RUNTIME_IMPORT}export const{eventStream,eventText}=await $modules.events();`,
+    `${RUNTIME_IMPORT}export const{contextOf,eventStream,eventText}=await $modules.own();`,
   );
 }
 

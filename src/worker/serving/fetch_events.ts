@@ -6,6 +6,7 @@
 
 import { replace } from "../../sandbox/locks.ts";
 import type { Context } from "../context.ts";
+import { CONTEXT } from "../context.ts";
 import type { LoadedModule } from "./served_module.ts";
 import { servingModule } from "./served_module.ts";
 
@@ -31,6 +32,10 @@ class FetchEvent extends Event {
   /** What it was responded with. */
   static responseOf(event: FetchEvent): Response | Promise<Response> | null {
     return event.#response;
+  }
+
+  get [CONTEXT](): Context {
+    return this.#context;
   }
 
   respondWith(response: Response | Promise<Response>): void {

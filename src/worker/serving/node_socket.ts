@@ -8,6 +8,7 @@ import { EventEmitter } from "node:events";
 import { nextTick } from "node:process";
 import { timerMs } from "../../base/timers.ts";
 import type { Context } from "../context.ts";
+import { CONTEXT } from "../context.ts";
 import { nodeError } from "./node_members.ts";
 
 const { Date, Error, Number, clearTimeout, setTimeout } = globalThis;
@@ -95,6 +96,10 @@ export class BridgedSocket extends EventEmitter {
     this.server = server;
     this.encrypted = encrypted;
     this.#context = context;
+  }
+
+  get [CONTEXT](): Context {
+    return this.#context;
   }
 
   get connecting(): boolean {

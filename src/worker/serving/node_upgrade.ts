@@ -13,6 +13,7 @@ import type { Deferred } from "../../base/captured.ts";
 import { copyOf, deferred, lengthOf } from "../../base/captured.ts";
 import type { AbortReason } from "../../message/exchange.ts";
 import type { Context } from "../context.ts";
+import { CONTEXT } from "../context.ts";
 import type { BodySource, BodyTarget, PushedResponse, UpgradeTaker } from "../response_parts.ts";
 import { lightResponse } from "../response.ts";
 import type { AppTask } from "../task.ts";
@@ -66,6 +67,10 @@ export function upgradeEmitter(DuplexStream: typeof Duplex): UpgradeEmitter {
       this.#task = task;
       this.#context = context;
       task.whenAborted((reason) => this.#onAborted(reason));
+    }
+
+    get [CONTEXT](): Context {
+      return this.#context;
     }
 
     get connecting(): boolean {

@@ -208,7 +208,7 @@ export default () => Response.json([url, one, two, far]);
       fails: ["nothing_here.json"],
     },
     {
-      name: "gatehouse has event streams for apps under the names of its package",
+      name: "gatehouse has of its package what apps can use, under the names of its package",
       except: { native: NO_PACKAGE },
       files: {
         "app.ts": `
@@ -226,7 +226,7 @@ export default (_: Request, { endpoint }: Context) =>
 `,
       },
       answer: [
-        ["eventStream", "eventText"],
+        ["contextOf", "eventStream", "eventText"],
         true,
         true,
         "data: b\n\n",
@@ -241,7 +241,7 @@ export default (_: Request, { endpoint }: Context) =>
         "app.ts":
           `import { serve } from "gatehouse";\nexport default () => Response.json(typeof serve);\n`,
       },
-      fails: ["{base}/app.ts", /'gatehouse:events' does not provide an export named 'serve'/],
+      fails: ["{base}/app.ts", /'gatehouse:app' does not provide an export named 'serve'/],
     },
     {
       name: "a map says what the names of gatehouse's package mean",
