@@ -88,6 +88,8 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     chmod 755 "$policy"
   fi
   apt-get update -qq
+  # Debian 12 has it in its backports alone; tests that do not find it use Redis.
+  apt-cache show valkey-server >/dev/null 2>&1 && packages="$packages valkey-server"
   # shellcheck disable=SC2086
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null
   exit 0

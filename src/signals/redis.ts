@@ -66,6 +66,7 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
   /** What the names of keys and channels begin with, and the channel of all hubs. */
   readonly #topics: string;
   readonly #dropped: string;
+  readonly #bytes: string;
   readonly #allHubs: string;
   readonly #oneHub: string;
   readonly #log: Log;
@@ -90,6 +91,7 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
     const prefix = database === 0 ? "gatehouse:" : `gatehouse:${database}:`;
     this.#topics = `${prefix}topic:`;
     this.#dropped = `${prefix}dropped:`;
+    this.#bytes = `${prefix}bytes:`;
     this.#allHubs = `${prefix}signals`;
     this.#oneHub = `${prefix}hub:`;
     this.#place = `Redis at ${host}:${port}`;
@@ -150,10 +152,10 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
   }
 
   async publish(name: string, value: Uint8Array): Promise<string> {
-    const { historyMessages } = SIGNAL_LIMITS;
-    const keys = [this.#topics + name, this.#dropped + name];
-    const args = [bufferOf(value), historyMessages, KEPT_MS];
-    return String(await this.#ask(() => this.#commands.eval(PUBLISH_SCRIPT, 2, ...keys, ...args)));
+    const { historyMessages, historyBytes } = SIGNAL_LIMITS;
+    const keys = [this.#topics + name, this.#dropped + name, this.#bytes + name];
+    const args = [bufferOf(value), historyMessages, KEPT_MS, historyBytes];
+    return String(await this.#ask(() => this.#commands.eval(PUBLISH_SCRIPT, 3, ...keys, ...args)));
   }
 
   async read(name: string, after: string): Promise<TopicPage> {

@@ -6,20 +6,24 @@ import { cutConnection } from "../../src/zmq/peer.ts";
 
 /** Whether `program` can be run; says so if not. */
 export function isMissing(program: string): boolean {
-  const folders = `${Deno.env.get("PATH")}:/usr/sbin:/usr/local/sbin`.split(":");
-  for (const folder of folders) {
-    try {
-      Deno.statSync(`${folder}/${program}`);
-      return false;
-    } catch {
-      // Not there.
-    }
-  }
+  if (isInstalled(program)) return false;
   if (Deno.env.get("CI")) {
     throw new Error(`${program} is not installed: see scripts/install-peers.sh`);
   }
   console.error(`SKIPPED: ${program} is not installed: see scripts/install-peers.sh`);
   return true;
+}
+
+/** Whether `program` is there. */
+export function isInstalled(program: string): boolean {
+  const folders = `${Deno.env.get("PATH")}:/usr/sbin:/usr/local/sbin`.split(":");
+  return folders.some((folder) => {
+    try {
+      return Deno.statSync(`${folder}/${program}`).isFile;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /** Whether libzmq can be loaded; says so if not. It stays loaded, so ask before tests begin. */

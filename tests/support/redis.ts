@@ -1,27 +1,50 @@
-/** A Redis server of its own for a test. */
+/** A Redis or Valkey server of its own for a test. */
 
-import { freePort } from "./peers.ts";
+import { freePort, isInstalled, isMissing } from "./peers.ts";
 
-/** A running `redis-server`. */
+/** Programs of which one is run. */
+export type RedisProgram = "redis-server" | "valkey-server";
+
+/** Those that are tested with: Valkey, which Debian 12 has in its backports alone, where it is there. */
+export const REDIS_PROGRAMS: readonly RedisProgram[] = [
+  ...isMissing("redis-server") ? [] : ["redis-server"] as const,
+  ...isInstalled("valkey-server") ? ["valkey-server"] as const : [],
+];
+
+/** A running server. */
 export class RedisServer implements AsyncDisposable {
   /** Its port on 127.0.0.1. */
   readonly port: number;
   readonly #folder: string;
   readonly #args: readonly string[];
+  readonly #program: RedisProgram;
   #child: Deno.ChildProcess;
 
-  private constructor(port: number, folder: string, args: readonly string[]) {
+  private constructor(
+    program: RedisProgram,
+    port: number,
+    folder: string,
+    args: readonly string[],
+  ) {
+    this.#program = program;
     this.port = port;
     this.#folder = folder;
     this.#args = args;
     this.#child = this.#spawn();
   }
 
-  /** Starts a server, with the options `args`, and waits until it accepts. */
-  static async start(...args: string[]): Promise<RedisServer> {
-    const server = new RedisServer(freePort(), await Deno.makeTempDir(), args);
+  /** Starts `program` with the options `args`, and waits until it accepts. */
+  static async start(program: RedisProgram, ...args: string[]): Promise<RedisServer> {
+    const server = new RedisServer(program, freePort(), await Deno.makeTempDir(), args);
     await server.#ready();
     return server;
+  }
+
+  /** Has it do a command whose words have no blanks. */
+  async command(...words: string[]): Promise<void> {
+    using conn = await Deno.connect({ hostname: "127.0.0.1", port: this.port });
+    await conn.write(new TextEncoder().encode(`${words.join(" ")}\r\n`));
+    await conn.read(new Uint8Array(64));
   }
 
   /** Kills it, and starts it again with what it has written. */
@@ -42,7 +65,7 @@ export class RedisServer implements AsyncDisposable {
 
   #spawn(): Deno.ChildProcess {
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder];
-    return new Deno.Command("redis-server", {
+    return new Deno.Command(this.#program, {
       args: [...own, "--save", "", "--appendonly", "yes", ...this.#args],
       stdin: "null",
       stdout: "null",
@@ -64,6 +87,6 @@ export class RedisServer implements AsyncDisposable {
       }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    throw new Error("redis-server does not accept connections");
+    throw new Error(`${this.#program} does not accept connections`);
   }
 }
