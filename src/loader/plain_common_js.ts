@@ -6,11 +6,14 @@
 
 import { isTooLong } from "./transform/code_extent.ts";
 import { openCommonJs } from "./transform/open_imports.ts";
-import { plainUses } from "./transform/plain_uses.ts";
+import { scriptImports } from "./transform/script_imports.ts";
 
 /** Leads dynamic imports of a CommonJS module to the worker; `null` if it takes TypeScript to do so. */
-export function rewritePlain(source: string): string | null {
+export async function rewritePlain(source: string): Promise<string | null> {
   if (isTooLong(source, "javascript")) return null;
+  const dynamics = scriptImports(source);
+  if (dynamics !== null) return openCommonJs(source, { dynamics, made: [] });
+  const { plainUses } = await import("./transform/plain_uses.ts");
   const uses = plainUses(source, "script");
   return uses === null ? null : openCommonJs(source, uses);
 }

@@ -27,6 +27,7 @@ const {
 } = Reflect;
 const { freeze } = Object;
 const { SyntaxError } = globalThis;
+const indexOf = uncurried(String.prototype.indexOf);
 const slice = uncurried(String.prototype.slice);
 const Deny = EvalError;
 const Unsupported = Deno.errors.NotSupported;
@@ -82,8 +83,7 @@ export function mayImport(source: string): boolean {
 
 /** Where, from `start` on, the first word is for which {@linkcode mayImport} says so; -1 if there is none. */
 export function importAt(source: string, start: number): number {
-  for (let i = start; i + 6 < source.length; i++) {
-    if (source[i] !== "i" || !spells(source, i, "import")) continue;
+  for (let i = indexOf(source, "import", start); i >= 0; i = indexOf(source, "import", i + 6)) {
     // Part of a longer name. The keyword has no escapes, and no other letters can be before it.
     if (i > 0 && isNameCharacter(source[i - 1])) continue;
     const at = afterBlanks(source, i + 6);

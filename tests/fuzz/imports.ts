@@ -8,6 +8,9 @@ import { LoadError } from "../../src/base/errors.ts";
 import type { TransformedModule } from "../../src/loader/graph/link.ts";
 import { linkCode } from "../../src/loader/graph/link.ts";
 import { headerUses } from "../../src/loader/transform/header_uses.ts";
+import { openCommonJs } from "../../src/loader/transform/open_imports.ts";
+import { plainUses } from "../../src/loader/transform/plain_uses.ts";
+import { scriptImports } from "../../src/loader/transform/script_imports.ts";
 import { originalPlace } from "../../src/loader/transform/source_lines.ts";
 import { rewriteCommonJs, transformCode } from "../../src/loader/transform/transform.ts";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -212,14 +215,23 @@ export const COMMONJS_IMPORTS: FuzzTarget = inputTarget({
   name: "commonjs-imports",
   make: (random) => perhapsMutated(random, randomSource(random, "script"), MODULE_SNIPPETS, 2),
   check(source) {
-    const code = rewriteCommonJs(source);
-    if (!isScript(source)) return;
-    assert(isScript(code), "V8 takes the source, and not what became of it");
-    if (NAMED_IMPORT.test(code)) return;
-    const own = code.lastIndexOf("\n;function ");
-    assert(isScript(spoilt(own < 0 ? code : code.slice(0, own))), "an import() is left");
+    checkScript(source, rewriteCommonJs(source));
+    const dynamics = scriptImports(source);
+    if (dynamics === null || !isScript(source)) return;
+    checkScript(source, openCommonJs(source, { dynamics, made: [] }));
+    const uses = plainUses(source, "script");
+    if (uses !== null) assertEquals([dynamics, []], [uses.dynamics, uses.made]);
   },
 });
+
+/** V8 takes what became of CommonJS if it took that, and finds no import of its own in it. */
+function checkScript(source: string, code: string): void {
+  if (!isScript(source)) return;
+  assert(isScript(code), "V8 takes the source, and not what became of it");
+  if (NAMED_IMPORT.test(code)) return;
+  const own = code.lastIndexOf("\n;function ");
+  assert(isScript(spoilt(own < 0 ? code : code.slice(0, own))), "an import() is left");
+}
 
 /** Modules in TypeScript. */
 export const TYPESCRIPT_IMPORTS: FuzzTarget = inputTarget({

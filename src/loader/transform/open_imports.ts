@@ -14,6 +14,9 @@ import type { Edit, Segment } from "./edits.ts";
 import { edited, editedParts, mappingsOf, shiftedMappings } from "./edits.ts";
 import type { ModuleUses } from "./module_uses.ts";
 
+/** What is imported while code runs, and by what. */
+type DynamicUses = Pick<ModuleUses, "dynamics" | "made">;
+
 /** Names that are numbered, before they are made of hashes. */
 const PLAIN_CANDIDATES = 10;
 
@@ -74,7 +77,7 @@ export function openImports(
 }
 
 /** What takes the place of the words `import` and `Function`. */
-function replacements({ dynamics, made }: ModuleUses, importer: string, maker: string): Edit[] {
+function replacements({ dynamics, made }: DynamicUses, importer: string, maker: string): Edit[] {
   return [
     ...dynamics.map((start) => ({ start, end: start + importer.length, text: importer })),
     ...made.map((start) => ({ start, end: start + maker.length, text: maker })),
@@ -82,7 +85,7 @@ function replacements({ dynamics, made }: ModuleUses, importer: string, maker: s
 }
 
 /** Leads dynamic imports of a CommonJS module to the worker. */
-export function openCommonJs(source: string, uses: ModuleUses): string {
+export function openCommonJs(source: string, uses: DynamicUses): string {
   if (uses.dynamics.length === 0 && uses.made.length === 0) return withoutWord(source);
   const importer = unusedName(source, "$mport");
   const maker = unusedName(source, "$mporter");
