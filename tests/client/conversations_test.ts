@@ -200,6 +200,8 @@ Deno.test("a conversation over a WebSocket sends masked messages, and awaits one
   assertThrows(() => other.push(early, early.length), ProtocolError, "answers none");
   const close = serverFrame(0x88, "");
   assertThrows(() => make().push(close, close.length), ProtocolError, "closed the WebSocket");
+  const reserved = serverFrame(0xc1, "x");
+  assertThrows(() => make().push(reserved, reserved.length), ProtocolError);
 });
 
 Deno.test("a handshake that proves nothing is refused", () => {
