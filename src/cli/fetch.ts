@@ -27,18 +27,39 @@ export async function fetchCommand(
   settings: FetchSettings,
   surroundings: Surroundings,
 ): Promise<number> {
-  const targets = settings.urls.map(fetchTarget);
+  const targets = settings.urls.map((url) => fetchTarget(url, settings));
   fixTrust(surroundings, logToStderr);
-  const isGood = settings.action === "oneraw"
-    ? await fetchOne(targets[0], settings, surroundings)
-    : await fetchBulk(targets, settings, surroundings);
-  return isGood ? 0 : 1;
+  return await done(targets, settings, surroundings) ? 0 : 1;
 }
 
-function fetchTarget(url: string): Target {
+async function done(
+  targets: readonly Target[],
+  settings: FetchSettings,
+  surroundings: Surroundings,
+): Promise<boolean> {
+  switch (settings.action) {
+    case "oneraw":
+      return await fetchOne(targets[0], settings, surroundings);
+    case "bulk":
+      return await fetchBulk(targets, settings, surroundings);
+    case "socket": {
+      const { fetchSocket } = await import("./fetch_socket.ts");
+      return await fetchSocket(targets[0], settings, surroundings);
+    }
+  }
+}
+
+function fetchTarget(url: string, { action }: FetchSettings): Target {
   const target = parseTarget(url);
-  if (target.scheme === "ws" || target.scheme === "wss") {
-    throw new ConfigError(`fetch speaks http, https and fcgi, not ${target.scheme}: see bench`);
+  const { scheme } = target;
+  const isSocket = scheme === "ws" || scheme === "wss";
+  if (isSocket && action !== "socket") {
+    throw new ConfigError(
+      `fetch ${action} speaks http, https and fcgi, not ${scheme}: see fetch socket, and bench`,
+    );
+  }
+  if (!isSocket && action === "socket") {
+    throw new ConfigError(`fetch socket speaks ws and wss, not ${scheme}`);
   }
   return target;
 }

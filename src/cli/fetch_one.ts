@@ -119,6 +119,7 @@ function stdoutOf(): (bytes: Uint8Array) => Uint8Array[] {
   };
 }
 
-function timeText(ms: number): string {
+/** A time since the beginning, as each line has it. */
+export function timeText(ms: number): string {
   return `${ms.toFixed(3).padStart(9)} ms`;
 }

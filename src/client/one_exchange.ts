@@ -10,6 +10,7 @@ import { timerMs } from "../base/timers.ts";
 import { closeConn, isConnectionError } from "../net/sender.ts";
 import type { Conversation } from "./conversation.ts";
 import { dial, resolveTarget } from "./dial.ts";
+import type { DialOptions } from "./dial.ts";
 import type { PreparedRequest } from "./prepared_request.ts";
 import type { ServerAddress, Target } from "./target.ts";
 
@@ -56,14 +57,7 @@ export async function exchangeOnce(plan: ExchangePlan, watcher: ExchangeWatcher)
   const { signal } = giveUp;
   let conn: Deno.Conn | null = null;
   try {
-    const server = await resolveTarget(target);
-    watcher.note(elapsed(), `looked up: ${server.places.map(placeText).join(", ")}`);
-    const dialled = await dial(server, { caCerts, signal });
-    conn = dialled.conn;
-    const { place, connectedAtMs, readyAtMs } = dialled;
-    watcher.note(connectedAtMs - startMs, `connected to ${placeText(place)}`);
-    if (readyAtMs > connectedAtMs) watcher.note(readyAtMs - startMs, "TLS is ready");
-    const open = conn;
+    const open = conn = await dialNoted(target, { caCerts, signal }, startMs, watcher.note);
     signal.addEventListener("abort", () => closeConn(open));
     const sending = send(open, plan, watcher, elapsed);
     sending.catch(() => {});
@@ -84,6 +78,25 @@ export async function exchangeOnce(plan: ExchangePlan, watcher: ExchangeWatcher)
     clearTimeout(timer);
     if (conn !== null) closeConn(conn);
   }
+}
+
+/**
+ * Connects to a target; `note` is told of each step, with the time since `startMs`.
+ *
+ * @throws {ConnectError} if it cannot be reached
+ */
+export async function dialNoted(
+  target: Target,
+  options: DialOptions,
+  startMs: number,
+  note: ExchangeWatcher["note"],
+): Promise<Deno.Conn> {
+  const server = await resolveTarget(target);
+  note(performance.now() - startMs, `looked up: ${server.places.map(placeText).join(", ")}`);
+  const { conn, place, connectedAtMs, readyAtMs } = await dial(server, options);
+  note(connectedAtMs - startMs, `connected to ${placeText(place)}`);
+  if (readyAtMs > connectedAtMs) note(readyAtMs - startMs, "TLS is ready");
+  return conn;
 }
 
 async function send(

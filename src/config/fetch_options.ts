@@ -5,11 +5,12 @@
  */
 
 import { ConfigError } from "../base/errors.ts";
+import { MAX_TIMER_MS } from "../base/timers.ts";
 import type { CommandOption, CommandTable } from "./command_options.ts";
 import { applyOptions } from "./command_options.ts";
 import type { RequestSettings } from "./request_options.ts";
 import { defaultRequestSettings, REQUEST_OPTIONS } from "./request_options.ts";
-import { parseByteSize, parseCount } from "./values.ts";
+import { formatDuration, parseByteSize, parseCount, parseDuration } from "./values.ts";
 
 /** How an exchange is shown. */
 export type ExchangeView = "annotated" | "raw";
@@ -17,13 +18,15 @@ export type ExchangeView = "annotated" | "raw";
 /** The settings of `gatehouse fetch`. */
 export interface FetchSettings extends RequestSettings {
   /** What is done. */
-  action: "oneraw" | "bulk";
+  action: "oneraw" | "bulk" | "socket";
   /** What is asked for. */
   urls: string[];
   /** How one exchange is shown; by what standard output is if absent. */
   view: ExchangeView | undefined;
   /** File with a request that is sent as it is; `-` for standard input. */
   requestFile: string | undefined;
+  /** Time from the last line that is sent over a WebSocket until it is closed, in milliseconds. */
+  lingerMs: number;
   /** Requests in all. */
   requestCount: number;
   /** Connections. */
@@ -37,7 +40,9 @@ export interface FetchSettings extends RequestSettings {
 /** Connections of one command, at the most. */
 export const MAX_CONNECTIONS = 50_000;
 const BULK_OPTIONS = ["requests", "connections", "expect-bytes", "json"];
-const ONE_OPTIONS = ["output", "request"];
+const REQUEST_FILE_OPTIONS = ["request"];
+const BODY_OPTIONS = ["method", "data", "synthesize-post", "chunk-size"];
+const SOCKET_OPTIONS = ["linger"];
 
 const OPTIONS: readonly CommandOption<FetchSettings>[] = [
   {
@@ -75,7 +80,8 @@ const OPTIONS: readonly CommandOption<FetchSettings>[] = [
     value: "HOW",
     help:
       "Show the exchange annotated, with control characters as escapes, or write the answer's " +
-      "bytes raw to standard output and the rest to standard error",
+      "bytes raw to standard output (of a WebSocket, each message and a line end) and the rest to " +
+      "standard error",
     default: "annotated on a terminal, else raw",
     apply: setView,
   },
@@ -84,6 +90,13 @@ const OPTIONS: readonly CommandOption<FetchSettings>[] = [
     value: "FILE",
     help: "Send what is in FILE, as it is; - is standard input. Not over FastCGI",
     apply: (settings, text) => settings.requestFile = text,
+  },
+  {
+    name: "linger",
+    value: "SECONDS",
+    help: "Close so long after the end of standard input",
+    default: "1",
+    apply: (settings, text, name) => settings.lingerMs = lingering(name, text),
   },
   ...REQUEST_OPTIONS,
 ];
@@ -98,18 +111,27 @@ export const FETCH_COMMAND: CommandTable<FetchSettings> = {
       help:
         "Sends one request and shows the exchange byte for byte, with times: when the name was " +
         "looked up, the connection made, the request sent, and each piece of the answer received",
-      without: BULK_OPTIONS,
+      without: [...BULK_OPTIONS, ...SOCKET_OPTIONS],
     },
     {
       name: "bulk",
       usage: "-n N -c C URL... [OPTIONS]",
       help: "Sends many requests over connections that are kept, and checks that each answer is " +
         "well-formed, and as long as it says. Exits with 1 if one is not",
-      without: ONE_OPTIONS,
+      without: ["output", ...REQUEST_FILE_OPTIONS, ...SOCKET_OPTIONS],
+    },
+    {
+      name: "socket",
+      usage: "URL [OPTIONS]",
+      help:
+        "Opens a WebSocket, sends each line of standard input as a message, and shows each message " +
+        "that comes, with times. Exits with 1 if it is not closed properly: with code 1000, 1001 or none",
+      without: [...BULK_OPTIONS, ...REQUEST_FILE_OPTIONS, ...BODY_OPTIONS],
     },
   ],
-  notes: `URL is http://HOST[:PORT]/PATH, https://... or fcgi://...; or over a unix
-  socket http+unix:SOCKET[:/PATH] or fcgi+unix:SOCKET[:/PATH].`,
+  notes: `URL is http://HOST[:PORT]/PATH, https://... or fcgi://..., for socket
+  ws://... or wss://...; or over a unix socket http+unix:SOCKET[:/PATH],
+  fcgi+unix:SOCKET[:/PATH] or ws+unix:SOCKET[:/PATH].`,
   options: OPTIONS,
 };
 
@@ -122,7 +144,9 @@ export function parseFetch(args: readonly string[]): FetchSettings {
   const [action, ...others] = args;
   const subcommand = FETCH_COMMAND.subcommands.find(({ name }) => name === action);
   if (subcommand === undefined) {
-    throw new ConfigError("fetch needs a subcommand: oneraw URL, or bulk -n N -c C URL...");
+    throw new ConfigError(
+      "fetch needs a subcommand: oneraw URL, bulk -n N -c C URL..., or socket URL",
+    );
   }
   const settings: FetchSettings = {
     ...defaultRequestSettings(),
@@ -130,6 +154,7 @@ export function parseFetch(args: readonly string[]): FetchSettings {
     urls: [],
     view: undefined,
     requestFile: undefined,
+    lingerMs: 1_000,
     requestCount: 0,
     connections: 0,
     expectedBytes: undefined,
@@ -139,12 +164,20 @@ export function parseFetch(args: readonly string[]): FetchSettings {
   settings.urls = [...words, ...rest];
   const { urls, data, chunkCount, requestFile } = settings;
   if (urls.length === 0) throw new ConfigError(`fetch ${action} needs a URL`);
-  if (action === "oneraw" && urls.length > 1) throw new ConfigError("fetch oneraw takes one URL");
+  if (action !== "bulk" && urls.length > 1) throw new ConfigError(`fetch ${action} takes one URL`);
   const bodies = [data !== undefined, chunkCount > 0, requestFile !== undefined];
   if (bodies.filter(Boolean).length > 1) {
     throw new ConfigError("give one of --data, --synthesize-post and --request");
   }
   return settings;
+}
+
+function lingering(name: string, text: string): number {
+  const ms = parseDuration(name, text);
+  if (ms <= MAX_TIMER_MS) return ms;
+  throw new ConfigError(
+    `${name} takes a time of at most ${formatDuration(MAX_TIMER_MS)}, not ${JSON.stringify(text)}`,
+  );
 }
 
 function setView(settings: FetchSettings, text: string, name: string): void {

@@ -10,7 +10,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../support/assert.ts";
-import { FROM_SOURCE } from "../support/gateway.ts";
+import { FROM_SOURCE, startGateway } from "../support/gateway.ts";
 import { inFolder } from "../support/processes.ts";
 import { test } from "../support/strict.ts";
 
@@ -149,6 +149,41 @@ test("a server that does not start is said to be at fault", async () => {
     assertEquals(code, 1);
     assertStringIncludes(err, "server: ");
     assertStringIncludes(err, "the server ended before it was ready");
+  });
+});
+
+test("fetch socket sends lines, and writes what comes", async () => {
+  await inFolder({ "app.js": ECHO }, async (folder) => {
+    await using gateway = await startGateway([`${folder}/app.js`, "--http=127.0.0.1:0"]);
+    const url = gateway.url.replace(/^http/, "ws");
+    const [program, ...first] = FROM_SOURCE;
+    const ask = async (...args: string[]) => {
+      const child = new Deno.Command(program, {
+        args: [...first, "fetch", "socket", url, ...args],
+        env: { NO_COLOR: "1" },
+        stdin: "piped",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode("one\n\u001b[2J\nlast"));
+      await writer.close();
+      const { code, stdout, stderr } = await child.output();
+      return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+    };
+    const raw = await ask();
+    assertEquals([raw.code, raw.out], [0, "one\n\x1b[2J\nlast\n"]);
+    assertMatch(raw.err, /^\* +[\d.]+ ms {2}closed: 1000$/m);
+    const shown = await ask("--output", "annotated");
+    assertEquals(shown.code, 0);
+    assertMatch(shown.out, /^< +[\d.]+ ms {2}received text, 4 bytes\n< \\x1b\[2J$/m);
+    assertMatch(shown.out, /^[\n\x20-\x7e]+$/);
+    const wrong = await run(folder, "fetch", "socket", gateway.url);
+    assertEquals(wrong.code, 2);
+    assertStringIncludes(wrong.err, "fetch socket speaks ws and wss, not http");
+    const other = await run(folder, "fetch", "oneraw", url);
+    assertEquals(other.code, 2);
+    assertStringIncludes(other.err, "not ws: see fetch socket");
   });
 });
 

@@ -30,6 +30,8 @@ Deno.test("fetch takes a subcommand, URLs and options in any order", async () =>
   assertEquals(one.urls, ["http://a/"]);
   assertEquals(one.fields, [["A", "b"], ["C", "d"]]);
   assertEquals(one.method, "PUT");
+  const socket = await fetchOf("socket", "ws://a/", "--linger", "2", "-H", "A: b");
+  assertEquals([socket.action, socket.lingerMs, socket.fields], ["socket", 2_000, [["A", "b"]]]);
   const bulk = await fetchOf("bulk", "-n100", "-c", "5", "http://a/", "--", "http://b/");
   assertEquals([bulk.requestCount, bulk.connections], [100, 5]);
   assertEquals(bulk.urls, ["http://a/", "http://b/"]);
@@ -114,6 +116,12 @@ const WRONG: readonly string[][] = [
   ["fetch", "oneraw", "-n", "2", "http://a/"],
   ["fetch", "oneraw", "http://a/", "--output", "pretty"],
   ["fetch", "oneraw", "http://a/", "-d", "x", "--synthesize-post", "1"],
+  ["fetch", "oneraw", "--linger", "2", "http://a/"],
+  ["fetch", "socket"],
+  ["fetch", "socket", "ws://a/", "ws://b/"],
+  ["fetch", "socket", "ws://a/", "-d", "x"],
+  ["fetch", "socket", "ws://a/", "-X", "POST"],
+  ["fetch", "socket", "ws://a/", "--linger", "600h"],
   ["fetch", "bulk", "--request", "f", "http://a/"],
   ["fetch", "bulk", "-n", "0", "http://a/"],
   ["fetch", "bulk", "-n", "http://a/"],
