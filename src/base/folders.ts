@@ -42,12 +42,14 @@ export function isWritableByOthers(folder: string): boolean {
  * looked into: who is in one can, as far as this says.
  */
 export function isChangeable(path: string): boolean {
+  const folder = dirname(path);
+  const own = statOf(path);
+  if (own === null) return folder !== path && isChangeable(folder);
   const uid = ownUid();
-  return [path, dirname(path)].some((each) => {
-    const stat = statOf(each);
-    if (stat === null) return false;
-    return !uid || stat.uid === uid || ((stat.mode ?? 0) & (OTHERS_WRITE | GROUP_WRITES)) !== 0;
-  });
+  return [own, statOf(folder)].some((stat) =>
+    stat !== null &&
+    (!uid || stat.uid === uid || ((stat.mode ?? 0) & (OTHERS_WRITE | GROUP_WRITES)) !== 0)
+  );
 }
 
 /** Number of this process's user; `null` if Deno does not permit to know it. */

@@ -115,25 +115,40 @@ function ownCode(env: Surroundings["env"]): string[] {
   return deno === null ? modules : [...modules, deno];
 }
 
+/** Code that apps are not to replace. */
+interface GuardedCode {
+  /** Where it is. */
+  readonly place: string;
+  /** Whose it is, and who may do what they may not, in words. */
+  readonly whose: string;
+  readonly who: string;
+}
+
 /**
- * @throws {ConfigError} if a path that apps may write to has code of gatehouse's in it, which they could replace,
- * and then do all that gatehouse may
+ * @throws {ConfigError} if a path that apps may write to has code of gatehouse's in it, or, in `cache`, that of apps
+ * which may do something else: they could replace it, and do what these may
  */
 export function refuseOwnCode(
   groups: readonly AppGroup[],
   { env }: Pick<Surroundings, "env">,
+  cache: string | null = null,
 ): void {
+  const others = groups.length > 1 && cache !== null ? [cache] : [];
   for (const { apps, permissions } of groups) {
     if (permissions === "inherit" || !Array.isArray(permissions.write)) continue;
-    const code = ownCode(env).map((path) => [path, realPathOf(path)] as const);
+    const code: readonly GuardedCode[] = [
+      ...ownCode(env).map((place) => ({ place, whose: "gatehouse itself is", who: "gatehouse" })),
+      ...others.map((place) => ({ place, whose: "other apps are", who: "these" })),
+    ];
     for (const path of permissions.write) {
       const real = realPathOf(path);
-      const [reached] = code.find(([, place]) => overlap(real, place)) ?? [];
-      if (reached === undefined || !mayWrite(reached)) continue;
+      const reached = code.find(({ place }) => overlap(real, realPathOf(place)));
+      if (reached === undefined || !mayWrite(reached.place)) continue;
+      const { place, whose, who } = reached;
       throw new ConfigError(
-        `${apps.mounts[0].url} may write to ${path}, and so replace what gatehouse itself is run ` +
-          `from (${reached}), and then do all that gatehouse may: let it write only to the folders ` +
-          "that it needs (--app-allow-write=PATH,...), or do everything (--app-allow-all)",
+        `${apps.mounts[0].url} may write to ${path}, and so replace what ${whose} run from ` +
+          `(${place}), and then do all that ${who} may: let it write only to the folders that it ` +
+          "needs (--app-allow-write=PATH,...), or do everything (--app-allow-all)",
       );
     }
   }

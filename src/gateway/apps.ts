@@ -31,7 +31,7 @@ import { AppSupply } from "./app_supply.ts";
 import { makeStoreFolder, unstableInVain, unstableRules } from "./app_unstable.ts";
 import type { KnownFiles } from "./file_watcher.ts";
 import type { AppHost } from "./gateway_options.ts";
-import { cacheFolder } from "./module_cache.ts";
+import { cacheFolder, namedCacheRoot } from "./module_cache.ts";
 import { preventPrompts } from "./no_prompts.ts";
 
 /** Where the apps of a gateway run, and the loader that has to be ended with it. */
@@ -180,7 +180,8 @@ export function checkedGroups(
   const groups = appGroups(settings, surroundings);
   if (settings.loading.loader === "native") refuseMixtures(groups);
   refuseInspected(groups, inspectorPorts);
-  refuseOwnCode(groups, surroundings);
+  const hasCache = settings.loading.loader === "built-in";
+  refuseOwnCode(groups, surroundings, hasCache ? namedCacheRoot(surroundings) : null);
   return groups;
 }
 

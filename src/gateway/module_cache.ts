@@ -68,6 +68,16 @@ function makeTemporaryFolder(parent: string | undefined, fault: string): string 
   }
 }
 
+/** The folder that the environment names for caches; `null` if it names none. */
+export function namedCacheRoot({ cwd, env }: Surroundings): string | null {
+  try {
+    return ModuleCache.defaultRoot(environmentOf(env), cwd);
+  } catch (error) {
+    if (error instanceof NoCacheFolderError) return null;
+    throw error;
+  }
+}
+
 /**
  * The folder that the environment names for caches.
  *

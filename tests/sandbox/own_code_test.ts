@@ -86,6 +86,21 @@ Deno.test({
 
 Deno.test({
   ...LINUX,
+  name: "apps may not write to the cache of apps that may do something else",
+  fn: () => {
+    const cache = `${HOME}/modules`;
+    const [one] = writing([`${HOME}/modules/graphs`]);
+    const [two] = writing(false);
+    refuseOwnCode([one], { env: ENV }, cache);
+    refuseOwnCode([one, two], { env: ENV }, null);
+    refuseOwnCode([two, two], { env: ENV }, cache);
+    const error = assertThrows(() => refuseOwnCode([two, one], { env: ENV }, cache), ConfigError);
+    assertMatch((error as Error).message, /replace what other apps are run from .*\/modules\)/);
+  },
+});
+
+Deno.test({
+  ...LINUX,
   name:
     "a gateway whose apps could replace its modules does not start, and warns if they may write everywhere",
   fn: () =>
