@@ -149,6 +149,12 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["status", { status: "127.0.0.1:99999" }, "status: bad address …", ["--status=127.0.0.1:99999"]],
   ["statusControl", { statusControl: "token" }, "statusControl needs status: …"],
   ["healthCheck", { healthCheck: [1] }, "…"],
+  ["healthCheckTimeoutMs", { healthCheckTimeoutMs: 5 }, "… needs healthCheck", [
+    "--health-check-timeout=5ms",
+  ]],
+  ["forwardedFields", { forwardedFields: ["forwarded"] }, "… needs trustedProxies: …", [
+    "--forwarded-fields=forwarded",
+  ]],
   ["healthCheckTimeoutMs", { healthCheckTimeoutMs: 0 }, "…", ["--health-check-timeout=0"]],
   ["healthCheck", { healthCheck: "health" }, "healthCheck takes a path such as /health, …", [
     "--health-check=health",

@@ -179,7 +179,11 @@ export function checked(options: ServeOptions, cwd: string): CheckedOptions {
     : checks.read("trustedProxies", () => new TrustedProxies(proxies));
   const forwardedFields = options.forwardedFields === undefined
     ? undefined
-    : checks.read("forwardedFields", () => parseForwardedFields(lists("forwardedFields")));
+    : checks.read("forwardedFields", () => {
+      const fields = parseForwardedFields(lists("forwardedFields"));
+      if (fields.length === 0 || options.trustedProxies !== undefined) return fields;
+      throw new ConfigError("forwardedFields needs trustedProxies: nobody else's fields count");
+    });
   const field = (name: string, text: string) =>
     checks.read(name, () => fileField(accelFrom(text, cwd), name)) ?? [];
   const fileFields = lists("sendfileFields").flatMap((text) => field("sendfileFields", text));

@@ -10,7 +10,7 @@ import type { LogSettings } from "../base/log.ts";
 import { LOG_LEVELS } from "../base/log.ts";
 import { adminAddress, healthPath } from "../config/monitoring_options.ts";
 import type { SettingChecks } from "../limits/setting_checks.ts";
-import { RANGES } from "../limits/setting_ranges.ts";
+import { isInRange, RANGES } from "../limits/setting_ranges.ts";
 import { parseLogFormat } from "../logs/format.ts";
 import type { MonitorAddresses } from "../monitor/monitor.ts";
 import type { ListenAddress } from "../net/address.ts";
@@ -100,6 +100,10 @@ function healthChecksOf(checks: SettingChecks, options: WatchOptions): readonly 
   const { healthCheck: given = [], healthCheckTimeoutMs } = options;
   const { healthCheckTimeoutMs: range } = RANGES;
   checks.numbers("", { healthCheckTimeoutMs }, { healthCheckTimeoutMs: range });
+  checks.read("healthCheckTimeoutMs", () => {
+    const isIdle = isInRange(healthCheckTimeoutMs, range) && options.healthCheck === undefined;
+    if (isIdle) throw new ConfigError("healthCheckTimeoutMs needs healthCheck");
+  });
   const paths: unknown = typeof given === "string" ? [given] : given;
   if (!Array.isArray(paths) || !paths.every((path) => typeof path === "string")) {
     checks.refuse("healthCheck", "a text, or a list of texts", given);
