@@ -15,3 +15,35 @@ Deno.test("bytes that are no value wake nobody, and harm nobody", async () => {
   assertEquals(waiters.wake("n", valueBytes("value"), WAKE_ALL), 1);
   assertEquals(await woken, "value");
 });
+
+Deno.test("those that wait for a time each get their own, whoever leaves or is woken before", async () => {
+  const waiters = new Waiters({ onWatch() {} });
+  const ended: string[] = [];
+  const wait = (label: string, name: string, timeoutMs: number, signal?: AbortSignal) =>
+    waiters.wait(name, TASK, { timeoutMs, signal }).then(
+      (value) => ended.push(`${label}: ${value}`),
+      (error) => ended.push(`${label}: ${error.name}`),
+    );
+  const leaving = new AbortController();
+  const all = [
+    wait("first of its line", "a", 30, leaving.signal),
+    wait("second", "a", 30),
+    wait("third", "a", 30),
+    wait("between them", "b", 1e12),
+    wait("at once", "a", 0),
+  ];
+  leaving.abort(new DOMException("", "AbortError"));
+  assertEquals(waiters.wake("b", valueBytes("woken"), WAKE_ALL), 1);
+  await Promise.all(all);
+  assertEquals(ended, [
+    "first of its line: AbortError",
+    "between them: woken",
+    "at once: SignalTimeoutError",
+    "second: SignalTimeoutError",
+    "third: SignalTimeoutError",
+  ]);
+  // Nobody is left in what they waited in.
+  const again = waiters.wait("a", TASK, { timeoutMs: 30 });
+  assertEquals(waiters.wake("a", valueBytes(1), WAKE_ALL), 1);
+  assertEquals(await again, 1);
+});

@@ -14,7 +14,9 @@ import type { RequestWatcher } from "../request_fate.ts";
 import type { AppTask } from "../task.ts";
 import { isImmutable, valueOf } from "./values.ts";
 
-const { clearTimeout, Error, setTimeout } = globalThis;
+const { clearTimeout, Error, performance, setTimeout } = globalThis;
+const { ceil } = Math;
+const clock: (performance: Performance) => number = uncurried(performance.now);
 const addListener = uncurried(EventTarget.prototype.addEventListener);
 const removeListener = uncurried(EventTarget.prototype.removeEventListener);
 const reasonOf = getterOf<AbortSignal, unknown>(AbortSignal.prototype, "reason");
@@ -28,6 +30,54 @@ export interface WaitOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Those that wait for the same time at the most, the one that began first before the others. They share a
+ * timer, which takes more memory than all else that is needed to wait.
+ */
+class TimeoutLine {
+  readonly timeoutMs: number;
+  first: Waiter | null = null;
+  last: Waiter | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(timeoutMs: number) {
+    this.timeoutMs = timeoutMs;
+  }
+
+  /** Puts `waiter`, whose time begins now, at the end. */
+  add(waiter: Waiter): void {
+    // Whole numbers need no memory of their own.
+    waiter.dueAt = ceil(clock(performance) + this.timeoutMs);
+    waiter.previous = this.last;
+    if (this.last === null) this.first = waiter;
+    else this.last.next = waiter;
+    this.last = waiter;
+    if (this.first === waiter) this.#timer = setTimeout(this.#onTimer, timerMs(this.timeoutMs));
+  }
+
+  /** Takes `waiter` out; whether it was the last one. */
+  remove(waiter: Waiter): boolean {
+    const { previous, next } = waiter;
+    if (previous === null) this.first = next;
+    else previous.next = next;
+    if (next === null) this.last = previous;
+    else next.previous = previous;
+    waiter.previous = waiter.next = null;
+    if (this.first !== null) return false;
+    clearTimeout(this.#timer);
+    return true;
+  }
+
+  readonly #onTimer = (): void => {
+    const now = clock(performance);
+    while (this.first !== null && !(this.first.dueAt > now)) this.first.timeOut(this.timeoutMs);
+    // It may have been set for one that waits no more.
+    if (this.first !== null) {
+      this.#timer = setTimeout(this.#onTimer, timerMs(this.first.dueAt - now));
+    }
+  };
+}
+
 /** One that waits. */
 class Waiter implements RequestWatcher {
   readonly name: string;
@@ -37,18 +87,19 @@ class Waiter implements RequestWatcher {
   hasEnded = false;
   readonly #owner: Waiters;
   readonly #signal: AbortSignal | undefined;
-  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Those that it waits with for the same time; `null` if it waits for any. */
+  line: TimeoutLine | null = null;
+  /** When its time is over, and who is before and after it in the line. */
+  dueAt = 0;
+  previous: Waiter | null = null;
+  next: Waiter | null = null;
   readonly #onAbort: (() => void) | null = null;
 
-  constructor(owner: Waiters, name: string, task: AppTask, { timeoutMs, signal }: WaitOptions) {
+  constructor(owner: Waiters, name: string, task: AppTask, signal: AbortSignal | undefined) {
     this.#owner = owner;
     this.name = name;
     this.task = task;
     this.#signal = signal;
-    if (timeoutMs !== undefined) {
-      const onTimeout = () => this.#fail(new SignalTimeoutError(name, timeoutMs));
-      this.#timer = setTimeout(onTimeout, timerMs(timeoutMs));
-    }
     if (signal !== undefined) {
       this.#onAbort = () => this.#fail(reasonOf(signal));
       addListener(signal, "abort", this.#onAbort);
@@ -63,9 +114,13 @@ class Waiter implements RequestWatcher {
   /** Work that outlives the response may go on waiting. */
   onEnded(): void {}
 
+  /** Ends the wait, since nobody has sent the signal for `timeoutMs`. */
+  timeOut(timeoutMs: number): void {
+    this.#fail(new SignalTimeoutError(this.name, timeoutMs));
+  }
+
   /** Releases what it holds. */
   release(): void {
-    clearTimeout(this.#timer);
     if (this.#signal !== undefined) removeListener(this.#signal, "abort", this.#onAbort);
     this.task.unwatch(this);
   }
@@ -87,6 +142,8 @@ export interface WaitersOwner {
 export class Waiters {
   readonly #owner: WaitersOwner;
   readonly #byName = new SafeMap<string, SafeSet<Waiter>>();
+  /** By the time that is waited for. */
+  readonly #lines = new SafeMap<number, TimeoutLine>();
   #count = 0;
 
   /** Makes an empty room. */
@@ -107,12 +164,13 @@ export class Waiters {
         maxWaiters,
       );
     }
-    const { signal } = options;
+    const { signal, timeoutMs } = options;
     if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
-    const waiter = new Waiter(this, name, task, options);
+    const waiter = new Waiter(this, name, task, signal);
     // Its client had left already.
     if (waiter.hasEnded) return waiter.outcome.promise;
     this.#count++;
+    if (timeoutMs !== undefined) this.#limit(waiter, timerMs(timeoutMs));
     const waiters = this.#byName.get(name);
     if (waiters === undefined) {
       const first = new SafeSet<Waiter>();
@@ -151,9 +209,22 @@ export class Waiters {
     return all.length;
   }
 
+  #limit(waiter: Waiter, timeoutMs: number): void {
+    let line = this.#lines.get(timeoutMs);
+    if (line === undefined) {
+      line = new TimeoutLine(timeoutMs);
+      this.#lines.set(timeoutMs, line);
+    }
+    waiter.line = line;
+    line.add(waiter);
+  }
+
   /** Lets one go. */
   leave(waiter: Waiter): void {
     waiter.release();
+    const { line } = waiter;
+    waiter.line = null;
+    if (line !== null && line.remove(waiter)) this.#lines.delete(line.timeoutMs);
     const waiters = this.#byName.get(waiter.name);
     if (waiters === undefined || !waiters.delete(waiter)) return;
     this.#count--;
