@@ -7,14 +7,17 @@
 
 import type { HttpExchange } from "./http_exchange.ts";
 
+/** Nothing is put into it. */
+const NONE: HttpExchange[] = [];
+
 /** The responses of one connection on their way. */
 export class Deliveries {
   /** Bytes of the body at the front in the output since the last write began, and in the write under way. */
   #outBytes = 0;
   #inFlightBytes = 0;
-  /** Complete responses that somebody asks after: in the output, and in the write under way. */
-  #unreported: HttpExchange[] = [];
-  #reporting: HttpExchange[] = [];
+  /** Complete responses that somebody asks after: in the output, and in the write under way. Few connections have any. */
+  #unreported: HttpExchange[] = NONE;
+  #reporting: HttpExchange[] = NONE;
 
   /** Counts bytes of the body at the front that were put into the output. */
   count(bytes: number): void {
@@ -23,7 +26,10 @@ export class Deliveries {
 
   /** Takes note that all of the response to `exchange` is in the output. */
   onComplete(exchange: HttpExchange): void {
-    if (exchange.reportSent) this.#unreported.push(exchange);
+    if (exchange.reportSent) {
+      if (this.#unreported === NONE) this.#unreported = [exchange];
+      else this.#unreported.push(exchange);
+    }
     // What is on its way is no credit for the next one.
     this.#outBytes = this.#inFlightBytes = 0;
   }
@@ -34,7 +40,7 @@ export class Deliveries {
     this.#outBytes = 0;
     if (this.#unreported.length > 0) {
       this.#reporting = this.#unreported;
-      this.#unreported = [];
+      this.#unreported = NONE;
     }
   }
 
@@ -42,7 +48,7 @@ export class Deliveries {
   onSent(): number {
     if (this.#reporting.length > 0) {
       const sent = this.#reporting;
-      this.#reporting = [];
+      this.#reporting = NONE;
       for (const exchange of sent) exchange.receiver.onSent();
     }
     const bytes = this.#inFlightBytes;
@@ -53,8 +59,8 @@ export class Deliveries {
   /** Gives up what is on its way; returns those who wait for it. */
   abandon(): readonly HttpExchange[] {
     const unsent = [...this.#reporting, ...this.#unreported];
-    this.#reporting = [];
-    this.#unreported = [];
+    this.#reporting = NONE;
+    this.#unreported = NONE;
     return unsent;
   }
 }

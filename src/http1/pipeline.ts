@@ -15,9 +15,14 @@ import {
   MIN_HELD_BYTES,
 } from "./codec/limits.ts";
 
+/** Nothing is put into it. */
+const NONE: HttpExchange[] = [];
+
 /** The requests of one connection. At most the last of them waits to be begun. */
 export class Pipeline {
-  #exchanges: HttpExchange[] = [];
+  /** The first one, and those after it. Most connections have one at a time: it needs no array. */
+  #front: HttpExchange | undefined = undefined;
+  #others: HttpExchange[] = NONE;
   #waiting: HttpExchange | null = null;
   /** Bytes that responses before their turn take, or may take. */
   #heldBytes = 0;
@@ -29,17 +34,17 @@ export class Pipeline {
 
   /** Requests whose responses are not complete. */
   get length(): number {
-    return this.#exchanges.length;
+    return this.#front === undefined ? 0 : 1 + this.#others.length;
   }
 
   /** The request whose response is next. */
   get front(): HttpExchange | undefined {
-    return this.#exchanges[0];
+    return this.#front;
   }
 
   /** The request that came last. */
   get last(): HttpExchange | undefined {
-    return this.#exchanges.at(-1);
+    return this.#others.length > 0 ? this.#others[this.#others.length - 1] : this.#front;
   }
 
   /** Whether the last request waits to begin: no other is read before that. */
@@ -49,13 +54,15 @@ export class Pipeline {
 
   /** Takes in a request that has come; it waits to be begun. */
   add(exchange: HttpExchange): void {
-    this.#exchanges.push(exchange);
+    this.addRefused(exchange);
     this.#waiting = exchange;
   }
 
   /** Takes in a response to what was no request. */
   addRefused(exchange: HttpExchange): void {
-    this.#exchanges.push(exchange);
+    if (this.#front === undefined) this.#front = exchange;
+    else if (this.#others === NONE) this.#others = [exchange];
+    else this.#others.push(exchange);
   }
 
   /**
@@ -66,7 +73,7 @@ export class Pipeline {
   begin(unsentBytes: number): HttpExchange | null {
     const exchange = this.#waiting;
     if (exchange === null || unsentBytes > MAX_UNSENT_BYTES) return null;
-    const front = this.#exchanges[0];
+    const front = this.#front!;
     if (front !== exchange) {
       const mayOvertake = isSafe(front.head.method) && isSafe(exchange.head.method) &&
         !exchange.asksUpgrade &&
@@ -96,25 +103,28 @@ export class Pipeline {
 
   /** Takes out the request at the front, whose response is complete; it is another one's turn. */
   shift(): void {
-    if (this.#exchanges.shift()!.isSmall && this.#maxHeldBytes < MAX_HELD_BYTES) {
+    if (this.#front!.isSmall && this.#maxHeldBytes < MAX_HELD_BYTES) {
       this.#maxHeldBytes += AHEAD_WINDOW_BYTES;
     }
-    const next = this.#exchanges[0];
+    const next = this.#front = this.#others.length > 0 ? this.#others.shift() : undefined;
     if (next !== undefined) this.hold(next, 0);
   }
 
   /** Takes all requests out. */
   clear(): readonly HttpExchange[] {
-    const exchanges = this.#exchanges;
-    this.#exchanges = [];
+    const exchanges = [...this];
+    this.#front = undefined;
+    this.#others = NONE;
     this.#waiting = null;
     this.#heldBytes = 0;
     return exchanges;
   }
 
   /** The requests. */
-  [Symbol.iterator](): Iterator<HttpExchange> {
-    return this.#exchanges.values();
+  *[Symbol.iterator](): Iterator<HttpExchange> {
+    if (this.#front === undefined) return;
+    yield this.#front;
+    yield* this.#others;
   }
 }
 

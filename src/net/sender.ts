@@ -42,6 +42,9 @@ export class Sender {
   #end = 0;
   #released = false;
   #writing: Promise<void> | null = null;
+  /** Called after each write. Made for the first one: connections that only wait have none. */
+  #onWritten: ((bytes: number) => void) | null = null;
+  #onFailed: ((error: unknown) => void) | null = null;
 
   /** Makes a sender that writes to `conn`. */
   constructor(conn: Deno.Conn, buffers: BufferPool, clock: Clock, owner: SenderOwner) {
@@ -84,6 +87,8 @@ export class Sender {
     const bytes = this.#start === 0 && this.#end === this.#inFlight.length
       ? this.#inFlight
       : this.#inFlight.subarray(this.#start, this.#end);
+    this.#onWritten ??= (count) => this.#goOn(count);
+    this.#onFailed ??= (error) => this.#fail(error);
     this.#writing = this.#conn.write(bytes).then(this.#onWritten, this.#onFailed);
   }
 
@@ -103,7 +108,7 @@ export class Sender {
     this.#end = bytes;
   }
 
-  readonly #onWritten = (bytes: number): void => {
+  #goOn(bytes: number): void {
     if (this.#released) return;
     this.#start += bytes;
     if (this.#start < this.#end) {
@@ -118,15 +123,15 @@ export class Sender {
     this.#buffers.give(this.#inFlight);
     this.#inFlight = EMPTY;
     this.#owner.onSent();
-  };
+  }
 
-  readonly #onFailed = (error: unknown): void => {
+  #fail(error: unknown): void {
     if (this.#released) return;
     this.sending = false;
     this.#writing = null;
     this.#inFlight = EMPTY;
     this.#owner.onSendFailed(error);
-  };
+  }
 }
 
 /** Closes `conn`, unless it has closed by itself. */

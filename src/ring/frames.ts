@@ -267,6 +267,8 @@ export function writeLength(words: Uint32Array, at: number, length: number): voi
 export function readLength(words: Uint32Array, at: number): number {
   const low = words[at];
   const high = words[at + 1];
+  // A small number that comes of a multiplication may be kept in memory of its own.
+  if (high === 0) return low;
   if (high < MAX_HIGH_WORD) return high * 4_294_967_296 + low;
   if (high === SPECIAL_LENGTH && low === -UNKNOWN_LENGTH) return UNKNOWN_LENGTH;
   if (high === SPECIAL_LENGTH && low === -WHOLE_BODY) return WHOLE_BODY;

@@ -6,6 +6,7 @@
 
 import { copyBytes, Slab } from "../base/buffers.ts";
 import { uncurried, viewOf } from "../base/captured.ts";
+import { EMPTY } from "../base/empty.ts";
 import type { EndpointKind, Peer, RequestRole } from "../message/exchange.ts";
 import { RequestHead } from "../message/exchange.ts";
 import { readLength, REQUEST, writeLength } from "./frames.ts";
@@ -25,19 +26,22 @@ const ROLES: readonly RequestRole[] = ["responder", "authorizer", "filter"];
 /** Words before the bytes of a REQUEST's payload. */
 const REQUEST_WORDS = 16;
 
-/** The addresses of each peer, encoded once: `["host",port,"host",port]`, or two `Deno.Addr`. */
+/**
+ * The addresses of each peer, encoded: `["host",port,"host",port]`, or two `Deno.Addr`. They are kept from its
+ * second request on ({@linkcode EMPTY} stands for the first one): connections that wait, and carry one request
+ * alone, are to hold little.
+ */
 const encodedPeers = new WeakMap<Peer, Uint8Array>();
 
 function encodePeer(peer: Peer): Uint8Array {
-  let encoded = encodedPeers.get(peer);
-  if (encoded === undefined) {
-    const { remoteAddr: remote, localAddr: local } = peer;
-    const parts = remote.transport === "tcp" && local.transport === "tcp"
-      ? [remote.hostname, remote.port, local.hostname, local.port]
-      : [remote, local];
-    encoded = encoder.encode(JSON.stringify(parts));
-    encodedPeers.set(peer, encoded);
-  }
+  const known = encodedPeers.get(peer);
+  if (known !== undefined && known !== EMPTY) return known;
+  const { remoteAddr: remote, localAddr: local } = peer;
+  const parts = remote.transport === "tcp" && local.transport === "tcp"
+    ? [remote.hostname, remote.port, local.hostname, local.port]
+    : [remote, local];
+  const encoded = encoder.encode(JSON.stringify(parts));
+  encodedPeers.set(peer, known === undefined ? EMPTY : encoded);
   return encoded;
 }
 
