@@ -64,7 +64,7 @@ export const REFUSED: readonly (readonly [RegExp, string])[] = [
     /^(?:daemonize|stdout|stderr|coverage|backdoor)$/,
     "left to the service manager and the shell; remove the line",
   ],
-  [/^(?:status_(?:port|host)|sysinfo)$/, "write status = HOST:PORT, which shows it"],
+  [/^(?:status_port|status_host|sysinfo)$/, "write status = HOST:PORT, which shows it"],
   [
     /^(?:proactor\w*|ops_greedy|sockaccept_greedy|sched_default_\w+)$/,
     "there is one event loop, Deno's; remove the line",

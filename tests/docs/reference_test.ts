@@ -29,6 +29,13 @@ Deno.test("the reference says of every option how it can be given, and only so",
   }
 });
 
+Deno.test("the reference has keys as they are written, and no patterns of them", () => {
+  const [, keys] = page.split("Others are refused, with a reason:");
+  const names = [...keys.split("\n## ")[0].matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+  assertStringIncludes(names.join(" "), "status_port status_host sysinfo");
+  assertEquals(names.filter((name) => !/^[\w.]+…?$/.test(name)), []);
+});
+
 Deno.test("the rows of each table of the reference have as many cells as its head", () => {
   const tables = page.split("\n\n").filter((part) => part.startsWith("| "));
   for (const table of tables) {
