@@ -74,7 +74,8 @@ function withoutOwnFrames(stack: string): string {
 }
 
 function isOwnFrame(line: string): boolean {
-  return indexOf(line, OWN_FOLDER) >= 0 || indexOf(line, "(ext:") >= 0;
+  return indexOf(line, OWN_FOLDER) >= 0 || indexOf(line, "(ext:") >= 0 ||
+    indexOf(line, "(node:") >= 0;
 }
 
 /** What a value is that should be another. Never throws. */

@@ -15,6 +15,10 @@ const CALLERS =
 const cases: Record<string, [stack: unknown, text: string]> = {
   "the frames of who called the app are left out": [FRAMES + CALLERS, FRAMES],
   "a trace without them stays": [FRAMES, FRAMES],
+  "so is what runs the app in an async context of its own": [
+    `${FRAMES}\n    at ${OWN}worker/apps.ts:1:2\n    at AsyncLocalStorage.run (node:async_hooks:69:14)`,
+    FRAMES,
+  ],
   "frames between the app's own stay": [
     `${FRAMES}\n    at ${OWN}worker/request.ts:1:1\n    at file:///srv/app.ts:9:9${CALLERS}`,
     `${FRAMES}\n    at ${OWN}worker/request.ts:1:1\n    at file:///srv/app.ts:9:9`,
