@@ -68,6 +68,8 @@ export class AccessLog implements RequestObserver {
     const waiting = this.#waiting;
     if (waiting.length >= MAX_WAITING_BYTES || this.#isClosed) {
       this.#lose(1, "they cannot be written as fast as they come");
+      // The write that is under way may never end.
+      if (!this.#isClosed) this.#tellOfLoss(performance.now());
       return;
     }
     this.#writer.write(waiting, record);

@@ -72,13 +72,18 @@ Deno.test("nobody waits for a file that takes nothing: what is too much is dropp
   const count = 3_000;
   for (let i = 0; i < count; i++) log.onEnd(recordOf(mount));
   assertEquals(sink.batches.length, 1, "one write at a time");
+  assertMatch(
+    lines[0],
+    /^warning: access log x\.log: 1 line is lost/,
+    "said while it takes nothing",
+  );
   await closed(log, sink);
   const written = sink.batches.join("").split("\n").length - 1;
   assert(written > 1_000 && written < count, String(written));
   assert(sink.batches.join("").split("\n").every((line) => line === "" || line === `200 ${mount}`));
   const lost = lines.map((line) => Number(/: (\d+) lines? /.exec(line)![1]));
   assertEquals(lost.reduce((sum, each) => sum + each, 0), count - written);
-  assertMatch(lines[0], /^warning: access log x\.log: \d+ lines are lost: they cannot be written/);
+  assertMatch(lines[1], /^warning: access log x\.log: \d+ lines are lost: they cannot be written/);
 });
 
 Deno.test("lines that a full disk does not take are lost, and said; the next ones are written", async () => {
