@@ -9,8 +9,10 @@ import { base64Url, firstPem, pemOf } from "../../src/certificates/codec/pem.ts"
 import { isFor, readCertificate } from "../../src/certificates/codec/x509.ts";
 import { identityOf } from "../../src/certificates/identity.ts";
 import { ownKeyPair } from "../../src/certificates/keys.ts";
+import { checkKeys } from "../../src/net/tls_listener.ts";
 import { assert, assertEquals, assertThrows } from "../support/assert.ts";
 import { makeOwnCertificate } from "../support/certificate.ts";
+import { isMissing, run } from "../support/peers.ts";
 import { inFolder } from "../support/processes.ts";
 
 const NAMES = ["A.test", "*.b.test"];
@@ -40,6 +42,26 @@ Deno.test("openssl's certificates are read, with addresses", () =>
     assertEquals([names, addresses], [[], ["127.0.0.1"]]);
     assert(notAfterMs > Date.now());
   }));
+
+Deno.test({
+  ignore: isMissing("openssl"),
+  name:
+    "the runtime does not serve what TLS-ALPN-01 is answered with, as docs/certificates.md says",
+  fn: () =>
+    inFolder({}, async (folder) => {
+      const [certFile, keyFile] = [`${folder}/proof.pem`, `${folder}/proof.key`];
+      const proof = `critical,DER:0420${"00".repeat(32)}`;
+      await run(
+        "openssl",
+        ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(" "),
+        ...["-subj", "/CN=a.test", "-addext", "basicConstraints=critical,CA:FALSE"],
+        ...["-addext", `1.3.6.1.5.5.7.1.31=${proof}`, "-keyout", keyFile, "-out", certFile],
+      );
+      const [cert, key] = [certFile, keyFile].map((file) => Deno.readTextFileSync(file));
+      // Once it does, the challenge can be supported.
+      assertThrows(() => checkKeys({ cert, key }), Error, "UnsupportedCriticalExtension");
+    }),
+});
 
 Deno.test("a certificate that is cut off, or changed anywhere, is read or refused", async () => {
   const { cert } = await ownKeyPair(NAMES);
