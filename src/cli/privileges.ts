@@ -61,8 +61,14 @@ export function findAccount({ user, group }: UserSetting): Account {
   const libc = open();
   try {
     const account = lookUp(libc, user, group);
-    if (account.uid === 0 || account.gid === 0) {
+    if (account.uid === 0) {
       throw new ConfigError(`--user ${user}: that is root, so nothing would be dropped`);
+    }
+    if (account.gid === 0) {
+      const written = group === undefined ? user : `${user}:${group}`;
+      throw new ConfigError(
+        `--user ${written}: the group is root's, which may do more than others`,
+      );
     }
     const { geteuid, getegid } = libc.symbols;
     const [uid, gid] = [geteuid(), getegid()];

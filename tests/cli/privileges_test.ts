@@ -142,7 +142,7 @@ for (
     ["nobody", "no-such-group", "--user nobody:no-such-group: there is no group of this name"],
     ["root", undefined, "--user root: that is root, so nothing would be dropped"],
     ["0", "nogroup", "--user 0: that is root, so nothing would be dropped"],
-    ["nobody", "root", "--user nobody: that is root, so nothing would be dropped"],
+    ["nobody", "root", "--user nobody:root: the group is root's, which may do more than others"],
     [
       "54321",
       undefined,
