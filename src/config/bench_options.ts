@@ -95,6 +95,7 @@ const OPTIONS: readonly CommandOption<BenchSettings>[] = [
   {
     name: "protocol",
     value: "NAME",
+    choices: ["http", "fastcgi", "websocket"],
     help:
       "Ask the server that is started over http, fastcgi or websocket (mixed has groups for that " +
       "instead). Of a target, the URL's scheme says it",

@@ -16,6 +16,8 @@ export interface CommandOption<Settings> {
   readonly letter?: string;
   /** What the help text calls its value; absent for options without one. */
   readonly value?: string;
+  /** The words that its value can be, if there are few; `apply` says what is right. */
+  readonly choices?: readonly string[];
   /** Whether it may be given more than once. */
   readonly repeats?: true;
   /** What it does, without the last period. */

@@ -78,6 +78,7 @@ const OPTIONS: readonly CommandOption<FetchSettings>[] = [
   {
     name: "output",
     value: "HOW",
+    choices: ["annotated", "raw"],
     help:
       "Show the exchange annotated, with control characters as escapes, or write the answer's " +
       "bytes raw to standard output (of a WebSocket, each message and a line end) and the rest to " +

@@ -16,6 +16,7 @@ export const GATEWAY_LOG_OPTIONS: readonly OptionSpec[] = [
   {
     name: "log-level",
     value: "LEVEL",
+    choices: LOG_LEVELS,
     group: "Logs",
     help: "Write no less grave messages to the log: error, warning, or info",
     default: "info",
@@ -24,6 +25,7 @@ export const GATEWAY_LOG_OPTIONS: readonly OptionSpec[] = [
   {
     name: "log-format",
     value: "FORMAT",
+    choices: ["text", "json"],
     group: "Logs",
     help:
       "Write the log as text, or as json: an object a line, with time, level, message, worker and " +
@@ -46,6 +48,7 @@ export const COMMAND_LOG_OPTIONS: readonly CommandOption<
   {
     name: "log-level",
     value: "LEVEL",
+    choices: LOG_LEVELS,
     help: "Write no less grave messages to the log: error, warning, or info",
     default: "info",
     apply: setLogLevel,
@@ -53,6 +56,7 @@ export const COMMAND_LOG_OPTIONS: readonly CommandOption<
   {
     name: "log-format",
     value: "FORMAT",
+    choices: ["text", "json"],
     help: "Write the log as text, or as json: an object a line",
     default: "text",
     apply: setLogFormat,

@@ -14,6 +14,7 @@ export const LOADER_OPTIONS: readonly OptionSpec[] = [
   {
     name: "loader",
     value: "WHICH",
+    choices: ["built-in", "native"],
     group: "Loading",
     help: "Load modules with gatehouse's loader (built-in) or, from source, with Deno's (native)",
     default: "built-in",

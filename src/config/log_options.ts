@@ -22,6 +22,7 @@ export const LOG_OPTIONS: readonly OptionSpec[] = [
   {
     name: "access-log-format",
     value: "FORMAT",
+    choices: ["json", "common", "combined"],
     needs: "access-log",
     group: "Logs",
     help:

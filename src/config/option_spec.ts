@@ -35,7 +35,7 @@ export interface OptionSpec {
    * `FILE` and `DIR` are paths: in a configuration file, they are relative to it.
    */
   readonly value?: string;
-  /** The words that its value can be, if there are few; `apply` says what is right. */
+  /** The words that its value can be, if there are few, or mostly is; `apply` says what is right. */
   readonly choices?: readonly string[];
   /** Whether it may be given more than once. */
   readonly repeats?: true;
