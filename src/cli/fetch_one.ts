@@ -6,7 +6,7 @@
 
 import { ConfigError } from "../base/errors.ts";
 import { EMPTY } from "../base/empty.ts";
-import { print, printBytes, stdoutIsTerminal, tell } from "../base/log.ts";
+import { printable, printBytes, stdoutIsTerminal, tell } from "../base/log.ts";
 import type { Surroundings } from "../base/surroundings.ts";
 import { escapedLines, RecordView } from "../client/exchange_text.ts";
 import type { ExchangeWatcher } from "../client/one_exchange.ts";
@@ -37,29 +37,53 @@ export async function fetchOne(
     ? requestFor(target, partsOf(settings, cwd))
     : await rawRequest(requestFile, cwd);
   const view = settings.view ?? (stdoutIsTerminal() ? "annotated" : "raw");
-  const show = view === "annotated" ? print : tell;
-  // Byte for byte: not even passwords are left out.
-  const showBytes = async (lines: readonly string[]) =>
-    view === "annotated"
-      ? await printBytes(encoder.encode(lines.map((line) => `${line}\n`).join("")))
-      : tell(lines.join("\n"));
+  const output = view === "annotated" ? new OrderedOutput() : null;
+  const show = (title: string, lines: readonly string[] = []): Promise<void> | void => {
+    if (output !== null) return output.add([printable(title), ...lines]);
+    for (const line of [title, ...lines]) tell(line);
+  };
   const text = isFastCgi ? recordTexts() : byteTexts();
   const answer = isFastCgi ? stdoutOf() : (bytes: Uint8Array) => [bytes];
   const watcher: ExchangeWatcher = {
-    note: (atMs, note) => show(`* ${timeText(atMs)}  ${note}`),
-    async sent(atMs, bytes) {
-      show(`> ${timeText(atMs)}  sent ${bytes.length} bytes`);
-      await showBytes(text.sent(bytes));
+    note(atMs, note) {
+      show(`* ${timeText(atMs)}  ${note}`);
     },
+    sent: (atMs, bytes) =>
+      show(`> ${timeText(atMs)}  sent ${bytes.length} bytes`, text.sent(bytes)),
     async received(atMs, bytes) {
-      show(`< ${timeText(atMs)}  received ${bytes.length} bytes`);
-      if (view === "annotated") await showBytes(text.received(bytes));
-      else for (const part of answer(bytes)) await printBytes(part);
+      const title = `< ${timeText(atMs)}  received ${bytes.length} bytes`;
+      await show(title, output === null ? [] : text.received(bytes));
+      if (output === null) { for (const part of answer(bytes)) await printWhileRead(part); }
     },
   };
   const conversation = conversationWith(target);
   const caCerts = caCertsOf(settings, cwd);
-  return await exchangeOnce({ target, request, conversation, timeoutMs, caCerts }, watcher);
+  const plan = { target, request, conversation, timeoutMs, caCerts };
+  const isGood = await exchangeOnce(plan, watcher);
+  await output?.written;
+  return isGood;
+}
+
+/** Standard output, to which what is sent and what is received comes at the same time. */
+class OrderedOutput {
+  /** Resolves when all that was added is written. */
+  written: Promise<void> = Promise.resolve();
+
+  /** Adds lines, byte for byte: not even passwords are left out. Resolves when they are written. */
+  add(lines: readonly string[]): Promise<void> {
+    const bytes = encoder.encode(lines.map((line) => `${line}\n`).join(""));
+    this.written = this.written.then(() => printWhileRead(bytes));
+    return this.written;
+  }
+}
+
+/** Prints bytes. If nobody reads them any longer, the exchange is still checked to its end. */
+async function printWhileRead(bytes: Uint8Array): Promise<void> {
+  try {
+    await printBytes(bytes);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
 }
 
 /** A request as it stands in a file; its first word is taken for its method. */

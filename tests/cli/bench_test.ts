@@ -192,8 +192,9 @@ test("fetch shows an exchange raw where it is read by a program, and escaped whe
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const serving = (async () => {
     for await (const conn of listener) {
-      await conn.read(new Uint8Array(4_096));
+      // The answer may come while it is still told what was sent.
       await conn.write(Uint8Array.from(bytes, (char) => char.charCodeAt(0)));
+      await conn.read(new Uint8Array(4_096));
       conn.close();
     }
   })();
@@ -209,8 +210,32 @@ test("fetch shows an exchange raw where it is read by a program, and escaped whe
     const err = new TextDecoder().decode(raw.stderr);
     assertStringIncludes(err, "GET / HTTP/1.1\\r\\n");
     assertStringIncludes(err, "complete: status 200, 5 bytes of body");
+    for (const output of ["annotated", "raw"]) {
+      const unread = new Deno.Command("sh", {
+        args: [
+          "-c",
+          '"$@" | :',
+          "sh",
+          program,
+          ...first,
+          "fetch",
+          "oneraw",
+          "--output",
+          output,
+          url,
+        ],
+        stdin: "null",
+        stdout: "null",
+      });
+      assertEquals(
+        new TextDecoder().decode((await unread.output()).stderr).match(/Uncaught.*/),
+        null,
+      );
+    }
     const shown = await run(folder, "fetch", "oneraw", "--output", "annotated", url);
     assertEquals(shown.code, 0);
+    assertMatch(shown.out, /sent \d+ bytes\n> GET \/ HTTP\/1\.1\\r\\n\n/);
+    assertMatch(shown.out, /received \d+ bytes\n< HTTP\/1\.1 200 OK\\r\\n\n/);
     assertStringIncludes(shown.out, "< \\x1b[2J\\xff\n");
     assertMatch(shown.out, /^[\n\x20-\x7e]+$/);
     const bulk = await run(folder, "fetch", "bulk", "-n", "3", "--expect-bytes", "4", url);
