@@ -140,9 +140,9 @@ export class AppModuleSet {
   }
 
   /** Finds a module that an app imports while it runs. */
-  async supply(request: ImportRequest): Promise<Imported> {
+  async supply({ told, ...root }: ImportRequest): Promise<Imported> {
     try {
-      return await this.#loader.extend(this.#graph, request, this.#policy);
+      return await this.#loader.extend(this.#graph, root, this.#policy, told);
     } catch (error) {
       if (error instanceof LoadError) return { message: error.message };
       throw error;

@@ -88,6 +88,12 @@ const MAX_HASHED_APART = 64;
 /** What is in memory, and open, of these at a time: a reload has few file descriptors. */
 const HASHED_AT_A_TIME = 8;
 
+/** What a graph has grown by, and what the thread that asks was not told of before. */
+interface ToldExtension extends Extension {
+  /** Number of the CommonJS files that the graph has grown by so far. */
+  readonly told: number;
+}
+
 /** A graph with what only the loader has to know. */
 interface GrowingGraph extends PreparedGraph {
   readonly builtins: Builtins;
@@ -96,6 +102,8 @@ interface GrowingGraph extends PreparedGraph {
   packageRoot: string;
   /** The last extension: one after the other, so that no module is made twice. */
   growing: Promise<unknown>;
+  /** CommonJS that it has grown by, in order. */
+  readonly addedCommonJs: (readonly [path: string, file: string])[];
 }
 
 /** Makes apps ready for workers. */
@@ -171,18 +179,25 @@ export class Loader implements Disposable {
       requirements,
       packageRoot,
       growing: Promise.resolve(),
+      addedCommonJs: [],
     };
     return prepared;
   }
 
   /**
-   * Adds what an app imports while it runs, as far as `policy` lets it.
+   * Adds what an app imports while it runs, as far as `policy` lets it. Each thread that asks says how much of
+   * the CommonJS that was added it was `told` of: what one has asked for, others find known, and need as well.
    *
    * @throws {LoadError} when a module cannot be loaded, or may not be
    */
-  extend(prepared: PreparedGraph, root: GraphRoot, policy: ImportPolicy): Promise<Extension> {
+  extend(
+    prepared: PreparedGraph,
+    root: GraphRoot,
+    policy: ImportPolicy,
+    told = 0,
+  ): Promise<ToldExtension> {
     const graph = prepared as GrowingGraph;
-    const extended = graph.growing.then(() => this.#extended(graph, root, policy));
+    const extended = graph.growing.then(() => this.#extended(graph, root, policy, told));
     graph.growing = extended.catch(() => {});
     return extended;
   }
@@ -233,7 +248,8 @@ export class Loader implements Disposable {
     graph: GrowingGraph,
     root: GraphRoot,
     policy: ImportPolicy,
-  ): Promise<Extension> {
+    told: number,
+  ): Promise<ToldExtension> {
     const { roots, folder, forWorkers, requirements, packageRoot } = graph;
     const { files, redirects, packages, commonJs } = forWorkers;
     const known = { roots, folder, files, redirects, requirements, packageRoot };
@@ -247,7 +263,10 @@ export class Loader implements Disposable {
     Object.assign(commonJs, extension.commonJs);
     graph.requirements = extension.requirements;
     graph.packageRoot = extension.packageRoot ?? packageRoot;
-    return extension;
+    const { addedCommonJs } = graph;
+    for (const added of Object.entries(extension.commonJs)) addedCommonJs.push(added);
+    const untold = Object.fromEntries(addedCommonJs.slice(Math.max(0, told)));
+    return { ...extension, commonJs: untold, told: addedCommonJs.length };
   }
 
   async #made(question: Preparation, indexPath: string): Promise<KnownGraph> {

@@ -51,11 +51,12 @@ export class ImportDesk {
 
   /** Takes what may be an import; `false` if modules do not import like this, or not so much. */
   take(id: unknown, request: unknown): boolean {
-    const { specifier, referrer, type } = (request ?? {}) as {
+    const { specifier, referrer, type, told = 0 } = (request ?? {}) as {
       [Key in keyof ImportRequest]: unknown;
     };
     if (typeof id !== "number" || !isUrlLike(specifier) || !isUrlLike(referrer)) return false;
     if (typeof type !== "string" || !TYPE.test(type)) return false;
+    if (typeof told !== "number") return false;
     this.#pending++;
     this.#pendingChars += specifier.length;
     const isTooMuch = this.#pending > MAX_PENDING_IMPORTS ||
@@ -63,7 +64,7 @@ export class ImportDesk {
     if (isTooMuch) return false;
     this.#waiting.push({
       id,
-      request: { specifier, referrer, type: type as ImportRequest["type"] },
+      request: { specifier, referrer, type: type as ImportRequest["type"], told },
     });
     if (this.#timer === undefined) this.#supplyWaiting();
     return true;

@@ -123,6 +123,7 @@ export function answerQuestions(port: MessagePort, url: string, ask: AskForModul
       specifier: specifier === url ? await source : specifier,
       referrer: `${request.referrer}`,
       type: request.type,
+      told: request.told,
     });
     postToPort(port, { id, answer });
   });

@@ -25,7 +25,10 @@ import { importError } from "./thrown.ts";
 type GrowingPart = "files" | "redirects" | "packages";
 
 /** What a graph has of it, or grows by. */
-type GraphGrowth = Pick<WorkerGraph, GrowingPart> & Partial<Pick<WorkerGraph, "commonJs">>;
+type GraphGrowth =
+  & Pick<WorkerGraph, GrowingPart>
+  & Partial<Pick<WorkerGraph, "commonJs">>
+  & { readonly told?: number };
 
 /** Asks the gateway for a module that the worker does not have. */
 export type AskForModule = (request: ImportRequest) => Promise<Imported>;
@@ -144,6 +147,8 @@ class AppModules {
   readonly #hasLocalPackages: boolean;
   /** Paths of files that take the place of CommonJS, by path. */
   readonly #commonJs = new SafeMap<string, string>();
+  /** How much of what threads have had added to the graph it was told. */
+  #commonJsTold = 0;
   /** Paths of files that are known to be CommonJS. */
   readonly #requiredPaths = new SafeSet<string>();
   /** Files by module, specifier and type, where only the loader knows what is meant. */
@@ -224,7 +229,7 @@ class AppModules {
   }
 
   #requiredNow(url: string, now: RequireNow): string | undefined {
-    const answer = now({ specifier: url, referrer: url, type: "" });
+    const answer = now({ specifier: url, referrer: url, type: "", told: this.#commonJsTold });
     if (hasOwn(answer, "message")) {
       // Outside of packages, the runtime may load a file itself, if the app may read it.
       if (!this.#packages.has(url)) return undefined;
@@ -280,7 +285,7 @@ class AppModules {
   }
 
   async #fetched(specifier: string, referrer: string, type: ImportType): Promise<string> {
-    const answer = await this.#ask({ specifier, referrer, type });
+    const answer = await this.#ask({ specifier, referrer, type, told: this.#commonJsTold });
     if (hasOwn(answer, "message")) throw importError((answer as { message: string }).message);
     const added = answer as Exclude<Imported, { message: string }>;
     this.#add(added);
@@ -308,8 +313,9 @@ class AppModules {
     }
   }
 
-  #add({ files, redirects, packages, commonJs }: GraphGrowth): void {
+  #add({ files, redirects, packages, commonJs, told = 0 }: GraphGrowth): void {
     this.#packages.add(packages);
+    if (told > this.#commonJsTold) this.#commonJsTold = told;
     const isGiven = typeof commonJs === "object" && commonJs !== null;
     const paths = isGiven ? keys(commonJs) : [];
     for (let i = 0; i < paths.length; i++) {

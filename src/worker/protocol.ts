@@ -65,6 +65,8 @@ export interface ImportRequest {
   readonly referrer: string;
   /** What the import's attributes ask for. */
   readonly type: ImportType;
+  /** What the last answer said in {@linkcode Imported.told}; 0 unless it is given. */
+  readonly told?: number;
 }
 
 /** The answer: where the module is, or why it is not. */
@@ -78,8 +80,13 @@ export type Imported =
     readonly redirects: Readonly<Record<string, string>>;
     /** Folders of packages, by requirement. */
     readonly packages: Readonly<Record<string, string>>;
-    /** CommonJS, as a graph for workers has it; none unless it is given. */
+    /**
+     * CommonJS, as a graph for workers has it, with what other threads have asked for since the answer before;
+     * none unless it is given.
+     */
     readonly commonJs?: Readonly<Record<string, string>>;
+    /** How much CommonJS that makes, with all that answers had before; 0 unless it is given. */
+    readonly told?: number;
   }
   | { readonly message: string };
 

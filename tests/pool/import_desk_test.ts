@@ -30,6 +30,7 @@ const notImports: Record<string, [id: unknown, request: unknown]> = {
   "no type": [1, { ...REQUEST, type: null }],
   "a type with more in it": [1, { ...REQUEST, type: "json https://b/" }],
   "a type that is too long": [1, { ...REQUEST, type: "x".repeat(65) }],
+  "a count that is no number": [1, { ...REQUEST, told: "1" }],
 };
 for (const [name, [id, request]] of Object.entries(notImports)) {
   Deno.test(`an import is none that has ${name}`, () => {

@@ -64,4 +64,40 @@ export function commonJsAppTests({ name, command, args }: ServingLeg): void {
       await Deno.remove(folder, { recursive: true });
     }
   });
+
+  Deno.test(`each thread of a package beside the app can import, also the second one (${name})`, async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await Deno.mkdir(`${folder}/node_modules/threads`, { recursive: true });
+      for (const [name, text] of Object.entries(THREADS)) {
+        await Deno.writeTextFile(`${folder}/${name}`, text);
+      }
+      await using gateway = await startGateway([`${folder}/app.mjs`, ...args], { command });
+      for (const _ of ["first", "second"]) {
+        assertEquals(await (await fetch(gateway.url)).text(), "imported");
+      }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
 }
+
+/** A project with a package that makes a thread, which imports as `real-require` does, for each call. */
+const THREADS: Readonly<Record<string, string>> = {
+  "package.json": '{ "dependencies": { "threads": "1" } }',
+  "app.mjs": `import begin from "threads";
+export default async () => new Response(await begin());`,
+  "node_modules/threads/package.json": '{ "name": "threads", "version": "1.0.0" }',
+  "node_modules/threads/index.js": `const { Worker } = require("node:worker_threads");
+module.exports = () => new Promise((resolve, reject) => {
+  const thread = new Worker(require("node:path").join(__dirname, "thread.js"));
+  thread.on("error", (error) => resolve(error.message)).on("message", (message) => {
+    thread.terminate();
+    resolve(message);
+  });
+});`,
+  "node_modules/threads/thread.js": `const { realImport } = require("./real.js");
+realImport("node:worker_threads").then(({ parentPort }) => parentPort.postMessage("imported"));`,
+  "node_modules/threads/real.js": `const realImport = new Function("path", "return import(path)");
+module.exports = { realImport };`,
+};
