@@ -172,7 +172,7 @@ export class HttpConnection extends Connection {
     this.#upgrading = null;
     this.#successor = successor;
     const rest = this.#parser.takeRest();
-    successor.push(rest, rest.length);
+    if (rest.length > 0) successor.push(rest, rest.length);
     this.scheduleFlush();
     if (!this.isPumping) queueMicrotask(() => this.#goOn());
     if (this.peerClosed) queueMicrotask(() => this.state === OPEN && successor.onHalfClosed());

@@ -86,7 +86,7 @@ export interface LinkOptions {
 }
 
 /** A WebSocket, as the gateway has it. */
-export class WebSocketLink implements Successor {
+export class WebSocketLink implements Successor, SocketRecordTaker {
   readonly #connection: UpgradedConnection;
   readonly #reader: FrameReader;
   readonly #closing = new ClosingHandshake();
@@ -219,7 +219,7 @@ export class WebSocketLink implements Successor {
   write(chunk: Uint8Array): void {
     const before = this.#connection.out.length;
     try {
-      this.#records.push(chunk, this.#taker);
+      this.#records.push(chunk, this);
     } catch (error) {
       if (!(error instanceof SocketRecordError)) throw error;
       this.#fail(INTERNAL_ERROR, error.message);
@@ -309,26 +309,25 @@ export class WebSocketLink implements Successor {
     }
   }
 
-  readonly #taker: SocketRecordTaker = {
-    onPart: (kind, part, isLast) => {
-      if (!this.#closing.isOpen && this.#lastWord === null) return;
-      const opcode = this.#isSending ? CONTINUATION : kind === TEXT ? TEXT_FRAME : BINARY_FRAME;
-      // An empty part within a message says nothing.
-      if (part.length === 0 && !isLast) return;
-      this.#isSending = !isLast;
-      if (this.#deflate === null) this.#frame(isLast ? FIN | opcode : opcode, part);
-      else this.#deflateTo(this.#deflate, opcode, part, isLast);
-    },
-    onRecord: (kind, payload) => {
-      if (kind === PING_RECORD) {
-        this.#ping(payload);
-        return;
-      }
-      if (kind !== CLOSE) throw new SocketRecordError("a socket record that is the gateway's");
-      const { code, reason } = closeOf(payload);
-      this.#begin(code, reason);
-    },
-  };
+  onPart(kind: typeof TEXT | typeof BINARY, part: Uint8Array, isLast: boolean): void {
+    if (!this.#closing.isOpen && this.#lastWord === null) return;
+    const opcode = this.#isSending ? CONTINUATION : kind === TEXT ? TEXT_FRAME : BINARY_FRAME;
+    // An empty part within a message says nothing.
+    if (part.length === 0 && !isLast) return;
+    this.#isSending = !isLast;
+    if (this.#deflate === null) this.#frame(isLast ? FIN | opcode : opcode, part);
+    else this.#deflateTo(this.#deflate, opcode, part, isLast);
+  }
+
+  onRecord(kind: number, payload: Uint8Array): void {
+    if (kind === PING_RECORD) {
+      this.#ping(payload);
+      return;
+    }
+    if (kind !== CLOSE) throw new SocketRecordError("a socket record that is the gateway's");
+    const { code, reason } = closeOf(payload);
+    this.#begin(code, reason);
+  }
 
   #ping(payload: Uint8Array): void {
     if (payload.length > MAX_CONTROL_BYTES) {

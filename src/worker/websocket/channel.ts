@@ -13,6 +13,7 @@ import type { AbortReason, UpgradeHead } from "../../message/exchange.ts";
 import type { KeptExchange } from "../../message/kept_sockets.ts";
 import type { SocketRecordTaker } from "../../message/socket_records.ts";
 import {
+  BINARY,
   CLOSE,
   FAULT,
   OPENED,
@@ -110,7 +111,7 @@ export interface ChannelOptions {
 }
 
 /** A WebSocket between the app and the gateway. */
-export class SocketChannel implements BodySource, UpgradeTaker {
+export class SocketChannel implements BodySource, UpgradeTaker, SocketRecordTaker {
   /** Where the socket stands. */
   readyState: number = CONNECTING;
   /** The extensions in use, as `Sec-WebSocket-Extensions` names them. */
@@ -217,7 +218,7 @@ export class SocketChannel implements BodySource, UpgradeTaker {
   onDone(): void {}
 
   onBytes(chunk: Uint8Array): void {
-    this.#reader.push(chunk, this.#taker);
+    this.#reader.push(chunk, this);
   }
 
   /** A client that goes has said so in a record, or its connection is lost. */
@@ -270,42 +271,41 @@ export class SocketChannel implements BodySource, UpgradeTaker {
     return false;
   }
 
-  readonly #taker: SocketRecordTaker = {
-    onPart: (kind, part, isLast) => {
-      const bytes = lengthOf(part);
-      if (!isLast) {
-        this.#keepPart(part);
-        // The rest could not come without room.
-        this.#grant(bytes + RECORD_HEADER_BYTES);
-        return;
-      }
-      let whole = part;
-      if (this.#partBytes > 0) {
-        this.#keepPart(part);
-        whole = viewOf(this.#parts, 0, this.#partBytes);
-      }
-      const message = kind === TEXT ? utf8Text(whole) : copyOf(whole, 0, lengthOf(whole));
-      if (this.#partBytes > 0) this.#dropParts();
-      this.#deliver(bytes + RECORD_HEADER_BYTES, message, null);
-    },
-    onRecord: (kind, payload) => {
-      this.#grant(RECORD_HEADER_BYTES + lengthOf(payload));
-      if (kind === OPENED) {
-        this.#tell((events) => this.#onOpened(events, utf8Text(payload)));
-      } else if (kind === FAULT) {
-        const message = utf8Text(payload);
-        this.#tell((events) => {
-          this.readyState = CLOSED;
-          events.onFault(message);
-        });
-      } else if (kind === CLOSE) {
-        const length = lengthOf(payload);
-        const code = length < 3 ? NO_STATUS : payload[1] * 256 + payload[2];
-        const reason = length <= 3 ? "" : utf8Text(viewOf(payload, 3, length));
-        this.#end(payload[0] === 1, code, reason);
-      }
-    },
-  };
+  onPart(kind: typeof TEXT | typeof BINARY, part: Uint8Array, isLast: boolean): void {
+    const bytes = lengthOf(part);
+    if (!isLast) {
+      this.#keepPart(part);
+      // The rest could not come without room.
+      this.#grant(bytes + RECORD_HEADER_BYTES);
+      return;
+    }
+    let whole = part;
+    if (this.#partBytes > 0) {
+      this.#keepPart(part);
+      whole = viewOf(this.#parts, 0, this.#partBytes);
+    }
+    const message = kind === TEXT ? utf8Text(whole) : copyOf(whole, 0, lengthOf(whole));
+    if (this.#partBytes > 0) this.#dropParts();
+    this.#deliver(bytes + RECORD_HEADER_BYTES, message, null);
+  }
+
+  onRecord(kind: number, payload: Uint8Array): void {
+    this.#grant(RECORD_HEADER_BYTES + lengthOf(payload));
+    if (kind === OPENED) {
+      this.#tell((events) => this.#onOpened(events, utf8Text(payload)));
+    } else if (kind === FAULT) {
+      const message = utf8Text(payload);
+      this.#tell((events) => {
+        this.readyState = CLOSED;
+        events.onFault(message);
+      });
+    } else if (kind === CLOSE) {
+      const length = lengthOf(payload);
+      const code = length < 3 ? NO_STATUS : payload[1] * 256 + payload[2];
+      const reason = length <= 3 ? "" : utf8Text(viewOf(payload, 3, length));
+      this.#end(payload[0] === 1, code, reason);
+    }
+  }
 
   #onOpened(events: SocketEvents, extensions: string): void {
     this.extensions = extensions;
