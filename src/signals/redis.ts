@@ -306,6 +306,8 @@ export class RedisSignals implements TopicStore, RemoteSignals, Disposable {
       return await command();
     } catch (error) {
       if (!(error instanceof Error)) throw error;
+      // What the client says then is about its own queue.
+      if (!this.#isReady) throw new SignalDeliveryError(`${this.#place} is away`);
       throw new SignalDeliveryError(`${this.#place} has not done it: ${error.message}`);
     }
   }

@@ -199,7 +199,10 @@ withEach(
     }
     const url = `redis://:sesame@127.0.0.1:${port}`;
     await using gateway = await startGateway([APP, `--signals=${url}`, "--workers=1"]);
-    assert((await ask(gateway, "/publish?name=a&value=1")).startsWith("SignalDeliveryError: "));
+    for (const path of ["/publish?name=a&value=1", "/send?name=a&value=1"]) {
+      const answer = await ask(gateway, path);
+      assertEquals(answer, `SignalDeliveryError: Redis at 127.0.0.1:${port} is away`, path);
+    }
     assert(/^\d+$/.test(await ask(gateway, "/")));
     await new Promise((resolve) => setTimeout(resolve, 500));
     assertEquals(gateway.log.filter((line) => /refused/i.test(line)).length, 1);
