@@ -7,6 +7,7 @@
 
 import { EMPTY } from "../base/empty.ts";
 import type { SocketRecordTaker } from "../message/socket_records.ts";
+import { NO_ANSWER } from "../message/exchange.ts";
 import {
   BINARY,
   CLOSE,
@@ -238,7 +239,19 @@ export class WebSocketLink implements Successor, SocketRecordTaker {
 
   fail(status: number): void {
     this.#isOver = true;
+    if (status === NO_ANSWER) {
+      this.#breakOff();
+      return;
+    }
     this.#leave(status === SERVICE_UNAVAILABLE ? GOING_AWAY : INTERNAL_ERROR);
+  }
+
+  /** The app wants no closing handshake. */
+  #breakOff(): void {
+    this.#deflater?.close();
+    this.#lastWord = null;
+    this.#closing.end();
+    this.#connection.finish("sending");
   }
 
   onHalfClosed(): void {

@@ -54,6 +54,8 @@ export interface BodyTarget {
   grant(bytes: number): void;
   /** Gives the request up, since `error` was thrown. */
   failWith(error: unknown): void;
+  /** Breaks the connection off. */
+  cut(): void;
   /** What is spoken to after an upgrade to a socket that other workers may be given; else `null`. */
   readonly kept: KeptExchange | null;
   /** Hands that socket back, with what another worker is to know. */

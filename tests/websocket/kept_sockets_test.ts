@@ -143,6 +143,30 @@ for (const workers of ["0", "1", "2"]) {
       lost[Symbol.dispose]();
       assertEquals(await watcher.receive(), [`${name}-lost 1006`]);
     });
+    await step("a socket that is terminated has no closing handshake", async (name) => {
+      await using watcher = await greeted(gateway, `${name}-watcher`);
+      assertEquals(await answerTo(watcher, "join closings"), "joined closings");
+      const client = await greeted(gateway, name);
+      const before = gateway.log.length;
+      client.socket.send("terminate");
+      const { code, wasClean } = await client.closed;
+      // What Deno's client says of it.
+      assert(!wasClean && code !== 1011, String(code));
+      assertEquals(await watcher.receive(), [`${name} 1006`]);
+      await gateway.logged(/terminated: [23] 0/, { before });
+      await gateway.logged(new RegExp(`closed: ${name} 1006`), { before });
+      assertEquals(gateway.log.slice(before).filter((line) => /error:/.test(line)), []);
+    });
+    await step("text and bytes have methods of their own, as under Bun", async (name) => {
+      await using client = await greeted(gateway, name);
+      await using other = await greeted(gateway, `${name}-2`);
+      assertEquals(await answerTo(other, "join both"), "joined both");
+      client.socket.send("both words");
+      for (const [each, byte] of [[client, 1], [other, 3]] as const) {
+        const [text, bytes] = await each.receive(2);
+        assertEquals([text, new Uint8Array(bytes as ArrayBuffer)[0]], ["words", byte]);
+      }
+    });
     await step("topics are bounded in number and length", async (name) => {
       await using client = await greeted(gateway, name);
       assertEquals(await answerTo(client, "topics 1024"), "subscribed to 1024");

@@ -25,6 +25,7 @@ async function sent(
     upgrade: () => told.push("upgrade") > 0,
     grant: (bytes) => void told.push(`grant ${bytes}`),
     failWith: (error) => void told.push(`${error}`),
+    cut: () => void told.push("cut"),
   };
   const parts: PushedResponse = {
     status: 200,

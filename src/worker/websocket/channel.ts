@@ -255,6 +255,14 @@ export class SocketChannel implements BodySource, UpgradeTaker, SocketRecordTake
     else this.#push(record);
   }
 
+  /** Breaks the connection off, whatever is on its way. */
+  terminate(): void {
+    if (this.readyState === CLOSED) return;
+    this.readyState = CLOSING;
+    this.#target?.cut();
+    if (!this.#isEnding) this.#end(false, ABNORMAL_CLOSURE, "");
+  }
+
   /** Gives the socket up, since the app has thrown `error`. */
   failWith(error: unknown): void {
     this.#target?.failWith(error);

@@ -170,6 +170,14 @@ export class HandledSocket implements AppSocket {
     return channel.isTaken ? max(1, lengthOf(record) - RECORD_HEADER_BYTES) : -1;
   }
 
+  sendText(message: string): number {
+    return this.send(String(message));
+  }
+
+  sendBinary(message: ArrayBufferLike | ArrayBufferView): number {
+    return this.send(message);
+  }
+
   ping(payload: string | ArrayBufferLike | ArrayBufferView = ""): number {
     const channel = this.#channel;
     const record = messageOf(bytesOrText(payload));
@@ -185,6 +193,10 @@ export class HandledSocket implements AppSocket {
   close(code?: number, reason?: string): void {
     const closing = closingOf(code, reason);
     this.#channel.close(closing.code, closing.reason);
+  }
+
+  terminate(): void {
+    this.#channel.terminate();
   }
 
   subscribe(topic: string): void {
@@ -213,6 +225,14 @@ export class HandledSocket implements AppSocket {
 
   publish(topic: string, message: Exclude<OutgoingMessage, Blob>): number {
     return publishTo(this.#keeper, this.#head.mount, topic, message, this.#channel.kept);
+  }
+
+  publishText(topic: string, message: string): number {
+    return this.publish(topic, String(message));
+  }
+
+  publishBinary(topic: string, message: ArrayBufferLike | ArrayBufferView): number {
+    return this.publish(topic, message);
   }
 
   cork<Result>(callback: (socket: this) => Result): Result {

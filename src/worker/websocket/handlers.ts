@@ -37,10 +37,16 @@ export interface AppSocket<Data = unknown> {
    * called when all is on its way), or 0 if the socket is not open: then it is not sent.
    */
   send(message: OutgoingMessage): number;
+  /** The same, for text. */
+  sendText(message: string): number;
+  /** The same, for bytes. */
+  sendBinary(message: ArrayBufferLike | ArrayBufferView): number;
   /** Sends a ping with up to 125 bytes. Returns as {@linkcode AppSocket.send} does. */
   ping(payload?: string | ArrayBufferLike | ArrayBufferView): number;
   /** Begins to close the socket, with a code as of `WebSocket.close()`, and a reason of up to 123 bytes. */
   close(code?: number, reason?: string): void;
+  /** Breaks the connection off at once, without a closing handshake: `close` is called with 1006. */
+  terminate(): void;
   /**
    * Has the socket sent what is published to `topic`, from now on. A socket can have 1,024 topics, with names of
    * up to 256 bytes in UTF-8.
@@ -59,6 +65,10 @@ export interface AppSocket<Data = unknown> {
    * @throws {RangeError} if there are more
    */
   publish(topic: string, message: Exclude<OutgoingMessage, Blob>): number;
+  /** The same, for text. */
+  publishText(topic: string, message: string): number;
+  /** The same, for bytes. */
+  publishBinary(topic: string, message: ArrayBufferLike | ArrayBufferView): number;
   /** Calls `callback` with the socket: what is sent in one turn goes out together anyway. */
   cork<Result>(callback: (socket: AppSocket<Data>) => Result): Result;
 }
