@@ -79,6 +79,12 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ]],
   ["compression.codings", { compression: { codings: [] } }, "…", ["--compress=,"]],
   ["compression.types", { compression: { types: ["html"] } }, "…", ["--compress-types=html"]],
+  ["compression.exceptPaths", { compression: { exceptPaths: ["account"] } }, "…", [
+    "--compress-except=account",
+  ]],
+  ["compression.exceptPaths", { compression: { exceptPaths: ["/a/"] } }, "…", [
+    "--compress-except=/a/",
+  ]],
   ["compression.minBytes", { compression: { minBytes: -1 } }, "…", ["--compress-min-bytes=-1"]],
   ["compression.level", { compression: { level: 1 } }, "…"],
   ["onRequestEnd", { onRequestEnd: {} }, "onRequestEnd takes a function, not an object"],

@@ -146,6 +146,7 @@ export async function serveCommand(
         codings: settings.compress,
         types: settings.compressTypes,
         minBytes: settings.compressMinBytes,
+        exceptPaths: settings.compressExcept,
       },
       host: loading.host,
       prefixes: apps.mounts.map(({ prefix }) => prefix),

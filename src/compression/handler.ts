@@ -6,7 +6,9 @@
 
 import { ConfigError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Exchange, ExchangeHandler } from "../message/exchange.ts";
+import type { Exchange, ExchangeHandler, RequestHead } from "../message/exchange.ts";
+import { decoded, isPossiblyBelow } from "../message/request_paths.ts";
+import { normalPath, sentPathOf } from "../message/request_url.ts";
 import { TermsReader } from "./codec/request_terms.ts";
 import { ResponsePlans } from "./codec/response_plan.ts";
 import type { CompressionSettings } from "./codec/settings.ts";
@@ -25,6 +27,7 @@ export class CompressingHandler implements ExchangeHandler {
   readonly #terms: TermsReader;
   readonly #compressors: readonly Compressor[];
   readonly #parts: CompressionParts;
+  readonly #exceptPaths: readonly string[];
 
   /** Starts what compresses, as `settings` say, and stands before `handler`. */
   constructor(handler: ExchangeHandler, settings: CompressionSettings, log: Log) {
@@ -40,6 +43,7 @@ export class CompressingHandler implements ExchangeHandler {
     );
     const compressors = Array.from({ length: threads }, () => new Compressor(codings, log));
     this.#handler = handler;
+    this.#exceptPaths = settings.exceptPaths.map(decoded);
     this.#compressors = compressors;
     this.#terms = new TermsReader(codings.map(({ coding }) => coding));
     this.#parts = {
@@ -53,8 +57,18 @@ export class CompressingHandler implements ExchangeHandler {
   }
 
   handle(exchange: Exchange): void {
+    if (this.#exceptPaths.length > 0 && this.#isExcepted(exchange.head)) {
+      this.#handler.handle(exchange);
+      return;
+    }
     const terms = this.#terms.read(exchange.head);
     this.#handler.handle(new CompressedExchange(exchange, terms, this.#parts));
+  }
+
+  #isExcepted(head: RequestHead): boolean {
+    const path = sentPathOf(head);
+    const normal = normalPath(path);
+    return this.#exceptPaths.some((prefix) => isPossiblyBelow(path, normal, prefix));
   }
 
   /** Ends what compresses. */

@@ -9,6 +9,7 @@ import type { Coding, CodingLevel } from "../compression/codec/settings.ts";
 import {
   DEFAULT_COMPRESSION,
   DEFAULT_TYPES,
+  isExceptPath,
   isTypePattern,
   LEVELS,
 } from "../compression/codec/settings.ts";
@@ -51,6 +52,16 @@ export const COMPRESSION_OPTIONS: readonly OptionSpec[] = [
     apply: (settings, text, name) =>
       settings.compressMinBytes = parseByteSize(name, text, RANGES.compressMinBytes.max),
   },
+  {
+    name: "compress-except",
+    value: "PATHS",
+    needs: "compress",
+    group: "Compression",
+    help:
+      "Leave the responses of these paths alone, and of all below them: a list such as /account,/api, " +
+      "for pages that have secrets beside what others choose",
+    apply: (settings, text, name) => settings.compressExcept = parsePaths(text, name),
+  },
 ];
 
 /**
@@ -85,6 +96,15 @@ export function parseCodings(text: string, name: string): readonly CodingLevel[]
 
 function isCoding(text: string): text is Coding {
   return Object.hasOwn(LEVELS, text);
+}
+
+function parsePaths(text: string, name: string): readonly string[] {
+  const paths = text.split(",").map((each) => each.trim());
+  for (const path of paths) {
+    if (isExceptPath(path)) continue;
+    throw new ConfigError(`${name} takes paths such as /account, not ${JSON.stringify(path)}`);
+  }
+  return paths;
 }
 
 function parseTypes(text: string, name: string): readonly string[] {

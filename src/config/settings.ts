@@ -171,6 +171,8 @@ export interface ServeSettings {
   compressTypes: readonly string[];
   /** Responses whose length is known to be less are not, in bytes. */
   compressMinBytes: number;
+  /** Paths at and below which they are not. */
+  compressExcept: readonly string[];
   /** The server by which signals reach other machines; `null` if they need not. */
   signals: RedisAddress | null;
   /** Which faults of apps go to the web servers' error logs. */
@@ -326,6 +328,7 @@ export function defaultSettings(): ServeSettings {
     compress: null,
     compressTypes: DEFAULT_COMPRESSION.types,
     compressMinBytes: DEFAULT_COMPRESSION.minBytes,
+    compressExcept: DEFAULT_COMPRESSION.exceptPaths,
     signals: null,
     faultReports: "errors",
     certFiles: [],

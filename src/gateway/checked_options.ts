@@ -6,7 +6,12 @@
 
 import { ConfigError } from "../base/errors.ts";
 import type { Coding, CodingLevel, CompressionSettings } from "../compression/codec/settings.ts";
-import { DEFAULT_COMPRESSION, isTypePattern, LEVELS } from "../compression/codec/settings.ts";
+import {
+  DEFAULT_COMPRESSION,
+  isExceptPath,
+  isTypePattern,
+  LEVELS,
+} from "../compression/codec/settings.ts";
 import { accelFrom, fileField, isFieldValue, isFileInFolder } from "../config/file_options.ts";
 import { checkGreetings, checkSecure } from "../config/proxy_options.ts";
 import { mongrel2From } from "../config/relative_paths.ts";
@@ -302,7 +307,7 @@ function checkCompression(checks: SettingChecks, given: ServeOptions["compressio
   }
   checks.names("compression.", given, { ...DEFAULT_COMPRESSION });
   checks.numbers("compression.", { ...given }, { minBytes: RANGES.compressMinBytes });
-  const { codings, types } = given;
+  const { codings, types, exceptPaths } = given;
   const isLevel = ({ coding, level }: Partial<CodingLevel>) => {
     const range = Object.hasOwn(LEVELS, coding as string) ? LEVELS[coding as Coding] : null;
     return range !== null && Number.isInteger(level) && level! >= range.min && level! <= range.max;
@@ -318,6 +323,11 @@ function checkCompression(checks: SettingChecks, given: ServeOptions["compressio
     Array.isArray(list) && list.every((each) => typeof each === "string" && isTypePattern(each));
   if (types !== undefined && !isTypes(types)) {
     checks.refuse("compression.types", "a list of media types in lower case", types);
+  }
+  const isPaths = (list: unknown) =>
+    Array.isArray(list) && list.every((each) => typeof each === "string" && isExceptPath(each));
+  if (exceptPaths !== undefined && !isPaths(exceptPaths)) {
+    checks.refuse("compression.exceptPaths", "a list of paths such as /account", exceptPaths);
   }
 }
 

@@ -106,6 +106,12 @@ export function isSurelyBelow(path: string, normal: string, prefix: string): boo
     decodedReadings(sent).every((each) => isBelow(each, meant));
 }
 
+/** Whether `path`, as it was sent, is below `prefix`, whose escapes are decoded, in any of its readings. */
+export function isPossiblyBelow(path: string, normal: string, prefix: string): boolean {
+  if (isPlain(path)) return isBelow(path, prefix);
+  return [decoded(normal), ...decodedReadings(path)].some((each) => isBelow(each, prefix));
+}
+
 /** `path` after its dot segments were resolved (RFC 3986 5.2.4). */
 function resolved(path: string, isSingle: SegmentTest, isDouble: SegmentTest): string {
   const segments: string[] = [];

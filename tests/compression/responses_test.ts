@@ -426,6 +426,44 @@ Deno.test("types, least sizes and codings are as options say", async () => {
   assertEquals(await codingOf("/stream?h-content-type=text/event-stream", "gzip"), "gzip");
 });
 
+Deno.test("paths that are excepted are left alone, however they are written", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${folder}/in/deep`, { recursive: true });
+    for (const name of ["in.txt", "in/a.txt", "in/deep/a.txt"]) {
+      await Deno.writeTextFile(`${folder}/${name}`, TEXT);
+    }
+    const app = `${folder}/app.js`;
+    await Deno.writeTextFile(app, `export default () => new Response(${JSON.stringify(TEXT)});`);
+    await using gateway = await startGateway([
+      ...["--mount", `/=${app}`, "--mount", `/files=${folder}`, "--workers=1"],
+      ...["--compress=gzip", "--compress-except=/files/in,/se%63ret, /%C3%A4"],
+    ]);
+    const cases: [path: string, coding: string | null][] = [
+      ["/files/in.txt", "gzip"],
+      ["/files/in/a.txt", null],
+      ["/files/in/deep/a.txt", null],
+      ["/files/in/../in.txt", null],
+      ["/files/%69n/a.txt", null],
+      ["/files/./in/a.txt", null],
+      ["/text", "gzip"],
+      ["/secret", null],
+      ["/secret?h-a=b", null],
+      ["/secret/more", null],
+      ["/secrets", "gzip"],
+      ["/SECRET", "gzip"],
+      ["/%c3%a4", null],
+    ];
+    for (const [path, coding] of cases) {
+      const { headers } = await ask(gateway.port, path, { accept: "gzip" });
+      assertEquals(headers.get("content-encoding"), coding, path);
+      assertEquals(headers.has("vary"), coding !== null, path);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("files are compressed, but not those that are already, and not in parts", async () => {
   const folder = await Deno.makeTempDir();
   try {

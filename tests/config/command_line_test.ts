@@ -159,6 +159,7 @@ const refusals: [string[], string | RegExp][] = [
   [["a", "--health-check-timeout", "3"], "--health-check-timeout needs --health-check PATH"],
   [["a", "--profile-seconds", "3"], "--profile-seconds needs --profile DIR"],
   [["a", "--compress-types", "a/b"], /--compress-types needs --compress$/],
+  [["a", "--compress-except", "/a"], /--compress-except needs --compress$/],
   [["a", "--compress-min-bytes", "1"], /--compress-min-bytes needs --compress$/],
   [["a", "--forwarded-fields", "forwarded"], "--forwarded-fields needs --trusted-proxies"],
   [["a", "--acme-contact", "a@b"], "--acme-contact needs --acme DOMAIN"],

@@ -49,6 +49,7 @@ const VALUES: Record<string, string> = {
   "inspect": "worker",
   "compress": "gzip:1,br",
   "compress-types": "text/html,*+json",
+  "compress-except": "/a,/b",
   "health-check": "/health",
   "config": "c.ini",
   "server-name": "main",

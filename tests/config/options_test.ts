@@ -88,6 +88,9 @@ const effects: Record<
   "compress-types": [["--compress", "--compress-types", "Text/HTML,*+json"], {
     compressTypes: ["text/html", "*+json"],
   }],
+  "compress-except": [["--compress", "--compress-except", "/a, /b/c%20d"], {
+    compressExcept: ["/a", "/b/c%20d"],
+  }],
   "compress-min-bytes": [["--compress", "--compress-min-bytes", "2k"], { compressMinBytes: 2_048 }],
   "fastcgi-stderr": [["--fastcgi-stderr", "console"], { faultReports: "console" }],
   "server-header": [["--server-header", "a b"], { serverHeader: "a b" }],

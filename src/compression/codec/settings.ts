@@ -41,6 +41,8 @@ export interface CompressionSettings {
   readonly types: readonly string[];
   /** Shorter bodies, whose length is known, are sent as they are, in bytes. */
   readonly minBytes: number;
+  /** Paths whose responses, and those of what is below them, are sent as they are: `/account`. */
+  readonly exceptPaths: readonly string[];
 }
 
 /** Media types that are worth it. */
@@ -75,6 +77,7 @@ export const DEFAULT_COMPRESSION: CompressionSettings = {
   })),
   types: DEFAULT_TYPES,
   minBytes: 1_024,
+  exceptPaths: [],
 };
 
 const EVENT_STREAM = "text/event-stream";
@@ -84,6 +87,11 @@ const PATTERN = new RegExp(`^(?:${TOKEN}/${TOKEN}|\\*\\+${TOKEN})$`);
 /** Whether `text` can be one of {@linkcode CompressionSettings.types}. */
 export function isTypePattern(text: string): boolean {
   return PATTERN.test(text) && text === text.toLowerCase() && !/^\*\/|\/\*.|\/.+\*/.test(text);
+}
+
+/** Whether `text` can be one of {@linkcode CompressionSettings.exceptPaths}: as in a URL, without a slash at its end. */
+export function isExceptPath(text: string): boolean {
+  return /^(?:\/[!"$-.0->@-~]+)+$/.test(text);
 }
 
 /** Whether a media type, in lower case and without parameters, is one of `types`. */
