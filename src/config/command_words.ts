@@ -170,6 +170,7 @@ function unknownOption(word: string): ConfigError {
 const DENO_OPTIONS: ReadonlyMap<string, string> = new Map([
   ["A", "use --app-allow-all to let apps do everything"],
   ["E", "use --app-allow-env"],
+  ["I", "use --allow-import"],
   ["N", "use --app-allow-net"],
   ["R", "use --app-allow-read"],
   ["S", "use --app-allow-sys"],
@@ -177,10 +178,33 @@ const DENO_OPTIONS: ReadonlyMap<string, string> = new Map([
   ["parallel", "apps run in --workers N, by default one for each core"],
   ["watch-hmr", "use --watch"],
   ["V", "use --version"],
+  ["c", "the deno.json beside the app counts"],
+  ["r", "use --reload"],
+  ["q", "use --log-level error"],
+  ["quiet", "use --log-level error"],
+  ["check", "gatehouse checks no types: run deno check"],
+  ["no-check", "gatehouse checks no types: leave it out"],
+  ["no-prompt", "gatehouse never asks: leave it out"],
+  ["no-lock", "the deno.lock beside the app's deno.json counts, and is never written"],
+  ["frozen-lockfile", "use --frozen"],
+  ["node-modules-dir", 'write "nodeModulesDir" into the app\'s deno.json'],
+  ["inspect-brk", "use --inspect"],
+  ["inspect-wait", "use --inspect"],
+  ["unstable", 'write "unstable" into the app\'s deno.json'],
+  ["unstable-temporal", "apps always have it: leave it out"],
+  ["unstable-broadcast-channel", "apps always have it: leave it out"],
+  ["unstable-worker-options", "apps always have it: leave it out"],
 ]);
 
+/** What stands here for those whose names begin like that. */
+const DENO_PREFIXES: readonly (readonly [prefix: string, advice: string])[] = [
+  ["deny-", "list what apps may do: --app-allow-…=LIST"],
+  ["ignore-", "list what apps may do: --app-allow-…=LIST"],
+];
+
 function adviceOn(bareName: string): string {
-  const advice = DENO_OPTIONS.get(bareName);
+  const advice = DENO_OPTIONS.get(bareName) ??
+    DENO_PREFIXES.find(([prefix]) => bareName.startsWith(prefix))?.[1];
   if (advice !== undefined) return `; ${advice}`;
   const names = OPTIONS.map(({ name }) => name);
   if (names.includes(`app-${bareName}`)) return `; did you mean --app-${bareName}?`;
