@@ -56,6 +56,13 @@ async function loadMount(
   if (source.form === "fastcgi-handler") app = await loadHandler(source);
   else {
     const value = await appOf(source);
+    if (source.kind === "factory" && !mayBeApp(value)) {
+      throw new LoadError(
+        url,
+        `cannot load ${url}: ${subjectOf(source)} ${describe(value)}, and should be an app: a ` +
+          `function or an object with a fetch(request, context) method${whyFactory(source)}`,
+      );
+    }
     app = await called(url, () => asApp(value, url, exportName)) as App;
   }
   onLoaded(url);
@@ -174,10 +181,18 @@ async function made(source: ExportSource, what: keyof typeof MADE): Promise<unkn
       `cannot load ${url}: its ${nameExport(source.exportName)} is ${
         describe(value)
       }, and should ` +
-        `be a function (settings) => ${MADE[what]}, as a factory is`,
+        `be a function (settings) => ${MADE[what]}, as a factory is${whyFactory(source)}`,
     );
   }
   return await called(url, () => (value as Factory)(settings));
+}
+
+/** Why an export is taken for a factory, if that does not stand there as such: one of them may be mistyped. */
+function whyFactory({ settings }: ExportSource): string {
+  const names = keys(settings);
+  return names.length === 0
+    ? ""
+    : `; it is called as a factory, with its settings: ${names.join(", ")}`;
 }
 
 function subjectOf({ kind, exportName }: ExportSource): string {

@@ -98,6 +98,17 @@ Deno.test("the modules of a set of apps are those of all mounts and of what is a
 const refusals: [string, AppSource, string][] = [
   ["an app's factory", mounted("", source(APP, "default", {})), "its default export is a number"],
   [
+    "an app's factory with settings",
+    mounted("", source(APP, "default", { wrokers: "2", b: "" })),
+    "should be a function (settings) => App, as a factory is; it is called as a factory, with its settings: wrokers, b",
+  ],
+  [
+    "what an app's factory makes",
+    mounted("", source(APP, "plain", { wrokers: "2" })),
+    'what its export "plain" makes is an object, and should be an app: a function or an object with a ' +
+    "fetch(request, context) method; it is called as a factory, with its settings: wrokers",
+  ],
+  [
     "a middleware's factory",
     mounted("", source(APP, "plain"), source(APP, "default", {})),
     "should be a function (settings) => Middleware, as a factory is",
