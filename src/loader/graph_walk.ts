@@ -303,7 +303,7 @@ class GraphWalk {
         url,
         `cannot load ${url}: it is not a JavaScript or TypeScript module, but ${
           nameOf(mediaType, source)
-        }`,
+        }${servingAdvice(url)}`,
       );
     }
     if (url.startsWith("file:") && this.#isCommonJs(filePath(url), source, home)) {
@@ -550,6 +550,13 @@ function isFileUrl(specifier: string): boolean {
 
 function localFromRemote(url: string): LoadError {
   return new LoadError(url, `cannot load ${url}: remote modules cannot import local files`);
+}
+
+/** What to do where a server says something else of a module than its name does. */
+function servingAdvice(url: string): string {
+  const [, letter] = /^https?:[^?#]*\.[mc]?([jt])sx?(?:[?#]|$)/.exec(url) ?? [];
+  if (letter === undefined) return "";
+  return `; have its server say text/${letter === "t" ? "typescript" : "javascript"}`;
 }
 
 function nameOf(mediaType: MediaType, source: ModuleSource): string {

@@ -36,6 +36,27 @@ Deno.test("explained: sources stand for generated files, however these are named
   }
 });
 
+Deno.test("explained: TypeScript that is not served as that is told from other faults", async (test) => {
+  const advice =
+    "; its server does not say that it is TypeScript, so it is read as JavaScript: have it say " +
+    "text/typescript";
+  const fault = "SyntaxError: Missing initializer in const declaration at";
+  const messages: Record<string, string> = {
+    [`${fault} https://example.com/a.ts:1:7`]: advice,
+    [`${fault} http://127.0.0.1:8000/b/c.tsx:1:7`]: advice,
+    [`${fault} https://example.com/a.js:1:7`]: "",
+    [`${fault} file:///a.ts:1:7`]: "",
+    [`SyntaxError: Expected property name (at https://example.com/a.ts:1:7)`]: "",
+    [`SyntaxError: The module 'b' does not provide an export named 'c' at https://example.com/a.ts:1:7`]:
+      "",
+    [`${"SyntaxError: at https://".repeat(40_000)}a`]: "",
+  };
+  for (const [message, added] of Object.entries(messages)) {
+    const name = message.slice(0, 100);
+    await test.step(name, async () => assertEquals(await explain(message), message + added));
+  }
+});
+
 Deno.test("explained: long messages made to be slow are not", async () => {
   // Time that grows with the square of the length would be minutes.
   for (const part of ["../", "./a/", "file://", " | 1 | ", " | ~"]) {

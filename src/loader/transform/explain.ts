@@ -48,10 +48,23 @@ export async function explained(
     }
   }
   text += plain.slice(end);
+  if (isTypeScriptServedAsElse(text)) text += NOT_SERVED_AS_TYPESCRIPT;
   if (frame === "") return text;
   const [url, line, column] = frame.split(" ");
   const source = await sourceOf(url);
   return source === null ? text : `${text}\n${codeFrame(source, Number(line), Number(column))}`;
+}
+
+/** Where the runtime cannot read a module of that name: what is made of TypeScript, it can. */
+const UNREADABLE_TYPESCRIPT =
+  /SyntaxError: [^\n]{1,200} at https?:\/\/[^\s?#]{1,2000}\.[mc]?tsx?:\d+:\d+$/m;
+
+const NOT_SERVED_AS_TYPESCRIPT =
+  "; its server does not say that it is TypeScript, so it is read as JavaScript: have it say " +
+  "text/typescript";
+
+function isTypeScriptServedAsElse(text: string): boolean {
+  return UNREADABLE_TYPESCRIPT.test(text) && !text.includes("does not provide an export");
 }
 
 /** Deno from source shows generated code on one line. */

@@ -685,7 +685,7 @@ export default () => Response.json(loaded);
         "lib.ts": { body: "export {};\n", contentType: "text/vnd.trolltech.linguist" },
       },
       fails: ["{base}/lib.ts"],
-      failsOwn: ["text/vnd.trolltech.linguist"],
+      failsOwn: ["text/vnd.trolltech.linguist; have its server say text/typescript"],
     },
   ],
 };
