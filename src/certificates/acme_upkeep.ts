@@ -119,7 +119,7 @@ export class AcmeUpkeep implements Disposable {
     log(
       "error",
       `no certificate for ${names.join(", ")} from ${directory.hostname}, next try in ` +
-        `${Math.ceil(delayMs / 60_000)} min: ${messageOf(error)}`,
+        `${Math.round(delayMs / 60_000)} min: ${messageOf(error)}`,
     );
     this.#schedule(names, delayMs, failures + 1);
   }

@@ -204,11 +204,18 @@ function errorsOf({ errors }: Status): Row[] {
 function systemOf(system: NonNullable<Status["system"]>): Row[] {
   return [
     ["fact", "value"],
-    ...Object.entries(system).map(([name, value]) => [
-      name,
-      typeof value === "string" ? value : JSON.stringify(value),
-    ]),
+    ...Object.entries(system).map(([name, value]) => [name, factText(name, value)]),
   ];
+}
+
+/** A fact; one of several parts, as memory is, with each of them. */
+function factText(name: string, value: unknown): string {
+  if (value === null) return "-";
+  if (typeof value === "number" && !Number.isInteger(value)) return numberText(value);
+  if (typeof value !== "object") return String(value);
+  if (Array.isArray(value)) return value.map((part) => factText(name, part)).join(", ");
+  const textOf = name === "memory" ? bytesText : String;
+  return Object.entries(value).map(([part, amount]) => `${part} ${textOf(amount)}`).join(", ");
 }
 
 /** Requests per second of the last minute, as bars. */

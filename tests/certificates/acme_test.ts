@@ -254,7 +254,7 @@ Deno.test("an authority that cannot be reached is an error that says so, and no 
     await lab.keepUp();
     assertMatch(
       lab.log.join("\n"),
-      /^error: no certificate for .* from 127\.0\.0\.1, next try in 2 min: /,
+      /^error: no certificate for .* from 127\.0\.0\.1, next try in 1 min: /,
     );
     assertEquals(lab.text, null);
   }));

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "../support/assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "../support/assert.ts";
 import { readPage } from "../../scripts/docs/pages.ts";
 import { statusText } from "../../src/cli/gateway_status.ts";
 import { FAMILIES } from "../../src/monitor/metric_families.ts";
@@ -113,13 +113,21 @@ Deno.test("what is shown in a terminal cannot move its cursor", () => {
       points: [HISTORY_COLUMNS.map(() => 1), HISTORY_COLUMNS.map(() => null)],
     },
     isControllable: false,
-    system: { hostname: evil },
+    system: {
+      hostname: evil,
+      loadAverage: [1.02003, 12, 0.5],
+      memory: { total: 25_276_510_208, free: 1_048_576 },
+      login: null,
+    },
   };
   const text = statusText(status);
   // deno-lint-ignore no-control-regex
   assert(!/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/.test(text), JSON.stringify(text));
   assert(!/^next/m.test(text));
   assertStringIncludes(text, "Requests under way:\n");
+  assertMatch(text, /^ {2}loadAverage +1\.0, 12, 0\.50$/m);
+  assertMatch(text, /^ {2}memory +total 24106 MiB, free 1\.0 MiB$/m);
+  assertMatch(text, /^ {2}login +-$/m);
 });
 
 Deno.test("if there is a token, only who knows it is told what errors say", async () => {
