@@ -1,5 +1,5 @@
 /**
- * A chat: what one says, all hear, whichever worker has their sockets.
+ * A chat: what one says, all hear, whichever worker has their sockets. (Between processes, chat_rooms.ts.)
  *
  *     gatehouse examples/chat.ts --port 8000
  *

@@ -1,84 +1,53 @@
 /**
  * Uploads with progress: `PUT /ID` takes a file, and `GET /ID` is a stream of events that tells how much of it
- * has arrived, to anybody who asks before, meanwhile or (for a minute) afterwards. `/` is a page for both. One
- * worker has both requests: with more, the events come from whichever has the upload.
+ * has arrived, to anybody who asks before, meanwhile or afterwards, whichever worker or process has the upload.
+ * `/` is a page for both.
  *
- *     gatehouse examples/progress.ts --workers 1
+ *     gatehouse examples/progress.ts --processes 2
  *     curl -N http://127.0.0.1:8000/42 & curl -T big.iso http://127.0.0.1:8000/42
  */
+import type { Context } from "gatehouse";
+import { eventStream } from "gatehouse/events";
 
-/** Uploads that are kept track of, and waited for, at the most. */
-const MAX_UPLOADS = 1_000;
-const KEPT_MS = 60_000;
+/** Time between two events, in milliseconds: watchers need not hear of each chunk. */
+const PAUSE_MS = 100;
 
-class Upload {
-  received = 0;
-  total: number | null = null;
-  state: "waiting" | "running" | "done" | "failed" = "waiting";
-  #changed = Promise.withResolvers<void>();
-
-  change(changes: Partial<Pick<Upload, "received" | "total" | "state">>): void {
-    Object.assign(this, changes);
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
-  }
-
-  /** What there is to tell, each time that something has changed: one event for all that came meanwhile. */
-  async *events(): AsyncGenerator<string> {
-    for (;;) {
-      const { received, total, state } = this;
-      const changed = this.#changed.promise;
-      yield `data: ${JSON.stringify({ received, total, state })}\n\n`;
-      if (state === "done" || state === "failed") return;
-      if (received === this.received && state === this.state) await changed;
-    }
-  }
+interface Progress {
+  readonly received: number;
+  readonly total: number | null;
+  readonly state: "running" | "done" | "failed";
 }
 
-const uploads = new Map<string, Upload>();
-
-function uploadOf(id: string): Upload | null {
-  let upload = uploads.get(id);
-  if (upload === undefined) {
-    if (uploads.size >= MAX_UPLOADS) return null;
-    upload = new Upload();
-    uploads.set(id, upload);
-  }
-  return upload;
-}
-
-function forget(id: string, upload: Upload): void {
-  if (uploads.get(id) === upload) uploads.delete(id);
-}
-
-async function take(request: Request, id: string, upload: Upload): Promise<Response> {
+async function take(request: Request, topic: string, { topics }: Context): Promise<Response> {
   const length = request.headers.get("content-length");
-  upload.change({ state: "running", total: length === null ? null : Number(length) });
+  const total = length === null ? null : Number(length);
+  let received = 0;
+  let told = -1;
+  const tell = async (state: Progress["state"]) => {
+    told = received;
+    await topics.publish(topic, { received, total, state } satisfies Progress);
+  };
+  // Who watches misses an event if it cannot be published, and the upload goes on.
+  const timer = setInterval(() => told !== received && tell("running").catch(() => {}), PAUSE_MS);
   try {
     // A real application writes the chunks somewhere.
-    for await (const chunk of request.body ?? []) {
-      upload.change({ received: upload.received + chunk.length });
-    }
-    upload.change({ state: "done" });
+    for await (const chunk of request.body ?? []) received += chunk.length;
+    clearInterval(timer);
+    await tell("done");
   } catch {
+    clearInterval(timer);
     // The client has gone: nobody is left to answer to.
-    upload.change({ state: "failed" });
+    await tell("failed").catch(() => {});
   }
-  Deno.unrefTimer(setTimeout(() => forget(id, upload), KEPT_MS));
-  return Response.json({ received: upload.received });
+  return Response.json({ received });
 }
 
-function watch(request: Request, id: string, upload: Upload): Response {
-  const events = ReadableStream.from(upload.events()).pipeThrough(new TextEncoderStream());
-  request.signal.addEventListener("abort", () => upload.state === "waiting" && forget(id, upload));
-  return new Response(events, {
-    headers: {
-      "content-type": "text/event-stream",
-      "cache-control": "no-cache",
-      // For nginx, which else keeps events until a buffer is full.
-      "x-accel-buffering": "no",
-    },
-  });
+/** What is told of an upload, to its end. */
+async function* progress(topic: string, after: string, { topics }: Context) {
+  for await (const event of topics.subscribe(topic, { after })) {
+    yield event;
+    if (event.kind === "message" && (event.value as Progress).state !== "running") return;
+  }
 }
 
 const PAGE = `<!DOCTYPE html>
@@ -102,16 +71,20 @@ input.onchange = async () => {
 `;
 
 export default {
-  fetch(request: Request): Response | Promise<Response> {
+  fetch(request: Request, context: Context): Response | Promise<Response> {
     const id = new URL(request.url).pathname.slice(1);
     if (id === "") return new Response(PAGE, { headers: { "content-type": "text/html" } });
-    const upload = uploadOf(id);
-    if (upload === null) return new Response("too many uploads\n", { status: 503 });
-    if (request.method === "GET") return watch(request, id, upload);
-    if (request.method !== "PUT") {
-      return new Response("PUT or GET\n", { status: 405, headers: { allow: "PUT, GET" } });
+    if (id.length > 64) return new Response("the id is too long\n", { status: 404 });
+    const topic = `upload ${id}`;
+    switch (request.method) {
+      case "GET": {
+        const after = request.headers.get("last-event-id") ?? "0";
+        return eventStream(request, progress(topic, after, context));
+      }
+      case "PUT":
+        return take(request, topic, context);
+      default:
+        return new Response("PUT or GET\n", { status: 405, headers: { allow: "PUT, GET" } });
     }
-    if (upload.state !== "waiting") return new Response("it is here\n", { status: 409 });
-    return take(request, id, upload);
   },
 };

@@ -46,7 +46,8 @@ function example(
 function registerExamples(): void {
   for (const { name, args, env, behaviours } of starts.values()) {
     const words = [name, ...args.map((arg) => arg.replace(EXAMPLES, ""))].join(" ");
-    for (const workers of ["1", "0"]) {
+    // Processes are for apps that have workers.
+    for (const workers of args.includes("--processes=2") ? ["2"] : ["1", "0"]) {
       Deno.test(`examples/${words} (--workers ${workers})`, async (test) => {
         const { FILES_ROOT } = env;
         const allowed = FILES_ROOT === undefined || workers === "0"
@@ -308,8 +309,27 @@ example(
   { FILES_ROOT: files },
 );
 
-example("progress.ts", "tells how much of an upload has arrived", async (url, { port }) => {
-  const watchers = await Promise.all([1, 2, 3].map(() => fetch(`${url}/1`)));
+const sendsToMany: Behaviour["body"] = async (_, { port }) => {
+  const starts = Array.from({ length: 40 }, (_, i) => i * 20_000);
+  const parts = await Promise.all(starts.map(async (start) => {
+    using client = await RawClient.connect(port);
+    await client.send(get("/big.bin", `Range: bytes=${start}-${start + 99_999}\r\n`));
+    return (await client.receive()).body;
+  }));
+  for (const [i, part] of parts.entries()) {
+    assertEquals(part.length, 100_000);
+    // Bytes are characters here, as many as the client has received.
+    assertEquals(part.charCodeAt(0), starts[i] & 0xff);
+    assertEquals(part.charCodeAt(99_999), (starts[i] + 99_999) & 0xff);
+  }
+};
+
+for (const args of [[], ["--processes=2"]]) {
+  example("files.ts", "sends parts of a file to many", sendsToMany, args, { FILES_ROOT: files });
+}
+
+const tellsProgress: Behaviour["body"] = async (url, { port }) => {
+  const watchers = await Promise.all(Array.from({ length: 12 }, () => fetch(`${url}/1`)));
   using client = await RawClient.connect(port);
   await client.send("PUT /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n");
   const part = "x".repeat(100_000);
@@ -332,8 +352,8 @@ example("progress.ts", "tells how much of an upload has arrived", async (url, { 
   await until('{"received":300000,"total":300000,"state":"done"}');
   for (const reader of readers) assertEquals((await reader.read()).done, true);
   assertStringIncludes(await (await fetch(`${url}/1`)).text(), '"state":"done"');
-  const again = await fetch(`${url}/1`, { method: "PUT", body: "again" });
-  assertEquals([again.status, await again.text()], [409, "it is here\n"]);
+  const wrong = await fetch(`${url}/1`, { method: "POST", body: "again" });
+  assertEquals([wrong.status, await wrong.text()], [405, "PUT or GET\n"]);
   assertStringIncludes(await (await fetch(url)).text(), "<progress");
 
   using lost = await RawClient.connect(port);
@@ -341,7 +361,11 @@ example("progress.ts", "tells how much of an upload has arrived", async (url, { 
   await lost.send("PUT /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
   lost[Symbol.dispose]();
   assertStringIncludes(await failing.text(), '"state":"failed"');
-});
+};
+
+for (const args of [[], ["--processes=2"]]) {
+  example("progress.ts", "tells many how much of an upload has arrived", tellsProgress, args);
+}
 
 example("jsx.tsx", "renders a page, escaped", async (url) => {
   const page = await fetch(`${url}/?name=${encodeURIComponent("<b> & co")}`);

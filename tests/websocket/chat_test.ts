@@ -25,13 +25,16 @@ async function join(port: number, room = ""): Promise<Client> {
   return { socket, heard };
 }
 
-const CHATS = ["chat.ts", "chat_rooms.ts"].flatMap((name) =>
-  ["2", "1", "0"].map((workers) => ({ name, workers }))
-);
+const CHATS = [
+  ...["chat.ts", "chat_rooms.ts"].flatMap((name) =>
+    ["2", "1", "0"].map((workers) => ({ name, args: [`--workers=${workers}`] }))
+  ),
+  { name: "chat_rooms.ts", args: ["--processes=2", "--workers=2"] },
+];
 
-for (const { name, workers } of CHATS) {
-  Deno.test(`examples/${name} lets all hear what one says (--workers ${workers})`, async () => {
-    await using gateway = await startGateway([`${EXAMPLES}/${name}`, `--workers=${workers}`]);
+for (const { name, args } of CHATS) {
+  Deno.test(`examples/${name} lets all hear what one says (${args.join(" ")})`, async () => {
+    await using gateway = await startGateway([`${EXAMPLES}/${name}`, ...args]);
     assertMatch(await (await fetch(gateway.url)).text(), /<title>Chat/);
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => join(gateway.port)));
     clients.forEach(({ socket }, i) => socket.send(`hello from ${i}`));
