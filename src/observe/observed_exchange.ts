@@ -21,7 +21,7 @@ import { NO_ANSWER, NOBODY, UNKNOWN_LENGTH, WHOLE_BODY } from "../message/exchan
 import type { Outcome, RequestTrace } from "./request_record.ts";
 import { RecordCounter } from "./record_counter.ts";
 import { NO_STATUS } from "./request_record.ts";
-import type { TurnClock } from "./turn_clock.ts";
+import type { TurnClock, TurnWaiter } from "./turn_clock.ts";
 
 const SWITCHING_PROTOCOLS = 101;
 const NO_CONTENT = 204;
@@ -36,7 +36,7 @@ export interface ExchangeWatch {
 }
 
 /** Stands between an exchange and its handler, and counts what passes. */
-export class ObservedExchange implements Exchange, DirectOutput {
+export class ObservedExchange implements Exchange, DirectOutput, TurnWaiter {
   /** When it began, on the monotonic clock, in milliseconds. */
   readonly startedAt: number;
   /** When its response began, on the same clock; 0 as long as it has not. */
@@ -152,19 +152,33 @@ export class ObservedExchange implements Exchange, DirectOutput {
       this.#inner.respond(head, body);
       return;
     }
-    const now = this.#now();
     const { status, bodyLength } = head;
+    const isWhole = bodyLength === WHOLE_BODY && !this.wantsSent && this.#inner.isHeld !== true;
+    // An answer of an app on this thread is sent with all others of the turn, and over then.
+    const isOverLater = isWhole && this.place?.worker === 0;
+    const now = isOverLater ? this.#watch.clock.now() : this.#now();
     this.respondedAt = now;
     this.status = status;
     this.#begin(status, bodyLength, body);
-    if (bodyLength === WHOLE_BODY && !this.wantsSent && this.#inner.isHeld !== true) {
+    if (isWhole) {
       // All of it is in the endpoint's hands: to wait for its end would cost more than a short answer does.
       this.#inner.respond(head, body);
-      this.#finish("answered", now);
+      if (!isOverLater) {
+        this.#finish("answered", now);
+      } else if (!this.#hasEnded) {
+        this.#hasEnded = true;
+        this.#watch.clock.atEnd(this);
+      }
     } else {
       this.#inner.reportSent = true;
       this.#inner.respond(head, body);
     }
+  }
+
+  /** Is told when the turn ends in which all of it was answered. */
+  onTurnEnd(now: number): void {
+    this.respondedAt = now;
+    this.#watch.onEnded(this, "answered", now);
   }
 
   #begin(status: number, bodyLength: number, body: Uint8Array | string | null): void {

@@ -5,6 +5,12 @@
  * @module
  */
 
+/** Who wants to know when a turn ends. */
+export interface TurnWaiter {
+  /** The turn ends, at `now`. */
+  onTurnEnd(now: number): void;
+}
+
 /**
  * A clock that stands still while one thing is done after another, up to the microtasks that wait. On a thread
  * without apps it is late by the time that one batch of requests or answers takes, which is less than a
@@ -13,6 +19,7 @@
 export class TurnClock {
   #now = 0;
   #isRead = false;
+  #waiting: TurnWaiter[] = [];
 
   /** The time of this turn, in milliseconds. */
   now(): number {
@@ -28,7 +35,18 @@ export class TurnClock {
     return this.#now = performance.now();
   }
 
+  /** Tells `waiter` the time at the end of this turn, when what was written in it is sent. */
+  atEnd(waiter: TurnWaiter): void {
+    if (!this.#isRead) this.now();
+    this.#waiting.push(waiter);
+  }
+
   readonly #onTurn = (): void => {
     this.#isRead = false;
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    const now = performance.now();
+    for (let i = 0; i < waiting.length; i++) waiting[i].onTurnEnd(now);
   };
 }

@@ -178,7 +178,7 @@ Deno.test("requests under way are known in their order, whichever ends first", (
   assertEquals(observing.inFlight, 0);
 });
 
-Deno.test("an app on the gateway's thread is charged the time that it takes within a turn", () => {
+Deno.test("an app on the gateway's thread is charged the time until its turn ends, when answers are sent", async () => {
   const records: Partial<RequestRecord>[] = [];
   const observing = new ObservingHandler({
     handle(exchange) {
@@ -191,10 +191,31 @@ Deno.test("an app on the gateway's thread is charged the time that it takes with
     onEnd: ({ durationMs, firstByteMs }) => records.push({ durationMs, firstByteMs }),
   }]);
   for (let i = 0; i < 2; i++) observing.handle({ ...new Endpoint().inner });
-  assertEquals(records.length, 2);
+  assertEquals([records.length, observing.inFlight], [0, 2]);
+  await Promise.resolve();
+  assertEquals([records.length, observing.inFlight], [2, 0]);
   for (const { durationMs, firstByteMs } of records) {
-    assert(durationMs! >= 3);
+    assert(durationMs! >= 6);
     assertEquals(firstByteMs, durationMs);
+  }
+});
+
+Deno.test("an answer that has been given whole counts once, whatever comes before its turn ends", async () => {
+  for (const then of ["fail", "abort", "respond"] as const) {
+    const records: Partial<RequestRecord>[] = [];
+    const { inner } = new Endpoint();
+    const observing = new ObservingHandler({
+      handle(exchange) {
+        exchange.onGiven!({ worker: 0, generation: 0 });
+        exchange.respond(WHOLE, "");
+        if (then === "fail") exchange.fail(500);
+        else if (then === "respond") exchange.respond({ ...WHOLE, status: 404 }, "");
+      },
+    }, [{ onEnd: ({ status, outcome }) => records.push({ status, outcome }) }]);
+    observing.handle(inner);
+    if (then === "abort") inner.receiver.onAbort("client-gone");
+    await Promise.resolve();
+    assertEquals(records, [{ status: 200, outcome: "answered" }], then);
   }
 });
 
