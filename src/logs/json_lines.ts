@@ -37,7 +37,6 @@ const LETTER_Z = 0x5a;
 const KEYS = {
   method: new Constant('","method":"'),
   target: new Constant('","target":"'),
-  nothingIn: new Constant('0,"bytesOut":'),
   bytesOut: new Constant(',"bytesOut":'),
   durationMs: new Constant(',"durationMs":'),
   firstByteMs: new Constant(',"firstByteMs":'),
@@ -46,13 +45,39 @@ const KEYS = {
   referer: new Constant(',"referer":"'),
   userAgent: new Constant(',"userAgent":"'),
 };
-/** The methods that most requests have, with what comes after them. */
+/** The method that most requests have. */
+const MOST = "GET";
+/** The methods that most other requests have, with what comes after them. */
 const METHODS: ReadonlyMap<string, Constant> = new Map(
-  ["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"].map((method) => [
+  ["POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"].map((method) => [
     method,
     new Constant(`${method}","target":"`),
   ]),
 );
+
+/** A client, and what comes after it. */
+interface Client {
+  /** Up to its method. */
+  readonly text: Constant;
+  /** Up to the target, with the method that most requests have, {@linkcode MOST}. */
+  readonly withMost: Constant;
+}
+
+/** What a line says of the answer. */
+interface Answer {
+  /** Up to the number of bytes that have come. */
+  readonly text: Constant;
+  /** Up to the number of bytes of the response, if none have come. */
+  readonly withoutBody: Constant;
+}
+
+/** How a line ends. */
+interface End {
+  /** After a field. */
+  readonly text: Constant;
+  /** After the id. */
+  readonly afterId: Constant;
+}
 
 /** Where requests belong, and what a line says of that. */
 interface Place {
@@ -71,11 +96,12 @@ interface Place {
 export class JsonLines {
   readonly #fields = new FieldFinder(FIELDS);
   /** The ends of lines, by outcomes. */
-  readonly #ends: Readonly<Record<Outcome, Constant>>;
-  /** Clients, and what comes after them. */
-  readonly #clients = new Map<string, Constant>();
-  /** From the end of the target to the number of bytes that have come, by statuses, for both protocols. */
-  readonly #answers: Constant[][] = [[], []];
+  readonly #ends: ReadonlyMap<Outcome, End>;
+  /** That of the outcome which most requests have. */
+  readonly #answered: End;
+  readonly #clients = new Map<string, Client>();
+  /** What comes after the target, by statuses, for both protocols. */
+  readonly #answers: Answer[][] = [[], []];
   /** The places that were there last, by a few bits of them; and all of them, by their texts. */
   readonly #latest: (Place | null)[] = new Array(LATEST_PLACES).fill(null);
   readonly #places = new Map<string, Place>();
@@ -86,13 +112,16 @@ export class JsonLines {
 
   /** Writes lines for the process with the number `process`. */
   constructor(process: number) {
-    const endOf = (outcome: Outcome) =>
-      new Constant(`,"outcome":"${outcome}","process":${process}}`);
-    this.#ends = {
-      "answered": endOf("answered"),
-      "cut off": endOf("cut off"),
-      "client left": endOf("client left"),
+    const endOf = (outcome: Outcome): End => {
+      const text = `,"outcome":"${outcome}","process":${process}}`;
+      return { text: new Constant(text), afterId: new Constant(`"${text}`) };
     };
+    this.#answered = endOf("answered");
+    this.#ends = new Map<Outcome, End>([
+      ["answered", this.#answered],
+      ["cut off", endOf("cut off")],
+      ["client left", endOf("client left")],
+    ]);
   }
 
   /** Appends the line of `record` to `line`, without the end of the line. */
@@ -107,26 +136,26 @@ export class JsonLines {
     line.overwrite(at + MS_AT, Math.floor(startedAtMs - this.#second * 1_000), LETTER_Z);
     const { client } = record;
     if (client.length <= MAX_CLIENT_CHARS) {
-      line.constant(this.#clientOf(client));
+      const { text, withMost } = this.#clientOf(client);
+      if (method === MOST) {
+        line.constant(withMost);
+      } else {
+        line.constant(text);
+        writeMethod(line, method);
+      }
     } else {
       line.ascii(client);
       line.reserve(MAX_KEY_BYTES);
       line.constant(KEYS.method);
-    }
-    const methodPiece = METHODS.get(method);
-    if (methodPiece !== undefined) {
-      line.constant(methodPiece);
-    } else {
-      line.ascii(method);
-      line.reserve(MAX_KEY_BYTES);
-      line.constant(KEYS.target);
+      writeMethod(line, method);
     }
     put(line, block, head.targetStart, head.targetEnd, JSON_ESCAPING);
     line.reserve(MAX_KEY_BYTES);
-    line.constant(this.#answerOf(head.minorVersion, record.status));
+    const answer = this.#answerOf(head.minorVersion, record.status);
     if (record.bytesIn === 0) {
-      line.constant(KEYS.nothingIn);
+      line.constant(answer.withoutBody);
     } else {
+      line.constant(answer.text);
       line.whole(record.bytesIn);
       line.constant(KEYS.bytesOut);
     }
@@ -151,11 +180,19 @@ export class JsonLines {
       line.constant(withId);
       line.base36(head.number);
     }
+    const { outcome } = record;
+    const end = outcome === "answered" ? this.#answered : this.#ends.get(outcome)!;
+    line.reserve(MAX_KEY_BYTES);
+    const { starts } = this.#fields;
+    if (starts[REFERER] < 0 && starts[USER_AGENT] < 0) {
+      line.constant(end.afterId);
+      return;
+    }
     line.byte(QUOTE);
     this.#writeField(line, block, REFERER, KEYS.referer);
     this.#writeField(line, block, USER_AGENT, KEYS.userAgent);
     line.reserve(MAX_KEY_BYTES);
-    line.constant(this.#ends[record.outcome]);
+    line.constant(end.text);
   }
 
   #writeField(line: LineBuffer, block: Uint8Array, place: number, key: Constant): void {
@@ -168,25 +205,31 @@ export class JsonLines {
     line.byte(QUOTE);
   }
 
-  /** The client, and what is between it and the method. */
-  #clientOf(client: string): Constant {
+  /** What a line says of a client. */
+  #clientOf(client: string): Client {
     const known = this.#clients.get(client);
     if (known !== undefined) return known;
     if (this.#clients.size >= MAX_CLIENTS) this.#clients.clear();
-    const made = new Constant(`${client}","method":"`);
+    const text = `${client}","method":"`;
+    const made = {
+      text: new Constant(text),
+      withMost: new Constant(`${text}${MOST}","target":"`),
+    };
     this.#clients.set(client, made);
     return made;
   }
 
-  /** What is between the target and the number of bytes that have come. */
-  #answerOf(minorVersion: number, status: number): Constant {
+  /** What a line says of an answer. */
+  #answerOf(minorVersion: number, status: number): Answer {
     const protocol = minorVersion === 0 ? 0 : 1;
     const answers = this.#answers[protocol];
     const known = answers[status];
     if (known !== undefined) return known;
-    const made = new Constant(
-      `","protocol":"HTTP/1.${protocol}","status":${status},"bytesIn":`,
-    );
+    const text = `","protocol":"HTTP/1.${protocol}","status":${status},"bytesIn":`;
+    const made = {
+      text: new Constant(text),
+      withoutBody: new Constant(`${text}0,"bytesOut":`),
+    };
     if (status <= MAX_STATUS) answers[status] = made;
     return made;
   }
@@ -225,4 +268,16 @@ export class JsonLines {
     const iso = new Date(second * 1_000).toISOString();
     this.#start = new Constant(`{"time":"${iso.slice(0, 20)}000Z","client":"`);
   }
+}
+
+/** Writes a method other than {@linkcode MOST}, and what is between it and the target. */
+function writeMethod(line: LineBuffer, method: string): void {
+  const piece = METHODS.get(method);
+  if (piece !== undefined) {
+    line.constant(piece);
+    return;
+  }
+  line.ascii(method);
+  line.reserve(MAX_KEY_BYTES);
+  line.constant(KEYS.target);
 }
