@@ -124,6 +124,8 @@ export class RequestHead {
   idEnd = 0;
   /** Whether the app gets the request's id in the field `X-Request-Id`, in place of what was sent there. */
   passesId = false;
+  /** Whether there can be a field that tells of a trace. An endpoint that looks at all names knows when there is none. */
+  mayTellTrace = true;
   /** Number of the request among those of its process, by which it is known otherwise (`request_id.ts`). */
   number: number = ++headCount;
 

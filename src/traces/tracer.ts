@@ -43,7 +43,7 @@ export class Tracer implements RequestTracer {
   }
 
   begin(head: RequestHead): RequestTrace | null {
-    const parent = readTraceContext(head);
+    const parent = head.mayTellTrace ? readTraceContext(head) : null;
     if (!this.#isSampled(parent)) {
       // There is no span that what comes after it could be part of: it is that of the client's.
       if (parent !== null && (parent.flags & SAMPLED) !== 0) {

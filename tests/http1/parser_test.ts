@@ -988,3 +988,22 @@ Deno.test("a head that was taken is not kept by the parser, and the next one is 
   assertEquals(parser.next(), HEAD);
   assertEquals([first.method, parser.takeHead().method], ["GET", "PUT"]);
 });
+
+Deno.test("a head says whether it can tell of a trace, each for itself", () => {
+  const parser = new RequestParser(DEFAULT_HTTP_LIMITS);
+  for (
+    const [line, mayTell] of [
+      ["", false],
+      ["TraceParent: 00\r\n", true],
+      ["tracestate: a=b\r\n", false],
+      ["X-Trace-Ids: 1\r\n", false],
+      ["traceparent:\r\ntraceparent: 00\r\n", true],
+      ["", false],
+    ] as const
+  ) {
+    parser.push(bytesOf(`GET / HTTP/1.1\r\nHost: a\r\n${line}\r\n`));
+    assertEquals(parser.next(), HEAD);
+    assertEquals(parser.takeHead().mayTellTrace, mayTell, line);
+    assertEquals(parser.next(), NEED_DATA);
+  }
+});

@@ -1,6 +1,6 @@
 /**
  * The fields of a request that HTTP/1.1 itself goes by: whom it is for, how long its body is, and
- * what becomes of its connection.
+ * what becomes of its connection; and whether it tells of a trace.
  *
  * @module
  */
@@ -13,13 +13,15 @@ import { latin1Text, listHas } from "../../message/fields.ts";
 import { checkAuthority } from "../../message/request_checks.ts";
 import { bodyTooLarge } from "../../message/request_faults.ts";
 import { checkPath, isAsterisk, takeAuthority } from "../../message/request_target.ts";
+import { TRACEPARENT } from "../../message/trace_context.ts";
 import { checkTransferCodings } from "./checks.ts";
 import { malformedContentLength, misplacedTrailer } from "./faults.ts";
 import type { HttpLimits } from "./limits.ts";
 
 /** Whether a name of `bytes` bytes can be that of such a field. */
 export function canBeSpecial(bytes: number): boolean {
-  return bytes === 4 || bytes === 6 || bytes === 10 || bytes === 14 || bytes === 17;
+  return bytes === 4 || bytes === 6 || bytes === 10 || bytes === 11 || bytes === 14 ||
+    bytes === 17;
 }
 
 /** Refuses trailers that would change what the head has said (RFC 9110 6.5.1). */
@@ -44,6 +46,7 @@ export class SpecialFields {
   #keepAlive = false;
   #upgrade = false;
   #expectsContinue = false;
+  #mayTellTrace = false;
 
   /** Makes fields for the heads of a connection, one at a time. */
   constructor(limits: HttpLimits) {
@@ -59,6 +62,7 @@ export class SpecialFields {
     this.#keepAlive = false;
     this.#upgrade = false;
     this.#expectsContinue = false;
+    this.#mayTellTrace = false;
   }
 
   /** Whether the connection may carry another request after this one. */
@@ -98,6 +102,9 @@ export class SpecialFields {
       case 10:
         if (!spells(buffer, start, nameEnd, "connection")) return;
         this.#readConnectionOptions(buffer, valueStart, valueEnd);
+        return;
+      case 11:
+        if (spells(buffer, start, nameEnd, TRACEPARENT)) this.#mayTellTrace = true;
         return;
       case 14:
         if (!spells(buffer, start, nameEnd, "content-length")) return;
@@ -142,6 +149,7 @@ export class SpecialFields {
   complete(head: RequestHead, headStart: number): void {
     this.#completeAuthority(head, headStart);
     head.bodyLength = this.#bodyLength(head.minorVersion);
+    head.mayTellTrace = this.#mayTellTrace;
     head.expectsContinue = this.#expectsContinue && head.minorVersion === 1 &&
       head.bodyLength !== 0;
   }
