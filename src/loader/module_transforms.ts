@@ -83,12 +83,11 @@ export class ModuleTransforms {
       liesIn(filePath(url), root);
     if (!isInPackage) return null;
     const text = this.#textOf({ url, source, mediaType });
-    const { headerUses } = await import("./transform/header_uses.ts");
-    const inHeader = headerUses(text);
+    const quick = await quickUsesIn(text);
     // What is made of it is written with the graph.
-    if (inHeader !== null) {
+    if (quick !== null) {
       this.#quota?.take(url, text.length, 0);
-      return inHeader;
+      return quick;
     }
     // What takes a parser is kept.
     return await this.#packageImports.usesIn(source, root, async () => {
@@ -120,6 +119,15 @@ async function transformed(input: TransformInput): Promise<KeptTransform> {
   }
   const { transformCode } = await import("./transform/transform.ts");
   return { module: transformCode(input) };
+}
+
+/** The imports that are found without a parser; `null` if it takes one. */
+async function quickUsesIn(text: string): Promise<ModuleUses | null> {
+  const { headerUses } = await import("./transform/header_uses.ts");
+  const inHeader = headerUses(text);
+  if (inHeader !== null) return inHeader;
+  const { tokenUses } = await import("./transform/token_uses.ts");
+  return tokenUses(text);
 }
 
 async function plainUsesIn(text: string): Promise<ModuleUses | null> {

@@ -11,6 +11,8 @@ import { headerUses } from "../../src/loader/transform/header_uses.ts";
 import { openCommonJs } from "../../src/loader/transform/open_imports.ts";
 import { plainUses } from "../../src/loader/transform/plain_uses.ts";
 import { scriptImports } from "../../src/loader/transform/script_imports.ts";
+import type { ModuleUses } from "../../src/loader/transform/module_uses.ts";
+import { tokenUses } from "../../src/loader/transform/token_uses.ts";
 import { originalPlace } from "../../src/loader/transform/source_lines.ts";
 import { rewriteCommonJs, transformCode } from "../../src/loader/transform/transform.ts";
 import { assert, assertEquals } from "../support/assert.ts";
@@ -68,7 +70,7 @@ function spoilt(code: string): string {
 
 /** Methods may be called `import`; those of a few mutated sources are. */
 const NAMED_IMPORT =
-  /(?:get|set|async|static|[{},;*\n]|\?\.|\.)\s*(?:\/\*[^]*?\*\/\s*)*import\s*(?:\/\*[^]*?\*\/\s*)*\(/;
+  /(?:get|set|async|static|[{},;*\n]|\?\.|\.)\s*(?:(?:\/\*[^]*?\*\/|\/\/.*)\s*)*import\s*(?:(?:\/\*[^]*?\*\/|\/\/.*)\s*)*\(/;
 
 function transformed(text: string, mediaType: "javascript" | "typescript") {
   try {
@@ -80,7 +82,8 @@ function transformed(text: string, mediaType: "javascript" | "typescript") {
 }
 
 function checkJavaScript(source: string, random: Random): void {
-  checkHeader(source);
+  checkQuick(source, headerUses(source));
+  checkQuick(source, tokenUses(source));
   const module = transformed(source, "javascript");
   if (module === null) return;
   const code = linkedCode(module);
@@ -101,18 +104,19 @@ function checkJavaScript(source: string, random: Random): void {
 }
 
 /** What is found without a parser is all that V8 finds. */
-function checkHeader(source: string): void {
-  const uses = headerUses(source);
+function checkQuick(source: string, uses: ModuleUses | null): void {
   if (uses === null || SourceTextModule === undefined) return;
   const parsed = parsedByV8(source);
   if (parsed === null) return;
+  const plain = plainUses(source, "module");
+  if (plain !== null) assertEquals(uses, plain);
   const found = uses.statics.map(({ reference }) => reference.specifier);
   const requested = new Set(parsed.moduleRequests.map(({ specifier }) => specifier));
   assertEquals(new Set(found), requested);
   for (const { start, end, reference } of uses.statics) {
     assertEquals(source.slice(start + 1, end - 1), reference.specifier);
   }
-  checkCalls(source);
+  if (uses.dynamics.length === 0) checkCalls(source);
 }
 
 /** Nothing is left that V8 takes for an `import()` of its own. */

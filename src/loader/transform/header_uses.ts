@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { ImportReference } from "../graph/link.ts";
 import type { ModuleUses, StaticUse } from "./module_uses.ts";
 
 const LETTER = /[\w$]/;
@@ -42,7 +43,8 @@ export function headerUses(code: string): ModuleUses | null {
 }
 
 /** Reads imports, exports of lists, and directives. */
-class DeclarationReader {
+export class DeclarationReader {
+  /** Those that were read. */
   readonly statics: StaticUse[] = [];
   readonly #code: string;
   #at = 0;
@@ -50,8 +52,14 @@ class DeclarationReader {
   #counted = 0;
   #line = 1;
 
+  /** A reader that has read nothing of `code`. */
   constructor(code: string) {
     this.#code = code;
+  }
+
+  /** An import of `specifier`, whose literal is at `start`: behind all that was read. */
+  reference(specifier: string, start: number): ImportReference {
+    return { specifier, type: "", line: this.#lineAt(start) };
   }
 
   /** Reads those that a module begins with; returns where the rest begins, `null` if a comment has no end. */
@@ -119,11 +127,7 @@ class DeclarationReader {
     if (specifier === null) return false;
     const end = this.#at;
     if (!this.#endStatement()) return false;
-    this.statics.push({
-      reference: { specifier, type: "", line: this.#lineAt(start) },
-      start,
-      end,
-    });
+    this.statics.push({ reference: this.reference(specifier, start), start, end });
     return true;
   }
 
