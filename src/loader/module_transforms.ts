@@ -148,7 +148,7 @@ async function moduleOf(
 /** CommonJS of packages, with what takes the place of its `import()`. */
 export async function rewrittenCommonJs(source: string, filename: string): Promise<string> {
   const { rewritePlain } = await import("./plain_common_js.ts");
-  const made = await rewritePlain(source);
+  const made = await rewritePlain(source, filename);
   if (made !== null) return made;
   const { rewriteCommonJs } = await import("./transform/transform.ts");
   return rewriteCommonJs(source, filename);

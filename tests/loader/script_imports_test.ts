@@ -74,6 +74,7 @@ test("where tokens do not decide it, a parser has to look", async (test) => {
     "/import(a)\n/",
     "/* import(a)",
     "(]",
+    "# import(a)",
     "}",
     "(() => {",
   ];

@@ -141,6 +141,8 @@ export class TokenScanner {
       this.#at++;
       return true;
     }
+    // The name of a private member.
+    if (first === 0x23 && !isWordPart(this.#code.charCodeAt(this.#at + 1))) return false;
     if (first === 0x23 || first === 0x24 || first === 0x5f || first >= 0x80 || isLetter(first)) {
       return this.#readWord();
     }
