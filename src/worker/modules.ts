@@ -205,6 +205,8 @@ class AppModules {
   /** What loads ES modules that CommonJS requires: those of the graph, and what else `now` finds. */
   moduleRequirer(now: RequireNow | null): RequireModule {
     const load = nativeModuleLoader();
+    // The runtime takes a second attempt for a cycle (2.6).
+    const asynchronous = new SafeMap<string, Error>();
     return (module, path) => {
       // What the graph has by its URL is what ES modules import in its place.
       if (endsWith(path, ".cjs") || this.#requiredPaths.has(path)) return false;
@@ -213,10 +215,14 @@ class AppModules {
         (now !== null && isModuleFile(path) ? this.#requiredNow(url, now) : undefined);
       const name = `${file}`;
       if (file === undefined || !isGeneratedName(name)) return false;
+      const before = asynchronous.get(path);
+      if (before !== undefined) throw before;
       try {
         load(module, pathOf(this.#directory + name), this.#directory + name);
       } catch (error) {
-        throw asyncModule(this.#renamed(error));
+        const told = this.#renamed(error);
+        if (isAsyncModule(told)) asynchronous.set(path, told);
+        throw told;
       }
       return true;
     };
@@ -343,12 +349,12 @@ class AppModules {
   }
 }
 
-/** The error about top-level await with the code that Node gives it, which older runtimes do not know. */
-function asyncModule(error: unknown): unknown {
-  if (isInstance(error, Error) && includes(error.message, "Top-level await is not allowed")) {
-    defineProperty(error, "code", { value: "ERR_REQUIRE_ASYNC_MODULE", configurable: true });
-  }
-  return error;
+/** Whether it is the error about top-level await, which gets the code that older runtimes do not give it. */
+function isAsyncModule(error: unknown): error is Error {
+  if (!isInstance(error, Error)) return false;
+  if (!includes(error.message, "Top-level await is not allowed")) return false;
+  defineProperty(error, "code", { value: "ERR_REQUIRE_ASYNC_MODULE", configurable: true });
+  return true;
 }
 
 /**

@@ -81,7 +81,7 @@ import user from "npm:reqm-user@1";
 import { count } from "npm:reqm-modern@1";
 export default async () => ({
   names: user.names, value: user.value, counts: [user.count(), count(), user.count()], sub: user.sub, whole: user.whole(),
-  mjs: user.mjs, middle: user.middle, again: user.again(), tag: user.tag, awaits: (await failing(user.awaits)).code, throws: (await failing(user.throws)).name,
+  mjs: user.mjs, middle: user.middle, again: user.again(), tag: user.tag, awaits: [(await failing(user.awaits)).code, (await failing(user.awaits)).code], throws: (await failing(user.throws)).name,
 });
 `,
   },
