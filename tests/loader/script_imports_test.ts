@@ -32,6 +32,8 @@ test("what only looks like an import is told from one as a parser does", async (
     "Function as a member": "a.Function('b', 'return import(b)')",
     "what is no comment": "while (a --> 0) import(b); c < !--d; e<! --import(f)",
     "a hashbang": "#!/usr/bin/env import('a')\nimport(b)",
+    "a lone carriage return in a string": "a = 'b\\\r' + 'import(c)'; import(d)",
+    "decimal points at the ends of lines": "a = 1.\nimport(b); c = 0. / import(d) / 1",
     "spread and numbers": "[.../import(a)/.source, 1..b / import(c) / 0x1f, .5.d / import(e) / 2]",
   };
   for (const [name, source] of Object.entries(sources)) {
@@ -52,6 +54,12 @@ test("where tokens do not decide it, a parser has to look", async (test) => {
     "a\n++/import(b)/.lastIndex",
     "yield / import(a) / b",
     "of /import(a)/",
+    "var a\n/'/.test(b) && import(c) // '",
+    "let a, b /* c\n*/ /import(d)/.test(e)",
+    "for (;;) { break a\n/import(b)/.test(c) }",
+    "1.5.\nimport(a)",
+    "0x1f. import(a)",
+    "1..\nimport(a)",
     "import(a, { with: { type: 'json' } })",
     "import(a,)",
     "({ import(a) { return a } })",

@@ -34,6 +34,8 @@ const SUBSTITUTION = 4;
 const SPECIFIER = 5;
 
 const LINE_END = /[\n\r\u2028\u2029]/g;
+/** A number that ends with its decimal point. */
+const WHOLE_AND_POINT = /^(?:0|[1-9][\d_]*)\.$/;
 /** What is between two tokens. */
 const BLANKS = /\s*/y;
 /** A call of `Function` that makes none of two literals. */
@@ -164,7 +166,7 @@ export class TokenScanner {
         this.#next = OPERATOR;
         return true;
       }
-      if (char === 0x5c) at += code.charCodeAt(at + 1) === 0x0d ? 2 : 1;
+      if (char === 0x5c) at += code.startsWith("\r\n", at + 1) ? 2 : 1;
       else if (char === 0x0a || char === 0x0d) return false;
     }
     return false;
@@ -201,7 +203,8 @@ export class TokenScanner {
       this.#at = end + 2;
       return end >= 0;
     }
-    if (this.#next === OPERATOR) return this.#readOperator();
+    // At the beginning of a line, a declaration or a jump without a semicolon may have ended.
+    if (this.#next === OPERATOR) return !this.#mayBeginLine() && this.#readOperator();
     return this.#next === OPERAND && this.#readRegExp();
   }
 
@@ -238,10 +241,12 @@ export class TokenScanner {
 
   #readNumber(): boolean {
     const code = this.#code;
+    const start = this.#at;
     // An exponent's sign is read as one of its own, with a number after it.
     do this.#at = this.#wordEnd(this.#at + 1); while (code[this.#at] === ".");
     this.#next = OPERATOR;
-    return true;
+    // The name of a member comes next, unless the point is the number's own.
+    return code[this.#at - 1] !== "." || WHOLE_AND_POINT.test(code.slice(start, this.#at));
   }
 
   /** `+`, `-`, or two of them, after which it would matter what was before. */
@@ -254,7 +259,7 @@ export class TokenScanner {
     return true;
   }
 
-  /** Whether nothing but blanks and comments may be before this in its line, as `-->` is a comment there. */
+  /** Whether nothing but blanks and comments may be before this in its line: `-->` is a comment there. */
   #mayBeginLine(): boolean {
     let at = this.#at - 1;
     while (at >= 0 && (this.#code[at] === " " || this.#code[at] === "\t")) at--;
