@@ -36,10 +36,26 @@ export interface Options {
   readonly sourceType: "module" | "commonjs";
 }
 
+/** What kind of token it is. */
+export interface TokenType {
+  readonly label: string;
+  /** Of a word of the language. */
+  readonly keyword?: string;
+  /** Whether an operand follows. */
+  readonly beforeExpr?: boolean;
+}
+
 export class Parser {
+  /** The kind of the token that was read last. */
+  readonly type: TokenType;
+  /** Where that one begins. */
+  readonly start: number;
+  /** Where the one before it ends. */
+  readonly lastTokEnd: number;
   constructor(options: Options, input: string);
   parse(): { readonly body: readonly Statement[] };
   finishNode<T extends Node>(node: T, type: string): T;
+  updateContext(before: TokenType): void;
   declareName(name: string, bindingType: number, at: number): void;
   checkLocalExport(id: Node): void;
   validateRegExpPattern(state: unknown): void;

@@ -19,6 +19,7 @@ import type {
   Options,
   Statement,
   TemplateLiteral,
+  TokenType,
 } from "acorn";
 import type { ImportReference } from "../graph/link.ts";
 import type { Goal, ModuleUses, StaticUse } from "./module_uses.ts";
@@ -64,6 +65,8 @@ export function plainUses(code: string, goal: Goal): ModuleUses | null {
   };
 }
 
+const LINE_END = /[\n\r\u2028\u2029]/;
+
 /** Notes some nodes as they are made, so that no search is needed. */
 class Finder extends Parser {
   readonly imports: ImportExpression[] = [];
@@ -86,6 +89,18 @@ class Finder extends Parser {
       this.readsMeta = true;
     }
     return finished;
+  }
+
+  /**
+   * The parser does not know what a slash begins: behind `of`, `a?.return`, or `a ? b : {}`, it takes each for a
+   * regular expression. At the beginning of a line, that would be the next statement, and V8 divides.
+   */
+  override updateContext(before: TokenType): void {
+    super.updateContext(before);
+    if (this.type.label !== "regexp" || before.beforeExpr && before.keyword === undefined) return;
+    if (LINE_END.test(this.#code.slice(this.lastTokEnd, this.start))) {
+      throw new SyntaxError("a slash at the beginning of a line may divide");
+    }
   }
 
   // Whether a name is declared twice, or not at all, is for V8 to find: here it takes quadratic time.
