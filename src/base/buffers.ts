@@ -206,6 +206,8 @@ export class OutputBuffer {
   bytes: Uint8Array = EMPTY;
   /** Bytes in use. */
   length = 0;
+  /** What it begins with, in bytes. */
+  minBytes: number = MIN_OUTPUT_BYTES;
   /** Room to add after a large chunk for further ones, in bytes. */
   roomBytes: number = LARGE_ROOM;
 
@@ -221,7 +223,7 @@ export class OutputBuffer {
     const needed = this.length + bytes;
     if (needed <= this.bytes.length) return;
     // Beyond what the pool keeps, many small appends would else copy everything each time.
-    const larger = this.#pool.take(max(needed, this.bytes.length * 2, MIN_OUTPUT_BYTES));
+    const larger = this.#pool.take(max(needed, this.bytes.length * 2, this.minBytes));
     if (this.length > 0) larger.set(this.bytes.subarray(0, this.length));
     this.#pool.give(this.bytes);
     this.bytes = larger;

@@ -60,6 +60,8 @@ import { MessageInflater } from "./message_inflater.ts";
 
 /** Time in which a client must answer a close frame. */
 const CLOSE_TIMEOUT_MS = 5_000;
+/** Output of a socket begins with this much, in bytes: a broadcast is written to all of them at once. */
+const FIRST_OUTPUT_BYTES = 512;
 /** Time in which the next part of a compressed message must come. */
 const MAX_UNFINISHED_MS = 60_000;
 /** Messages up to this size get no smaller. */
@@ -131,6 +133,7 @@ export class WebSocketLink implements Successor, SocketRecordTaker {
     this.#heardAt = connection.now;
     this.#deflate = deflate;
     this.#maxMessageBytes = limits.maxMessageBytes;
+    connection.out.minBytes = FIRST_OUTPUT_BYTES;
   }
 
   start(): void {

@@ -6,7 +6,14 @@ import { BODY_WINDOW_BYTES, NOBODY } from "../../src/message/exchange.ts";
 import type { UpgradedConnection } from "../../src/net/successor.ts";
 import { DEFAULT_DEFLATE_TERMS } from "../../src/websocket/codec/deflate_terms.ts";
 import { DEFAULT_WEBSOCKET_LIMITS } from "../../src/websocket/codec/limits.ts";
-import { COMPRESSED, CONTINUATION, FIN, TEXT } from "../../src/websocket/codec/protocol.ts";
+import {
+  COMPRESSED,
+  CONTINUATION,
+  FIN,
+  PING,
+  PONG,
+  TEXT,
+} from "../../src/websocket/codec/protocol.ts";
 import { WebSocketLink } from "../../src/websocket/link.ts";
 import { ZlibEngine } from "../../src/websocket/zlib_engine.ts";
 
@@ -77,6 +84,16 @@ Deno.test("a client that leaves a compressed message unfinished is closed with 1
   assertEquals(connection.sent.slice(0, 1), [0x88]);
   assertEquals(connection.sent.slice(2, 4), [1008 >> 8, 1008 & 0xff]);
   assert(connection.finished);
+  link.close();
+});
+
+Deno.test("a short answer to one of many clients takes a small buffer until it is sent", async () => {
+  const connection = new Connection();
+  const { link } = connection;
+  link.start();
+  await connection.take(frame(FIN | PING, [1]));
+  assertEquals(connection.sent, [FIN | PONG, 1, 1]);
+  assertEquals(connection.out.bytes.length, 512);
   link.close();
 });
 
