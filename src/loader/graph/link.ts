@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import type { ImportType } from "../names/sources.ts";
 
 /** Increases when this version transforms modules differently. */
-export const TRANSFORM_VERSION = 18;
+export const TRANSFORM_VERSION = 19;
 
 /** An import of another module. */
 export interface ImportReference {
