@@ -157,9 +157,9 @@ export class RequestFate {
     others?.forEach((each) => each.onLeft(error));
   }
 
-  /** What the request's signal is fired with. */
+  /** What the request's signal is fired with: it is made, so that {@linkcode wasAbortedWith} knows this again. */
   #leaveReason(reason: AbortReason): unknown {
-    return this.#controller === null ? abortError(reason) : reasonOf(signalOf(this.#controller));
+    return reasonOf(this.signal) ?? abortError(reason);
   }
 }
 

@@ -35,3 +35,16 @@ Deno.test("a response that fails is not sent to a client that sends no more, whe
     });
   }
 });
+
+Deno.test("what a client's leaving ends fails as the request's signal does, so that it counts as no fault", () => {
+  for (const asked of ["before", "after"]) {
+    const task = new AppTask(new CheckedExchange(headOf("/")), IDLE_OWNER);
+    if (asked === "before") task.signal;
+    const reasons: unknown[] = [];
+    task.watch({ onLeft: (reason) => reasons.push(reason), onEnded() {} });
+    task.onAbort("client-half-closed");
+    assertEquals(reasons.length, 1);
+    assertEquals(reasons[0] === task.signal.reason, true);
+    assertEquals(task.wasAbortedWith(reasons[0]), true);
+  }
+});
