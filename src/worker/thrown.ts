@@ -15,6 +15,8 @@ const startsWith = uncurried(String.prototype.startsWith);
 const substring = uncurried(String.prototype.substring);
 /** Where gatehouse's own modules are. */
 const OWN_FOLDER = new URL("..", import.meta.url).href;
+/** What they are called where the executable runs them from its cache of code. */
+const OWN_SCRIPT = "gatehouse:gatehouse";
 
 /** Longest stack trace in a message, in characters. */
 const MAX_TEXT_LENGTH = 32_768;
@@ -75,7 +77,7 @@ function withoutOwnFrames(stack: string): string {
 
 function isOwnFrame(line: string): boolean {
   return indexOf(line, OWN_FOLDER) >= 0 || indexOf(line, "(ext:") >= 0 ||
-    indexOf(line, "(node:") >= 0;
+    indexOf(line, "(node:") >= 0 || indexOf(line, OWN_SCRIPT) >= 0;
 }
 
 /** What a value is that should be another. Never throws. */

@@ -1,4 +1,6 @@
 import { assertEquals, assertMatch } from "../support/assert.ts";
+import { startGateway } from "../support/gateway.ts";
+import { inFolder } from "../support/processes.ts";
 import { importError, textOfThrown } from "../../src/worker/thrown.ts";
 
 const OWN = new URL("../../src/", import.meta.url).href;
@@ -15,6 +17,10 @@ const CALLERS =
 const cases: Record<string, [stack: unknown, text: string]> = {
   "the frames of who called the app are left out": [FRAMES + CALLERS, FRAMES],
   "a trace without them stays": [FRAMES, FRAMES],
+  "so are those of the executable's scripts": [
+    `${FRAMES}\n    at gatehouse:gatehouse.js:1:2\n    at async H.pump (gatehouse:gatehouse_late.js:3:4)`,
+    FRAMES,
+  ],
   "so is what runs the app in an async context of its own": [
     `${FRAMES}\n    at ${OWN}worker/apps.ts:1:2\n    at AsyncLocalStorage.run (node:async_hooks:69:14)`,
     FRAMES,
@@ -58,3 +64,26 @@ Deno.test("what an import fails with has the frames of who imports alone", () =>
     Object.assign(Error, { prepareStackTrace });
   }
 });
+
+for (const workers of ["1", "0"]) {
+  Deno.test(`a body that is no JSON is told with the line that reads it (--workers ${workers})`, () =>
+    inFolder({
+      "app.js": `export default {
+  async fetch(request) {
+    return Response.json(await request.json());
+  },
+};`,
+    }, async (folder) => {
+      await using gateway = await startGateway([`${folder}/app.js`, `--workers=${workers}`]);
+      for (const body of ["x", "[".repeat(100_000), ""]) {
+        const before = gateway.log.length;
+        const response = await fetch(gateway.url, { method: "POST", body });
+        await response.body?.cancel();
+        assertEquals(response.status, 500);
+        await gateway.logged(/^ {4}at async Object\.fetch \(file:.*app\.js:3:26\)$/, {
+          before,
+          timeoutMs: 5_000,
+        });
+      }
+    }));
+}
