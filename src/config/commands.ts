@@ -136,7 +136,7 @@ gatehouse status --mongrel2-control ENDPOINT
   },
   {
     name: "fetch",
-    brief: "Ask a server: one exchange byte for byte, or many requests",
+    brief: "Ask a server: one exchange, many requests, or a WebSocket",
     help: OWN_OPTIONS,
   },
   {
