@@ -82,8 +82,14 @@ export function appLoading(
   const resources = new DisposableStack();
   const end = { [Symbol.dispose]: () => resources.dispose() };
   let loader: Loader | null = null;
+  let cacheRoot: string | null = null;
   if (settings.loading.loader === "built-in") {
-    const { root } = resources.use(cacheFolder(surroundings, log));
+    using folder = new DisposableStack();
+    const { root } = folder.use(cacheFolder(surroundings, log));
+    // Where none is named that can be written to, it is among temporary files.
+    refuseOwnCode(groups, surroundings, root);
+    resources.use(folder.move());
+    cacheRoot = root;
     const apps = settings.mounts.map(({ app }) => app);
     const options = loaderOptions(settings.loading, apps, surroundings, root);
     loader = resources.use(new Loader(options, log));
@@ -115,7 +121,7 @@ export function appLoading(
   if (groups.some(({ permissions }) => permissions !== "inherit")) preventPrompts();
   const rereadChecked = () => {
     const again = reread();
-    checkedGroups(again, surroundings, inspectorPorts);
+    refuseOwnCode(checkedGroups(again, surroundings, inspectorPorts), surroundings, cacheRoot);
     return again;
   };
   const loading: AppLoading = {

@@ -3,7 +3,7 @@ import { cacheFolder } from "../../src/gateway/module_cache.ts";
 import { ConfigError } from "../../src/base/errors.ts";
 import type { Surroundings } from "../../src/base/surroundings.ts";
 import { takeSurroundings } from "../../src/base/surroundings.ts";
-import { startGateway } from "../support/gateway.ts";
+import { FROM_SOURCE, runGateway, startGateway } from "../support/gateway.ts";
 import { inFolder } from "../support/processes.ts";
 
 /** What the log says of the folder that `env` leads to, and the folder. */
@@ -81,14 +81,7 @@ Deno.test("apps start without a home, with a note, and leave nothing behind", ()
   inFolder({ "app.js": 'export default () => new Response("served");' }, async (folder) => {
     await Deno.mkdir(`${folder}/tmp`);
     await using gateway = await startGateway([`${folder}/app.js`, "--workers=1"], {
-      // Deno itself keeps what gatehouse is made of.
-      env: {
-        HOME: "",
-        XDG_CACHE_HOME: "",
-        GATEHOUSE_CACHE: "",
-        TMPDIR: `${folder}/tmp`,
-        DENO_DIR: denoDir(),
-      },
+      env: homeless(`${folder}/tmp`),
     });
     await gateway.logged(
       /^warning: .*: using .*\/tmp\/gatehouse-cache-\w+ as the cache for this run only/,
@@ -98,6 +91,46 @@ Deno.test("apps start without a home, with a note, and leave nothing behind", ()
     assertEquals((await gateway.status).code, 0);
     assertEquals([...Deno.readDirSync(`${folder}/tmp`)], []);
   }));
+
+Deno.test("without a home, no app may write where the modules of another one are for this run", () =>
+  inFolder({
+    "app.js": 'export default () => new Response("served");',
+    "f.ini": `
+[composite:main]
+use = urlmap
+/ = one
+/two = two
+[app:one]
+use = app.js
+[app:two]
+use = app.js
+app-allow-write = tmp
+`,
+  }, async (folder) => {
+    await Deno.mkdir(`${folder}/tmp`);
+    const args = ["--config", `${folder}/f.ini`, "--workers=1", "--http=127.0.0.1:0"];
+    const env = Object.entries(homeless(`${folder}/tmp`)).map(([name, value]) =>
+      `${name}=${value}`
+    );
+    const { code, stderr } = await runGateway(args, ["env", ...env, ...FROM_SOURCE]);
+    assertEquals(code, 2, stderr);
+    assertMatch(
+      stderr,
+      /may write to .*\/tmp, and so replace what other apps are run from \(.*gatehouse-cache-\w+\)/,
+    );
+    assertEquals([...Deno.readDirSync(`${folder}/tmp`)], []);
+  }));
+
+/** Variables that name no folder for caches, but Deno's own, which has what gatehouse is made of. */
+function homeless(tempFolder: string): Record<string, string> {
+  return {
+    HOME: "",
+    XDG_CACHE_HOME: "",
+    GATEHOUSE_CACHE: "",
+    TMPDIR: tempFolder,
+    DENO_DIR: denoDir(),
+  };
+}
 
 /** Deno's own cache, without which gatehouse could not be run from source. */
 function denoDir(): string {
