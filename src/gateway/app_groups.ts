@@ -159,9 +159,16 @@ export function writeOwnCode(
   groups: readonly AppGroup[],
   { env }: Pick<Surroundings, "env">,
 ): boolean {
-  const write = ({ permissions }: AppGroup) =>
-    permissions !== "inherit" && permissions.write === "inherit";
-  return groups.some(write) && ownCode(env).some(mayWrite);
+  return groups.some(writesEverywhere) && ownCode(env).some(mayWrite);
+}
+
+/** The same of `cache`, where it has code of apps which may do something else. */
+export function writeOthersCode(groups: readonly AppGroup[], cache: string | null): boolean {
+  return cache !== null && groups.length > 1 && groups.some(writesEverywhere) && mayWrite(cache);
+}
+
+function writesEverywhere({ permissions }: AppGroup): boolean {
+  return permissions !== "inherit" && permissions.write === "inherit";
 }
 
 /** Whether gatehouse itself may write there, which apps cannot if it may not. */

@@ -22,6 +22,7 @@ import {
   refuseInspected,
   refuseMixtures,
   refuseOwnCode,
+  writeOthersCode,
   writeOwnCode,
 } from "./app_groups.ts";
 import type { AppGroup } from "./app_groups.ts";
@@ -127,7 +128,7 @@ export function appLoading(
   const loading: AppLoading = {
     ...end,
     host: { kind: "workers", prepare: () => supply.prepare() },
-    notice: noticeOf(groups, surroundings),
+    notice: noticeOf(groups, surroundings, cacheRoot),
     localFiles: () => supply.localFiles,
     onMoreFiles() {},
     hasChangedRemotely: () => supply.hasChangedRemotely(),
@@ -146,17 +147,18 @@ export function appLoading(
 function noticeOf(
   groups: readonly AppGroup[],
   surroundings: Surroundings,
+  cacheRoot: string | null,
 ): NonNullable<AppLoading["notice"]> {
   const lines = groupNotices(groups);
-  if (!writeOwnCode(groups, surroundings)) return ["info", lines.join("\n")];
-  return [
-    "warning",
-    [
-      ...lines,
-      "who may write everywhere can replace gatehouse's own modules, and then do all that gatehouse " +
-      "may: name the folders that apps need (--app-allow-write=PATH,...)",
-    ].join("\n"),
-  ];
+  const replaced = writeOwnCode(groups, surroundings)
+    ? "gatehouse's own modules, and then do all that gatehouse may"
+    : writeOthersCode(groups, cacheRoot)
+    ? "the modules of other apps, and then do all that these may"
+    : null;
+  if (replaced === null) return ["info", lines.join("\n")];
+  const warning = `who may write everywhere can replace ${replaced}: name the folders that apps ` +
+    "need (--app-allow-write=PATH,...)";
+  return ["warning", [...lines, warning].join("\n")];
 }
 
 /**

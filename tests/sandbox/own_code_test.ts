@@ -5,7 +5,7 @@ import { ConfigError } from "../../src/base/errors.ts";
 import type { WorkerGrant, WorkerPermissions } from "../../src/config/app_permissions.ts";
 import { permissionsFor } from "../../src/config/app_permissions.ts";
 import type { AppGroup } from "../../src/gateway/app_groups.ts";
-import { refuseOwnCode, writeOwnCode } from "../../src/gateway/app_groups.ts";
+import { refuseOwnCode, writeOthersCode, writeOwnCode } from "../../src/gateway/app_groups.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "../support/assert.ts";
 import { runGateway, startGateway } from "../support/gateway.ts";
 import { inFolder } from "../support/processes.ts";
@@ -94,6 +94,11 @@ Deno.test({
     refuseOwnCode([one], { env: ENV }, cache);
     refuseOwnCode([one, two], { env: ENV }, null);
     refuseOwnCode([two, two], { env: ENV }, cache);
+    const [everywhere] = writing("inherit");
+    assertEquals(writeOthersCode([two, everywhere], cache), true);
+    assertEquals(writeOthersCode([everywhere], cache), false);
+    assertEquals(writeOthersCode([two, everywhere], null), false);
+    assertEquals(writeOthersCode([two, one], cache), false);
     const error = assertThrows(() => refuseOwnCode([two, one], { env: ENV }, cache), ConfigError);
     assertMatch((error as Error).message, /replace what other apps are run from .*\/modules\)/);
   },
