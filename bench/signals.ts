@@ -2,7 +2,7 @@
  * Measures what requests that wait for signals cost, and how fast an event reaches many subscribers, beside a
  * bare loop that writes the same to as many connections.
  *
- *     deno task bench:signals [--clients N] [--workers N]
+ *     deno task bench:signals [--clients N] [--workers N] [--executable FILE]
  *
  * @module
  */
@@ -10,6 +10,7 @@
 import { residentBytes } from "../tests/support/peers.ts";
 import { startGateway } from "../tests/support/gateway.ts";
 import { commandLine, whole } from "./command_line.ts";
+import { EXECUTABLE } from "./main.ts";
 
 const APP = new URL("./apps/signals.ts", import.meta.url).pathname;
 const MEBIBYTE = 1_048_576;
@@ -27,6 +28,7 @@ const options = commandLine({
   options: {
     clients: whole(10_000, "clients at once"),
     workers: whole(1, "workers of the gateway", 0),
+    ...EXECUTABLE,
   },
 });
 
@@ -109,12 +111,11 @@ async function bareLoop(count: number): Promise<number[]> {
   return times;
 }
 
-const { clients, workers } = options;
-await using gateway = await startGateway([
-  APP,
-  `--workers=${workers}`,
-  `--max-connections=${clients + 100}`,
-]);
+const { clients, workers, executable } = options;
+await using gateway = await startGateway(
+  [APP, `--workers=${workers}`, `--max-connections=${clients + 100}`],
+  executable === undefined ? {} : { command: [executable] },
+);
 const { pid, port } = gateway;
 await ask(port, "/waiting");
 const before = residentBytes(pid);
