@@ -85,6 +85,9 @@ const wrong: readonly [setting: string, options: object, message: string, words?
   ["compression.exceptPaths", { compression: { exceptPaths: ["/a/"] } }, "…", [
     "--compress-except=/a/",
   ]],
+  ["compression.exceptPaths", { compression: { exceptPaths: ["/a/*"] } }, "…", [
+    "--compress-except=/a/*",
+  ]],
   ["compression.minBytes", { compression: { minBytes: -1 } }, "…", ["--compress-min-bytes=-1"]],
   ["compression.level", { compression: { level: 1 } }, "…"],
   ["onRequestEnd", { onRequestEnd: {} }, "onRequestEnd takes a function, not an object"],

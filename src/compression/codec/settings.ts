@@ -89,9 +89,12 @@ export function isTypePattern(text: string): boolean {
   return PATTERN.test(text) && text === text.toLowerCase() && !/^\*\/|\/\*.|\/.+\*/.test(text);
 }
 
-/** Whether `text` can be one of {@linkcode CompressionSettings.exceptPaths}: as in a URL, without a slash at its end. */
+/**
+ * Whether `text` can be one of {@linkcode CompressionSettings.exceptPaths}: as in a URL, without a slash at its end,
+ * or a star, which would be taken for a pattern (as itself, it is %2A).
+ */
 export function isExceptPath(text: string): boolean {
-  return /^(?:\/[!"$-.0->@-~]+)+$/.test(text);
+  return /^(?:\/[!"$-)+-.0->@-~]+)+$/.test(text);
 }
 
 /** Whether a media type, in lower case and without parameters, is one of `types`. */
