@@ -1,4 +1,4 @@
-import { assertEquals } from "../support/assert.ts";
+import { assertEquals, assertThrows } from "../support/assert.ts";
 import { WAKE_ALL } from "../../src/signals/records.ts";
 import { valueBytes } from "../../src/worker/signals/values.ts";
 import { Waiters } from "../../src/worker/signals/waiters.ts";
@@ -46,4 +46,14 @@ Deno.test("those that wait for a time each get their own, whoever leaves or is w
   const again = waiters.wait("a", TASK, { timeoutMs: 30 });
   assertEquals(waiters.wake("a", valueBytes(1), WAKE_ALL), 1);
   assertEquals(await again, 1);
+});
+
+Deno.test("a time that is no number leaves nothing behind that waits", () => {
+  let watching = 0;
+  const task = { watch: () => watching++, unwatch: () => watching-- } as unknown as AppTask;
+  const waiters = new Waiters({ onWatch() {} });
+  for (const timeoutMs of [5n, Object(5n), Symbol("time")]) {
+    assertThrows(() => waiters.wait("a", task, { timeoutMs }), TypeError);
+    assertEquals(watching, 0);
+  }
 });

@@ -164,13 +164,15 @@ export class Waiters {
         maxWaiters,
       );
     }
-    const { signal, timeoutMs } = options;
+    const { signal } = options;
+    // A value that is no number throws, before anything holds what waits.
+    const timeoutMs = options.timeoutMs === undefined ? undefined : timerMs(options.timeoutMs);
     if (signal !== undefined && isAborted(signal)) throw reasonOf(signal);
     const waiter = new Waiter(this, name, task, signal);
     // Its client had left already.
     if (waiter.hasEnded) return waiter.outcome.promise;
     this.#count++;
-    if (timeoutMs !== undefined) this.#limit(waiter, timerMs(timeoutMs));
+    if (timeoutMs !== undefined) this.#limit(waiter, timeoutMs);
     const waiters = this.#byName.get(name);
     if (waiters === undefined) {
       const first = new SafeSet<Waiter>();
