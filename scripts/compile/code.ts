@@ -4,7 +4,7 @@
  * @module
  */
 
-import { CODE_SUFFIX } from "../../src/base/embedded_scripts.ts";
+import { CODE_SUFFIX } from "../../src/base/embedded_files.ts";
 import { CODE_FOLDER, REQUEST_FILE } from "./keep_code.ts";
 import { SAMPLE_PACKAGE, serveSamples } from "./sample_registry.ts";
 import type { Stage } from "./stage.ts";
@@ -30,11 +30,24 @@ const FILES = {
 /** What is run: the first time with an empty cache. */
 const RUNS = [
   {
-    // With something that the first script lacks.
-    args: ["--workers=1", "--access-log=/dev/null"],
-    scripts: ["gatehouse.js", "gatehouse_late.js", "loader_thread_service.js", TYPESCRIPT_FILE],
+    // With something that the first script lacks, and leave for the worker to keep its code.
+    args: (folder: string) => [
+      "--workers=1",
+      "--access-log=/dev/null",
+      `--app-allow-read=${folder}`,
+      `--app-allow-write=${folder}`,
+      "--app-allow-env",
+      "--app-allow-net",
+    ],
+    scripts: [
+      "gatehouse.js",
+      "gatehouse_late.js",
+      "loader_thread_service.js",
+      "worker_main.js",
+      TYPESCRIPT_FILE,
+    ],
   },
-  { args: ["--workers=0"], scripts: ["gatehouse.js"] },
+  { args: () => ["--workers=0"], scripts: ["gatehouse.js"] },
 ];
 
 /** No code could be made. */
@@ -67,7 +80,7 @@ export async function makeCode(
       const reason = await compile(program);
       if (reason !== null) throw new CodeError(reason);
       const names = scripts.map((name) => name + CODE_SUFFIX);
-      for (const [name, bytes] of await codeFrom(program, folder, args, names)) {
+      for (const [name, bytes] of await codeFrom(program, folder, args(folder), names)) {
         code.set(name, bytes);
       }
     }

@@ -5,7 +5,7 @@
  */
 
 import type { Script } from "node:vm";
-import { CODE_SUFFIX } from "../../src/base/embedded_scripts.ts";
+import { CODE_SUFFIX } from "../../src/base/embedded_files.ts";
 
 /** The variable that names the folder for the code. */
 export const CODE_FOLDER = "KEEP_CODE_IN";

@@ -21,12 +21,17 @@ export interface ModuleScript {
   readonly lateText: string | null;
   /** The runtime's modules that it uses. */
   readonly builtins: readonly string[];
+  /** Whether it imports TypeScript. */
+  readonly usesTypeScript: boolean;
 }
 
-/** What scripts see of the timers, which would be Node's otherwise. */
+/** The timers, which scripts would see Node's in the place of, as members of the global object, too. */
 const TIMERS = ["setTimeout", "clearTimeout", "setInterval", "clearInterval"];
 /** Names of what modules are given, as in `ScriptFunction`. */
-const PARAMETERS = ["$meta", "$builtins", "$load", "$import", "$timers", ...TIMERS];
+const PARAMETERS = ["$meta", "$builtins", "$load", "$import", "$global", ...TIMERS];
+
+/** Functions that put something in the place of a member of what they are given, as `sandbox/locks.ts` has them. */
+const REPLACING = /^(?:replace|lock)\d*$/;
 
 /** Holds what a module exports by default. */
 const DEFAULT = "$default";
@@ -73,6 +78,7 @@ export async function scriptOf(
     text: scriptText(members.slice(0, first)),
     lateText: first === modules.size ? null : scriptText(members.slice(first)),
     builtins: [...builtins].sort(),
+    usesTypeScript: [...modules.values()].some(({ imports }) => imports.includes("typescript")),
   };
 }
 
@@ -159,14 +165,16 @@ function moduleFunction(name: string, text: string): ModuleFunction {
     }
   };
 
-  /** Timers that are taken from the global object. */
+  /** Timers that are taken from the global object, or put there. */
   const readGlobal = (node: ts.Identifier): void => {
     const { parent } = node;
     const isTaken = ts.isVariableDeclaration(parent) && parent.initializer === node &&
-      ts.isObjectBindingPattern(parent.name);
-    if (isTaken && TIMERS.some((timer) => parent.name.getText(file).includes(timer))) {
-      edits.push({ node, text: "$timers" });
-    }
+      ts.isObjectBindingPattern(parent.name) &&
+      TIMERS.some((timer) => parent.name.getText(file).includes(timer));
+    const isLookedUp = ts.isElementAccessExpression(parent) && parent.expression === node;
+    const isChanged = ts.isCallExpression(parent) && parent.arguments[0] === node &&
+      ts.isIdentifier(parent.expression) && REPLACING.test(parent.expression.text);
+    if (isTaken || isLookedUp || isChanged) edits.push({ node, text: "$global" });
     const isNamed = ts.isPropertyAccessExpression(parent) && parent.expression === node;
     if (isNamed && TIMERS.includes(parent.name.text)) {
       refuse(parent, "a timer of the global object");
@@ -209,7 +217,9 @@ function moduleFunction(name: string, text: string): ModuleFunction {
   }
   body += text.slice(at);
   const result = [...exported].map(([name, local]) => `${JSON.stringify(name)}: ${local}`);
-  const whole = `function () { ${heads.join(" ")}\n${body}\nreturn { ${result.join(", ")} };\n}`;
+  const whole = `function () { ${heads.join(" ")}\n${body}\nreturn { ${
+    ["__proto__: null", ...result].join(", ")
+  } };\n}`;
   return { text: whole, imports, dynamicImports, builtins };
 }
 

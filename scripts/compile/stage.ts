@@ -13,6 +13,7 @@ import { LATE_SUFFIX } from "../../src/base/embedded_scripts.ts";
 import { BundleError, inAscii, scriptOf } from "./script.ts";
 import type { ModuleScript } from "./script.ts";
 import { scriptModule } from "./script_module.ts";
+import type { ScriptKind } from "./script_module.ts";
 import { TYPESCRIPT_FILE, typeScriptModule } from "./typescript.ts";
 import { walk } from "./walk.ts";
 
@@ -28,11 +29,12 @@ const RELATIVE_URL = /new URL\(\s*"(\.[^"]*)",\s*import\.meta\.url,?\s*\)/g;
 /** The bundle that the executable begins with. */
 const MAIN = "gatehouse";
 
-/**
- * The bundles that become scripts. Those of apps' workers do not: the runtime has two of some global
- * objects, and gives scripts the one that apps do not see, which the sandbox has to change.
- */
-const SCRIPTS = [MAIN, "loader_thread_service"];
+/** The bundles that become scripts, and what they are of. */
+const SCRIPTS = new Map<string, ScriptKind>([
+  [MAIN, "main"],
+  ["loader_thread_service", "thread"],
+  ["worker_main", "app worker"],
+]);
 
 /** The modules that a start with an app imports by `import()`: others are not read then. */
 const START = ["serve", "writable_files", "generations", "thread_backend", "thread_apps"];
@@ -123,7 +125,7 @@ async function typeScriptNames(root: string): Promise<Set<string>> {
 async function makeScripts(bundles: string): Promise<StagedScript[]> {
   const read = (specifier: string) => Deno.readTextFile(join(bundles, specifier));
   const scripts: StagedScript[] = [];
-  for (const name of SCRIPTS) {
+  for (const name of SCRIPTS.keys()) {
     const isLate = (specifier: string) =>
       name === MAIN && !START.some((start) => specifier.startsWith(`./${start}-`));
     scripts.push({ name, ...await scriptOf(`./${name}.js`, read, ["typescript"], isLate) });
@@ -143,7 +145,7 @@ export async function stageScripts(
   for (const script of scripts) {
     const { name } = script;
     const entry = `${folder}/${name}.entry.js`;
-    const text = scriptModule(root, script, name === MAIN ? "main" : "worker", purpose);
+    const text = scriptModule(root, script, SCRIPTS.get(name)!, purpose);
     await Deno.writeTextFile(entry, text);
     await bundle(root, [entry], ["--output", `${folder}/${BUNDLES}/${name}.js`]);
     await Deno.remove(entry);

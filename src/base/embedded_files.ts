@@ -37,6 +37,23 @@ export function embeddedFile(name: string): Uint8Array<ArrayBuffer> | null {
   return attachedFile(name) ?? carriedFile(name);
 }
 
+/** What the name of a script's code ends with. */
+export const CODE_SUFFIX = ".code";
+
+/** A script in bytes, which a thread that may not read them can be given. */
+export interface ScriptBytes {
+  /** Its text. */
+  readonly source: Uint8Array<ArrayBuffer>;
+  /** What V8 has made of it; `null` if it has not. */
+  readonly code: Uint8Array<ArrayBuffer> | null;
+}
+
+/** The bytes of the script that is called `name`; `null` if it is not in this program. */
+export function embeddedScriptBytes(name: string): ScriptBytes | null {
+  const source = embeddedFile(name);
+  return source === null ? null : { source, code: embeddedFile(name + CODE_SUFFIX) };
+}
+
 function attachedFile(name: string): Uint8Array<ArrayBuffer> | null {
   if (Deno.build.os !== "linux") return null;
   using file = Deno.openSync(RUNNING);

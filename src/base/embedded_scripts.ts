@@ -9,10 +9,14 @@
  */
 
 import { Script } from "node:vm";
-import { embeddedFile } from "./embedded_files.ts";
+import { uncurried } from "./captured.ts";
+import type { ScriptBytes } from "./embedded_files.ts";
+import { embeddedScriptBytes } from "./embedded_files.ts";
 
-/** What the name of a script's code ends with. */
-export const CODE_SUFFIX = ".code";
+// Scripts of workers import modules when apps run that may have changed the platform.
+const { Promise } = globalThis;
+const { hasOwn } = Object;
+const startsWith = uncurried(String.prototype.startsWith);
 
 /** What a script knows of the module that evaluates it. */
 export interface ScriptHost {
@@ -31,14 +35,14 @@ type ScriptModule = () => Readonly<Record<string, unknown>>;
 
 /**
  * What evaluates to the modules of a script, by specifier. Where a script names timers, it would get those of
- * Node, which are others.
+ * Node, which are others; so it does as members of the global object, in the place of which `global` is then.
  */
 type ScriptFunction = (
   meta: ImportMeta,
   builtins: ScriptHost["builtins"],
   load: (specifier: string) => unknown,
   importModule: (specifier: string) => Promise<unknown>,
-  timers: Readonly<Record<string, unknown>>,
+  global: object,
   setTimeout: typeof globalThis.setTimeout,
   clearTimeout: typeof globalThis.clearTimeout,
   setInterval: typeof globalThis.setInterval,
@@ -46,15 +50,32 @@ type ScriptFunction = (
 ) => Readonly<Record<string, ScriptModule>>;
 
 /**
- * The embedded script `name`, ready to be run. Errors call it the same wherever the executable lies, as V8
- * keeps the name with the code.
+ * The global object as modules see it: the runtime has other timers for scripts, and looks at who asks for
+ * them.
+ */
+const GLOBAL = new Proxy(globalThis, {
+  get: (target, key) => Reflect.get(target, key),
+  set: (target, key, value) => Reflect.set(target, key, value),
+  getOwnPropertyDescriptor: (target, key) => Reflect.getOwnPropertyDescriptor(target, key),
+  defineProperty: (target, key, descriptor) => Reflect.defineProperty(target, key, descriptor),
+});
+
+/**
+ * The embedded script `name`, ready to be run.
  *
  * @throws {Error} when there is none
  */
 export function embeddedScript(name: string): Script {
-  const source = embeddedFile(name);
-  if (source === null) throw new Error(`there is no ${name} in this executable`);
-  const code = embeddedFile(name + CODE_SUFFIX);
+  const bytes = embeddedScriptBytes(name);
+  if (bytes === null) throw new Error(`there is no ${name} in this executable`);
+  return scriptOf(name, bytes);
+}
+
+/**
+ * The script `name`, ready to be run; its bytes are gone. Errors call it the same wherever the executable lies,
+ * as V8 keeps the name with the code.
+ */
+export function scriptOf(name: string, { source, code }: ScriptBytes): Script {
   // V8 checks whether the code fits, and does without it if not.
   const script = new Script(new TextDecoder().decode(source), {
     filename: `gatehouse:${name}`,
@@ -73,21 +94,20 @@ export const LATE_SUFFIX = "_late";
 export function evaluateScript(script: Script, entry: string, host: ScriptHost): unknown {
   const { meta, builtins, scripts } = host;
   let { late } = host;
-  const timers = { setTimeout, clearTimeout, setInterval, clearInterval };
-  const loaded = new Map<string, unknown>();
+  const loaded: Record<string, unknown> = { __proto__: null };
   const load = (specifier: string): unknown => {
-    if (!loaded.has(specifier)) {
-      const make = Object.hasOwn(scripts, specifier) ? scripts[specifier] : modules[specifier];
-      loaded.set(specifier, make());
+    if (!(specifier in loaded)) {
+      const make = hasOwn(scripts, specifier) ? scripts[specifier] : modules[specifier];
+      loaded[specifier] = make();
     }
-    return loaded.get(specifier);
+    return loaded[specifier];
   };
   const importModule = (specifier: string): Promise<unknown> => {
-    if (late !== undefined && specifier.startsWith("./") && !Object.hasOwn(modules, specifier)) {
+    if (late !== undefined && startsWith(specifier, "./") && !hasOwn(modules, specifier)) {
       Object.assign(modules, modulesOf(late()));
       late = undefined;
     }
-    if (!Object.hasOwn(modules, specifier)) return import(specifier);
+    if (!hasOwn(modules, specifier)) return import(specifier);
     return new Promise((resolve) => resolve(load(specifier)));
   };
   const modulesOf = (script: Script) =>
@@ -96,7 +116,7 @@ export function evaluateScript(script: Script, entry: string, host: ScriptHost):
       builtins,
       load,
       importModule,
-      Object.assign(Object.create(globalThis), timers),
+      GLOBAL,
       setTimeout,
       clearTimeout,
       setInterval,

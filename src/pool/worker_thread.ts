@@ -5,6 +5,7 @@
  * @module
  */
 
+import { embeddedScriptBytes } from "../base/embedded_files.ts";
 import { ConfigError, LoadError } from "../base/errors.ts";
 import { INSPECTOR_PERMISSION } from "../profile/cpu_profiler.ts";
 import { allocateBells, Bell } from "../ring/bell.ts";
@@ -38,6 +39,8 @@ import { MAX_PROFILE_CHARS } from "./thread_profiles.ts";
 
 /** What runs in the worker. */
 const WORKER_MODULE = new URL("../worker/main.ts", import.meta.url);
+/** The script in the executable that this module evaluates there, when it gets it: it may not read it. */
+const WORKER_SCRIPT = "worker_main.js";
 
 /** Where this program's modules are. */
 const OWN_MODULES = new URL("../", import.meta.url);
@@ -131,6 +134,7 @@ export class WorkerThread {
     this.#loading = new LoadingReports(apps);
     const granted = isProfiled ? withInspector(permissions) : permissions;
     const worker = this.#worker = startWorker(module, name, granted);
+    if (module === WORKER_MODULE) giveScript(worker);
     if (isProfiled) this.#profile = profiles.add(name, () => worker.postMessage(END_PROFILE));
     this.#doorbells = new Doorbells(() => worker.postMessage(FENCE));
     this.#imports = new ImportDesk({
@@ -297,6 +301,19 @@ export class WorkerThread {
       default:
         return false;
     }
+  }
+}
+
+/** Gives a worker the script that it begins with, in an executable. */
+function giveScript(worker: Worker): void {
+  try {
+    const script = embeddedScriptBytes(WORKER_SCRIPT);
+    if (script === null) return;
+    const { source, code } = script;
+    worker.postMessage(script, code === null ? [source.buffer] : [source.buffer, code.buffer]);
+  } catch (error) {
+    worker.terminate();
+    throw error;
   }
 }
 

@@ -17,6 +17,7 @@ const substring = uncurried(String.prototype.substring);
 const OWN_FOLDER = new URL("..", import.meta.url).href;
 /** What they are called where the executable runs them from its cache of code. */
 const OWN_SCRIPT = "gatehouse:gatehouse";
+const WORKER_SCRIPT = "gatehouse:worker_main";
 
 /** Longest stack trace in a message, in characters. */
 const MAX_TEXT_LENGTH = 32_768;
@@ -77,7 +78,8 @@ function withoutOwnFrames(stack: string): string {
 
 function isOwnFrame(line: string): boolean {
   return indexOf(line, OWN_FOLDER) >= 0 || indexOf(line, "(ext:") >= 0 ||
-    indexOf(line, "(node:") >= 0 || indexOf(line, OWN_SCRIPT) >= 0;
+    indexOf(line, "(node:") >= 0 || indexOf(line, OWN_SCRIPT) >= 0 ||
+    indexOf(line, WORKER_SCRIPT) >= 0;
 }
 
 /** What a value is that should be another. Never throws. */

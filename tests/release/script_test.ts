@@ -1,7 +1,7 @@
 import { Script } from "node:vm";
 import * as path from "node:path";
 import { BundleError, scriptOf } from "../../scripts/compile/script.ts";
-import { evaluateScript } from "../../src/base/embedded_scripts.ts";
+import { evaluateScript, scriptOf as scriptOfBytes } from "../../src/base/embedded_scripts.ts";
 import { assertEquals, assertRejects } from "../support/assert.ts";
 
 type Modules = Readonly<Record<string, string>>;
@@ -82,10 +82,10 @@ const MEANINGS: Record<string, [modules: Modules, value: unknown]> = {
   ],
   "the platform's timers, however they are taken": [
     {
-      "./a.js": `const { setTimeout: other, Map } = globalThis;
-        var value = [setTimeout, other, Map]; export { value };`,
+      "./a.js": `const { setTimeout: other, Map } = globalThis; var name = "setTimeout";
+        var value = [setTimeout, other, Map, globalThis[name]]; export { value };`,
     },
-    [setTimeout, setTimeout, Map],
+    [setTimeout, setTimeout, Map, setTimeout],
   ],
 };
 
@@ -94,6 +94,39 @@ for (const [what, [modules, value]] of Object.entries(MEANINGS)) {
     assertEquals((await exported(modules)).value, value);
   });
 }
+
+Deno.test("a script puts things in the place of the global object's members where modules see them", async () => {
+  const name = "putThereByAScript";
+  Object.defineProperty(globalThis, name, { value: 1, configurable: true });
+  try {
+    await exported({
+      "./a.js": `function replace2(target, key, value) {
+          const { value: old } = Object.getOwnPropertyDescriptor(target, key);
+          Object.defineProperty(target, key, { value: old + value, configurable: true });
+        }
+        replace2(globalThis, "${name}", 1);`,
+    });
+    assertEquals(Reflect.get(globalThis, name), 2);
+  } finally {
+    Reflect.deleteProperty(globalThis, name);
+  }
+});
+
+Deno.test("a script tells whether it imports TypeScript", async () => {
+  const module = { "./a.js": 'import ts from "typescript"; export { ts };' };
+  const read = (specifier: "./a.js") => Promise.resolve(module[specifier]);
+  const script = await scriptOf("./a.js", read as never, ["typescript"]);
+  assertEquals([script.usesTypeScript, (await scriptFrom({ "./a.js": "" })).usesTypeScript], [
+    true,
+    false,
+  ]);
+});
+
+Deno.test("a script can be made of bytes, which are gone then", () => {
+  const source = new TextEncoder().encode("1 + 1");
+  const script = scriptOfBytes("sum.js", { source, code: null });
+  assertEquals([script.runInThisContext(), source.length], [2, 0]);
+});
 
 Deno.test("a script imports its own modules and others while it runs", async () => {
   const { importAll } = await exported({
