@@ -16,6 +16,7 @@ import { embeddedScriptBytes } from "./embedded_files.ts";
 // Scripts of workers import modules when apps run that may have changed the platform.
 const { Promise } = globalThis;
 const { hasOwn } = Object;
+const { defineProperty, get, getOwnPropertyDescriptor, set } = Reflect;
 const startsWith = uncurried(String.prototype.startsWith);
 
 /** What a script knows of the module that evaluates it. */
@@ -53,12 +54,17 @@ type ScriptFunction = (
  * The global object as modules see it: the runtime has other timers for scripts, and looks at who asks for
  * them.
  */
-const GLOBAL = new Proxy(globalThis, {
-  get: (target, key) => Reflect.get(target, key),
-  set: (target, key, value) => Reflect.set(target, key, value),
-  getOwnPropertyDescriptor: (target, key) => Reflect.getOwnPropertyDescriptor(target, key),
-  defineProperty: (target, key, descriptor) => Reflect.defineProperty(target, key, descriptor),
-});
+const GLOBAL = new Proxy(
+  globalThis,
+  // Without a prototype: an app could give it traps else.
+  {
+    __proto__: null,
+    get: (target, key) => get(target, key),
+    set: (target, key, value) => set(target, key, value),
+    getOwnPropertyDescriptor: (target, key) => getOwnPropertyDescriptor(target, key),
+    defineProperty: (target, key, descriptor) => defineProperty(target, key, descriptor),
+  } as ProxyHandler<typeof globalThis>,
+);
 
 /**
  * The embedded script `name`, ready to be run.

@@ -112,6 +112,23 @@ Deno.test("a script puts things in the place of the global object's members wher
   }
 });
 
+Deno.test("a script sees the global object itself when the platform has been changed", async () => {
+  const { timer } = await exported({
+    "./a.js": `function timer(name) { return globalThis[name]; } export { timer };`,
+  });
+  const native = Reflect.get;
+  let calls = 0;
+  try {
+    Reflect.get = (): never => {
+      calls++;
+      throw new Error("changed");
+    };
+    assertEquals([(timer as (name: string) => unknown)("setTimeout"), calls], [setTimeout, 0]);
+  } finally {
+    Reflect.get = native;
+  }
+});
+
 Deno.test("a script tells whether it imports TypeScript", async () => {
   const module = { "./a.js": 'import ts from "typescript"; export { ts };' };
   const read = (specifier: "./a.js") => Promise.resolve(module[specifier]);
