@@ -52,7 +52,6 @@ export class TokenScanner {
   readonly dynamics: number[] = [];
   /** The code. */
   protected readonly code: string;
-  readonly #code: string;
   /** The brackets that are open. */
   readonly #open: number[] = [];
   #at = 0;
@@ -62,12 +61,11 @@ export class TokenScanner {
   /** A scanner that has read nothing of `code`. */
   constructor(code: string) {
     this.code = code;
-    this.#code = code;
   }
 
   /** Reads all of it; returns whether nothing is left to a parser. */
   scan(): boolean {
-    const code = this.#code;
+    const code = this.code;
     if (code.startsWith("#!")) this.#skipLine();
     while (this.#at < code.length) {
       if (!this.#readToken(code.charCodeAt(this.#at))) return false;
@@ -133,7 +131,7 @@ export class TokenScanner {
         return this.#readOperator();
       case 0x3c: // <
         // A comment in scripts.
-        return !this.#code.startsWith("<!--", this.#at) && this.#readOperator();
+        return !this.code.startsWith("<!--", this.#at) && this.#readOperator();
       case 0x5c: // \
       case 0x40: // @
         return false;
@@ -144,7 +142,7 @@ export class TokenScanner {
       return true;
     }
     // The name of a private member.
-    if (first === 0x23 && !isWordPart(this.#code.charCodeAt(this.#at + 1))) return false;
+    if (first === 0x23 && !isWordPart(this.code.charCodeAt(this.#at + 1))) return false;
     if (first === 0x23 || first === 0x24 || first === 0x5f || first >= 0x80 || isLetter(first)) {
       return this.#readWord();
     }
@@ -158,7 +156,7 @@ export class TokenScanner {
   }
 
   #readString(quote: number): boolean {
-    const code = this.#code;
+    const code = this.code;
     for (let at = this.#at + 1; at < code.length; at++) {
       const char = code.charCodeAt(at);
       if (char === quote) {
@@ -174,7 +172,7 @@ export class TokenScanner {
 
   /** Reads text of a template, up to its end or to a substitution. */
   #readTemplate(): boolean {
-    const code = this.#code;
+    const code = this.code;
     for (let at = this.#at; at < code.length; at++) {
       const char = code.charCodeAt(at);
       if (char === 0x60) {
@@ -193,13 +191,13 @@ export class TokenScanner {
   }
 
   #readSlash(): boolean {
-    const second = this.#code.charCodeAt(this.#at + 1);
+    const second = this.code.charCodeAt(this.#at + 1);
     if (second === 0x2f) {
       this.#skipLine();
       return true;
     }
     if (second === 0x2a) {
-      const end = this.#code.indexOf("*/", this.#at + 2);
+      const end = this.code.indexOf("*/", this.#at + 2);
       this.#at = end + 2;
       return end >= 0;
     }
@@ -209,7 +207,7 @@ export class TokenScanner {
   }
 
   #readRegExp(): boolean {
-    const code = this.#code;
+    const code = this.code;
     let isInClass = false;
     for (let at = this.#at + 1; at < code.length; at++) {
       const char = code.charCodeAt(at);
@@ -227,7 +225,7 @@ export class TokenScanner {
   }
 
   #readDot(): boolean {
-    const code = this.#code;
+    const code = this.code;
     const second = code.charCodeAt(this.#at + 1);
     if (second >= 0x30 && second <= 0x39) return this.#readNumber();
     if (code.startsWith("...", this.#at)) {
@@ -240,7 +238,7 @@ export class TokenScanner {
   }
 
   #readNumber(): boolean {
-    const code = this.#code;
+    const code = this.code;
     const start = this.#at;
     // An exponent's sign is read as one of its own, with a number after it.
     do this.#at = this.#wordEnd(this.#at + 1); while (code[this.#at] === ".");
@@ -251,7 +249,7 @@ export class TokenScanner {
 
   /** `+`, `-`, or two of them, after which it would matter what was before. */
   #readSign(sign: number): boolean {
-    const code = this.#code;
+    const code = this.code;
     if (code.charCodeAt(this.#at + 1) !== sign) return this.#readOperator();
     if (sign === 0x2d && code[this.#at + 2] === ">" && this.#mayBeginLine()) return false;
     this.#at += 2;
@@ -262,14 +260,14 @@ export class TokenScanner {
   /** Whether nothing but blanks and comments may be before this in its line: `-->` is a comment there. */
   #mayBeginLine(): boolean {
     let at = this.#at - 1;
-    while (at >= 0 && (this.#code[at] === " " || this.#code[at] === "\t")) at--;
+    while (at >= 0 && (this.code[at] === " " || this.code[at] === "\t")) at--;
     if (at < 0) return true;
-    const char = this.#code.charCodeAt(at);
+    const char = this.code.charCodeAt(at);
     return isLineEnd(char) || char === 0x2f || char < 0x20 || char >= 0x80;
   }
 
   #readWord(): boolean {
-    const code = this.#code;
+    const code = this.code;
     const start = this.#at;
     const end = this.#wordEnd(start + 1);
     this.#at = end;
@@ -291,12 +289,12 @@ export class TokenScanner {
   /** Whether two literals may be made a function here. */
   #mayMakeImport(): boolean {
     MAYBE_CALL.lastIndex = OTHER_CALL.lastIndex = this.#at;
-    return MAYBE_CALL.test(this.#code) && !OTHER_CALL.test(this.#code);
+    return MAYBE_CALL.test(this.code) && !OTHER_CALL.test(this.code);
   }
 
   /** Reads on from the keyword at `start`, or what is called so. */
   #readImport(start: number): boolean {
-    const code = this.#code;
+    const code = this.code;
     this.#at = behindBlanks(code, this.#at);
     if (code[this.#at] === "(") {
       this.dynamics.push(start);
@@ -336,17 +334,17 @@ export class TokenScanner {
     if (opened === GROUP) return true;
     if (opened !== SPECIFIER) return false;
     // A method that is called so, or perhaps one, after a comment.
-    const next = behindBlanks(this.#code, this.#at);
-    return !["{", "/*", "//"].some((text) => this.#code.startsWith(text, next));
+    const next = behindBlanks(this.code, this.#at);
+    return !["{", "/*", "//"].some((text) => this.code.startsWith(text, next));
   }
 
   #skipLine(): void {
     LINE_END.lastIndex = this.#at;
-    this.#at = LINE_END.exec(this.#code)?.index ?? this.#code.length;
+    this.#at = LINE_END.exec(this.code)?.index ?? this.code.length;
   }
 
   #wordEnd(start: number): number {
-    const code = this.#code;
+    const code = this.code;
     let at = start;
     while (at < code.length && isWordPart(code.charCodeAt(at))) at++;
     return at;
