@@ -5,6 +5,7 @@
  */
 
 import { BufferPool, OutputBuffer } from "../base/buffers.ts";
+import { concatenated, latin1Bytes } from "../base/bytes.ts";
 import { EMPTY } from "../base/empty.ts";
 import { ConfigError } from "../base/errors.ts";
 import { CLASS, FIELD, TOKEN } from "../message/chars.ts";
@@ -79,7 +80,7 @@ export function httpRequest(target: Target, parts: RequestParts): PreparedReques
   if (body.kind !== "chunks") {
     return whole(method, body.kind === "none" ? [head] : [head, body.bytes], lengthOf(body));
   }
-  const piece = joined([
+  const piece = concatenated([
     encoder.encode(`${body.chunkBytes.toString(16)}\r\n`),
     madeUpBytes(body.chunkBytes),
     encoder.encode("\r\n"),
@@ -180,7 +181,7 @@ function lengthOf(body: RequestBody): number {
 }
 
 function whole(method: string, parts: readonly Uint8Array[], bodyBytes: number): PreparedRequest {
-  const first = joined(parts);
+  const first = concatenated(parts);
   return { method, first, piece: EMPTY, pieceCount: 0, last: EMPTY, bodyBytes };
 }
 
@@ -204,20 +205,6 @@ function inPieces(
 function madeUpBytes(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length; at++) bytes[at] = 0x30 + at % 10;
-  return bytes;
-}
-
-function latin1Bytes(text: string): Uint8Array {
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
   return bytes;
 }
 
