@@ -11,17 +11,19 @@ import type { CommandOption } from "./command_options.ts";
 import type { OptionSpec } from "./option_spec.ts";
 import type { ServeSettings } from "./settings.ts";
 
+/** How grave messages of the log are at least, wherever there is one. */
+const LOG_LEVEL: CommandOption<Pick<ServeSettings, "logLevel">> = {
+  name: "log-level",
+  value: "LEVEL",
+  choices: LOG_LEVELS,
+  help: "Write no less grave messages to the log: error, warning, or info",
+  default: "info",
+  apply: setLogLevel,
+};
+
 /** The options, in the order of the help text. */
 export const GATEWAY_LOG_OPTIONS: readonly OptionSpec[] = [
-  {
-    name: "log-level",
-    value: "LEVEL",
-    choices: LOG_LEVELS,
-    group: "Logs",
-    help: "Write no less grave messages to the log: error, warning, or info",
-    default: "info",
-    apply: setLogLevel,
-  },
+  { ...LOG_LEVEL, group: "Logs" },
   {
     name: "log-format",
     value: "FORMAT",
@@ -45,14 +47,7 @@ export const GATEWAY_LOG_OPTIONS: readonly OptionSpec[] = [
 export const COMMAND_LOG_OPTIONS: readonly CommandOption<
   Pick<ServeSettings, "logLevel" | "logFormat">
 >[] = [
-  {
-    name: "log-level",
-    value: "LEVEL",
-    choices: LOG_LEVELS,
-    help: "Write no less grave messages to the log: error, warning, or info",
-    default: "info",
-    apply: setLogLevel,
-  },
+  LOG_LEVEL,
   {
     name: "log-format",
     value: "FORMAT",
